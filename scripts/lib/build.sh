@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+#
+# build.sh: an out-of-tree build that costs nothing when there is nothing to do.
+# Sourced by scripts/serve and scripts/test, which set `top` (the checkout, absolute) first.
+#
+#   build_berth BUILDDIR [CONFIGURE OPTION]...
+#
+# builds the programs, and the unit tests too where BUILD_TARGETS="all check-programs" says so. Without options a
+# configured BUILDDIR is taken as it is; with others than it has it is configured again and built from the start.
+# Returns 0, or 1 after the end of the log on stderr. In the checkout appear only generated files that git ignores.
+
+: "${top:?is to be set before build.sh is sourced}"
+
+# build_fresh DIR TARGETS - has the last build made these targets, and are all sources older than it?
+build_fresh() {
+	[ -x "$1/berth-fcgi" ] && [ -x "$1/berth" ] || return 1
+	case " $(cat "$1/.built" 2>/dev/null) " in
+	*" $2 "*) ;;
+	*) return 1 ;;
+	esac
+	[ -z "$(find "$top/configure.ac" "$top/Makefile.am" "$top/sources.am" "$top/m4" "$top/src" "$top/t/unit" \
+		-newer "$1/.built" -print -quit)" ]
+}
+
+# build_configure DIR STAMP [CONFIGURE OPTION]...
+build_configure() {
+	build_dir=$1 build_stamp=$2
+	shift 2
+	rm -f "$build_dir/.configured"
+	(cd "$build_dir" && "$top/configure" "$@") &&
+		make -C "$build_dir" clean &&
+		printf '%s\n' "$build_stamp" > "$build_dir/.configured"
+}
+
+# build_autotools - make configure and Makefile.in where they are not; one process at a time
+build_autotools() {
+	[ ! -e "$top/configure" ] || [ ! -e "$top/Makefile.in" ] || return 0
+	# shellcheck disable=SC2094
+	(flock 8 && cd "$top" && autoreconf -i) 8<"$top"
+}
+
+# build_berth - see above
+build_berth() (
+	targets=${BUILD_TARGETS:-all}
+	mkdir -p "$1" && dir=$(cd "$1" && pwd) || exit 1
+	shift
+	exec 9<"$dir"
+	flock 9
+	had=$(cat "$dir/.configured" 2>/dev/null)
+	want="$top $*"
+	if [ $# -eq 0 ] && [ "${had#"$top "}" != "$had" ]; then
+		want=$had
+	fi
+	if [ "$want" = "$had" ] && build_fresh "$dir" "$targets"; then
+		exit 0
+	fi
+	echo "building in $dir" >&2
+	echo "$targets" > "$dir/.building"
+	# shellcheck disable=SC2086
+	if {
+		build_autotools &&
+			{ [ "$want" = "$had" ] || build_configure "$dir" "$want" "$@"; } &&
+			make -C "$dir" -j "$(nproc)" $targets
+	} > "$dir/build.log" 2>&1 9<&-; then
+		mv "$dir/.building" "$dir/.built"
+	else
+		tail -n 40 "$dir/build.log" >&2
+		echo "the build failed; all of its output: $dir/build.log" >&2
+		exit 1
+	fi
+)

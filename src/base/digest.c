@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * digest: names of content, and the hashing behind them.
+ *
+ * Owns the two algorithms' tables and the use of libcrypto's EVP interface. Invariant: a struct digest that was
+ * given out as valid has an algorithm's name, a colon and exactly its number of lower-case hex digits.
+ */
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/digest.h"
+#include "base/mem.h"
+
+static const struct {
+	const char *name;
+	size_t name_len;
+	size_t hex_len;
+	const char *evp;
+} algs[DIGEST_ALG_COUNT] = {
+	[DIGEST_SHA256] = { "sha256", 6, 64, "SHA256" },
+	[DIGEST_SHA512] = { "sha512", 6, 128, "SHA512" },
+};
+
+struct digester {
+	enum digest_alg alg;
+	EVP_MD_CTX *ctx;
+};
+
+static bool lower_hex(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f')))
+			return false;
+	}
+	return true;
+}
+
+int digest_parse(struct digest *d, const char *s, size_t len)
+{
+	int i;
+
+	for (i = 0; i < DIGEST_ALG_COUNT; i++) {
+		size_t head = algs[i].name_len + 1;
+
+		if (len != head + algs[i].hex_len || memcmp(s, algs[i].name, head - 1) != 0 || s[head - 1] != ':' ||
+		    !lower_hex(s + head, algs[i].hex_len))
+			continue;
+		d->alg = (enum digest_alg)i;
+		memmove(d->text, s, len);       /* s may be d's own text */
+		d->text[len] = '\0';
+		return 0;
+	}
+	memset(d, 0, sizeof(*d));
+	return -1;
+}
+
+bool digest_eq(const struct digest *a, const struct digest *b)
+{
+	return digest_cmp(a, b) == 0;
+}
+
+int digest_cmp(const struct digest *a, const struct digest *b)
+{
+	return strcmp(a->text, b->text);
+}
+
+const char *digest_alg_name(enum digest_alg alg)
+{
+	return algs[alg].name;
+}
+
+const char *digest_hex(const struct digest *d)
+{
+	return d->text + algs[d->alg].name_len + 1;
+}
+
+size_t digest_hex_len(enum digest_alg alg)
+{
+	return algs[alg].hex_len;
+}
+
+/* Fetching walks OpenSSL's providers under a lock; a tag's digest is hashed in less time than that. So: once. */
+static const EVP_MD *md_of(enum digest_alg alg)
+{
+	static EVP_MD *fetched[DIGEST_ALG_COUNT];
+
+	if (!fetched[alg]) {
+		fetched[alg] = EVP_MD_fetch(NULL, algs[alg].evp, NULL);
+		if (!fetched[alg])
+			abort();        /* a libcrypto without SHA-2: nothing can be served */
+	}
+	return fetched[alg];
+}
+
+struct digester *digester_open(enum digest_alg alg)
+{
+	struct digester *h = xcalloc(1, sizeof(*h));
+
+	h->alg = alg;
+	h->ctx = EVP_MD_CTX_new();
+	if (!h->ctx || !EVP_DigestInit_ex2(h->ctx, md_of(alg), NULL))
+		abort();
+	return h;
+}
+
+void digester_add(struct digester *h, const void *data, size_t len)
+{
+	if (len && !EVP_DigestUpdate(h->ctx, data, len))
+		abort();
+}
+
+static void set_text(struct digest *out, enum digest_alg alg, const unsigned char *md, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *p = out->text;
+	size_t i;
+
+	out->alg = alg;
+	memcpy(p, algs[alg].name, algs[alg].name_len);
+	p += algs[alg].name_len;
+	*p++ = ':';
+	for (i = 0; i < len; i++) {
+		*p++ = hex[md[i] >> 4];
+		*p++ = hex[md[i] & 15];
+	}
+	*p = '\0';
+}
+
+void digester_finish(struct digester *h, struct digest *out)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+
+	if (!EVP_DigestFinal_ex(h->ctx, md, &len) || len * 2 != algs[h->alg].hex_len)
+		abort();
+	set_text(out, h->alg, md, len);
+}
+
+void digester_close(struct digester **h)
+{
+	if (!*h)
+		return;
+	EVP_MD_CTX_free((*h)->ctx);
+	free(*h);
+	*h = NULL;
+}
+
+void digest_of(struct digest *out, enum digest_alg alg, const void *data, size_t len)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int mdlen = 0;
+
+	if (!EVP_Digest(data, len, md, &mdlen, md_of(alg), NULL) || mdlen * 2 != algs[alg].hex_len)
+		abort();
+	set_text(out, alg, md, mdlen);
+}

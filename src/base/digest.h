@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_BASE_DIGEST_H
+#define BERTH_BASE_DIGEST_H
+
+/*
+ * digest: the name of content, and how it is computed (image-spec descriptor.md, "Digests").
+ *
+ * A struct digest is always well formed: there is no way to get one but by parsing or hashing. That is what lets
+ * the store build a path from it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum digest_alg { DIGEST_SHA256, DIGEST_SHA512, DIGEST_ALG_COUNT };
+
+#define DIGEST_HEX_MAX 128
+#define DIGEST_TEXT_MAX (7 + DIGEST_HEX_MAX)    /* "sha512:" and the digits */
+
+struct digest {
+	enum digest_alg alg;
+	char text[DIGEST_TEXT_MAX + 1];         /* "sha256:" and 64 lower-case hex digits, or "sha512:" and 128 */
+};
+
+/* digest_parse - 0, or -1 where [s, s+len) is not a digest to the letter: another algorithm, length or case */
+int digest_parse(struct digest *d, const char *s, size_t len);
+bool digest_eq(const struct digest *a, const struct digest *b);
+int digest_cmp(const struct digest *a, const struct digest *b);        /* byte order of the text */
+
+const char *digest_alg_name(enum digest_alg alg);                       /* "sha256" */
+const char *digest_hex(const struct digest *d);                         /* borrowed from d */
+size_t digest_hex_len(enum digest_alg alg);
+
+/* Hashing. A digester is owned by who opened it; close NULLs the pointer. */
+struct digester;
+struct digester *digester_open(enum digest_alg alg);
+void digester_add(struct digester *h, const void *data, size_t len);
+void digester_finish(struct digester *h, struct digest *out);           /* once; only close is allowed after it */
+void digester_close(struct digester **h);
+#define cleanup_digester __attribute__((cleanup(digester_close)))
+
+void digest_of(struct digest *out, enum digest_alg alg, const void *data, size_t len);
+
+#endif

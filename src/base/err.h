@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_BASE_ERR_H
+#define BERTH_BASE_ERR_H
+
+/*
+ * err: what went wrong, said once, at the place that knows; every layer above passes it on.
+ *
+ * The codes are those of the Distribution Specification and of registry:2. One table in err.c maps a code to its
+ * wire name, message and default status. Only the response module renders an error for a client.
+ */
+
+#include <stddef.h>
+
+enum err_code {
+	ERR_UNKNOWN,
+	ERR_BLOB_UNKNOWN,
+	ERR_BLOB_UPLOAD_INVALID,
+	ERR_BLOB_UPLOAD_UNKNOWN,
+	ERR_DIGEST_INVALID,
+	ERR_MANIFEST_BLOB_UNKNOWN,
+	ERR_MANIFEST_INVALID,
+	ERR_MANIFEST_UNKNOWN,
+	ERR_NAME_INVALID,
+	ERR_NAME_UNKNOWN,
+	ERR_SIZE_INVALID,
+	ERR_RANGE_INVALID,
+	ERR_TAG_INVALID,
+	ERR_PAGINATION_NUMBER_INVALID,
+	ERR_UNAUTHORIZED,
+	ERR_DENIED,
+	ERR_UNSUPPORTED,
+	ERR_TOOMANYREQUESTS,
+	ERR_UNAVAILABLE,
+	ERR_CODE_COUNT
+};
+
+struct err {
+	enum err_code code;
+	int status;             /* HTTP status: the code's default unless err_status() changed it */
+	int sys;                /* errno at the failure, 0 if none: logged, never sent */
+	char detail[256];       /* for the client: no paths, no secrets, valid UTF-8 */
+	char cause[256];        /* for the log only: which system call on what */
+	char **more;            /* further details of the same code, as text; each becomes an entry of its own; owned */
+	size_t nmore;
+};
+
+#define ERR_INIT { .code = ERR_UNKNOWN }
+
+void err_release(struct err *e);
+#define cleanup_err __attribute__((cleanup(err_release)))
+
+/* All of these return -1, so `return err_set(e, ...)` is a whole error path. A NULL e is allowed and ignored. */
+
+/* err_set - an error with the code's default status; detail is cut to fit, ill-formed UTF-8 replaced */
+int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * err_sys - a system call failed: keeps errno, and the text as `cause` for the log
+ *
+ * The client learns only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EIO, EMFILE, ENFILE, ENOMEM, EROFS,
+ * EACCES, EPERM, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; anything else is UNKNOWN with 500.
+ */
+int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+int err_status(struct err *e, int status);      /* another status for the code already set, such as 413 or 412 */
+int err_more(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));  /* one more detail */
+
+const char *err_name(enum err_code code);       /* "BLOB_UNKNOWN" */
+const char *err_message(enum err_code code);    /* "blob unknown to registry" */
+int err_default_status(enum err_code code);
+
+#endif

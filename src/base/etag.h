@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_BASE_ETAG_H
+#define BERTH_BASE_ETAG_H
+
+/* etag: entity tags (RFC 9110, 8.8.3), which here are digests. */
+
+#include <stdbool.h>
+#include "base/digest.h"
+
+/*
+ * etag_matches - whether an If-Match or If-None-Match names d; header may be NULL
+ *
+ * A list of tags, separated by commas: quoted, bare (docker sends the digest so), or weak (W/, which a proxy may have
+ * made of ours). "*" alone matches: that d exists is the caller's to know.
+ */
+bool etag_matches(const char *header, const struct digest *d);
+
+#endif

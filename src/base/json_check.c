@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json_check: a scan of JSON text that builds nothing.
+ *
+ * Owns the rules of what JSON may come in. Invariant: the scan moves forward only, its stack is a fixed array, and the
+ * only memory that it takes is for the decoded keys of the objects that are open. Knows nothing of manifests.
+ *
+ * Keys are gathered per object and sorted when the object closes: an equal pair is then side by side. That costs
+ * n log n whatever the keys are, where a hash table would need a secret against chosen collisions.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/json_check.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct key {
+	size_t off, len;                /* in scan.text */
+	size_t at;                      /* in the input */
+};
+
+struct level {
+	bool object;
+	size_t keys;                    /* scan.nkeys and scan.text.len when it was opened */
+	size_t text;
+};
+
+struct scan {
+	const char *s;
+	size_t len, pos;
+	struct json_fault *f;
+	struct level stack[JSON_MAX_DEPTH];
+	size_t depth;
+	size_t values;
+	struct key *keys;
+	size_t nkeys, cap;
+	struct str text;
+};
+
+static int fault(struct scan *sc, const char *what, size_t at)
+{
+	sc->f->what = what;
+	sc->f->at = at;
+	return -1;
+}
+
+/* The byte at the position, or -1 at the end. */
+static int peek(const struct scan *sc)
+{
+	return sc->pos < sc->len ? (unsigned char)sc->s[sc->pos] : -1;
+}
+
+static void skip_blanks(struct scan *sc)
+{
+	int c;
+
+	while ((c = peek(sc)) == ' ' || c == '\t' || c == '\n' || c == '\r')
+		sc->pos++;
+}
+
+/* Four hex digits at s, or -1. */
+static int32_t hex4(const char *s, size_t len)
+{
+	int32_t v = 0;
+	int i;
+
+	if (len < 4)
+		return -1;
+	for (i = 0; i < 4; i++) {
+		char c = s[i];
+
+		if (c >= '0' && c <= '9')
+			v = v * 16 + (c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v * 16 + (c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			v = v * 16 + (c - 'A' + 10);
+		else
+			return -1;
+	}
+	return v;
+}
+
+static void add_utf8(struct str *out, int32_t c)
+{
+	if (c < 0x80) {
+		str_addc(out, (char)c);
+	} else if (c < 0x800) {
+		str_addc(out, (char)(0xc0 | c >> 6));
+		str_addc(out, (char)(0x80 | (c & 0x3f)));
+	} else if (c < 0x10000) {
+		str_addc(out, (char)(0xe0 | c >> 12));
+		str_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+		str_addc(out, (char)(0x80 | (c & 0x3f)));
+	} else {
+		str_addc(out, (char)(0xf0 | c >> 18));
+		str_addc(out, (char)(0x80 | (c >> 12 & 0x3f)));
+		str_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+		str_addc(out, (char)(0x80 | (c & 0x3f)));
+	}
+}
+
+/*
+ * The escape whose backslash is at *i; *i moves behind it. Gives the character, or -1 where it is not an escape, or
+ * half a surrogate pair.
+ */
+static int32_t unescape(const char *s, size_t len, size_t *i)
+{
+	static const char shorts[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+	const char *p;
+	int32_t c, low;
+
+	if (len - *i < 2)
+		return -1;
+	for (p = shorts; *p; p += 2) {
+		if (s[*i + 1] == *p) {
+			*i += 2;
+			return p[1];
+		}
+	}
+	if (s[*i + 1] != 'u')
+		return -1;
+	c = hex4(s + *i + 2, len - *i - 2);
+	if (c < 0 || (c >= 0xdc00 && c <= 0xdfff))
+		return -1;
+	*i += 6;
+	if (c < 0xd800 || c > 0xdbff)
+		return c;
+	if (len - *i < 6 || s[*i] != '\\' || s[*i + 1] != 'u')
+		return -1;
+	low = hex4(s + *i + 2, len - *i - 2);
+	if (low < 0xdc00 || low > 0xdfff)
+		return -1;
+	*i += 6;
+	return 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
+}
+
+/* A string, the position being at its first quote; its decoded form goes to key where that is not NULL. */
+static int scan_string(struct scan *sc, struct str *key)
+{
+	size_t open = sc->pos++;
+
+	for (;;) {
+		int c = peek(sc);
+		size_t at = sc->pos, n;
+		int32_t ch;
+
+		if (c < 0)
+			return fault(sc, "a string without an end", open);
+		if (c == '"') {
+			sc->pos++;
+			return 0;
+		}
+		if (c < 0x20)
+			return fault(sc, "a control character in a string", at);
+		if (c == '\\') {
+			ch = unescape(sc->s, sc->len, &sc->pos);
+			if (ch < 0)
+				return fault(sc, "an escape that is none, or half a surrogate pair", at);
+			if (key && ch == 0)
+				return fault(sc, "NUL in a key", at);
+			if (key)
+				add_utf8(key, ch);
+			continue;
+		}
+		n = str_utf8_len(sc->s + at, sc->len - at);
+		if (!n)
+			return fault(sc, "bytes that are not UTF-8", at);
+		if (key)
+			str_add(key, sc->s + at, n);
+		sc->pos += n;
+	}
+}
+
+static bool scan_digits(struct scan *sc)
+{
+	size_t start = sc->pos;
+
+	while (peek(sc) >= '0' && peek(sc) <= '9')
+		sc->pos++;
+	return sc->pos > start;
+}
+
+/* RFC 8259, 6 */
+static int scan_number(struct scan *sc)
+{
+	size_t start = sc->pos;
+
+	if (peek(sc) == '-')
+		sc->pos++;
+	if (peek(sc) == '0') {
+		sc->pos++;
+		if (peek(sc) >= '0' && peek(sc) <= '9')
+			return fault(sc, "a number with a leading zero", start);
+	} else if (!scan_digits(sc)) {
+		return fault(sc, "a value that is none", start);
+	}
+	if (peek(sc) == '.') {
+		sc->pos++;
+		if (!scan_digits(sc))
+			return fault(sc, "a number without digits after its point", start);
+	}
+	if (peek(sc) == 'e' || peek(sc) == 'E') {
+		sc->pos++;
+		if (peek(sc) == '+' || peek(sc) == '-')
+			sc->pos++;
+		if (!scan_digits(sc))
+			return fault(sc, "a number without digits in its exponent", start);
+	}
+	return 0;
+}
+
+static int scan_literal(struct scan *sc, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (sc->len - sc->pos < n || memcmp(sc->s + sc->pos, word, n) != 0)
+		return fault(sc, "a value that is none", sc->pos);
+	sc->pos += n;
+	return 0;
+}
+
+static int open_level(struct scan *sc, bool object)
+{
+	struct level *l;
+
+	if (sc->depth == JSON_MAX_DEPTH)
+		return fault(sc, "nested too deeply", sc->pos);
+	l = &sc->stack[sc->depth++];
+	l->object = object;
+	l->keys = sc->nkeys;
+	l->text = sc->text.len;
+	sc->pos++;
+	return 0;
+}
+
+static int key_cmp(const void *a, const void *b, void *text)
+{
+	const struct key *x = a, *y = b;
+	const char *base = text;
+	int rc = memcmp(base + x->off, base + y->off, x->len < y->len ? x->len : y->len);
+
+	if (rc)
+		return rc;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return 0;
+}
+
+static int close_level(struct scan *sc)
+{
+	struct level *l = &sc->stack[sc->depth - 1];
+	struct key *k = sc->keys ? sc->keys + l->keys : NULL;
+	size_t n = sc->nkeys - l->keys, i;
+
+	if (n > 1) {
+		qsort_r(k, n, sizeof(*k), key_cmp, sc->text.buf);
+		for (i = 1; i < n; i++) {
+			if (key_cmp(&k[i - 1], &k[i], sc->text.buf) == 0)
+				return fault(sc, "the same key twice", k[i].at > k[i - 1].at ? k[i].at : k[i - 1].at);
+		}
+	}
+	sc->nkeys = l->keys;
+	sc->text.len = l->text;
+	sc->depth--;
+	sc->pos++;
+	return 0;
+}
+
+/* A key and its colon. */
+static int scan_key(struct scan *sc)
+{
+	struct key *k;
+
+	if (peek(sc) != '"')
+		return fault(sc, peek(sc) < 0 ? "the text breaks off" : "a key that is not a string", sc->pos);
+	if (sc->nkeys == sc->cap) {
+		sc->cap = sc->cap ? sc->cap * 2 : 32;
+		sc->keys = xreallocarray(sc->keys, sc->cap, sizeof(*sc->keys));
+	}
+	k = &sc->keys[sc->nkeys++];
+	k->at = sc->pos;
+	k->off = sc->text.len;
+	if (scan_string(sc, &sc->text) < 0)
+		return -1;
+	k->len = sc->text.len - k->off;
+	skip_blanks(sc);
+	if (peek(sc) != ':')
+		return fault(sc, "a key without a colon", sc->pos);
+	sc->pos++;
+	skip_blanks(sc);
+	return 0;
+}
+
+/* A value that is complete, or the opening of an array or object. */
+static int scan_value(struct scan *sc)
+{
+	if (++sc->values > JSON_MAX_VALUES)
+		return fault(sc, "too many values", sc->pos);
+	switch (peek(sc)) {
+	case -1:
+		return fault(sc, "the text breaks off", sc->pos);
+	case '{':
+		return open_level(sc, true);
+	case '[':
+		return open_level(sc, false);
+	case '"':
+		return scan_string(sc, NULL);
+	case 't':
+		return scan_literal(sc, "true");
+	case 'f':
+		return scan_literal(sc, "false");
+	case 'n':
+		return scan_literal(sc, "null");
+	default:
+		return scan_number(sc);
+	}
+}
+
+/* What stands between values: closing brackets, a comma, a key. `fresh`: the innermost level was just opened. */
+static int scan_between(struct scan *sc, bool fresh)
+{
+	for (;;) {
+		struct level *l;
+		int c;
+
+		skip_blanks(sc);
+		if (!sc->depth)
+			return 0;
+		l = &sc->stack[sc->depth - 1];
+		c = peek(sc);
+		if (c == (l->object ? '}' : ']')) {
+			if (close_level(sc) < 0)
+				return -1;
+			fresh = false;
+			continue;
+		}
+		if (!fresh) {
+			if (c != ',')
+				return fault(sc, c < 0 ? "the text breaks off" : "neither a comma nor an end", sc->pos);
+			sc->pos++;
+			skip_blanks(sc);
+		}
+		return l->object ? scan_key(sc) : 0;
+	}
+}
+
+static int scan_text(struct scan *sc)
+{
+	skip_blanks(sc);
+	do {
+		size_t depth = sc->depth;
+
+		if (scan_value(sc) < 0 || scan_between(sc, sc->depth > depth) < 0)
+			return -1;
+	} while (sc->depth);
+	return sc->pos < sc->len ? fault(sc, "something behind the value", sc->pos) : 0;
+}
+
+int json_check(const char *s, size_t len, struct json_fault *f)
+{
+	struct scan sc = { .s = s, .len = len, .f = f, .text = STR_INIT };
+	int rc;
+
+	f->what = NULL;
+	f->at = 0;
+	rc = scan_text(&sc);
+	free(sc.keys);
+	str_release(&sc.text);
+	return rc;
+}
+
+/*
+ * The hot path: a walk over the top level alone. Values are stepped over by counting brackets, with no stack; what
+ * was pushed here has been through json_check, what another registry left is read for what it is worth.
+ */
+
+/* Behind the string whose first quote is at i, or 0 where the text breaks off. */
+static size_t skip_string(const char *s, size_t len, size_t i)
+{
+	for (i++; i < len; i++) {
+		if (s[i] == '\\')
+			i++;
+		else if (s[i] == '"')
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Behind the value at i, or 0 where the text breaks off. */
+static size_t skip_value(const char *s, size_t len, size_t i)
+{
+	size_t depth = 0;
+
+	while (i < len) {
+		char c = s[i];
+
+		if (c == '"') {
+			i = skip_string(s, len, i);
+			if (!i)
+				return 0;
+			if (!depth)
+				return i;
+			continue;
+		}
+		if (c == '{' || c == '[') {
+			depth++;
+		} else if (c == '}' || c == ']') {
+			if (!depth)
+				return i;
+			if (!--depth)
+				return i + 1;
+		} else if (!depth && (c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
+			return i;
+		}
+		i++;
+	}
+	return 0;
+}
+
+/* Whether the inside of a string, escapes decoded, is `key`. */
+static bool string_is(const char *s, size_t len, const char *key)
+{
+	size_t klen = strlen(key), i = 0;
+	cleanup_str struct str out = STR_INIT;
+
+	if (!len || !memchr(s, '\\', len))
+		return len == klen && memcmp(s, key, len) == 0;
+	while (i < len && out.len <= klen) {
+		int32_t c;
+
+		if (s[i] != '\\') {
+			str_addc(&out, s[i++]);
+			continue;
+		}
+		c = unescape(s, len, &i);
+		if (c < 0)
+			return false;
+		add_utf8(&out, c);
+	}
+	return out.len == klen && memcmp(out.buf, key, klen) == 0;
+}
+
+static size_t blanks(const char *s, size_t len, size_t i)
+{
+	while (i < len && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r'))
+		i++;
+	return i;
+}
+
+/* Where the value of a top-level member begins and ends: 1, 0, -1 as json_top_string. */
+static int find_member(const char *s, size_t len, const char *key, size_t *from, size_t *to)
+{
+	size_t i = blanks(s, len, 0), start;
+
+	if (i >= len || s[i] != '{')
+		return -1;
+	i = blanks(s, len, i + 1);
+	if (i < len && s[i] == '}')
+		return 0;
+	while (i < len && s[i] == '"') {
+		bool hit;
+
+		start = i;
+		i = skip_string(s, len, i);
+		if (!i)
+			return -1;
+		hit = string_is(s + start + 1, i - start - 2, key);
+		i = blanks(s, len, i);
+		if (i >= len || s[i] != ':')
+			return -1;
+		start = blanks(s, len, i + 1);
+		i = skip_value(s, len, start);
+		if (!i || i == start)
+			return -1;
+		if (hit) {
+			*from = start;
+			*to = i;
+			return 1;
+		}
+		i = blanks(s, len, i);
+		if (i < len && s[i] == '}')
+			return 0;
+		if (i >= len || s[i] != ',')
+			return -1;
+		i = blanks(s, len, i + 1);
+	}
+	return -1;
+}
+
+int json_top_raw(const char *s, size_t len, const char *key, const char **val, size_t *vlen)
+{
+	size_t from, to;
+	int rc = find_member(s, len, key, &from, &to);
+
+	*val = NULL;
+	*vlen = 0;
+	if (rc <= 0)
+		return rc;
+	*val = s + from;
+	*vlen = to - from;
+	return 1;
+}
+
+int json_top_string(const char *s, size_t len, const char *key, const char **val, size_t *vlen)
+{
+	int rc = json_top_raw(s, len, key, val, vlen);
+
+	if (rc <= 0)
+		return rc;
+	if ((*val)[0] != '"' || memchr(*val, '\\', *vlen)) {
+		*val = NULL;
+		*vlen = 0;
+		return 0;
+	}
+	*val += 1;
+	*vlen -= 2;
+	return 1;
+}
+
+int json_top_has(const char *s, size_t len, const char *key)
+{
+	const char *val;
+	size_t vlen;
+	int rc = json_top_raw(s, len, key, &val, &vlen);
+
+	if (rc <= 0)
+		return rc;
+	return !(vlen == 4 && memcmp(val, "null", 4) == 0);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log: events as lines of JSON on standard error.
+ *
+ * Owns the level, one static for the process. Invariant: a line is valid JSON whatever a client sent, goes out in one
+ * write(2), so that lines of several workers do not mix, and never changes errno. A line that cannot be written is lost: a
+ * registry must not stop because nobody reads its log.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+static enum log_level level_now = LOG_INFO;
+
+int log_level_parse(const char *s, enum log_level *out)
+{
+	size_t i;
+
+	*out = LOG_INFO;
+	for (i = 0; i < ARRAY_LEN(level_names); i++) {
+		if (strcmp(s, level_names[i]) == 0) {
+			*out = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+void log_set_level(enum log_level level)
+{
+	level_now = level;
+}
+
+bool log_on(enum log_level level)
+{
+	return level <= level_now;
+}
+
+/* The longest beginning of at most LOG_TEXT_MAX bytes that does not end within a character. */
+static size_t cut_len(const char *val, size_t len)
+{
+	size_t back;
+
+	if (len <= LOG_TEXT_MAX)
+		return len;
+	for (back = 1; back <= 3; back++) {
+		size_t at = LOG_TEXT_MAX - back;
+
+		if (str_utf8_len(val + at, len - at) > back)
+			return at;
+	}
+	return LOG_TEXT_MAX;
+}
+
+static void add_text(struct str *line, const char *val, size_t len)
+{
+	size_t cut = cut_len(val, len);
+
+	str_addc(line, '"');
+	str_add_json(line, val, cut);
+	if (cut < len)
+		str_puts(line, "...");
+	str_addc(line, '"');
+}
+
+void log_begin(struct log_event *ev, enum log_level level, const char *event)
+{
+	char now[TIME_RFC3339_MAX];
+	struct timespec ts;
+
+	ev->line = (struct str)STR_INIT;
+	ev->on = log_on(level);
+	if (!ev->on)
+		return;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	time_rfc3339(now, &ts, 1);
+	str_addf(&ev->line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", now, level_names[level]);
+	add_text(&ev->line, event, strlen(event));
+	str_addf(&ev->line, ",\"pid\":%ld", (long)getpid());
+}
+
+void log_str(struct log_event *ev, const char *key, const char *val)
+{
+	if (ev->on && val)
+		log_strn(ev, key, val, strlen(val));
+}
+
+void log_strn(struct log_event *ev, const char *key, const char *val, size_t len)
+{
+	if (!ev->on || !val)
+		return;
+	str_addf(&ev->line, ",\"%s\":", key);
+	add_text(&ev->line, val, len);
+}
+
+void log_int(struct log_event *ev, const char *key, int64_t val)
+{
+	if (ev->on)
+		str_addf(&ev->line, ",\"%s\":%" PRId64, key, val);
+}
+
+void log_ms(struct log_event *ev, const char *key, uint64_t usec)
+{
+	if (ev->on)
+		str_addf(&ev->line, ",\"%s\":%" PRIu64 ".%03" PRIu64, key, usec / 1000, usec % 1000);
+}
+
+void log_err(struct log_event *ev, const struct err *e)
+{
+	if (!ev->on)
+		return;
+	log_str(ev, "code", err_name(e->code));
+	if (e->detail[0])
+		log_str(ev, "error", e->detail);
+	if (e->cause[0])
+		log_str(ev, "cause", e->cause);
+	if (e->sys) {
+		const char *name = strerrorname_np(e->sys);
+
+		if (name)
+			log_str(ev, "errno", name);
+		else
+			log_int(ev, "errno", e->sys);
+	}
+}
+
+void log_end(struct log_event *ev)
+{
+	int saved = errno;
+	size_t off = 0;
+
+	if (ev->on) {
+		str_puts(&ev->line, "}\n");
+		while (off < ev->line.len) {
+			ssize_t n = write(STDERR_FILENO, ev->line.buf + off, ev->line.len - off);
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				break;
+			off += (size_t)n;
+		}
+	}
+	ev->on = false;
+	str_release(&ev->line);
+	errno = saved;
+}
+
+void log_say(enum log_level level, const char *event, const char *fmt, ...)
+{
+	struct log_event ev;
+	int saved = errno;
+
+	log_begin(&ev, level, event);
+	if (ev.on) {
+		cleanup_free char *text = NULL;
+		va_list ap;
+
+		errno = saved;          /* for %m */
+		va_start(ap, fmt);
+		if (vasprintf(&text, fmt, ap) < 0)
+			text = NULL;
+		va_end(ap);
+		log_str(&ev, "message", text);
+	}
+	log_end(&ev);
+	errno = saved;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * str: the one string buffer.
+ *
+ * Owns the memory behind struct str. Invariant: `buf` is never NULL and is NUL-terminated at `len`; with a `max`,
+ * `len` never passes it, and once something did not fit nothing more is added, so that the text is always a
+ * beginning of what was meant and never has a hole. Knows nothing of what the text means.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/str.h"
+
+#define STR_MIN_CAP 64
+#define REPLACEMENT "\xef\xbf\xbd"      /* U+FFFD */
+
+char str_empty[1];      /* shared by all buffers without memory; never written */
+
+void str_release(struct str *s)
+{
+	if (s->cap)
+		free(s->buf);
+	*s = (struct str)STR_INIT;
+}
+
+void str_reset(struct str *s)
+{
+	s->len = 0;
+	s->over = false;
+	if (s->cap)
+		s->buf[0] = '\0';
+}
+
+char *str_steal(struct str *s)
+{
+	char *text = s->cap ? s->buf : xstrdup("");
+	size_t max = s->max;
+
+	*s = (struct str)STR_INIT;
+	s->max = max;
+	return text;
+}
+
+/* room for n more bytes and the NUL; false where the buffer's max forbids it */
+static bool reserve(struct str *s, size_t n)
+{
+	size_t cap;
+
+	if (s->over)
+		return false;
+	if (n > SIZE_MAX / 2 - s->len - 1 || (s->max && s->len + n > s->max)) {
+		s->over = true;
+		return false;
+	}
+	if (s->len + n < s->cap)
+		return true;
+	cap = s->cap ? s->cap * 2 : STR_MIN_CAP;
+	if (cap <= s->len + n)
+		cap = s->len + n + 1;
+	s->buf = xrealloc(s->cap ? s->buf : NULL, cap);
+	s->cap = cap;
+	return true;
+}
+
+void str_add(struct str *s, const void *data, size_t len)
+{
+	if (!len || !reserve(s, len))
+		return;
+	memcpy(s->buf + s->len, data, len);
+	s->len += len;
+	s->buf[s->len] = '\0';
+}
+
+void str_addc(struct str *s, char c)
+{
+	str_add(s, &c, 1);
+}
+
+void str_puts(struct str *s, const char *text)
+{
+	str_add(s, text, strlen(text));
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	char small[256];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	va_end(ap);
+	if (n < 0) {                    /* more than INT_MAX bytes: no buffer of ours takes that */
+		s->over = true;
+		return;
+	}
+	if ((size_t)n < sizeof(small)) {
+		str_add(s, small, (size_t)n);
+		return;
+	}
+	if (!reserve(s, (size_t)n))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(s->buf + s->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	s->len += (size_t)n;
+}
+
+static void add_json_ascii(struct str *s, unsigned char c)
+{
+	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+	const char *p;
+
+	for (p = shorts; *p; p += 2) {
+		if ((unsigned char)*p == c) {
+			char pair[2] = { '\\', p[1] };
+
+			str_add(s, pair, 2);
+			return;
+		}
+	}
+	str_addf(s, "\\u%04x", c);
+}
+
+void str_add_json(struct str *s, const char *data, size_t len)
+{
+	size_t done = 0, i = 0;         /* [done, i) goes out as it is */
+
+	while (i < len) {
+		unsigned char c = (unsigned char)data[i];
+		size_t n = str_utf8_len(data + i, len - i);
+
+		if (n > 1 || (n == 1 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)) {
+			i += n;
+			continue;
+		}
+		str_add(s, data + done, i - done);
+		if (n)
+			add_json_ascii(s, c);
+		else
+			str_puts(s, REPLACEMENT);
+		done = ++i;
+	}
+	str_add(s, data + done, i - done);
+}
+
+static bool unreserved(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void str_add_urlenc(struct str *s, const char *data, size_t len)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)data[i];
+		char esc[3] = { '%', hex[c >> 4], hex[c & 15] };
+
+		if (unreserved(c))
+			str_addc(s, (char)c);
+		else
+			str_add(s, esc, 3);
+	}
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int str_add_urldec(struct str *s, const char *data, size_t len, bool plus)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		char c = data[i];
+
+		if (c == '%') {
+			int hi = len - i > 2 ? hex_value(data[i + 1]) : -1;
+			int lo = len - i > 2 ? hex_value(data[i + 2]) : -1;
+
+			if (hi < 0 || lo < 0)
+				return -1;
+			c = (char)(hi * 16 + lo);
+			i += 2;
+		} else if (c == '+' && plus) {
+			c = ' ';
+		}
+		str_addc(s, c);
+	}
+	return 0;
+}
+
+int str_parse_u64(const char *data, size_t len, uint64_t *out)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	*out = 0;
+	if (!len)
+		return -1;
+	for (i = 0; i < len; i++) {
+		if (data[i] < '0' || data[i] > '9')
+			return -1;
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(data[i] - '0'), &v))
+			return -1;
+	}
+	*out = v;
+	return 0;
+}
+
+size_t str_utf8_len(const char *data, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)data;
+	unsigned char low = 0x80, high = 0xbf;
+	size_t n, i;
+
+	if (!len)
+		return 0;
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	/* RFC 3629, 4: the second byte's range is narrower where overlong forms, surrogates or > U+10FFFF would begin */
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	else if (p[0] == 0xed)
+		high = 0x9f;
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (len < n || p[1] < low || p[1] > high)
+		return 0;
+	for (i = 2; i < n; i++) {
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return 0;
+	}
+	return n;
+}

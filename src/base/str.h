@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_BASE_STR_H
+#define BERTH_BASE_STR_H
+
+/*
+ * str: the one string buffer; nothing else concatenates.
+ *
+ * `buf` is never NULL and always NUL-terminated; `len` does not count that NUL. A buffer whose content comes from
+ * outside gets a `max` (bytes, 0 for none): what would pass it is not added, nor anything after it; `over` is set and stays.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+	char *buf;
+	size_t len, cap;        /* cap 0: buf is the shared empty string */
+	size_t max;
+	bool over;
+};
+
+extern char str_empty[1];
+
+#define STR_INIT { .buf = str_empty }
+
+void str_release(struct str *s);
+#define cleanup_str __attribute__((cleanup(str_release)))
+
+void str_reset(struct str *s);                                  /* empty, memory kept; `over` cleared */
+char *str_steal(struct str *s);                                 /* the text, owned by the caller; s is empty after */
+void str_add(struct str *s, const void *data, size_t len);
+void str_addc(struct str *s, char c);
+void str_puts(struct str *s, const char *text);
+void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * str_add_json - add bytes as the inside of a JSON string, without the quotes
+ *
+ * Quote, backslash and control bytes are escaped; a byte that is not part of well-formed UTF-8 (overlong forms and
+ * surrogates count as ill-formed) becomes U+FFFD. The result is always valid JSON text.
+ */
+void str_add_json(struct str *s, const char *data, size_t len);
+
+/* str_add_urlenc - percent-encode all but unreserved characters (RFC 3986, 2.3); upper-case hex */
+void str_add_urlenc(struct str *s, const char *data, size_t len);
+
+/*
+ * str_add_urldec - add the percent-decoded form of data
+ * plus  whether '+' means a space, as in a form-encoded query
+ *
+ * Returns 0, or -1 where a '%' is not followed by two hex digits (what came before it has been added).
+ * Any byte can come out, NUL too: the caller validates the result.
+ */
+int str_add_urldec(struct str *s, const char *data, size_t len, bool plus);
+
+/* str_parse_u64 - the whole of [data, data+len) as decimal digits; 0, or -1 where it is empty, not digits or overflows */
+int str_parse_u64(const char *data, size_t len, uint64_t *out);
+
+/* str_utf8_len - length of the well-formed UTF-8 sequence at data (1-4), or 0 where there is none (RFC 3629) */
+size_t str_utf8_len(const char *data, size_t len);
+
+#endif

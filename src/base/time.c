@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * time: instants and durations as text.
+ *
+ * Owns nothing. Everything is UTC and independent of the process's time zone and locale.
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/time.h"
+
+#define NSEC_PER_MSEC 1000000L
+#define NSEC_PER_USEC 1000L
+
+void time_rfc3339(char *buf, const struct timespec *ts, int with_ms)
+{
+	struct tm tm;
+	size_t n;
+
+	buf[0] = '\0';
+	if (!gmtime_r(&ts->tv_sec, &tm))
+		return;
+	n = strftime(buf, TIME_RFC3339_MAX - 6, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (with_ms)
+		n += (size_t)snprintf(buf + n, 5, ".%03u", (unsigned int)(ts->tv_nsec / NSEC_PER_MSEC) % 1000);
+	memcpy(buf + n, "Z", 2);
+}
+
+/* Exactly n digits at *s, which then points behind them; -1 where there are fewer. */
+static int digits(const char **s, int n)
+{
+	int v = 0;
+
+	for (; n > 0; n--, (*s)++) {
+		if (**s < '0' || **s > '9')
+			return -1;
+		v = v * 10 + (**s - '0');
+	}
+	return v;
+}
+
+static bool take(const char **s, char c)
+{
+	if (**s != c)
+		return false;
+	(*s)++;
+	return true;
+}
+
+static int days_in(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return month == 2 && leap ? 29 : days[month - 1];
+}
+
+/* "Z" or "+hh:mm", to its end; what must be taken off the local time, in seconds */
+static int parse_offset(const char *s, int64_t *off)
+{
+	bool minus = *s == '-';
+	int hour, min;
+
+	*off = 0;
+	if (*s == 'Z' || *s == 'z')
+		return s[1] ? -1 : 0;
+	if (*s != '+' && *s != '-')
+		return -1;
+	s++;
+	hour = digits(&s, 2);
+	if (hour < 0 || hour > 23 || !take(&s, ':'))
+		return -1;
+	min = digits(&s, 2);
+	if (min < 0 || min > 59 || *s)
+		return -1;
+	*off = (hour * 60 + min) * (minus ? -60 : 60);
+	return 0;
+}
+
+static int parse_date(const char **s, struct tm *tm)
+{
+	int year, month, day;
+
+	year = digits(s, 4);
+	if (year < 0 || !take(s, '-'))
+		return -1;
+	month = digits(s, 2);
+	if (month < 1 || month > 12 || !take(s, '-'))
+		return -1;
+	day = digits(s, 2);
+	if (day < 1 || day > days_in(year, month))
+		return -1;
+	tm->tm_year = year - 1900;
+	tm->tm_mon = month - 1;
+	tm->tm_mday = day;
+	return 0;
+}
+
+static int parse_clock(const char **s, struct tm *tm)
+{
+	tm->tm_hour = digits(s, 2);
+	if (tm->tm_hour < 0 || tm->tm_hour > 23 || !take(s, ':'))
+		return -1;
+	tm->tm_min = digits(s, 2);
+	if (tm->tm_min < 0 || tm->tm_min > 59 || !take(s, ':'))
+		return -1;
+	tm->tm_sec = digits(s, 2);
+	if (tm->tm_sec < 0 || tm->tm_sec > 60)          /* 60: a leap second */
+		return -1;
+	return 0;
+}
+
+int time_parse_rfc3339(const char *s, int64_t *out)
+{
+	struct tm tm = { 0 };
+	int64_t off;
+
+	*out = 0;
+	if (parse_date(&s, &tm) < 0)
+		return -1;
+	if (*s != 'T' && *s != 't' && *s != ' ')        /* RFC 3339, 5.6, allows all three */
+		return -1;
+	s++;
+	if (parse_clock(&s, &tm) < 0)
+		return -1;
+	if (take(&s, '.')) {
+		if (digits(&s, 1) < 0)
+			return -1;
+		while (*s >= '0' && *s <= '9')
+			s++;
+	}
+	if (parse_offset(s, &off) < 0)
+		return -1;
+	*out = (int64_t)timegm(&tm) - off;
+	return 0;
+}
+
+uint64_t time_now_usec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)(ts.tv_nsec / NSEC_PER_USEC);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_BASE_TIME_H
+#define BERTH_BASE_TIME_H
+
+/* time: instants and durations as text. */
+
+#include <stdint.h>
+#include <time.h>
+
+#define TIME_RFC3339_MAX 32
+
+/* time_rfc3339 - "2026-01-02T03:04:05Z", or with milliseconds; UTC (RFC 3339); buf holds TIME_RFC3339_MAX bytes */
+void time_rfc3339(char *buf, const struct timespec *ts, int with_ms);
+
+/* time_parse_rfc3339 - seconds since the epoch; fractions are dropped, offsets honoured; 0 or -1 */
+int time_parse_rfc3339(const char *s, int64_t *out);
+
+uint64_t time_now_usec(void);   /* monotonic, for durations only */
+
+#endif

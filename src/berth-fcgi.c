@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berth-fcgi: the registry's workers and their master.
+ *
+ * Reads the command line, makes ready the store and the sockets, and hands over to the supervisor.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "conf/config.h"
+#include "os/sock.h"
+#include "store/store.h"
+#include "supervisor.h"
+
+#define EXIT_DONE 0
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+
+static const char help_text[] =
+	"usage: berth-fcgi [OPTIONS]\n"
+	"\n"
+	"  --listen WHERE          where nginx reaches the workers: the path of a Unix socket, or HOST:PORT;\n"
+	"                          without it descriptor 0 must be a listening socket (spawn-fcgi)\n"
+	"  --listen-uploads WHERE  a second socket with workers of its own, for requests that carry blobs\n"
+	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
+	"  --root DIR              the store, whatever the configuration says\n"
+	"  --workers N             how many workers, whatever the configuration says\n"
+	"  --help                  this text\n"
+	"  --version               the version\n"
+	"\n"
+	"SIGTERM: finish what is under way, then go. SIGHUP: read the configuration again.\n"
+	"Exit status: 0 stopped, 1 failed, 2 used wrongly or configured wrongly.\n";
+
+struct args {
+	struct supervisor_options o;
+	const char *listen, *listen_uploads;
+};
+
+/* 0 to go on, else the exit status plus one. */
+static int parse_args(struct args *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "listen", required_argument, NULL, 'l' },   { "listen-uploads", required_argument, NULL, 'u' },
+		{ "config", required_argument, NULL, 'c' },   { "root", required_argument, NULL, 'r' },
+		{ "workers", required_argument, NULL, 'w' },  { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 },
+	};
+	uint64_t n;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'l':
+			a->listen = optarg;
+			break;
+		case 'u':
+			a->listen_uploads = optarg;
+			break;
+		case 'c':
+			a->o.config_file = optarg;
+			break;
+		case 'r':
+			a->o.root = optarg;
+			break;
+		case 'w':
+			if (str_parse_u64(optarg, strlen(optarg), &n) < 0 || n < 1 || n > 1024) {
+				fprintf(stderr, "berth-fcgi: --workers takes a number from 1 to 1024, not \"%s\"\n",
+					optarg);
+				return EXIT_USAGE + 1;
+			}
+			a->o.workers = (unsigned)n;
+			break;
+		case 'h':
+			fputs(help_text, stdout);
+			return EXIT_DONE + 1;
+		case 'V':
+			puts("berth-fcgi " PACKAGE_VERSION);
+			return EXIT_DONE + 1;
+		default:        /* getopt has said it */
+			return EXIT_USAGE + 1;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "berth-fcgi: what is \"%s\"? `berth-fcgi --help` lists the options\n", argv[optind]);
+	return EXIT_USAGE + 1;
+}
+
+static int open_sockets(struct args *a, struct err *e)
+{
+	a->o.listen_fd = STDIN_FILENO;
+	a->o.uploads_fd = -1;
+	if (a->listen ? sock_listen(a->listen, &a->o.listen_fd, e) : sock_inherited(STDIN_FILENO, e))
+		return -1;
+	return a->listen_uploads ? sock_listen(a->listen_uploads, &a->o.uploads_fd, e) : 0;
+}
+
+/* A socket's file is of no use to anybody once its process is gone. */
+static void remove_socket(const char *where, int fd)
+{
+	if (where && fd >= 0 && strchr(where, '/'))
+		unlink(where);
+}
+
+static int serve(struct args *a, struct config *cfg)
+{
+	struct store_options so = { .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (store_prepare(&so, &e) < 0 || open_sockets(a, &e) < 0) {
+		config_close(&cfg);
+		rc = -1;
+	} else {
+		rc = supervisor_run(&a->o, cfg, &e);
+	}
+	if (rc < 0)
+		fprintf(stderr, "berth-fcgi: %s: %s\n", e.cause, strerror(e.sys));
+	remove_socket(a->listen, a->o.listen_fd);
+	remove_socket(a->listen_uploads, a->o.uploads_fd);
+	err_release(&e);
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = { .o = { .listen_fd = -1, .uploads_fd = -1 } };
+	struct config *cfg;
+	int rc = parse_args(&a, argc, argv);
+
+	if (rc)
+		return rc - 1;
+	cfg = supervisor_config(&a.o, true);
+	if (!cfg)
+		return EXIT_USAGE;
+	return serve(&a, cfg);
+}

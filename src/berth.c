@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berth: the operator's command. Reads the options before the subcommand, finds it in a table, and lets it run.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/config.h"
+
+static const struct cmd *const commands[] = {
+	&cmd_config_command,
+};
+
+static void help(FILE *to)
+{
+	fputs("usage: berth [--config FILE] [--root DIR] COMMAND ...\n"
+	      "\n"
+	      "  --config FILE  the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
+	      "  --root DIR     the store, whatever the configuration says\n"
+	      "  --help         this text\n"
+	      "  --version      the version\n"
+	      "\n"
+	      "commands:\n", to);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(to, "  %s %s\n      %s\n", commands[i]->name, commands[i]->args, commands[i]->help);
+	fputs("\n"
+	      "Exit status: 0 done, 1 found something wrong, 2 used wrongly.\n", to);
+}
+
+/* finish - the status, unless what was to be said could not be written */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "berth: cannot write the output: %s\n", strerror(errno));
+	return CMD_FOUND;
+}
+
+static int run(const struct cmd_options *o, int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i]->name, argv[0]) == 0)
+			return commands[i]->run(o, argc, argv);
+	fprintf(stderr, "berth: unknown command \"%s\"; `berth --help` lists them\n", argv[0]);
+	return CMD_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct cmd_options o = { NULL, NULL };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			o.config = optarg;
+			break;
+		case 'r':
+			o.root = optarg;
+			break;
+		case 'h':
+			help(stdout);
+			return finish(CMD_DONE);
+		case 'V':
+			puts("berth " PACKAGE_VERSION);
+			return finish(CMD_DONE);
+		default:        /* getopt has said it */
+			return CMD_USAGE;
+		}
+	}
+	if (optind == argc) {
+		help(stderr);
+		return CMD_USAGE;
+	}
+	return finish(run(&o, argc - optind, argv + optind));
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CMD_CMD_H
+#define BERTH_CMD_CMD_H
+
+/*
+ * cmd: what the subcommands of `berth` have in common.
+ *
+ * A subcommand is one function in a file of its own and one line of the table in berth.c.
+ */
+
+#include "conf/config.h"
+
+enum cmd_status { CMD_DONE = 0, CMD_FOUND = 1, CMD_USAGE = 2 };        /* exit status: done; found something wrong; used wrongly */
+
+/* What stands before the subcommand on the command line. */
+struct cmd_options {
+	const char *config;     /* --config, NULL: the default file */
+	const char *root;       /* --root, NULL: the configuration's */
+};
+
+struct cmd {
+	const char *name;
+	const char *args;       /* for the usage line, such as "check | show" */
+	const char *help;       /* one line */
+
+	/*
+	 * argv[0] is the subcommand's name. Results go to stdout, complaints to stderr as "berth: ...".
+	 * Returns an enum cmd_status.
+	 */
+	int (*run)(const struct cmd_options *o, int argc, char **argv);
+};
+
+/*
+ * cmd_config - the configuration with the options applied; the warnings and faults go to stderr, one a line
+ *
+ * Returns an owned struct, or NULL: the subcommand returns CMD_USAGE.
+ */
+struct config *cmd_config(const struct cmd_options *o);
+
+/* cmd_usage - say how the subcommand is to be used; returns CMD_USAGE */
+int cmd_usage(const struct cmd *cmd);
+
+#endif

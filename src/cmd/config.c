@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berth config: what the configuration says, without starting anything.
+ */
+
+#include "cmd/config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/str.h"
+
+static int check(const struct config *c)
+{
+	printf("%s: ok\n", c->file ? c->file : "the defaults");
+	return CMD_DONE;
+}
+
+static int show(const struct config *c)
+{
+	cleanup_str struct str out = STR_INIT;
+
+	config_show(c, &out);
+	fputs(out.buf, stdout);
+	return CMD_DONE;
+}
+
+static int keys(void)
+{
+	cleanup_str struct str out = STR_INIT;
+
+	config_keys(&out);
+	fputs(out.buf, stdout);
+	return CMD_DONE;
+}
+
+static int run(const struct cmd_options *o, int argc, char **argv)
+{
+	cleanup_config struct config *c = NULL;
+	int (*verb)(const struct config *) = NULL;
+
+	if (argc == 2 && strcmp(argv[1], "keys") == 0)
+		return keys();
+	if (argc == 2 && strcmp(argv[1], "check") == 0)
+		verb = check;
+	else if (argc == 2 && strcmp(argv[1], "show") == 0)
+		verb = show;
+	if (!verb)
+		return cmd_usage(&cmd_config_command);
+	c = cmd_config(o);
+	return c ? verb(c) : CMD_USAGE;
+}
+
+const struct cmd cmd_config_command = {
+	.name = "config",
+	.args = "check | show | keys",
+	.help = "say what the configuration is, or what is wrong with it",
+	.run = run,
+};

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: the file and the environment, read into one struct.
+ *
+ * Owns libconfig (nobody else includes it) and the walk over what it parsed. What a setting may be stands in key.c,
+ * what the environment may say in env.c. Invariant: a struct config that left here has passed both.
+ *
+ * libconfig ignores what it is not asked for. So the tree is walked against the table, not the table against the
+ * tree, and every fault is reported, not the first alone.
+ */
+
+#include "conf/config.h"
+
+#include <errno.h>
+#include <libconfig.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "conf/env.h"
+#include "conf/key.h"
+#include "conf/text.h"
+
+#define WORKERS_MAX 1024u
+
+struct walk {
+	struct config *c;
+	const char *file;
+	struct str *msg;
+	int rc;
+};
+
+/* fault - begin a line of the message: "FILE:LINE: " */
+static void fault(struct walk *w, unsigned line)
+{
+	str_addf(w->msg, "%s%s:%u: ", w->msg->len ? "\n" : "", w->file, line);
+	w->rc = -1;
+}
+
+static int set_value(struct config *c, const struct key *k, const config_setting_t *s)
+{
+	switch (config_setting_type(s)) {
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		return key_set_number(c, k, config_setting_get_int64(s));
+	case CONFIG_TYPE_BOOL:
+		return key_set_bool(c, k, config_setting_get_bool(s));
+	case CONFIG_TYPE_STRING:
+		return key_set_string(c, k, config_setting_get_string(s));
+	default:        /* floats, lists, arrays, groups */
+		return -1;
+	}
+}
+
+/* walk_group - every setting of a group; libconfig limits the depth of its grammar, and only known groups are entered */
+static void walk_group(struct walk *w, config_setting_t *group, const char *prefix)
+{
+	int count = config_setting_length(group);
+
+	for (int i = 0; i < count; i++) {
+		cleanup_str struct str name = STR_INIT;
+		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
+		unsigned line = config_setting_source_line(s);
+		const struct key *k;
+
+		str_addf(&name, "%s%s%s", prefix, *prefix ? "." : "", config_setting_name(s));
+		k = key_find(name.buf);
+		if (k && set_value(w->c, k, s) < 0) {
+			fault(w, line);
+			str_addf(w->msg, "\"%s\" ", name.buf);
+			key_wants(k, w->msg);
+		} else if (!k && key_is_group(name.buf) && config_setting_is_group(s)) {
+			walk_group(w, s, name.buf);
+		} else if (!k && key_is_group(name.buf)) {
+			fault(w, line);
+			str_addf(w->msg, "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
+		} else if (!k) {
+			fault(w, line);
+			str_addf(w->msg, "unknown setting \"%s\"; `berth config keys` lists those that exist", name.buf);
+		}
+	}
+}
+
+/* parse - the text of the file into c; all faults into msg */
+static int parse(struct config *c, const char *file, const struct str *text, struct str *msg)
+{
+	struct walk w = { .c = c, .file = file, .msg = msg };
+	const char *why;
+	unsigned line;
+	config_t tree;
+
+	if (text_check(text, &line, &why) < 0) {
+		fault(&w, line);
+		str_puts(msg, why);
+		return -1;
+	}
+	config_init(&tree);
+	if (config_read_string(&tree, text->buf) == CONFIG_TRUE) {
+		walk_group(&w, config_root_setting(&tree), "");
+	} else {
+		fault(&w, (unsigned)config_error_line(&tree));
+		str_puts(msg, config_error_text(&tree));
+	}
+	config_destroy(&tree);
+	return w.rc;
+}
+
+static int load_file(struct config *c, const char *file, struct str *msg)
+{
+	cleanup_str struct str text = STR_INIT, why = STR_INIT;
+	int found = text_read(file ? file : CONFIG_DEFAULT_FILE, !file, &text, &why);
+
+	if (!file)
+		file = CONFIG_DEFAULT_FILE;
+	if (found < 0) {
+		str_addf(msg, "%s: %s", file, why.buf);
+		return -1;
+	}
+	if (!found)
+		return 0;
+	c->file = xstrdup(file);
+	return parse(c, file, &text, msg);
+}
+
+struct config *config_load(const char *file, char *const *env, struct str *warn, struct str *msg)
+{
+	cleanup_config struct config *c = xcalloc(1, sizeof(*c));
+	int rc;
+
+	for (size_t i = 0; i < key_count; i++)
+		if (key_set_text(c, &key_table[i], key_table[i].preset) < 0)
+			abort();        /* the table contradicts itself */
+	rc = load_file(c, file, msg);
+	if (env_apply(c, env, warn, msg) < 0)
+		rc = -1;
+	return rc < 0 ? NULL : STEAL(c);
+}
+
+void config_close(struct config **c)
+{
+	if (!*c)
+		return;
+	free((*c)->file);
+	free((*c)->root);
+	free(*c);
+	*c = NULL;
+}
+
+int config_set_root(struct config *c, const char *dir, struct str *msg)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_free char *cwd = NULL;
+
+	if (*dir && *dir != '/') {
+		cwd = realpath(".", NULL);
+		if (!cwd) {
+			str_addf(msg, "%s: the current directory is unknown: %s", dir, strerror(errno));
+			return -1;
+		}
+		str_addf(&path, "%s/", strcmp(cwd, "/") == 0 ? "" : cwd);
+	}
+	str_puts(&path, dir);
+	if (key_set_text(c, key_find("root"), path.buf) == 0)
+		return 0;
+	str_addf(msg, "\"%s\" cannot be the root directory", dir);
+	return -1;
+}
+
+static unsigned cores(void)
+{
+	cpu_set_t set;
+	long n;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	n = sysconf(_SC_NPROCESSORS_ONLN);      /* more cores than the set has room for */
+	return n > 0 ? (unsigned)n : 1;
+}
+
+static unsigned within(unsigned n, unsigned least)
+{
+	if (n < least)
+		return least;
+	return n > WORKERS_MAX ? WORKERS_MAX : n;
+}
+
+unsigned config_workers(const struct config *c)
+{
+	return c->workers ? c->workers : within(2 * cores(), 4);
+}
+
+unsigned config_upload_workers(const struct config *c)
+{
+	return c->upload_workers ? c->upload_workers : within(cores(), 2);
+}
+
+void config_show(const struct config *c, struct str *out)
+{
+	for (size_t i = 0; i < key_count; i++) {
+		str_addf(out, "%s = ", key_table[i].name);
+		key_get(c, &key_table[i], out);
+		str_addc(out, '\n');
+	}
+}
+
+void config_keys(struct str *out)
+{
+	for (size_t i = 0; i < key_count; i++)
+		str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
+}

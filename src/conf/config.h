@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CONF_CONFIG_H
+#define BERTH_CONF_CONFIG_H
+
+/*
+ * config: the configuration file and the environment, read into one struct.
+ *
+ * Order, the later wins: defaults, the file (libconfig), the environment variables of registry:2 that compose files
+ * use. A struct config is complete and valid or does not exist: a reload builds a new one and swaps.
+ *
+ * Every key stands in one table in key.c (name, type, default, help); the example file is checked against it by a test.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/log.h"
+#include "base/str.h"
+
+enum config_sparse { SPARSE_REFUSE, SPARSE_INDEX, SPARSE_ALL };
+
+struct config {
+	char *file;                     /* the file that was read, NULL where none was */
+	char *root;                     /* "root": absolute path of the store; default /var/lib/registry */
+	unsigned workers;               /* "workers": 1..1024; 0 (default): twice the cores, at least 4 */
+	unsigned upload_workers;        /* "upload_workers": 1..1024; 0 (default): one a core, at least 2 */
+	bool delete_enabled;            /* "delete": default false */
+	bool readonly;                  /* "readonly": default false */
+	bool fsync;                     /* "fsync": "full" (default) or "off" */
+	enum config_sparse sparse;      /* "manifests.sparse": "refuse" (default), "index", "all" */
+	uint64_t max_manifest;          /* "manifests.max_size": bytes; "4 MiB"; 1 KiB..64 MiB */
+	uint64_t max_blob;              /* "blobs.max_size": bytes; default "0": no limit */
+	enum log_level log_level;       /* "log.level": default "info" */
+};
+
+#define CONFIG_DEFAULT_FILE "/etc/berth/berth.conf"
+
+/*
+ * config_load - read a configuration
+ * file  path of the file; NULL: CONFIG_DEFAULT_FILE if it exists, else defaults alone. A file named must exist.
+ * env   the environment, as environ(7)
+ * warn  gets one line (no newline) for each thing worth saying that does not hinder, such as a REGISTRY_* variable
+ *       that berth does not honour; may be NULL
+ * msg   on failure holds one line a fault for the operator, newline between: "FILE:LINE: what is wrong; what to do",
+ *       or "VARIABLE: ..."
+ *
+ * Returns an owned struct, or NULL with msg.
+ */
+struct config *config_load(const char *file, char *const *env, struct str *warn, struct str *msg);
+void config_close(struct config **c);
+#define cleanup_config __attribute__((cleanup(config_close)))
+
+/*
+ * config_set_root - another store than the configuration names, for a --root option
+ * dir  absolute or relative to the working directory
+ *
+ * Returns 0, or -1 with a line in msg.
+ */
+int config_set_root(struct config *c, const char *dir, struct str *msg);
+
+/* The values that 0 stands for, from the cores this process may use. */
+unsigned config_workers(const struct config *c);
+unsigned config_upload_workers(const struct config *c);
+
+/*
+ * config_show - every setting as it holds now, one "key = value" line each, added to out
+ *
+ * For scripts to read: sizes are plain bytes, words and paths have no quotes, a group's member is "group.name".
+ */
+void config_show(const struct config *c, struct str *out);
+
+/* config_keys - a line for each setting that exists: its name, default and meaning, added to out */
+void config_keys(struct str *out);
+
+#endif

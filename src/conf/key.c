@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key: the table of settings.
+ *
+ * Owns what a setting may be. Knows nothing of files, lines or variables. Invariant: a struct config whose members
+ * were all set through here holds only values that key_wants() describes.
+ */
+
+#include "conf/key.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+#define KIB UINT64_C(1024)
+#define MIB (KIB * 1024)
+#define COUNT_MAX 1024          /* processes: beyond this it is a slip of the finger */
+#define SIZE_LIMIT INT64_MAX    /* sizes become off_t */
+
+static const char *const fsync_words[] = { "off", "full", NULL };
+static const char *const sparse_words[] = {
+	[SPARSE_REFUSE] = "refuse", [SPARSE_INDEX] = "index", [SPARSE_ALL] = "all", NULL
+};
+static const char *const level_words[] = {
+	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL
+};
+
+#define GOES_TO(member) .off = offsetof(struct config, member)
+
+const struct key key_table[] = {
+	{ "root", KEY_PATH, GOES_TO(root), .preset = "/var/lib/registry",
+	  .help = "the directory that holds everything" },
+	{ "workers", KEY_COUNT, GOES_TO(workers), .preset = "0", .max = COUNT_MAX,
+	  .help = "processes that answer requests; 0: twice the cores, at least 4" },
+	{ "upload_workers", KEY_COUNT, GOES_TO(upload_workers), .preset = "0", .max = COUNT_MAX,
+	  .help = "processes that hash uploads; 0: one a core, at least 2" },
+	{ "delete", KEY_BOOL, GOES_TO(delete_enabled), .preset = "false",
+	  .help = "whether clients may delete manifests, tags and blobs" },
+	{ "readonly", KEY_BOOL, GOES_TO(readonly), .preset = "false",
+	  .help = "whether every write is refused" },
+	{ "fsync", KEY_FLAG, GOES_TO(fsync), .preset = "full", .words = fsync_words,
+	  .help = "full: what was answered survives a power cut; off: faster, and it may not" },
+	{ "manifests.sparse", KEY_WORD, GOES_TO(sparse), .preset = "refuse", .words = sparse_words,
+	  .help = "what a manifest may lack: refuse: nothing; index: children of an index; all: anything" },
+	{ "manifests.max_size", KEY_SIZE, GOES_TO(max_manifest), .preset = "4 MiB", .min = KIB, .max = 64 * MIB,
+	  .help = "the biggest manifest that is taken" },
+	{ "blobs.max_size", KEY_SIZE, GOES_TO(max_blob), .preset = "0", .max = SIZE_LIMIT,
+	  .help = "the biggest blob that is taken; 0: no limit" },
+	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
+	  .help = "what is logged: this level and those before it" },
+};
+const size_t key_count = ARRAY_LEN(key_table);
+
+static const struct unit {
+	const char *name;
+	unsigned shift;
+} units[] = { { "TiB", 40 }, { "GiB", 30 }, { "MiB", 20 }, { "KiB", 10 }, { "B", 0 }, { "", 0 } };
+
+const struct key *key_find(const char *name)
+{
+	for (size_t i = 0; i < key_count; i++)
+		if (strcmp(key_table[i].name, name) == 0)
+			return &key_table[i];
+	return NULL;
+}
+
+bool key_is_group(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < key_count; i++)
+		if (strncmp(key_table[i].name, name, len) == 0 && key_table[i].name[len] == '.')
+			return true;
+	return false;
+}
+
+int key_parse_size(const char *text, uint64_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+	uint64_t n;
+
+	if (str_parse_u64(text, digits, &n) < 0)
+		return -1;
+	unit += strspn(unit, " ");
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (strcmp(unit, units[i].name) != 0)
+			continue;
+		if (n > (uint64_t)SIZE_LIMIT >> units[i].shift)
+			return -1;
+		*out = n << units[i].shift;
+		return 0;
+	}
+	return -1;
+}
+
+/* member - where a key's value goes; the type of the key says what to read it as */
+static void *member(struct config *c, const struct key *k)
+{
+	return (char *)c + k->off;
+}
+
+static const void *member_const(const struct config *c, const struct key *k)
+{
+	return (const char *)c + k->off;
+}
+
+static int set_path(struct config *c, const struct key *k, const char *text)
+{
+	char **path = member(c, k);
+	size_t len = strlen(text);
+
+	if (text[0] != '/')
+		return -1;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return -1;
+	while (len > 1 && text[len - 1] == '/')
+		len--;
+	free(*path);
+	*path = xstrndup(text, len);
+	return 0;
+}
+
+static int set_word(struct config *c, const struct key *k, const char *text)
+{
+	for (unsigned i = 0; k->words[i]; i++) {
+		if (strcmp(k->words[i], text) != 0)
+			continue;
+		if (k->type == KEY_FLAG)
+			*(bool *)member(c, k) = i != 0;
+		else
+			memcpy(member(c, k), &i, sizeof(i));    /* an enum without negative values is an unsigned */
+		return 0;
+	}
+	return -1;
+}
+
+int key_set_bool(struct config *c, const struct key *k, bool value)
+{
+	if (k->type != KEY_BOOL)
+		return -1;
+	*(bool *)member(c, k) = value;
+	return 0;
+}
+
+int key_set_number(struct config *c, const struct key *k, int64_t number)
+{
+	if (number < 0 || (uint64_t)number < k->min || (uint64_t)number > k->max)
+		return -1;
+	if (k->type == KEY_COUNT)
+		*(unsigned *)member(c, k) = (unsigned)number;
+	else if (k->type == KEY_SIZE)
+		*(uint64_t *)member(c, k) = (uint64_t)number;
+	else
+		return -1;
+	return 0;
+}
+
+int key_set_string(struct config *c, const struct key *k, const char *text)
+{
+	uint64_t n;
+
+	switch (k->type) {
+	case KEY_PATH:
+		return set_path(c, k, text);
+	case KEY_FLAG:
+	case KEY_WORD:
+		return set_word(c, k, text);
+	case KEY_SIZE:
+		return key_parse_size(text, &n) < 0 ? -1 : key_set_number(c, k, (int64_t)n);
+	case KEY_COUNT:
+	case KEY_BOOL:
+		break;
+	}
+	return -1;
+}
+
+int key_set_text(struct config *c, const struct key *k, const char *text)
+{
+	uint64_t n;
+
+	if (k->type == KEY_BOOL && strcmp(text, "true") == 0)
+		return key_set_bool(c, k, true);
+	if (k->type == KEY_BOOL && strcmp(text, "false") == 0)
+		return key_set_bool(c, k, false);
+	if (k->type == KEY_COUNT)
+		return str_parse_u64(text, strlen(text), &n) < 0 || n > k->max ? -1 : key_set_number(c, k, (int64_t)n);
+	return key_set_string(c, k, text);
+}
+
+/* add_size - in the biggest unit that leaves no rest */
+static void add_size(struct str *out, uint64_t size)
+{
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		uint64_t unit = UINT64_C(1) << units[i].shift;
+
+		if (size >= unit && size % unit == 0) {
+			str_addf(out, "%llu %s", (unsigned long long)(size / unit), units[i].name);
+			return;
+		}
+	}
+	str_puts(out, "0");
+}
+
+static void add_words(struct str *out, const char *const *words)
+{
+	for (unsigned i = 0; words[i]; i++) {
+		if (i > 0)
+			str_puts(out, words[i + 1] ? ", " : " or ");
+		str_addf(out, "\"%s\"", words[i]);
+	}
+}
+
+void key_wants(const struct key *k, struct str *out)
+{
+	str_puts(out, "must be ");
+	switch (k->type) {
+	case KEY_PATH:
+		str_puts(out, "an absolute path in quotes");
+		break;
+	case KEY_COUNT:
+		str_addf(out, "a whole number from %llu to %llu", (unsigned long long)k->min, (unsigned long long)k->max);
+		break;
+	case KEY_BOOL:
+		str_puts(out, "true or false");
+		break;
+	case KEY_FLAG:
+	case KEY_WORD:
+		add_words(out, k->words);
+		break;
+	case KEY_SIZE:
+		str_puts(out, "a size in quotes such as \"4 MiB\"");
+		if (k->max == SIZE_LIMIT)
+			break;
+		str_puts(out, ", from ");
+		add_size(out, k->min);
+		str_puts(out, " to ");
+		add_size(out, k->max);
+		break;
+	}
+}
+
+void key_get(const struct config *c, const struct key *k, struct str *out)
+{
+	const void *at = member_const(c, k);
+	unsigned word;
+
+	switch (k->type) {
+	case KEY_PATH:
+		str_puts(out, *(char *const *)at);
+		break;
+	case KEY_COUNT:
+		str_addf(out, "%u", *(const unsigned *)at);
+		break;
+	case KEY_BOOL:
+		str_puts(out, *(const bool *)at ? "true" : "false");
+		break;
+	case KEY_FLAG:
+		str_puts(out, k->words[*(const bool *)at]);
+		break;
+	case KEY_WORD:
+		memcpy(&word, at, sizeof(word));
+		str_puts(out, k->words[word]);
+		break;
+	case KEY_SIZE:
+		str_addf(out, "%llu", (unsigned long long)*(const uint64_t *)at);
+		break;
+	}
+}

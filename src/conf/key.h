@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CONF_KEY_H
+#define BERTH_CONF_KEY_H
+
+/*
+ * key: the table of settings: what each is called, what it may be, and where in struct config it goes.
+ *
+ * The file, the environment and what is shown all work from this table, and it alone. Private to src/conf.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/str.h"
+#include "conf/config.h"
+
+enum key_type {
+	KEY_PATH,               /* char *: absolute, no control characters, no slash at the end */
+	KEY_COUNT,              /* unsigned */
+	KEY_BOOL,               /* bool: true or false */
+	KEY_FLAG,               /* bool that is written as one of two words, the false one first */
+	KEY_WORD,               /* an enum whose values are the indexes of the words */
+	KEY_SIZE                /* uint64_t, bytes */
+};
+
+struct key {
+	const char *name;       /* "group.name" or "name" */
+	enum key_type type;
+	size_t off;             /* of the member in struct config */
+	const char *preset;     /* the default, as key_set_text() takes it */
+	uint64_t min, max;      /* of numbers and sizes */
+	const char *const *words;       /* of flags and words, NULL at the end */
+	const char *help;       /* one line */
+};
+
+extern const struct key key_table[];
+extern const size_t key_count;
+
+const struct key *key_find(const char *name);   /* NULL where there is none */
+bool key_is_group(const char *name);            /* is there a key "NAME.something"? */
+
+/*
+ * Set the member of a key. Each returns 0, or -1 where the key cannot have that value (or type); nothing is changed
+ * then, and key_wants() says what it can have.
+ */
+int key_set_text(struct config *c, const struct key *k, const char *text);      /* any type, from its text */
+int key_set_string(struct config *c, const struct key *k, const char *text);    /* what the file has in quotes */
+int key_set_number(struct config *c, const struct key *k, int64_t number);
+int key_set_bool(struct config *c, const struct key *k, bool value);
+
+/* key_wants - what a key must be, as the end of a sentence: "must be a whole number from 0 to 1024" */
+void key_wants(const struct key *k, struct str *out);
+
+/* key_get - the value as it holds, plain: a size in bytes, words and paths without quotes */
+void key_get(const struct config *c, const struct key *k, struct str *out);
+
+/*
+ * key_parse_size - "0", "4096", "4 KiB", "10GiB": a number and B, KiB, MiB, GiB, TiB or nothing
+ *
+ * Returns 0, or -1 where it is not such a text or passes 2^63-1.
+ */
+int key_parse_size(const char *text, uint64_t *out);
+
+#endif

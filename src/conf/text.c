@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text: a configuration file's text, before libconfig sees it.
+ *
+ * Owns the reading, so that every failure has its reason, and a scan as coarse as its purpose: it tells strings and
+ * comments from the rest. The grammar is libconfig's.
+ */
+
+#include "conf/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How many digits fit the type for sure: 32 bits, or 64 with an L behind them. */
+#define INT_DIGITS(hex) ((hex) ? 7 : 9)
+#define INT64_DIGITS(hex) ((hex) ? 15 : 18)
+
+/* read_all - until the end; errno is set where it returns -1 */
+static int read_all(int fd, struct str *text)
+{
+	char buf[8192];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return -1;
+	}
+	for (;;) {
+		n = read(fd, buf, sizeof(buf));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return (int)n;
+		if (text->len + (size_t)n > TEXT_MAX) {
+			errno = EFBIG;
+			return -1;
+		}
+		str_add(text, buf, (size_t)n);
+	}
+}
+
+int text_read(const char *file, int optional, struct str *text, struct str *why)
+{
+	int fd, rc, sys;
+
+	str_reset(text);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && optional && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	rc = fd < 0 ? -1 : read_all(fd, text);
+	sys = errno;
+	if (fd >= 0)
+		close(fd);
+	if (rc == 0)
+		return 1;
+	str_addf(why, "cannot read: %s", strerror(sys));
+	return -1;
+}
+
+/* skip_string - from the opening quote to behind the closing one, or to the end */
+static const char *skip_string(const char *p, const char *end)
+{
+	for (p++; p < end && *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p < end ? p + 1 : end;
+}
+
+/* skip_comment - where p is at a comment, to behind it; else p */
+static const char *skip_comment(const char *p, const char *end)
+{
+	const char *close;
+
+	if (*p == '#' || strncmp(p, "//", 2) == 0) {
+		close = memchr(p, '\n', (size_t)(end - p));
+		return close ? close : end;
+	}
+	if (strncmp(p, "/*", 2) == 0) {
+		close = strstr(p + 2, "*/");
+		return close ? close + 2 : end;
+	}
+	return p;
+}
+
+/* skip_word - over a name or number; *big says that it is a number that libconfig would wrap */
+static const char *skip_word(const char *p, bool *big)
+{
+	const char *word;
+	size_t digits;
+	bool hex;
+
+	if (*p == '-')
+		p++;
+	word = p;
+	while (isalnum((unsigned char)*p) || (*p != '\0' && strchr("_.*-", *p)))
+		p++;
+	*big = false;
+	if (!isdigit((unsigned char)*word))
+		return p;
+	hex = word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
+	word += hex ? 2 : strspn(word, "0");
+	digits = hex ? strspn(word, "0123456789abcdefABCDEF") : strspn(word, "0123456789");
+	if (word[digits] != '\0' && strchr(".eE", word[digits]))
+		return p;       /* a float: wrong for every key, and libconfig says so by its type */
+	*big = digits > (size_t)(word[digits] == 'L' ? INT64_DIGITS(hex) : INT_DIGITS(hex));
+	return p;
+}
+
+/* at_include - whether a directive begins here; libconfig knows it only at the start of a line */
+static bool at_include(const char *text, const char *p)
+{
+	if (strncmp(p, "@include", strlen("@include")) != 0)
+		return false;
+	while (p > text && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	return p == text || p[-1] == '\n';
+}
+
+/* next - over one thing of the text; *why is set where it is refused */
+static const char *next(const struct str *text, const char *p, const char **why)
+{
+	const char *end = text->buf + text->len, *after;
+	bool big = false;
+
+	if (at_include(text->buf, p)) {
+		*why = "@include is not supported; put every setting into this file";
+		return p;
+	}
+	if (*p == '"')
+		return skip_string(p, end);
+	after = skip_comment(p, end);
+	if (after > p)
+		return after;
+	after = skip_word(p, &big);
+	if (big)
+		*why = "the number is too big; write sizes in quotes, such as \"10 GiB\"";
+	return after > p ? after : p + 1;
+}
+
+int text_check(const struct str *text, unsigned *line, const char **why)
+{
+	const char *p = text->buf, *end = text->buf + text->len, *nul = memchr(p, '\0', text->len);
+
+	*why = NULL;
+	if (nul) {      /* wherever it stands, in a string too */
+		p = nul;
+		*why = "a NUL byte";
+	}
+	while (!*why && p < end) {
+		const char *after = next(text, p, why);
+
+		if (!*why)
+			p = after;
+	}
+	if (!*why)
+		return 0;
+	*line = 1;
+	for (const char *q = text->buf; q < p; q++)
+		*line += *q == '\n';
+	return -1;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CONF_TEXT_H
+#define BERTH_CONF_TEXT_H
+
+/* text: a configuration file's text, before libconfig sees it. Private to src/conf. */
+
+#include <stddef.h>
+#include "base/str.h"
+
+#define TEXT_MAX (1024 * 1024)
+
+/*
+ * text_read - read a whole file
+ * optional  whether it need not exist: the text is empty then
+ * why       on failure what is wrong, such as "cannot read: Permission denied"
+ *
+ * Returns 1 read, 0 it does not exist (only where optional), -1 with why.
+ */
+int text_read(const char *file, int optional, struct str *text, struct str *why);
+
+/*
+ * text_check - look for what libconfig 1.5 would get wrong without a word
+ *
+ * That is: a NUL byte (it stops there), a number too big for its type (it wraps), and @include (of a directory, it
+ * ends the process). Returns 0, or -1 with the line (from 1) and why (static).
+ */
+int text_check(const struct str *text, unsigned *line, const char **why);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body: taking a request's body.
+ *
+ * Owns nothing. Invariant: a body that broke off, or is not as long as was said, is refused whole.
+ */
+#include "http/body.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "http/fcgi_io.h"
+#include "os/file.h"
+
+#define PIECE (64 * 1024)
+
+static int broken(struct err *e)
+{
+	return err_set(e, ERR_SIZE_INVALID, "the body broke off");
+}
+
+static int too_large(uint64_t max, struct err *e)
+{
+	err_set(e, ERR_SIZE_INVALID, "at most %" PRIu64 " bytes are taken", max);
+	return err_status(e, 413);
+}
+
+static int check_length(const struct exchange *x, uint64_t have, struct err *e)
+{
+	if (!x->rq.length_known || x->rq.length == have)
+		return 0;
+	return err_set(e, ERR_SIZE_INVALID, "Content-Length is %" PRIu64 ", the body has %" PRIu64 " bytes",
+		       x->rq.length, have);
+}
+
+/* Behind a server that cannot spool: the stream goes to a file of our own, on the same file system. */
+static int copy_stream(struct exchange *x, struct spool *sp, struct err *e)
+{
+	static char buf[PIECE];
+	uint64_t max = x->reg->cfg->max_blob;
+
+	if (spool_make(sp, x->reg->st, e) < 0)
+		return -1;
+	for (;;) {
+		ssize_t n = fcgi_read(x->fr, buf, sizeof(buf));
+
+		if (n < 0)
+			return broken(e);
+		if (n == 0)
+			return 0;
+		sp->size += (uint64_t)n;
+		if (max && sp->size > max)
+			return too_large(max, e);
+		if (os_write_full(sp->fd, buf, (size_t)n) < 0)
+			return err_sys(e, "cannot write %s", sp->path.buf);
+	}
+}
+
+int body_spool(struct exchange *x, struct spool *sp, struct err *e)
+{
+	int rc = 0;
+
+	if (x->rq.body_file)
+		rc = spool_open(sp, x->reg->st, x->rq.body_file, e);
+	else if (!x->rq.length_known || x->rq.length > 0)
+		rc = copy_stream(x, sp, e);
+	return rc < 0 ? -1 : check_length(x, sp->size, e);
+}
+
+static int read_spooled(struct exchange *x, size_t max, struct str *out, struct err *e)
+{
+	cleanup_spool struct spool sp = SPOOL_INIT;
+	cleanup_free char *buf = NULL;
+	ssize_t n;
+
+	if (spool_open(&sp, x->reg->st, x->rq.body_file, e) < 0)
+		return -1;
+	if (sp.size > max)
+		return too_large(max, e);
+	buf = xmalloc((size_t)sp.size + 1);
+	n = os_read_full(sp.fd, buf, (size_t)sp.size);
+	if (n < 0)
+		return err_sys(e, "cannot read the spooled body");
+	str_add(out, buf, (size_t)n);
+	return 0;
+}
+
+static int read_stream(struct exchange *x, size_t max, struct str *out, struct err *e)
+{
+	static char buf[PIECE];
+
+	for (;;) {
+		ssize_t n = fcgi_read(x->fr, buf, sizeof(buf));
+
+		if (n < 0)
+			return broken(e);
+		if (n == 0)
+			return 0;
+		if ((size_t)n > max - out->len)
+			return too_large(max, e);
+		str_add(out, buf, (size_t)n);
+	}
+}
+
+int body_read(struct exchange *x, size_t max, struct str *out, struct err *e)
+{
+	int rc;
+
+	str_reset(out);
+	if (x->rq.length_known && x->rq.length > max)
+		return too_large(max, e);
+	rc = x->rq.body_file ? read_spooled(x, max, out, e) : read_stream(x, max, out, e);
+	return rc < 0 ? -1 : check_length(x, out->len, e);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange: from a FastCGI request to its answer and its line in the log.
+ *
+ * Owns one request at a time. Knows no resource: the route table does.
+ */
+#include "http/exchange.h"
+
+#include "base/log.h"
+#include "base/time.h"
+#include "http/fcgi_io.h"
+#include "http/route.h"
+
+int exchange_digest(struct digest *d, const char *s, size_t len, struct err *e)
+{
+	if (digest_parse(d, s, len) == 0 && d->alg == DIGEST_SHA256)
+		return 0;
+	return err_set(e, ERR_DIGEST_INVALID, "%.*s", (int)(len < 200 ? len : 200), s);
+}
+
+static int not_allowed(struct exchange *x, const struct route *r, struct err *e)
+{
+	cleanup_str struct str allow = STR_INIT;
+
+	route_allow(r, x->reg->cfg, &allow);
+	response_header(&x->rs, "Allow", "%s", allow.buf);
+	if (x->rq.method == METHOD_OPTIONS) {
+		x->rs.status = 204;
+		return 0;
+	}
+	return err_set(e, ERR_UNSUPPORTED, "%.32s", x->rq.method_text);
+}
+
+static int dispatch(struct exchange *x, const struct route_match *m, struct err *e)
+{
+	const struct op *op = route_op(m->route, x->rq.method, x->reg->cfg);
+
+	if (!op)
+		return not_allowed(x, m->route, e);
+	if (m->name && name_parse(&x->name, m->name, m->name_len) < 0)
+		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
+	x->tail = m->tail;
+	x->tail_len = m->tail_len;
+	if (op->check && op->check(x, e) < 0)
+		return -1;
+	if (x->rq.precheck) {
+		x->rs.status = 204;
+		return 0;
+	}
+	return op->handle(x, e);
+}
+
+static void log_request(const struct exchange *x, const struct route_match *m, const struct err *failed, uint64_t usec)
+{
+	/* A precheck that says yes is only half a request; one that says no is its answer. */
+	bool half = x->rq.precheck && !failed;
+	bool ours = failed && failed->status >= 500;
+	struct log_event ev;
+
+	log_begin(&ev, ours ? LOG_ERROR : half ? LOG_DEBUG : LOG_INFO, half ? "precheck" : "request");
+	log_str(&ev, "request_id", x->rq.id);
+	log_str(&ev, "method", x->rq.method_text);
+	log_str(&ev, "route", m->route ? m->route->label : NULL);
+	if (m->name)
+		log_strn(&ev, "repository", m->name, m->name_len);
+	if (m->tail)
+		log_strn(&ev, "reference", m->tail, m->tail_len);
+	if (!m->route)
+		log_strn(&ev, "path", x->rq.path.buf, x->rq.path.len);
+	log_int(&ev, "status", x->rs.status);
+	log_ms(&ev, "ms", usec);
+	log_str(&ev, "remote", x->rq.remote);
+	if (failed)
+		log_err(&ev, failed);
+	log_end(&ev);
+}
+
+void exchange_serve(struct FCGX_Request *fr, struct registry *reg)
+{
+	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg };
+	uint64_t begun = time_now_usec();
+	cleanup_err struct err e = ERR_INIT;
+	cleanup_str struct str out = STR_INIT;
+	struct route_match m = { 0 };
+	int rc = request_init(&x.rq, fcgi_params(fr), &e);
+
+	if (rc == 0 && !route_find(x.rq.path.buf, x.rq.path.len, &m))
+		rc = err_set(&e, ERR_NAME_UNKNOWN, "there is nothing at this path");
+	if (rc == 0)
+		rc = dispatch(&x, &m, &e);
+	if (rc < 0)
+		response_error(&x.rs, &e, x.rq.id);
+	response_render(&x.rs, &x.rq, &out);
+	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
+	log_request(&x, &m, rc < 0 ? &e : NULL, time_now_usec() - begun);
+	response_release(&x.rs);
+	request_release(&x.rq);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_blobs: /v2/<name>/blobs/<digest>. The worker says which file; nginx sends it, ranges and all. */
+#include "base/etag.h"
+#include "http/handlers.h"
+#include "registry/reg_blob.h"
+
+/* The internal location of nginx's configuration, which maps it to the folder of all blobs. */
+#define ACCEL_PREFIX "/_berth/blobs/"
+
+static void blob_headers(struct exchange *x, const struct digest *d)
+{
+	response_header(&x->rs, "Docker-Content-Digest", "%s", d->text);
+	response_header(&x->rs, "Etag", "\"%s\"", d->text);
+	response_header(&x->rs, "Cache-Control", "max-age=31536000, immutable");
+}
+
+int h_blob_get(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	bool head = x->rq.method == METHOD_HEAD;
+	struct blob_info info;
+	struct digest d;
+
+	if (exchange_digest(&d, x->tail, x->tail_len, e) < 0 ||
+	    reg_blob_find(x->reg, &x->name, &d, head, &info, e) < 0)
+		return -1;
+	blob_headers(x, &d);
+	if (request_header(&x->rq, "HTTP_IF_NONE_MATCH", &text) && etag_matches(text.buf, &d)) {
+		x->rs.status = 304;
+		return 0;
+	}
+	x->rs.status = 200;
+	response_header(&x->rs, "Content-Type", "application/octet-stream");
+	if (head) {
+		response_header(&x->rs, "Accept-Ranges", "bytes");
+		response_length(&x->rs, info.size);
+		return 0;
+	}
+	reg_blob_location(&info.content, &text);
+	response_header(&x->rs, "X-Accel-Redirect", ACCEL_PREFIX "%s", text.buf);
+	return 0;
+}
+
+int h_blob_delete(struct exchange *x, struct err *e)
+{
+	struct digest d;
+
+	if (exchange_digest(&d, x->tail, x->tail_len, e) < 0 || reg_blob_delete(x->reg, &x->name, &d, e) < 0)
+		return -1;
+	x->rs.status = 202;
+	response_header(&x->rs, "Docker-Content-Digest", "%s", d.text);
+	return 0;
+}

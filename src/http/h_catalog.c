@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_catalog: /v2/_catalog, the list of repositories. */
+#include "http/handlers.h"
+#include "http/page.h"
+#include "registry/reg_catalog.h"
+
+#define CATALOG_PAGE 100
+#define CATALOG_MAX 1000
+
+int h_catalog_get(struct exchange *x, struct err *e)
+{
+	cleanup_names struct names names = NAMES_INIT;
+	cleanup_page struct page p = PAGE_INIT;
+	bool more;
+
+	if (page_read(&p, x, CATALOG_PAGE, CATALOG_MAX, e) < 0 ||
+	    reg_catalog_page(x->reg, p.has_last ? p.last.buf : NULL, p.n, &names, &more, e) < 0)
+		return -1;
+	response_json(&x->rs, 200);
+	if (more)
+		page_link(&p, x, "/v2/_catalog", &names);
+	str_puts(&x->rs.body, "{\"repositories\":");
+	page_names(&x->rs.body, &names);
+	str_puts(&x->rs.body, "}\n");
+	return 0;
+}

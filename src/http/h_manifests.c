@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_manifests: /v2/<name>/manifests/<tag or digest>. */
+#include "base/etag.h"
+#include "http/body.h"
+#include "http/handlers.h"
+#include "registry/reg_manifest.h"
+
+/* What is neither a tag nor a digest is told apart by its ':' (api.md, "Manifests"). */
+static int reference(struct exchange *x, struct ref *ref, struct err *e)
+{
+	enum ref_kind meant;
+
+	if (ref_parse(ref, x->tail, x->tail_len, &meant) == 0)
+		return ref->kind == REF_TAG ? 0 : exchange_digest(&ref->digest, x->tail, x->tail_len, e);
+	if (meant == REF_DIGEST)
+		return err_set(e, ERR_DIGEST_INVALID, "%.*s", (int)x->tail_len, x->tail);
+	if (x->rq.method == METHOD_PUT)
+		return err_set(e, ERR_TAG_INVALID, "%.*s", (int)x->tail_len, x->tail);
+	return err_set(e, ERR_MANIFEST_UNKNOWN, "%.*s", (int)x->tail_len, x->tail);
+}
+
+int h_manifest_get(struct exchange *x, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
+	cleanup_str struct str type = STR_INIT, etags = STR_INIT;
+	struct ref ref;
+
+	if (reference(x, &ref, e) < 0 || reg_manifest_find(x->reg, &x->name, &ref, &m, e) < 0)
+		return -1;
+	response_header(&x->rs, "Docker-Content-Digest", "%s", m.digest.text);
+	response_header(&x->rs, "Etag", "\"%s\"", m.digest.text);
+	if (request_header(&x->rq, "HTTP_IF_NONE_MATCH", &etags) && etag_matches(etags.buf, &m.digest)) {
+		x->rs.status = 304;
+		return 0;
+	}
+	if (reg_manifest_read(&m, &x->rs.body, &type, e) < 0)
+		return -1;
+	x->rs.status = 200;
+	response_header(&x->rs, "Content-Type", "%s", type.buf);
+	return 0;
+}
+
+int h_manifest_put_check(struct exchange *x, struct err *e)
+{
+	struct ref ref;
+
+	if (reference(x, &ref, e) < 0)
+		return -1;
+	if (x->rq.length_known && x->rq.length > x->reg->cfg->max_manifest) {
+		err_set(e, ERR_SIZE_INVALID, "the manifest is too large");
+		return err_status(e, 413);
+	}
+	return 0;
+}
+
+/* The header's text, or NULL where the client sent none. */
+static const char *header_or_null(struct exchange *x, const char *name, struct str *buf)
+{
+	return request_header(&x->rq, name, buf) ? buf->buf : NULL;
+}
+
+int h_manifest_put(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str bytes = STR_INIT, match = STR_INIT, none_match = STR_INIT;
+	struct precondition pre;
+	struct digest d;
+	struct ref ref;
+
+	if (reference(x, &ref, e) < 0 || body_read(x, (size_t)x->reg->cfg->max_manifest, &bytes, e) < 0)
+		return -1;
+	pre.if_match = header_or_null(x, "HTTP_IF_MATCH", &match);
+	pre.if_none_match = header_or_null(x, "HTTP_IF_NONE_MATCH", &none_match);
+	if (reg_manifest_put(x->reg, &x->name, &ref, request_param(&x->rq, "CONTENT_TYPE"), &bytes, &pre, &d, e) < 0)
+		return -1;
+	x->rs.status = 201;
+	response_header(&x->rs, "Location", "/v2/%s/manifests/%s", x->name.s, d.text);
+	response_header(&x->rs, "Docker-Content-Digest", "%s", d.text);
+	return 0;
+}
+
+int h_manifest_delete(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str match = STR_INIT, none_match = STR_INIT;
+	struct precondition pre;
+	struct ref ref;
+
+	if (reference(x, &ref, e) < 0)
+		return -1;
+	pre.if_match = header_or_null(x, "HTTP_IF_MATCH", &match);
+	pre.if_none_match = header_or_null(x, "HTTP_IF_NONE_MATCH", &none_match);
+	if (reg_manifest_delete(x->reg, &x->name, &ref, &pre, e) < 0)
+		return -1;
+	x->rs.status = 202;
+	return 0;
+}

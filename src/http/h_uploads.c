@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_uploads: /v2/<name>/blobs/uploads/ and /v2/<name>/blobs/uploads/<uuid>. */
+#include <inttypes.h>
+
+#include "http/body.h"
+#include "http/handlers.h"
+#include "http/range.h"
+#include "registry/reg_blob.h"
+#include "registry/reg_upload.h"
+
+static void upload_headers(struct exchange *x, const struct uuid *uuid, uint64_t size)
+{
+	response_header(&x->rs, "Location", "/v2/%s/blobs/uploads/%s", x->name.s, uuid->s);
+	response_header(&x->rs, "Docker-Upload-UUID", "%s", uuid->s);
+	response_header(&x->rs, "Range", "0-%" PRIu64, size ? size - 1 : 0);
+}
+
+static int blob_created(struct exchange *x, const struct digest *d)
+{
+	x->rs.status = 201;
+	response_header(&x->rs, "Location", "/v2/%s/blobs/%s", x->name.s, d->text);
+	response_header(&x->rs, "Docker-Content-Digest", "%s", d->text);
+	return 0;
+}
+
+/* A digest in the query: 1 given and well formed, 0 not given, -1 DIGEST_INVALID. */
+static int query_digest(struct exchange *x, const char *key, struct digest *d, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	int found = request_query(&x->rq, key, &text);
+
+	if (found < 0)
+		return err_set(e, ERR_DIGEST_INVALID, "%s", key);
+	return found == 0 ? 0 : exchange_digest(d, text.buf, text.len, e) < 0 ? -1 : 1;
+}
+
+static int check_size(struct exchange *x, struct err *e)
+{
+	uint64_t max = x->reg->cfg->max_blob;
+
+	if (!max || !x->rq.length_known || x->rq.length <= max)
+		return 0;
+	err_set(e, ERR_SIZE_INVALID, "a blob may have %" PRIu64 " bytes", max);
+	return err_status(e, 413);
+}
+
+int h_uploads_post_check(struct exchange *x, struct err *e)
+{
+	struct digest d;
+
+	if (query_digest(x, "mount", &d, e) < 0 || query_digest(x, "digest", &d, e) < 0)
+		return -1;
+	return check_size(x, e);
+}
+
+/* 1 mounted, 0 not: then it is an ordinary upload, whatever was wrong with `from`. */
+static int try_mount(struct exchange *x, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	int given = request_query(&x->rq, "from", &text);
+	struct name from;
+
+	if (given == 0)
+		return reg_blob_mount(x->reg, &x->name, d, NULL, e);
+	if (given < 0 || name_parse(&from, text.buf, text.len) < 0)
+		return 0;
+	return reg_blob_mount(x->reg, &x->name, d, &from, e);
+}
+
+/* A whole blob with the POST: 1 done, 0 there is no body after all. */
+static int try_whole(struct exchange *x, const struct digest *d, struct err *e)
+{
+	cleanup_spool struct spool body = SPOOL_INIT;
+	struct digest nothing;
+
+	if (body_spool(x, &body, e) < 0)
+		return -1;
+	digest_of(&nothing, d->alg, "", 0);
+	if (body.size == 0 && !digest_eq(d, &nothing))
+		return 0;
+	return reg_upload_whole(x->reg, &x->name, &body, d, e) < 0 ? -1 : 1;
+}
+
+int h_uploads_post(struct exchange *x, struct err *e)
+{
+	struct digest d;
+	struct uuid uuid;
+	int done = query_digest(x, "mount", &d, e);
+
+	if (done == 1)
+		done = try_mount(x, &d, e);
+	if (done == 0 && (done = query_digest(x, "digest", &d, e)) == 1)
+		done = try_whole(x, &d, e);
+	if (done < 0)
+		return -1;
+	if (done)
+		return blob_created(x, &d);
+	if (reg_upload_begin(x->reg, &x->name, &uuid, e) < 0)
+		return -1;
+	x->rs.status = 202;
+	upload_headers(x, &uuid, 0);
+	return 0;
+}
+
+static int upload_uuid(struct exchange *x, struct uuid *uuid, struct err *e)
+{
+	if (uuid_parse(uuid, x->tail, x->tail_len) == 0)
+		return 0;
+	return err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%.*s", (int)x->tail_len, x->tail);
+}
+
+static int upload_chunk(struct exchange *x, struct chunk *c, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	*c = (struct chunk){ 0 };
+	if (!request_header(&x->rq, "HTTP_CONTENT_RANGE", &text))
+		return 0;
+	if (content_range_parse(text.buf, &c->first, &c->last) < 0)
+		return err_set(e, ERR_BLOB_UPLOAD_INVALID, "Content-Range: %.128s", text.buf);
+	c->placed = true;
+	return 0;
+}
+
+/* Where the upload stands goes along with a refusal for being out of place, so that the client can go on. */
+static int with_place(struct exchange *x, const struct uuid *uuid, uint64_t size, int rc, const struct err *e)
+{
+	if (rc == 0 || e->code == ERR_RANGE_INVALID)
+		upload_headers(x, uuid, size);
+	return rc;
+}
+
+int h_upload_get(struct exchange *x, struct err *e)
+{
+	struct uuid uuid;
+	uint64_t size;
+
+	if (upload_uuid(x, &uuid, e) < 0 || reg_upload_status(x->reg, &x->name, &uuid, &size, e) < 0)
+		return -1;
+	x->rs.status = 204;
+	upload_headers(x, &uuid, size);
+	return 0;
+}
+
+int h_upload_patch_check(struct exchange *x, struct err *e)
+{
+	struct chunk c;
+	struct uuid uuid;
+	uint64_t size;
+
+	if (upload_uuid(x, &uuid, e) < 0 || upload_chunk(x, &c, e) < 0)
+		return -1;
+	return with_place(x, &uuid, size,
+			  reg_upload_fits(x->reg, &x->name, &uuid, &c, x->rq.length, &size, e), e);
+}
+
+int h_upload_patch(struct exchange *x, struct err *e)
+{
+	cleanup_spool struct spool body = SPOOL_INIT;
+	struct chunk c;
+	struct uuid uuid;
+	uint64_t size;
+	int rc;
+
+	if (upload_uuid(x, &uuid, e) < 0 || upload_chunk(x, &c, e) < 0 || body_spool(x, &body, e) < 0)
+		return -1;
+	rc = reg_upload_append(x->reg, &x->name, &uuid, &c, &body, &size, e);
+	if (rc == 0)
+		x->rs.status = 202;
+	return with_place(x, &uuid, size, rc, e);
+}
+
+static int final_digest(struct exchange *x, struct digest *d, struct err *e)
+{
+	int given = query_digest(x, "digest", d, e);
+
+	return given == 0 ? err_set(e, ERR_DIGEST_INVALID, "digest is missing") : given < 0 ? -1 : 0;
+}
+
+int h_upload_put_check(struct exchange *x, struct err *e)
+{
+	struct chunk c = { 0 };
+	struct digest d;
+	struct uuid uuid;
+	uint64_t size;
+	int rc;
+
+	if (upload_uuid(x, &uuid, e) < 0)
+		return -1;
+	/* Without a body Content-Range speaks of nothing; whether one comes is known only where its length is. */
+	if (x->rq.length_known && x->rq.length > 0 && upload_chunk(x, &c, e) < 0)
+		return -1;
+	rc = reg_upload_fits(x->reg, &x->name, &uuid, &c, x->rq.length, &size, e);
+	if (rc < 0)
+		return with_place(x, &uuid, size, rc, e);
+	return final_digest(x, &d, e);
+}
+
+int h_upload_put(struct exchange *x, struct err *e)
+{
+	cleanup_spool struct spool body = SPOOL_INIT;
+	struct chunk c = { 0 };
+	struct digest d;
+	struct uuid uuid;
+	uint64_t size;
+
+	if (upload_uuid(x, &uuid, e) < 0 || final_digest(x, &d, e) < 0 || body_spool(x, &body, e) < 0)
+		return -1;
+	if (body.size && upload_chunk(x, &c, e) < 0)
+		return -1;
+	if (reg_upload_finish(x->reg, &x->name, &uuid, &c, &body, &d, &size, e) < 0)
+		return with_place(x, &uuid, size, -1, e);
+	return blob_created(x, &d);
+}
+
+int h_upload_delete(struct exchange *x, struct err *e)
+{
+	struct uuid uuid;
+
+	if (upload_uuid(x, &uuid, e) < 0 || reg_upload_cancel(x->reg, &x->name, &uuid, e) < 0)
+		return -1;
+	x->rs.status = 204;
+	return 0;
+}

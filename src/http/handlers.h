@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_HTTP_HANDLERS_H
+#define BERTH_HTTP_HANDLERS_H
+
+/*
+ * handlers: one function for each row of the route table; each resource has its own h_*.c.
+ *
+ * A handler fills x->rs and returns 0, or sets *e and returns -1; headers that it has set by then stay on the answer.
+ * Those called ..._check decide before the body is read, and run again before the handler itself. What a handler
+ * promises to a client stands in api.md under the resource's name, and in the distribution-spec section given here.
+ */
+
+#include "http/exchange.h"
+
+handler_fn h_base_get;                  /* end-1, "Determining Support" */
+handler_fn h_catalog_get;               /* Docker Registry HTTP API V2, "Catalog" */
+handler_fn h_tags_get;                  /* end-8a, end-8b, "Listing Tags" */
+
+handler_fn h_manifest_get;              /* end-3, "Pulling manifests"; HEAD too */
+handler_fn h_manifest_put_check;
+handler_fn h_manifest_put;              /* end-7, "Pushing Manifests" */
+handler_fn h_manifest_delete;           /* end-9, "Deleting tags", "Deleting Manifests" */
+
+handler_fn h_blob_get;                  /* end-2, "Pulling blobs"; HEAD too */
+handler_fn h_blob_delete;               /* end-10, "Deleting Blobs" */
+
+handler_fn h_uploads_post_check;
+handler_fn h_uploads_post;              /* end-4a, end-4b, end-11: begin, whole blob, mount */
+handler_fn h_upload_get;                /* end-13, status */
+handler_fn h_upload_patch_check;
+handler_fn h_upload_patch;              /* end-5, a chunk */
+handler_fn h_upload_put_check;
+handler_fn h_upload_put;                /* end-6, the end */
+handler_fn h_upload_delete;             /* cancel (1.2) */
+
+#endif

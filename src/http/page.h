@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_HTTP_PAGE_H
+#define BERTH_HTTP_PAGE_H
+
+/* page: `n`, `last` and Link of listings (distribution-spec, "Listing Tags"; RFC 8288). */
+
+#include <stddef.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "http/exchange.h"
+#include "os/dir.h"
+
+struct page {
+	size_t n;               /* how many entries the client wants, at most the limit */
+	bool has_last;
+	struct str last;        /* only what is greater; holds no control byte */
+};
+
+#define PAGE_INIT { .last = STR_INIT }
+
+void page_release(struct page *p);
+#define cleanup_page __attribute__((cleanup(page_release)))
+
+/*
+ * page_read - from the query
+ * otherwise  n where none is given
+ * max        a larger n is cut to it
+ * PAGINATION_NUMBER_INVALID 400 where n is no number in 64 bits; NAME_INVALID 400 where `last` holds a control byte.
+ */
+int page_read(struct page *p, const struct exchange *x, size_t otherwise, size_t max, struct err *e);
+
+/* page_link - the Link to the page behind the last of `names`; path is a valid path */
+void page_link(const struct page *p, struct exchange *x, const char *path, const struct names *names);
+
+/* page_names - add the names as a JSON list of strings */
+void page_names(struct str *out, const struct names *names);
+
+#endif

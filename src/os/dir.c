@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dir: directory listings.
+ *
+ * Owns the lists until they are released. Knows nothing of what the names mean.
+ */
+#include "os/dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/file.h"
+
+void names_release(struct names *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->count; i++)
+		free(n->v[i]);
+	free(n->v);
+	*n = (struct names)NAMES_INIT;
+}
+
+void names_add(struct names *n, const char *s, size_t len)
+{
+	if (n->count == n->cap) {
+		n->cap = n->cap ? n->cap * 2 : 16;
+		n->v = xreallocarray(n->v, n->cap, sizeof(*n->v));
+	}
+	n->v[n->count++] = xstrndup(s, len);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void names_sort(struct names *n)
+{
+	if (n->count > 1)
+		qsort(n->v, n->count, sizeof(*n->v), compare);
+}
+
+/* Some file systems do not tell the type with the name. */
+static bool is_dir(int fd, const struct dirent *d)
+{
+	struct stat sb;
+
+	if (d->d_type != DT_UNKNOWN)
+		return d->d_type == DT_DIR;
+	return fstatat(fd, d->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode);
+}
+
+int os_dir_read(int fd, enum dir_filter filter, struct names *out)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), saved;
+	struct dirent *d;
+	DIR *dir;
+
+	if (copy < 0)
+		return -1;
+	dir = fdopendir(copy);
+	if (!dir) {
+		saved = errno;
+		close(copy);
+		errno = saved;
+		return -1;
+	}
+	rewinddir(dir);         /* the position is shared with fd */
+	while (errno = 0, (d = readdir(dir)) != NULL) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (filter == DIR_ALL || is_dir(fd, d))
+			names_add(out, d->d_name, strlen(d->d_name));
+	}
+	saved = errno;
+	closedir(dir);
+	errno = saved;
+	return saved ? -1 : 0;
+}
+
+int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out)
+{
+	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0 || os_dir_read(fd, filter, out) < 0)
+		return -1;
+	names_sort(out);
+	return 0;
+}

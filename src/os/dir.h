@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_OS_DIR_H
+#define BERTH_OS_DIR_H
+
+/* dir: the names in a directory, as a list. */
+
+#include <stddef.h>
+
+struct names {
+	char **v;               /* owned; each is NUL-terminated */
+	size_t count, cap;
+};
+
+#define NAMES_INIT { 0 }
+
+void names_release(struct names *n);
+#define cleanup_names __attribute__((cleanup(names_release)))
+void names_add(struct names *n, const char *s, size_t len);
+void names_sort(struct names *n);               /* byte order */
+
+enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; directories alone (links are not followed) */
+
+/*
+ * os_dir_read - add the names in an open directory, in no order; reads from its start
+ * os_dir_list - the same by path, sorted
+ *
+ * Each returns 0, or -1 with errno (ENOENT, ENOTDIR where there is no such directory). An entry that vanishes meanwhile
+ * is left out.
+ */
+int os_dir_read(int fd, enum dir_filter filter, struct names *out);
+int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out);
+
+#endif

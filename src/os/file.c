@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file: system calls on files and directories, made whole.
+ *
+ * Owns no state. Knows nothing of blobs, links or repositories.
+ */
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "os/dir.h"
+
+#define COPY_BUFFER (256 * 1024)
+
+void os_cleanup_fd(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+int os_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(dirfd, path, flags | O_CLOEXEC | O_NOCTTY, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+ssize_t os_read_full(int fd, void *buf, size_t len)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = read(fd, (char *)buf + have, len - have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	return (ssize_t)have;
+}
+
+int os_write_full(int fd, const void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = write(fd, (const char *)buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap)
+{
+	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+	ssize_t n;
+	char more;
+
+	if (fd < 0)
+		return -1;
+	n = os_read_full(fd, buf, cap);
+	if (n < 0 || (size_t)n < cap)
+		return n;
+	switch (os_read_full(fd, &more, 1)) {
+	case 0:
+		return n;
+	case 1:
+		return n + 1;
+	default:
+		return -1;
+	}
+}
+
+int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool flush)
+{
+	cleanup_fd int fd = os_open(dirfd, path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+
+	if (fd < 0)
+		return -1;
+	if (os_write_full(fd, buf, len) < 0)
+		return -1;
+	return flush ? os_fsync(fd) : 0;
+}
+
+int os_mkdirs(int dirfd, const char *path)
+{
+	cleanup_str struct str p = STR_INIT;
+	size_t at;
+
+	/* The directory itself first: as a rule all above it is there, and one call does it. */
+	if (mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	str_puts(&p, path);
+	for (at = 1; at < p.len; at++) {
+		if (p.buf[at] != '/')
+			continue;
+		p.buf[at] = '\0';
+		if (mkdirat(dirfd, p.buf, 0777) < 0 && errno != EEXIST)
+			return -1;
+		p.buf[at] = '/';
+	}
+	return mkdirat(dirfd, p.buf, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+int os_fsync(int fd)
+{
+	int rc;
+
+	do
+		rc = fsync(fd);
+	while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
+int os_fsync_dir(int dirfd, const char *path)
+{
+	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+
+	return fd < 0 ? -1 : os_fsync(fd);
+}
+
+int os_fsync_above(int dirfd, const char *path, unsigned count)
+{
+	cleanup_str struct str p = STR_INIT;
+
+	str_puts(&p, path);
+	while (count-- > 0) {
+		char *slash = strrchr(p.buf, '/');
+
+		if (!slash)
+			return os_fsync_dir(dirfd, ".");
+		*slash = '\0';
+		if (os_fsync_dir(dirfd, p.buf) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Where copy_file_range(2) can't: another file system, an old kernel, a network file system without it. */
+static int append_by_copy(int dst, off_t to, int src, off_t from, uint64_t len)
+{
+	static char buf[COPY_BUFFER];
+
+	while (len > 0) {
+		ssize_t n = pread(src, buf, len < sizeof(buf) ? (size_t)len : sizeof(buf), from), done = 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = EIO;    /* the source is shorter than was said */
+			return -1;
+		}
+		while (done < n) {
+			ssize_t w = pwrite(dst, buf + done, (size_t)(n - done), to + done);
+
+			if (w < 0 && errno == EINTR)
+				continue;
+			if (w < 0)
+				return -1;
+			done += w;
+		}
+		from += n;
+		to += n;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len)
+{
+	off_t from = (off_t)off, to = (off_t)dst_size;
+	int saved;
+
+	while (len > 0) {
+		ssize_t n = copy_file_range(src, &from, dst, &to, len < (1u << 30) ? (size_t)len : (1u << 30), 0);
+
+		if (n > 0) {
+			len -= (uint64_t)n;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0 || errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) {
+			if (append_by_copy(dst, to, src, from, len) == 0)
+				return 0;
+		}
+		saved = errno;
+		if (ftruncate(dst, (off_t)dst_size) < 0)
+			errno = saved;  /* the first failure is the one to tell */
+		errno = saved;
+		return -1;
+	}
+	return 0;
+}
+
+/* Depth is bounded: what is removed was made by the store, or lay where the store's own names lie. */
+static int remove_below(int dirfd, const char *path, unsigned depth)
+{
+	cleanup_names struct names names = NAMES_INIT;
+	cleanup_fd int fd = -1;
+	size_t i;
+
+	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	if ((errno != EISDIR && errno != EPERM) || depth == 0)
+		return -1;
+	fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (os_dir_read(fd, DIR_ALL, &names) < 0)
+		return -1;
+	for (i = 0; i < names.count; i++)
+		if (remove_below(fd, names.v[i], depth - 1) < 0)
+			return -1;
+	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+int os_remove_tree(int dirfd, const char *path)
+{
+	return remove_below(dirfd, path, 256);
+}
+
+void os_random(void *buf, size_t len)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = getrandom((char *)buf + have, len - have, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			abort();        /* only on a kernel without the call, or a bad pointer */
+		have += (size_t)n;
+	}
+}

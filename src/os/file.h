@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_OS_FILE_H
+#define BERTH_OS_FILE_H
+
+/*
+ * file: whole reads and writes, directories made and flushed, trees removed.
+ *
+ * Everything is relative to a directory descriptor. These functions set errno and return -1; they do not know what
+ * the file is for, so the caller says that in its error. EINTR is never seen outside: calls are made again.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+void os_cleanup_fd(int *fd);
+#define cleanup_fd __attribute__((cleanup(os_cleanup_fd)))
+
+/* os_open - openat(2) with O_CLOEXEC | O_NOCTTY added; a descriptor that the caller owns */
+int os_open(int dirfd, const char *path, int flags, mode_t mode);
+
+/* os_read_full - read until len bytes or the end; the number read, or -1 */
+ssize_t os_read_full(int fd, void *buf, size_t len);
+int os_write_full(int fd, const void *buf, size_t len);
+
+/*
+ * os_read_file - the content of a small file
+ * Returns its length, at most cap; cap + 1 where it is longer; -1 on errors (ENOENT among them). Not NUL-terminated.
+ */
+ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap);
+
+/* os_write_file - make a new file (it must not exist) with this content; flushed too if `flush` */
+int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool flush);
+
+/*
+ * os_mkdirs - make a directory and those above it that are missing
+ * Another process that makes the same at the same time is no error.
+ */
+int os_mkdirs(int dirfd, const char *path);
+
+int os_fsync(int fd);
+int os_fsync_dir(int dirfd, const char *path);
+
+/*
+ * os_fsync_above - flush the directories above path, the nearest first
+ * count  how many of them; 1 is the one that holds path's own name
+ */
+int os_fsync_above(int dirfd, const char *path, unsigned count);
+
+/*
+ * os_append - add [off, off+len) of src at the end of dst, which is dst_size bytes long
+ * By copy_file_range(2), so that a file system which can shares or copies the blocks itself; read and write where it
+ * can't. On failure dst is cut back to dst_size.
+ */
+int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len);
+
+/* os_remove_tree - remove a file or a directory with all in it; what is already gone is no error; links are not followed */
+int os_remove_tree(int dirfd, const char *path);
+
+/* os_random - len random bytes; cannot fail (getrandom(2) is there on every kernel we run on) */
+void os_random(void *buf, size_t len);
+
+#endif

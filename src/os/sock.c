@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sock: listening sockets for FastCGI.
+ *
+ * Owns nothing. Knows nothing of FastCGI itself.
+ */
+#include "os/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "os/file.h"
+
+#define BACKLOG 1024
+
+static int make_listening(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -1;
+	return listen(fd, BACKLOG);
+}
+
+/* Who is sure that nobody listens there may take the path: a socket file outlives its process. */
+static int clear_path(const struct sockaddr_un *sa, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct stat sb;
+
+	if (lstat(sa->sun_path, &sb) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot look at %s", sa->sun_path);
+	if (!S_ISSOCK(sb.st_mode)) {
+		errno = ENOTSOCK;
+		return err_sys(e, "%s is there and is no socket", sa->sun_path);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(e, "cannot make a socket");
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN) {
+		errno = EADDRINUSE;
+		return err_sys(e, "another process listens on %s", sa->sun_path);
+	}
+	return unlink(sa->sun_path) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", sa->sun_path) : 0;
+}
+
+static int listen_unix(const char *path, int *out, struct err *e)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	cleanup_fd int fd = -1;
+	mode_t mask;
+	int rc;
+
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		errno = ENAMETOOLONG;
+		return err_sys(e, "the socket's path %s has more than %zu bytes", path, sizeof(sa.sun_path) - 1);
+	}
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	if (clear_path(&sa, e) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(e, "cannot make a socket");
+	/* Whoever can connect can say who the user is: owner and group alone. */
+	mask = umask(0117);
+	rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+	umask(mask);
+	if (rc < 0 || make_listening(fd) < 0)
+		return err_sys(e, "cannot listen on %s", path);
+	*out = fd;
+	fd = -1;
+	return 0;
+}
+
+static int listen_tcp(const char *where, int *out, struct err *e)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai;
+	const char *colon = strrchr(where, ':');
+	cleanup_str struct str host = STR_INIT;
+	cleanup_fd int fd = -1;
+	int on = 1, rc;
+
+	if (!colon || !colon[1]) {
+		errno = EINVAL;
+		return err_sys(e, "%s is neither HOST:PORT nor a path", where);
+	}
+	str_add(&host, where, (size_t)(colon - where));
+	if (host.len >= 2 && host.buf[0] == '[' && host.buf[host.len - 1] == ']') {
+		host.buf[host.len - 1] = '\0';
+		host.buf[0] = ' ';
+	}
+	rc = getaddrinfo(host.len ? host.buf + (host.buf[0] == ' ') : NULL, colon + 1, &hints, &ai);
+	if (rc != 0) {
+		errno = EINVAL;
+		return err_sys(e, "cannot understand the address %s: %s", where, gai_strerror(rc));
+	}
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	rc = fd < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || make_listening(fd) < 0;
+	freeaddrinfo(ai);
+	if (rc)
+		return err_sys(e, "cannot listen on %s", where);
+	*out = fd;
+	fd = -1;
+	return 0;
+}
+
+int sock_listen(const char *where, int *fd, struct err *e)
+{
+	*fd = -1;
+	return strchr(where, '/') ? listen_unix(where, fd, e) : listen_tcp(where, fd, e);
+}
+
+int sock_inherited(int fd, struct err *e)
+{
+	int on = 0, flags;
+	socklen_t len = sizeof(on);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on) {
+		errno = ENOTSOCK;
+		return err_sys(e, "descriptor %d is no listening socket; use --listen, or start with spawn-fcgi", fd);
+	}
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return err_sys(e, "cannot set up descriptor %d", fd);
+	return 0;
+}
+
+unsigned sock_refuse(int fd)
+{
+	unsigned count = 0;
+
+	for (;;) {
+		int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (c < 0)
+			return count;
+		close(c);
+		count++;
+	}
+}

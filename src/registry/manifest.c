@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * manifest: what may be pushed as a manifest, and what it names.
+ *
+ * Owns the fields that the specifications define, level by level. Invariant: what passes here means the same to every
+ * reader, Go's registries and their collectors included: those fail on a defined field of another type, and take
+ * "Layers" for "layers". Fields that are not defined are left alone. Knows no disk, no HTTP and no users.
+ */
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/json.h"
+#include "base/json_check.h"
+#include "base/mem.h"
+#include "registry/manifest.h"
+
+#define SCHEMA_VERSION 2
+#define MEDIA_TYPE_MAX 255
+#define MEDIA_TYPE_PART_MAX 127         /* RFC 6838, 4.2 */
+#define WHERE_MAX 64                    /* "manifests[49999].platform" */
+
+static const char *const manifest_keys[] = {
+	"schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations", NULL
+};
+
+static const char *const descriptor_keys[] = {
+	"mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform", NULL
+};
+
+static const char *const platform_keys[] = {
+	"architecture", "os", "os.version", "os.features", "variant", "features", NULL
+};
+
+/* A refusal: `where` is empty at the top level, `key` may be NULL. */
+static int bad(struct err *e, const char *where, const char *key, const char *what)
+{
+	return err_set(e, ERR_MANIFEST_INVALID, "%s%s%s%s%s", where, *where ? ": " : "", key ? key : "", key ? " " : "",
+		       what);
+}
+
+/*
+ * Whether Go's encoding/json takes `key` for the defined name, which is lower- and upper-case ASCII. Its folding also
+ * maps U+017F (long s) to s and U+212A (kelvin sign) to k.
+ */
+static bool folds_to(const char *key, const char *name)
+{
+	while (*key && *name) {
+		char c = *key, n = *name++;
+		size_t step = 1;
+
+		if (strncmp(key, "\xc5\xbf", 2) == 0) {
+			c = 's';
+			step = 2;
+		} else if (strncmp(key, "\xe2\x84\xaa", 3) == 0) {
+			c = 'k';
+			step = 3;
+		}
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (n >= 'A' && n <= 'Z')
+			n = (char)(n - 'A' + 'a');
+		if (c != n)
+			return false;
+		key += step;
+	}
+	return !*key && !*name;
+}
+
+/* No key that is a defined one but for its case: two readers would see two manifests. */
+static int check_keys(struct json_object *o, const char *const *defined, const char *where, struct err *e)
+{
+	json_object_object_foreach(o, key, val) {
+		const char *const *d;
+
+		(void)val;
+		for (d = defined; *d; d++) {
+			if (strcmp(key, *d) != 0 && folds_to(key, *d))
+				return err_set(e, ERR_MANIFEST_INVALID, "%s%skey \"%s\" differs from \"%s\" only in case",
+					       where, *where ? ": " : "", key, *d);
+		}
+	}
+	return 0;
+}
+
+/* A member that is a string, or absent: 1, 0, -1 with *e. No NUL: a reader in C would see less of it. */
+static int get_text(struct json_object *o, const char *key, const char **val, const char *where, struct err *e)
+{
+	size_t len;
+	int rc = json_get_string(o, key, val, &len);
+
+	if (rc < 0)
+		return bad(e, where, key, "is not a string");
+	if (rc && strlen(*val) != len)
+		return bad(e, where, key, "holds a NUL");
+	return rc;
+}
+
+static int check_text(struct json_object *o, const char *key, const char *where, struct err *e)
+{
+	const char *val;
+
+	return get_text(o, key, &val, where, e) < 0 ? -1 : 0;
+}
+
+/* A member that is a list of strings, or absent; *n is how many. */
+static int check_texts(struct json_object *o, const char *key, size_t *n, const char *where, struct err *e)
+{
+	struct json_object *list;
+	int rc = json_get_array(o, key, &list);
+	size_t i;
+
+	*n = 0;
+	if (rc < 0)
+		return bad(e, where, key, "is not a list of strings");
+	if (!rc)
+		return 0;
+	*n = json_object_array_length(list);
+	for (i = 0; i < *n; i++) {
+		if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_string))
+			return bad(e, where, key, "is not a list of strings");
+	}
+	return 0;
+}
+
+static int check_annotations(struct json_object *o, const char *where, struct err *e)
+{
+	struct json_object *map;
+	int rc = json_get_object(o, "annotations", &map);
+
+	if (rc < 0)
+		return bad(e, where, "annotations", "is not an object");
+	if (!rc)
+		return 0;
+	json_object_object_foreach(map, key, val) {
+		if (val && !json_object_is_type(val, json_type_string))
+			return err_set(e, ERR_MANIFEST_INVALID, "%s%sannotation \"%s\" is not a string", where,
+				       *where ? ": " : "", key);
+	}
+	return 0;
+}
+
+/* RFC 4648, 4, with padding and nothing else between: what Go's decoder asks for. */
+static bool is_base64(const char *s, size_t len)
+{
+	size_t i, pad = 0;
+
+	if (len % 4)
+		return false;
+	while (pad < 2 && pad < len && s[len - 1 - pad] == '=')
+		pad++;
+	for (i = 0; i < len - pad; i++) {
+		char c = s[i];
+
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
+			return false;
+	}
+	return true;
+}
+
+static int check_platform(struct json_object *o, const char *where, struct err *e)
+{
+	static const char *const texts[] = { "architecture", "os", "os.version", "variant" };
+	struct json_object *p;
+	char inner[WHERE_MAX];
+	int rc = json_get_object(o, "platform", &p);
+	size_t i, n;
+
+	if (rc < 0)
+		return bad(e, where, "platform", "is not an object");
+	if (!rc)
+		return 0;
+	snprintf(inner, sizeof(inner), "%s.platform", where);
+	if (check_keys(p, platform_keys, inner, e) < 0)
+		return -1;
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		if (check_text(p, texts[i], inner, e) < 0)
+			return -1;
+	}
+	if (check_texts(p, "os.features", &n, inner, e) < 0 || check_texts(p, "features", &n, inner, e) < 0)
+		return -1;
+	return 0;
+}
+
+/* The fields that a descriptor may have beside its three; *has_urls tells whether it names other places. */
+static int check_descriptor_extras(struct json_object *o, bool *has_urls, const char *where, struct err *e)
+{
+	const char *data;
+	size_t len, n;
+	int rc;
+
+	if (check_texts(o, "urls", &n, where, e) < 0)
+		return -1;
+	*has_urls = n > 0;
+	if (check_annotations(o, where, e) < 0 || check_text(o, "artifactType", where, e) < 0)
+		return -1;
+	rc = json_get_string(o, "data", &data, &len);
+	if (rc < 0 || (rc && !is_base64(data, len)))
+		return bad(e, where, "data", "is not a string of base64");
+	return check_platform(o, where, e);
+}
+
+/* One descriptor; *d is filled but for its kind, and owns nothing on failure. */
+static int read_descriptor(struct json_object *o, struct descriptor *d, const char *where, struct err *e)
+{
+	const char *type, *digest;
+	bool has_urls;
+	size_t len;
+	int rc;
+
+	memset(d, 0, sizeof(*d));
+	if (!json_object_is_type(o, json_type_object))
+		return bad(e, where, NULL, "not an object");
+	if (check_keys(o, descriptor_keys, where, e) < 0)
+		return -1;
+	rc = get_text(o, "mediaType", &type, where, e);
+	if (rc < 0)
+		return -1;
+	if (!rc || !*type)
+		return bad(e, where, "mediaType", "is missing");
+	rc = json_get_string(o, "digest", &digest, &len);
+	if (!rc)
+		return bad(e, where, "digest", "is missing");
+	if (rc < 0 || digest_parse(&d->digest, digest, len) < 0)
+		return bad(e, where, "digest", "is not a digest (sha256 or sha512 and lower-case hex)");
+	rc = json_get_u64(o, "size", &d->size);
+	if (!rc)
+		return bad(e, where, "size", "is missing");
+	if (rc < 0 || d->size > INT64_MAX)
+		return bad(e, where, "size", "is not an integer >= 0");
+	if (check_descriptor_extras(o, &has_urls, where, e) < 0)
+		return -1;
+	d->media_type = xstrdup(type);
+	d->optional = has_urls || mediatype_nondistributable(type, strlen(type));
+	return 0;
+}
+
+/* Add a descriptor to m->refs, which has room for it. */
+static int add_ref(struct manifest *m, struct json_object *o, enum manifest_ref_kind kind, const char *where,
+		   struct err *e)
+{
+	struct descriptor *d = &m->refs[m->nrefs];
+
+	if (read_descriptor(o, d, where, e) < 0)
+		return -1;
+	if (kind == MREF_CHILD_MANIFEST && mediatype_parse(d->media_type, strlen(d->media_type)) == MEDIATYPE_OTHER)
+		kind = MREF_CHILD_BLOB;
+	d->kind = kind;
+	if (kind != MREF_LAYER)         /* only layers may be elsewhere */
+		d->optional = false;
+	m->nrefs++;
+	return 0;
+}
+
+static int add_refs(struct manifest *m, struct json_object *list, const char *key, enum manifest_ref_kind kind,
+		    struct err *e)
+{
+	size_t n = json_object_array_length(list), i;
+	char where[WHERE_MAX];
+
+	m->refs = xreallocarray(m->refs, m->nrefs + n, sizeof(*m->refs));
+	for (i = 0; i < n; i++) {
+		snprintf(where, sizeof(where), "%s[%zu]", key, i);
+		if (add_ref(m, json_object_array_get_idx(list, i), kind, where, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Which of the four types it is: by the header and the mediaType inside, which must agree. */
+static int settle_type(struct manifest *m, struct json_object *o, const char *content_type, struct err *e)
+{
+	const char *inner;
+	int rc = get_text(o, "mediaType", &inner, "", e);
+
+	if (rc < 0)
+		return -1;
+	if (content_type && *content_type) {
+		m->type = mediatype_parse(content_type, strlen(content_type));
+		if (m->type == MEDIATYPE_OTHER)
+			return err_set(e, ERR_MANIFEST_INVALID, "Content-Type \"%s\" is not a manifest's", content_type);
+	} else {
+		if (!rc)
+			return bad(e, "", NULL, "neither a Content-Type nor a mediaType inside");
+		m->type = mediatype_parse(inner, strlen(inner));
+		if (m->type == MEDIATYPE_OTHER)
+			return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" is not a manifest's", inner);
+	}
+	/* to the letter: the inner type is what the manifest will be served with, by any registry */
+	if (rc && strcmp(inner, mediatype_text(m->type)) != 0)
+		return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" differs from the Content-Type \"%s\"", inner,
+			       mediatype_text(m->type));
+	if (!rc && mediatype_is_docker(m->type))
+		return bad(e, "", "mediaType", "is missing, which this type must have");
+	return 0;
+}
+
+static int read_image(struct manifest *m, struct json_object *config, struct json_object *layers, struct err *e)
+{
+	if (!config)
+		return bad(e, "", NULL, "an image manifest without config");
+	m->refs = xcalloc(1, sizeof(*m->refs));
+	if (add_ref(m, config, MREF_CONFIG, "config", e) < 0)
+		return -1;
+	return layers ? add_refs(m, layers, "layers", MREF_LAYER, e) : 0;
+}
+
+/* config, layers and manifests: those that belong to the type, and none of the others */
+static int read_refs(struct manifest *m, struct json_object *o, struct err *e)
+{
+	struct json_object *config, *layers, *children;
+
+	if (json_get_object(o, "config", &config) < 0)
+		return bad(e, "", "config", "is not an object");
+	if (json_get_array(o, "layers", &layers) < 0)
+		return bad(e, "", "layers", "is not a list");
+	if (json_get_array(o, "manifests", &children) < 0)
+		return bad(e, "", "manifests", "is not a list");
+	if (!mediatype_is_index(m->type)) {
+		if (children)
+			return bad(e, "", "manifests", "does not belong in an image manifest");
+		return read_image(m, config, layers, e);
+	}
+	if (config || layers)
+		return bad(e, "", config ? "config" : "layers", "does not belong in an index");
+	if (!children)
+		return bad(e, "", NULL, "an index without manifests");
+	return add_refs(m, children, "manifests", MREF_CHILD_MANIFEST, e);
+}
+
+static int read_subject(struct manifest *m, struct json_object *o, struct err *e)
+{
+	struct json_object *subject;
+	struct descriptor d;
+	int rc = json_get_object(o, "subject", &subject);
+
+	if (rc < 0)
+		return bad(e, "", "subject", "is not an object");
+	if (!rc)
+		return 0;
+	if (read_descriptor(subject, &d, "subject", e) < 0)
+		return -1;
+	m->has_subject = true;
+	m->subject = d.digest;
+	free(d.media_type);
+	return 0;
+}
+
+/* distribution-spec 1.1, "Listing Referrers": artifactType, where empty or missing the config's media type */
+static int read_artifact_type(struct manifest *m, struct json_object *o, struct err *e)
+{
+	const char *type;
+	int rc = get_text(o, "artifactType", &type, "", e);
+
+	if (rc < 0)
+		return -1;
+	if (rc && *type)
+		m->artifact_type = xstrdup(type);
+	else if (m->nrefs && m->refs[0].kind == MREF_CONFIG)
+		m->artifact_type = xstrdup(m->refs[0].media_type);
+	return 0;
+}
+
+static int read_manifest(struct manifest *m, struct json_object *o, const char *content_type, struct err *e)
+{
+	uint64_t version;
+
+	if (!json_object_is_type(o, json_type_object))
+		return bad(e, "", NULL, "not a JSON object");
+	if (check_keys(o, manifest_keys, "", e) < 0)
+		return -1;
+	if (json_get_u64(o, "schemaVersion", &version) <= 0 || version != SCHEMA_VERSION)
+		return bad(e, "", "schemaVersion", "is not 2");
+	if (settle_type(m, o, content_type, e) < 0 || read_refs(m, o, e) < 0 || read_subject(m, o, e) < 0)
+		return -1;
+	if (read_artifact_type(m, o, e) < 0)
+		return -1;
+	return check_annotations(o, "", e);
+}
+
+int manifest_parse(struct manifest *m, const char *buf, size_t len, const char *content_type, struct err *e)
+{
+	cleanup_json struct json_object *o = NULL;
+	struct json_fault f;
+
+	*m = (struct manifest)MANIFEST_INIT;
+	o = json_read(buf, len, &f);
+	if (!o)
+		return err_set(e, ERR_MANIFEST_INVALID, "JSON: %s, at byte %zu", f.what, f.at);
+	if (read_manifest(m, o, content_type, e) < 0) {
+		manifest_release(m);
+		return -1;
+	}
+	return 0;
+}
+
+void manifest_release(struct manifest *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nrefs; i++)
+		free(m->refs[i].media_type);
+	free(m->refs);
+	free(m->artifact_type);
+	*m = (struct manifest)MANIFEST_INIT;
+}
+
+/* RFC 6838, 4.2: a restricted-name, so nothing that could break out of a header line */
+static bool restricted_name(const char *s, size_t len)
+{
+	size_t i;
+
+	if (!len || len > MEDIA_TYPE_PART_MAX)
+		return false;
+	for (i = 0; i < len; i++) {
+		char c = s[i];
+		bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!alnum && (i == 0 || !c || !strchr("!#$&-^_.+", c)))
+			return false;
+	}
+	return true;
+}
+
+static bool sane_type(const char *s, size_t len)
+{
+	const char *slash = len && len <= MEDIA_TYPE_MAX ? memchr(s, '/', len) : NULL;
+	size_t head;
+
+	if (!slash)
+		return false;
+	head = (size_t)(slash - s);
+	return restricted_name(s, head) && restricted_name(slash + 1, len - head - 1);
+}
+
+/* The mediaType of the top level, where it may stand in a header. */
+static bool sniff_inner(struct str *type, const char *buf, size_t len)
+{
+	cleanup_json struct json_object *o = NULL;
+	struct json_fault f;
+	const char *val;
+	size_t vlen;
+
+	if (json_top_string(buf, len, "mediaType", &val, &vlen) <= 0) {
+		/* some encoders write "application\/vnd..."; such a value is decoded, and it alone */
+		if (json_top_raw(buf, len, "mediaType", &val, &vlen) <= 0 || vlen > 6 * MEDIA_TYPE_MAX + 2)
+			return false;
+		o = json_read(val, vlen, &f);
+		if (!o || !json_object_is_type(o, json_type_string))
+			return false;
+		val = json_object_get_string(o);
+		vlen = (size_t)json_object_get_string_len(o);
+	}
+	if (!sane_type(val, vlen))
+		return false;
+	str_add(type, val, vlen);
+	return true;
+}
+
+void manifest_sniff(struct str *type, const char *buf, size_t len)
+{
+	const char *val;
+	size_t vlen;
+
+	if (sniff_inner(type, buf, len))
+		return;
+	if (json_top_has(buf, len, "manifests") == 1)
+		str_puts(type, MT_OCI_INDEX);
+	else if (json_top_raw(buf, len, "schemaVersion", &val, &vlen) == 1 && vlen == 1 && *val == '1')
+		str_puts(type, MT_DOCKER_SCHEMA1_SIGNED);
+	else
+		str_puts(type, MT_OCI_MANIFEST);
+}

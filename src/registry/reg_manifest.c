@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_manifest: manifest operations.
+ *
+ * Owns no state. Invariant: what a stored manifest names was there, and durable, when its revision link appeared; a
+ * tag appears after the manifest, and goes before it. Knows nothing of HTTP or users.
+ */
+#include "registry/reg_manifest.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/etag.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "os/dir.h"
+#include "os/file.h"
+#include "registry/manifest.h"
+#include "store/blob.h"
+#include "store/lock.h"
+#include "store/revision.h"
+#include "store/store_path.h"
+#include "store/tag.h"
+
+void stored_manifest_release(struct stored_manifest *m)
+{
+	os_cleanup_fd(&m->fd);
+}
+
+static int unknown(const struct ref *ref, struct err *e)
+{
+	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
+}
+
+int reg_manifest_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
+		      struct err *e)
+{
+	struct digest content;
+	int found = 1;
+
+	if (ref->kind == REF_TAG)
+		found = tag_read(r->st, n, &ref->tag, &out->digest, e);
+	else
+		out->digest = ref->digest;
+	if (found == 1)
+		found = revision_read(r->st, n, &out->digest, &content, e);
+	if (found == 1)
+		found = blob_open(r->st, &content, &out->fd, &out->size, e);
+	if (found <= 0)
+		return found == 0 ? unknown(ref, e) : -1;
+	if (out->size > r->cfg->max_manifest) {
+		log_say(LOG_WARN, "manifest_too_large", "%s has %" PRIu64 " bytes and is not served as a manifest",
+			content.text, out->size);
+		return unknown(ref, e);
+	}
+	return 0;
+}
+
+int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e)
+{
+	cleanup_free char *buf = xmalloc((size_t)m->size + 1);
+	ssize_t n = os_read_full(m->fd, buf, (size_t)m->size);
+
+	if (n < 0)
+		return err_sys(e, "cannot read manifest %s", m->digest.text);
+	str_add(bytes, buf, (size_t)n);
+	manifest_sniff(type, bytes->buf, bytes->len);
+	return 0;
+}
+
+/* A blob or manifest that the new one names: 1 here (and young for the collector), 0 missing, -1 with *e. */
+static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct digest content;
+	uint64_t size;
+	int found;
+
+	if (d->kind != MREF_CHILD_MANIFEST)
+		return blob_find(r->st, n, &d->digest, true, &content, &size, e);
+	found = revision_read(r->st, n, &d->digest, &content, e);
+	if (found == 1)
+		found = blob_open(r->st, &content, &fd, &size, e);
+	if (found == 1) {
+		revision_touch(r->st, n, &d->digest);
+		futimens(fd, NULL);
+	}
+	return found;
+}
+
+static bool may_be_missing(const struct registry *r, const struct descriptor *d)
+{
+	bool child = d->kind == MREF_CHILD_MANIFEST || d->kind == MREF_CHILD_BLOB;
+
+	return d->optional || r->cfg->sparse == SPARSE_ALL || (child && r->cfg->sparse == SPARSE_INDEX);
+}
+
+/* All that the manifest names is here, and on disk: what was only seen may be another worker's, not flushed yet. */
+static int check_references(struct registry *r, const struct name *n, const struct manifest *m, struct err *e)
+{
+	bool layers[DIGEST_ALG_COUNT] = { false }, revisions[DIGEST_ALG_COUNT] = { false };
+	cleanup_str struct str dir = STR_INIT;
+	size_t i, missing = 0;
+	int alg;
+
+	for (i = 0; i < m->nrefs; i++) {
+		const struct descriptor *d = &m->refs[i];
+		int found = reference_found(r, n, d, e);
+
+		if (found < 0)
+			return -1;
+		if (found)
+			*(d->kind == MREF_CHILD_MANIFEST ? &revisions[d->digest.alg] : &layers[d->digest.alg]) = true;
+		else if (may_be_missing(r, d))
+			continue;
+		else if (missing++ == 0)
+			err_set(e, ERR_MANIFEST_BLOB_UNKNOWN, "%s", d->digest.text);
+		else
+			err_more(e, "%s", d->digest.text);
+	}
+	if (missing)
+		return -1;
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		path_layers(&dir, n, (enum digest_alg)alg);
+		if (layers[alg] && store_flush_dir(r->st, dir.buf) < 0)
+			return err_sys(e, "cannot flush %s", dir.buf);
+		if (revisions[alg] && revision_flush(r->st, n, (enum digest_alg)alg, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int failed(const char *header, struct err *e)
+{
+	err_set(e, ERR_DENIED, "the tag is not as the precondition says: %s", header);
+	return err_status(e, 412);
+}
+
+/* RFC 9110, 13.1, against what the tag points to; the caller holds the repository's lock. */
+static int check_precondition(struct registry *r, const struct name *n, const struct ref *ref,
+			      const struct precondition *pre, struct err *e)
+{
+	struct digest now;
+	int found;
+
+	if (ref->kind != REF_TAG || (!pre->if_match && !pre->if_none_match))
+		return 0;
+	found = tag_read(r->st, n, &ref->tag, &now, e);
+	if (found < 0)
+		return -1;
+	if (pre->if_match && !(found && etag_matches(pre->if_match, &now)))
+		return failed("If-Match", e);
+	if (pre->if_none_match && found && etag_matches(pre->if_none_match, &now))
+		return failed("If-None-Match", e);
+	return 0;
+}
+
+int reg_manifest_put(struct registry *r, const struct name *n, const struct ref *ref, const char *content_type,
+		     const struct str *bytes, const struct precondition *pre, struct digest *out, struct err *e)
+{
+	cleanup_manifest struct manifest m = MANIFEST_INIT;
+	cleanup_collector struct store *held = NULL;
+	cleanup_fd int lock = -1;
+
+	digest_of(out, ref->kind == REF_DIGEST ? ref->digest.alg : DIGEST_SHA256, bytes->buf, bytes->len);
+	if (ref->kind == REF_DIGEST && !digest_eq(out, &ref->digest))
+		return err_set(e, ERR_DIGEST_INVALID, "%s", ref->digest.text);
+	if (manifest_parse(&m, bytes->buf, bytes->len, content_type, e) < 0)
+		return -1;
+	if (lock_repository(r->st, n, &lock, e) < 0 || check_precondition(r, n, ref, pre, e) < 0 ||
+	    lock_collector(r->st, e) < 0)
+		return -1;
+	held = r->st;
+	if (check_references(r, n, &m, e) < 0 || blob_write(r->st, out, bytes->buf, bytes->len, e) < 0 ||
+	    revision_set(r->st, n, out, e) < 0)
+		return -1;
+	return ref->kind == REF_TAG ? tag_set(r->st, n, &ref->tag, out, e) : 0;
+}
+
+/* Every tag that points to d goes, durably. The caller holds the repository's lock. */
+static int remove_tags_of(struct registry *r, const struct name *n, const struct digest *d, struct names *trashed,
+			  struct err *e)
+{
+	cleanup_names struct names tags = NAMES_INIT;
+	cleanup_str struct str taken = STR_INIT;
+	size_t i;
+
+	if (tag_names(r->st, n, &tags, e) < 0)
+		return -1;
+	for (i = 0; i < tags.count; i++) {
+		struct digest now;
+		struct tag t;
+		int found;
+
+		if (tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0)
+			continue;
+		found = tag_read(r->st, n, &t, &now, e);
+		if (found == 1 && digest_eq(&now, d))
+			found = tag_remove(r->st, n, &t, &taken, e);
+		else if (found == 1)
+			continue;
+		if (found < 0)
+			return -1;
+		if (found)
+			names_add(trashed, taken.buf, taken.len);
+	}
+	/* Before the manifest goes: a crash in between must not leave a tag that points to nothing. */
+	return trashed->count ? tag_flush(r->st, n, e) : 0;
+}
+
+static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
+			   struct err *e)
+{
+	struct digest content;
+	int found = revision_read(r->st, n, &ref->digest, &content, e);
+
+	if (found == 1 && remove_tags_of(r, n, &ref->digest, trashed, e) < 0)
+		return -1;
+	if (found == 1)
+		found = revision_remove(r->st, n, &ref->digest, e);
+	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;
+}
+
+static int delete_tag(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
+		      struct names *trashed, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	struct digest now;
+	int found = tag_read(r->st, n, &ref->tag, &now, e);
+
+	if (found < 0 || check_precondition(r, n, ref, pre, e) < 0)
+		return -1;
+	if (found == 1)
+		found = tag_remove(r->st, n, &ref->tag, &taken, e);
+	if (found <= 0)
+		return found == 0 ? unknown(ref, e) : -1;
+	names_add(trashed, taken.buf, taken.len);
+	return tag_flush(r->st, n, e);
+}
+
+int reg_manifest_delete(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
+			struct err *e)
+{
+	cleanup_names struct names trashed = NAMES_INIT;
+	cleanup_fd int lock = -1;
+	size_t i;
+	int rc;
+
+	if (lock_repository(r->st, n, &lock, e) < 0)
+		return -1;
+	rc = ref->kind == REF_TAG ? delete_tag(r, n, ref, pre, &trashed, e) :
+				    delete_revision(r, n, ref, &trashed, e);
+	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
+	for (i = 0; i < trashed.count; i++)
+		store_purge(r->st, trashed.v[i]);
+	return rc;
+}

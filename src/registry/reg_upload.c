@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_upload: upload operations.
+ *
+ * Owns no state: an upload lives on disk and any process can go on with it. Knows nothing of HTTP or users.
+ */
+#include "registry/reg_upload.h"
+
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "store/blob.h"
+#include "store/upload.h"
+
+int reg_upload_begin(struct registry *r, const struct name *n, struct uuid *out, struct err *e)
+{
+	return upload_create(r->st, n, out, e);
+}
+
+static int unknown(const struct uuid *uuid, struct err *e)
+{
+	return err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", uuid->s);
+}
+
+int reg_upload_status(struct registry *r, const struct name *n, const struct uuid *uuid, uint64_t *size,
+		      struct err *e)
+{
+	int found = upload_size(r->st, n, uuid, size, e);
+
+	return found == 0 ? unknown(uuid, e) : found < 0 ? -1 : 0;
+}
+
+/* Whether a body of len bytes (known or not) may come at the end of `have` bytes. */
+static int fits(const struct registry *r, const struct chunk *c, uint64_t have, bool known, uint64_t len,
+		struct err *e)
+{
+	uint64_t max = r->cfg->max_blob;
+
+	if (c->placed && c->first != have)
+		return err_set(e, ERR_RANGE_INVALID, "the chunk begins at %" PRIu64 ", the upload has %" PRIu64 " bytes",
+			       c->first, have);
+	if (c->placed && known && c->last - c->first + 1 != len)
+		return err_set(e, ERR_RANGE_INVALID, "the chunk is said to be %" PRIu64 " bytes long and is %" PRIu64,
+			       c->last - c->first + 1, len);
+	if (max && (have > max || len > max - have)) {
+		err_set(e, ERR_SIZE_INVALID, "a blob may have %" PRIu64 " bytes", max);
+		return err_status(e, 413);
+	}
+	return 0;
+}
+
+int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
+		    uint64_t len, uint64_t *size, struct err *e)
+{
+	if (reg_upload_status(r, n, uuid, size, e) < 0)
+		return -1;
+	return fits(r, c, *size, len > 0, len, e);
+}
+
+static int open_for(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
+		    const struct spool *body, struct upload **u, uint64_t *size, struct err *e)
+{
+	int found = upload_open(u, r->st, n, uuid, e);
+
+	*size = 0;
+	if (found <= 0)
+		return found == 0 ? unknown(uuid, e) : -1;
+	*size = (*u)->size;
+	return fits(r, c, (*u)->size, true, body->size, e);
+}
+
+int reg_upload_append(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
+		      const struct spool *body, uint64_t *size, struct err *e)
+{
+	cleanup_upload struct upload *u = NULL;
+
+	if (open_for(r, n, uuid, c, body, &u, size, e) < 0 || upload_append(u, body, e) < 0)
+		return -1;
+	*size = u->size;
+	return 0;
+}
+
+/* The bytes of an open file must be d's; then they are put on disk, before any name speaks of them. */
+static int verify(struct registry *r, int fd, const struct digest *d, struct err *e)
+{
+	struct digest is;
+
+	if (spool_hash_fd(fd, r->st->flush, d->alg, &is, e) < 0)
+		return -1;
+	if (!digest_eq(&is, d))
+		return err_set(e, ERR_DIGEST_INVALID, "%s", d->text);
+	if (fchmod(fd, r->st->file_mode) < 0)
+		return err_sys(e, "cannot set the mode of a blob");
+	return store_flush_fd(r->st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
+}
+
+int reg_upload_whole(struct registry *r, const struct name *n, const struct spool *body, const struct digest *d,
+		     struct err *e)
+{
+	static const struct chunk anywhere = { 0 };
+	cleanup_spool struct spool empty = SPOOL_INIT;
+
+	if (fits(r, &anywhere, 0, true, body->size, e) < 0)
+		return -1;
+	if (body->fd < 0) {
+		if (spool_make(&empty, r->st, e) < 0)
+			return -1;
+		body = &empty;
+	}
+	if (verify(r, body->fd, d, e) < 0)
+		return -1;
+	return blob_commit(r->st, n, d, BLOB_BY_LINK, body->path.buf, body->fd, e);
+}
+
+static int finish_data(struct registry *r, struct upload *u, const struct spool *body, const struct digest *d,
+		       struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	uint64_t before = u->size;
+
+	upload_data_path(u, &path);
+	if (upload_append(u, body, e) == 0 && verify(r, u->fd, d, e) == 0 &&
+	    blob_commit(r->st, &u->name, d, BLOB_BY_RENAME, path.buf, u->fd, e) == 0)
+		return 0;
+	if (e->code != ERR_DIGEST_INVALID)
+		upload_cut(u, before);
+	return -1;
+}
+
+int reg_upload_finish(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
+		      const struct spool *body, const struct digest *d, uint64_t *size, struct err *e)
+{
+	static const struct chunk anywhere = { 0 };
+	cleanup_upload struct upload *u = NULL;
+	struct err ignored = ERR_INIT;
+	int rc;
+
+	/* Without a body Content-Range speaks of nothing. */
+	if (open_for(r, n, uuid, body->size ? c : &anywhere, body, &u, size, e) < 0)
+		return -1;
+	rc = u->fd < 0 ? reg_upload_whole(r, n, body, d, e) : finish_data(r, u, body, d, e);
+	if (rc < 0 && e->code != ERR_DIGEST_INVALID)
+		return -1;
+	/* The blob stands, or its bytes are refused: what is left of the upload is garbage, at worst for the collector. */
+	upload_remove(u, &ignored);
+	err_release(&ignored);
+	return rc;
+}
+
+int reg_upload_cancel(struct registry *r, const struct name *n, const struct uuid *uuid, struct err *e)
+{
+	cleanup_upload struct upload *u = NULL;
+	int found = upload_open(&u, r->st, n, uuid, e);
+
+	if (found <= 0)
+		return found == 0 ? unknown(uuid, e) : -1;
+	return upload_remove(u, e);
+}

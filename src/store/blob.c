@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blob: content and the layer links.
+ *
+ * Owns blobs/ and repositories/<name>/_layers/. Invariant: a link is in place only after its content and the
+ * content's directories are on disk.
+ */
+#include "store/blob.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "store/link.h"
+#include "store/lock.h"
+#include "store/repo.h"
+#include "store/store_path.h"
+
+static bool digest_is_of_nothing(const struct digest *d)
+{
+	struct digest nothing;
+
+	digest_of(&nothing, d->alg, "", 0);
+	return digest_eq(d, &nothing);
+}
+
+int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+
+	path_blob(&path, d);
+	*size = 0;
+	*fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
+	if (*fd < 0 && errno == ESTALE)
+		*fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
+	if (*fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot open %s", path.buf);
+	if (fstat(*fd, &sb) < 0) {
+		err_sys(e, "cannot look at %s", path.buf);
+		os_cleanup_fd(fd);
+		return -1;
+	}
+	if (!S_ISREG(sb.st_mode) || (sb.st_size == 0 && !digest_is_of_nothing(d))) {
+		os_cleanup_fd(fd);
+		return 0;
+	}
+	*size = (uint64_t)sb.st_size;
+	return 1;
+}
+
+int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
+	      uint64_t *size, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	cleanup_fd int fd = -1;
+	int found;
+
+	*size = 0;
+	path_layer(&dir, n, d);
+	found = link_read_in(st, dir.buf, target, e);
+	if (found == 1)
+		found = blob_open(st, target, &fd, size, e);
+	if (found == 1 && touch) {
+		link_touch(st, dir.buf);
+		futimens(fd, NULL);
+	}
+	return found;
+}
+
+/* Content already in place: 1 where it has the size wanted (touched and flushed then), 0 where not or none is there. */
+static int content_stands(struct store *st, const struct digest *d, uint64_t want, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	uint64_t size;
+	int found = blob_open(st, d, &fd, &size, e);
+
+	if (found <= 0 || size != want)
+		return found < 0 ? -1 : 0;
+	futimens(fd, NULL);
+	/* Another registry does not flush; and who put it there may have died before its own flush was done. */
+	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 1;
+}
+
+/* Put the file under the content's name. The directories above may vanish under us only while no lock is held. */
+static int put_in_place(struct store *st, enum blob_source how, const char *from, const char *to, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT;
+
+	if (how == BLOB_BY_LINK) {
+		if (linkat(st->dirfd, from, st->dirfd, to, 0) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return err_sys(e, "cannot take %s as %s", from, to);
+		/* Spoilt content of another size stands there: replace it in one step. */
+		store_tmp(st, &tmp);
+		if (linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
+			return err_sys(e, "cannot take %s", from);
+		from = tmp.buf;
+	}
+	if (renameat(st->dirfd, from, st->dirfd, to) == 0)
+		return 0;
+	err_sys(e, "cannot publish %s", to);
+	if (tmp.len)
+		unlinkat(st->dirfd, tmp.buf, 0);
+	return -1;
+}
+
+int blob_publish(struct store *st, const struct digest *d, enum blob_source how, const char *path, int fd,
+		 struct err *e)
+{
+	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
+	struct stat sb;
+	int stands;
+
+	if (fstat(fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", path);
+	path_blob_dir(&dir, d);
+	path_blob(&to, d);
+	stands = content_stands(st, d, (uint64_t)sb.st_size, e);
+	if (stands < 0)
+		return -1;
+	if (!stands) {
+		if (os_mkdirs(st->dirfd, dir.buf) < 0)
+			return err_sys(e, "cannot make %s", dir.buf);
+		if (put_in_place(st, how, path, to.buf, e) < 0)
+			return -1;
+	}
+	if (store_flush_above(st, to.buf, STORE_BLOB_ABOVE) < 0)
+		return err_sys(e, "cannot flush the directories of blob %s", d->text);
+	return 0;
+}
+
+int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT, to = STR_INIT;
+	cleanup_fd int fd = -1;
+	int rc = -1, stands = content_stands(st, d, len, e);
+
+	if (stands < 0)
+		return -1;
+	if (stands) {
+		path_blob(&to, d);
+		if (store_flush_above(st, to.buf, STORE_BLOB_ABOVE) < 0)
+			return err_sys(e, "cannot flush the directories of blob %s", d->text);
+		return 0;
+	}
+	store_tmp(st, &tmp);
+	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	if (fd < 0)
+		return err_sys(e, "cannot make %s", tmp.buf);
+	if (os_write_full(fd, buf, len) < 0 || store_flush_fd(st, fd) < 0)
+		err_sys(e, "cannot write blob %s", d->text);
+	else
+		rc = blob_publish(st, d, BLOB_BY_RENAME, tmp.buf, fd, e);
+	unlinkat(st->dirfd, tmp.buf, 0);        /* gone already where it was renamed */
+	return rc;
+}
+
+/* From _layers/<alg> up to repositories/: the repository may be new, or its maker may have died before its flush. */
+static int flush_layer(struct store *st, const struct name *n, const char *dir, struct err *e)
+{
+	if (store_flush_above(st, dir, 2 + path_repository_above(n)) < 0)
+		return err_sys(e, "cannot flush the directories of %s", dir);
+	return 0;
+}
+
+int blob_commit(struct store *st, const struct name *n, const struct digest *d, enum blob_source how, const char *path,
+		int fd, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, tmp = STR_INIT;
+	cleanup_collector struct store *held = NULL;
+	struct digest old;
+	int linked, rc = -1;
+
+	path_layer(&dir, n, d);
+	linked = link_read_in(st, dir.buf, &old, e);
+	/* All that can run out of space comes before the data leaves its place, so that a retry finds it there. */
+	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && link_prepare(st, d, &tmp, e) < 0))
+		return -1;
+	if (lock_collector(st, e) < 0)
+		goto out;
+	held = st;
+	if (blob_publish(st, d, how, path, fd, e) < 0)
+		goto out;
+	if (tmp.len)
+		rc = link_publish(st, tmp.buf, dir.buf, e);
+	else
+		rc = link_ensure(st, dir.buf, d, e);    /* looked at again: it may have been deleted meanwhile */
+	str_reset(&tmp);                                /* used up */
+	if (rc == 0)
+		rc = flush_layer(st, n, dir.buf, e);
+out:	/* a link that was prepared and not published */
+	if (tmp.len)
+		os_remove_tree(st->dirfd, tmp.buf);
+	return rc;
+}
+
+int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, blob = STR_INIT;
+	cleanup_collector struct store *held = NULL;
+	struct digest target;
+	uint64_t size;
+	int found;
+
+	if (lock_collector(st, e) < 0)
+		return -1;
+	held = st;
+	found = blob_find(st, from, d, true, &target, &size, e);
+	if (found <= 0)
+		return found;
+	path_blob(&blob, &target);
+	if (store_flush_above(st, blob.buf, STORE_BLOB_ABOVE) < 0)
+		return err_sys(e, "cannot flush the directories of blob %s", target.text);
+	path_layer(&dir, n, d);
+	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || flush_layer(st, n, dir.buf, e) < 0)
+		return -1;
+	return 1;
+}
+
+int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, trashed = STR_INIT;
+	struct digest old;
+	int found;
+
+	path_layer(&dir, n, d);
+	found = link_read_in(st, dir.buf, &old, e);
+	if (found == 1)
+		found = store_trash(st, dir.buf, &trashed, e);
+	if (found <= 0)
+		return found;
+	if (store_flush_above(st, dir.buf, 1) < 0)
+		return err_sys(e, "cannot flush the directory of %s", dir.buf);
+	store_purge(st, trashed.buf);
+	return 1;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_BLOB_H
+#define BERTH_STORE_BLOB_H
+
+/*
+ * blob: content under its digest, and the links that say which repository it belongs to.
+ *
+ * Present means opened: size and age come from the descriptor, never from a name, since only open(2) is checked with
+ * the server of a network file system. Content never changes: there is no second name by which it could be written.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/ref.h"
+#include "store/store.h"
+
+/*
+ * blob_open - open content for reading
+ * Returns 1 with an owned descriptor and the size in bytes, 0 absent, -1 with *e. A file of no bytes under another
+ * digest than that of nothing counts as absent: registry:2 leaves such files after a crash.
+ */
+int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e);
+
+/*
+ * blob_find - look a blob up through the repository's link
+ * target  the digest that the link holds: the content is that one's
+ * touch   also make link and content young for the collector; the caller holds lock_collector then
+ */
+int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
+	      uint64_t *size, struct err *e);
+
+/* How a file's bytes become content. */
+enum blob_source {
+	BLOB_BY_LINK,           /* a second name: for what nginx spooled, since nginx removes its own */
+	BLOB_BY_RENAME          /* its only name: for an upload's data, which could be appended to under another */
+};
+
+/*
+ * blob_publish - put the file at path, whose bytes hash to d, in its place; durable when it returns
+ * fd  the same file, open; its data must be flushed already (store_flush_fd)
+ *
+ * Content of that size already there wins and is touched; of another size it is replaced. The caller holds
+ * lock_collector. With BLOB_BY_RENAME the name at path may be gone or still there afterwards.
+ */
+int blob_publish(struct store *st, const struct digest *d, enum blob_source how, const char *path, int fd,
+		 struct err *e);
+
+/* blob_write - the same for bytes in memory; a temporary file is made where the content isn't there yet */
+int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
+
+/*
+ * blob_commit - blob_publish, then the repository's link to it, all durable: what a finished upload is
+ * blob_link   - the link alone, for a blob that another repository has; durable
+ *
+ * Both take lock_collector themselves and make the repository where it doesn't exist.
+ */
+int blob_commit(struct store *st, const struct name *n, const struct digest *d, enum blob_source how, const char *path,
+		int fd, struct err *e);
+
+/*
+ * blob_link - give repository n the blob d that repository `from` has (a cross-repository mount)
+ * Returns 1 done, 0 where `from` lacks it, -1 with *e.
+ */
+int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
+
+/* blob_unlink - take the repository's link away, durably; the content stays for the collector. 1, 0 absent, -1 */
+int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e);
+
+#endif

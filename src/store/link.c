@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * link: reading link files, and publishing directories that hold one.
+ *
+ * Invariant: a directory that this module puts in place holds its link, whole and flushed, from the moment it has its
+ * name. So flushing the directory above vouches for every link in it.
+ */
+#include "store/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "os/file.h"
+
+int link_read(struct store *st, const char *path, struct digest *out, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX];
+	ssize_t n = os_read_file(st->dirfd, path, text, sizeof(text));
+
+	/* A network file system gives ESTALE for what was replaced between look-up and open: look again. */
+	if (n < 0 && errno == ESTALE)
+		n = os_read_file(st->dirfd, path, text, sizeof(text));
+	if (n < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EISDIR))
+		return 0;
+	if (n < 0)
+		return err_sys(e, "cannot read %s", path);
+	return (size_t)n <= sizeof(text) && digest_parse(out, text, (size_t)n) == 0;
+}
+
+int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	str_addf(&path, "%s/link", dir);
+	return link_read(st, path.buf, out, e);
+}
+
+void link_touch(struct store *st, const char *dir)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	str_addf(&path, "%s/link", dir);
+	utimensat(st->dirfd, path.buf, NULL, 0);
+}
+
+int link_prepare(struct store *st, const struct digest *target, struct str *tmp, struct err *e)
+{
+	cleanup_str struct str file = STR_INIT;
+
+	store_tmp(st, tmp);
+	if (mkdirat(st->dirfd, tmp->buf, 0777) < 0)
+		return err_sys(e, "cannot make %s", tmp->buf);
+	str_addf(&file, "%s/link", tmp->buf);
+	if (os_write_file(st->dirfd, file.buf, target->text, strlen(target->text), st->flush) < 0) {
+		err_sys(e, "cannot write %s", file.buf);
+		goto fail;
+	}
+	if (store_flush_dir(st, tmp->buf) < 0) {
+		err_sys(e, "cannot flush %s", tmp->buf);
+		goto fail;
+	}
+	return 0;
+fail:
+	os_remove_tree(st->dirfd, tmp->buf);
+	return -1;
+}
+
+/* The directory is there: one whose link a crash has spoilt gets the new link alone. */
+static int publish_into(struct store *st, const char *tmp, const char *dir, struct err *e)
+{
+	cleanup_str struct str from = STR_INIT, to = STR_INIT;
+	struct digest old;
+	int found = link_read_in(st, dir, &old, e);
+
+	if (found < 0)
+		return -1;
+	if (found) {
+		link_touch(st, dir);
+		return 0;
+	}
+	str_addf(&from, "%s/link", tmp);
+	str_addf(&to, "%s/link", dir);
+	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
+		return err_sys(e, "cannot replace %s", to.buf);
+	if (store_flush_dir(st, dir) < 0)
+		return err_sys(e, "cannot flush %s", dir);
+	return 0;
+}
+
+static int make_above(struct store *st, const char *dir)
+{
+	cleanup_str struct str above = STR_INIT;
+
+	str_add(&above, dir, (size_t)(strrchr(dir, '/') - dir));
+	return os_mkdirs(st->dirfd, above.buf);
+}
+
+int link_publish(struct store *st, const char *tmp, const char *dir, struct err *e)
+{
+	int tries, rc = -1;
+
+	/* A second try is for directories made just now, a third for an empty one that was removed in between. */
+	for (tries = 0; tries < 3; tries++) {
+		if (renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
+			return 0;
+		if (errno == EEXIST || errno == ENOTEMPTY) {
+			rc = publish_into(st, tmp, dir, e);
+			goto out;
+		}
+		if (errno != ENOENT || make_above(st, dir) < 0)
+			break;
+	}
+	err_sys(e, "cannot publish %s", dir);
+out:	/* the temporary directory goes away where it did not become the published one */
+	os_remove_tree(st->dirfd, tmp);
+	return rc;
+}
+
+int link_ensure(struct store *st, const char *dir, const struct digest *target, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT;
+	struct digest old;
+	int found = link_read_in(st, dir, &old, e);
+
+	if (found < 0)
+		return -1;
+	if (found) {
+		link_touch(st, dir);
+		return 0;
+	}
+	if (link_prepare(st, target, &tmp, e) < 0)
+		return -1;
+	return link_publish(st, tmp.buf, dir, e);
+}

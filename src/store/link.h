@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_LINK_H
+#define BERTH_STORE_LINK_H
+
+/*
+ * link: the small files called "link" that say which digest a name stands for.
+ *
+ * A link file holds exactly the digest's text, no newline. What is in it counts, not the directory that it lies in:
+ * registry:2 writes links below sha512/ that hold a sha256 digest.
+ */
+
+#include <stdbool.h>
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/store.h"
+
+/*
+ * link_read - which digest the link file at path holds
+ * Returns 1 found, 0 where there is none or it holds no digest (a leftover of a crash, for fsck to tell), -1 with *e.
+ */
+int link_read(struct store *st, const char *path, struct digest *out, struct err *e);
+int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e);        /* of dir/link */
+
+/* link_touch - set dir/link's time to now, so that the collector sees it as young; failures do not matter */
+void link_touch(struct store *st, const char *dir);
+
+/*
+ * link_prepare - a directory below berth/tmp/ that holds the link, flushed; its path goes to *tmp
+ * link_publish - rename it to dir; the directories above dir are made where they are missing, and not flushed
+ *
+ * A link that is already there and holds a digest stays; one that doesn't is replaced. However it ends, *tmp is used
+ * up. The caller flushes the directories above dir.
+ */
+int link_prepare(struct store *st, const struct digest *target, struct str *tmp, struct err *e);
+int link_publish(struct store *st, const char *tmp, const char *dir, struct err *e);
+
+/* link_ensure - both, where dir/link does not hold a digest yet; else only touch it */
+int link_ensure(struct store *st, const char *dir, const struct digest *target, struct err *e);
+
+#endif

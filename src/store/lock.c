@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lock: the repository's stripe, and the collector's lock behind its turnstile.
+ *
+ * Owns berth/locks/. The files are made once and never removed: a lock on a file that has lost its name is none.
+ */
+#include "store/lock.h"
+
+#include "base/digest.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/store_path.h"
+
+static unsigned stripe_of(const struct name *n)
+{
+	struct digest d;
+	const char *hex;
+	unsigned stripe = 0;
+	int i;
+
+	digest_of(&d, DIGEST_SHA256, n->s, n->len);
+	hex = digest_hex(&d);
+	for (i = 0; i < 2; i++)
+		stripe = stripe * 16 + (unsigned)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
+	return stripe;
+}
+
+int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_repository_lock(&path, stripe_of(n));
+	*fd = os_lock_open(st->dirfd, path.buf);
+	if (*fd < 0)
+		return err_sys(e, "cannot open %s", path.buf);
+	if (os_lock(*fd, true) == 0)
+		return 0;
+	err_sys(e, "cannot lock %s", path.buf);
+	os_cleanup_fd(fd);
+	return -1;
+}
+
+int lock_collector(struct store *st, struct err *e)
+{
+	if (st->collector_fd < 0)
+		return 0;
+	/* The turnstile is held only for the moment of entering, so that a waiting collector gets its turn. */
+	if (os_lock(st->turnstile_fd, true) < 0)
+		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
+	if (os_lock(st->collector_fd, false) < 0) {
+		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
+		os_unlock(st->turnstile_fd);
+		return -1;
+	}
+	os_unlock(st->turnstile_fd);
+	return 0;
+}
+
+void unlock_collector(struct store *st)
+{
+	if (st->collector_fd >= 0)
+		os_unlock(st->collector_fd);
+}
+
+void lock_cleanup_collector(struct store **held)
+{
+	if (*held)
+		unlock_collector(*held);
+	*held = NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_LOCK_H
+#define BERTH_STORE_LOCK_H
+
+/*
+ * lock: who waits for whom in the store (store.md, "Locks").
+ *
+ * Always taken in the order upload, repository, collector. All are let go when the holder dies.
+ */
+
+#include "base/err.h"
+#include "base/ref.h"
+#include "store/store.h"
+
+/*
+ * lock_repository - exclusive, for changes of a repository's manifests and tags
+ * One of 256 stripes, by the first byte of the SHA-256 of the name; *fd is owned, closing it lets go (cleanup_fd).
+ */
+int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e);
+
+/*
+ * lock_collector - shared with other writers, against the collector: while a blob or manifest is made reachable, or
+ * found present and touched. Never while hashing or receiving. Not to be taken twice by one process.
+ * On a read-only file system there is no collector, and this does nothing.
+ */
+int lock_collector(struct store *st, struct err *e);
+void unlock_collector(struct store *st);
+
+/* A scope that holds it: `cleanup_collector struct store *held = NULL;`, set to st once lock_collector has succeeded. */
+void lock_cleanup_collector(struct store **held);
+#define cleanup_collector __attribute__((cleanup(lock_cleanup_collector)))
+
+#endif

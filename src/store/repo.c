@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * repo: making, finding and walking repositories.
+ *
+ * Owns the directories repositories/<name>/ themselves, not what lies in _layers/, _manifests/ and _uploads/.
+ */
+#include "store/repo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "os/dir.h"
+#include "os/file.h"
+#include "store/store_path.h"
+
+int repo_ensure(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_layers(&path, n, DIGEST_SHA256);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	path_tags(&path, n);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	return 0;
+}
+
+static int has_dir(struct store *st, const struct name *n, const char *sub, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+
+	path_repository(&path, n);
+	str_addf(&path, "/%s", sub);
+	fd = os_open(st->dirfd, path.buf, O_PATH | O_DIRECTORY, 0);
+	if (fd >= 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot look for %s", path.buf);
+}
+
+int repo_exists(struct store *st, const struct name *n, struct err *e)
+{
+	int found = has_dir(st, n, "_layers", e);
+
+	return found ? found : has_dir(st, n, "_manifests", e);
+}
+
+struct walk {
+	struct store *st;
+	const char *after;
+	int (*visit)(void *arg, const struct name *n, struct err *e);
+	void *arg;
+};
+
+static int walk_below(struct walk *w, const char *prefix, struct err *e);
+
+/* The repository "prefix + key" itself, or, where key ends with a slash, all that lies below it. */
+static int walk_key(struct walk *w, const char *prefix, const char *key, struct err *e)
+{
+	cleanup_str struct str full = STR_INIT;
+	struct name n;
+	int exists;
+
+	str_addf(&full, "%s%s", prefix, key);
+	if (full.buf[full.len - 1] == '/') {
+		/* Everything below begins with this text: it lies before `after` as a whole unless `after` does too. */
+		if (strcmp(full.buf, w->after) < 0 && strncmp(full.buf, w->after, full.len) != 0)
+			return 0;
+		return walk_below(w, full.buf, e);
+	}
+	if (strcmp(full.buf, w->after) <= 0 || name_parse(&n, full.buf, full.len) < 0)
+		return 0;
+	exists = repo_exists(w->st, &n, e);
+	return exists > 0 ? w->visit(w->arg, &n, e) : exists;
+}
+
+/*
+ * Byte order of whole names is not the order of the directories: "a-b" and "a.b" come between "a" and "a/b", since '-'
+ * and '.' are less than '/'. So each directory stands in the list twice: as a name, and with a slash for what is below.
+ */
+static int walk_below(struct walk *w, const char *prefix, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_names struct names dirs = NAMES_INIT, keys = NAMES_INIT;
+	size_t i;
+	int rc;
+
+	if (strlen(prefix) > NAME_MAX_LEN)
+		return 0;
+	str_addf(&path, STORE_REPOSITORIES_DIR "/%s", prefix);
+	if (os_dir_list(w->st->dirfd, path.buf, DIR_DIRS, &dirs) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
+			return 0;
+		return err_sys(e, "cannot list %s", path.buf);
+	}
+	for (i = 0; i < dirs.count; i++) {
+		if (!name_component_ok(dirs.v[i], strlen(dirs.v[i])))
+			continue;
+		names_add(&keys, dirs.v[i], strlen(dirs.v[i]));
+		str_reset(&path);
+		str_addf(&path, "%s/", dirs.v[i]);
+		names_add(&keys, path.buf, path.len);
+	}
+	names_sort(&keys);
+	for (i = 0; i < keys.count; i++) {
+		rc = walk_key(w, prefix, keys.v[i], e);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
+	      void *arg, struct err *e)
+{
+	struct walk w = { .st = st, .after = after ? after : "", .visit = visit, .arg = arg };
+
+	return walk_below(&w, "", e);
+}

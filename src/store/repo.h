@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_REPO_H
+#define BERTH_STORE_REPO_H
+
+/*
+ * repo: repositories as directories.
+ *
+ * A repository exists from its first blob link or manifest on and then has both _layers/ and _manifests/: registry:2
+ * finds repositories by the one, 3.x by the other. An upload alone makes neither.
+ */
+
+#include "base/err.h"
+#include "base/ref.h"
+#include "store/store.h"
+
+/*
+ * repo_ensure - make the repository's directories where they are missing, _layers/ first
+ * Not flushed: the caller flushes upwards from the link that it then publishes.
+ */
+int repo_ensure(struct store *st, const struct name *n, struct err *e);
+
+/* repo_exists - 1, 0, or -1 with *e; one of the two directories is enough */
+int repo_exists(struct store *st, const struct name *n, struct err *e);
+
+/*
+ * repo_walk - visit repositories in byte order of their names
+ * after  only names greater than this one (NULL or "": all); need not exist, need not be a name
+ * visit  returns 0 to go on, anything else to stop; that is then what repo_walk returns
+ *
+ * Subtrees that lie wholly before `after` are not read. A repository that appears or vanishes meanwhile is visited or
+ * not; all others are visited exactly once.
+ */
+int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
+	      void *arg, struct err *e);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * revision: manifests of a repository.
+ *
+ * Owns repositories/<name>/_manifests/revisions/.
+ */
+#include "store/revision.h"
+
+#include <errno.h>
+
+#include "store/link.h"
+#include "store/repo.h"
+#include "store/store_path.h"
+
+int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_revision(&dir, n, d);
+	return link_read_in(st, dir.buf, target, e);
+}
+
+void revision_touch(struct store *st, const struct name *n, const struct digest *d)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_revision(&dir, n, d);
+	link_touch(st, dir.buf);
+}
+
+int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_revision(&dir, n, d);
+	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
+		return -1;
+	/* <alg>, revisions, _manifests, and the repository up to repositories/ */
+	if (store_flush_above(st, dir.buf, 3 + path_repository_above(n)) < 0)
+		return err_sys(e, "cannot flush the directories of %s", dir.buf);
+	return 0;
+}
+
+int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_revisions(&dir, n, alg);
+	if (store_flush_dir(st, dir.buf) < 0)
+		return err_sys(e, "cannot flush %s", dir.buf);
+	return 0;
+}
+
+int revision_remove(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, trashed = STR_INIT;
+	int found;
+
+	path_revision(&dir, n, d);
+	found = store_trash(st, dir.buf, &trashed, e);
+	if (found <= 0)
+		return found;
+	if (store_flush_above(st, dir.buf, 1) < 0)
+		return err_sys(e, "cannot flush the directory of %s", dir.buf);
+	store_purge(st, trashed.buf);
+	return 1;
+}

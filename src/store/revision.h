@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_REVISION_H
+#define BERTH_STORE_REVISION_H
+
+/* revision: the links that say which manifests a repository has. */
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/ref.h"
+#include "store/store.h"
+
+/* revision_read - the digest that the repository's link for d holds; 1 found, 0 absent, -1 with *e */
+int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
+
+/* revision_touch - make the link young for the collector */
+void revision_touch(struct store *st, const struct name *n, const struct digest *d);
+
+/*
+ * revision_set - link the manifest d, whose content is in place and flushed; durable, up to repositories/
+ * The caller holds the repository's lock and the collector's.
+ */
+int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e);
+
+/* revision_flush - vouch on disk for every revision link of this algorithm that was seen */
+int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, struct err *e);
+
+/* revision_remove - take the link away, durably; the caller holds the repository's lock and has removed its tags */
+int revision_remove(struct store *st, const struct name *n, const struct digest *d, struct err *e);
+
+#endif

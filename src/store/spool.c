@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spool: bodies as files.
+ *
+ * Owns the names that spool_make gives below berth/tmp/, and none in berth/body/. Knows nothing of FastCGI.
+ */
+#include "store/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "store/store_path.h"
+
+#define HASH_BUFFER (256 * 1024)
+
+int spool_open(struct spool *sp, struct store *st, const char *file, struct err *e)
+{
+	const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+	struct stat sb;
+
+	sp->st = st;
+	if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+		return err_set(e, ERR_UNKNOWN, "the spooled body has no name");
+	str_reset(&sp->path);
+	str_addf(&sp->path, STORE_BODY_DIR "/%s", base);
+	sp->fd = os_open(st->dirfd, sp->path.buf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (sp->fd < 0 || fstat(sp->fd, &sb) < 0)
+		return err_sys(e, "cannot open the spooled body %s", sp->path.buf);
+	if (!S_ISREG(sb.st_mode))
+		return err_set(e, ERR_UNKNOWN, "the spooled body is not a file");
+	sp->size = (uint64_t)sb.st_size;
+	return 0;
+}
+
+int spool_make(struct spool *sp, struct store *st, struct err *e)
+{
+	sp->st = st;
+	store_tmp(st, &sp->path);
+	sp->fd = os_open(st->dirfd, sp->path.buf, O_RDWR | O_CREAT | O_EXCL, 0666);
+	if (sp->fd < 0)
+		return err_sys(e, "cannot make %s", sp->path.buf);
+	sp->own = true;
+	sp->size = 0;
+	return 0;
+}
+
+void spool_release(struct spool *sp)
+{
+	if (sp->own)
+		unlinkat(sp->st->dirfd, sp->path.buf, 0);
+	os_cleanup_fd(&sp->fd);
+	str_release(&sp->path);
+	sp->own = false;
+	sp->size = 0;
+}
+
+int spool_hash_fd(int fd, bool flush, enum digest_alg alg, struct digest *out, struct err *e)
+{
+	static unsigned char buf[HASH_BUFFER];
+	cleanup_digester struct digester *h = digester_open(alg);
+	off_t at = 0;
+
+	if (flush)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);       /* a hint: fsync tells the failures */
+	for (;;) {
+		ssize_t n = pread(fd, buf, sizeof(buf), at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "cannot read the body");
+		if (n == 0)
+			break;
+		digester_add(h, buf, (size_t)n);
+		at += n;
+	}
+	digester_finish(h, out);
+	return 0;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: opening the directory, flushing, temporary names and the trash.
+ *
+ * Owns the root's descriptor, the collector's lock files and berth/{format,tmp,trash}. Knows nothing of HTTP or JSON.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/store_path.h"
+
+/* Made in this order; each one's parent stands before it, so that flushing in this order is flushing from the top. */
+static const char *const layout[] = {
+	"docker",
+	"docker/registry",
+	"docker/registry/v2",
+	"docker/registry/v2/blobs",
+	"docker/registry/v2/blobs/sha256",
+	"docker/registry/v2/repositories",
+	"berth",
+	"berth/body",
+	"berth/tmp",
+	"berth/trash",
+	"berth/locks",
+	"berth/locks/repository",
+};
+
+static int check_format(int dirfd, bool may_write, bool flush, struct err *e)
+{
+	char text[32];
+	uint64_t version;
+	ssize_t n = os_read_file(dirfd, STORE_FORMAT_FILE, text, sizeof(text) - 1);
+
+	if (n < 0 && errno == ENOENT && may_write) {
+		snprintf(text, sizeof(text), "%d\n", STORE_FORMAT);
+		if (os_write_file(dirfd, STORE_FORMAT_FILE, text, strlen(text), flush) == 0 || errno == EEXIST)
+			return 0;
+		return err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
+	}
+	if (n < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n == 0)             /* a crash right after it was made */
+		return 0;
+	if (str_parse_u64(text, (size_t)n, &version) < 0 || version > STORE_FORMAT) {
+		errno = EPROTO;
+		return err_sys(e, "%s is of a newer berth (this one knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
+	}
+	return 0;
+}
+
+int store_prepare(const struct store_options *o, struct err *e)
+{
+	cleanup_fd int dirfd = -1;
+	size_t i;
+
+	if (!o->readonly && os_mkdirs(AT_FDCWD, o->root) < 0)
+		return err_sys(e, "cannot make the store %s", o->root);
+	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
+	if (dirfd < 0)
+		return err_sys(e, "cannot open the store %s", o->root);
+	if (o->readonly)
+		return check_format(dirfd, false, false, e);
+	for (i = 0; i < ARRAY_LEN(layout); i++)
+		if (mkdirat(dirfd, layout[i], 0777) < 0 && errno != EEXIST)
+			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
+	if (faccessat(dirfd, "berth/tmp", W_OK | X_OK, AT_EACCESS) < 0 ||
+	    faccessat(dirfd, "docker/registry/v2/repositories", W_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
+	if (check_format(dirfd, true, o->flush, e) < 0)
+		return -1;
+	if (!o->flush)
+		return 0;
+	/* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */
+	if (os_fsync(dirfd) < 0)
+		return err_sys(e, "cannot flush the store %s", o->root);
+	for (i = 0; i < ARRAY_LEN(layout); i++)
+		if (os_fsync_dir(dirfd, layout[i]) < 0)
+			return err_sys(e, "cannot flush %s/%s", o->root, layout[i]);
+	return 0;
+}
+
+static mode_t umask_now(void)
+{
+	mode_t m = umask(0);
+
+	umask(m);
+	return m;
+}
+
+int store_open(struct store **out, const struct store_options *o, struct err *e)
+{
+	struct store *st = xcalloc(1, sizeof(*st));
+
+	*out = NULL;
+	st->flush = o->flush;
+	st->readonly = o->readonly;
+	st->file_mode = 0666 & ~umask_now();
+	st->turnstile_fd = st->collector_fd = -1;
+	os_random(&st->id, sizeof(st->id));
+	st->dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
+	if (st->dirfd < 0) {
+		err_sys(e, "cannot open the store %s", o->root);
+		goto fail;
+	}
+	st->turnstile_fd = os_lock_open(st->dirfd, STORE_TURNSTILE_FILE);
+	if (st->turnstile_fd >= 0)
+		st->collector_fd = os_lock_open(st->dirfd, STORE_COLLECTOR_FILE);
+	if (st->collector_fd < 0 && !st->readonly) {
+		err_sys(e, "cannot open the lock files below %s/berth/locks", o->root);
+		goto fail;
+	}
+	*out = st;
+	return 0;
+fail:
+	store_close(&st);
+	return -1;
+}
+
+void store_close(struct store **stp)
+{
+	struct store *st = *stp;
+
+	if (!st)
+		return;
+	os_cleanup_fd(&st->dirfd);
+	os_cleanup_fd(&st->turnstile_fd);
+	os_cleanup_fd(&st->collector_fd);
+	free(st);
+	*stp = NULL;
+}
+
+int store_flush_fd(struct store *st, int fd)
+{
+	return st->flush ? os_fsync(fd) : 0;
+}
+
+int store_flush_dir(struct store *st, const char *path)
+{
+	return st->flush ? os_fsync_dir(st->dirfd, path) : 0;
+}
+
+int store_flush_above(struct store *st, const char *path, unsigned count)
+{
+	return st->flush ? os_fsync_above(st->dirfd, path, count) : 0;
+}
+
+static void unique_name(struct store *st, const char *dir, struct str *path)
+{
+	str_reset(path);
+	str_addf(path, "%s/%016" PRIx64 "-%" PRIu64, dir, st->id, st->serial++);
+}
+
+void store_tmp(struct store *st, struct str *path)
+{
+	unique_name(st, STORE_TMP_DIR, path);
+}
+
+int store_trash(struct store *st, const char *path, struct str *out, struct err *e)
+{
+	unique_name(st, STORE_TRASH_DIR, out);
+	if (renameat(st->dirfd, path, st->dirfd, out->buf) == 0)
+		return 1;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_sys(e, "cannot move %s to the trash", path);
+}
+
+void store_purge(struct store *st, const char *trashed)
+{
+	os_remove_tree(st->dirfd, trashed);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_STORE_H
+#define BERTH_STORE_STORE_H
+
+/*
+ * store: the directory that holds everything, opened (store.md).
+ *
+ * One struct store belongs to one process: its lock files are opened by that process, after fork, or the locks would
+ * exclude nobody. All paths are relative to one directory descriptor and come from store_path.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "base/str.h"
+
+#define STORE_FORMAT 1          /* of the part below berth/; a newer one is refused */
+
+struct store {
+	int dirfd;              /* the root */
+	bool flush;             /* fsync = "full": a promise is on disk before it is made */
+	bool readonly;
+	mode_t file_mode;       /* 0666 less the umask, for files that nginx made with 0600 */
+	int turnstile_fd;       /* -1 where the file system is read-only */
+	int collector_fd;
+	uint64_t id;            /* random, so that temporary names of processes and machines never meet */
+	uint64_t serial;
+};
+
+struct store_options {
+	const char *root;
+	bool flush;
+	bool readonly;          /* nothing is written; a read-only file system will do */
+};
+
+/*
+ * store_prepare - make what is missing of the layout, durably; once, before processes open the store
+ * Errors: one line for the operator in e->cause (which path, what is wrong), code UNAVAILABLE or UNKNOWN.
+ */
+int store_prepare(const struct store_options *o, struct err *e);
+
+/* store_open - an owned store, or -1 with *e as above; *out is NULL then */
+int store_open(struct store **out, const struct store_options *o, struct err *e);
+void store_close(struct store **st);
+#define cleanup_store __attribute__((cleanup(store_close)))
+
+/* Flushing, all of it nothing with fsync = "off". `above` as in os_fsync_above(). */
+int store_flush_fd(struct store *st, int fd);
+int store_flush_dir(struct store *st, const char *path);
+int store_flush_above(struct store *st, const char *path, unsigned count);
+
+/* store_tmp - a new name below berth/tmp/; nothing is made */
+void store_tmp(struct store *st, struct str *path);
+
+/*
+ * store_trash - take a name away, whole, by one rename; what lay there is then below berth/trash/
+ * The caller flushes the directory that held the name, then calls store_purge on what came out.
+ * Returns 1 taken, 0 there was no such name, -1 with *e.
+ */
+int store_trash(struct store *st, const char *path, struct str *out, struct err *e);
+
+/* store_purge - remove what store_trash took; a failure is left for the collector */
+void store_purge(struct store *st, const char *trashed);
+
+#endif

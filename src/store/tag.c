@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tag: tags of a repository.
+ *
+ * Owns repositories/<name>/_manifests/tags/, where nothing but tags may lie.
+ */
+#include "store/tag.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "store/link.h"
+#include "store/repo.h"
+#include "store/store_path.h"
+
+int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_tag_current(&path, n, t);
+	return link_read(st, path.buf, out, e);
+}
+
+/* One link file and the directories above it, below the temporary directory `base`; not flushed. */
+static int write_below(struct store *st, const char *base, const char *sub, const struct digest *d)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	str_addf(&path, "%s/%s", base, sub);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return -1;
+	str_puts(&path, "/link");
+	return os_write_file(st->dirfd, path.buf, d->text, strlen(d->text), st->flush);
+}
+
+/* A tag's directory, complete and flushed, below berth/tmp/: current/link and index/<alg>/<hex>/link. */
+static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
+{
+	cleanup_str struct str sub = STR_INIT, deepest = STR_INIT, current = STR_INIT;
+
+	store_tmp(st, tmp);
+	str_addf(&sub, "index/%s/%s", digest_alg_name(d->alg), digest_hex(d));
+	str_addf(&deepest, "%s/%s/link", tmp->buf, sub.buf);
+	str_addf(&current, "%s/current", tmp->buf);
+	if (write_below(st, tmp->buf, sub.buf, d) == 0 && write_below(st, tmp->buf, "current", d) == 0 &&
+	    store_flush_above(st, deepest.buf, 4) == 0 && store_flush_dir(st, current.buf) == 0)
+		return 0;
+	err_sys(e, "cannot make %s", tmp->buf);
+	os_remove_tree(st->dirfd, tmp->buf);
+	return -1;
+}
+
+/* 1 where the tag's directory is new and now in place, 0 where one was there. */
+static int set_new(struct store *st, const char *dir, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT;
+	int rc;
+
+	if (prepare(st, d, &tmp, e) < 0)
+		return -1;
+	if (renameat(st->dirfd, tmp.buf, st->dirfd, dir) == 0)
+		return 1;
+	rc = errno == EEXIST || errno == ENOTEMPTY ? 0 : err_sys(e, "cannot publish %s", dir);
+	os_remove_tree(st->dirfd, tmp.buf);
+	return rc;
+}
+
+/* The tag's directory is there, if only as a leftover: the index link, then the tag's own link by one rename. */
+static int set_old(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str index = STR_INIT, current = STR_INIT, tmp = STR_INIT, above = STR_INIT;
+
+	path_tag_index(&index, n, t, d);
+	if (link_ensure(st, index.buf, d, e) < 0)
+		return -1;
+	if (store_flush_above(st, index.buf, 3) < 0)            /* <alg>, index, the tag */
+		return err_sys(e, "cannot flush the directories of %s", index.buf);
+	path_tag_current(&current, n, t);
+	str_add(&above, current.buf, current.len - strlen("/link"));
+	store_tmp(st, &tmp);
+	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), st->flush) < 0) {
+		err_sys(e, "cannot write %s", tmp.buf);
+		goto fail;
+	}
+	if (os_mkdirs(st->dirfd, above.buf) < 0 || renameat(st->dirfd, tmp.buf, st->dirfd, current.buf) < 0) {
+		err_sys(e, "cannot publish %s", current.buf);
+		goto fail;
+	}
+	return 0;
+fail:
+	unlinkat(st->dirfd, tmp.buf, 0);
+	return -1;
+}
+
+int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, current = STR_INIT;
+	struct digest old;
+	int rc = tag_read(st, n, t, &old, e);
+
+	if (rc < 0)
+		return -1;
+	path_tag(&dir, n, t);
+	path_tag_current(&current, n, t);
+	if (rc == 0)
+		rc = set_new(st, dir.buf, d, e);
+	else
+		rc = 0;
+	if (rc == 0)
+		rc = set_old(st, n, t, d, e);
+	if (rc < 0)
+		return -1;
+	if (store_flush_above(st, current.buf, 3) < 0)          /* current, the tag, tags */
+		return err_sys(e, "cannot flush the directories of %s", current.buf);
+	return 0;
+}
+
+int tag_remove(struct store *st, const struct name *n, const struct tag *t, struct str *trashed, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_tag(&dir, n, t);
+	return store_trash(st, dir.buf, trashed, e);
+}
+
+int tag_flush(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_tags(&dir, n);
+	if (store_flush_dir(st, dir.buf) < 0)
+		return err_sys(e, "cannot flush %s", dir.buf);
+	return 0;
+}
+
+int tag_names(struct store *st, const struct name *n, struct names *out, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	size_t i, kept = 0;
+	struct tag t;
+
+	path_tags(&dir, n);
+	if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, out) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_sys(e, "cannot list %s", dir.buf);
+	for (i = 0; i < out->count; i++) {
+		char *name = out->v[i];
+
+		out->v[i] = NULL;
+		if (tag_parse(&t, name, strlen(name)) == 0)
+			out->v[kept++] = name;
+		else
+			free(name);
+	}
+	out->count = kept;
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_TAG_H
+#define BERTH_STORE_TAG_H
+
+/*
+ * tag: names that point to a manifest's digest.
+ *
+ * Readers take no lock: a tag's link is replaced by one rename, and a new tag's directory appears complete.
+ */
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/ref.h"
+#include "os/dir.h"
+#include "store/store.h"
+
+/* tag_read - what the tag points to; 1, 0 absent, -1 with *e */
+int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e);
+
+/*
+ * tag_set - point the tag to d, durably: the index link first, then the tag
+ * The caller holds the repository's lock and the collector's, and has made the revision durable up to repositories/.
+ */
+int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);
+
+/*
+ * tag_remove - take a tag away by one rename; 1, 0 absent, -1 with *e; the caller holds the repository's lock
+ * trashed  gets the path to give to store_purge
+ * tag_flush - make removals durable
+ */
+int tag_remove(struct store *st, const struct name *n, const struct tag *t, struct str *trashed, struct err *e);
+int tag_flush(struct store *st, const struct name *n, struct err *e);
+
+/*
+ * tag_names - add the names of the directories that could be tags, in byte order
+ * Some may be leftovers without a link: tag_read tells. No tags at all is an empty list.
+ */
+int tag_names(struct store *st, const struct name *n, struct names *out, struct err *e);
+
+#endif

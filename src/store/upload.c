@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upload: upload sessions on disk.
+ *
+ * Owns repositories/<name>/_uploads/<uuid>/. Knows nothing of HTTP, users or digests.
+ * Invariant: the size of `data` is the number of body bytes taken in; a killed worker leaves an upload that can go
+ * on, or that the collector removes when it is old.
+ */
+#include "store/upload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/store_path.h"
+
+int upload_create(struct store *st, const struct name *n, struct uuid *out, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT, file = STR_INIT, dir = STR_INIT;
+	char started[TIME_RFC3339_MAX];
+	unsigned char random[16];
+	struct timespec now;
+	int tries;
+
+	os_random(random, sizeof(random));
+	uuid_from_random(out, random);
+	clock_gettime(CLOCK_REALTIME, &now);
+	time_rfc3339(started, &now, 0);
+	store_tmp(st, &tmp);
+	if (mkdirat(st->dirfd, tmp.buf, 0777) < 0)
+		return err_sys(e, "cannot make %s", tmp.buf);
+	str_addf(&file, "%s/startedat", tmp.buf);
+	if (os_write_file(st->dirfd, file.buf, started, strlen(started), false) < 0) {
+		err_sys(e, "cannot write %s", file.buf);
+		goto fail;
+	}
+	path_upload(&dir, n, out);
+	for (tries = 0; tries < 2; tries++) {
+		if (renameat(st->dirfd, tmp.buf, st->dirfd, dir.buf) == 0)
+			return 0;
+		path_uploads(&file, n);
+		if (errno != ENOENT || os_mkdirs(st->dirfd, file.buf) < 0)
+			break;
+	}
+	err_sys(e, "cannot make %s", dir.buf);
+fail:
+	os_remove_tree(st->dirfd, tmp.buf);
+	return -1;
+}
+
+/* After waiting: whether what was locked still is the upload, and not the leftover of one that ended meanwhile. */
+static int still_named(struct store *st, const char *path, int fd)
+{
+	cleanup_fd int now = os_open(st->dirfd, path, O_RDONLY, 0);
+	struct stat a, b;
+
+	if (now < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ESTALE ? 0 : -1;
+	if (fstat(fd, &a) < 0 || fstat(now, &b) < 0)
+		return -1;
+	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+static int open_data(struct upload *u, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+
+	upload_data_path(u, &path);
+	u->fd = os_open(u->st->dirfd, path.buf, O_RDWR, 0);
+	if (u->fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot open %s", path.buf);
+	if (fstat(u->fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", path.buf);
+	u->size = (uint64_t)sb.st_size;
+	return 0;
+}
+
+static int lock_upload(struct upload *u, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int found;
+
+	path_upload_file(&path, &u->name, &u->uuid, "startedat");
+	u->lock_fd = os_open(u->st->dirfd, path.buf, O_RDWR, 0);
+	if (u->lock_fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot open %s", path.buf);
+	if (os_lock_within(u->lock_fd, true, UPLOAD_LOCK_MS) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(e, ERR_UNAVAILABLE, "another request is busy with this upload");
+		return err_sys(e, "cannot lock %s", path.buf);
+	}
+	found = still_named(u->st, path.buf, u->lock_fd);
+	return found < 0 ? err_sys(e, "cannot look at %s", path.buf) : found;
+}
+
+int upload_open(struct upload **out, struct store *st, const struct name *n, const struct uuid *uuid, struct err *e)
+{
+	struct upload *u = xcalloc(1, sizeof(*u));
+	int found;
+
+	*out = NULL;
+	u->st = st;
+	u->name = *n;
+	u->uuid = *uuid;
+	u->lock_fd = u->fd = -1;
+	found = lock_upload(u, e);
+	if (found == 1 && open_data(u, e) < 0)
+		found = -1;
+	if (found == 1)
+		*out = STEAL(u);
+	upload_close(&u);
+	return found;
+}
+
+void upload_close(struct upload **up)
+{
+	struct upload *u = *up;
+
+	if (!u)
+		return;
+	os_cleanup_fd(&u->fd);
+	os_cleanup_fd(&u->lock_fd);
+	free(u);
+	*up = NULL;
+}
+
+int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int started = -1, data = -1;
+	struct stat sb;
+
+	*size = 0;
+	path_upload_file(&path, n, uuid, "startedat");
+	started = os_open(st->dirfd, path.buf, O_RDONLY, 0);
+	if (started < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot open %s", path.buf);
+	path_upload_file(&path, n, uuid, "data");
+	data = os_open(st->dirfd, path.buf, O_RDONLY, 0);
+	if (data < 0)
+		return errno == ENOENT ? 1 : err_sys(e, "cannot open %s", path.buf);
+	if (fstat(data, &sb) < 0)
+		return err_sys(e, "cannot look at %s", path.buf);
+	*size = (uint64_t)sb.st_size;
+	return 1;
+}
+
+void upload_data_path(const struct upload *u, struct str *path)
+{
+	path_upload_file(path, &u->name, &u->uuid, "data");
+}
+
+/* The first body becomes `data`: whoever made the file removes its first name, and writes to it no more. */
+static int adopt(struct upload *u, const struct spool *body, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	upload_data_path(u, &path);
+	if (fchmod(body->fd, u->st->file_mode) < 0)
+		return err_sys(e, "cannot set the mode of %s", body->path.buf);
+	if (linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0)
+		return err_sys(e, "cannot take %s", body->path.buf);
+	return open_data(u, e);
+}
+
+int upload_append(struct upload *u, const struct spool *body, struct err *e)
+{
+	if (body->size == 0)
+		return 0;
+	if (u->fd < 0)
+		return adopt(u, body, e);
+	if (os_append(u->fd, u->size, body->fd, 0, body->size) < 0)
+		return err_sys(e, "cannot append to the upload");
+	u->size += body->size;
+	return 0;
+}
+
+void upload_cut(struct upload *u, uint64_t size)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	upload_data_path(u, &path);
+	/* Bytes that have become a blob meanwhile are no longer the upload's to cut. */
+	if (u->fd >= 0 && u->size != size && still_named(u->st, path.buf, u->fd) == 1 &&
+	    ftruncate(u->fd, (off_t)size) == 0)
+		u->size = size;
+}
+
+int upload_remove(struct upload *u, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, trashed = STR_INIT;
+
+	path_upload(&dir, &u->name, &u->uuid);
+	if (store_trash(u->st, dir.buf, &trashed, e) < 0)
+		return -1;
+	store_purge(u->st, trashed.buf);
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_UPLOAD_H
+#define BERTH_STORE_UPLOAD_H
+
+/*
+ * upload: a blob on its way in, repositories/<name>/_uploads/<uuid>/{data,startedat}.
+ *
+ * The size of `data` (none: 0) is the number of bytes taken in. Nothing is flushed before the end: an upload under way
+ * survives every process, but need not survive a power cut (store.md, "Durable writes").
+ */
+
+#include <stdint.h>
+#include "base/err.h"
+#include "base/ref.h"
+#include "base/str.h"
+#include "store/spool.h"
+#include "store/store.h"
+
+#define UPLOAD_LOCK_MS 10000    /* who waits longer for an upload in use gets 503 */
+
+struct upload {
+	struct store *st;       /* borrowed */
+	struct name name;
+	struct uuid uuid;
+	int lock_fd;            /* startedat, locked exclusively as long as the upload is open */
+	int fd;                 /* data; -1 while there is none */
+	uint64_t size;
+};
+
+/* upload_create - a new, empty upload of the repository, which need not exist */
+int upload_create(struct store *st, const struct name *n, struct uuid *out, struct err *e);
+
+/*
+ * upload_open - open and lock an upload
+ * Returns 1 with an owned upload, 0 where this repository has none of that uuid, -1 with *e: UNAVAILABLE 503 where
+ * another request holds it for more than UPLOAD_LOCK_MS.
+ */
+int upload_open(struct upload **out, struct store *st, const struct name *n, const struct uuid *uuid, struct err *e);
+void upload_close(struct upload **u);
+#define cleanup_upload __attribute__((cleanup(upload_close)))
+
+/* upload_size - the bytes taken in, without waiting for who holds it; 1, 0 unknown, -1 with *e */
+int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, struct err *e);
+
+/* upload_append - add a body at the end: all of it, or nothing. The first one becomes `data` itself, by link(2). */
+int upload_append(struct upload *u, const struct spool *body, struct err *e);
+
+/* upload_cut - take back what was appended after `size`, for a request that failed later on */
+void upload_cut(struct upload *u, uint64_t size);
+
+/* upload_data_path - where `data` lies */
+void upload_data_path(const struct upload *u, struct str *path);
+
+/* upload_remove - the upload and all of it is gone, by one rename; it stays locked until closed */
+int upload_remove(struct upload *u, struct err *e);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supervisor: fork, respawn, reload, drain.
+ *
+ * Owns the processes. Invariant: a worker belongs to one generation of the configuration; it is told to go only after
+ * its successor has said that it is ready. The store is opened by each worker itself, after fork, since a lock belongs
+ * to the open file.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "os/file.h"
+#include "os/sock.h"
+#include "registry/registry.h"
+#include "store/store.h"
+#include "worker.h"
+
+#define SECOND 1000000u
+#define LIVED_WELL (10 * SECOND)        /* who died later than this did not die of its start */
+#define FREE_DEATHS 2                   /* in a row, beyond one for each worker, before replacing is slowed down */
+#define PAUSE_FIRST (SECOND / 4)
+#define PAUSE_MAX (8 * SECOND)
+
+struct proc {
+	pid_t pid;
+	unsigned generation;
+	bool ready, told_to_go;
+	uint64_t born;
+	struct pool *pool;
+};
+
+struct pool {                           /* the workers of one socket */
+	const char *label;
+	int fd;
+	unsigned want;
+	unsigned deaths;                /* early ones in a row */
+	uint64_t pause;                 /* 0, or, in a crash loop, how long to wait between one new worker and the next */
+	uint64_t not_before;            /* no new worker until then; 0: at once */
+};
+
+struct master {
+	const struct supervisor_options *o;
+	struct config *cfg;
+	struct pool pools[2];
+	size_t npools;
+	struct proc *procs;
+	size_t nprocs, cap;
+	unsigned generation;
+	int ready[2];                   /* a pipe: workers write their id when they can take requests */
+	int signal_fd;
+	sigset_t saved;
+	bool stopping;
+};
+
+struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
+{
+	cleanup_str struct str warn = STR_INIT, msg = STR_INIT;
+	struct config *cfg = config_load(o->config_file, environ, &warn, &msg);
+
+	if (!cfg) {
+		if (at_start)
+			dprintf(STDERR_FILENO, "berth-fcgi: %s\n", msg.buf);
+		else
+			log_say(LOG_ERROR, "configuration", "%s; the old one stays", msg.buf);
+		return NULL;
+	}
+	if (o->root) {
+		free(cfg->root);
+		cfg->root = xstrdup(o->root);
+	}
+	if (o->workers)
+		cfg->workers = o->workers;
+	log_set_level(cfg->log_level);
+	if (warn.len)
+		log_say(LOG_WARN, "configuration", "%s", warn.buf);
+	return cfg;
+}
+
+static struct store_options store_options(const struct config *cfg)
+{
+	return (struct store_options){ .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
+}
+
+static void set_counts(struct master *m)
+{
+	m->pools[0].want = config_workers(m->cfg);
+	m->pools[1].want = config_upload_workers(m->cfg);
+}
+
+/* In the child: never returns. */
+static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
+{
+	struct store_options so = store_options(m->cfg);
+	struct registry reg = { .cfg = m->cfg };
+	struct err e = ERR_INIT;
+
+	/* A master that is killed leaves nobody behind: whoever starts the next one finds the socket free. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != master)
+		_exit(0);
+	close(m->signal_fd);
+	close(m->ready[0]);
+	sigprocmask(SIG_SETMASK, &m->saved, NULL);
+	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, pool->fd, m->ready[1], &e) < 0) {
+		struct log_event ev;
+
+		log_begin(&ev, LOG_ERROR, "worker_failed");
+		log_err(&ev, &e);
+		log_end(&ev);
+		_exit(1);
+	}
+	exit(0);        /* not _exit: sanitizers and coverage report there */
+}
+
+static int spawn(struct master *m, struct pool *pool)
+{
+	pid_t master = getpid(), pid = fork();
+	struct proc *p;
+
+	if (pid < 0) {
+		log_say(LOG_ERROR, "fork", "cannot start a worker: %s", strerror(errno));
+		pool->not_before = time_now_usec() + SECOND;
+		return -1;
+	}
+	if (pid == 0)
+		child(m, pool, master);
+	if (m->nprocs == m->cap) {
+		m->cap = m->cap ? m->cap * 2 : 16;
+		m->procs = xreallocarray(m->procs, m->cap, sizeof(*m->procs));
+	}
+	p = &m->procs[m->nprocs++];
+	*p = (struct proc){ .pid = pid, .generation = m->generation, .born = time_now_usec(), .pool = pool };
+	return 0;
+}
+
+static void tell_to_go(struct proc *p)
+{
+	if (!p->told_to_go)
+		kill(p->pid, SIGTERM);
+	p->told_to_go = true;
+}
+
+/* How many of a pool stay: all of them, or those of the present generation. */
+static unsigned count(const struct master *m, const struct pool *pool, bool only_new, bool only_ready)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < m->nprocs; i++) {
+		const struct proc *p = &m->procs[i];
+
+		if (p->pool == pool && !p->told_to_go && (!only_new || p->generation == m->generation) &&
+		    (!only_ready || p->ready))
+			n++;
+	}
+	return n;
+}
+
+static struct proc *oldest(struct master *m, const struct pool *pool)
+{
+	size_t i;
+
+	for (i = 0; i < m->nprocs; i++)
+		if (m->procs[i].pool == pool && !m->procs[i].told_to_go && m->procs[i].generation != m->generation)
+			return &m->procs[i];
+	return NULL;
+}
+
+/*
+ * Brings a pool nearer to what it should be. During a reload one worker of the new generation is started at a time;
+ * when it is ready one of the old has to go, so that there are never fewer than before.
+ */
+static void tend(struct master *m, struct pool *pool)
+{
+	unsigned fresh = count(m, pool, true, false), ready = count(m, pool, true, true);
+	bool reloading = oldest(m, pool) != NULL;
+	unsigned total = count(m, pool, false, false);
+
+	while (oldest(m, pool) && (total > pool->want || ready >= pool->want)) {
+		if (total - 1 < ready || fresh != ready)
+			break;
+		tell_to_go(oldest(m, pool));
+		total--;
+	}
+	if (time_now_usec() < pool->not_before)
+		return;
+	while (fresh < pool->want && (!reloading || fresh == ready)) {
+		if (spawn(m, pool) < 0)
+			return;
+		fresh++;
+		if (pool->pause) {
+			pool->not_before = time_now_usec() + pool->pause;
+			return;
+		}
+	}
+}
+
+/* After the death of a worker: whether the next ones have to wait, and how long. */
+static void slow_down(struct pool *pool, uint64_t lived)
+{
+	unsigned free_deaths = pool->want + FREE_DEATHS, doublings;
+
+	if (lived >= LIVED_WELL)
+		pool->deaths = 0;
+	pool->pause = 0;
+	if (++pool->deaths <= free_deaths)
+		return;
+	doublings = pool->deaths - free_deaths - 1;
+	pool->pause = PAUSE_FIRST << (doublings < 6 ? doublings : 6);
+	if (pool->pause > PAUSE_MAX)
+		pool->pause = PAUSE_MAX;
+	pool->not_before = time_now_usec() + pool->pause;
+}
+
+static void mourn(struct master *m, struct proc *p, int status)
+{
+	struct pool *pool = p->pool;
+	uint64_t lived = time_now_usec() - p->born;
+	struct log_event ev;
+
+	if (p->told_to_go || m->stopping)
+		return;
+	slow_down(pool, lived);
+	log_begin(&ev, LOG_WARN, pool->pause ? "crash_loop" : "worker_died");
+	log_int(&ev, "worker", p->pid);
+	log_str(&ev, "pool", pool->label);
+	if (WIFSIGNALED(status))
+		log_int(&ev, "signal", WTERMSIG(status));
+	else
+		log_int(&ev, "exit", WEXITSTATUS(status));
+	log_ms(&ev, "lived_ms", lived);
+	if (pool->pause)
+		log_ms(&ev, "next_in_ms", pool->pause);
+	log_end(&ev);
+}
+
+static void reap(struct master *m)
+{
+	pid_t pid;
+	int status;
+	size_t i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
+			;
+		if (i == m->nprocs)
+			continue;
+		mourn(m, &m->procs[i], status);
+		m->procs[i] = m->procs[--m->nprocs];
+	}
+}
+
+static void read_ready(struct master *m)
+{
+	int pids[64];
+	ssize_t n = read(m->ready[0], pids, sizeof(pids));
+	size_t i, j;
+
+	for (i = 0; n > 0 && i < (size_t)n / sizeof(*pids); i++)
+		for (j = 0; j < m->nprocs; j++)
+			if (m->procs[j].pid == pids[i])
+				m->procs[j].ready = true;
+}
+
+static void reload(struct master *m)
+{
+	struct err e = ERR_INIT;
+	struct store_options so;
+	struct config *cfg = supervisor_config(m->o, false);
+	size_t i;
+
+	if (!cfg)
+		return;
+	so = store_options(cfg);
+	if (store_prepare(&so, &e) < 0) {
+		log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
+		log_set_level(m->cfg->log_level);
+		config_close(&cfg);
+		err_release(&e);
+		return;
+	}
+	config_close(&m->cfg);
+	m->cfg = cfg;
+	m->generation++;
+	set_counts(m);
+	for (i = 0; i < m->npools; i++) {
+		m->pools[i].deaths = 0;
+		m->pools[i].pause = m->pools[i].not_before = 0;
+	}
+	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
+}
+
+static void begin_stop(struct master *m)
+{
+	size_t i;
+
+	/* Asked a second time: whoever asks does not want to wait for what is under way. */
+	for (i = 0; i < m->nprocs; i++)
+		if (m->stopping)
+			kill(m->procs[i].pid, SIGKILL);
+		else
+			tell_to_go(&m->procs[i]);
+	if (!m->stopping)
+		log_say(LOG_INFO, "stopping", "finishing what is under way");
+	m->stopping = true;
+}
+
+static void read_signals(struct master *m)
+{
+	struct signalfd_siginfo si;
+
+	while (read(m->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGHUP && !m->stopping)
+			reload(m);
+		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
+			begin_stop(m);
+	}
+}
+
+/* Until when poll may sleep: a pool that waits with its next worker ends the wait. -1: no limit. */
+static int sleep_ms(const struct master *m)
+{
+	uint64_t now = time_now_usec();
+	int ms = -1;
+	size_t i;
+
+	for (i = 0; i < m->npools; i++) {
+		uint64_t until = m->pools[i].not_before;
+		int wait = until > now ? (int)((until - now) / 1000 + 1) : -1;
+
+		if (wait >= 0 && (ms < 0 || wait < ms))
+			ms = wait;
+	}
+	return ms;
+}
+
+static void wait_and_act(struct master *m)
+{
+	struct pollfd fds[4] = { { .fd = m->signal_fd, .events = POLLIN }, { .fd = m->ready[0], .events = POLLIN } };
+	size_t i;
+
+	for (i = 0; i < m->npools; i++) {
+		/*
+		 * While nobody accepts, nginx would wait for its time limit on each request. So the master takes the
+		 * connections and closes them, and clients hear at once that the service is away.
+		 */
+		bool deserted = !m->stopping && count(m, &m->pools[i], false, false) == 0;
+
+		fds[2 + i] = (struct pollfd){ .fd = deserted ? m->pools[i].fd : -1, .events = POLLIN };
+	}
+	if (poll(fds, 2 + m->npools, m->stopping ? -1 : sleep_ms(m)) < 0)
+		return;
+	if (fds[0].revents)
+		read_signals(m);
+	if (fds[1].revents)
+		read_ready(m);
+	for (i = 0; i < m->npools; i++)
+		if (fds[2 + i].revents)
+			sock_refuse(m->pools[i].fd);
+	reap(m);
+}
+
+static int open_master(struct master *m, struct err *e)
+{
+	sigset_t set;
+
+	if (pipe2(m->ready, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(e, "cannot make a pipe");
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &m->saved);
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signal_fd < 0 ? err_sys(e, "cannot wait for signals") : 0;
+}
+
+int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
+{
+	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .generation = 1 };
+	size_t i;
+	int rc;
+
+	m.pools[0] = (struct pool){ .label = "requests", .fd = o->listen_fd };
+	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_fd };
+	m.npools = o->uploads_fd >= 0 ? 2 : 1;
+	rc = open_master(&m, e);
+	if (rc == 0) {
+		set_counts(&m);
+		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
+			m.npools > 1 ? m.pools[1].want : 0);
+	}
+	while (rc == 0 && !(m.stopping && m.nprocs == 0)) {
+		for (i = 0; i < m.npools && !m.stopping; i++)
+			tend(&m, &m.pools[i]);
+		wait_and_act(&m);
+	}
+	if (rc == 0)
+		log_say(LOG_INFO, "stopped", "all workers have finished");
+	os_cleanup_fd(&m.signal_fd);
+	os_cleanup_fd(&m.ready[0]);
+	os_cleanup_fd(&m.ready[1]);
+	free(m.procs);
+	config_close(&m.cfg);
+	return rc;
+}

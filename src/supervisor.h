@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_SUPERVISOR_H
+#define BERTH_SUPERVISOR_H
+
+/* supervisor: the master process, which keeps workers alive. */
+
+#include "base/err.h"
+#include "conf/config.h"
+
+struct supervisor_options {
+	const char *config_file;        /* NULL: the default one, if it is there */
+	const char *root;               /* NULL: the configuration's */
+	unsigned workers;               /* 0: the configuration's */
+	int listen_fd;                  /* non-blocking; requests of all kinds */
+	int uploads_fd;                 /* requests that carry a blob's bytes, with workers of their own; -1: none */
+};
+
+/*
+ * supervisor_config - read the configuration as the master does: the file, the environment, then the command line
+ * Warnings go to the log. Returns an owned struct, or NULL after saying in one line what is wrong: on standard error
+ * where `at_start`, else in the log.
+ */
+struct config *supervisor_config(const struct supervisor_options *o, bool at_start);
+
+/*
+ * supervisor_run - start the workers and stay until SIGTERM or SIGINT, then until the last has finished its request
+ * cfg  owned by the supervisor from now on; SIGHUP replaces it
+ *
+ * Returns 0 after a stop that was asked for, -1 with *e.
+ */
+int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_WORKER_H
+#define BERTH_WORKER_H
+
+/* worker: a process that answers one request at a time from a listening socket. */
+
+#include "base/err.h"
+#include "registry/registry.h"
+
+/*
+ * worker_run - accept and answer until SIGTERM or SIGINT
+ * listen_fd  non-blocking
+ * ready_fd   gets this process' id (an int) once requests can be taken
+ *
+ * A signal never interrupts a request: it is seen only between two. Returns 0 when told to stop, -1 with *e where
+ * requests can't be taken any more.
+ */
+int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e);
+
+#endif

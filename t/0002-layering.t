@@ -1,0 +1,61 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Includes go down the list of layers only, and each foreign library is fenced in.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+use Berth::Source;
+
+# From the top; '' is src/ itself. cmd and http stand side by side.
+my @layers = ('', 'cmd', 'http', 'auth', 'registry', 'store', 'conf', 'os', 'base');
+my %depth = map { $layers[$_] => $_ } 0 .. $#layers;
+my %beside = ('cmd http' => 1);
+
+# Which files may include a foreign library.
+my @fences = (
+	[qr{^fcgiapp\.h$}, 'libfcgi', sub { $_[0] =~ m{^(http/fcgi_io\.[ch]|worker\.c)$} }],
+	[qr{^fcgi_stdio\.h$}, "libfcgi's stdio, which redefines printf,", sub { 0 }],
+	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] eq 'conf/config.c' }],
+	[qr{^(json-c/|json)}, 'json-c', sub { my %i = map { $_ => 1 } @{ $_[1] }; $_[0] =~ m{^base/json\.[ch]$} || $i{'base/json.h'} }],
+);
+
+my (%includes, %system);
+for my $file (sources(qr/\.[ch]$/, 'src')) {
+	my $name = $file =~ s|^src/||r;
+
+	$includes{$name} = [text($file) =~ /^[ \t]*#[ \t]*include[ \t]+"([^"]+)"/mg];
+	$system{$name} = [text($file) =~ /^[ \t]*#[ \t]*include[ \t]+<([^>]+)>/mg];
+}
+sub folder { return $_[0] =~ m|^(.*)/| ? $1 : '' }
+
+my (@unknown, @up, @missing, @private);
+for my $name (sort keys %includes) {
+	my $own = folder($name);
+
+	push @unknown, $name if !exists $depth{$own};
+	for my $header (@{ $includes{$name} }) {
+		my $their = folder($header);
+
+		push @missing, "$name: \"$header\"" if !exists $includes{$header};
+		next if !exists $includes{$header} || $their eq $own;
+		push @up, "$name: \"$header\"" if ($depth{$their} // -1) <= ($depth{$own} // 99) || $beside{"$own $their"};
+		push @private, "$name: \"$header\"" if text("src/$header") =~ m{Private to src/};
+	}
+}
+is "@unknown", '', 'every source is in a folder that is a layer';
+is join("\n", @up), '', 'a file includes only from its own folder or from one further down';
+is join("\n", @missing), '', 'an include spells the layer, as "base/str.h"';
+is join("\n", @private), '', 'a header that is private to its folder is included from there alone';
+
+for my $fence (@fences) {
+	my ($re, $title, $may) = @$fence;
+	my @over = grep { my $n = $_; (grep { $_ =~ $re } @{ $system{$n} }, @{ $includes{$n} }) && !$may->($n, $includes{$n}) } sort keys %system;
+
+	is "@over", '', "$title is included only where it may be";
+}
+my @openssl = grep { grep { m|^openssl/| } @{ $system{$_} } } sort keys %system;
+cmp_ok scalar(@openssl), '<=', 2, 'OpenSSL is included in two files at most' or diag("@openssl");
+
+done_testing;

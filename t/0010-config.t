@@ -1,0 +1,143 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# What is wrong with a configuration file is said in one line with file and line, and nothing starts.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+
+delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
+
+my $berth = program('berth');
+my $dir = tmp_dir();
+my $file = "$dir/berth.conf";
+
+sub check
+{
+	my ($text) = @_;
+
+	spew($file, $text);
+	return run($berth, '--config', $file, 'config', 'check');
+}
+
+# fault(title, text, line, re) - the one line of complaint
+sub fault
+{
+	my ($title, $text, $line, $re) = @_;
+	my $r = check($text);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is $r->{status}, 2, "$title ends with 2";
+	like $r->{err}, qr/\A\Q$file\E:$line: $re[^\n]*\n\z/, "$title is said in one line with file and line";
+	is $r->{out}, '', "$title says nothing on standard output";
+}
+
+# shown(text) - what `berth config show` makes of it, as a hash
+sub shown
+{
+	my ($text, @options) = @_;
+
+	spew($file, $text);
+	my $r = run($berth, '--config', $file, @options, 'config', 'show');
+	return $r->{status} == 0 ? { map { /^(\S+) = (.*)$/ } split /\n/, $r->{out} } : $r;
+}
+
+my $r = check("delete = true;\n");
+is $r->{status}, 0, 'a good configuration ends with 0';
+is $r->{out}, "$file: ok\n", 'a good configuration is called ok';
+is $r->{err}, '', 'a good configuration has no complaint';
+is check('')->{status}, 0, 'an empty file is a configuration';
+
+fault('a setting that does not exist', "workers = 3;\nwrokers = 3;\n", 2, 'unknown setting "wrokers"');
+fault('an unknown member of a group', "log = {\n\tcolour = 1;\n};\n", 2, 'unknown setting "log.colour"');
+fault('an unknown group', "\nlogs: { level = \"info\"; }", 2, 'unknown setting "logs"');
+fault('a setting with another\'s letter case', "Workers = 3;", 1, 'unknown setting "Workers"');
+fault('a group that is not one', "log = \"info\";", 1, '"log" must be a group');
+fault('a setting that is no group', "workers = { n = 3; };", 1, '"workers" must be a whole number');
+fault('a number in quotes', "workers = \"3\";", 1, '"workers" must be a whole number from 0 to 1024');
+fault('a number with a fraction', "workers = 2.5;", 1, '"workers" must be');
+fault('a number below its least value', "workers = -1;", 1, '"workers" must be');
+fault('a number above its greatest value', "workers = 1025;", 1, '"workers" must be');
+fault('a number that wraps to 1 in 32 bits', "\n\nworkers = 4294967297;", 3, 'the number is too big');
+fault('a hexadecimal number that wraps', "workers = 0x100000001;", 1, 'the number is too big');
+fault('a negative number that wraps', "workers = -4294967295;", 1, 'the number is too big');
+fault('a number that wraps to 1 in 64 bits', "workers = 18446744073709551617L;", 1, 'the number is too big');
+fault('1 for true', "delete = 1;", 1, '"delete" must be true or false');
+fault('a text for true', "readonly = \"true\";", 1, '"readonly" must be true or false');
+fault('true for a word', "fsync = true;", 1, '"fsync" must be "off" or "full"');
+fault('a word that is none of those', "manifests = { sparse = \"some\"; };", 1,
+	'"manifests.sparse" must be "refuse", "index" or "all"');
+fault('a level that does not exist', "log: { level = \"loud\"; };", 1, '"log.level" must be "error", "warn", "info" or "debug"');
+fault('a list where one value belongs', "log: { level = [\"info\"]; };", 1, '"log.level" must be');
+fault('a size with an unknown unit', "manifests = { max_size = \"4 MB\"; };", 1, '"manifests.max_size" must be a size');
+fault('a size without a number', "manifests = { max_size = \"MiB\"; };", 1, '"manifests.max_size" must be a size');
+fault('a negative size', "blobs = { max_size = \"-1\"; };", 1, '"blobs.max_size" must be a size');
+fault('a size below its least value', "manifests = { max_size = \"1023\"; };", 1, '.* from 1 KiB to 64 MiB');
+fault('a size above its greatest value', "manifests = { max_size = \"65 MiB\"; };", 1, '.* from 1 KiB to 64 MiB');
+fault('a size beyond 63 bits', "blobs = { max_size = \"8388608 TiB\"; };", 1, '"blobs.max_size" must be a size');
+fault('a relative root', "root = \"data\";", 1, '"root" must be an absolute path');
+fault('an empty root', "root = \"\";", 1, '"root" must be an absolute path');
+fault('a root with a newline in it', "root = \"/srv/a\\nworkers = 3\";", 1, '"root" must be an absolute path');
+fault('a setting given twice', "workers = 3;\nworkers = 4;\n", 2, 'duplicate setting name');
+fault('a missing value', "delete = true;\nworkers = ;\n", 2, 'syntax error');
+fault('a text that is not closed', "root = \"/srv\n", 2, 'syntax error');
+fault('a NUL byte', "workers = 3;\n\0root = 5;\n", 2, 'a NUL byte');
+fault('a NUL byte in a text', "root = \"/srv\0/x\";\n", 1, 'a NUL byte');
+fault('an include', "workers = 3;\n  \@include \"$dir\"\n", 2, '@include is not supported');
+
+is check("# 99999999999\n/* 99999999999\n\@include \"x\" */ // 99999999999\n")->{status}, 0,
+	'what stands in a comment does not matter';
+is shown("root = \"/srv/99999999999 # \@include /* \\\"\";\n")->{root}, '/srv/99999999999 # @include /* "',
+	'a text may hold anything';
+
+# Several faults
+$r = check("wrokers = 1;\nworkers = 2000;\nlog = { level = 5; };\ndelete = true;\n");
+is $r->{status}, 2, 'several faults end with 2';
+is join(' ', $r->{err} =~ /^\Q$file\E:(\d+): /mg), '1 2 3', 'each of several faults has its line';
+is scalar(() = $r->{err} =~ /\n/g), 3, 'several faults are one line each';
+
+# Files
+$r = run($berth, '--config', "$dir/none", 'config', 'check');
+is $r->{status}, 2, 'a file that does not exist ends with 2';
+is $r->{err}, "$dir/none: cannot read: No such file or directory\n", 'a file that does not exist is named, with the reason';
+$r = run($berth, '--config', $dir, 'config', 'check');
+is "$r->{status} $r->{err}", "2 $dir: cannot read: Is a directory\n", 'a directory is no configuration';
+spew("$dir/big", "# a comment\n" x 100_000);
+$r = run($berth, '--config', "$dir/big", 'config', 'check');
+is "$r->{status} $r->{err}", "2 $dir/big: cannot read: File too large\n", 'a file of more than a megabyte is no configuration';
+
+# Values
+my $c = shown('');
+is $c->{root}, '/var/lib/registry', 'the root is /var/lib/registry where none is set';
+is $c->{delete}, 'false', 'deleting is off where it is not set';
+is $c->{'manifests.max_size'}, 4194304, 'a size is shown in bytes';
+$c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
+	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;");
+is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
+	'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug' },
+	'each setting is read, in each form that it may have';
+is shown("root = \"/\";")->{root}, '/', 'a root of / stays what it is';
+is shown("root = \"/srv/x\";", '--root', '/srv/y')->{root}, '/srv/y', '--root wins over the file';
+spew($file, '');
+$r = run({ dir => $dir }, $berth, '--config', $file, '--root', 'store', 'config', 'show');
+like $r->{out}, qr{^root = \Q$dir\E/store$}m, '--root may be relative';
+for my $size (['0', 0], ['4096', 4096], ['1 B', 1], ['1KiB', 1024], ['3 MiB', 3 << 20], ['5GiB', 5 << 30], ['2 TiB', 2 << 40]) {
+	is shown("blobs = { max_size = \"$size->[0]\"; };")->{'blobs.max_size'}, $size->[1], "\"$size->[0]\" is a size";
+}
+
+# The command
+$r = run($berth, '--help');
+is $r->{status}, 0, '--help ends with 0';
+like $r->{out}, qr/^usage: berth .*^  config check/ms, '--help lists the commands';
+like run($berth, '--version')->{out}, qr/\Aberth \d+\.\d+\.\d+\n\z/, '--version says the version';
+is run($berth)->{status}, 2, 'no command at all ends with 2';
+is run($berth, 'nothing')->{status}, 2, 'an unknown command ends with 2';
+is run($berth, '--nothing', 'config', 'check')->{status}, 2, 'an unknown option ends with 2';
+is run($berth, 'config')->{status}, 2, '`config` alone ends with 2';
+is run($berth, 'config', 'check', 'x')->{status}, 2, 'one argument too many ends with 2';
+like run($berth, 'config', 'nothing')->{err}, qr/\Ausage: [^\n]*\n\z/, 'a wrong use is answered with how it is used';
+is run('sh', '-c', 'exec "$0" --config /dev/null config show > /dev/full', $berth)->{status}, 1,
+	'output that cannot be written is a failure';
+
+done_testing;

@@ -1,0 +1,553 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Server: real workers and a real nginx in a temporary directory, on a free port of 127.0.0.1.
+#
+#   my $b = Berth::Server->start(config => "delete = true;\n", workers => 4);
+#   my $r = $b->req(GET => '/v2/');
+#
+# All that it starts ends, by pid, and its directory goes, when the object does or the test ends in whatever way.
+package Berth::Server;
+
+use strict;
+use warnings;
+
+use Cwd ();
+use Digest::SHA ();
+use Errno qw(EINTR EAGAIN);
+use Fcntl ();
+use File::Find ();
+use File::Path ();
+use File::Temp ();
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Scalar::Util ();
+use Test::Builder;
+use Time::HiRes ();
+
+use Berth::Response;
+
+my %servers;            # those alive, by address, weak
+my $owner = $$;
+
+# A test that is killed by a signal cleans up like one that ends.
+for my $sig (qw(TERM INT HUP)) {
+	$SIG{$sig} //= sub { exit 1 };
+}
+
+# start: options
+#   config          text of the configuration file (root is given with --root and so wins)
+#   env             variables for the workers, { NAME => value }; no REGISTRY_* of the caller's gets through
+#   workers         number of workers (4)
+#   nginx_extra     text for nginx's server { }
+#   root            directory of the store, to go on with another server's or one on another file system
+#   wrap            words before berth-fcgi's own: ['strace', '-f', '-o', $file]
+sub start
+{
+	my ($class, %o) = @_;
+	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
+	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
+		nginx_extra => $o{nginx_extra} // '', wrap => $o{wrap} // [] }, $class;
+
+	chmod 0755, $dir;
+	$servers{ 0 + $self } = $self;
+	Scalar::Util::weaken($servers{ 0 + $self });
+	$self->{root} = $o{root} // "$self->{dir}/store";
+	$self->config($o{config} // '');
+	$self->start_workers;
+	$self->start_nginx;
+	return $self;
+}
+
+sub dir  { return $_[0]{dir} }
+sub root { return $_[0]{root} }
+sub port { return $_[0]{port} }
+sub host { return "127.0.0.1:$_[0]{port}" }
+sub url  { return "http://127.0.0.1:$_[0]{port}" }
+sub master_pid { return $_[0]{real_master} }
+sub nginx_pid  { return $_[0]{nginx} }
+sub worker_socket { return "$_[0]{dir}/workers.sock" }
+sub upload_socket { return "$_[0]{dir}/uploads.sock" }
+sub config_file { return "$_[0]{dir}/berth.conf" }
+
+# Write the configuration file anew; a reload or a restart makes it count.
+sub config
+{
+	my ($self, $text) = @_;
+
+	Berth::Test::spew($self->config_file, $text);
+	return;
+}
+
+sub spawn
+{
+	my ($self, $log, @cmd) = @_;
+	my $pid = fork // die "fork: $!";
+
+	if (!$pid) {
+		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
+		delete $ENV{$_} for grep { /^(?:REGISTRY|BERTH|NGINX)_/ && $_ ne 'BERTH_SANITIZERS' } keys %ENV;
+		$ENV{$_} = $self->{env}{$_} for keys %{ $self->{env} };
+		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
+		open STDOUT, '>>', $log or POSIX::_exit(127);
+		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
+		{ no warnings; exec { $cmd[0] } @cmd }
+		print STDERR "$cmd[0]: $!\n";
+		STDERR->flush;
+		POSIX::_exit(127);
+	}
+	return $pid;
+}
+
+# Should this test be killed with -9, the kernel ends what it started.
+sub guard
+{
+	my $setpriv = Berth::Test::have_program('setpriv');
+
+	return $setpriv ? ($setpriv, '--pdeathsig', 'TERM', '--') : ();
+}
+
+sub start_workers
+{
+	my ($self) = @_;
+	my @before = $self->log;
+	my @cmd = (guard(), @{ $self->{wrap} }, Berth::Test::program('berth-fcgi'),
+		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers},
+		'--listen', $self->worker_socket, '--listen-uploads', $self->upload_socket);
+
+	$self->{master} = $self->spawn("$self->{dir}/berth.log", @cmd);
+	delete $self->{master_status};
+	Berth::Test::wait_for(sub {
+		my @log = $self->log;
+		splice @log, 0, scalar @before;
+		return 1 if grep { /"event":\s*"ready"/ } @log;
+		die "berth-fcgi did not start:\n" . join("\n", @log) . "\n" if !$self->master_alive;
+		return 0;
+	}, 20) or die "berth-fcgi was not ready in time:\n" . join("\n", $self->log) . "\n";
+	# a wrapper's only child is the master; signals are for it
+	$self->{real_master} = @{ $self->{wrap} } ? (children($self->{master}))[0] : $self->{master};
+	return $self->{real_master};
+}
+
+# The limits that nginx has to know, as berth itself reports them.
+sub limits
+{
+	my ($self) = @_;
+	my %limit = (manifest_max => 4 << 20, blob_max => 0);
+	my $r = Berth::Test::run({ env => $self->{env} }, Berth::Test::program('berth'), '--config', $self->config_file,
+		'--root', $self->{root}, 'config', 'show');
+
+	die "berth config show: $r->{err}\n" if $r->{status};
+	my ($script) = map { "$_/nginx/render" } Berth::Test::source_dir();
+	my $l = Berth::Test::run({ stdin => $r->{out} }, $script, '--limits');
+	die "nginx/render --limits: $l->{err}\n" if $l->{status};
+	return split ' ', $l->{out};
+}
+
+sub start_nginx
+{
+	my ($self) = @_;
+	my $nginx = Berth::Test::have_program('nginx') // die "nginx is not installed\n";
+	my $run = "$self->{dir}/nginx";
+	my @limits = $self->limits;
+
+	for my $try (1 .. 20) {
+		$self->{port} = $self->{want_port} // free_port();
+		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
+			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'uploads=unix:' . $self->upload_socket,
+			@limits, "extra=$self->{nginx_extra}");
+		die "nginx/render: $r->{err}\n" if $r->{status};
+		$self->{nginx} = $self->spawn("$self->{dir}/nginx.log", guard(), $nginx, '-p', $run, '-e', 'stderr',
+			'-c', "$run/nginx.conf", '-g', 'daemon off;');
+		delete $self->{nginx_status};
+		my $up = Berth::Test::wait_for(sub { !$self->nginx_alive || -s "$run/nginx.pid" && $self->listens }, 20);
+		if ($up && $self->nginx_alive) {
+			$self->{want_port} = $self->{port};
+			return $self->{nginx};
+		}
+		my $said = join "\n", $self->error_log;
+		die "nginx did not start:\n$said\n" if $said !~ /Address already in use/ || $self->{want_port};
+	}
+	die "no free port\n";
+}
+
+sub free_port
+{
+	my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or die "socket: $!";
+	return $s->sockport;
+}
+
+sub listens
+{
+	my ($self) = @_;
+
+	return defined IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5);
+}
+
+# Has a child of ours ended? Its wait status is kept.
+sub alive
+{
+	my ($self, $who) = @_;
+	my $pid = $self->{$who} or return 0;
+
+	return 0 if defined $self->{"${who}_status"};
+	return kill(0, $pid) if $$ != $self->{pid};
+	if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
+		$self->{"${who}_status"} = $?;
+		return 0;
+	}
+	return 1;
+}
+sub master_alive { return $_[0]->alive('master') }
+sub nginx_alive  { return $_[0]->alive('nginx') }
+
+# Wait statuses ($?) of those that have ended.
+sub master_status { return $_[0]{master_status} }
+sub nginx_status  { return $_[0]{nginx_status} }
+
+# Pids of the workers that live, both kinds: the children of the master.
+sub worker_pids
+{
+	my ($self) = @_;
+
+	return children($self->{real_master});
+}
+
+sub children
+{
+	my ($parent) = @_;
+	my @pids;
+
+	for my $file (glob '/proc/[0-9]*/stat') {
+		open my $fh, '<', $file or next;
+		my $line = <$fh> // next;
+		my ($pid, $state, $ppid) = $line =~ /^(\d+) \(.*\) (\S) (\d+)/s or next;
+		push @pids, $pid if $ppid == $parent && $state ne 'Z';
+	}
+	return sort { $a <=> $b } @pids;
+}
+
+sub log_file { return "$_[0]{dir}/berth.log" }
+sub log { my ($self) = @_; return lines($self->log_file) }
+sub error_log { my ($self) = @_; return lines("$self->{dir}/nginx.log") }
+sub access_log { my ($self) = @_; return lines("$self->{dir}/nginx/access.log") }
+
+sub lines
+{
+	my ($file) = @_;
+
+	return if !-e $file;
+	return split /\n/, Berth::Test::slurp($file);
+}
+
+# The workers' log, and nginx's access log, decoded; a line that is no JSON comes as { not_json => line }.
+sub decode { return map { my $l = $_; eval { JSON::PP->new->utf8->decode($l) } // { not_json => $l } } @_ }
+sub log_events { my ($self) = @_; return decode($self->log) }
+sub access_events { my ($self) = @_; return decode($self->access_log) }
+
+sub end
+{
+	my ($self, $who, $sig, $timeout) = @_;
+
+	return $self->{"${who}_status"} if !$self->alive($who);
+	kill $sig, $self->{"real_$who"} // $self->{$who};
+	if (!Berth::Test::wait_for(sub { !$self->alive($who) }, $timeout)) {
+		kill KILL => $self->{$who};
+		Berth::Test::wait_for(sub { !$self->alive($who) }, 10);
+	}
+	return $self->{"${who}_status"};
+}
+
+# Ends the workers (SIGTERM unless said otherwise) and waits for them; returns the master's wait status.
+sub stop_workers { my ($self, $sig) = @_; return $self->end('master', $sig // 'TERM', 30) }
+sub stop_nginx   { my ($self, $sig) = @_; return $self->end('nginx', $sig // 'TERM', 10) }
+
+# kill -9 to all workers of now; the master replaces them. Returns their pids.
+sub kill_workers
+{
+	my ($self) = @_;
+	my @pids = $self->worker_pids;
+
+	kill KILL => @pids;
+	return @pids;
+}
+
+sub reload { my ($self) = @_; return kill HUP => $self->{real_master} }
+
+sub restart
+{
+	my ($self) = @_;
+
+	$self->stop_nginx('QUIT');
+	$self->stop_workers;
+	$self->start_workers;
+	$self->start_nginx;
+	return;
+}
+
+sub stop
+{
+	my ($self) = @_;
+
+	return if $$ != $self->{pid} || $self->{stopped}++;
+	$self->stop_nginx;
+	$self->stop_workers;
+	# a sanitizer's finding fails the test in which it was made
+	my @bad = grep { /(?:Address|Leak|Undefined\w*|Memory)Sanitizer|runtime error:/ } $self->log;
+	if (@bad) {
+		my $tb = Test::Builder->new;
+		$tb->diag($_) for $self->log;
+		if (defined $tb->has_plan) {
+			$Berth::Server::failed = 1;
+		} else {
+			$tb->ok(0, 'the sanitizers have nothing to say');
+		}
+	}
+	if (!Test::Builder->new->is_passing && $ENV{BERTH_TEST_VERBOSE}) {
+		my $tb = Test::Builder->new;
+		$tb->diag($_) for $self->log, $self->error_log;
+	}
+	File::Path::remove_tree($self->{dir}) if !$ENV{BERTH_TEST_KEEP};
+	delete $servers{ 0 + $self };
+	return;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($?, $@, $!);
+
+	$self->stop if $$ == $self->{pid};
+	return;
+}
+
+our $failed;
+END {
+	if ($$ == $owner) {
+		my $status = $?;
+		for my $s (values %servers) {
+			eval { $s->stop } if $s;
+		}
+		$? = $status || ($failed ? 1 : 0);
+	}
+}
+
+# A connected socket, for requests made by hand.
+sub sock
+{
+	my ($self) = @_;
+	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp', Timeout => 10)
+		or die 'cannot connect to ' . $self->host . ": $!\n";
+
+	binmode $s;
+	$s->autoflush(1);
+	return $s;
+}
+
+# Send bytes, say no more, wait until the server closes (or for the timeout, 30 s). What is returned is all that came
+# where it is used as text, and the first answer where it is used as a Berth::Response.
+sub raw
+{
+	my ($self, $bytes, $timeout) = @_;
+	my $s = $self->sock;
+	my $end = Time::HiRes::time() + ($timeout // 30);
+	my $sel = IO::Select->new($s);
+	my $got = '';
+
+	local $SIG{PIPE} = 'IGNORE';
+	for (my $off = 0; $off < length $bytes;) {
+		my $n = syswrite $s, $bytes, 1 << 16, $off;
+		last if !$n;
+		$off += $n;
+	}
+	while (1) {
+		my $left = $end - Time::HiRes::time();
+		last if $left <= 0 || !$sel->can_read($left);
+		last if !sysread $s, $got, 1 << 16, length $got;
+	}
+	return Berth::Response->parse($got);
+}
+
+# One HTTP/1.1 request on a connection of its own. The path is sent as it is, no byte of it changed.
+# Options:
+#   headers  [ name => value, ... ]; Host and Connection: close come by themselves unless given (undef: leave it out)
+#   body     bytes, or code that returns the next piece until it returns undef or ''
+#   chunked  1: Transfer-Encoding: chunked; else Content-Length is set where body is a string (with code: give it)
+#   http     '1.0' for an old client
+#   timeout  seconds (60)
+# The body is sent while an answer is waited for; one that comes early ends the sending.
+sub req
+{
+	my ($self, $method, $path, %o) = @_;
+	my $began = Time::HiRes::time();
+	my @headers = @{ $o{headers} // [] };
+	my $given = sub { my ($n) = @_; my @h = @headers; while (my ($k) = splice @h, 0, 2) { return 1 if lc $k eq $n } 0 };
+	my ($body, $sent) = ($o{body}, 0);
+
+	push @headers, Host => $self->host if !$given->('host');
+	push @headers, Connection => 'close' if !$given->('connection');
+	if ($o{chunked}) {
+		push @headers, 'Transfer-Encoding' => 'chunked';
+	} elsif (defined $body && !ref $body && !$given->('content-length')) {
+		push @headers, 'Content-Length' => length $body;
+	}
+	my $out = "$method $path HTTP/" . ($o{http} // '1.1') . "\r\n";
+	while (my ($k, $v) = splice @headers, 0, 2) {
+		$out .= "$k: $v\r\n" if defined $v;
+	}
+	$out .= "\r\n";
+	my $done = 0;
+	my $next;
+	if (!defined $body) {
+		$next = sub { return };
+	} elsif (ref $body) {
+		$next = $body;
+	} else {
+		my $off = 0;
+		$next = sub {
+			my $piece = substr $body, $off, 1 << 18;
+			$off += length $piece;
+			return $piece;
+		};
+	}
+	my $more = sub {
+		return if $done;
+		my $piece = $next->();
+		if (!defined $piece || $piece eq '') {
+			$done = 1;
+			return $o{chunked} ? "0\r\n\r\n" : undef;
+		}
+		$sent += length $piece;
+		return $o{chunked} ? sprintf("%x\r\n", length $piece) . $piece . "\r\n" : $piece;
+	};
+
+	local $SIG{PIPE} = 'IGNORE';
+	my $s = $o{sock} // $self->sock;
+	my $sel = IO::Select->new($s);
+	my $end = Time::HiRes::time() + ($o{timeout} // 60);
+	$s->blocking(0);
+	while (1) {
+		if ($out eq '') {
+			my $piece = $more->();
+			last if !defined $piece;
+			$out = $piece;
+		}
+		my $left = $end - Time::HiRes::time();
+		die "timeout: the request is not taken\n" if $left <= 0;
+		my ($r, $w) = IO::Select->select($sel, $sel, undef, $left);
+		last if $r && @$r;              # an answer, or the end, before all is sent
+		next if !$w || !@$w;
+		my $n = syswrite $s, $out, 1 << 18;
+		if (!defined $n) {
+			next if $! == EINTR || $! == EAGAIN;
+			last;                   # closed: what it said before is read below
+		}
+		substr($out, 0, $n) = '';
+	}
+	$s->blocking(1);
+	my $r = Berth::Response->read($s, method => $method, timeout => $end - Time::HiRes::time(),
+		$o{rest} ? (rest => $o{rest}) : ());
+	die "$method " . substr($path, 0, 100) . ": closed without an answer\n" if !$r && !$o{may_close};
+	if ($r) {
+		$r->{seconds} = Time::HiRes::time() - $began;
+		$r->{sent} = $sent;
+	}
+	return $r;
+}
+
+# Push one blob with POST and PUT, both of which must succeed; returns its digest.
+sub push_blob
+{
+	my ($self, $repo, $bytes) = @_;
+	my $digest = Berth::Test::sha256($bytes);
+	my $post = $self->req(POST => "/v2/$repo/blobs/uploads/", headers => [ 'Content-Length' => 0 ]);
+
+	die 'POST: ' . $post->as_string if $post->status != 202;
+	my $put = $self->req(PUT => $post->header('Location') . "?digest=$digest", body => $bytes,
+		headers => [ 'Content-Type' => 'application/octet-stream' ]);
+	die 'PUT: ' . $put->as_string if $put->status != 201;
+	return $digest;
+}
+
+my %types = (
+	docker => [ 'application/vnd.docker.distribution.manifest.v2+json', 'application/vnd.docker.container.image.v1+json',
+		'application/vnd.docker.image.rootfs.diff.tar.gzip' ],
+	oci => [ 'application/vnd.oci.image.manifest.v1+json', 'application/vnd.oci.image.config.v1+json',
+		'application/vnd.oci.image.layer.v1.tar+gzip' ],
+);
+
+# Text of an image manifest; layers and config are bytes (of blobs that are pushed, or not). Returns (json, media type).
+sub image_manifest
+{
+	my ($self, %o) = @_;
+	my ($type, $ctype, $ltype) = @{ $types{ $o{type} // 'docker' } };
+	my $desc = sub {
+		my ($t, $bytes) = @_;
+		return sprintf '{"mediaType":"%s","size":%d,"digest":"%s"}', $t, length $bytes, Berth::Test::sha256($bytes);
+	};
+	my $json = sprintf '{"schemaVersion":2,"mediaType":"%s","config":%s,"layers":[%s]%s}', $type,
+		$desc->($ctype, $o{config} // '{}'), join(',', map { $desc->($ltype, $_) } @{ $o{layers} // [] }),
+		$o{more} // '';
+
+	return ($json, $type);
+}
+
+sub push_manifest
+{
+	my ($self, $repo, $ref, $json, $type) = @_;
+
+	return $self->req(PUT => "/v2/$repo/manifests/$ref", body => $json, headers => [ 'Content-Type' => $type ]);
+}
+
+# Push an image: its layers (bytes each; one random layer unless given), its config, its manifest under the tag.
+# Options: layers, config, type => 'docker' (default) or 'oci', more => JSON text to end the manifest with, as
+# ',"annotations":{}'. Returns (digest, manifest).
+sub push_image
+{
+	my ($self, $repo, $tag, %o) = @_;
+
+	$o{layers} //= [ Berth::Test::random_bytes(1000) ];
+	$o{config} //= sprintf '{"architecture":"amd64","os":"linux","t":"%s %d"}', $tag, rand 2**31;
+	$self->push_blob($repo, $_) for @{ $o{layers} }, $o{config};
+	my ($json, $type) = $self->image_manifest(%o);
+	my $digest = Berth::Test::sha256($json);
+	my $put = $self->push_manifest($repo, $tag // $digest, $json, $type);
+	die 'PUT manifest: ' . $put->as_string if $put->status != 201;
+	return ($digest, $json);
+}
+
+# A digest over every path, mode and content below docker/ in the store: the same before and after means that nothing
+# was changed.
+sub tree_digest
+{
+	my ($self) = @_;
+	my $sha = Digest::SHA->new(256);
+	my $top = "$self->{root}/docker";
+	my @paths;
+
+	return 'empty' if !-d $top;
+	File::Find::find({ no_chdir => 1, wanted => sub { push @paths, $File::Find::name } }, $top);
+	for my $path (sort @paths) {
+		my @st = lstat $path or next;
+		$sha->add(sprintf "%s\0%o\0", substr($path, length $top), $st[2]);
+		if (Fcntl::S_ISREG($st[2])) {
+			$sha->add("$st[7]\0");
+			$sha->addfile($path, 'b');
+		} elsif (Fcntl::S_ISLNK($st[2])) {
+			$sha->add(readlink($path) . "\0");
+		}
+	}
+	return $sha->hexdigest;
+}
+
+# Where a blob's bytes lie, by its digest.
+sub blob_path
+{
+	my ($self, $digest) = @_;
+	my ($alg, $hex) = split /:/, $digest;
+
+	return sprintf '%s/docker/registry/v2/blobs/%s/%s/%s/data', $self->{root}, $alg, substr($hex, 0, 2), $hex;
+}
+
+1;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest: parsing to the letter, and hashing. */
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "tap.h"
+
+#define SHA256_EMPTY "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define SHA256_ABC "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define SHA512_ABC "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" \
+	"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+
+static int parse(const char *s)
+{
+	struct digest d;
+
+	return digest_parse(&d, s, strlen(s));
+}
+
+static void test_parse(void)
+{
+	struct digest d;
+	char text[DIGEST_TEXT_MAX + 2], c;
+	int bad = 0, i;
+
+	is_int(parse(SHA256_ABC), 0, "a sha256 digest is taken");
+	is_int(parse(SHA512_ABC), 0, "a sha512 digest is taken");
+	is_int(digest_parse(&d, SHA512_ABC, strlen(SHA512_ABC)), 0, "a digest is parsed");
+	ok(d.alg == DIGEST_SHA512 && strcmp(d.text, SHA512_ABC) == 0, "its algorithm and text are kept");
+	is_str(digest_hex(&d), &SHA512_ABC[7], "its hex digits are found");
+	is_int(digest_parse(&d, d.text, strlen(d.text)), 0, "its own text can be parsed again");
+	is_int(digest_parse(&d, "x", 1), -1, "what is no digest is refused");
+	is_str(d.text, "", "and leaves nothing");
+
+	for (i = 0; i <= DIGEST_TEXT_MAX; i++)
+		bad += i != 71 && digest_parse(&d, SHA512_ABC, (size_t)i) == 0 && i != DIGEST_TEXT_MAX;
+	is_int(bad, 0, "a sha512 digest of any other length is refused");
+	bad = 0;
+	for (i = 0; i < 71; i++)
+		bad += digest_parse(&d, SHA256_ABC, (size_t)i) == 0;
+	is_int(bad, 0, "a sha256 digest that is too short is refused");
+	is_int(parse(SHA256_ABC "0"), -1, "one digit more is refused");
+	is_int(parse(SHA256_ABC "\n"), -1, "a newline behind it is refused");
+	bad = 0;
+	for (i = 0; i < 256; i++) {
+		memcpy(text, SHA256_ABC, sizeof(SHA256_ABC));
+		c = (char)i;
+		text[40] = c;
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			bad += digest_parse(&d, text, 71) == 0;
+		else
+			bad += digest_parse(&d, text, 71) != 0;
+	}
+	is_int(bad, 0, "of all bytes only lower-case hex digits are taken");
+	is_int(parse("SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), -1,
+	       "an upper-case algorithm is refused");
+	is_int(parse("sha256-ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), -1,
+	       "another separator is refused");
+	is_int(parse("sha512:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), -1,
+	       "sha512 with the length of sha256 is refused");
+	is_int(parse("sha384:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), -1,
+	       "another algorithm is refused");
+	is_int(parse("md5:900150983cd24fb0d6963f7d28e17f72"), -1, "md5 is refused");
+	is_int(parse(""), -1, "nothing is refused");
+	is_int(parse("sha256:"), -1, "an algorithm alone is refused");
+}
+
+static void test_hash(void)
+{
+	cleanup_digester struct digester *h = NULL;
+	struct digest a, b;
+	char big[70000];
+	size_t i;
+
+	digest_of(&a, DIGEST_SHA256, "", 0);
+	is_str(a.text, SHA256_EMPTY, "the digest of nothing is right");
+	digest_of(&a, DIGEST_SHA256, NULL, 0);
+	is_str(a.text, SHA256_EMPTY, "nothing may be no pointer at all");
+	digest_of(&a, DIGEST_SHA256, "abc", 3);
+	is_str(a.text, SHA256_ABC, "sha256 is computed");
+	digest_of(&b, DIGEST_SHA512, "abc", 3);
+	is_str(b.text, SHA512_ABC, "sha512 is computed");
+	ok(!digest_eq(&a, &b) && digest_cmp(&a, &b) < 0 && digest_cmp(&b, &a) > 0, "digests are ordered by their text");
+	ok(digest_eq(&a, &a) && digest_cmp(&b, &b) == 0, "a digest equals itself");
+
+	for (i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i * 7);
+	digest_of(&a, DIGEST_SHA512, big, sizeof(big));
+	h = digester_open(DIGEST_SHA512);
+	digester_add(h, NULL, 0);
+	for (i = 0; i < sizeof(big); i += 7)
+		digester_add(h, big + i, sizeof(big) - i < 7 ? sizeof(big) - i : 7);
+	digester_finish(h, &b);
+	ok(digest_eq(&a, &b), "hashing in pieces gives the same as at once");
+	digester_close(&h);
+	ok(h == NULL, "close leaves no pointer");
+	digester_close(&h);
+}
+
+int main(void)
+{
+	is_str(digest_alg_name(DIGEST_SHA256), "sha256", "the first algorithm is sha256");
+	is_str(digest_alg_name(DIGEST_SHA512), "sha512", "the second is sha512");
+	ok(digest_hex_len(DIGEST_SHA256) == 64 && digest_hex_len(DIGEST_SHA512) == 128, "their lengths are known");
+	test_parse();
+	test_hash();
+	return done_testing();
+}

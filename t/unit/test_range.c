@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* range: Content-Range of uploads. */
+
+#include "base/mem.h"
+#include "http/range.h"
+#include "tap.h"
+
+static void test_content_range(void)
+{
+	static const struct { const char *text; uint64_t first, last; } good[] = {
+		{ "0-0", 0, 0 }, { "0-9", 0, 9 }, { "10-10", 10, 10 }, { "007-008", 7, 8 },
+		{ "0-18446744073709551614", 0, UINT64_MAX - 1 },
+		{ "18446744073709551614-18446744073709551614", UINT64_MAX - 1, UINT64_MAX - 1 },
+	};
+	static const char *const bad[] = {
+		"", "-", "0", "bytes 0-9", "bytes 5-9/*", "5-9/10", "0-", "-0", "-5", "5-4", "0--1", "+0-1", "0-+1", " 0-1", "0-1 ", "0 - 1", "0-1,2-3", "a-b", "0x0-0x1",
+		"0-1-2", "bytes", "bytes ", "bytes=0-1", "bytes  0-1", "bytes0-1", "octets 0-1", "bytes */10", "0-1/", "0-1/x",
+		"0-1/-1", "0-9/9", "0-9/0", "0-9/**", "0-9/10x", "1e1-2e1", "0-18446744073709551615", "0-18446744073709551616",
+		"18446744073709551616-18446744073709551617", "0-99999999999999999999999999", "0-9/18446744073709551616", "0-1\n",
+	};
+	uint64_t a, b;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(good); i++)
+		ok(content_range_parse(good[i].text, &a, &b) == 0 && a == good[i].first && b == good[i].last,
+		   "\"%s\" is a place", good[i].text);
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		ok(content_range_parse(bad[i], &a, &b) < 0 && !a && !b, "place %zu of the bad ones is refused", i);
+}
+
+int main(void)
+{
+	test_content_range();
+	return done_testing();
+}
