@@ -6,7 +6,7 @@ package Tally;
 
 use strict;
 use warnings;
-use parent 'TAP::Formatter::Console';
+use parent 'TAP::Formatter::File';
 
 sub summary
 {

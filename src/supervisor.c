@@ -72,16 +72,14 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 	cleanup_str struct str warn = STR_INIT, msg = STR_INIT;
 	struct config *cfg = config_load(o->config_file, environ, &warn, &msg);
 
+	if (cfg && o->root && config_set_root(cfg, o->root, &msg) < 0)
+		config_close(&cfg);
 	if (!cfg) {
 		if (at_start)
-			dprintf(STDERR_FILENO, "berth-fcgi: %s\n", msg.buf);
+			dprintf(STDERR_FILENO, "%s\n", msg.buf);
 		else
 			log_say(LOG_ERROR, "configuration", "%s; the old one stays", msg.buf);
 		return NULL;
-	}
-	if (o->root) {
-		free(cfg->root);
-		cfg->root = xstrdup(o->root);
 	}
 	if (o->workers)
 		cfg->workers = o->workers;

@@ -43,7 +43,7 @@ ok $s->req('GET', "/v2/lib/app/blobs/$big_d")->body eq $big, 'a blob of 3 MB com
 # If-None-Match
 my %hit = (
 	'quoted' => [qq("$d")], 'bare' => [$d], 'weak' => [qq(W/"$d")], 'a star' => ['*'], 'in a list' => [qq("x", "$d", "y")],
-	'weak in a list' => [qq(W/"x", W/"$d")], 'in the second of two headers' => ['"x"', qq("$d")],
+	'weak in a list' => [qq(W/"x", W/"$d")],
 );
 for my $form (sort keys %hit) {
 	for my $m (qw(GET HEAD)) {

@@ -45,7 +45,7 @@ for my $c (['0-9,20-29', [0, 9], [20, 29]], ['0-0,-1', [0, 0], [99_999, 99_999]]
 	headers_are $r, { 'Docker-Content-Digest' => $d, 'Etag' => qq("$d") }, "several ranges ($range) have the digest and the ETag";
 }
 
-for my $bad ("$size-", '100000-100010', '500-0', 'abc', '', '-', '10', '10-x', '1.5-3', '0x1-2', '-0', '18446744073709551616-', '5-4,3-2') {
+for my $bad ("$size-", '100000-100010', '500-0', 'abc', '-', '10', '10-x', '1.5-3', '0x1-2', '-0', '18446744073709551616-', '5-4,3-2') {
 	my $r = get(Range => "bytes=$bad");
 	error_is $r, 416, 'RANGE_INVALID', "Range bytes=$bad is 416 RANGE_INVALID";
 	is $r->header('Content-Range'), "bytes */$size", "the 416 to bytes=$bad says the size";

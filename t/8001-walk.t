@@ -1,3 +1,4 @@
+#!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
 # The walk that started the project: push busybox, look at it with curl, delete it, look again; with

@@ -1,3 +1,4 @@
+#!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
 # docker: build, push, remove, pull, run; what comes back is what went in. Shared layers, several tags,
@@ -9,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
+use Berth::Check ();
 use Berth::Client;
 use Berth::Docker;
 
@@ -173,6 +175,7 @@ is_deeply([map { $d->id($_ % 2 ? "$host/many/app$_:1" : "$host/one/app:$_") } 0 
 	'and bring the ten images that were pushed');
 is(greeting("$host/many/app7:1"), $before, 'whose files are what they were');
 
+is(Berth::Check::leftovers($b), '', 'nothing is left where bodies are spooled and files are made');
 $b->stop;
 $d->stop;
 done_testing();

@@ -1,3 +1,4 @@
+#!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
 # docker with a layer of 1 GiB that does not compress: push, remove, pull, digest for digest.

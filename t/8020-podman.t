@@ -1,3 +1,4 @@
+#!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
 # podman: import and build, push in both formats, pull, run; digests stay.

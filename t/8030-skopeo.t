@@ -1,3 +1,4 @@
+#!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
 # skopeo: OCI layouts and Docker images there and back, an index of several platforms, conversions,
@@ -9,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
+use Berth::Check ();
 use Berth::Client;
 
 need_program('skopeo', 'docker-registry');
@@ -173,5 +175,6 @@ like($r->{err}, qr/manifest unknown/, 'and skopeo says why');
 copy_ok("oci:$dir/one:v1", "docker://$host/sk/one:v1", 'it is pushed again');
 is_deeply(head_of('sk/one', 'v1'), [200, $type{oci}, $one->{digest}], 'and is there as before');
 
+is(Berth::Check::leftovers($b), '', 'nothing is left where bodies are spooled and files are made');
 $b->stop;
 done_testing();

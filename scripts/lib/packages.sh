@@ -14,8 +14,8 @@ packages_group() {
 	case $1 in
 	build) printf '%s\n' autoconf automake make gcc libc6-dev pkg-config libfcgi-dev libjson-c-dev libconfig-dev \
 		libssl-dev ;;
-	serve) printf '%s\n' nginx curl ;;
-	test) printf '%s\n' perl strace spawn-fcgi git shellcheck 'docker.io|docker-ce' iptables podman \
+	serve) printf '%s\n' nginx curl perl ;;
+	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' iptables podman \
 		crun netavark skopeo busybox-static ;;
 	ci) printf '%s\n' clang libclang-rt-14-dev llvm valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;

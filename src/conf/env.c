@@ -140,11 +140,10 @@ static int apply(struct config *c, const struct variable *v, const char *value, 
 		if (parse_enabled(text, &on) == 0)
 			return key_set_bool(c, k, on);
 		break;
-	case FORM_LOWER:
-		for (char *p = text; *p; p++)
-			*p = (char)tolower((unsigned char)*p);
-		/* fall through */
 	case FORM_TEXT:
+	case FORM_LOWER:
+		for (char *p = text; v->form == FORM_LOWER && *p; p++)
+			*p = (char)tolower((unsigned char)*p);
 		if (key_set_text(c, k, text) == 0)
 			return 0;
 		break;

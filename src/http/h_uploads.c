@@ -147,11 +147,12 @@ int h_upload_patch_check(struct exchange *x, struct err *e)
 	struct chunk c;
 	struct uuid uuid;
 	uint64_t size;
+	int rc;
 
 	if (upload_uuid(x, &uuid, e) < 0 || upload_chunk(x, &c, e) < 0)
 		return -1;
-	return with_place(x, &uuid, size,
-			  reg_upload_fits(x->reg, &x->name, &uuid, &c, x->rq.length, &size, e), e);
+	rc = reg_upload_fits(x->reg, &x->name, &uuid, &c, x->rq.length, &size, e);
+	return with_place(x, &uuid, size, rc, e);
 }
 
 int h_upload_patch(struct exchange *x, struct err *e)

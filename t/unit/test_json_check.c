@@ -5,7 +5,6 @@
 #include "base/json_check.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/time.h"
 #include "tap.h"
 
 static struct json_fault fault;
@@ -161,10 +160,9 @@ static void test_values(void)
 }
 
 /* 4 MiB of text that makes the search for equal keys as hard as it gets, the last two keys being equal. */
-static void test_speed(void)
+static void test_many_keys(void)
 {
 	struct str s = STR_INIT;
-	uint64_t began = time_now_usec();
 	int i;
 
 	str_addc(&s, '{');
@@ -172,7 +170,6 @@ static void test_speed(void)
 		str_addf(&s, "\"%070d\":0,", i);
 	str_addf(&s, "\"%070d\":0}", 49997);
 	is_int(json_check(s.buf, s.len, &fault), -1, "of 49 999 keys with a long common beginning two equal ones are found");
-	ok(time_now_usec() - began < 2000000, "in less than two seconds");
 	str_release(&s);
 }
 
@@ -257,7 +254,7 @@ int main(void)
 	test_duplicates();
 	test_depth();
 	test_values();
-	test_speed();
+	test_many_keys();
 	test_top();
 	test_top_has();
 	return done_testing();

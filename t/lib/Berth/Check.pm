@@ -153,7 +153,8 @@ sub files_below {
 	File::Find::find({ no_chdir => 1, wanted => sub {
 		push @out, substr($_, 1 + length $dir) if !-d $_ || -l $_;
 	} }, $dir);
-	return sort @out;
+	@out = sort @out;
+	return @out;
 }
 
 # The layout of the store, as registry:2 has it.
@@ -170,7 +171,8 @@ sub tag_index_link { my ($alg, $hex) = split_digest($_[3]); return repo_dir($_[0
 sub uploads_of {
 	my ($s, $repo) = @_;
 	opendir my $d, repo_dir($s, $repo) . '/_uploads' or return ();
-	return sort grep { !/^\.\.?$/ } readdir $d;
+	my @names = sort grep { !/^\.\.?$/ } readdir $d;
+	return @names;
 }
 
 # leftovers - what lies in berth/body, berth/tmp and berth/trash; waits a moment for nginx to remove its names

@@ -88,7 +88,8 @@ sub podman
 		$podroot = tmp_dir();
 		make_path(map { "$podroot/$_" } qw(home run shm lib tmp net));
 		spew("$podroot/containers.conf", qq([engine]\nevents_logger = "none"\nruntime = "runc"\n));
-		spew("$podroot/storage.conf", qq([storage]\ndriver = "vfs"\ngraphroot = "$podroot/root"\nrunroot = "$podroot/runroot"\n));
+		spew("$podroot/storage.conf",
+			qq([storage]\ndriver = "vfs"\ngraphroot = "$podroot/root"\nrunroot = "$podroot/runroot"\n));
 		spew("$podroot/registries.conf", '');
 	}
 	my $enter = 'mount -n --bind "$0/run" /run && mount -n --bind "$0/shm" /dev/shm'

@@ -93,7 +93,7 @@ EOT
 		bridge => 'none', iptables => JSON::PP::false, 'ip-forward' => JSON::PP::false,
 		'cgroup-parent' => "/$name", 'exec-opts' => ['native.cgroupdriver=cgroupfs'],
 		'insecure-registries' => ['127.0.0.0/8'], 'max-concurrent-uploads' => 20,
-		'max-concurrent-downloads' => 20, 'log-level' => 'warn', %{ $o{config} // {} },
+		'max-concurrent-downloads' => 20, 'log-level' => 'warn', 'shutdown-timeout' => 2, %{ $o{config} // {} },
 	}));
 
 	pipe(my $r, $self->{life}) or die "pipe: $!";

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* os/file and os/dir: whole reads and writes, trees, appending. */
+
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/dir.h"
+#include "tap.h"
+
+static int root;
+
+static bool holds(const char *path, const char *want)
+{
+	char buf[256];
+	ssize_t n = os_read_file(root, path, buf, sizeof(buf));
+
+	return n == (ssize_t)strlen(want) && memcmp(buf, want, (size_t)n) == 0;
+}
+
+static void test_files(void)
+{
+	char buf[4];
+
+	is_int(os_write_file(root, "a", "1234", 4, true), 0, "a file is written");
+	ok(os_write_file(root, "a", "x", 1, false) < 0 && errno == EEXIST, "and not written over");
+	is_int(os_read_file(root, "a", buf, 4), 4, "a file that fits is read whole");
+	is_int(os_read_file(root, "a", buf, 3), 4, "one that doesn't is told by one more than fits");
+	ok(os_read_file(root, "none", buf, 4) < 0 && errno == ENOENT, "one that isn't there by errno");
+	is_int(os_write_file(root, "empty", "", 0, false), 0, "an empty file is written");
+	is_int(os_read_file(root, "empty", buf, 4), 0, "and read");
+}
+
+static void test_trees(void)
+{
+	struct names names = NAMES_INIT;
+
+	is_int(os_mkdirs(root, "t/x/y/z"), 0, "directories are made with those above them");
+	is_int(os_mkdirs(root, "t/x/y/z"), 0, "and again");
+	ok(os_mkdirs(root, "a/b") < 0 && errno == ENOTDIR, "not below a file");
+	is_int(os_fsync_above(root, "t/x/y/z", 4), 0, "those above a path are flushed, the root as well");
+	os_write_file(root, "t/x/b", "", 0, false);
+	os_write_file(root, "t/x/B", "", 0, false);
+	symlinkat("/", root, "t/x/link");
+	is_int(os_dir_list(root, "t/x", DIR_ALL, &names), 0, "a directory is listed");
+	ok(names.count == 4 && strcmp(names.v[0], "B") == 0 && strcmp(names.v[1], "b") == 0 && strcmp(names.v[2], "link") == 0 &&
+	   strcmp(names.v[3], "y") == 0, "in byte order");
+	names_release(&names);
+	is_int(os_dir_list(root, "t/x", DIR_DIRS, &names), 0, "or its directories alone");
+	ok(names.count == 1 && strcmp(names.v[0], "y") == 0, "where a link is none");
+	names_release(&names);
+	is_int(os_remove_tree(root, "t"), 0, "a tree is removed");
+	ok(faccessat(root, "t", F_OK, 0) < 0 && access("/", F_OK) == 0, "and nothing behind its links");
+	is_int(os_remove_tree(root, "t"), 0, "what is gone is no error");
+}
+
+static void test_append(void)
+{
+	cleanup_fd int src = -1, dst = -1;
+
+	os_write_file(root, "src", "abcdef", 6, false);
+	os_write_file(root, "dst", "123", 3, false);
+	src = os_open(root, "src", O_RDONLY, 0);
+	dst = os_open(root, "dst", O_RDWR, 0);
+	is_int(os_append(dst, 3, src, 0, 6), 0, "bytes are appended");
+	ok(holds("dst", "123abcdef"), "where the file ended");
+	is_int(os_append(dst, 9, src, 4, 2), 0, "a part of a file is appended");
+	ok(holds("dst", "123abcdefef"), "that part alone");
+	ok(os_append(dst, 11, src, 0, 7) < 0, "a source that is too short is an error");
+	ok(holds("dst", "123abcdefef"), "and the file is as it was");
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/berth-test-file-XXXXXX";
+
+	if (!mkdtemp(dir))
+		return 1;
+	root = os_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
+	test_files();
+	test_trees();
+	test_append();
+	close(root);
+	os_remove_tree(AT_FDCWD, dir);
+	return done_testing();
+}
