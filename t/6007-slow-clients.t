@@ -78,7 +78,7 @@ is_deeply [map { my $r = eval { read_response($_, timeout => 20) }; $r ? $r->sta
 my $rest = '';
 1 while sysread $reader[0], $rest, 1 << 20, length $rest;
 ok substr($rest, -length $big) eq $big, 'a reader that was slow gets all of its blob';
-close $_ for @reader;
+close $_ for @reader, @sock, @put;
 is leftovers($s), '', 'nothing is left in body, tmp and trash';
 
 done_testing;

@@ -117,9 +117,14 @@ like $all, qr/"event":"precheck"/, 'at level debug the questions of nginx are lo
 unlike join("\n", $s->log), qr/"event":"precheck"/, 'at level info they are not';
 
 # levels
-for my $c (['error', '', ''], ['warn', '', ''], ['info', 'request', ''], ['debug', 'request', 'precheck'], ['env', '', '']) {
+for my $c (['error', '', ''], ['warn', '', ''], ['info', 'request', ''], ['debug', 'request', 'precheck'], ['env', 'request', 'precheck']) {
 	my ($level, @want) = @$c;
-	my $e = Berth::Server->start(workers => 1, $level eq 'env' ? (env => { REGISTRY_LOG_LEVEL => 'error' }, config => qq(log: { level = "debug"; };\n)) : (config => qq(log: { level = "$level"; };\n)));
+	# a start at level error says nothing, also not that it is ready: begin with info
+	my $e = Berth::Server->start(workers => 1, $level eq 'env' ? (env => { REGISTRY_LOG_LEVEL => 'debug' }) : ());
+	my %old = map { $_ => 1 } $e->worker_pids;
+	$e->config('log: { level = "' . ($level eq 'env' ? 'error' : $level) . qq("; };\n));
+	$e->reload;
+	wait_for { my @now = $e->worker_pids; @now && !grep { $old{$_} } @now } 5;
 	$e->push_blob('log/app', 'x');
 	my %has = map { ($_->{event} // '') => 1 } $e->log_events;
 	is_deeply [map { $has{$_} ? $_ : '' } 'request', 'precheck'], \@want, $level eq 'env' ? 'REGISTRY_LOG_LEVEL wins over the file' : "what is logged at level $level";

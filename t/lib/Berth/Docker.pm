@@ -93,7 +93,8 @@ EOT
 		bridge => 'none', iptables => JSON::PP::false, 'ip-forward' => JSON::PP::false,
 		'cgroup-parent' => "/$name", 'exec-opts' => ['native.cgroupdriver=cgroupfs'],
 		'insecure-registries' => ['127.0.0.0/8'], 'max-concurrent-uploads' => 20,
-		'max-concurrent-downloads' => 20, 'log-level' => 'warn', 'shutdown-timeout' => 2, %{ $o{config} // {} },
+		'max-concurrent-downloads' => 20, 'log-level' => 'warn', 'shutdown-timeout' => 2,
+		features => { 'containerd-snapshotter' => JSON::PP::false }, %{ $o{config} // {} },
 	}));
 
 	pipe(my $r, $self->{life}) or die "pipe: $!";

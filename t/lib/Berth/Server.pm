@@ -86,6 +86,7 @@ sub spawn
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
+		setpgrp 0, 0;           # a group, which can be ended as one when its first process is gone
 		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
 		delete $ENV{$_} for grep { /^(?:REGISTRY|BERTH|NGINX)_/ && $_ ne 'BERTH_SANITIZERS' } keys %ENV;
 		$ENV{$_} = $self->{env}{$_} for keys %{ $self->{env} };
@@ -225,7 +226,8 @@ sub children
 		my ($pid, $state, $ppid) = $line =~ /^(\d+) \(.*\) (\S) (\d+)/s or next;
 		push @pids, $pid if $ppid == $parent && $state ne 'Z';
 	}
-	return sort { $a <=> $b } @pids;
+	@pids = sort { $a <=> $b } @pids;
+	return @pids;
 }
 
 sub log_file { return "$_[0]{dir}/berth.log" }
@@ -256,6 +258,7 @@ sub end
 		kill KILL => $self->{$who};
 		Berth::Test::wait_for(sub { !$self->alive($who) }, 10);
 	}
+	kill KILL => -$self->{$who};
 	return $self->{"${who}_status"};
 }
 
