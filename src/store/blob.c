@@ -161,10 +161,10 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	return rc;
 }
 
-/* From _layers/<alg> up to repositories/: the repository may be new, or its maker may have died before its flush. */
+/* <alg>, _layers, the repository itself and up to repositories/: whoever made them may have died before its flush. */
 static int flush_layer(struct store *st, const struct name *n, const char *dir, struct err *e)
 {
-	if (store_flush_above(st, dir, 2 + path_repository_above(n)) < 0)
+	if (store_flush_above(st, dir, 3 + path_repository_above(n)) < 0)
 		return err_sys(e, "cannot flush the directories of %s", dir);
 	return 0;
 }

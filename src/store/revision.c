@@ -35,8 +35,8 @@ int revision_set(struct store *st, const struct name *n, const struct digest *d,
 	path_revision(&dir, n, d);
 	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
 		return -1;
-	/* <alg>, revisions, _manifests, and the repository up to repositories/ */
-	if (store_flush_above(st, dir.buf, 3 + path_repository_above(n)) < 0)
+	/* <alg>, revisions, _manifests, the repository itself and up to repositories/ */
+	if (store_flush_above(st, dir.buf, 4 + path_repository_above(n)) < 0)
 		return err_sys(e, "cannot flush the directories of %s", dir.buf);
 	return 0;
 }
