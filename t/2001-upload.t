@@ -97,7 +97,10 @@ for my $c (['an empty PUT', ''], ['the last chunk on PUT', ' and the end']) {
 	headers_are $r, { Location => $loc, Range => '0-' . (length("first for $how") - 1), 'Docker-Upload-UUID' => $uuid, 'Content-Length' => 0,
 		'Docker-Distribution-Api-Version' => 'registry/2.0', 'X-Content-Type-Options' => 'nosniff' },
 		"PATCH has the same Location, Range and UUID ($how)";
-	is content_of(data_dir($s) . "/repositories/a/patch/_uploads/$uuid/data"), "first for $how", "the bytes are in data ($how)";
+	my $dir = data_dir($s) . "/repositories/a/patch/_uploads/$uuid";
+	is content_of("$dir/data"), "first for $how", "the bytes are in data ($how)";
+	is join(' ', map { mode_of("$dir/$_") } 'data', 'startedat'), "$file_mode $file_mode", "both files of the upload have mode 0666 less the umask ($how)";
+	is mode_of($dir), $dir_mode, "its directory has mode 0777 less the umask ($how)";
 	my $all = "first for $how$last";
 	created_ok($s->req('PUT', "$loc?digest=" . sha256($all), length $last ? (body => $last) : ()), 'a/patch', $all, "POST, PATCH and $how");
 }

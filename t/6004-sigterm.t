@@ -51,12 +51,12 @@ my $f = Berth::FCGI->new($s->worker_socket);
 my $sock = $f->connect;
 my %p = (REQUEST_METHOD => 'PUT', REQUEST_URI => '/v2/term/app/manifests/slow', CONTENT_TYPE => OCI_MANIFEST, CONTENT_LENGTH => length $m,
 	SERVER_PROTOCOL => 'HTTP/1.1', REMOTE_ADDR => '127.0.0.1', BERTH_REQUEST_ID => 'slow0001');
-syswrite $sock, Berth::FCGI::begin(0) . Berth::FCGI::stream(Berth::FCGI::PARAMS(), Berth::FCGI::pairs(\%p)) . Berth::FCGI::record(Berth::FCGI::STDIN(), substr $m, 0, 20);
+syswrite $sock, Berth::FCGI::begin(0) . Berth::FCGI::stream(Berth::FCGI::FCGI_PARAMS(), Berth::FCGI::pairs(\%p)) . Berth::FCGI::record(Berth::FCGI::FCGI_STDIN(), substr $m, 0, 20);
 sleep 0.3;
 kill TERM => $s->master_pid;
 sleep 0.5;
 ok $s->master_alive, 'the master waits for a request whose body is still coming in';
-syswrite $sock, Berth::FCGI::record(Berth::FCGI::STDIN(), substr $m, 20) . Berth::FCGI::record(Berth::FCGI::STDIN(), '');
+syswrite $sock, Berth::FCGI::record(Berth::FCGI::FCGI_STDIN(), substr $m, 20) . Berth::FCGI::record(Berth::FCGI::FCGI_STDIN(), '');
 my $slow = eval { $f->read_answer($sock, 10, 'PUT') };
 is $slow ? $slow->status : $@, 201, 'the request is finished and answered';
 close $sock;
@@ -94,7 +94,9 @@ my @result = run_parallel(13, sub {
 	return join ' ', sort keys %n;
 });
 is pop @result, 'sent', 'SIGTERM under load';
-is_deeply [grep { !/^(200|201) 503$/ } map { ref $_ ? $_->{died} : $_ } @result], [], 'twelve clients see whole answers, then 503, and nothing else';
+my @said = map { ref $_ ? $_->{died} : $_ } @result;
+is_deeply [grep { !/^(200|201)( 503)?$/ } @said], [], 'twelve clients see whole answers, then 503, and nothing else';
+ok +(grep { /503/ } @said), 'and do see 503';
 wait_for { !$s->master_alive } 10;
 is $s->stop_workers, 0, 'the master exits 0 under load';
 ok !(grep { defined $_->{not_json} } $s->log_events), 'every line of the log is JSON';

@@ -64,8 +64,8 @@ for my $second (0 .. 4) {
 	}
 }
 is $fault, '', 'ninety slow connections fail nobody else';
-cmp_ok $n, '>', 100, "who got $n requests through in five seconds with two workers";
-cmp_ok $longest, '<', 1, sprintf 'none of which took long (%.3f s)', $longest;
+cmp_ok $n, '>', 50, "who got $n requests through in five seconds with two workers";
+cmp_ok $longest, '<', 3, sprintf 'none of which took long (%.3f s)', $longest;
 
 # they are served in the end
 for my $i (0 .. $#sock) {

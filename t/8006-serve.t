@@ -1,0 +1,249 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# scripts/serve: starts at once, serves, says in one line why it can't, ends all that it started and nothing else.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(time);
+
+need_program(qw(nginx setpriv bash));
+my $serve = source_dir() . '/scripts/serve';
+my $dir = tmp_dir();
+my $tmp = "$dir/tmp";
+my $root = "$dir/store";
+mkdir $tmp;
+chmod 01777, $tmp;
+chmod 0755, $dir;
+my $owner = $$;
+my %running;
+my $starts = 0;
+
+delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
+$ENV{BUILDDIR} = build_dir();
+$ENV{TMPDIR} = $tmp;
+END { if ($$ == $owner) { my $s = $?; kill TERM => keys %running; waitpid $_, 0 for keys %running; $? = $s } }
+
+sub start
+{
+	my (@args) = @_;
+	my $out = spew("$dir/out." . ++$starts, '');
+	my $pid = fork // die "fork: $!";
+
+	if (!$pid) {
+		setpgrp 0, 0;
+		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+		open STDOUT, '>', $out or POSIX::_exit(127);
+		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
+		exec $serve, '--no-install', @args or POSIX::_exit(127);
+	}
+	$running{$pid} = 1;
+	my $s = { pid => $pid, out => $out, began => time };
+	wait_for { slurp($out) =~ /^  docker push/m || ended($s) } 30;
+	$s->{took} = time - $s->{began};
+	return $s;
+}
+
+sub ended
+{
+	my ($s) = @_;
+
+	return 1 if defined $s->{status};
+	if (waitpid($s->{pid}, POSIX::WNOHANG()) == $s->{pid}) {
+		$s->{status} = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+		delete $running{ $s->{pid} };
+		return 1;
+	}
+	return 0;
+}
+
+# Every process whose environment, group or command line ties it to this store.
+sub left
+{
+	my @left;
+
+	for my $p (glob '/proc/[0-9]*') {
+		my $cmd = eval { slurp("$p/cmdline") } // next;
+		my $env = eval { slurp("$p/environ") } // '';
+		$cmd =~ tr/\0/ /;
+		next if $p eq "/proc/$$" || $cmd !~ /nginx|berth/ || $cmd =~ /\.t\b/;
+		push @left, "$p $cmd" if index($env, "TMPDIR=$tmp\0") >= 0 || index($cmd, $tmp) >= 0;
+	}
+	return @left;
+}
+
+sub get
+{
+	my ($host, $port, $path) = @_;
+
+	return run('curl', '-sS', '--max-time', 20, '-o', '/dev/null', '-w', '%{http_code}', "http://$host:$port$path")->{out};
+}
+
+sub port { return Berth::Server::free_port() }
+
+sub refused
+{
+	my ($args, $like, $title) = @_;
+	my $r = run({ timeout => 30 }, $serve, '--no-install', @$args);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($r->{status}, 1, "$title: exit 1");
+	like($r->{err}, qr/\A[^\n]*$like[^\n]*\n\z/, '... and one line that says why');
+	is($r->{out}, '', '... and nothing else');
+}
+
+# it starts, and every way to end it ends all
+my $port = port();
+my $s = start('--port', $port, '--root', $root);
+my $text = slurp($s->{out});
+like($text, qr{http://127\.0\.0\.1:$port\b}, 'it says the address');
+like($text, qr{\Q$root\E}, '... and the store');
+is(() = $text =~ /^  (?:curl|docker) /mg, 3, '... and three lines to try');
+is(get('127.0.0.1', $port, '/v2/'), '200', 'the registry serves');
+is(run('sh', '-c', ($text =~ /^  (curl .*)/m)[0] . ' 2>/dev/null')->{out}, "{\"repositories\":[]}\n", '... what the first line asks for');
+ok(-d "$root/docker" || -d "$root/berth", 'the store was made');
+refused([ '--port', $port, '--root', $root ], "127\\.0\\.0\\.1.*$port.*in use", 'a port in use');
+is(get('127.0.0.1', $port, '/v2/'), '200', 'the one that has the port was not hurt');
+kill INT => $s->{pid};
+ok(wait_for(sub { ended($s) }, 20), 'SIGINT ends it');
+is($s->{status}, 0, '... with status 0');
+is_deeply([ left() ], [], '... and all that it started');
+is_deeply([ glob "$tmp/*" ], [], '... and its files');
+
+SKIP: {
+	skip('sanitizers are slow to start', 1) if $ENV{BERTH_SANITIZERS};
+	# with the look at the sources for something to build, where this is the build that it would look at
+	local $ENV{BUILDDIR};
+	$ENV{BUILDDIR} = build_dir() if build_dir() ne source_dir() . '/build' || !-e build_dir() . '/.built';
+	delete $ENV{BUILDDIR} if !defined $ENV{BUILDDIR};
+	$s = start('--port', $port, '--root', $root);
+	cmp_ok($s->{took}, '<', 1, 'it starts in under a second');
+	kill TERM => $s->{pid};
+	wait_for { ended($s) } 20;
+}
+
+for my $sig (qw(TERM HUP)) {
+	my $other = Berth::Server->start(workers => 1);
+	$s = start('--port', $port, '--root', $root, '--workers', 3);
+	kill $sig, $s->{pid};
+	ok(wait_for(sub { ended($s) }, 20), "SIG$sig ends it");
+	is_deeply([ left() ], [], '... and all that it started') if $other->stop || 1;
+}
+
+# who dies is named, and takes the other along
+for (['berth-fcgi', qr/berth-fcgi/], ['nginx', qr/nginx: master/]) {
+	my ($name, $like) = @$_;
+	$s = start('--port', $port, '--root', $root);
+	my ($pid) = grep { slurp("/proc/$_/cmdline") =~ $like } Berth::Server::children($s->{pid});
+	ok($pid, "$name is its child");
+	my $other = Berth::Server->start(workers => 1);
+	kill KILL => $pid if $pid;
+	ok(wait_for(sub { ended($s) }, 20), "it ends when $name is killed");
+	is($s->{status}, 1, '... with status 1');
+	like(slurp($s->{out}), qr/^serve: \Q$name\E ended/m, '... and says so');
+	is($other->req(GET => '/v2/')->status, 200, '... another registry serves on');
+	$other->stop;
+	is_deeply([ left() ], [], '... and nothing is left');
+}
+
+# killed outright it takes both with it
+$s = start('--port', $port, '--root', $root);
+kill KILL => $s->{pid};
+wait_for { ended($s) };
+ok(wait_for(sub { !left() }, 15), 'killed with -9 it leaves nothing running') or diag(left());
+run('sh', '-c', "rm -rf $tmp/*");
+
+# options
+SKIP: {
+	skip('no IPv6 here', 2) if !-e '/proc/net/if_inet6' || slurp('/proc/net/if_inet6') !~ /\A0{31}1 /m;
+	$s = start('--port', $port, '--listen', '::1', "--root=$root");
+	is(get('[::1]', $port, '/v2/'), '200', '--listen ::1 serves IPv6');
+	like(slurp($s->{out}), qr{curl http://\[::1\]:$port/}, '... and says how to reach it');
+	kill TERM => $s->{pid};
+	wait_for { ended($s) } 20;
+}
+$s = start('--port', $port, '--listen', '0.0.0.0', '--root', $root);
+like(slurp($s->{out}), qr{curl http://127\.0\.0\.1:$port/}, '--listen 0.0.0.0 is reached at 127.0.0.1');
+kill TERM => $s->{pid};
+wait_for { ended($s) } 20;
+
+my $conf = spew("$dir/berth.conf", "root = \"$dir/elsewhere\";\nmanifests = { max_size = \"2 KiB\"; };\ndelete = true;\n");
+chmod 0644, $conf;
+$s = start('--port', $port, '--config', $conf);
+like(slurp($s->{out}), qr{\Q$dir/elsewhere\E}, '--config: the store that it names');
+is(run('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '-T', $serve, "http://127.0.0.1:$port/v2/a/manifests/b")->{out},
+	'413', '... and the limit that it sets, in nginx');
+is(run('curl', '-s', '-X', 'DELETE', '-o', '/dev/null', '-w', '%{http_code}', "http://127.0.0.1:$port/v2/a/manifests/b")->{out},
+	'404', '... and delete switched on');
+kill TERM => $s->{pid};
+wait_for { ended($s) } 20;
+
+$s = do { local $ENV{REGISTRY_STORAGE_DELETE_ENABLED} = 'true'; start('--port', $port, '--root', $root) };
+is(run('curl', '-s', '-X', 'DELETE', '-o', '/dev/null', '-w', '%{http_code}', "http://127.0.0.1:$port/v2/a/manifests/b")->{out},
+	'404', 'REGISTRY_STORAGE_DELETE_ENABLED=true switches delete on');
+kill TERM => $s->{pid};
+wait_for { ended($s) } 20;
+$s = start('--port', $port, '--root', $root);
+is(run('curl', '-s', '-X', 'DELETE', '-o', '/dev/null', '-w', '%{http_code}', "http://127.0.0.1:$port/v2/a/manifests/b")->{out},
+	'405', '... which is off otherwise');
+kill TERM => $s->{pid};
+wait_for { ended($s) } 20;
+
+# why not
+refused([ '--root', '/proc/nowhere' ], "can't make .*/proc/nowhere", 'a store that cannot be made');
+refused([ '--port', '0' ], 'not a port', 'port 0');
+refused([ '--port', 'http' ], 'not a port', 'a port by name');
+refused([ '--root', $root, '--port', $port, '--listen', '192.0.2.1' ], '192\.0\.2\.1', 'an address that is not ours');
+refused([ '--root', $root, '--port', $port, '--config', "$dir/none.conf" ], 'none\.conf', 'a configuration that is not there');
+spew($conf, "root = \"$root\";\ncolour = \"red\";\n");
+my $r = run($serve, '--no-install', '--port', $port, '--config', $conf, '--root', $root);
+is($r->{status}, 2, 'a bad configuration: exit 2');
+like($r->{err}, qr/\A[^\n]*\Q$conf\E:2: [^\n]*colour[^\n]*\n\z/, '... and one line with file and line');
+{
+	# a PATH without nginx; dpkg is not asked either then
+	mkdir "$dir/bin";
+	for my $p (qw(bash sh dirname find cat sed grep awk stat id mkdir flock nproc make env perl setpriv setsid tr rm mktemp sleep)) {
+		my $path = have_program($p) or next;
+		symlink $path, "$dir/bin/$p";
+	}
+	my $copy = "$dir/copy";
+	mkdir $copy;
+	run('cp', '-r', source_dir() . '/scripts', "$copy/scripts");
+	my $text = slurp("$copy/scripts/serve");
+	$text =~ s/^PATH=.*$//m;
+	spew("$copy/scripts/serve", $text);
+	chmod 0755, "$copy/scripts/serve";
+	local $ENV{PATH} = "$dir/bin";
+	my $r = run("$copy/scripts/serve", '--no-install', '--root', $root);
+	is($r->{status}, 1, 'without nginx: exit 1');
+	like($r->{err}, qr/\A[^\n]*nginx[^\n]*\n\z/, '... and one line that says so');
+}
+
+# started by root it runs as the owner of the store
+SKIP: {
+	skip('this needs root', 6) if $> != 0;
+	my $uid = 54321;
+	mkdir "$dir/owned";
+	chown $uid, $uid, "$dir/owned";
+	my $ok = run('setpriv', "--reuid=$uid", "--regid=$uid", '--clear-groups', '--', 'test', '-x', program('berth-fcgi'));
+	skip("the build directory can't be reached by others", 6) if $ok->{status};
+	$s = start('--port', $port, '--root', "$dir/owned");
+	my @pids = map { ($_, Berth::Server::children($_)) } Berth::Server::children($s->{pid});
+	cmp_ok(scalar @pids, '>=', 6, 'started by root for a store of somebody else') or diag(slurp($s->{out}));
+	is(join(' ', map { (stat "/proc/$_")[4] } @pids), join(' ', ($uid) x @pids), '... all that it runs is that user\'s');
+	is(join(' ', map { slurp("/proc/$_/status") =~ /^Groups:[ \t]*(.*?)[ \t]*$/m ? $1 : '?' } @pids), ' ' x $#pids, '... in none of root\'s groups');
+	is(get('127.0.0.1', $port, '/v2/'), '200', '... and serves');
+	my $body = spew("$dir/body", 'x' x 100_000);
+	my $d = sha256('x' x 100_000);
+	is(run('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '--data-binary', "\@$body",
+		"http://127.0.0.1:$port/v2/a/blobs/uploads/?digest=$d")->{out}, '201', '... and takes pushes');
+	kill TERM => $s->{pid};
+	wait_for { ended($s) } 20;
+	chmod 0555, "$dir/owned";
+	refused([ '--port', $port, '--root', "$dir/owned" ], "can't be written", 'a store that its owner cannot write');
+}
+
+done_testing;
