@@ -10,9 +10,11 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/index.h"
 
 static const struct cmd *const commands[] = {
 	&cmd_config_command,
+	&cmd_index_command,
 };
 
 static void help(FILE *to)

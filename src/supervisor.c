@@ -27,6 +27,7 @@
 #include "os/file.h"
 #include "os/sock.h"
 #include "registry/registry.h"
+#include "store/epoch.h"
 #include "store/store.h"
 #include "worker.h"
 
@@ -63,6 +64,7 @@ struct master {
 	unsigned generation;
 	int ready[2];                   /* a pipe: workers write their id when they can take requests */
 	int signal_fd;
+	int serving_fd;                 /* holds the epoch: see store/epoch.h */
 	sigset_t saved;
 	bool stopping;
 };
@@ -280,18 +282,21 @@ static void reload(struct master *m)
 	struct err e = ERR_INIT;
 	struct store_options so;
 	struct config *cfg = supervisor_config(m->o, false);
+	int serving;
 	size_t i;
 
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (store_prepare(&so, &e) < 0) {
+	if (store_prepare(&so, &e) < 0 || epoch_begin(&so, &serving, &e) < 0) {
 		log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);
 		err_release(&e);
 		return;
 	}
+	os_cleanup_fd(&m->serving_fd);
+	m->serving_fd = serving;
 	config_close(&m->cfg);
 	m->cfg = cfg;
 	m->generation++;
@@ -391,14 +396,15 @@ static int open_master(struct master *m, struct err *e)
 
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
 {
-	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .generation = 1 };
+	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving_fd = -1, .generation = 1 };
+	struct store_options so = store_options(cfg);
 	size_t i;
 	int rc;
 
 	m.pools[0] = (struct pool){ .label = "requests", .fd = o->listen_fd };
 	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_fd };
 	m.npools = o->uploads_fd >= 0 ? 2 : 1;
-	rc = open_master(&m, e);
+	rc = epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
@@ -411,6 +417,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	}
 	if (rc == 0)
 		log_say(LOG_INFO, "stopped", "all workers have finished");
+	os_cleanup_fd(&m.serving_fd);
 	os_cleanup_fd(&m.signal_fd);
 	os_cleanup_fd(&m.ready[0]);
 	os_cleanup_fd(&m.ready[1]);

@@ -5,8 +5,12 @@
 
 #include "cmd/cmd.h"
 
+#include <grp.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -21,6 +25,38 @@ struct config *cmd_config(const struct cmd_options *o)
 		return STEAL(c);
 	fprintf(stderr, "%s\n", msg.buf);
 	return NULL;
+}
+
+/* What root made would be unreadable, or unwritable, for the workers. */
+static int become_owner(const char *root, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+
+	str_addf(&path, "%s/berth", root);
+	if (stat(path.buf, &sb) < 0)
+		return err_sys(e, "%s is no store of berth's", root);
+	if (geteuid() != 0 || (sb.st_uid == 0 && sb.st_gid == 0))
+		return 0;
+	if (setgroups(0, NULL) < 0 || setgid(sb.st_gid) < 0 || setuid(sb.st_uid) < 0)
+		return err_sys(e, "cannot become the owner of %s", path.buf);
+	return 0;
+}
+
+int cmd_store(const struct config *c, struct store **st, struct err *e)
+{
+	struct store_options so = { .root = c->root, .flush = c->fsync };
+
+	*st = NULL;
+	return become_owner(c->root, e) < 0 ? -1 : store_open(st, &so, e);
+}
+
+void cmd_complain(const struct err *e)
+{
+	if (e->cause[0])
+		fprintf(stderr, "berth: %s: %s\n", e->cause, strerror(e->sys));
+	else
+		fprintf(stderr, "berth: %s\n", e->detail);
 }
 
 int cmd_usage(const struct cmd *cmd)

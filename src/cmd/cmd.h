@@ -8,7 +8,9 @@
  * A subcommand is one function in a file of its own and one line of the table in berth.c.
  */
 
+#include "base/err.h"
 #include "conf/config.h"
+#include "store/store.h"
 
 enum cmd_status { CMD_DONE = 0, CMD_FOUND = 1, CMD_USAGE = 2 };        /* exit status: done; found something wrong; used wrongly */
 
@@ -36,6 +38,15 @@ struct cmd {
  * Returns an owned struct, or NULL: the subcommand returns CMD_USAGE.
  */
 struct config *cmd_config(const struct cmd_options *o);
+
+/*
+ * cmd_store - open the store that the configuration names, which must be there
+ * A command that root starts on a store of somebody else's becomes that owner first: what it makes belongs to who serves.
+ */
+int cmd_store(const struct config *c, struct store **st, struct err *e);
+
+/* cmd_complain - what went wrong, as one line on stderr */
+void cmd_complain(const struct err *e);
 
 /* cmd_usage - say how the subcommand is to be used; returns CMD_USAGE */
 int cmd_usage(const struct cmd *cmd);

@@ -13,7 +13,7 @@
 
 int exchange_digest(struct digest *d, const char *s, size_t len, struct err *e)
 {
-	if (digest_parse(d, s, len) == 0 && d->alg == DIGEST_SHA256)
+	if (digest_parse(d, s, len) == 0)
 		return 0;
 	return err_set(e, ERR_DIGEST_INVALID, "%.*s", (int)(len < 200 ? len : 200), s);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* h_manifests: /v2/<name>/manifests/<tag or digest>. */
+#include <string.h>
+
 #include "base/etag.h"
 #include "http/body.h"
 #include "http/handlers.h"
@@ -40,11 +42,49 @@ int h_manifest_get(struct exchange *x, struct err *e)
 	return 0;
 }
 
+struct tag_list {
+	struct tag tags[MANIFEST_TAGS_MAX];
+	size_t count;
+	struct err *e;
+};
+
+static int take_tag(void *arg, const struct str *value)
+{
+	struct tag_list *l = arg;
+	struct tag t;
+	size_t i;
+
+	if (tag_parse(&t, value->buf, value->len) < 0)
+		return err_set(l->e, ERR_TAG_INVALID, "%.128s", value->buf);
+	for (i = 0; i < l->count; i++)
+		if (strcmp(l->tags[i].s, t.s) == 0)
+			return 0;
+	if (l->count == MANIFEST_TAGS_MAX) {
+		err_set(l->e, ERR_TAG_INVALID, "at most %d tags at once", MANIFEST_TAGS_MAX);
+		return err_status(l->e, 414);
+	}
+	l->tags[l->count++] = t;
+	return 0;
+}
+
+/* ?tag=a&tag=b beside a digest (distribution-spec 1.2, "Pushing Manifests"): all are checked before anything is done. */
+static int query_tags(struct exchange *x, const struct ref *ref, struct tag_list *l, struct err *e)
+{
+	*l = (struct tag_list){ .e = e };
+	if (ref->kind == REF_TAG)
+		return 0;
+	e->code = ERR_UNKNOWN;
+	if (request_query_each(&x->rq, "tag", take_tag, l) == 0)
+		return 0;
+	return e->code == ERR_UNKNOWN ? err_set(e, ERR_TAG_INVALID, "tag") : -1;
+}
+
 int h_manifest_put_check(struct exchange *x, struct err *e)
 {
+	struct tag_list l;
 	struct ref ref;
 
-	if (reference(x, &ref, e) < 0)
+	if (reference(x, &ref, e) < 0 || query_tags(x, &ref, &l, e) < 0)
 		return -1;
 	if (x->rq.length_known && x->rq.length > x->reg->cfg->max_manifest) {
 		err_set(e, ERR_SIZE_INVALID, "the manifest is too large");
@@ -62,19 +102,26 @@ static const char *header_or_null(struct exchange *x, const char *name, struct s
 int h_manifest_put(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str bytes = STR_INIT, match = STR_INIT, none_match = STR_INIT;
-	struct precondition pre;
-	struct digest d;
-	struct ref ref;
+	struct manifest_push p = { .bytes = &bytes, .content_type = request_param(&x->rq, "CONTENT_TYPE") };
+	struct tag_list l;
+	size_t i;
 
-	if (reference(x, &ref, e) < 0 || body_read(x, (size_t)x->reg->cfg->max_manifest, &bytes, e) < 0)
+	if (reference(x, &p.ref, e) < 0 || query_tags(x, &p.ref, &l, e) < 0 ||
+	    body_read(x, (size_t)x->reg->cfg->max_manifest, &bytes, e) < 0)
 		return -1;
-	pre.if_match = header_or_null(x, "HTTP_IF_MATCH", &match);
-	pre.if_none_match = header_or_null(x, "HTTP_IF_NONE_MATCH", &none_match);
-	if (reg_manifest_put(x->reg, &x->name, &ref, request_param(&x->rq, "CONTENT_TYPE"), &bytes, &pre, &d, e) < 0)
+	p.pre.if_match = header_or_null(x, "HTTP_IF_MATCH", &match);
+	p.pre.if_none_match = header_or_null(x, "HTTP_IF_NONE_MATCH", &none_match);
+	p.tags = l.tags;
+	p.ntags = l.count;
+	if (reg_manifest_put(x->reg, &x->name, &p, e) < 0)
 		return -1;
 	x->rs.status = 201;
-	response_header(&x->rs, "Location", "/v2/%s/manifests/%s", x->name.s, d.text);
-	response_header(&x->rs, "Docker-Content-Digest", "%s", d.text);
+	response_header(&x->rs, "Location", "/v2/%s/manifests/%s", x->name.s, p.digest.text);
+	response_header(&x->rs, "Docker-Content-Digest", "%s", p.digest.text);
+	if (p.has_subject)
+		response_header(&x->rs, "OCI-Subject", "%s", p.subject.text);
+	for (i = 0; i < l.count; i++)
+		response_header_more(&x->rs, "OCI-Tag", l.tags[i].s);
 	return 0;
 }
 

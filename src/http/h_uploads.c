@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* h_uploads: /v2/<name>/blobs/uploads/ and /v2/<name>/blobs/uploads/<uuid>. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "http/body.h"
 #include "http/handlers.h"
@@ -44,10 +45,24 @@ static int check_size(struct exchange *x, struct err *e)
 	return err_status(e, 413);
 }
 
+/* A hint: the digest that comes at the end decides. One that nobody could keep to is refused at once. */
+static int check_algorithm(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	int given = request_query(&x->rq, "digest-algorithm", &text), alg;
+
+	for (alg = 0; given == 1 && alg < DIGEST_ALG_COUNT; alg++)
+		if (strcmp(text.buf, digest_alg_name((enum digest_alg)alg)) == 0)
+			given = 0;
+	return given == 0 ? 0 : err_set(e, ERR_DIGEST_INVALID, "digest-algorithm: %.64s", text.buf);
+}
+
 int h_uploads_post_check(struct exchange *x, struct err *e)
 {
 	struct digest d;
 
+	if (check_algorithm(x, e) < 0)
+		return -1;
 	if (query_digest(x, "mount", &d, e) < 0 || query_digest(x, "digest", &d, e) < 0)
 		return -1;
 	return check_size(x, e);

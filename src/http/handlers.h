@@ -24,6 +24,8 @@ handler_fn h_manifest_delete;           /* end-9, "Deleting tags", "Deleting Man
 handler_fn h_blob_get;                  /* end-2, "Pulling blobs"; HEAD too */
 handler_fn h_blob_delete;               /* end-10, "Deleting Blobs" */
 
+handler_fn h_referrers_get;             /* end-12a, end-12b, "Listing Referrers" */
+
 handler_fn h_uploads_post_check;
 handler_fn h_uploads_post;              /* end-4a, end-4b, end-11: begin, whole blob, mount */
 handler_fn h_upload_get;                /* end-13, status */

@@ -117,27 +117,54 @@ void request_release(struct request *rq)
 	str_release(&rq->path);
 }
 
-int request_query(const struct request *rq, const char *key, struct str *out)
+/* The next "name=value" of a query: its name decoded, and the value's text. False at the end. */
+static bool next_pair(const char **query, struct str *name, const char **value, size_t *value_len)
 {
-	cleanup_str struct str name = STR_INIT;
-	const char *p = rq->query;
+	const char *p = *query;
+	size_t len = strcspn(p, "&"), eq = 0;
 
-	str_reset(out);
-	while (*p) {
-		size_t len = strcspn(p, "&"), eq = 0;
+	if (!*p)
+		return false;
+	while (eq < len && p[eq] != '=')
+		eq++;
+	str_reset(name);
+	if (str_add_urldec(name, p, eq, true) < 0)
+		str_reset(name);
+	*value = p + eq + (eq < len);
+	*value_len = len - eq - (eq < len);
+	*query = p + len + (p[len] == '&');
+	return true;
+}
 
-		while (eq < len && p[eq] != '=')
-			eq++;
-		str_reset(&name);
-		if (str_add_urldec(&name, p, eq, true) == 0 && name.len == strlen(name.buf) &&
-		    strcmp(name.buf, key) == 0) {
-			if (eq < len && str_add_urldec(out, p + eq + 1, len - eq - 1, true) < 0)
-				return -1;
-			return strlen(out->buf) == out->len ? 1 : -1;
-		}
-		p += len;
-		if (*p == '&')
-			p++;
+int request_query_each(const struct request *rq, const char *key, int (*visit)(void *arg, const struct str *value),
+		       void *arg)
+{
+	cleanup_str struct str name = STR_INIT, decoded = STR_INIT;
+	const char *query = rq->query, *value;
+	size_t len;
+	int rc;
+
+	while (next_pair(&query, &name, &value, &len)) {
+		if (name.len != strlen(key) || memcmp(name.buf, key, name.len) != 0)
+			continue;
+		str_reset(&decoded);
+		if (str_add_urldec(&decoded, value, len, true) < 0 || strlen(decoded.buf) != decoded.len)
+			return -1;
+		rc = visit(arg, &decoded);
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
+}
+
+static int take_first(void *arg, const struct str *value)
+{
+	str_add(arg, value->buf, value->len);
+	return 1;
+}
+
+int request_query(const struct request *rq, const char *key, struct str *out)
+{
+	str_reset(out);
+	return request_query_each(rq, key, take_first, out);
 }

@@ -57,4 +57,12 @@ bool request_header(const struct request *rq, const char *name, struct str *out)
  */
 int request_query(const struct request *rq, const char *key, struct str *out);
 
+/*
+ * request_query_each - the decoded values of all query parameters of that name, in their order
+ * visit  returns 0 to go on, anything else to stop; that is then what request_query_each returns
+ * Returns -1 where one is not form-encoded or holds a NUL, without a visit for it.
+ */
+int request_query_each(const struct request *rq, const char *key, int (*visit)(void *arg, const struct str *value),
+		       void *arg);
+
 #endif

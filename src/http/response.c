@@ -25,23 +25,29 @@ void response_release(struct response *rs)
 	str_release(&rs->body);
 }
 
-static void set_header(struct response *rs, const char *name, char *value)
+static void add_header(struct response *rs, const char *name, char *value)
 {
 	const unsigned char *p;
-	size_t i;
 
 	for (p = (const unsigned char *)value; *p; p++)
 		assert(*p >= 0x20 && *p != 0x7f);
-	for (i = 0; i < rs->nheaders; i++)
-		if (strcmp(rs->headers[i].name, name) == 0)
-			break;
-	assert(i < RESPONSE_HEADERS_MAX);
-	if (i == rs->nheaders)
-		rs->nheaders++;
-	else
+	assert(rs->nheaders < RESPONSE_HEADERS_MAX);
+	rs->headers[rs->nheaders].name = name;
+	rs->headers[rs->nheaders++].value = value;
+}
+
+static void drop_header(struct response *rs, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < rs->nheaders; i++) {
+		if (strcmp(rs->headers[i].name, name) != 0)
+			continue;
 		free(rs->headers[i].value);
-	rs->headers[i].name = name;
-	rs->headers[i].value = value;
+		memmove(&rs->headers[i], &rs->headers[i + 1], (rs->nheaders - i - 1) * sizeof(*rs->headers));
+		rs->nheaders--;
+		return;
+	}
 }
 
 void response_header(struct response *rs, const char *name, const char *fmt, ...)
@@ -55,7 +61,13 @@ void response_header(struct response *rs, const char *name, const char *fmt, ...
 	va_end(ap);
 	if (n < 0)
 		abort();
-	set_header(rs, name, value);
+	drop_header(rs, name);
+	add_header(rs, name, value);
+}
+
+void response_header_more(struct response *rs, const char *name, const char *value)
+{
+	add_header(rs, name, xstrdup(value));
 }
 
 void response_length(struct response *rs, uint64_t len)

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "http/request.h"
 
-#define RESPONSE_HEADERS_MAX 16
+#define RESPONSE_HEADERS_MAX 80        /* 64 of them may be OCI-Tag */
 
 struct response {
 	int status;
@@ -33,6 +33,9 @@ void response_release(struct response *rs);
 
 /* response_header - set a header, replacing one of that name; a value with a control byte in it is a bug (assert) */
 void response_header(struct response *rs, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* response_header_more - one more header of a name that may be there already */
+void response_header_more(struct response *rs, const char *name, const char *value);
 
 /* response_length - the length of a body that comes from elsewhere, or of the one a HEAD does not get */
 void response_length(struct response *rs, uint64_t len);

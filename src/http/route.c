@@ -34,6 +34,8 @@ static const struct route blob = {
 	},
 };
 
+static const struct route referrers = { "referrers", { { METHOD_GET, OP_READ, NULL, h_referrers_get } } };
+
 static const struct route uploads = {
 	"uploads", { { METHOD_POST, OP_WRITE, h_uploads_post_check, h_uploads_post } }
 };
@@ -101,6 +103,8 @@ bool route_find(const char *path, size_t len, struct route_match *m)
 		return matched(m, &tags, path, rest, none);
 	if (is(before, "manifests") && last.len)
 		return matched(m, &manifest, path, rest, last);
+	if (is(before, "referrers") && last.len)
+		return matched(m, &referrers, path, rest, last);
 	if (is(before, "blobs") && is(last, "uploads"))
 		return matched(m, &uploads, path, rest, none);
 	if (is(before, "blobs") && last.len)

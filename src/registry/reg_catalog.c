@@ -6,7 +6,7 @@
  */
 #include "registry/reg_catalog.h"
 
-#include "store/repo.h"
+#include "store/catalog.h"
 
 struct page {
 	struct names *out;
@@ -32,7 +32,7 @@ int reg_catalog_page(struct registry *r, const char *last, size_t max, struct na
 	*more = false;
 	if (max == 0)
 		return 0;
-	rc = repo_walk(r->st, last, take, &p, e);
+	rc = catalog_walk(r->st, last, take, &p, e);
 	*more = rc == 1;
 	return rc < 0 ? -1 : 0;
 }

@@ -16,8 +16,11 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "registry/describe.h"
 #include "registry/manifest.h"
+#include "registry/reg_index.h"
 #include "store/blob.h"
+#include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
 #include "store/store_path.h"
@@ -156,37 +159,86 @@ static int check_precondition(struct registry *r, const struct name *n, const st
 	return 0;
 }
 
-int reg_manifest_put(struct registry *r, const struct name *n, const struct ref *ref, const char *content_type,
-		     const struct str *bytes, const struct precondition *pre, struct digest *out, struct err *e)
+/* The index speaks of a tag before the tag is set, and forgets what it pointed to after. */
+static int set_tag(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+{
+	struct digest old;
+	int found = tag_read(r->st, n, t, &old, e);
+
+	if (found < 0 || index_add_tag(r->st, n, t, d, found ? 0 : INDEX_NEW_NAME, e) < 0 || tag_set(r->st, n, t, d, e) < 0)
+		return -1;
+	if (found && !digest_eq(&old, d))
+		index_remove_tag(r->st, n, t, &old, false);
+	return 0;
+}
+
+static int set_tags(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
+{
+	size_t i;
+
+	if (p->ref.kind == REF_TAG)
+		return set_tag(r, n, &p->ref.tag, &p->digest, e);
+	for (i = 0; i < p->ntags; i++)
+		if (set_tag(r, n, &p->tags[i], &p->digest, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* The manifest's place among the referrers of its subject. */
+static int index_subject(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
+{
+	cleanup_str struct str descriptor = STR_INIT;
+	struct digest subject;
+
+	if (!manifest_describe(p->bytes->buf, p->bytes->len, &p->digest, &subject, &descriptor))
+		return 0;
+	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, 0, e);
+}
+
+int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e)
 {
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
 	cleanup_collector struct store *held = NULL;
 	cleanup_fd int lock = -1;
+	bool by_digest = p->ref.kind == REF_DIGEST;
 
-	digest_of(out, ref->kind == REF_DIGEST ? ref->digest.alg : DIGEST_SHA256, bytes->buf, bytes->len);
-	if (ref->kind == REF_DIGEST && !digest_eq(out, &ref->digest))
-		return err_set(e, ERR_DIGEST_INVALID, "%s", ref->digest.text);
-	if (manifest_parse(&m, bytes->buf, bytes->len, content_type, e) < 0)
+	digest_of(&p->digest, by_digest ? p->ref.digest.alg : DIGEST_SHA256, p->bytes->buf, p->bytes->len);
+	if (by_digest && !digest_eq(&p->digest, &p->ref.digest))
+		return err_set(e, ERR_DIGEST_INVALID, "%s", p->ref.digest.text);
+	if (manifest_parse(&m, p->bytes->buf, p->bytes->len, p->content_type, e) < 0)
 		return -1;
-	if (lock_repository(r->st, n, &lock, e) < 0 || check_precondition(r, n, ref, pre, e) < 0 ||
-	    lock_collector(r->st, e) < 0)
+	p->has_subject = m.has_subject;
+	p->subject = m.subject;
+	if (lock_repository(r->st, n, &lock, e) < 0 || check_precondition(r, n, &p->ref, &p->pre, e) < 0 ||
+	    reg_index_hold(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
-	if (check_references(r, n, &m, e) < 0 || blob_write(r->st, out, bytes->buf, bytes->len, e) < 0 ||
-	    revision_set(r->st, n, out, e) < 0)
+	if (check_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
+	    blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
+	    revision_set(r->st, n, &p->digest, e) < 0)
 		return -1;
-	return ref->kind == REF_TAG ? tag_set(r->st, n, &ref->tag, out, e) : 0;
+	return set_tags(r, n, p, e);
 }
 
-/* Every tag that points to d goes, durably. The caller holds the repository's lock. */
-static int remove_tags_of(struct registry *r, const struct name *n, const struct digest *d, struct names *trashed,
-			  struct err *e)
+/* One tag goes; what lay there is added to what is to be emptied. 1, 0 absent, -1. */
+static int take_tag(struct registry *r, const struct name *n, const struct tag *t, struct names *trashed, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	int found = tag_remove(r->st, n, t, &taken, e);
+
+	if (found == 1)
+		names_add(trashed, taken.buf, taken.len);
+	return found;
+}
+
+/* Every tag that points to d goes, durably. The index names them, and perhaps others: each is looked at. */
+static int remove_tags_of(struct registry *r, const struct name *n, const struct digest *d, struct names *gone,
+			  struct names *trashed, struct err *e)
 {
 	cleanup_names struct names tags = NAMES_INIT;
-	cleanup_str struct str taken = STR_INIT;
 	size_t i;
 
-	if (tag_names(r->st, n, &tags, e) < 0)
+	if (reg_index_hold(r, n, e) < 0 || index_tags_of(r->st, n, d, &tags, e) < 0)
 		return -1;
 	for (i = 0; i < tags.count; i++) {
 		struct digest now;
@@ -196,47 +248,77 @@ static int remove_tags_of(struct registry *r, const struct name *n, const struct
 		if (tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0)
 			continue;
 		found = tag_read(r->st, n, &t, &now, e);
-		if (found == 1 && digest_eq(&now, d))
-			found = tag_remove(r->st, n, &t, &taken, e);
-		else if (found == 1)
-			continue;
+		if (found == 1 && digest_eq(&now, d)) {
+			found = take_tag(r, n, &t, trashed, e);
+			names_add(gone, t.s, t.len);
+		}
 		if (found < 0)
 			return -1;
-		if (found)
-			names_add(trashed, taken.buf, taken.len);
 	}
 	/* Before the manifest goes: a crash in between must not leave a tag that points to nothing. */
 	return trashed->count ? tag_flush(r->st, n, e) : 0;
 }
 
+/* After the links: the index no longer speaks of the manifest and of the tags that pointed to it. */
+static void forget(struct registry *r, const struct name *n, const struct digest *d, const struct names *gone,
+		   const struct digest *subject)
+{
+	struct tag t;
+	size_t i;
+
+	for (i = 0; i < gone->count; i++)
+		if (tag_parse(&t, gone->v[i], strlen(gone->v[i])) == 0)
+			index_remove_tag(r->st, n, &t, d, true);
+	if (subject)
+		index_remove_referrer(r->st, n, subject, d);
+}
+
+/* What the manifest names as its subject, before it goes; false where it names none or can't be read. */
+static bool subject_of(struct registry *r, const struct name *n, const struct ref *ref, struct digest *subject)
+{
+	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
+	cleanup_str struct str bytes = STR_INIT, type = STR_INIT, descriptor = STR_INIT;
+	cleanup_err struct err ignored = ERR_INIT;
+
+	return reg_manifest_find(r, n, ref, &m, &ignored) == 0 && reg_manifest_read(&m, &bytes, &type, &ignored) == 0 &&
+	       manifest_describe(bytes.buf, bytes.len, &ref->digest, subject, &descriptor);
+}
+
 static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
 			   struct err *e)
 {
-	struct digest content;
+	cleanup_names struct names gone = NAMES_INIT;
+	struct digest content, subject;
+	bool refers;
 	int found = revision_read(r->st, n, &ref->digest, &content, e);
 
-	if (found == 1 && remove_tags_of(r, n, &ref->digest, trashed, e) < 0)
+	if (found == 1 && remove_tags_of(r, n, &ref->digest, &gone, trashed, e) < 0)
 		return -1;
+	refers = found == 1 && subject_of(r, n, ref, &subject);
 	if (found == 1)
 		found = revision_remove(r->st, n, &ref->digest, e);
-	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;
+	if (found <= 0)
+		return found == 0 ? unknown(ref, e) : -1;
+	forget(r, n, &ref->digest, &gone, refers ? &subject : NULL);
+	return 0;
 }
 
 static int delete_tag(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
 		      struct names *trashed, struct err *e)
 {
-	cleanup_str struct str taken = STR_INIT;
 	struct digest now;
 	int found = tag_read(r->st, n, &ref->tag, &now, e);
 
 	if (found < 0 || check_precondition(r, n, ref, pre, e) < 0)
 		return -1;
 	if (found == 1)
-		found = tag_remove(r->st, n, &ref->tag, &taken, e);
+		found = take_tag(r, n, &ref->tag, trashed, e);
 	if (found <= 0)
 		return found == 0 ? unknown(ref, e) : -1;
-	names_add(trashed, taken.buf, taken.len);
-	return tag_flush(r->st, n, e);
+	if (tag_flush(r->st, n, e) < 0)
+		return -1;
+	index_remove_tag(r->st, n, &ref->tag, &now, true);
+	return 0;
 }
 
 int reg_manifest_delete(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,

@@ -4,6 +4,7 @@
 
 /* reg_manifest: manifests of a repository (distribution-spec, "Pulling manifests", "Pushing Manifests", "Deleting Manifests"). */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/digest.h"
 #include "base/err.h"
@@ -32,16 +33,28 @@ int reg_manifest_find(struct registry *r, const struct name *n, const struct ref
 /* reg_manifest_read - its bytes, and the Content-Type that follows from them */
 int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
 
+#define MANIFEST_TAGS_MAX 64
+
+/* What a manifest is pushed as, and what came of it. */
+struct manifest_push {
+	struct ref ref;
+	const char *content_type;       /* the header's text, or NULL */
+	const struct str *bytes;
+	struct precondition pre;
+	struct tag *tags;               /* with a digest as ref: tags to point to it as well, all of them or none */
+	size_t ntags;
+	struct digest digest;           /* out: what it is stored under */
+	bool has_subject;               /* out */
+	struct digest subject;          /* out */
+};
+
 /*
- * reg_manifest_put - check, store and link a manifest, and point the tag to it if ref is one; durable
- * content_type  the header's text, or NULL
- * out           the digest that it is stored under
+ * reg_manifest_put - check, store and link a manifest, and point the tags to it; durable
  *
  * MANIFEST_INVALID 400; MANIFEST_BLOB_UNKNOWN 400 with one detail for each reference that the repository lacks;
  * DIGEST_INVALID 400 where ref is another digest than that of the bytes; DENIED 412 for a failed precondition.
  */
-int reg_manifest_put(struct registry *r, const struct name *n, const struct ref *ref, const char *content_type,
-		     const struct str *bytes, const struct precondition *pre, struct digest *out, struct err *e);
+int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e);
 
 /*
  * reg_manifest_delete - a manifest and every tag that points to it, or one tag alone; durable

@@ -8,56 +8,58 @@
 
 #include <string.h>
 
+#include "registry/reg_index.h"
+#include "store/index.h"
 #include "store/repo.h"
 #include "store/tag.h"
 
-/* The first name greater than last, in a sorted list. */
-static size_t behind(const struct names *all, const char *last)
+struct page {
+	struct registry *r;
+	const struct name *n;
+	size_t max;
+	struct names *out;
+};
+
+/* One more name of the list: 1 where the page is full. A name without a link is what a crash left, not a tag. */
+static int take(void *arg, const char *s, struct err *e)
 {
-	size_t lo = 0, hi = all->count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(all->v[mid], last) <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* A directory without a link is what a crash left of a tag, not a tag. */
-static int is_tag(struct registry *r, const struct name *n, const char *s, struct err *e)
-{
+	struct page *p = arg;
 	struct digest d;
 	struct tag t;
+	int found = tag_parse(&t, s, strlen(s)) < 0 ? 0 : tag_read(p->r->st, p->n, &t, &d, e);
 
-	return tag_parse(&t, s, strlen(s)) < 0 ? 0 : tag_read(r->st, n, &t, &d, e);
+	if (found <= 0)
+		return found;
+	if (p->out->count == p->max)
+		return 1;
+	names_add(p->out, s, strlen(s));
+	return 0;
 }
 
-/* Tags of all[from...], up to max of them; 1 where one more follows. */
-static int collect(struct registry *r, const struct name *n, const struct names *all, size_t from, size_t max,
-		   struct names *out, struct err *e)
+/* Where nothing can be kept, the directory is read and sorted each time. */
+static int walk_directory(struct page *p, const char *last, struct err *e)
 {
-	for (; from < all->count; from++) {
-		int found = is_tag(r, n, all->v[from], e);
+	cleanup_names struct names all = NAMES_INIT;
+	size_t i;
+	int rc = tag_names(p->r->st, p->n, &all, e);
 
-		if (found < 0)
-			return -1;
-		if (!found)
-			continue;
-		if (out->count == max)
-			return 1;
-		names_add(out, all->v[from], strlen(all->v[from]));
-	}
-	return 0;
+	for (i = 0; rc == 0 && i < all.count; i++)
+		if (strcmp(all.v[i], last) > 0)
+			rc = take(p, all.v[i], e);
+	return rc;
+}
+
+static int walk(struct page *p, const char *last, struct err *e)
+{
+	if (p->r->st->readonly)
+		return walk_directory(p, last, e);
+	return index_walk_tags(p->r->st, p->n, last, take, p, e);
 }
 
 int reg_tag_page(struct registry *r, const struct name *n, const char *last, size_t max, struct names *out, bool *more,
 		 bool *none, struct err *e)
 {
-	cleanup_names struct names all = NAMES_INIT;
+	struct page p = { .r = r, .n = n, .max = max, .out = out };
 	int rc = repo_exists(r->st, n, e);
 
 	*more = *none = false;
@@ -67,15 +69,17 @@ int reg_tag_page(struct registry *r, const struct name *n, const char *last, siz
 		return -1;
 	if (max == 0)
 		return 0;
-	if (tag_names(r->st, n, &all, e) < 0)
+	if (!r->st->readonly && reg_index_ready(r, n, e) < 0)
 		return -1;
-	rc = collect(r, n, &all, last ? behind(&all, last) : 0, max, out, e);
+	rc = walk(&p, last ? last : "", e);
 	*more = rc == 1;
 	if (rc == 0 && out->count == 0) {
 		/* Past the end, or nothing there at all: the answers differ. */
 		cleanup_names struct names any = NAMES_INIT;
 
-		rc = collect(r, n, &all, 0, 1, &any, e);
+		p.out = &any;
+		p.max = 1;
+		rc = last ? walk(&p, "", e) : 0;
 		*none = any.count == 0;
 	}
 	return rc < 0 ? -1 : 0;

@@ -16,20 +16,8 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "store/catalog.h"
 #include "store/store_path.h"
-
-int repo_ensure(struct store *st, const struct name *n, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-
-	path_layers(&path, n, DIGEST_SHA256);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	path_tags(&path, n);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	return 0;
-}
 
 static int has_dir(struct store *st, const struct name *n, const char *sub, struct err *e)
 {
@@ -49,6 +37,32 @@ int repo_exists(struct store *st, const struct name *n, struct err *e)
 	int found = has_dir(st, n, "_layers", e);
 
 	return found ? found : has_dir(st, n, "_manifests", e);
+}
+
+static int make_dirs(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_layers(&path, n, DIGEST_SHA256);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	path_tags(&path, n);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	return 0;
+}
+
+int repo_ensure(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int exists = repo_exists(st, n, e);
+
+	if (exists < 0)
+		return -1;
+	/* The catalog knows a repository before it exists; who compares the two meanwhile sees both or neither. */
+	if (!exists && (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0))
+		return -1;
+	return make_dirs(st, n, e);
 }
 
 struct walk {

@@ -14,7 +14,7 @@
 #include "store/store.h"
 
 /*
- * repo_ensure - make the repository's directories where they are missing, _layers/ first
+ * repo_ensure - make the repository's directories where they are missing, _layers/ first, once the catalog knows it
  * Not flushed: the caller flushes upwards from the link that it then publishes.
  */
 int repo_ensure(struct store *st, const struct name *n, struct err *e);

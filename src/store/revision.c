@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "os/dir.h"
 #include "store/link.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -64,4 +65,32 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 		return err_sys(e, "cannot flush the directory of %s", dir.buf);
 	store_purge(st, trashed.buf);
 	return 1;
+}
+
+int revision_walk(struct store *st, const struct name *n,
+		  int (*visit)(void *arg, const struct digest *d, struct err *e), void *arg, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, text = STR_INIT;
+	int alg, rc;
+
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		cleanup_names struct names hex = NAMES_INIT;
+		size_t i;
+
+		path_revisions(&dir, n, (enum digest_alg)alg);
+		if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, &hex) < 0 && errno != ENOENT && errno != ENOTDIR)
+			return err_sys(e, "cannot list %s", dir.buf);
+		for (i = 0; i < hex.count; i++) {
+			struct digest d;
+
+			str_reset(&text);
+			str_addf(&text, "%s:%s", digest_alg_name((enum digest_alg)alg), hex.v[i]);
+			if (digest_parse(&d, text.buf, text.len) < 0)
+				continue;
+			rc = visit(arg, &d, e);
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return 0;
 }

@@ -27,4 +27,11 @@ int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, 
 /* revision_remove - take the link away, durably; the caller holds the repository's lock and has removed its tags */
 int revision_remove(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 
+/*
+ * revision_walk - visit the digests of a repository's manifests, in no order
+ * A directory without a link is visited too. visit returns 0 to go on, anything else to stop; that is then what comes back.
+ */
+int revision_walk(struct store *st, const struct name *n,
+		  int (*visit)(void *arg, const struct digest *d, struct err *e), void *arg, struct err *e);
+
 #endif

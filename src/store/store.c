@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/epoch.h"
 #include "store/store_path.h"
 
 /* Made in this order; each one's parent stands before it, so that flushing in this order is flushing from the top. */
@@ -27,11 +28,14 @@ static const char *const layout[] = {
 	"docker/registry/v2",
 	"docker/registry/v2/blobs",
 	"docker/registry/v2/blobs/sha256",
+	"docker/registry/v2/blobs/sha512",
 	"docker/registry/v2/repositories",
 	"berth",
 	"berth/body",
 	"berth/tmp",
 	"berth/trash",
+	"berth/index",
+	"berth/index/_catalog",
 	"berth/locks",
 	"berth/locks/repository",
 };
@@ -122,6 +126,8 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 		err_sys(e, "cannot open the lock files below %s/berth/locks", o->root);
 		goto fail;
 	}
+	if (epoch_read(st->dirfd, st->epoch, e) < 0)
+		goto fail;
 	*out = st;
 	return 0;
 fail:
@@ -155,6 +161,41 @@ int store_flush_dir(struct store *st, const char *path)
 int store_flush_above(struct store *st, const char *path, unsigned count)
 {
 	return st->flush ? os_fsync_above(st->dirfd, path, count) : 0;
+}
+
+int store_read(struct store *st, const char *path, struct str *out)
+{
+	cleanup_fd int fd = os_open(st->dirfd, path, O_RDONLY, 0);
+	cleanup_free char *buf = NULL;
+	struct stat sb;
+	ssize_t n;
+
+	str_reset(out);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	if (fstat(fd, &sb) < 0)
+		return -1;
+	buf = xmalloc((size_t)sb.st_size + 1);
+	n = os_read_full(fd, buf, (size_t)sb.st_size);
+	if (n < 0)
+		return -1;
+	str_add(out, buf, (size_t)n);
+	return 1;
+}
+
+int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush)
+{
+	cleanup_str struct str tmp = STR_INIT;
+	int saved;
+
+	store_tmp(st, &tmp);
+	if (os_write_file(st->dirfd, tmp.buf, buf, len, flush && st->flush) == 0 &&
+	    renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)
+		return 0;
+	saved = errno;
+	unlinkat(st->dirfd, tmp.buf, 0);
+	errno = saved;
+	return -1;
 }
 
 static void unique_name(struct store *st, const char *dir, struct str *path)

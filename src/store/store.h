@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#define STORE_EPOCH_LEN 32      /* hex digits of a random number */
 #define STORE_FORMAT 1          /* of the part below berth/; a newer one is refused */
 
 struct store {
@@ -26,6 +27,7 @@ struct store {
 	int collector_fd;
 	uint64_t id;            /* random, so that temporary names of processes and machines never meet */
 	uint64_t serial;
+	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" where nobody has begun one */
 };
 
 struct store_options {
@@ -49,6 +51,15 @@ void store_close(struct store **st);
 int store_flush_fd(struct store *st, int fd);
 int store_flush_dir(struct store *st, const char *path);
 int store_flush_above(struct store *st, const char *path, unsigned count);
+
+/*
+ * store_read - the content of a file of berth's own, whole
+ * Returns 1, 0 where there is no such file, -1 with errno.
+ */
+int store_read(struct store *st, const char *path, struct str *out);
+
+/* store_replace - write such a file by one rename; `flush`: its data first. The caller flushes the directory. 0 or -1 with errno */
+int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush);
 
 /* store_tmp - a new name below berth/tmp/; nothing is made */
 void store_tmp(struct store *st, struct str *path);

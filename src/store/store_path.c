@@ -104,6 +104,30 @@ void path_upload_file(struct str *p, const struct name *n, const struct uuid *u,
 	str_addf(p, "/%s", file);
 }
 
+void path_index(struct str *p, const struct name *n)
+{
+	str_reset(p);
+	str_addf(p, "berth/index/%s", n->s);
+}
+
+void path_index_file(struct str *p, const struct name *n, const char *file)
+{
+	path_index(p, n);
+	str_addf(p, "/%s", file);
+}
+
+void path_index_tags_of(struct str *p, const struct name *n, const struct digest *d)
+{
+	path_index(p, n);
+	str_addf(p, "/_tags/%s/%s", digest_alg_name(d->alg), digest_hex(d));
+}
+
+void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject)
+{
+	path_index(p, n);
+	str_addf(p, "/_referrers/%s/%s", digest_alg_name(subject->alg), digest_hex(subject));
+}
+
 void path_repository_lock(struct str *p, unsigned stripe)
 {
 	str_reset(p);

@@ -20,6 +20,10 @@
 #define STORE_TRASH_DIR "berth/trash"
 #define STORE_TURNSTILE_FILE "berth/locks/turnstile"
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
+#define STORE_SERVING_FILE "berth/locks/serving"
+#define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
+#define STORE_EPOCH_FILE "berth/index/_epoch"
+#define STORE_CATALOG_DIR "berth/index/_catalog"        /* a repository's name never begins with '_' */
 #define STORE_REPOSITORIES_DIR "docker/registry/v2/repositories"
 
 #define STORE_BLOB_ABOVE 3      /* directories above a blob's data that a push may have made: <hex>, <2 hex>, <alg> */
@@ -41,6 +45,12 @@ void path_tag_index(struct str *p, const struct name *n, const struct tag *t, co
 void path_uploads(struct str *p, const struct name *n);
 void path_upload(struct str *p, const struct name *n, const struct uuid *u);
 void path_upload_file(struct str *p, const struct name *n, const struct uuid *u, const char *file);
+
+/* What is derived from the links, below berth/index/<name>/; see store/index.h. */
+void path_index(struct str *p, const struct name *n);
+void path_index_file(struct str *p, const struct name *n, const char *file);
+void path_index_tags_of(struct str *p, const struct name *n, const struct digest *d);
+void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject);
 
 void path_repository_lock(struct str *p, unsigned stripe);              /* stripe 0..255 */
 

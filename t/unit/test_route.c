@@ -31,12 +31,13 @@ static void test_paths(void)
 		{ "/v2/uploads/manifests/x", "manifest", "uploads", "x" },
 		{ "/v2/blobs/uploads/manifests/x", "manifest", "blobs/uploads", "x" },
 		{ "/v2/UPPER/manifests/x", "manifest", "UPPER", "x" },
+		{ "/v2/a/referrers/sha256:00", "referrers", "a", "sha256:00" },
 		{ "/v2//manifests/x", NULL, NULL, NULL },
 	};
 	static const char *const none[] = {
 		"", "/", "/v2", "/v1/", "/v2x/", "/v2/a", "/v2/_catalog/", "/v2/_catalogs", "/v2/manifests/x", "/v2/tags/list",
 		"/v2/a/tags", "/v2/a/tags/", "/v2/a/tags/list/", "/v2/a/manifests", "/v2/a/manifests/", "/v2/a/blobs", "/v2/a/blobs/",
-		"/v2/blobs/uploads/", "/v2/blobs/uploads/x", "/v2/blobs/x", "/v2/a/blobs/uploads/x/y", "/v2/a/referrers/sha256:00",
+		"/v2/blobs/uploads/", "/v2/blobs/uploads/x", "/v2/blobs/x", "/v2/a/blobs/uploads/x/y", "/v2/a/referrers/",
 	};
 	struct route_match m;
 	size_t i;

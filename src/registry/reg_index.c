@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_index: comparing indexes.
+ *
+ * Owns no state. Invariant: when the index is said to hold, there is an entry for every link. Entries for links that
+ * are gone may stay: whoever meets one looks.
+ */
+#include "registry/reg_index.h"
+
+#include <string.h>
+
+#include "os/file.h"
+#include "registry/describe.h"
+#include "registry/reg_manifest.h"
+#include "store/index.h"
+#include "store/lock.h"
+#include "store/revision.h"
+#include "store/tag.h"
+
+#define FEW 64          /* entries up to which each is flushed by itself, and not the whole file system */
+
+struct comparison {
+	struct registry *r;
+	const struct name *n;
+	unsigned flags;
+};
+
+static int compare_tags(struct comparison *c, struct err *e)
+{
+	struct registry *r = c->r;
+	const struct name *n = c->n;
+	cleanup_names struct names dirs = NAMES_INIT, tags = NAMES_INIT;
+	size_t i;
+
+	if (tag_names(r->st, n, &dirs, e) < 0)
+		return -1;
+	if (dirs.count > FEW)
+		c->flags = INDEX_NO_FLUSH;
+	for (i = 0; i < dirs.count; i++) {
+		struct digest d;
+		struct tag t;
+		int found;
+
+		if (tag_parse(&t, dirs.v[i], strlen(dirs.v[i])) < 0)
+			continue;
+		found = tag_read(r->st, n, &t, &d, e);
+		if (found < 0 || (found == 1 && index_add_tag(r->st, n, &t, &d, c->flags, e) < 0))
+			return -1;
+		if (found == 1)
+			names_add(&tags, t.s, t.len);
+	}
+	return index_set_names(r->st, n, &tags, e);
+}
+
+static int compare_revision(void *arg, const struct digest *d, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
+	cleanup_str struct str bytes = STR_INIT, type = STR_INIT, descriptor = STR_INIT;
+	struct comparison *c = arg;
+	struct ref ref = { .kind = REF_DIGEST, .digest = *d };
+	struct err missing = ERR_INIT;
+	struct digest subject;
+
+	if (reg_manifest_find(c->r, c->n, &ref, &m, &missing) < 0) {
+		/* A directory without a link, or a link to nothing: fsck tells of it. */
+		bool gone = missing.code == ERR_MANIFEST_UNKNOWN;
+
+		if (!gone)
+			*e = missing;
+		else
+			err_release(&missing);
+		return gone ? 0 : -1;
+	}
+	if (reg_manifest_read(&m, &bytes, &type, e) < 0)
+		return -1;
+	if (!manifest_describe(bytes.buf, bytes.len, d, &subject, &descriptor))
+		return 0;
+	return index_add_referrer(c->r->st, c->n, &subject, d, &descriptor, c->flags, e);
+}
+
+static int compare(struct registry *r, const struct name *n, struct err *e)
+{
+	struct comparison c = { .r = r, .n = n };
+
+	if (index_begin(r->st, n, e) < 0 || compare_tags(&c, e) < 0 ||
+	    revision_walk(r->st, n, compare_revision, &c, e) != 0 || (c.flags && index_flush(r->st, e) < 0))
+		return -1;
+	return index_end(r->st, n, e);
+}
+
+int reg_index_hold(struct registry *r, const struct name *n, struct err *e)
+{
+	int current = index_current(r->st, n, e);
+
+	return current < 0 ? -1 : current ? 0 : compare(r, n, e);
+}
+
+int reg_index_ready(struct registry *r, const struct name *n, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int current = index_current(r->st, n, e);
+
+	if (current)
+		return current < 0 ? -1 : 0;
+	return lock_repository(r->st, n, &lock, e) < 0 ? -1 : reg_index_hold(r, n, e);
+}
+
+int reg_index_rebuild(struct registry *r, const struct name *n, struct err *e)
+{
+	cleanup_fd int lock = -1;
+
+	if (lock_repository(r->st, n, &lock, e) < 0 || index_drop(r->st, n, e) < 0)
+		return -1;
+	return compare(r, n, e);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalog: the sorted set of all repositories.
+ *
+ * Owns berth/index/_catalog/ and berth/locks/catalog.
+ */
+#include "store/catalog.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "os/dir.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/repo.h"
+#include "store/sorted.h"
+#include "store/store_path.h"
+
+#define EPOCH_OF_CATALOG STORE_CATALOG_DIR "/epoch"
+
+int catalog_lock(struct store *st, int *fd, struct err *e)
+{
+	*fd = os_lock_open(st->dirfd, STORE_CATALOG_LOCK_FILE);
+	if (*fd >= 0 && os_lock(*fd, true) == 0)
+		return 0;
+	err_sys(e, "cannot lock %s", STORE_CATALOG_LOCK_FILE);
+	os_cleanup_fd(fd);
+	return -1;
+}
+
+int catalog_add(struct store *st, const struct name *n, struct err *e)
+{
+	return sorted_add(st, STORE_CATALOG_DIR, n->s, e);
+}
+
+static int is_current(struct store *st, struct err *e)
+{
+	char text[STORE_EPOCH_LEN];
+	ssize_t n;
+
+	if (!*st->epoch)
+		return 0;
+	n = os_read_file(st->dirfd, EPOCH_OF_CATALOG, text, sizeof(text));
+	if (n < 0 && errno != ENOENT)
+		return err_sys(e, "cannot read %s", EPOCH_OF_CATALOG);
+	return n == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
+}
+
+static int take(void *arg, const struct name *n, struct err *e)
+{
+	(void)e;
+	names_add(arg, n->s, n->len);
+	return 0;
+}
+
+/* The caller holds the catalog's lock, so that no repository is made meanwhile. */
+static int compare(struct store *st, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+
+	if (repo_walk(st, NULL, take, &all, e) < 0 || sorted_build(st, STORE_CATALOG_DIR, &all, e) < 0)
+		return -1;
+	if (*st->epoch && store_replace(st, EPOCH_OF_CATALOG, st->epoch, STORE_EPOCH_LEN, false) < 0)
+		return err_sys(e, "cannot write %s", EPOCH_OF_CATALOG);
+	return 0;
+}
+
+int catalog_rebuild(struct store *st, struct err *e)
+{
+	cleanup_fd int lock = -1;
+
+	return catalog_lock(st, &lock, e) < 0 ? -1 : compare(st, e);
+}
+
+static int make_current(struct store *st, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int current = is_current(st, e);
+
+	if (current)
+		return current < 0 ? -1 : 0;
+	if (catalog_lock(st, &lock, e) < 0)
+		return -1;
+	current = is_current(st, e);            /* another worker may have done it while this one waited */
+	return current < 0 ? -1 : current ? 0 : compare(st, e);
+}
+
+struct visitor {
+	struct store *st;
+	int (*visit)(void *arg, const struct name *n, struct err *e);
+	void *arg;
+};
+
+static int visit_name(void *arg, const char *s, struct err *e)
+{
+	struct visitor *v = arg;
+	struct name n;
+	int exists;
+
+	if (name_parse(&n, s, strlen(s)) < 0)
+		return 0;
+	exists = repo_exists(v->st, &n, e);
+	return exists > 0 ? v->visit(v->arg, &n, e) : exists;
+}
+
+int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
+		 void *arg, struct err *e)
+{
+	struct visitor v = { .st = st, .visit = visit, .arg = arg };
+
+	if (st->readonly)
+		return repo_walk(st, after, visit, arg, e);
+	if (make_current(st, e) < 0)
+		return -1;
+	return sorted_walk(st, STORE_CATALOG_DIR, after ? after : "", visit_name, &v, e);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_CATALOG_H
+#define BERTH_STORE_CATALOG_H
+
+/*
+ * catalog: the names of all repositories in byte order, below berth/index/_catalog/, so that a page costs what it holds.
+ *
+ * Like every index it may name too much: a repository counts only if it exists. A name is in it before the directories
+ * of the repository are made, under the catalog's own lock, which is the innermost of all.
+ */
+
+#include "base/err.h"
+#include "base/ref.h"
+#include "store/store.h"
+
+/*
+ * catalog_lock - exclude other changes of the catalog; *fd is owned, closing it lets go (cleanup_fd)
+ * catalog_add  - a repository is about to be made; durable. The caller holds the lock until the directories are there.
+ */
+int catalog_lock(struct store *st, int *fd, struct err *e);
+int catalog_add(struct store *st, const struct name *n, struct err *e);
+
+/*
+ * catalog_walk - as repo_walk, without reading what lies before or between
+ * The first call in an epoch compares the catalog with the directories. On a read-only store, where nothing can be
+ * kept, it is repo_walk itself.
+ */
+int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
+		 void *arg, struct err *e);
+
+/* catalog_rebuild - compare the catalog with the directories, whatever the epoch says */
+int catalog_rebuild(struct store *st, struct err *e);
+
+#endif

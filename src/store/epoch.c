@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * epoch: beginning and reading epochs.
+ *
+ * Owns berth/locks/serving and berth/index/_epoch.
+ */
+#include "store/epoch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/store_path.h"
+
+static int write_new(int dirfd, bool flush, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT;
+	char text[STORE_EPOCH_LEN + 1];
+	uint64_t random[2];
+
+	os_random(random, sizeof(random));
+	snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+	str_addf(&tmp, STORE_TMP_DIR "/epoch-%s", text);
+	if (os_write_file(dirfd, tmp.buf, text, STORE_EPOCH_LEN, flush) == 0 &&
+	    renameat(dirfd, tmp.buf, dirfd, STORE_EPOCH_FILE) == 0 &&
+	    (!flush || os_fsync_above(dirfd, STORE_EPOCH_FILE, 1) == 0))
+		return 0;
+	err_sys(e, "cannot write %s", STORE_EPOCH_FILE);
+	unlinkat(dirfd, tmp.buf, 0);
+	return -1;
+}
+
+int epoch_begin(const struct store_options *o, int *fd, struct err *e)
+{
+	cleanup_fd int dirfd = -1, lock = -1;
+
+	*fd = -1;
+	if (o->readonly)
+		return 0;
+	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
+	if (dirfd < 0)
+		return err_sys(e, "cannot open the store %s", o->root);
+	lock = os_lock_open(dirfd, STORE_SERVING_FILE);
+	if (lock < 0)
+		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
+	/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
+	if (os_lock_within(lock, true, 0) == 0 && write_new(dirfd, o->flush, e) < 0)
+		return -1;
+	if (os_lock(lock, false) < 0)
+		return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);
+	*fd = lock;
+	lock = -1;
+	return 0;
+}
+
+int epoch_read(int dirfd, char *out, struct err *e)
+{
+	ssize_t n = os_read_file(dirfd, STORE_EPOCH_FILE, out, STORE_EPOCH_LEN);
+
+	out[n == STORE_EPOCH_LEN ? STORE_EPOCH_LEN : 0] = '\0';
+	if (n < 0 && errno != ENOENT)
+		return err_sys(e, "cannot read %s", STORE_EPOCH_FILE);
+	return 0;
+}

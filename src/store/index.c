@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * index: a repository's index on disk.
+ *
+ * Owns berth/index/<name>/. Knows nothing of what is in a manifest. All of it may be deleted while nothing runs: it is
+ * made again from the links at first use.
+ */
+#include "store/index.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/file.h"
+#include "store/epoch.h"
+#include "store/sorted.h"
+#include "store/store_path.h"
+
+int index_current(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	char text[STORE_EPOCH_LEN];
+	ssize_t len;
+
+	if (!*st->epoch)
+		return 0;
+	path_index_file(&path, n, "_epoch");
+	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
+	if (len < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_sys(e, "cannot read %s", path.buf);
+	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
+}
+
+int index_begin(struct store *st, const struct name *n, struct err *e)
+{
+	static const char *const dirs[] = { "_names", "_tags", "_referrers" };
+	cleanup_str struct str path = STR_INIT;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		path_index_file(&path, n, dirs[i]);
+		if (os_mkdirs(st->dirfd, path.buf) < 0)
+			return err_sys(e, "cannot make %s", path.buf);
+	}
+	/* The index's directory, and as many above it as the repository's own has, berth/index/ being the last. */
+	if (store_flush_above(st, path.buf, 1 + path_repository_above(n)) < 0)
+		return err_sys(e, "cannot flush the directories of %s", path.buf);
+	return 0;
+}
+
+int index_end(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	/* Not flushed: whoever finds it gone compares again. */
+	if (!*st->epoch)
+		return 0;
+	path_index_file(&path, n, "_epoch");
+	if (store_replace(st, path.buf, st->epoch, STORE_EPOCH_LEN, false) < 0)
+		return err_sys(e, "cannot write %s", path.buf);
+	return 0;
+}
+
+int index_drop(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_file(&path, n, "_epoch");
+	if (unlinkat(st->dirfd, path.buf, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_sys(e, "cannot remove %s", path.buf);
+}
+
+/* An entry's directory, <_tags or _referrers>/<alg>/<hex>, and what lies above it are flushed up to the index's own. */
+static int flush_entry(struct store *st, const char *entry, struct err *e)
+{
+	return store_flush_above(st, entry, 3) < 0 ? err_sys(e, "cannot flush the directories of %s", entry) : 0;
+}
+
+int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, unsigned flags,
+		  struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, names = STR_INIT;
+
+	path_index_tags_of(&path, n, d);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	str_addf(&path, "/%s", t->s);
+	if (os_write_file(st->dirfd, path.buf, "", 0, false) < 0 && errno != EEXIST)
+		return err_sys(e, "cannot make %s", path.buf);
+	path_index_file(&names, n, "_names");
+	if ((flags & INDEX_NEW_NAME) && sorted_add(st, names.buf, t->s, e) < 0)
+		return -1;
+	return flags & INDEX_NO_FLUSH ? 0 : flush_entry(st, path.buf, e);
+}
+
+void index_remove_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool gone)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct err ignored = ERR_INIT;          /* what stays here names too much, and that is allowed */
+
+	path_index_tags_of(&path, n, d);
+	str_addf(&path, "/%s", t->s);
+	unlinkat(st->dirfd, path.buf, 0);
+	path_index_tags_of(&path, n, d);
+	unlinkat(st->dirfd, path.buf, AT_REMOVEDIR);    /* where it was the last one */
+	path_index_file(&path, n, "_names");
+	if (gone)
+		sorted_remove(st, path.buf, t->s, &ignored);
+	err_release(&ignored);
+}
+
+static int list(struct store *st, const char *dir, struct names *out, struct err *e)
+{
+	if (os_dir_list(st->dirfd, dir, DIR_ALL, out) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_sys(e, "cannot list %s", dir);
+}
+
+int index_tags_of(struct store *st, const struct name *n, const struct digest *d, struct names *out, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_tags_of(&path, n, d);
+	return list(st, path.buf, out, e);
+}
+
+int index_set_names(struct store *st, const struct name *n, const struct names *tags, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_file(&path, n, "_names");
+	return sorted_build(st, path.buf, tags, e);
+}
+
+int index_walk_tags(struct store *st, const struct name *n, const char *after,
+		    int (*visit)(void *arg, const char *tag, struct err *e), void *arg, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_file(&path, n, "_names");
+	return sorted_walk(st, path.buf, after, visit, arg, e);
+}
+
+int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
+		       const struct str *descriptor, unsigned flags, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	bool flush = !(flags & INDEX_NO_FLUSH);
+
+	path_index_referrers(&path, n, subject);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	str_addf(&path, "/%s", d->text);
+	if (store_replace(st, path.buf, descriptor->buf, descriptor->len, flush) < 0)
+		return err_sys(e, "cannot write %s", path.buf);
+	return flush ? flush_entry(st, path.buf, e) : 0;
+}
+
+void index_remove_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_referrers(&path, n, subject);
+	str_addf(&path, "/%s", d->text);
+	unlinkat(st->dirfd, path.buf, 0);
+}
+
+int index_referrers(struct store *st, const struct name *n, const struct digest *subject, struct names *out,
+		    struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_referrers(&path, n, subject);
+	return list(st, path.buf, out, e);
+}
+
+int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
+			struct str *descriptor, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int found;
+
+	path_index_referrers(&path, n, subject);
+	str_addf(&path, "/%s", d->text);
+	found = store_read(st, path.buf, descriptor);
+	return found < 0 ? err_sys(e, "cannot read %s", path.buf) : found;
+}
+
+int index_flush(struct store *st, struct err *e)
+{
+	return st->flush && syncfs(st->dirfd) < 0 ? err_sys(e, "cannot flush the index") : 0;
+}
