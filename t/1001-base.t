@@ -44,7 +44,7 @@ for my $m (qw(GET HEAD)) {
 for my $p ('/foo', '/v1/', '/v1/_ping', '/favicon.ico', '/index.html', '/v2x', '/v2/team', '/v2/team/app', '/v2/team/app/',
 	'/v2/team/app/tags', '/v2/team/app/tags/', '/v2/team/app/tags/list/', '/v2/team/app/manifests', '/v2/team/app/blobs',
 	'/v2/team/app/blobs/', '/v2/_catalog/', '/v2/_catalog/x', '/v2/_other', '/v2/tags/list', '/v2/manifests/latest',
-	'/v2/team/app/referrers', "/v2/team/app/referrers/$digest", '/v2/token', "/v2/$digest",
+	'/v2/team/app/referrers', '/v2/team/app/referrers/', "/v2/referrers/$digest", '/v2/token', "/v2/$digest",
 	'/v2/team/app/tags/other') {
 	$r = $s->req('GET', $p);
 	error_is $r, 404, undef, "GET $p is 404 with the error JSON";
@@ -66,6 +66,7 @@ my %known = (
 	'/v2/team/app/manifests/1.0' => 'DELETE GET HEAD OPTIONS PUT',
 	"/v2/team/app/manifests/$digest" => 'DELETE GET HEAD OPTIONS PUT',
 	"/v2/team/app/blobs/$blob" => 'DELETE GET HEAD OPTIONS',
+	"/v2/team/app/referrers/$digest" => 'GET HEAD OPTIONS',
 	'/v2/team/app/blobs/uploads/' => 'OPTIONS POST',
 	'/v2/team/app/blobs/uploads' => 'OPTIONS POST',
 	$upload => 'DELETE GET HEAD OPTIONS PATCH PUT',
@@ -104,7 +105,8 @@ is common_fault($r), '', 'the answer to TRACE carries the common headers';
 is $s->req('OPTIONS', '/v2/no/such/manifests/tag')->status, 204, 'OPTIONS does not ask whether the repository exists';
 
 # HEAD wherever GET works
-for my $p ('/v2/_catalog', '/v2/team/app/tags/list', '/v2/team/app/manifests/1.0', "/v2/team/app/blobs/$blob", $upload) {
+for my $p ('/v2/_catalog', '/v2/team/app/tags/list', '/v2/team/app/manifests/1.0', "/v2/team/app/blobs/$blob",
+	"/v2/team/app/referrers/$digest", $upload) {
 	(my $short = $p) =~ s/[0-9a-f]{12,}(-[0-9a-f]+)*/.../g;
 	my ($g, $h) = ($s->req('GET', $p), $s->req('HEAD', $p));
 	is $h->status, $g->status, "HEAD $short has the status of GET";
@@ -116,7 +118,8 @@ for my $p ('/v2/_catalog', '/v2/team/app/tags/list', '/v2/team/app/manifests/1.0
 }
 
 # No coding, whatever the client would take
-for my $p ('/v2/', '/v2/_catalog', '/v2/team/app/tags/list', '/v2/team/app/manifests/1.0', "/v2/team/app/blobs/$blob", '/v2/nothing') {
+for my $p ('/v2/', '/v2/_catalog', '/v2/team/app/tags/list', '/v2/team/app/manifests/1.0', "/v2/team/app/blobs/$blob",
+	"/v2/team/app/referrers/$digest", '/v2/nothing') {
 	$r = $s->req('GET', $p, headers => ['Accept-Encoding' => 'gzip, deflate, br']);
 	ok !defined $r->header('Content-Encoding'), 'no Content-Encoding where the client accepts gzip: ' . substr $p, 0, 30;
 }

@@ -99,9 +99,10 @@ error_is $s->req('GET', "/v2/lib/app/manifests/$none"), 404, 'MANIFEST_UNKNOWN',
 (my $hex = $d) =~ s/.*://;
 for my $bad ('sha256:', 'sha256:abc', "sha256:${hex}0", 'sha256:' . substr($hex, 1), 'sha256:' . uc $hex, "SHA256:$hex", "md5:$hex",
 	"sha1:$hex", ":$hex", 'a:b', "sha256::$hex", 'sha512:' . 'a' x 127, "sha512:$hex", 'sha256:' . 'g' x 64, "sha256+b64:$hex",
-	'sha512:' . 'a' x 128) {
+	'sha512:' . 'a' x 129, 'sha512:' . 'A' x 128) {
 	error_is $s->req('GET', "/v2/lib/app/manifests/$bad"), 400, 'DIGEST_INVALID', 'GET of ' . substr($bad, 0, 24) . ' (' . length($bad) . ' bytes) is 400 DIGEST_INVALID';
 }
+error_is $s->req('GET', '/v2/lib/app/manifests/sha512:' . 'a' x 128), 404, 'MANIFEST_UNKNOWN', 'a sha512 digest that nobody pushed is 404 MANIFEST_UNKNOWN';
 error_is $s->req('PUT', '/v2/lib/app/manifests/a:b', headers => ['Content-Type' => OCI_MANIFEST], body => $text{oci}), 400, 'DIGEST_INVALID',
 	'PUT with a colon in the reference is 400 DIGEST_INVALID';
 

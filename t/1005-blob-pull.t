@@ -81,10 +81,11 @@ error_is $s->req('GET', "/v2/lib/app/blobs/$none", headers => ['If-None-Match' =
 # Malformed
 (my $hex = $d) =~ s/.*://;
 for my $bad ('sha256:', 'sha256:abc', "sha256:${hex}0", 'sha256:' . substr($hex, 1), 'sha256:' . uc $hex, "SHA256:$hex", "md5:$hex", ":$hex",
-	'sha256:' . 'g' x 64, "sha512:$hex", 'sha512:' . 'a' x 128, "sha256:$hex:$hex") {
+	'sha256:' . 'g' x 64, "sha512:$hex", 'sha512:' . 'a' x 127, 'sha512:' . 'A' x 128, "sha256:$hex:$hex") {
 	error_is $s->req('GET', "/v2/lib/app/blobs/$bad"), 400, 'DIGEST_INVALID', 'GET of ' . substr($bad, 0, 24) . ' (' . length($bad) . ' bytes) is 400 DIGEST_INVALID';
 	is $s->req('HEAD', "/v2/lib/app/blobs/$bad")->status, 400, 'HEAD of ' . substr($bad, 0, 24) . ' (' . length($bad) . ' bytes) is 400';
 }
+error_is $s->req('GET', '/v2/lib/app/blobs/sha512:' . 'a' x 128), 404, 'BLOB_UNKNOWN', 'a sha512 digest that nobody pushed is 404 BLOB_UNKNOWN';
 
 # Broken on disk
 $s->stop_workers;

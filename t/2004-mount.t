@@ -61,6 +61,7 @@ upload_ok(mount('dst/a', "mount=$none&from=src/app"), 'dst/a', 'a repository tha
 upload_ok(mount('dst/b', "mount=$d&from=no/such"), 'dst/b', 'a repository that does not exist');
 upload_ok(mount('dst/c', "mount=$d&from=src"), 'dst/c', 'a repository above');
 upload_ok(mount('dst/d', "mount=$none"), 'dst/d', 'without from, a blob that nobody has');
+upload_ok(mount('dst/o', 'mount=sha512:' . 'a' x 128 . '&from=src/app'), 'dst/o', 'a sha512 digest that nobody has');
 upload_ok(mount('dst/e', "mount=$d&from=Bad%20Name"), 'dst/e', 'a from that is no name');
 upload_ok(mount('dst/f', "mount=$d&from=..%2F..%2Fsrc%2Fapp"), 'dst/f', 'a from with dots');
 upload_ok(mount('dst/g', "mount=$d&from=" . 'a' x 256), 'dst/g', 'a from that is too long');
@@ -86,7 +87,7 @@ for my $r (map { "dst/$_" } 'a' .. 'n') {
 my $before = $s->tree_digest;
 my $hex = substr $d, 7;
 for my $bad ('', 'abc', 'sha256:', "sha256:${hex}0", 'sha256:' . substr($hex, 1), 'sha256:' . uc $hex, "SHA256:$hex", "md5:$hex", $hex,
-	"sha512:$hex", 'sha512:' . 'a' x 128, "sha256%253A$hex", "$d%00", "../$d") {
+	"sha512:$hex", 'sha512:' . 'a' x 127, "sha256%253A$hex", "$d%00", "../$d") {
 	error_is mount('dst/bad', "mount=$bad&from=src/app"), 400, 'DIGEST_INVALID', 'mount=' . substr($bad, 0, 24) . ' (' . length($bad) . ' bytes) is 400 DIGEST_INVALID';
 	error_is mount('dst/bad', "mount=$bad"), 400, 'DIGEST_INVALID', 'mount=' . substr($bad, 0, 24) . ' (' . length($bad) . ' bytes) without from is 400 DIGEST_INVALID';
 }

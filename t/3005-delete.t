@@ -124,10 +124,11 @@ is put('d/app', 'again', $m1), 400, 'a manifest that names it is refused';
 is $s->push_blob('d/app', 'layer'), $layer, 'it is pushed again';
 is put('d/app', 'again', $m1), 201, 'and the manifest is taken';
 $before = $s->tree_digest;
-for my $c (['an unknown blob', 'd/app/blobs/' . sha256('none')], ['a blob of an unknown repository', "d/none/blobs/$layer"], ['a blob of the repository above', "d/blobs/$layer"]) {
+for my $c (['an unknown blob', 'd/app/blobs/' . sha256('none')], ['a blob of an unknown repository', "d/none/blobs/$layer"], ['a blob of the repository above', "d/blobs/$layer"],
+	['an unknown sha512 blob', 'd/app/blobs/sha512:' . 'a' x 128]) {
 	error_is $s->req('DELETE', "/v2/$c->[1]"), 404, 'BLOB_UNKNOWN', "DELETE of $c->[0] is 404 BLOB_UNKNOWN";
 }
-for my $bad ('sha256:abc', 'sha256:' . 'A' x 64, 'md5:' . 'a' x 32, 'sha512:' . 'a' x 128) {
+for my $bad ('sha256:abc', 'sha256:' . 'A' x 64, 'md5:' . 'a' x 32, 'sha512:' . 'a' x 127) {
 	error_is $s->req('DELETE', "/v2/d/app/blobs/$bad"), 400, 'DIGEST_INVALID', 'DELETE of blob ' . substr($bad, 0, 20) . ' is 400 DIGEST_INVALID';
 }
 is $s->tree_digest, $before, 'none of these changes anything on disk';

@@ -77,11 +77,6 @@ const char *digest_hex(const struct digest *d)
 	return d->text + algs[d->alg].name_len + 1;
 }
 
-size_t digest_hex_len(enum digest_alg alg)
-{
-	return algs[alg].hex_len;
-}
-
 /* Fetching walks OpenSSL's providers under a lock; a tag's digest is hashed in less time than that. So: once. */
 static const EVP_MD *md_of(enum digest_alg alg)
 {

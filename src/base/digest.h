@@ -29,7 +29,6 @@ int digest_cmp(const struct digest *a, const struct digest *b);        /* byte o
 
 const char *digest_alg_name(enum digest_alg alg);                       /* "sha256" */
 const char *digest_hex(const struct digest *d);                         /* borrowed from d */
-size_t digest_hex_len(enum digest_alg alg);
 
 /* Hashing. A digester is owned by who opened it; close NULLs the pointer. */
 struct digester;

@@ -34,16 +34,6 @@ void str_reset(struct str *s)
 		s->buf[0] = '\0';
 }
 
-char *str_steal(struct str *s)
-{
-	char *text = s->cap ? s->buf : xstrdup("");
-	size_t max = s->max;
-
-	*s = (struct str)STR_INIT;
-	s->max = max;
-	return text;
-}
-
 /* room for n more bytes and the NUL; false where the buffer's max forbids it */
 static bool reserve(struct str *s, size_t n)
 {

@@ -28,7 +28,6 @@ void str_release(struct str *s);
 #define cleanup_str __attribute__((cleanup(str_release)))
 
 void str_reset(struct str *s);                                  /* empty, memory kept; `over` cleared */
-char *str_steal(struct str *s);                                 /* the text, owned by the caller; s is empty after */
 void str_add(struct str *s, const void *data, size_t len);
 void str_addc(struct str *s, char c);
 void str_puts(struct str *s, const char *text);

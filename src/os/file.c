@@ -39,6 +39,11 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+bool os_gone(int err)
+{
+	return err == ENOENT || err == ENOTDIR || err == ESTALE;
+}
+
 ssize_t os_read_full(int fd, void *buf, size_t len)
 {
 	size_t have = 0;

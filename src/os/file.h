@@ -21,6 +21,12 @@ void os_cleanup_fd(int *fd);
 /* os_open - openat(2) with O_CLOEXEC | O_NOCTTY added; a descriptor that the caller owns */
 int os_open(int dirfd, const char *path, int flags, mode_t mode);
 
+/*
+ * os_gone - whether this errno says that there is no such file or directory
+ * ESTALE among them: what a network file system says of what was removed between look-up and use.
+ */
+bool os_gone(int err);
+
 /* os_read_full - read until len bytes or the end; the number read, or -1 */
 ssize_t os_read_full(int fd, void *buf, size_t len);
 int os_write_full(int fd, const void *buf, size_t len);

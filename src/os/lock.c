@@ -36,7 +36,7 @@ int os_lock(int fd, bool exclusive)
 
 /*
  * flock(2) has no time limit of its own, and a signal to end the wait would need a timer and a handler in a process
- * that keeps its signals blocked. So: try, sleep a little longer each time, up to 20 ms.
+ * that keeps its signals blocked. So: try, sleep a little longer each time, up to 32 ms.
  */
 int os_lock_within(int fd, bool exclusive, unsigned ms)
 {

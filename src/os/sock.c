@@ -78,35 +78,57 @@ static int listen_unix(const char *path, int *out, struct err *e)
 	return 0;
 }
 
-static int listen_tcp(const char *where, int *out, struct err *e)
+/* Splits "HOST:PORT" or "[V6]:PORT"; an empty host stands for all addresses. */
+static struct addrinfo *resolve(const char *where, struct err *e)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai;
-	const char *colon = strrchr(where, ':');
-	cleanup_str struct str host = STR_INIT;
-	cleanup_fd int fd = -1;
-	int on = 1, rc;
+	const char *colon = strrchr(where, ':'), *host = where;
+	cleanup_str struct str name = STR_INIT;
+	size_t len;
+	int rc;
 
 	if (!colon || !colon[1]) {
 		errno = EINVAL;
-		return err_sys(e, "%s is neither HOST:PORT nor a path", where);
+		err_sys(e, "%s is neither HOST:PORT nor a path", where);
+		return NULL;
 	}
-	str_add(&host, where, (size_t)(colon - where));
-	if (host.len >= 2 && host.buf[0] == '[' && host.buf[host.len - 1] == ']') {
-		host.buf[host.len - 1] = '\0';
-		host.buf[0] = ' ';
+	len = (size_t)(colon - where);
+	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+		host++;
+		len -= 2;
 	}
-	rc = getaddrinfo(host.len ? host.buf + (host.buf[0] == ' ') : NULL, colon + 1, &hints, &ai);
-	if (rc != 0) {
-		errno = EINVAL;
-		return err_sys(e, "cannot understand the address %s: %s", where, gai_strerror(rc));
-	}
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
+	str_add(&name, host, len);
+	rc = getaddrinfo(len ? name.buf : NULL, colon + 1, &hints, &ai);
+	if (rc == 0)
+		return ai;
+	errno = EINVAL;
+	err_sys(e, "cannot understand the address %s: %s", where, gai_strerror(rc));
+	return NULL;
+}
+
+/* A name may stand for several addresses, some of a family that this machine has not: the first that works. */
+static int listen_tcp(const char *where, int *out, struct err *e)
+{
+	struct addrinfo *all = resolve(where, e), *ai;
+	cleanup_fd int fd = -1;
+	int on = 1;
+
+	if (!all)
+		return -1;
+	for (ai = all; ai; ai = ai->ai_next) {
+		os_cleanup_fd(&fd);
+		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	rc = fd < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || make_listening(fd) < 0;
-	freeaddrinfo(ai);
-	if (rc)
-		return err_sys(e, "cannot listen on %s", where);
+		if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && make_listening(fd) == 0)
+			break;
+	}
+	if (!ai)
+		err_sys(e, "cannot listen on %s", where);
+	freeaddrinfo(all);
+	if (!ai)
+		return -1;
 	*out = fd;
 	fd = -1;
 	return 0;

@@ -36,25 +36,52 @@ static int unknown(const struct ref *ref, struct err *e)
 	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
 }
 
+/* What out->digest stands for in this repository, opened: 1, 0 absent, -1 with *e. */
+static int open_digest(struct registry *r, const struct name *n, struct stored_manifest *out, struct err *e)
+{
+	struct digest content;
+	int found = revision_read(r->st, n, &out->digest, &content, e);
+
+	return found == 1 ? blob_open(r->st, &content, &out->fd, &out->size, e) : found;
+}
+
+/* A reader holds no lock: a tag may move, and what it pointed to be deleted, between two looks. Then look again. */
+static int open_tag(struct registry *r, const struct name *n, const struct tag *t, struct stored_manifest *out,
+		    struct err *e)
+{
+	struct digest now;
+	int found = tag_read(r->st, n, t, &now, e);
+
+	while (found == 1) {
+		int opened;
+
+		out->digest = now;
+		opened = open_digest(r, n, out, e);
+		if (opened != 0)
+			return opened;
+		found = tag_read(r->st, n, t, &now, e);
+		if (found == 1 && digest_eq(&now, &out->digest))
+			return 0;       /* it has not moved: it points to nothing */
+	}
+	return found;
+}
+
 int reg_manifest_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
 		      struct err *e)
 {
-	struct digest content;
-	int found = 1;
+	int found;
 
-	if (ref->kind == REF_TAG)
-		found = tag_read(r->st, n, &ref->tag, &out->digest, e);
-	else
+	if (ref->kind == REF_DIGEST) {
 		out->digest = ref->digest;
-	if (found == 1)
-		found = revision_read(r->st, n, &out->digest, &content, e);
-	if (found == 1)
-		found = blob_open(r->st, &content, &out->fd, &out->size, e);
+		found = open_digest(r, n, out, e);
+	} else {
+		found = open_tag(r, n, &ref->tag, out, e);
+	}
 	if (found <= 0)
 		return found == 0 ? unknown(ref, e) : -1;
 	if (out->size > r->cfg->max_manifest) {
 		log_say(LOG_WARN, "manifest_too_large", "%s has %" PRIu64 " bytes and is not served as a manifest",
-			content.text, out->size);
+			out->digest.text, out->size);
 		return unknown(ref, e);
 	}
 	return 0;
@@ -126,7 +153,8 @@ static int check_references(struct registry *r, const struct name *n, const stru
 		return -1;
 	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
 		path_layers(&dir, n, (enum digest_alg)alg);
-		if (layers[alg] && store_flush_dir(r->st, dir.buf) < 0)
+		/* _layers too: the directory of this algorithm may be as new as the link */
+		if (layers[alg] && (store_flush_dir(r->st, dir.buf) < 0 || store_flush_above(r->st, dir.buf, 1) < 0))
 			return err_sys(e, "cannot flush %s", dir.buf);
 		if (revisions[alg] && revision_flush(r->st, n, (enum digest_alg)alg, e) < 0)
 			return -1;
@@ -255,8 +283,11 @@ static int remove_tags_of(struct registry *r, const struct name *n, const struct
 		if (found < 0)
 			return -1;
 	}
-	/* Before the manifest goes: a crash in between must not leave a tag that points to nothing. */
-	return trashed->count ? tag_flush(r->st, n, e) : 0;
+	/*
+	 * Before the manifest goes: a crash in between must not leave a tag that points to nothing. Also where none was
+	 * found: who took it away may have died, or failed, before its flush.
+	 */
+	return tag_flush(r->st, n, e);
 }
 
 /* After the links: the index no longer speaks of the manifest and of the tags that pointed to it. */
@@ -334,7 +365,7 @@ int reg_manifest_delete(struct registry *r, const struct name *n, const struct r
 	rc = ref->kind == REF_TAG ? delete_tag(r, n, ref, pre, &trashed, e) :
 				    delete_revision(r, n, ref, &trashed, e);
 	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
-	for (i = 0; i < trashed.count; i++)
+	for (i = 0; rc == 0 && i < trashed.count; i++)  /* what is not surely gone stays whole, for the collector */
 		store_purge(r->st, trashed.v[i]);
 	return rc;
 }

@@ -25,7 +25,8 @@ static int unknown(const struct uuid *uuid, struct err *e)
 int reg_upload_status(struct registry *r, const struct name *n, const struct uuid *uuid, uint64_t *size,
 		      struct err *e)
 {
-	int found = upload_size(r->st, n, uuid, size, e);
+	bool busy;
+	int found = upload_size(r->st, n, uuid, size, &busy, e);
 
 	return found == 0 ? unknown(uuid, e) : found < 0 ? -1 : 0;
 }
@@ -52,9 +53,14 @@ static int fits(const struct registry *r, const struct chunk *c, uint64_t have, 
 int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
 		    uint64_t len, uint64_t *size, struct err *e)
 {
-	if (reg_upload_status(r, n, uuid, size, e) < 0)
-		return -1;
-	return fits(r, c, *size, len > 0, len, e);
+	static const struct chunk anywhere = { 0 };
+	bool busy;
+	int found = upload_size(r->st, n, uuid, size, &busy, e);
+
+	if (found <= 0)
+		return found == 0 ? unknown(uuid, e) : -1;
+	/* One request waits for the other: where this chunk belongs shows when it is its turn. */
+	return fits(r, busy ? &anywhere : c, *size, len > 0, len, e);
 }
 
 static int open_for(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,

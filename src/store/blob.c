@@ -39,7 +39,7 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 	if (*fd < 0 && errno == ESTALE)
 		*fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
 	if (*fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (fstat(*fd, &sb) < 0) {
 		err_sys(e, "cannot look at %s", path.buf);
 		os_cleanup_fd(fd);
@@ -90,6 +90,7 @@ static int content_stands(struct store *st, const struct digest *d, uint64_t wan
 static int put_in_place(struct store *st, enum blob_source how, const char *from, const char *to, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
+	int rc;
 
 	if (how == BLOB_BY_LINK) {
 		if (linkat(st->dirfd, from, st->dirfd, to, 0) == 0)
@@ -102,16 +103,29 @@ static int put_in_place(struct store *st, enum blob_source how, const char *from
 			return err_sys(e, "cannot take %s", from);
 		from = tmp.buf;
 	}
-	if (renameat(st->dirfd, from, st->dirfd, to) == 0)
-		return 0;
-	err_sys(e, "cannot publish %s", to);
-	if (tmp.len)
+	rc = renameat(st->dirfd, from, st->dirfd, to) == 0 ? 0 : err_sys(e, "cannot publish %s", to);
+	if (tmp.len)            /* still there, too, where both names were of one file already */
 		unlinkat(st->dirfd, tmp.buf, 0);
-	return -1;
+	return rc;
 }
 
-int blob_publish(struct store *st, const struct digest *d, enum blob_source how, const char *path, int fd,
-		 struct err *e)
+/* The directories above content that a push may have made, <hex>, <2 hex> and <alg>. */
+static int flush_content_dirs(struct store *st, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_blob(&path, d);
+	if (store_flush_above(st, path.buf, 3) < 0)
+		return err_sys(e, "cannot flush the directories of blob %s", d->text);
+	return 0;
+}
+
+/*
+ * Put the file at path, whose bytes hash to d and are flushed, in its place; durable when it returns. Content of that
+ * size already there wins and is touched; of another size it is replaced. The caller holds lock_collector.
+ */
+static int publish(struct store *st, const struct digest *d, enum blob_source how, const char *path, int fd,
+		   struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
 	struct stat sb;
@@ -130,25 +144,19 @@ int blob_publish(struct store *st, const struct digest *d, enum blob_source how,
 		if (put_in_place(st, how, path, to.buf, e) < 0)
 			return -1;
 	}
-	if (store_flush_above(st, to.buf, STORE_BLOB_ABOVE) < 0)
-		return err_sys(e, "cannot flush the directories of blob %s", d->text);
-	return 0;
+	return flush_content_dirs(st, d, e);
 }
 
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
 {
-	cleanup_str struct str tmp = STR_INIT, to = STR_INIT;
+	cleanup_str struct str tmp = STR_INIT;
 	cleanup_fd int fd = -1;
 	int rc = -1, stands = content_stands(st, d, len, e);
 
 	if (stands < 0)
 		return -1;
-	if (stands) {
-		path_blob(&to, d);
-		if (store_flush_above(st, to.buf, STORE_BLOB_ABOVE) < 0)
-			return err_sys(e, "cannot flush the directories of blob %s", d->text);
-		return 0;
-	}
+	if (stands)
+		return flush_content_dirs(st, d, e);
 	store_tmp(st, &tmp);
 	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
 	if (fd < 0)
@@ -156,7 +164,7 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	if (os_write_full(fd, buf, len) < 0 || store_flush_fd(st, fd) < 0)
 		err_sys(e, "cannot write blob %s", d->text);
 	else
-		rc = blob_publish(st, d, BLOB_BY_RENAME, tmp.buf, fd, e);
+		rc = publish(st, d, BLOB_BY_RENAME, tmp.buf, fd, e);
 	unlinkat(st->dirfd, tmp.buf, 0);        /* gone already where it was renamed */
 	return rc;
 }
@@ -179,16 +187,21 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 
 	path_layer(&dir, n, d);
 	linked = link_read_in(st, dir.buf, &old, e);
-	/* All that can run out of space comes before the data leaves its place, so that a retry finds it there. */
+	if (linked == 1)
+		linked = digest_eq(&old, d);            /* of another digest: the content may be elsewhere, or gone */
+	/*
+	 * What can run out of space comes before the data leaves its place, so that a retry finds it there. After that a
+	 * retry of the PUT has to begin anew: that the content is in the store does not show that this client has it.
+	 */
 	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
 	if (lock_collector(st, e) < 0)
 		goto out;
 	held = st;
-	if (blob_publish(st, d, how, path, fd, e) < 0)
+	if (publish(st, d, how, path, fd, e) < 0)
 		goto out;
 	if (tmp.len)
-		rc = link_publish(st, tmp.buf, dir.buf, e);
+		rc = link_publish(st, tmp.buf, dir.buf, d, e);
 	else
 		rc = link_ensure(st, dir.buf, d, e);    /* looked at again: it may have been deleted meanwhile */
 	str_reset(&tmp);                                /* used up */
@@ -202,7 +215,7 @@ out:	/* a link that was prepared and not published */
 
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT, blob = STR_INIT;
+	cleanup_str struct str dir = STR_INIT;
 	cleanup_collector struct store *held = NULL;
 	struct digest target;
 	uint64_t size;
@@ -212,11 +225,12 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 		return -1;
 	held = st;
 	found = blob_find(st, from, d, true, &target, &size, e);
+	if (found == 1)
+		found = content_stands(st, &target, size, e);
 	if (found <= 0)
 		return found;
-	path_blob(&blob, &target);
-	if (store_flush_above(st, blob.buf, STORE_BLOB_ABOVE) < 0)
-		return err_sys(e, "cannot flush the directories of blob %s", target.text);
+	if (flush_content_dirs(st, &target, e) < 0)
+		return -1;
 	path_layer(&dir, n, d);
 	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || flush_layer(st, n, dir.buf, e) < 0)
 		return -1;

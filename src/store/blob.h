@@ -38,30 +38,25 @@ enum blob_source {
 };
 
 /*
- * blob_publish - put the file at path, whose bytes hash to d, in its place; durable when it returns
- * fd  the same file, open; its data must be flushed already (store_flush_fd)
- *
+ * blob_write - put bytes in memory, which hash to d, in their place; durable when it returns
  * Content of that size already there wins and is touched; of another size it is replaced. The caller holds
- * lock_collector. With BLOB_BY_RENAME the name at path may be gone or still there afterwards.
+ * lock_collector.
  */
-int blob_publish(struct store *st, const struct digest *d, enum blob_source how, const char *path, int fd,
-		 struct err *e);
-
-/* blob_write - the same for bytes in memory; a temporary file is made where the content isn't there yet */
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
 
 /*
- * blob_commit - blob_publish, then the repository's link to it, all durable: what a finished upload is
- * blob_link   - the link alone, for a blob that another repository has; durable
+ * blob_commit - what a finished upload is: content from the file at path, and the repository's link to it; durable
+ * fd  the same file, open; its bytes hash to d and are flushed already (store_flush_fd)
  *
- * Both take lock_collector themselves and make the repository where it doesn't exist.
+ * Content already there wins, as in blob_write. Takes lock_collector itself and makes the repository where it doesn't
+ * exist. With BLOB_BY_RENAME the name at path may be gone or still there afterwards.
  */
 int blob_commit(struct store *st, const struct name *n, const struct digest *d, enum blob_source how, const char *path,
 		int fd, struct err *e);
 
 /*
  * blob_link - give repository n the blob d that repository `from` has (a cross-repository mount)
- * Returns 1 done, 0 where `from` lacks it, -1 with *e.
+ * As blob_commit it takes the lock and makes the repository. Returns 1 done and durable, 0 where `from` lacks it, -1.
  */
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
 

@@ -28,7 +28,7 @@ int index_current(struct store *st, const struct name *n, struct err *e)
 		return 0;
 	path_index_file(&path, n, "_epoch");
 	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
-	if (len < 0 && errno != ENOENT && errno != ENOTDIR)
+	if (len < 0 && !os_gone(errno))
 		return err_sys(e, "cannot read %s", path.buf);
 	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
 }
@@ -68,7 +68,7 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 
 	path_index_file(&path, n, "_epoch");
-	if (unlinkat(st->dirfd, path.buf, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+	if (unlinkat(st->dirfd, path.buf, 0) == 0 || os_gone(errno))
 		return 0;
 	return err_sys(e, "cannot remove %s", path.buf);
 }
@@ -114,7 +114,7 @@ void index_remove_tag(struct store *st, const struct name *n, const struct tag *
 
 static int list(struct store *st, const char *dir, struct names *out, struct err *e)
 {
-	if (os_dir_list(st->dirfd, dir, DIR_ALL, out) == 0 || errno == ENOENT || errno == ENOTDIR)
+	if (os_dir_list(st->dirfd, dir, DIR_ALL, out) == 0 || os_gone(errno))
 		return 0;
 	return err_sys(e, "cannot list %s", dir);
 }

@@ -23,7 +23,7 @@ int link_read(struct store *st, const char *path, struct digest *out, struct err
 	/* A network file system gives ESTALE for what was replaced between look-up and open: look again. */
 	if (n < 0 && errno == ESTALE)
 		n = os_read_file(st->dirfd, path, text, sizeof(text));
-	if (n < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EISDIR))
+	if (n < 0 && (os_gone(errno) || errno == EISDIR))
 		return 0;
 	if (n < 0)
 		return err_sys(e, "cannot read %s", path);
@@ -68,8 +68,18 @@ fail:
 	return -1;
 }
 
-/* The directory is there: one whose link a crash has spoilt gets the new link alone. */
-static int publish_into(struct store *st, const char *tmp, const char *dir, struct err *e)
+/* A link that stands: it may have been put into a spoilt directory by somebody who died before this flush. */
+static int vouch(struct store *st, const char *dir, struct err *e)
+{
+	link_touch(st, dir);
+	return store_flush_dir(st, dir) < 0 && !os_gone(errno) ? err_sys(e, "cannot flush %s", dir) : 0;
+}
+
+/*
+ * The directory is there: one whose link a crash has spoilt gets the new link alone. 1 done, 0 the directory has gone
+ * in between (a delete), -1 with *e.
+ */
+static int publish_into(struct store *st, const char *tmp, const char *dir, const struct digest *target, struct err *e)
 {
 	cleanup_str struct str from = STR_INIT, to = STR_INIT;
 	struct digest old;
@@ -77,17 +87,15 @@ static int publish_into(struct store *st, const char *tmp, const char *dir, stru
 
 	if (found < 0)
 		return -1;
-	if (found) {
-		link_touch(st, dir);
-		return 0;
-	}
+	if (found && digest_eq(&old, target))
+		return vouch(st, dir, e) < 0 ? -1 : 1;
 	str_addf(&from, "%s/link", tmp);
 	str_addf(&to, "%s/link", dir);
 	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
-		return err_sys(e, "cannot replace %s", to.buf);
-	if (store_flush_dir(st, dir) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", to.buf);
+	if (store_flush_dir(st, dir) < 0 && errno != ENOENT)   /* ENOENT: it stood there, and was deleted since */
 		return err_sys(e, "cannot flush %s", dir);
-	return 0;
+	return 1;
 }
 
 static int make_above(struct store *st, const char *dir)
@@ -98,7 +106,7 @@ static int make_above(struct store *st, const char *dir)
 	return os_mkdirs(st->dirfd, above.buf);
 }
 
-int link_publish(struct store *st, const char *tmp, const char *dir, struct err *e)
+int link_publish(struct store *st, const char *tmp, const char *dir, const struct digest *target, struct err *e)
 {
 	int tries, rc = -1;
 
@@ -107,8 +115,13 @@ int link_publish(struct store *st, const char *tmp, const char *dir, struct err 
 		if (renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
 			return 0;
 		if (errno == EEXIST || errno == ENOTEMPTY) {
-			rc = publish_into(st, tmp, dir, e);
-			goto out;
+			int done = publish_into(st, tmp, dir, target, e);
+
+			rc = done == 1 ? 0 : -1;
+			if (done != 0)
+				goto out;
+			errno = ENOENT;
+			continue;
 		}
 		if (errno != ENOENT || make_above(st, dir) < 0)
 			break;
@@ -127,11 +140,9 @@ int link_ensure(struct store *st, const char *dir, const struct digest *target, 
 
 	if (found < 0)
 		return -1;
-	if (found) {
-		link_touch(st, dir);
-		return 0;
-	}
+	if (found && digest_eq(&old, target))
+		return vouch(st, dir, e);
 	if (link_prepare(st, target, &tmp, e) < 0)
 		return -1;
-	return link_publish(st, tmp.buf, dir, e);
+	return link_publish(st, tmp.buf, dir, target, e);
 }

@@ -29,13 +29,13 @@ void link_touch(struct store *st, const char *dir);
  * link_prepare - a directory below berth/tmp/ that holds the link, flushed; its path goes to *tmp
  * link_publish - rename it to dir; the directories above dir are made where they are missing, and not flushed
  *
- * A link that is already there and holds a digest stays; one that doesn't is replaced. However it ends, *tmp is used
+ * A link that is already there and holds that digest stays; any other is replaced. However it ends, *tmp is used
  * up. The caller flushes the directories above dir.
  */
 int link_prepare(struct store *st, const struct digest *target, struct str *tmp, struct err *e);
-int link_publish(struct store *st, const char *tmp, const char *dir, struct err *e);
+int link_publish(struct store *st, const char *tmp, const char *dir, const struct digest *target, struct err *e);
 
-/* link_ensure - both, where dir/link does not hold a digest yet; else only touch it */
+/* link_ensure - both, where dir/link does not hold the target yet; else only touch it */
 int link_ensure(struct store *st, const char *dir, const struct digest *target, struct err *e);
 
 #endif

@@ -56,15 +56,9 @@ int lock_collector(struct store *st, struct err *e)
 	return 0;
 }
 
-void unlock_collector(struct store *st)
-{
-	if (st->collector_fd >= 0)
-		os_unlock(st->collector_fd);
-}
-
 void lock_cleanup_collector(struct store **held)
 {
-	if (*held)
-		unlock_collector(*held);
+	if (*held && (*held)->collector_fd >= 0)
+		os_unlock((*held)->collector_fd);
 	*held = NULL;
 }

@@ -24,7 +24,6 @@ int lock_repository(struct store *st, const struct name *n, int *fd, struct err 
  * On a read-only file system there is no collector, and this does nothing.
  */
 int lock_collector(struct store *st, struct err *e);
-void unlock_collector(struct store *st);
 
 /* A scope that holds it: `cleanup_collector struct store *held = NULL;`, set to st once lock_collector has succeeded. */
 void lock_cleanup_collector(struct store **held);

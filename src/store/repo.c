@@ -29,7 +29,7 @@ static int has_dir(struct store *st, const struct name *n, const char *sub, stru
 	fd = os_open(st->dirfd, path.buf, O_PATH | O_DIRECTORY, 0);
 	if (fd >= 0)
 		return 1;
-	return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot look for %s", path.buf);
+	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
 
 int repo_exists(struct store *st, const struct name *n, struct err *e)
@@ -109,7 +109,7 @@ static int walk_below(struct walk *w, const char *prefix, struct err *e)
 		return 0;
 	str_addf(&path, STORE_REPOSITORIES_DIR "/%s", prefix);
 	if (os_dir_list(w->st->dirfd, path.buf, DIR_DIRS, &dirs) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
+		if (os_gone(errno))
 			return 0;
 		return err_sys(e, "cannot list %s", path.buf);
 	}

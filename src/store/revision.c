@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "os/dir.h"
+#include "os/file.h"
 #include "store/link.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -78,7 +79,7 @@ int revision_walk(struct store *st, const struct name *n,
 		size_t i;
 
 		path_revisions(&dir, n, (enum digest_alg)alg);
-		if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, &hex) < 0 && errno != ENOENT && errno != ENOTDIR)
+		if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, &hex) < 0 && !os_gone(errno))
 			return err_sys(e, "cannot list %s", dir.buf);
 		for (i = 0; i < hex.count; i++) {
 			struct digest d;

@@ -40,24 +40,34 @@ static const char *const layout[] = {
 	"berth/locks/repository",
 };
 
+static int write_format(int dirfd, bool flush, struct err *e)
+{
+	char tmp[64], text[16];
+	uint64_t random;
+
+	os_random(&random, sizeof(random));
+	snprintf(tmp, sizeof(tmp), STORE_TMP_DIR "/format-%016" PRIx64, random);
+	snprintf(text, sizeof(text), "%d\n", STORE_FORMAT);
+	if (os_write_file(dirfd, tmp, text, strlen(text), flush) == 0 &&
+	    renameat(dirfd, tmp, dirfd, STORE_FORMAT_FILE) == 0)
+		return 0;
+	err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
+	unlinkat(dirfd, tmp, 0);
+	return -1;
+}
+
 static int check_format(int dirfd, bool may_write, bool flush, struct err *e)
 {
 	char text[32];
 	uint64_t version;
 	ssize_t n = os_read_file(dirfd, STORE_FORMAT_FILE, text, sizeof(text) - 1);
 
-	if (n < 0 && errno == ENOENT && may_write) {
-		snprintf(text, sizeof(text), "%d\n", STORE_FORMAT);
-		if (os_write_file(dirfd, STORE_FORMAT_FILE, text, strlen(text), flush) == 0 || errno == EEXIST)
-			return 0;
-		return err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
-	}
-	if (n < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
+	if (n < 0 && errno != ENOENT)
+		return err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
 	while (n > 0 && text[n - 1] == '\n')
 		n--;
-	if (n == 0)             /* a crash right after it was made */
-		return 0;
+	if (n <= 0)
+		return may_write ? write_format(dirfd, flush, e) : 0;
 	if (str_parse_u64(text, (size_t)n, &version) < 0 || version > STORE_FORMAT) {
 		errno = EPROTO;
 		return err_sys(e, "%s is of a newer berth (this one knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
@@ -88,7 +98,7 @@ int store_prepare(const struct store_options *o, struct err *e)
 	if (!o->flush)
 		return 0;
 	/* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */
-	if (os_fsync(dirfd) < 0)
+	if (os_fsync(dirfd) < 0 || (os_fsync_dir(dirfd, "..") < 0 && errno != EACCES))
 		return err_sys(e, "cannot flush the store %s", o->root);
 	for (i = 0; i < ARRAY_LEN(layout); i++)
 		if (os_fsync_dir(dirfd, layout[i]) < 0)
@@ -102,6 +112,14 @@ static mode_t umask_now(void)
 
 	umask(m);
 	return m;
+}
+
+static int open_locks(struct store *st, const char *root, struct err *e)
+{
+	st->turnstile_fd = os_lock_open(st->dirfd, STORE_TURNSTILE_FILE);
+	if (st->turnstile_fd >= 0)
+		st->collector_fd = os_lock_open(st->dirfd, STORE_COLLECTOR_FILE);
+	return st->collector_fd < 0 ? err_sys(e, "cannot open the lock files below %s/berth/locks", root) : 0;
 }
 
 int store_open(struct store **out, const struct store_options *o, struct err *e)
@@ -119,14 +137,7 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 		err_sys(e, "cannot open the store %s", o->root);
 		goto fail;
 	}
-	st->turnstile_fd = os_lock_open(st->dirfd, STORE_TURNSTILE_FILE);
-	if (st->turnstile_fd >= 0)
-		st->collector_fd = os_lock_open(st->dirfd, STORE_COLLECTOR_FILE);
-	if (st->collector_fd < 0 && !st->readonly) {
-		err_sys(e, "cannot open the lock files below %s/berth/locks", o->root);
-		goto fail;
-	}
-	if (epoch_read(st->dirfd, st->epoch, e) < 0)
+	if (!st->readonly && (open_locks(st, o->root, e) < 0 || epoch_read(st->dirfd, st->epoch, e) < 0))
 		goto fail;
 	*out = st;
 	return 0;
@@ -172,7 +183,7 @@ int store_read(struct store *st, const char *path, struct str *out)
 
 	str_reset(out);
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+		return os_gone(errno) ? 0 : -1;
 	if (fstat(fd, &sb) < 0)
 		return -1;
 	buf = xmalloc((size_t)sb.st_size + 1);
@@ -211,10 +222,17 @@ void store_tmp(struct store *st, struct str *path)
 
 int store_trash(struct store *st, const char *path, struct str *out, struct err *e)
 {
+	int tries;
+
 	unique_name(st, STORE_TRASH_DIR, out);
-	if (renameat(st->dirfd, path, st->dirfd, out->buf) == 0)
-		return 1;
-	if (errno == ENOENT || errno == ENOTDIR)
+	for (tries = 0; tries < 2; tries++) {
+		if (renameat(st->dirfd, path, st->dirfd, out->buf) == 0)
+			return 1;
+		/* What is missing may be the trash itself: EEXIST tells that it is not. */
+		if (errno != ENOENT || mkdirat(st->dirfd, STORE_TRASH_DIR, 0777) < 0)
+			break;
+	}
+	if (errno == EEXIST || errno == ENOTDIR)
 		return 0;
 	return err_sys(e, "cannot move %s to the trash", path);
 }

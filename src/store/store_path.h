@@ -26,8 +26,6 @@
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* a repository's name never begins with '_' */
 #define STORE_REPOSITORIES_DIR "docker/registry/v2/repositories"
 
-#define STORE_BLOB_ABOVE 3      /* directories above a blob's data that a push may have made: <hex>, <2 hex>, <alg> */
-
 void path_blob(struct str *p, const struct digest *d);                  /* .../blobs/sha256/ab/ab…/data */
 void path_blob_dir(struct str *p, const struct digest *d);              /* the directory of that */
 void path_blob_below(struct str *p, const struct digest *d);            /* what follows .../blobs/: "sha256/ab/ab…/data" */

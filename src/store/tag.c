@@ -133,7 +133,7 @@ int tag_flush(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 
 	path_tags(&dir, n);
-	if (store_flush_dir(st, dir.buf) < 0)
+	if (store_flush_dir(st, dir.buf) < 0 && errno != ENOENT)        /* 3.x makes none before the first tag */
 		return err_sys(e, "cannot flush %s", dir.buf);
 	return 0;
 }
@@ -145,7 +145,7 @@ int tag_names(struct store *st, const struct name *n, struct names *out, struct 
 	struct tag t;
 
 	path_tags(&dir, n);
-	if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, out) < 0 && errno != ENOENT && errno != ENOTDIR)
+	if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, out) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot list %s", dir.buf);
 	for (i = 0; i < out->count; i++) {
 		char *name = out->v[i];

@@ -25,11 +25,11 @@
 
 int upload_create(struct store *st, const struct name *n, struct uuid *out, struct err *e)
 {
-	cleanup_str struct str tmp = STR_INIT, file = STR_INIT, dir = STR_INIT;
+	cleanup_str struct str tmp = STR_INIT, file = STR_INIT, dir = STR_INIT, above = STR_INIT;
 	char started[TIME_RFC3339_MAX];
 	unsigned char random[16];
 	struct timespec now;
-	int tries;
+	int rc;
 
 	os_random(random, sizeof(random));
 	uuid_from_random(out, random);
@@ -44,13 +44,12 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 		goto fail;
 	}
 	path_upload(&dir, n, out);
-	for (tries = 0; tries < 2; tries++) {
-		if (renameat(st->dirfd, tmp.buf, st->dirfd, dir.buf) == 0)
-			return 0;
-		path_uploads(&file, n);
-		if (errno != ENOENT || os_mkdirs(st->dirfd, file.buf) < 0)
-			break;
-	}
+	path_uploads(&above, n);
+	rc = renameat(st->dirfd, tmp.buf, st->dirfd, dir.buf);
+	if (rc < 0 && errno == ENOENT && os_mkdirs(st->dirfd, above.buf) == 0)
+		rc = renameat(st->dirfd, tmp.buf, st->dirfd, dir.buf);
+	if (rc == 0)
+		return 0;
 	err_sys(e, "cannot make %s", dir.buf);
 fail:
 	os_remove_tree(st->dirfd, tmp.buf);
@@ -64,7 +63,7 @@ static int still_named(struct store *st, const char *path, int fd)
 	struct stat a, b;
 
 	if (now < 0)
-		return errno == ENOENT || errno == ENOTDIR || errno == ESTALE ? 0 : -1;
+		return os_gone(errno) ? 0 : -1;
 	if (fstat(fd, &a) < 0 || fstat(now, &b) < 0)
 		return -1;
 	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
@@ -93,7 +92,7 @@ static int lock_upload(struct upload *u, struct err *e)
 	path_upload_file(&path, &u->name, &u->uuid, "startedat");
 	u->lock_fd = os_open(u->st->dirfd, path.buf, O_RDWR, 0);
 	if (u->lock_fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (os_lock_within(u->lock_fd, true, UPLOAD_LOCK_MS) < 0) {
 		if (errno == EWOULDBLOCK)
 			return err_set(e, ERR_UNAVAILABLE, "another request is busy with this upload");
@@ -134,17 +133,20 @@ void upload_close(struct upload **up)
 	*up = NULL;
 }
 
-int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, struct err *e)
+int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, bool *busy,
+		struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int started = -1, data = -1;
 	struct stat sb;
 
 	*size = 0;
+	*busy = false;
 	path_upload_file(&path, n, uuid, "startedat");
 	started = os_open(st->dirfd, path.buf, O_RDONLY, 0);
 	if (started < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+	*busy = os_lock_within(started, false, 0) < 0 && errno == EWOULDBLOCK;
 	path_upload_file(&path, n, uuid, "data");
 	data = os_open(st->dirfd, path.buf, O_RDONLY, 0);
 	if (data < 0)
@@ -170,7 +172,11 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 		return err_sys(e, "cannot set the mode of %s", body->path.buf);
 	if (linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0)
 		return err_sys(e, "cannot take %s", body->path.buf);
-	return open_data(u, e);
+	if (open_data(u, e) == 0)
+		return 0;
+	unlinkat(u->st->dirfd, path.buf, 0);    /* all of the body or nothing */
+	os_cleanup_fd(&u->fd);
+	return -1;
 }
 
 int upload_append(struct upload *u, const struct spool *body, struct err *e)

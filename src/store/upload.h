@@ -9,6 +9,7 @@
  * survives every process, but need not survive a power cut (store.md, "Durable writes").
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/ref.h"
@@ -39,8 +40,12 @@ int upload_open(struct upload **out, struct store *st, const struct name *n, con
 void upload_close(struct upload **u);
 #define cleanup_upload __attribute__((cleanup(upload_close)))
 
-/* upload_size - the bytes taken in, without waiting for who holds it; 1, 0 unknown, -1 with *e */
-int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, struct err *e);
+/*
+ * upload_size - the bytes taken in, without waiting for who holds the upload; 1, 0 unknown, -1 with *e
+ * busy  somebody does hold it: the size may be about to change
+ */
+int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, bool *busy,
+		struct err *e);
 
 /* upload_append - add a body at the end: all of it, or nothing. The first one becomes `data` itself, by link(2). */
 int upload_append(struct upload *u, const struct spool *body, struct err *e);

@@ -101,7 +101,6 @@ int main(void)
 {
 	is_str(digest_alg_name(DIGEST_SHA256), "sha256", "the first algorithm is sha256");
 	is_str(digest_alg_name(DIGEST_SHA512), "sha512", "the second is sha512");
-	ok(digest_hex_len(DIGEST_SHA256) == 64 && digest_hex_len(DIGEST_SHA512) == 128, "their lengths are known");
 	test_parse();
 	test_hash();
 	return done_testing();

@@ -9,7 +9,6 @@
 static void test_buffer(void)
 {
 	struct str s = STR_INIT;
-	char *text;
 	int i;
 
 	is_str(s.buf, "", "a new buffer is the empty string");
@@ -29,12 +28,6 @@ static void test_buffer(void)
 	str_addf(&s, "%d-%s", 7, "x");
 	str_addf(&s, "%0300d", 1);
 	ok(s.len == 303 && strncmp(s.buf, "7-x000", 6) == 0 && s.buf[302] == '1', "formatted text is added, long text too");
-	text = str_steal(&s);
-	ok(strlen(text) == 303 && s.buf == str_empty && !s.len, "a stolen text leaves an empty buffer");
-	free(text);
-	text = str_steal(&s);
-	is_str(text, "", "an empty buffer can be stolen from: the text is the caller's to free");
-	free(text);
 	str_puts(&s, "x");
 	str_release(&s);
 	ok(s.buf == str_empty && !s.cap, "a released buffer can be used again");
