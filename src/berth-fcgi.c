@@ -5,6 +5,7 @@
  * Reads the command line, makes ready the store and the sockets, and hands over to the supervisor.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,18 +93,19 @@ static int parse_args(struct args *a, int argc, char **argv)
 
 static int open_sockets(struct args *a, struct err *e)
 {
-	a->o.listen_fd = STDIN_FILENO;
-	a->o.uploads_fd = -1;
-	if (a->listen ? sock_listen(a->listen, &a->o.listen_fd, e) : sock_inherited(STDIN_FILENO, e))
+	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(STDIN_FILENO, &a->o.listen_on, e))
 		return -1;
-	return a->listen_uploads ? sock_listen(a->listen_uploads, &a->o.uploads_fd, e) : 0;
+	return a->listen_uploads ? sock_listen(a->listen_uploads, &a->o.uploads_on, e) : 0;
 }
 
-/* A socket's file is of no use to anybody once its process is gone. */
-static void remove_socket(const char *where, int fd)
+/* Who starts us may have closed these; what is opened next must not become one of them. */
+static void fill_descriptors(void)
 {
-	if (where && fd >= 0 && strchr(where, '/'))
-		unlink(where);
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
 }
 
 static int serve(struct args *a, struct config *cfg)
@@ -120,18 +122,20 @@ static int serve(struct args *a, struct config *cfg)
 	}
 	if (rc < 0)
 		fprintf(stderr, "berth-fcgi: %s: %s\n", e.cause, strerror(e.sys));
-	remove_socket(a->listen, a->o.listen_fd);
-	remove_socket(a->listen_uploads, a->o.uploads_fd);
+	sock_close(&a->o.listen_on);
+	sock_close(&a->o.uploads_on);
 	err_release(&e);
 	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 int main(int argc, char **argv)
 {
-	struct args a = { .o = { .listen_fd = -1, .uploads_fd = -1 } };
+	struct args a = { .o = { .listen_on = SOCK_INIT, .uploads_on = SOCK_INIT } };
 	struct config *cfg;
-	int rc = parse_args(&a, argc, argv);
+	int rc;
 
+	fill_descriptors();
+	rc = parse_args(&a, argc, argv);
 	if (rc)
 		return rc - 1;
 	cfg = supervisor_config(&a.o, true);

@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "os/sock.h"
 #include "registry/registry.h"
 #include "store/epoch.h"
@@ -115,6 +116,8 @@ static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 		_exit(0);
 	close(m->signal_fd);
 	close(m->ready[0]);
+	sock_release(&m->o->listen_on);         /* the path is the master's: who comes after it may take it */
+	sock_release(&m->o->uploads_on);
 	sigprocmask(SIG_SETMASK, &m->saved, NULL);
 	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, pool->fd, m->ready[1], &e) < 0) {
 		struct log_event ev;
@@ -171,7 +174,8 @@ static unsigned count(const struct master *m, const struct pool *pool, bool only
 	return n;
 }
 
-static struct proc *oldest(struct master *m, const struct pool *pool)
+/* One that is not of the present generation. */
+static struct proc *outdated(struct master *m, const struct pool *pool)
 {
 	size_t i;
 
@@ -181,6 +185,24 @@ static struct proc *oldest(struct master *m, const struct pool *pool)
 	return NULL;
 }
 
+static void end_crash_loop(struct pool *pool)
+{
+	pool->deaths = 0;
+	pool->pause = pool->not_before = 0;
+}
+
+/* A crash loop is over when a worker has lived well. */
+static bool recovered(const struct master *m, const struct pool *pool)
+{
+	uint64_t now = time_now_usec();
+	size_t i;
+
+	for (i = 0; i < m->nprocs; i++)
+		if (m->procs[i].pool == pool && m->procs[i].ready && now - m->procs[i].born >= LIVED_WELL)
+			return true;
+	return false;
+}
+
 /*
  * Brings a pool nearer to what it should be. During a reload one worker of the new generation is started at a time;
  * when it is ready one of the old has to go, so that there are never fewer than before.
@@ -188,13 +210,15 @@ static struct proc *oldest(struct master *m, const struct pool *pool)
 static void tend(struct master *m, struct pool *pool)
 {
 	unsigned fresh = count(m, pool, true, false), ready = count(m, pool, true, true);
-	bool reloading = oldest(m, pool) != NULL;
+	bool reloading = outdated(m, pool) != NULL;
 	unsigned total = count(m, pool, false, false);
 
-	while (oldest(m, pool) && (total > pool->want || ready >= pool->want)) {
+	if (pool->pause && recovered(m, pool))
+		end_crash_loop(pool);
+	while (outdated(m, pool) && (total > pool->want || ready >= pool->want)) {
 		if (total - 1 < ready || fresh != ready)
 			break;
-		tell_to_go(oldest(m, pool));
+		tell_to_go(outdated(m, pool));
 		total--;
 	}
 	if (time_now_usec() < pool->not_before)
@@ -301,10 +325,8 @@ static void reload(struct master *m)
 	m->cfg = cfg;
 	m->generation++;
 	set_counts(m);
-	for (i = 0; i < m->npools; i++) {
-		m->pools[i].deaths = 0;
-		m->pools[i].pause = m->pools[i].not_before = 0;
-	}
+	for (i = 0; i < m->npools; i++)
+		end_crash_loop(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
 }
 
@@ -362,7 +384,7 @@ static void wait_and_act(struct master *m)
 		 * While nobody accepts, nginx would wait for its time limit on each request. So the master takes the
 		 * connections and closes them, and clients hear at once that the service is away.
 		 */
-		bool deserted = !m->stopping && count(m, &m->pools[i], false, false) == 0;
+		bool deserted = count(m, &m->pools[i], false, false) == 0;
 
 		fds[2 + i] = (struct pollfd){ .fd = deserted ? m->pools[i].fd : -1, .events = POLLIN };
 	}
@@ -381,6 +403,10 @@ static void wait_and_act(struct master *m)
 static int open_master(struct master *m, struct err *e)
 {
 	sigset_t set;
+
+	/* Nobody reading the log is no reason to end; an inherited SIG_IGN would hide that a worker has died. */
+	os_signal(SIGPIPE, SIG_IGN);
+	os_signal(SIGCHLD, SIG_DFL);
 
 	if (pipe2(m->ready, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(e, "cannot make a pipe");
@@ -401,9 +427,9 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	size_t i;
 	int rc;
 
-	m.pools[0] = (struct pool){ .label = "requests", .fd = o->listen_fd };
-	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_fd };
-	m.npools = o->uploads_fd >= 0 ? 2 : 1;
+	m.pools[0] = (struct pool){ .label = "requests", .fd = o->listen_on.fd };
+	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_on.fd };
+	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	rc = epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);

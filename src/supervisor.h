@@ -6,13 +6,14 @@
 
 #include "base/err.h"
 #include "conf/config.h"
+#include "os/sock.h"
 
 struct supervisor_options {
 	const char *config_file;        /* NULL: the default one, if it is there */
 	const char *root;               /* NULL: the configuration's */
 	unsigned workers;               /* 0: the configuration's */
-	int listen_fd;                  /* non-blocking; requests of all kinds */
-	int uploads_fd;                 /* requests that carry a blob's bytes, with workers of their own; -1: none */
+	struct sock listen_on;          /* requests of all kinds */
+	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
 };
 
 /*

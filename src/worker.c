@@ -5,7 +5,8 @@
  * Owns the process' signal state and its FastCGI request. Knows nothing of what is answered.
  *
  * libfcgi does not take up a read or write again that a signal has interrupted, and its own handler for SIGTERM would
- * so cut an upload in the middle. Therefore signals stay blocked but while waiting for the next connection.
+ * so cut an upload in the middle. Therefore signals stay blocked all the time, and SIGTERM is read from a descriptor
+ * beside the listening one: so it is seen between two requests, and under any load.
  */
 #include "worker.h"
 
@@ -13,81 +14,84 @@
 #include <fcgiapp.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "http/exchange.h"
 #include "os/file.h"
+#include "os/process.h"
 
-static volatile sig_atomic_t stopping;
-
-static void stop(int sig)
+/*
+ * Before FCGX_Init(), which installs handlers of its own where it finds none: nothing may come in between.
+ * A terminal's Ctrl-C and hang-up go to the whole group; the master decides what they mean.
+ */
+static int block_signals(struct err *e)
 {
-	(void)sig;
-	stopping = 1;
-}
+	static const int ignored[] = { SIGINT, SIGHUP, SIGPIPE, SIGUSR1 };
+	sigset_t set;
+	size_t i;
+	int fd;
 
-/* After FCGX_Init(), which installs handlers of its own for these. */
-static void set_signals(sigset_t *while_waiting)
-{
-	struct sigaction sa = { .sa_handler = stop };
-	sigset_t blocked;
-
-	sigemptyset(&sa.sa_mask);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGHUP);
-	sigaddset(&blocked, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	/* A terminal's Ctrl-C and hang-up go to the whole group: the master decides what they mean. */
-	sa.sa_handler = SIG_IGN;
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	sigaction(SIGPIPE, &sa, NULL);
-	sigaction(SIGUSR1, &sa, NULL);
-	sigprocmask(SIG_SETMASK, NULL, while_waiting);
-	sigdelset(while_waiting, SIGTERM);
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	for (i = 0; i < ARRAY_LEN(ignored); i++)
+		os_signal(ignored[i], SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_sys(e, "cannot wait for signals") : fd;
 }
 
 /* EPOLLEXCLUSIVE: a connection wakes one of the workers that wait, not all of them. */
-static int make_epoll(int listen_fd, struct err *e)
+static int make_epoll(int listen_fd, int signal_fd, struct err *e)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct epoll_event request = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = listen_fd };
+	struct epoll_event told = { .events = EPOLLIN, .data.fd = signal_fd };
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
-	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, listen_fd, &ev) == 0)
+	if (ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, listen_fd, &request) == 0 &&
+	    epoll_ctl(ep, EPOLL_CTL_ADD, signal_fd, &told) == 0)
 		return ep;
 	err_sys(e, "cannot wait on the listening socket");
 	os_cleanup_fd(&ep);
 	return -1;
 }
 
+/* 1 a request is waiting, 0 this worker is told to go, -1 with *e. */
+static int wait_for_request(int ep, int signal_fd, struct err *e)
+{
+	struct epoll_event ev[2];
+	int n, i;
+
+	do
+		n = epoll_wait(ep, ev, ARRAY_LEN(ev), -1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "cannot wait for requests");
+	for (i = 0; i < n; i++)
+		if (ev[i].data.fd == signal_fd)
+			return 0;
+	return 1;
+}
+
 int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e)
 {
-	cleanup_fd int ep = -1;
-	int pid = (int)getpid();
+	cleanup_fd int ep = -1, signal_fd = block_signals(e);
+	int pid = (int)getpid(), rc;
 	FCGX_Request fr;
-	sigset_t mask;
 
-	if (FCGX_Init() != 0)
+	if (signal_fd < 0)
+		return -1;
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&fr, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
 		return err_set(e, ERR_UNKNOWN, "libfcgi cannot be initialised");
-	set_signals(&mask);
-	ep = make_epoll(listen_fd, e);
+	ep = make_epoll(listen_fd, signal_fd, e);
 	if (ep < 0)
 		return -1;
-	FCGX_InitRequest(&fr, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR);
 	if (os_write_full(ready_fd, &pid, sizeof(pid)) < 0)
 		return err_sys(e, "the master has gone");
-	while (!stopping) {
-		struct epoll_event ev;
-		int rc = epoll_pwait(ep, &ev, 1, -1, &mask);
-
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc < 0)
-			return err_sys(e, "cannot wait for requests");
+	while ((rc = wait_for_request(ep, signal_fd, e)) == 1) {
 		rc = FCGX_Accept_r(&fr);
 		if (rc == -EAGAIN || rc == -EINTR)
 			continue;               /* another worker took it */
@@ -100,5 +104,5 @@ int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e)
 		fr.keepConnection = 0;
 		FCGX_Finish_r(&fr);
 	}
-	return 0;
+	return rc;
 }

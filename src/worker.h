@@ -8,7 +8,7 @@
 #include "registry/registry.h"
 
 /*
- * worker_run - accept and answer until SIGTERM or SIGINT
+ * worker_run - accept and answer until SIGTERM
  * listen_fd  non-blocking
  * ready_fd   gets this process' id (an int) once requests can be taken
  *

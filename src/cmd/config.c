@@ -24,6 +24,15 @@ static int show(const struct config *c)
 	return CMD_DONE;
 }
 
+static int given(const struct config *c)
+{
+	cleanup_str struct str out = STR_INIT;
+
+	config_given(c, &out);
+	fputs(out.buf, stdout);
+	return CMD_DONE;
+}
+
 static int keys(void)
 {
 	cleanup_str struct str out = STR_INIT;
@@ -44,6 +53,8 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 		verb = check;
 	else if (argc == 2 && strcmp(argv[1], "show") == 0)
 		verb = show;
+	else if (argc == 2 && strcmp(argv[1], "given") == 0)
+		verb = given;
 	if (!verb)
 		return cmd_usage(&cmd_config_command);
 	c = cmd_config(o);
@@ -52,7 +63,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_config_command = {
 	.name = "config",
-	.args = "check | show | keys",
+	.args = "check | show | given | keys",
 	.help = "say what the configuration is, or what is wrong with it",
 	.run = run,
 };

@@ -67,6 +67,8 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 
 		str_addf(&name, "%s%s%s", prefix, *prefix ? "." : "", config_setting_name(s));
 		k = key_find(name.buf);
+		if (k)
+			key_mark_given(w->c, k);
 		if (k && set_value(w->c, k, s) < 0) {
 			fault(w, line);
 			str_addf(w->msg, "\"%s\" ", name.buf);
@@ -162,6 +164,7 @@ int config_set_root(struct config *c, const char *dir, struct str *msg)
 		str_addf(&path, "%s/", strcmp(cwd, "/") == 0 ? "" : cwd);
 	}
 	str_puts(&path, dir);
+	key_mark_given(c, key_find("root"));
 	if (key_set_text(c, key_find("root"), path.buf) == 0)
 		return 0;
 	str_addf(msg, "\"%s\" cannot be the root directory", dir);
@@ -203,6 +206,13 @@ void config_show(const struct config *c, struct str *out)
 		key_get(c, &key_table[i], out);
 		str_addc(out, '\n');
 	}
+}
+
+void config_given(const struct config *c, struct str *out)
+{
+	for (size_t i = 0; i < key_count; i++)
+		if (c->given >> i & 1)
+			str_addf(out, "%s\n", key_table[i].name);
 }
 
 void config_keys(struct str *out)

@@ -31,6 +31,7 @@ struct config {
 	uint64_t max_manifest;          /* "manifests.max_size": bytes; "4 MiB"; 1 KiB..64 MiB */
 	uint64_t max_blob;              /* "blobs.max_size": bytes; default "0": no limit */
 	enum log_level log_level;       /* "log.level": default "info" */
+	uint64_t given;                 /* a bit for each row of the table of keys that is not at its default by itself */
 };
 
 #define CONFIG_DEFAULT_FILE "/etc/berth/berth.conf"
@@ -68,6 +69,9 @@ unsigned config_upload_workers(const struct config *c);
  * For scripts to read: sizes are plain bytes, words and paths have no quotes, a group's member is "group.name".
  */
 void config_show(const struct config *c, struct str *out);
+
+/* config_given - the names of the settings that the file, the environment or --root gives, one a line, added to out */
+void config_given(const struct config *c, struct str *out);
 
 /* config_keys - a line for each setting that exists: its name, default and meaning, added to out */
 void config_keys(struct str *out);

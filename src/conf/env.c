@@ -126,6 +126,8 @@ static int apply(struct config *c, const struct variable *v, const char *value, 
 	cleanup_free char *text = trimmed(value);
 	bool on;
 
+	if (k)
+		key_mark_given(c, k);
 	switch (v->form) {
 	case FORM_DRIVER:
 		if (strcmp(text, "filesystem") == 0)

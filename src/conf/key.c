@@ -74,6 +74,11 @@ bool key_is_group(const char *name)
 	return false;
 }
 
+void key_mark_given(struct config *c, const struct key *k)
+{
+	c->given |= UINT64_C(1) << (k - key_table);
+}
+
 int key_parse_size(const char *text, uint64_t *out)
 {
 	size_t digits = strspn(text, "0123456789");

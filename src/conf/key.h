@@ -48,6 +48,9 @@ int key_set_string(struct config *c, const struct key *k, const char *text);    
 int key_set_number(struct config *c, const struct key *k, int64_t number);
 int key_set_bool(struct config *c, const struct key *k, bool value);
 
+/* key_mark_given - the value does not stand there by itself: the file, the environment or an option gives it */
+void key_mark_given(struct config *c, const struct key *k);
+
 /* key_wants - what a key must be, as the end of a sentence: "must be a whole number from 0 to 1024" */
 void key_wants(const struct key *k, struct str *out);
 

@@ -16,7 +16,10 @@ struct FCGX_Request;
  */
 ssize_t fcgi_read(struct FCGX_Request *fr, void *buf, size_t len);
 
-/* fcgi_write - write and flush; 0, or -1 where the peer has gone */
+/*
+ * fcgi_write - write; what is left in the buffer goes when the request is finished
+ * 0, or -1 where the peer is known to have gone, which a small answer does not show.
+ */
 int fcgi_write(struct FCGX_Request *fr, const void *buf, size_t len);
 
 char *const *fcgi_params(struct FCGX_Request *fr);     /* borrowed until the request is finished */

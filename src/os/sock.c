@@ -15,9 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "os/file.h"
+#include "os/lock.h"
 
 #define BACKLOG 1024
+#define REFUSE_MAX 256          /* at a time: whoever refuses has other things to do, too */
 
 static int make_listening(int fd)
 {
@@ -28,8 +31,11 @@ static int make_listening(int fd)
 	return listen(fd, BACKLOG);
 }
 
-/* Who is sure that nobody listens there may take the path: a socket file outlives its process. */
-static int clear_path(const struct sockaddr_un *sa, struct err *e)
+/*
+ * Whether the path may be taken. It may where the lock beside it was there already, since then only a process of ours
+ * can have listened there, and it no longer holds the lock. Else it is somebody's, unless nobody answers.
+ */
+static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	struct stat sb;
@@ -43,17 +49,34 @@ static int clear_path(const struct sockaddr_un *sa, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, "cannot make a socket");
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN) {
+	if (!ours && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0)
 		errno = EADDRINUSE;
+	if (!ours && errno != ECONNREFUSED)
 		return err_sys(e, "another process listens on %s", sa->sun_path);
-	}
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", sa->sun_path) : 0;
 }
 
-static int listen_unix(const char *path, int *out, struct err *e)
+/* PATH.lock, which stays when the socket goes: a lock on a file that has lost its name is none. */
+static int lock_path(const char *path, bool *was_there, int *out, struct err *e)
+{
+	cleanup_str struct str lock = STR_INIT;
+
+	str_addf(&lock, "%s.lock", path);
+	*was_there = access(lock.buf, F_OK) == 0;
+	*out = os_lock_open(AT_FDCWD, lock.buf);
+	if (*out < 0)
+		return err_sys(e, "cannot make %s", lock.buf);
+	if (os_lock_within(*out, true, 0) == 0)
+		return 0;
+	os_cleanup_fd(out);
+	errno = EADDRINUSE;
+	return err_sys(e, "another process listens on %s", path);
+}
+
+static int listen_unix(const char *path, struct sock *s, struct err *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	cleanup_fd int fd = -1;
+	bool ours;
 	mode_t mask;
 	int rc;
 
@@ -62,19 +85,18 @@ static int listen_unix(const char *path, int *out, struct err *e)
 		return err_sys(e, "the socket's path %s has more than %zu bytes", path, sizeof(sa.sun_path) - 1);
 	}
 	memcpy(sa.sun_path, path, strlen(path) + 1);
-	if (clear_path(&sa, e) < 0)
+	if (lock_path(path, &ours, &s->lock_fd, e) < 0 || clear_path(&sa, ours, e) < 0)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s->fd < 0)
 		return err_sys(e, "cannot make a socket");
 	/* Whoever can connect can say who the user is: owner and group alone. */
 	mask = umask(0117);
-	rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+	rc = bind(s->fd, (struct sockaddr *)&sa, sizeof(sa));
 	umask(mask);
-	if (rc < 0 || make_listening(fd) < 0)
+	if (rc < 0 || make_listening(s->fd) < 0)
 		return err_sys(e, "cannot listen on %s", path);
-	*out = fd;
-	fd = -1;
+	s->path = path;
 	return 0;
 }
 
@@ -107,44 +129,43 @@ static struct addrinfo *resolve(const char *where, struct err *e)
 }
 
 /* A name may stand for several addresses, some of a family that this machine has not: the first that works. */
-static int listen_tcp(const char *where, int *out, struct err *e)
+static int listen_tcp(const char *where, struct sock *s, struct err *e)
 {
 	struct addrinfo *all = resolve(where, e), *ai;
-	cleanup_fd int fd = -1;
 	int on = 1;
 
 	if (!all)
 		return -1;
 	for (ai = all; ai; ai = ai->ai_next) {
-		os_cleanup_fd(&fd);
-		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
+		os_cleanup_fd(&s->fd);
+		s->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (s->fd < 0)
 			continue;
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && make_listening(fd) == 0)
+		setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (bind(s->fd, ai->ai_addr, ai->ai_addrlen) == 0 && make_listening(s->fd) == 0)
 			break;
 	}
 	if (!ai)
 		err_sys(e, "cannot listen on %s", where);
 	freeaddrinfo(all);
-	if (!ai)
-		return -1;
-	*out = fd;
-	fd = -1;
-	return 0;
+	return ai ? 0 : -1;
 }
 
-int sock_listen(const char *where, int *fd, struct err *e)
+int sock_listen(const char *where, struct sock *s, struct err *e)
 {
-	*fd = -1;
-	return strchr(where, '/') ? listen_unix(where, fd, e) : listen_tcp(where, fd, e);
+	*s = (struct sock)SOCK_INIT;
+	if ((strchr(where, '/') ? listen_unix(where, s, e) : listen_tcp(where, s, e)) == 0)
+		return 0;
+	sock_close(s);
+	return -1;
 }
 
-int sock_inherited(int fd, struct err *e)
+int sock_inherited(int fd, struct sock *s, struct err *e)
 {
 	int on = 0, flags;
 	socklen_t len = sizeof(on);
 
+	*s = (struct sock)SOCK_INIT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on) {
 		errno = ENOTSOCK;
 		return err_sys(e, "descriptor %d is no listening socket; use --listen, or start with spawn-fcgi", fd);
@@ -152,19 +173,34 @@ int sock_inherited(int fd, struct err *e)
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, "cannot set up descriptor %d", fd);
+	s->fd = fd;
 	return 0;
 }
 
-unsigned sock_refuse(int fd)
+void sock_release(const struct sock *s)
 {
-	unsigned count = 0;
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+}
 
-	for (;;) {
+void sock_close(struct sock *s)
+{
+	if (s->path)
+		unlink(s->path);
+	os_cleanup_fd(&s->fd);
+	os_cleanup_fd(&s->lock_fd);
+	s->path = NULL;
+}
+
+void sock_refuse(int fd)
+{
+	unsigned count;
+
+	for (count = 0; count < REFUSE_MAX; count++) {
 		int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (c < 0)
-			return count;
+			return;
 		close(c);
-		count++;
 	}
 }
