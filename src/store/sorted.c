@@ -340,7 +340,7 @@ int sorted_build(struct store *st, const char *dir, const struct names *names, s
 
 		if (n == 0 && i > 0)
 			break;
-		if (leaf_save(st, dir, r.next, names->v + at, n, true, e) < 0)
+		if (leaf_save(st, dir, r.next, n ? names->v + at : NULL, n, true, e) < 0)
 			return -1;
 		names_add(&r.first, i ? names->v[at] : "", i ? strlen(names->v[at]) : 0);
 		r.ids[i] = r.next++;
