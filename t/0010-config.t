@@ -115,8 +115,14 @@ is $c->{'manifests.max_size'}, 4194304, 'a size is shown in bytes';
 $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
 	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;");
 is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
-	'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug' },
+	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug' },
 	'each setting is read, in each form that it may have';
+$r = run($berth, '--config', $file, 'config', 'given');
+is $r->{out}, "root\nworkers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\nlog.level\n",
+	'`berth config given` names the settings that the file gives';
+is run({ env => { REGISTRY_STORAGE_DELETE_ENABLED => 'true' } }, $berth, '--config', '/dev/null', 'config', 'given')->{out}, "delete\n",
+	'and those of the environment';
+is run($berth, '--config', '/dev/null', '--root', '/srv/y', 'config', 'given')->{out}, "root\n", 'and --root';
 is shown("root = \"/\";")->{root}, '/', 'a root of / stays what it is';
 is shown("root = \"/srv/x\";", '--root', '/srv/y')->{root}, '/srv/y', '--root wins over the file';
 spew($file, '');

@@ -146,6 +146,7 @@ void config_close(struct config **c)
 		return;
 	free((*c)->file);
 	free((*c)->root);
+	free((*c)->cors);
 	free(*c);
 	*c = NULL;
 }

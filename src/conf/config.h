@@ -30,6 +30,7 @@ struct config {
 	enum config_sparse sparse;      /* "manifests.sparse": "refuse" (default), "index", "all" */
 	uint64_t max_manifest;          /* "manifests.max_size": bytes; "4 MiB"; 1 KiB..64 MiB */
 	uint64_t max_blob;              /* "blobs.max_size": bytes; default "0": no limit */
+	char *cors;                     /* "http.cors": origins of web pages that may read answers, by commas; default "": none */
 	enum log_level log_level;       /* "log.level": default "info" */
 	uint64_t given;                 /* a bit for each row of the table of keys that is not at its default by itself */
 };

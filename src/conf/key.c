@@ -46,6 +46,8 @@ const struct key key_table[] = {
 	  .help = "the biggest manifest that is taken" },
 	{ "blobs.max_size", KEY_SIZE, GOES_TO(max_blob), .preset = "0", .max = SIZE_LIMIT,
 	  .help = "the biggest blob that is taken; 0: no limit" },
+	{ "http.cors", KEY_ORIGINS, GOES_TO(cors), .preset = "",
+	  .help = "web pages of which origins may use the registry: \"https://a.example,https://b.example\", \"*\", or none" },
 	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
 	  .help = "what is logged: this level and those before it" },
 };
@@ -127,6 +129,31 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 	return 0;
 }
 
+/* One origin as a browser sends it (RFC 6454, 6.2): scheme, host and port, nothing else; safe in nginx's configuration. */
+static bool is_origin(const char *s, size_t len)
+{
+	size_t head = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
+
+	return head && len > head && strspn(s + head, "abcdefghijklmnopqrstuvwxyz0123456789.:-[]") >= len - head;
+}
+
+static int set_origins(struct config *c, const struct key *k, const char *text)
+{
+	char **origins = member(c, k);
+	const char *s = text;
+
+	while (*s && strcmp(text, "*") != 0) {
+		size_t len = strcspn(s, ",");
+
+		if (!is_origin(s, len) || (s[len] == ',' && !s[len + 1]))
+			return -1;
+		s += len + (s[len] == ',');
+	}
+	free(*origins);
+	*origins = xstrdup(text);
+	return 0;
+}
+
 static int set_word(struct config *c, const struct key *k, const char *text)
 {
 	for (unsigned i = 0; k->words[i]; i++) {
@@ -167,6 +194,8 @@ int key_set_string(struct config *c, const struct key *k, const char *text)
 	uint64_t n;
 
 	switch (k->type) {
+	case KEY_ORIGINS:
+		return set_origins(c, k, text);
 	case KEY_PATH:
 		return set_path(c, k, text);
 	case KEY_FLAG:
@@ -221,6 +250,9 @@ void key_wants(const struct key *k, struct str *out)
 {
 	str_puts(out, "must be ");
 	switch (k->type) {
+	case KEY_ORIGINS:
+		str_puts(out, "origins separated by commas such as \"https://a.example,http://b.example:8080\", \"*\" or \"\"");
+		break;
 	case KEY_PATH:
 		str_puts(out, "an absolute path in quotes");
 		break;
@@ -252,6 +284,7 @@ void key_get(const struct config *c, const struct key *k, struct str *out)
 	unsigned word;
 
 	switch (k->type) {
+	case KEY_ORIGINS:
 	case KEY_PATH:
 		str_puts(out, *(char *const *)at);
 		break;

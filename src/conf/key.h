@@ -15,6 +15,7 @@
 #include "conf/config.h"
 
 enum key_type {
+	KEY_ORIGINS,            /* char *: web origins separated by commas, or "*", or nothing */
 	KEY_PATH,               /* char *: absolute, no control characters, no slash at the end */
 	KEY_COUNT,              /* unsigned */
 	KEY_BOOL,               /* bool: true or false */
