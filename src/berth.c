@@ -10,10 +10,12 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/gc.h"
 #include "cmd/index.h"
 
 static const struct cmd *const commands[] = {
 	&cmd_config_command,
+	&cmd_gc_command,
 	&cmd_index_command,
 };
 

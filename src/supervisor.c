@@ -28,6 +28,7 @@
 #include "os/process.h"
 #include "os/sock.h"
 #include "registry/registry.h"
+#include "store/collector.h"
 #include "store/epoch.h"
 #include "store/store.h"
 #include "worker.h"
@@ -400,6 +401,20 @@ static void wait_and_act(struct master *m)
 	reap(m);
 }
 
+/* What a collector that was killed left, and the reserve that the next one gives up: neither is worth not starting for. */
+static void tidy(const struct store_options *so)
+{
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+
+	if (so->readonly)
+		return;
+	if (store_open(&st, so, &e) < 0 || collector_tidy(st, &e) < 0)
+		log_say(LOG_WARN, "collector", "%s", e.cause);
+	else
+		collector_reserve(st);
+}
+
 static int open_master(struct master *m, struct err *e)
 {
 	sigset_t set;
@@ -433,6 +448,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	rc = epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
+		tidy(&so);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
 			m.npools > 1 ? m.pools[1].want : 0);
 	}

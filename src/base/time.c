@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/str.h"
 #include "base/time.h"
 
 #define NSEC_PER_MSEC 1000000L
@@ -134,6 +135,29 @@ int time_parse_rfc3339(const char *s, int64_t *out)
 		return -1;
 	*out = (int64_t)timegm(&tm) - off;
 	return 0;
+}
+
+int time_parse_duration(const char *s, uint64_t *seconds)
+{
+	static const struct {
+		const char *unit;
+		uint64_t seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 24 * 3600 } };
+	size_t digits = strspn(s, "0123456789"), i;
+	uint64_t n;
+
+	*seconds = 0;
+	if (str_parse_u64(s, digits, &n) < 0)
+		return -1;
+	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(s + digits, units[i].unit) != 0)
+			continue;
+		if (n > UINT64_MAX / units[i].seconds)
+			return -1;
+		*seconds = n * units[i].seconds;
+		return 0;
+	}
+	return -1;
 }
 
 uint64_t time_now_usec(void)

@@ -15,6 +15,9 @@ void time_rfc3339(char *buf, const struct timespec *ts, int with_ms);
 /* time_parse_rfc3339 - seconds since the epoch; fractions are dropped, offsets honoured; 0 or -1 */
 int time_parse_rfc3339(const char *s, int64_t *out);
 
+/* time_parse_duration - "90", "90s", "5m", "24h", "7d" to seconds; 0, or -1 where it is no such text or overflows */
+int time_parse_duration(const char *s, uint64_t *seconds);
+
 uint64_t time_now_usec(void);   /* monotonic, for durations only */
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "os/file.h"
 #include "store/blob.h"
+#include "store/collector.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -24,6 +25,9 @@ int reg_blob_find(struct registry *r, const struct name *n, const struct digest 
 		held = r->st;
 	}
 	found = blob_find(r->st, n, d, held != NULL, &out->content, &out->size, e);
+	if (found == 1 && held &&
+	    collector_note(r->st, n, (const struct digest[]){ *d, out->content }, 2, e) < 0)
+		return -1;
 	return found == 0 ? err_set(e, ERR_BLOB_UNKNOWN, "%s", d->text) : found < 0 ? -1 : 0;
 }
 

@@ -20,6 +20,7 @@
 #include "registry/manifest.h"
 #include "registry/reg_index.h"
 #include "store/blob.h"
+#include "store/collector.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
@@ -99,6 +100,18 @@ int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct
 	return 0;
 }
 
+/* The collector hears of the manifest and of all that it names before any of it is looked at. */
+static int note(struct registry *r, const struct name *n, const struct manifest *m, const struct digest *own, struct err *e)
+{
+	cleanup_free struct digest *all = xreallocarray(NULL, m->nrefs + 1, sizeof(*all));
+	size_t i;
+
+	for (i = 0; i < m->nrefs; i++)
+		all[i] = m->refs[i].digest;
+	all[i] = *own;
+	return collector_note(r->st, n, all, m->nrefs + 1, e);
+}
+
 /* A blob or manifest that the new one names: 1 here (and young for the collector), 0 missing, -1 with *e. */
 static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct err *e)
 {
@@ -107,15 +120,20 @@ static int reference_found(struct registry *r, const struct name *n, const struc
 	uint64_t size;
 	int found;
 
-	if (d->kind != MREF_CHILD_MANIFEST)
-		return blob_find(r->st, n, &d->digest, true, &content, &size, e);
-	found = revision_read(r->st, n, &d->digest, &content, e);
-	if (found == 1)
-		found = blob_open(r->st, &content, &fd, &size, e);
-	if (found == 1) {
-		revision_touch(r->st, n, &d->digest);
-		futimens(fd, NULL);
+	if (d->kind != MREF_CHILD_MANIFEST) {
+		found = blob_find(r->st, n, &d->digest, true, &content, &size, e);
+	} else {
+		found = revision_read(r->st, n, &d->digest, &content, e);
+		if (found == 1)
+			found = blob_open(r->st, &content, &fd, &size, e);
+		if (found == 1) {
+			revision_touch(r->st, n, &d->digest);
+			futimens(fd, NULL);
+		}
 	}
+	/* A link may hold another digest than it is called by. */
+	if (found == 1 && !digest_eq(&content, &d->digest) && collector_note(r->st, n, &content, 1, e) < 0)
+		return -1;
 	return found;
 }
 
@@ -241,7 +259,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	    reg_index_hold(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
-	if (check_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
+	if (note(r, n, &m, &p->digest, e) < 0 || check_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
 	    blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
 	    revision_set(r->st, n, &p->digest, e) < 0)
 		return -1;
@@ -315,7 +333,8 @@ static bool subject_of(struct registry *r, const struct name *n, const struct re
 	       manifest_describe(bytes.buf, bytes.len, &ref->digest, subject, &descriptor);
 }
 
-static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
+/* A manifest, its tags, and what the index says of them: 1 gone, 0 absent. The caller holds the repository's lock. */
+static int remove_manifest(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
 			   struct err *e)
 {
 	cleanup_names struct names gone = NAMES_INIT;
@@ -328,10 +347,36 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 	refers = found == 1 && subject_of(r, n, ref, &subject);
 	if (found == 1)
 		found = revision_remove(r->st, n, &ref->digest, e);
-	if (found <= 0)
-		return found == 0 ? unknown(ref, e) : -1;
-	forget(r, n, &ref->digest, &gone, refers ? &subject : NULL);
-	return 0;
+	if (found == 1)
+		forget(r, n, &ref->digest, &gone, refers ? &subject : NULL);
+	return found;
+}
+
+static void empty_trash(struct registry *r, const struct names *trashed)
+{
+	size_t i;
+
+	for (i = 0; i < trashed->count; i++)
+		store_purge(r->st, trashed->v[i]);
+}
+
+int reg_manifest_collect(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_names struct names trashed = NAMES_INIT;
+	struct ref ref = { .kind = REF_DIGEST, .digest = *d };
+	int rc = remove_manifest(r, n, &ref, &trashed, e);
+
+	if (rc >= 0)
+		empty_trash(r, &trashed);
+	return rc;
+}
+
+static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
+			   struct err *e)
+{
+	int found = remove_manifest(r, n, ref, trashed, e);
+
+	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;
 }
 
 static int delete_tag(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
@@ -357,7 +402,6 @@ int reg_manifest_delete(struct registry *r, const struct name *n, const struct r
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	cleanup_fd int lock = -1;
-	size_t i;
 	int rc;
 
 	if (lock_repository(r->st, n, &lock, e) < 0)
@@ -365,7 +409,7 @@ int reg_manifest_delete(struct registry *r, const struct name *n, const struct r
 	rc = ref->kind == REF_TAG ? delete_tag(r, n, ref, pre, &trashed, e) :
 				    delete_revision(r, n, ref, &trashed, e);
 	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
-	for (i = 0; rc == 0 && i < trashed.count; i++)  /* what is not surely gone stays whole, for the collector */
-		store_purge(r->st, trashed.v[i]);
+	if (rc == 0)                    /* what is not surely gone stays whole, for the collector */
+		empty_trash(r, &trashed);
 	return rc;
 }

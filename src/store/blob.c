@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "store/collector.h"
 #include "store/link.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -198,7 +199,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	if (lock_collector(st, e) < 0)
 		goto out;
 	held = st;
-	if (publish(st, d, how, path, fd, e) < 0)
+	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, how, path, fd, e) < 0)
 		goto out;
 	if (tmp.len)
 		rc = link_publish(st, tmp.buf, dir.buf, d, e);
@@ -229,7 +230,8 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 		found = content_stands(st, &target, size, e);
 	if (found <= 0)
 		return found;
-	if (flush_content_dirs(st, &target, e) < 0)
+	if (collector_note(st, n, (const struct digest[]){ *d, target }, 2, e) < 0 ||
+	    flush_content_dirs(st, &target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
 	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || flush_layer(st, n, dir.buf, e) < 0)

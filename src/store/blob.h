@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "store/store.h"
+#include "store/walk.h"
 
 /*
  * blob_open - open content for reading
@@ -59,6 +60,33 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
  * As blob_commit it takes the lock and makes the repository. Returns 1 done and durable, 0 where `from` lacks it, -1.
  */
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
+
+/*
+ * blob_walk       - visit the digests that have a directory of content
+ * blob_walk_links - visit the digests that the repository has a layer directory for
+ * What visit returns other than 0 ends the walk and comes back. A directory that can't be listed is an error.
+ */
+int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e);
+int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
+
+/*
+ * blob_age      - when content was last made young, in seconds since the epoch, and its size; opened and looked at now
+ * blob_link_age - the same of the repository's link and its content, whichever is younger; target: what the link holds
+ * Each returns 1, 0 where it is gone or spoilt, -1 with *e.
+ */
+int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e);
+int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
+		  struct err *e);
+
+/*
+ * blob_collect      - take content away; the caller holds the collector's lock exclusively
+ * blob_collect_link - take the repository's link away; blob_flush_links makes that durable, before content goes
+ * Each returns 1, 0 gone already, -1 with *e; what was taken is given to store_purge.
+ */
+int blob_collect(struct store *st, const struct digest *d, struct str *trashed, struct err *e);
+int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
+		      struct err *e);
+int blob_flush_links(struct store *st, const struct name *n, struct err *e);
 
 /* blob_unlink - take the repository's link away, durably; the content stays for the collector. 1, 0 absent, -1 */
 int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e);

@@ -10,6 +10,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -21,6 +22,12 @@
  */
 int link_read(struct store *st, const char *path, struct digest *out, struct err *e);
 int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e);        /* of dir/link */
+
+/*
+ * link_age - when dir/link was last made young, in seconds since the epoch; opened and looked at now
+ * target  what it holds. Returns 1, 0 where there is none or it holds no digest, -1 with *e.
+ */
+int link_age(struct store *st, const char *dir, int64_t *when, struct digest *target, struct err *e);
 
 /* link_touch - set dir/link's time to now, so that the collector sees it as young; failures do not matter */
 void link_touch(struct store *st, const char *dir);

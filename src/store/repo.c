@@ -70,6 +70,7 @@ struct walk {
 	const char *after;
 	int (*visit)(void *arg, const struct name *n, struct err *e);
 	void *arg;
+	bool all;               /* directories that are no repository, too */
 };
 
 static int walk_below(struct walk *w, const char *prefix, struct err *e);
@@ -90,7 +91,7 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, struct 
 	}
 	if (strcmp(full.buf, w->after) <= 0 || name_parse(&n, full.buf, full.len) < 0)
 		return 0;
-	exists = repo_exists(w->st, &n, e);
+	exists = w->all ? 1 : repo_exists(w->st, &n, e);
 	return exists > 0 ? w->visit(w->arg, &n, e) : exists;
 }
 
@@ -134,6 +135,14 @@ int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const
 	      void *arg, struct err *e)
 {
 	struct walk w = { .st = st, .after = after ? after : "", .visit = visit, .arg = arg };
+
+	return walk_below(&w, "", e);
+}
+
+int repo_walk_dirs(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg,
+		   struct err *e)
+{
+	struct walk w = { .st = st, .after = "", .visit = visit, .arg = arg, .all = true };
 
 	return walk_below(&w, "", e);
 }

@@ -33,4 +33,8 @@ int repo_exists(struct store *st, const struct name *n, struct err *e);
 int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
 	      void *arg, struct err *e);
 
+/* repo_walk_dirs - the same for every directory that could be one, those with nothing but uploads among them */
+int repo_walk_dirs(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg,
+		   struct err *e);
+
 #endif

@@ -6,10 +6,7 @@
  */
 #include "store/revision.h"
 
-#include <errno.h>
-
-#include "os/dir.h"
-#include "os/file.h"
+#include "store/blob.h"
 #include "store/link.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -68,30 +65,29 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 	return 1;
 }
 
-int revision_walk(struct store *st, const struct name *n,
-		  int (*visit)(void *arg, const struct digest *d, struct err *e), void *arg, struct err *e)
+int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT, text = STR_INIT;
-	int alg, rc;
+	cleanup_str struct str dir = STR_INIT;
+	int alg, rc = 0;
 
-	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		cleanup_names struct names hex = NAMES_INIT;
-		size_t i;
-
+	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
 		path_revisions(&dir, n, (enum digest_alg)alg);
-		if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, &hex) < 0 && !os_gone(errno))
-			return err_sys(e, "cannot list %s", dir.buf);
-		for (i = 0; i < hex.count; i++) {
-			struct digest d;
-
-			str_reset(&text);
-			str_addf(&text, "%s:%s", digest_alg_name((enum digest_alg)alg), hex.v[i]);
-			if (digest_parse(&d, text.buf, text.len) < 0)
-				continue;
-			rc = visit(arg, &d, e);
-			if (rc != 0)
-				return rc;
-		}
+		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
 	}
-	return 0;
+	return rc;
+}
+
+int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	struct digest target;
+	uint64_t size;
+	int64_t of_content;
+	int found;
+
+	path_revision(&dir, n, d);
+	found = link_age(st, dir.buf, when, &target, e);
+	if (found == 1 && blob_age(st, &target, &of_content, &size, e) == 1 && of_content > *when)
+		*when = of_content;
+	return found;
 }

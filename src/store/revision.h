@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "store/store.h"
+#include "store/walk.h"
 
 /* revision_read - the digest that the repository's link for d holds; 1 found, 0 absent, -1 with *e */
 int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
@@ -28,10 +29,12 @@ int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, 
 int revision_remove(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 
 /*
- * revision_walk - visit the digests of a repository's manifests, in no order
- * A directory without a link is visited too. visit returns 0 to go on, anything else to stop; that is then what comes back.
+ * revision_walk - visit the digests of a repository's manifests
+ * A directory without a link is visited too. What visit returns other than 0 ends the walk and comes back.
  */
-int revision_walk(struct store *st, const struct name *n,
-		  int (*visit)(void *arg, const struct digest *d, struct err *e), void *arg, struct err *e);
+int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
+
+/* revision_age - when link or content was last made young, in seconds since the epoch; 1, 0 without a link, -1 with *e */
+int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct err *e);
 
 #endif

@@ -34,6 +34,7 @@ static const char *const layout[] = {
 	"berth/body",
 	"berth/tmp",
 	"berth/trash",
+	"berth/gc",
 	"berth/index",
 	"berth/index/_catalog",
 	"berth/locks",

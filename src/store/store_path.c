@@ -8,6 +8,12 @@
 
 #define V2 "docker/registry/v2"
 
+void path_blobs(struct str *p, enum digest_alg alg)
+{
+	str_reset(p);
+	str_addf(p, V2 "/blobs/%s", digest_alg_name(alg));
+}
+
 void path_blob_below(struct str *p, const struct digest *d)
 {
 	str_reset(p);

@@ -20,12 +20,17 @@
 #define STORE_TRASH_DIR "berth/trash"
 #define STORE_TURNSTILE_FILE "berth/locks/turnstile"
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
+#define STORE_GC_DIR "berth/gc"
+#define STORE_RUN_FILE "berth/gc/run"
+#define STORE_RESERVE_FILE "berth/gc/reserve"
+#define STORE_RUN_LOCK_FILE "berth/locks/run"
 #define STORE_SERVING_FILE "berth/locks/serving"
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* a repository's name never begins with '_' */
 #define STORE_REPOSITORIES_DIR "docker/registry/v2/repositories"
 
+void path_blobs(struct str *p, enum digest_alg alg);                    /* .../blobs/sha256 */
 void path_blob(struct str *p, const struct digest *d);                  /* .../blobs/sha256/ab/ab…/data */
 void path_blob_dir(struct str *p, const struct digest *d);              /* the directory of that */
 void path_blob_below(struct str *p, const struct digest *d);            /* what follows .../blobs/: "sha256/ab/ab…/data" */

@@ -157,6 +157,33 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	return 1;
 }
 
+int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, int64_t *when, uint64_t *size,
+	       struct err *e)
+{
+	static const char *const files[] = { "startedat", "data" };
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+	size_t i;
+
+	*size = 0;
+	for (i = 0; i < ARRAY_LEN(files); i++) {
+		cleanup_fd int fd = -1;
+
+		path_upload_file(&path, n, uuid, files[i]);
+		fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
+		if (fd < 0 && !os_gone(errno))
+			return err_sys(e, "cannot open %s", path.buf);
+		if (fd < 0)
+			return i == 0 ? 0 : 1;  /* without startedat there is no upload, without data an empty one */
+		if (fstat(fd, &sb) < 0)
+			return err_sys(e, "cannot look at %s", path.buf);
+		if (i == 0 || (int64_t)sb.st_mtim.tv_sec > *when)
+			*when = (int64_t)sb.st_mtim.tv_sec;
+		*size = i ? (uint64_t)sb.st_size : 0;
+	}
+	return 1;
+}
+
 void upload_data_path(const struct upload *u, struct str *path)
 {
 	path_upload_file(path, &u->name, &u->uuid, "data");

@@ -47,6 +47,13 @@ void upload_close(struct upload **u);
 int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, bool *busy,
 		struct err *e);
 
+/*
+ * upload_age - when bytes last came in, in seconds since the epoch: the newer of startedat and data
+ * Returns 1, 0 where it is gone, -1 with *e.
+ */
+int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, int64_t *when, uint64_t *size,
+	       struct err *e);
+
 /* upload_append - add a body at the end: all of it, or nothing. The first one becomes `data` itself, by link(2). */
 int upload_append(struct upload *u, const struct spool *body, struct err *e);
 

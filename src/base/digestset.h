@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_BASE_DIGESTSET_H
+#define BERTH_BASE_DIGESTSET_H
+
+/*
+ * digestset: many digests in little memory: about 64 bytes each, however long their text is.
+ *
+ * Of a digest its first 256 bits are kept, which for sha256 is all of it. Two sha512 digests that share them would be
+ * taken for one; none are known, and nobody can make them.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/digest.h"
+
+#define DIGESTSET_KEY 32
+
+struct digestset {
+	struct {
+		unsigned char (*keys)[DIGESTSET_KEY];
+		unsigned char *used;
+		size_t count, cap;      /* cap is 0 or a power of two */
+	} of[DIGEST_ALG_COUNT];
+};
+
+#define DIGESTSET_INIT { 0 }
+
+void digestset_release(struct digestset *s);
+#define cleanup_digestset __attribute__((cleanup(digestset_release)))
+
+void digestset_add(struct digestset *s, const struct digest *d);
+bool digestset_has(const struct digestset *s, const struct digest *d);
+size_t digestset_count(const struct digestset *s);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berth gc: options, and the account of what went.
+ */
+#include "cmd/gc.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "registry/gc.h"
+
+struct say {
+	bool each, json, progress;
+	uint64_t told;
+};
+
+static const struct {
+	const char *name, *why;
+} kinds[GC_KINDS] = {
+	[GC_MANIFEST] = { "manifest", "no tag, index or subject keeps it" },
+	[GC_LINK] = { "link", "no manifest of the repository names it" },
+	[GC_BLOB] = { "blob", "nothing names it" },
+	[GC_UPLOAD] = { "upload", "nobody went on with it" },
+	[GC_LEFTOVER] = { "leftover", "a crash left it" },
+	[GC_UNREADABLE] = { "unreadable", "kept, with all that its repository links: no manifest that can be read" },
+};
+
+static void tell_json(enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	str_addf(&text, "{\"kind\":\"%s\"", kinds[kind].name);
+	if (n)
+		str_addf(&text, ",\"repository\":\"%s\"", n->s);
+	str_puts(&text, ",\"what\":\"");
+	str_add_json(&text, what, strlen(what));
+	str_addf(&text, "\",\"why\":\"%s\",\"bytes\":%" PRIu64 "}", kinds[kind].why, bytes);
+	puts(text.buf);
+}
+
+static void tell(void *arg, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
+{
+	struct say *s = arg;
+
+	s->told++;
+	if (s->json)
+		tell_json(kind, n, what, bytes);
+	else if (s->each || kind == GC_UNREADABLE)
+		printf("%s %s%s%s, %" PRIu64 " bytes: %s\n", kinds[kind].name, n ? n->s : "", n ? " " : "", what, bytes,
+		       kinds[kind].why);
+	if (s->progress && s->told % 256 == 0)
+		fprintf(stderr, "\r%" PRIu64 " removed", s->told);
+}
+
+static void sum_up_json(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
+{
+	printf("{\"kind\":\"summary\",\"dry_run\":%s", o->dry_run ? "true" : "false");
+	printf(",\"manifests\":%" PRIu64 ",\"links\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64,
+	       r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB], r->bytes);
+	printf(",\"uploads\":%" PRIu64 ",\"leftovers\":%" PRIu64 ",\"unreadable\":%" PRIu64, r->count[GC_UPLOAD],
+	       r->count[GC_LEFTOVER], r->count[GC_UNREADABLE]);
+	printf(",\"kept_blobs\":%" PRIu64 ",\"kept_bytes\":%" PRIu64 ",\"ms\":%" PRIu64 "}\n", r->kept_blobs, r->kept_bytes,
+	       usec / 1000);
+}
+
+static void sum_up(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
+{
+	printf("%s %" PRIu64 " manifests, %" PRIu64 " links, %" PRIu64 " blobs, %" PRIu64 " uploads, %" PRIu64
+	       " leftovers: %" PRIu64 " bytes",
+	       o->dry_run ? "would remove" : "removed", r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB],
+	       r->count[GC_UPLOAD], r->count[GC_LEFTOVER], r->bytes);
+	printf("; %" PRIu64 " blobs stay, %" PRIu64 " bytes; %" PRIu64 " ms\n", r->kept_blobs, r->kept_bytes, usec / 1000);
+}
+
+struct args {
+	struct gc_options o;
+	struct say say;
+};
+
+static int bad_value(const char *option, const char *value)
+{
+	fprintf(stderr, "berth: gc: --%s can't be \"%s\"; `berth gc --help` says what it takes\n", option, value);
+	return CMD_USAGE;
+}
+
+/* CMD_DONE to go on. */
+static int parse(struct args *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'n' },  { "json", no_argument, NULL, 'j' },
+		{ "untagged", no_argument, NULL, 't' }, { "grace", required_argument, NULL, 'g' },
+		{ "uploads", required_argument, NULL, 'u' }, { "rate", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	optind = 0;             /* a second parse in one process begins anew */
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'n':
+			a->o.dry_run = a->say.each = true;
+			break;
+		case 'j':
+			a->say.json = true;
+			break;
+		case 't':
+			a->o.untagged = true;
+			break;
+		case 'g':
+			if (time_parse_duration(optarg, &a->o.grace) < 0)
+				return bad_value("grace", optarg);
+			break;
+		case 'u':
+			if (time_parse_duration(optarg, &a->o.uploads) < 0)
+				return bad_value("uploads", optarg);
+			break;
+		case 'r':
+			if (str_parse_u64(optarg, strlen(optarg), &a->o.rate) < 0)
+				return bad_value("rate", optarg);
+			break;
+		default:        /* getopt has said it */
+			return cmd_usage(&cmd_gc_command);
+		}
+	}
+	return optind == argc ? CMD_DONE : cmd_usage(&cmd_gc_command);
+}
+
+static int run(const struct cmd_options *o, int argc, char **argv)
+{
+	struct args a = { .o = { .grace = GC_GRACE, .uploads = GC_UPLOADS, .tell = tell } };
+	cleanup_config struct config *c = NULL;
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	struct registry reg;
+	struct gc_result result;
+	uint64_t begun = time_now_usec();
+	int rc = parse(&a, argc, argv);
+
+	if (rc != CMD_DONE)
+		return rc;
+	c = cmd_config(o);
+	if (!c)
+		return CMD_USAGE;
+	a.o.arg = &a.say;
+	a.say.progress = !a.say.each && !a.say.json && isatty(STDERR_FILENO);
+	rc = cmd_store(c, &st, &e);
+	reg = (struct registry){ .st = st, .cfg = c };
+	if (rc == 0)
+		rc = gc_run(&reg, &a.o, &result, &e);
+	if (rc < 0) {
+		cmd_complain(&e);
+		return CMD_FOUND;
+	}
+	if (rc == 0) {
+		fprintf(stderr, "berth: another collection is running\n");
+		return CMD_FOUND;
+	}
+	if (a.say.progress)
+		fputs("\r", stderr);
+	(a.say.json ? sum_up_json : sum_up)(&a.o, &result, time_now_usec() - begun);
+	return CMD_DONE;
+}
+
+const struct cmd cmd_gc_command = {
+	.name = "gc",
+	.args = "[--dry-run] [--json] [--untagged] [--grace 24h] [--uploads 7d] [--rate N]",
+	.help = "remove what nothing refers to, while the registry serves",
+	.run = run,
+};

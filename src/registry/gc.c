@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc: mark without locks, sweep in small batches.
+ *
+ * Owns the sets of one run. Invariant: nothing is deleted before all that could keep it has been read; what became
+ * reachable since is noted by writers (store/collector.h) or young, and both are looked at under the exclusive lock,
+ * right before the deletion.
+ */
+#include "registry/gc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digestset.h"
+#include "base/mem.h"
+#include "os/dir.h"
+#include "registry/gc_untagged.h"
+#include "registry/gc_work.h"
+#include "registry/references.h"
+#include "store/blob.h"
+#include "store/repo.h"
+#include "store/revision.h"
+#include "store/tag.h"
+
+struct candidate {
+	size_t repository;              /* index in `names` */
+	struct digest d;
+};
+
+struct sweep {
+	struct gc_work *w;
+	struct digestset kept;          /* content that something names */
+	struct names names;             /* of the repositories that have candidates */
+	struct candidate *links, *blobs;
+	size_t nlinks, links_cap, nblobs, blobs_cap;
+
+	/* of the repository that is being marked */
+	const struct name *n;
+	struct digestset named;         /* what its manifests name */
+	bool keep_all;                  /* one of them can't be read */
+	bool has_candidates;
+};
+
+static void push(struct candidate **v, size_t *count, size_t *cap, size_t repository, const struct digest *d)
+{
+	if (*count == *cap) {
+		*cap = *cap ? *cap * 2 : 256;
+		*v = xreallocarray(*v, *cap, sizeof(**v));
+	}
+	(*v)[(*count)++] = (struct candidate){ repository, *d };
+}
+
+/* A manifest of the repository, and all that it names. */
+static int mark_manifest(void *arg, const struct digest *d, struct err *e)
+{
+	cleanup_references struct references refs = REFERENCES_INIT;
+	struct sweep *s = arg;
+	struct digest content;
+	size_t i;
+	int found = revision_read(s->w->r->st, s->n, d, &content, e);
+
+	if (found < 0)
+		return -1;
+	digestset_add(&s->kept, d);
+	if (found)
+		digestset_add(&s->kept, &content);
+	found = gc_references(s->w, s->n, found ? &content : d, &refs, e);
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		s->keep_all = true;
+	for (i = 0; i < refs.count; i++) {
+		digestset_add(&s->kept, &refs.v[i]);
+		digestset_add(&s->named, &refs.v[i]);
+	}
+	return 0;
+}
+
+static int mark_link(void *arg, const struct digest *d, struct err *e)
+{
+	struct sweep *s = arg;
+	struct digest target;
+	int64_t when;
+	int found = blob_link_age(s->w->r->st, s->n, d, &when, &target, e);
+
+	if (found <= 0)
+		return found;           /* a directory without a link: fsck's */
+	if (s->keep_all || digestset_has(&s->named, d)) {
+		digestset_add(&s->kept, &target);
+		return 0;
+	}
+	if (!s->has_candidates)
+		names_add(&s->names, s->n->s, s->n->len);
+	s->has_candidates = true;
+	push(&s->links, &s->nlinks, &s->links_cap, s->names.count - 1, d);
+	return 0;
+}
+
+/* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has spoilt. */
+static int mark_tags(struct sweep *s, struct err *e)
+{
+	cleanup_names struct names tags = NAMES_INIT;
+	size_t i;
+
+	if (tag_names(s->w->r->st, s->n, &tags, e) < 0)
+		return -1;
+	for (i = 0; i < tags.count; i++) {
+		struct digest d;
+		struct tag t;
+		int found = tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0 ? 0 : tag_read(s->w->r->st, s->n, &t, &d, e);
+
+		if (found < 0 || (found == 1 && !digestset_has(&s->kept, &d) && mark_manifest(s, &d, e) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int mark_repository(void *arg, const struct name *n, struct err *e)
+{
+	struct sweep *s = arg;
+	int rc;
+
+	s->n = n;
+	s->keep_all = s->has_candidates = false;
+	if (revision_walk(s->w->r->st, n, mark_manifest, s, e) < 0 || mark_tags(s, e) < 0)
+		rc = -1;
+	else
+		rc = blob_walk_links(s->w->r->st, n, mark_link, s, e);
+	digestset_release(&s->named);
+	return rc;
+}
+
+/* One link, under the exclusive lock: 1 taken, 0 it stays. */
+static int sweep_link(struct sweep *s, const struct name *n, const struct digest *d, struct names *trashed, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	struct digest target;
+	int64_t when;
+	int found = blob_link_age(s->w->r->st, n, d, &when, &target, e);
+
+	if (found <= 0)
+		return found;
+	if (gc_is_young(s->w, when) || collector_noted(s->w->c, d)) {
+		digestset_add(&s->kept, &target);
+		return 0;
+	}
+	if (!s->w->o->dry_run && (found = blob_collect_link(s->w->r->st, n, d, &taken, e)) <= 0)
+		return found;
+	if (taken.len)
+		names_add(trashed, taken.buf, taken.len);
+	gc_tell(s->w, GC_LINK, n, d->text, 0);
+	return 1;
+}
+
+static int sweep_links(struct sweep *s, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < s->nlinks) {
+		cleanup_names struct names trashed = NAMES_INIT;
+		size_t repository = s->links[i].repository;
+		const char *text = s->names.v[repository];
+		struct name n;
+		int rc = 0;
+
+		if (name_parse(&n, text, strlen(text)) < 0)
+			abort();        /* it was a name when it was visited */
+		if (gc_enter(s->w, e) < 0)
+			return -1;
+		/* One repository a batch, since its links are made durable together. */
+		while (rc >= 0 && i < s->nlinks && s->links[i].repository == repository && gc_batch_goes_on(s->w))
+			rc = sweep_link(s, &n, &s->links[i++].d, &trashed, e);
+		if (rc >= 0 && trashed.count)
+			rc = blob_flush_links(s->w->r->st, &n, e);
+		gc_unlock(s->w);
+		gc_leave(s->w, &trashed);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take_blob(void *arg, const struct digest *d, struct err *e)
+{
+	struct sweep *s = arg;
+	uint64_t size;
+	int64_t when;
+	int found;
+
+	if (!digestset_has(&s->kept, d)) {
+		push(&s->blobs, &s->nblobs, &s->blobs_cap, 0, d);
+		return 0;
+	}
+	found = blob_age(s->w->r->st, d, &when, &size, e);
+	if (found == 1) {
+		s->w->out->kept_blobs++;
+		s->w->out->kept_bytes += size;
+	}
+	return found < 0 ? -1 : 0;
+}
+
+static int sweep_blob(struct sweep *s, const struct digest *d, struct names *trashed, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	uint64_t size;
+	int64_t when;
+	int found = blob_age(s->w->r->st, d, &when, &size, e);
+
+	if (found <= 0 || gc_is_young(s->w, when) || collector_noted(s->w->c, d))
+		return found < 0 ? -1 : 0;
+	if (!s->w->o->dry_run && (found = blob_collect(s->w->r->st, d, &taken, e)) <= 0)
+		return found;
+	if (taken.len)
+		names_add(trashed, taken.buf, taken.len);
+	s->w->out->bytes += size;
+	gc_tell(s->w, GC_BLOB, NULL, d->text, size);
+	return 1;
+}
+
+static int sweep_blobs(struct sweep *s, struct err *e)
+{
+	size_t i = 0;
+
+	if (blob_walk(s->w->r->st, take_blob, s, e) < 0)
+		return -1;
+	while (i < s->nblobs) {
+		cleanup_names struct names trashed = NAMES_INIT;
+		int rc = 0;
+
+		if (gc_enter(s->w, e) < 0)
+			return -1;
+		while (rc >= 0 && i < s->nblobs && gc_batch_goes_on(s->w))
+			rc = sweep_blob(s, &s->blobs[i++].d, &trashed, e);
+		gc_unlock(s->w);
+		gc_leave(s->w, &trashed);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int mark_and_sweep(struct gc_work *w, struct err *e)
+{
+	struct sweep s = { .w = w, .names = NAMES_INIT };
+	int rc = repo_walk(w->r->st, NULL, mark_repository, &s, e);
+
+	if (rc == 0)
+		rc = sweep_links(&s, e);
+	if (rc == 0)
+		rc = sweep_blobs(&s, e);
+	digestset_release(&s.kept);
+	names_release(&s.names);
+	free(s.links);
+	free(s.blobs);
+	return rc;
+}
+
+int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
+{
+	struct gc_work w = { .r = r, .o = o, .out = out };
+	struct err at_end = ERR_INIT;
+	int begun = collector_begin(&w.c, r->st, e), rc;
+
+	*out = (struct gc_result){ 0 };
+	if (begun <= 0)
+		return begun;
+	rc = o->untagged ? gc_untagged(&w, e) : 0;
+	if (rc == 0)
+		rc = mark_and_sweep(&w, e);
+	if (rc == 0)
+		rc = gc_leftovers(&w, e);
+	digestset_release(&w.gone);
+	if (collector_end(&w.c, &at_end) < 0 && rc == 0) {
+		*e = at_end;
+		rc = -1;
+	}
+	return rc < 0 ? -1 : 1;
+}

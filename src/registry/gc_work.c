@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc_work: batches, and the garbage that nothing ever referred to.
+ *
+ * Owns no state of its own.
+ */
+#include "registry/gc_work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+#include "os/file.h"
+#include "store/blob.h"
+#include "store/repo.h"
+#include "store/store_path.h"
+#include "store/upload.h"
+
+#define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s (store.md) */
+#define BATCH_MAX 64
+
+int gc_enter(struct gc_work *w, struct err *e)
+{
+	if (collector_enter(w->c, e) < 0)
+		return -1;
+	w->begun = time_now_usec();
+	w->done = 0;
+	if (collector_now(w->c, &w->now, e) == 0)
+		return 0;
+	collector_leave(w->c);
+	return -1;
+}
+
+void gc_unlock(struct gc_work *w)
+{
+	collector_leave(w->c);
+}
+
+bool gc_batch_goes_on(struct gc_work *w)
+{
+	if (w->done > 0 && (w->done == BATCH_MAX || time_now_usec() - w->begun >= BATCH_USEC))
+		return false;
+	w->done++;
+	return true;
+}
+
+void gc_leave(struct gc_work *w, const struct names *trashed)
+{
+	uint64_t due, spent;
+	size_t i;
+
+	for (i = 0; i < trashed->count; i++)
+		store_purge(w->r->st, trashed->v[i]);
+	collector_stay_away(w->c);
+	if (!w->o->rate)
+		return;
+	due = (uint64_t)w->done * 1000000 / w->o->rate;
+	spent = time_now_usec() - w->begun;
+	if (due > spent) {
+		struct timespec ts = { .tv_sec = (time_t)((due - spent) / 1000000),
+				       .tv_nsec = (long)((due - spent) % 1000000) * 1000 };
+
+		nanosleep(&ts, NULL);
+	}
+}
+
+/* Whole seconds on both sides: what is as old as the grace to the second is still young. */
+bool gc_is_young(const struct gc_work *w, int64_t when)
+{
+	return when > w->now || (uint64_t)(w->now - when) <= w->o->grace;
+}
+
+void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
+{
+	w->out->count[kind]++;
+	if (w->o->tell)
+		w->o->tell(w->o->arg, kind, n, what, bytes);
+}
+
+int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
+		  struct err *e)
+{
+	cleanup_str struct str bytes = STR_INIT;
+	cleanup_free char *buf = NULL;
+	cleanup_fd int fd = -1;
+	uint64_t size;
+	ssize_t got;
+	int found = blob_open(w->r->st, content, &fd, &size, e);
+
+	*out = (struct references)REFERENCES_INIT;
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return 1;               /* nothing there names nothing */
+	if (size <= w->r->cfg->max_manifest) {
+		buf = xmalloc((size_t)size + 1);
+		got = os_read_full(fd, buf, (size_t)size);
+		if (got < 0)
+			return err_sys(e, "cannot read manifest %s", content->text);
+		if (references_read(out, buf, (size_t)got))
+			return 1;
+	}
+	gc_tell(w, GC_UNREADABLE, n, content->text, 0);
+	return 0;
+}
+
+
+static int collect_upload(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct err *e)
+{
+	cleanup_upload struct upload *u = NULL;
+	struct err busy = ERR_INIT;
+	uint64_t size;
+	int64_t when;
+	int found = upload_age(w->r->st, n, uuid, &when, &size, e);
+
+	if (found <= 0 || when > w->now || (uint64_t)(w->now - when) <= w->o->uploads)
+		return found < 0 ? -1 : 0;
+	if (!w->o->dry_run) {
+		found = upload_open(&u, w->r->st, n, uuid, &busy);
+		if (found <= 0) {       /* gone, or somebody is at it after all */
+			err_release(&busy);
+			return 0;
+		}
+		if (upload_remove(u, e) < 0)
+			return -1;
+	}
+	w->out->bytes += size;
+	gc_tell(w, GC_UPLOAD, n, uuid->s, size);
+	return 0;
+}
+
+static int collect_uploads(void *arg, const struct name *n, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str dir = STR_INIT;
+	struct gc_work *w = arg;
+	size_t i;
+
+	path_uploads(&dir, n);
+	if (os_dir_list(w->r->st->dirfd, dir.buf, DIR_DIRS, &all) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", dir.buf);
+	for (i = 0; i < all.count; i++) {
+		struct uuid uuid;
+
+		if (uuid_parse(&uuid, all.v[i], strlen(all.v[i])) == 0 && collect_upload(w, n, &uuid, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A name in one of berth's own directories that has not changed for as long as an upload may rest. */
+static int collect_names(struct gc_work *w, const char *dir, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	size_t i;
+
+	if (os_dir_list(w->r->st->dirfd, dir, DIR_ALL, &all) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", dir);
+	for (i = 0; i < all.count; i++) {
+		cleanup_fd int fd = -1;
+		struct stat sb;
+
+		str_reset(&path);
+		str_addf(&path, "%s/%s", dir, all.v[i]);
+		fd = os_open(w->r->st->dirfd, path.buf, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
+		if (fd < 0 || fstat(fd, &sb) < 0 || sb.st_mtim.tv_sec > w->now ||
+		    (uint64_t)(w->now - sb.st_mtim.tv_sec) <= w->o->uploads)
+			continue;
+		if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path.buf) < 0)
+			return err_sys(e, "cannot remove %s", path.buf);
+		gc_tell(w, GC_LEFTOVER, NULL, path.buf, S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0);
+	}
+	return 0;
+}
+
+int gc_leftovers(struct gc_work *w, struct err *e)
+{
+	static const char *const dirs[] = { STORE_BODY_DIR, STORE_TMP_DIR, STORE_TRASH_DIR };
+	size_t i;
+
+	if (collector_now(w->c, &w->now, e) < 0 || repo_walk_dirs(w->r->st, collect_uploads, w, e) < 0)
+		return -1;
+	for (i = 0; i < ARRAY_LEN(dirs); i++)
+		if (collect_names(w, dirs[i], e) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_REGISTRY_GC_WORK_H
+#define BERTH_REGISTRY_GC_WORK_H
+
+/* gc_work: what the parts of a garbage collection share: one run, its batches, its account. */
+
+#include "base/digestset.h"
+#include "os/dir.h"
+#include "registry/gc.h"
+#include "registry/references.h"
+#include "store/collector.h"
+
+struct gc_work {
+	struct registry *r;
+	const struct gc_options *o;
+	struct gc_result *out;
+	struct collector *c;
+	int64_t now;                    /* as the file system says, at the beginning of the batch */
+	uint64_t begun;                 /* the batch, microseconds */
+	unsigned done;                  /* in this batch */
+	struct digestset gone;          /* manifests that went in this run, or would */
+};
+
+/*
+ * gc_enter  - begin a batch: the exclusive lock, what was noted, the time
+ * gc_unlock - the batch is over; no other lock may be held when gc_leave follows
+ * gc_leave  - empty what was moved to the trash, and stay away for as long as the batch took, or as the rate demands
+ * gc_batch_goes_on - count one more object, and tell whether it may still come into this batch
+ */
+int gc_enter(struct gc_work *w, struct err *e);
+void gc_unlock(struct gc_work *w);
+void gc_leave(struct gc_work *w, const struct names *trashed);
+bool gc_batch_goes_on(struct gc_work *w);
+
+bool gc_is_young(const struct gc_work *w, int64_t when);
+void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes);
+
+/*
+ * gc_references - what the manifest that lies under `content` names
+ * Returns 1, 0 where it isn't there or can't be read (and is told), -1 with *e.
+ */
+int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
+		  struct err *e);
+
+/* gc_leftovers - uploads nobody went on with, and what crashes left in body/, tmp/ and trash/ */
+int gc_leftovers(struct gc_work *w, struct err *e);
+
+#endif

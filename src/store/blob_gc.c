@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blob_gc: the collector's side of blobs: walking, ages, taking away.
+ *
+ * Owns what blob.c owns; it is apart since no request comes here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "os/dir.h"
+#include "os/file.h"
+#include "store/blob.h"
+#include "store/link.h"
+#include "store/store_path.h"
+
+int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg, rc = 0;
+
+	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
+		cleanup_names struct names two = NAMES_INIT;
+		size_t i;
+
+		path_blobs(&dir, (enum digest_alg)alg);
+		if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, &two) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot list %s", dir.buf);
+		for (i = 0; rc == 0 && i < two.count; i++) {
+			path_blobs(&dir, (enum digest_alg)alg);
+			str_addf(&dir, "/%s", two.v[i]);
+			rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
+		}
+	}
+	return rc;
+}
+
+int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg, rc = 0;
+
+	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
+		path_layers(&dir, n, (enum digest_alg)alg);
+		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
+	}
+	return rc;
+}
+
+int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	struct stat sb;
+
+	/* Not blob_open: a spoilt file of no bytes has an age, and goes like any other. */
+	path_blob(&path, d);
+	*size = 0;
+	fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+	if (fstat(fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", path.buf);
+	*when = (int64_t)sb.st_mtim.tv_sec;
+	*size = (uint64_t)sb.st_size;
+	return 1;
+}
+
+int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
+		  struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int64_t of_content;
+	uint64_t size;
+	int found, content;
+
+	path_layer(&dir, n, d);
+	found = link_age(st, dir.buf, when, target, e);
+	if (found != 1)
+		return found;
+	content = blob_age(st, target, &of_content, &size, e);
+	if (content == 1 && of_content > *when)
+		*when = of_content;
+	return content < 0 ? -1 : 1;
+}
+
+/* A directory goes by one rename; where the trash has no room for a name, piece by piece. */
+static int take(struct store *st, const char *dir, struct str *trashed, struct err *e)
+{
+	struct err full = ERR_INIT;
+	int rc = store_trash(st, dir, trashed, &full);
+
+	if (rc >= 0)
+		return rc;
+	str_reset(trashed);
+	if (full.sys != ENOSPC && full.sys != EDQUOT) {
+		*e = full;
+		return -1;
+	}
+	err_release(&full);
+	return os_remove_tree(st->dirfd, dir) < 0 ? err_sys(e, "cannot remove %s", dir) : 1;
+}
+
+int blob_collect(struct store *st, const struct digest *d, struct str *trashed, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_blob_dir(&dir, d);
+	return take(st, dir.buf, trashed, e);
+}
+
+int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
+		      struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layer(&dir, n, d);
+	return take(st, dir.buf, trashed, e);
+}
+
+int blob_flush_links(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg;
+
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		path_layers(&dir, n, (enum digest_alg)alg);
+		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot flush %s", dir.buf);
+	}
+	return 0;
+}

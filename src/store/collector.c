@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * collector: runs, notes and batches.
+ *
+ * Owns berth/gc/ and berth/locks/run. Knows nothing of what is garbage.
+ * Invariant: berth/gc/run appears and goes only under the exclusive lock, so a writer sees it throughout its step or
+ * not at all.
+ */
+#include "store/collector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/digestset.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "os/dir.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/store_path.h"
+
+#define RUN_LEN 16
+#define RESERVE_BYTES (1024 * 1024)
+
+struct collector {
+	struct store *st;               /* borrowed */
+	int run_fd;                     /* locks/run: held from begin to end */
+	char run[RUN_LEN + 1];
+	struct digestset noted;
+	struct names files;             /* the writers' files that were seen, */
+	uint64_t *read;                 /* and how much of each has been read */
+	uint64_t entered, held;         /* when the present batch began, how long the last one took: microseconds */
+};
+
+/* The id of the run that is on: 1, 0 none, -1 with *e. */
+static int read_run(struct store *st, char run[RUN_LEN + 1], struct err *e)
+{
+	ssize_t n = os_read_file(st->dirfd, STORE_RUN_FILE, run, RUN_LEN);
+
+	if (n < 0 && os_gone(errno))
+		return 0;
+	if (n < 0)
+		return err_sys(e, "cannot read %s", STORE_RUN_FILE);
+	run[RUN_LEN] = '\0';
+	return n == RUN_LEN && strspn(run, "0123456789abcdef") == RUN_LEN;
+}
+
+int collector_note(struct store *st, const struct name *n, const struct digest *digests, size_t count, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, text = STR_INIT;
+	cleanup_fd int fd = -1;
+	char run[RUN_LEN + 1];
+	int on = read_run(st, run, e), rc;
+	size_t i;
+
+	if (on <= 0)
+		return on;
+	str_addf(&path, STORE_GC_DIR "/%s/%016" PRIx64, run, st->id);
+	for (i = 0; i < count; i++)
+		str_addf(&text, "%s %s\n", digests[i].text, n->s);
+	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	if (fd < 0 || os_write_full(fd, text.buf, text.len) < 0)
+		return err_sys(e, "cannot note for the collector in %s", path.buf);
+	/* A network file system may say only now that it has no room. */
+	rc = close(fd);
+	fd = -1;
+	return rc < 0 ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
+}
+
+static int lock_exclusively(struct store *st, struct err *e)
+{
+	/* Whoever waits for the exclusive lock keeps the turnstile, so that no further writer gets in before. */
+	if (os_lock(st->turnstile_fd, true) < 0)
+		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
+	if (os_lock(st->collector_fd, true) < 0) {
+		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
+		os_unlock(st->turnstile_fd);
+		return -1;
+	}
+	os_unlock(st->turnstile_fd);
+	return 0;
+}
+
+/* Removes the mark of a run, and what was noted for it. The caller holds locks/run. */
+static int remove_run(struct store *st, const char *run, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	if (lock_exclusively(st, e) < 0)
+		return -1;
+	if (unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT)
+		err_sys(e, "cannot remove %s", STORE_RUN_FILE);
+	os_unlock(st->collector_fd);
+	str_addf(&dir, STORE_GC_DIR "/%s", run);
+	os_remove_tree(st->dirfd, dir.buf);
+	return 0;
+}
+
+static int remove_leftovers(struct store *st, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	char run[RUN_LEN + 1];
+	size_t i;
+	int on = read_run(st, run, e);
+
+	if (on < 0 || (on && remove_run(st, run, e) < 0))
+		return -1;
+	if (os_dir_list(st->dirfd, STORE_GC_DIR, DIR_DIRS, &all) < 0)
+		return err_sys(e, "cannot list %s", STORE_GC_DIR);
+	for (i = 0; i < all.count; i++) {
+		str_reset(&path);
+		str_addf(&path, STORE_GC_DIR "/%s", all.v[i]);
+		os_remove_tree(st->dirfd, path.buf);
+	}
+	return 0;
+}
+
+/* locks/run for this process: 1, 0 somebody else's, -1 with *e. */
+static int take_run_lock(struct store *st, int *fd, struct err *e)
+{
+	*fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
+	if (*fd >= 0 && os_lock_within(*fd, true, 0) == 0)
+		return 1;
+	if (*fd >= 0 && errno == EWOULDBLOCK) {
+		os_cleanup_fd(fd);
+		return 0;
+	}
+	err_sys(e, "cannot lock %s", STORE_RUN_LOCK_FILE);
+	os_cleanup_fd(fd);
+	return -1;
+}
+
+int collector_tidy(struct store *st, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int taken = take_run_lock(st, &fd, e);
+
+	return taken <= 0 ? taken : remove_leftovers(st, e);
+}
+
+void collector_reserve(struct store *st)
+{
+	cleanup_fd int fd = os_open(st->dirfd, STORE_RESERVE_FILE, O_WRONLY | O_CREAT | O_EXCL, 0666);
+
+	/* Without room for it there is none: the next run tries again. */
+	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+		unlinkat(st->dirfd, STORE_RESERVE_FILE, 0);
+}
+
+static int announce(struct collector *c, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	uint64_t random;
+	int rc = -1;
+
+	os_random(&random, sizeof(random));
+	str_addf(&dir, STORE_GC_DIR "/%016" PRIx64, random);
+	memcpy(c->run, dir.buf + strlen(STORE_GC_DIR "/"), RUN_LEN);
+	if (mkdirat(c->st->dirfd, dir.buf, 0777) < 0)
+		return err_sys(e, "cannot make %s", dir.buf);
+	if (lock_exclusively(c->st, e) < 0)
+		return -1;
+	if (store_replace(c->st, STORE_RUN_FILE, c->run, RUN_LEN, false) < 0)
+		err_sys(e, "cannot write %s", STORE_RUN_FILE);
+	else
+		rc = 0;
+	os_unlock(c->st->collector_fd);
+	return rc;
+}
+
+static void release(struct collector **cp)
+{
+	struct collector *c = *cp;
+
+	digestset_release(&c->noted);
+	names_release(&c->files);
+	free(c->read);
+	os_cleanup_fd(&c->run_fd);
+	free(c);
+	*cp = NULL;
+}
+
+int collector_begin(struct collector **out, struct store *st, struct err *e)
+{
+	struct collector *c = xcalloc(1, sizeof(*c));
+	int taken;
+
+	*out = NULL;
+	c->st = st;
+	taken = take_run_lock(st, &c->run_fd, e);
+	if (taken == 1) {
+		unlinkat(st->dirfd, STORE_RESERVE_FILE, 0);
+		taken = remove_leftovers(st, e) < 0 || announce(c, e) < 0 ? -1 : 1;
+	}
+	if (taken == 1)
+		*out = c;
+	else
+		release(&c);
+	return taken;
+}
+
+int collector_end(struct collector **cp, struct err *e)
+{
+	struct collector *c = *cp;
+	int rc = remove_run(c->st, c->run, e);
+
+	collector_reserve(c->st);
+	release(cp);
+	return rc;
+}
+
+/* What one writer noted since the last time. A line that is not whole yet is read the next time. */
+static int read_notes(struct collector *c, const char *file, uint64_t *from, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, text = STR_INIT;
+	const char *s, *end;
+
+	str_addf(&path, STORE_GC_DIR "/%s/%s", c->run, file);
+	if (store_read(c->st, path.buf, &text) < 0)
+		return err_sys(e, "cannot read %s", path.buf);
+	for (s = text.buf + (*from < text.len ? *from : text.len); (end = strchr(s, '\n')) != NULL; s = end + 1) {
+		const char *blank = memchr(s, ' ', (size_t)(end - s));
+		struct digest d;
+
+		if (!blank || digest_parse(&d, s, (size_t)(blank - s)) < 0)
+			return err_set(e, ERR_UNKNOWN, "%s holds no notes", path.buf);
+		digestset_add(&c->noted, &d);
+	}
+	*from = (uint64_t)(s - text.buf);
+	return 0;
+}
+
+static int read_all_notes(struct collector *c, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	struct names now = NAMES_INIT;
+	uint64_t *read;
+	size_t i, j = 0;
+	int rc = 0;
+
+	str_addf(&dir, STORE_GC_DIR "/%s", c->run);
+	if (os_dir_list(c->st->dirfd, dir.buf, DIR_ALL, &now) < 0) {
+		names_release(&now);
+		return err_sys(e, "cannot list %s", dir.buf);
+	}
+	read = xcalloc(now.count + 1, sizeof(*read));
+	for (i = 0; i < now.count && rc == 0; i++) {
+		/* Both lists are sorted, and no file goes while the run is on. */
+		while (j < c->files.count && strcmp(c->files.v[j], now.v[i]) < 0)
+			j++;
+		if (j < c->files.count && strcmp(c->files.v[j], now.v[i]) == 0)
+			read[i] = c->read[j];
+		rc = read_notes(c, now.v[i], &read[i], e);
+	}
+	names_release(&c->files);
+	free(c->read);
+	c->files = now;
+	c->read = read;
+	return rc;
+}
+
+int collector_enter(struct collector *c, struct err *e)
+{
+	if (lock_exclusively(c->st, e) < 0)
+		return -1;
+	c->entered = time_now_usec();
+	if (read_all_notes(c, e) == 0)
+		return 0;
+	os_unlock(c->st->collector_fd);
+	return -1;
+}
+
+void collector_leave(struct collector *c)
+{
+	c->held = time_now_usec() - c->entered;
+	os_unlock(c->st->collector_fd);
+}
+
+void collector_stay_away(const struct collector *c)
+{
+	struct timespec ts = { .tv_sec = (time_t)(c->held / 1000000), .tv_nsec = (long)(c->held % 1000000) * 1000 };
+
+	nanosleep(&ts, NULL);
+}
+
+bool collector_noted(const struct collector *c, const struct digest *d)
+{
+	return digestset_has(&c->noted, d);
+}
+
+int collector_now(struct collector *c, int64_t *now, struct err *e)
+{
+	cleanup_fd int fd = os_open(c->st->dirfd, STORE_RUN_FILE, O_RDONLY, 0);
+	struct stat sb;
+
+	if (fd < 0 || futimens(fd, NULL) < 0 || fstat(fd, &sb) < 0)
+		return err_sys(e, "cannot tell the time of %s", STORE_RUN_FILE);
+	*now = (int64_t)sb.st_mtim.tv_sec;
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_COLLECTOR_H
+#define BERTH_STORE_COLLECTOR_H
+
+/*
+ * collector: how a garbage collection and the writers get along (store.md, "Garbage collection").
+ *
+ * While a collection runs, berth/gc/run holds its id. A writer that finds it, under the shared lock, notes the digests
+ * that it makes reachable in a file of its own below berth/gc/<id>/, closed before the lock is let go. The collector
+ * deletes in small batches under the exclusive lock, and reads what was noted at the beginning of each. So what became
+ * reachable after the collector looked is either young, or noted, or both.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/ref.h"
+#include "base/str.h"
+#include "store/store.h"
+
+/*
+ * collector_note - the caller makes these digests reachable, or found them and relies on them; it holds lock_collector
+ * UNAVAILABLE 503 where a collection runs and it can't be noted: the caller must not go on.
+ */
+int collector_note(struct store *st, const struct name *n, const struct digest *digests, size_t count, struct err *e);
+
+/* The collector's side. */
+struct collector;
+
+/*
+ * collector_begin - 1 with an owned collector, 0 where another one runs, -1 with *e
+ * The reserve is given up, so that this works on a file system without a free byte or inode.
+ */
+int collector_begin(struct collector **c, struct store *st, struct err *e);
+
+/* collector_end - the run is over: writers note no more; the reserve is made again */
+int collector_end(struct collector **c, struct err *e);
+
+/*
+ * collector_enter - the exclusive lock, and what was noted until now
+ * collector_leave - let go; collector_stay_away - for at least as long as it was held
+ */
+int collector_enter(struct collector *c, struct err *e);
+void collector_leave(struct collector *c);
+void collector_stay_away(const struct collector *c);
+
+bool collector_noted(const struct collector *c, const struct digest *d);
+
+/* collector_now - the time as the store's own file system tells it, in seconds since the epoch */
+int collector_now(struct collector *c, int64_t *now, struct err *e);
+
+/* collector_tidy - remove what a killed run left, where none runs; collector_reserve - make the reserve where it is missing */
+int collector_tidy(struct store *st, struct err *e);
+void collector_reserve(struct store *st);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * walk: listing digests.
+ *
+ * Owns no state.
+ */
+#include "store/walk.h"
+
+#include <errno.h>
+
+#include "base/str.h"
+#include "os/dir.h"
+#include "os/file.h"
+
+int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_visit *visit, void *arg, struct err *e)
+{
+	cleanup_names struct names hex = NAMES_INIT;
+	cleanup_str struct str text = STR_INIT;
+	size_t i;
+
+	if (os_dir_list(st->dirfd, dir, DIR_DIRS, &hex) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot list %s", dir);
+	for (i = 0; i < hex.count; i++) {
+		struct digest d;
+		int rc;
+
+		str_reset(&text);
+		str_addf(&text, "%s:%s", digest_alg_name(alg), hex.v[i]);
+		if (digest_parse(&d, text.buf, text.len) < 0)
+			continue;
+		rc = visit(arg, &d, e);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
