@@ -81,7 +81,7 @@ fault('an empty root', "root = \"\";", 1, '"root" must be an absolute path');
 fault('a root with a newline in it', "root = \"/srv/a\\nworkers = 3\";", 1, '"root" must be an absolute path');
 fault('a setting given twice', "workers = 3;\nworkers = 4;\n", 2, 'duplicate setting name');
 fault('a missing value', "delete = true;\nworkers = ;\n", 2, 'syntax error');
-fault('a text that is not closed', "root = \"/srv\n", 2, 'syntax error');
+fault('a text that is not closed', "root = \"/srv\n", 1, 'a string without an end');
 fault('a NUL byte', "workers = 3;\n\0root = 5;\n", 2, 'a NUL byte');
 fault('a NUL byte in a text', "root = \"/srv\0/x\";\n", 1, 'a NUL byte');
 fault('an include', "workers = 3;\n  \@include \"$dir\"\n", 2, '@include is not supported');

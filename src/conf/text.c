@@ -65,13 +65,13 @@ int text_read(const char *file, int optional, struct str *text, struct str *why)
 	return -1;
 }
 
-/* skip_string - from the opening quote to behind the closing one, or to the end */
+/* skip_string - from the opening quote to behind the closing one; NULL where there is none */
 static const char *skip_string(const char *p, const char *end)
 {
 	for (p++; p < end && *p != '"'; p++)
 		if (*p == '\\')
 			p++;
-	return p < end ? p + 1 : end;
+	return p < end ? p + 1 : NULL;
 }
 
 /* skip_comment - where p is at a comment, to behind it; else p */
@@ -134,8 +134,12 @@ static const char *next(const struct str *text, const char *p, const char **why)
 		*why = "@include is not supported; put every setting into this file";
 		return p;
 	}
-	if (*p == '"')
-		return skip_string(p, end);
+	if (*p == '"') {
+		after = skip_string(p, end);
+		if (!after)
+			*why = "a string without an end";       /* libconfig would say so too, and lose its text */
+		return after ? after : p;
+	}
 	after = skip_comment(p, end);
 	if (after > p)
 		return after;
