@@ -17,25 +17,21 @@
 #include "store/revision.h"
 #include "store/tag.h"
 
-#define FEW 64          /* entries up to which each is flushed by itself, and not the whole file system */
+#define FEW 64          /* referrers up to which each is flushed by itself, and not the whole file system */
 
 struct comparison {
 	struct registry *r;
 	const struct name *n;
-	unsigned flags;
+	unsigned referrers;
 };
 
-static int compare_tags(struct comparison *c, struct err *e)
+static int compare_tags(struct registry *r, const struct name *n, struct err *e)
 {
-	struct registry *r = c->r;
-	const struct name *n = c->n;
-	cleanup_names struct names dirs = NAMES_INIT, tags = NAMES_INIT;
+	cleanup_names struct names dirs = NAMES_INIT, tags = NAMES_INIT, pairs = NAMES_INIT;
 	size_t i;
 
 	if (tag_names(r->st, n, &dirs, e) < 0)
 		return -1;
-	if (dirs.count > FEW)
-		c->flags = INDEX_NO_FLUSH;
 	for (i = 0; i < dirs.count; i++) {
 		struct digest d;
 		struct tag t;
@@ -44,12 +40,14 @@ static int compare_tags(struct comparison *c, struct err *e)
 		if (tag_parse(&t, dirs.v[i], strlen(dirs.v[i])) < 0)
 			continue;
 		found = tag_read(r->st, n, &t, &d, e);
-		if (found < 0 || (found == 1 && index_add_tag(r->st, n, &t, &d, c->flags, e) < 0))
+		if (found < 0)
 			return -1;
-		if (found == 1)
-			names_add(&tags, t.s, t.len);
+		if (found == 0)
+			continue;
+		names_add(&tags, t.s, t.len);
+		index_pair(&d, &t, &pairs);
 	}
-	return index_set_names(r->st, n, &tags, e);
+	return index_set_tags(r->st, n, &tags, &pairs, e);
 }
 
 static int compare_revision(void *arg, const struct digest *d, struct err *e)
@@ -75,15 +73,15 @@ static int compare_revision(void *arg, const struct digest *d, struct err *e)
 		return -1;
 	if (!manifest_describe(bytes.buf, bytes.len, d, &subject, &descriptor))
 		return 0;
-	return index_add_referrer(c->r->st, c->n, &subject, d, &descriptor, c->flags, e);
+	return index_add_referrer(c->r->st, c->n, &subject, d, &descriptor, ++c->referrers <= FEW, e);
 }
 
 static int compare(struct registry *r, const struct name *n, struct err *e)
 {
 	struct comparison c = { .r = r, .n = n };
 
-	if (index_begin(r->st, n, e) < 0 || compare_tags(&c, e) < 0 ||
-	    revision_walk(r->st, n, compare_revision, &c, e) != 0 || (c.flags && index_flush(r->st, e) < 0))
+	if (index_begin(r->st, n, e) < 0 || compare_tags(r, n, e) < 0 ||
+	    revision_walk(r->st, n, compare_revision, &c, e) != 0 || (c.referrers > FEW && index_flush(r->st, e) < 0))
 		return -1;
 	return index_end(r->st, n, e);
 }

@@ -211,7 +211,7 @@ static int set_tag(struct registry *r, const struct name *n, const struct tag *t
 	struct digest old;
 	int found = tag_read(r->st, n, t, &old, e);
 
-	if (found < 0 || index_add_tag(r->st, n, t, d, found ? 0 : INDEX_NEW_NAME, e) < 0 || tag_set(r->st, n, t, d, e) < 0)
+	if (found < 0 || index_add_tag(r->st, n, t, d, !found, e) < 0 || tag_set(r->st, n, t, d, e) < 0)
 		return -1;
 	if (found && !digest_eq(&old, d))
 		index_remove_tag(r->st, n, t, &old, false);
@@ -238,7 +238,7 @@ static int index_subject(struct registry *r, const struct name *n, const struct 
 
 	if (!manifest_describe(p->bytes->buf, p->bytes->len, &p->digest, &subject, &descriptor))
 		return 0;
-	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, 0, e);
+	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, true, e);
 }
 
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e)

@@ -73,43 +73,85 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	return err_sys(e, "cannot remove %s", path.buf);
 }
 
-/* An entry's directory, <_tags or _referrers>/<alg>/<hex>, and what lies above it are flushed up to the index's own. */
-static int flush_entry(struct store *st, const char *entry, struct err *e)
+static void add_pair(struct str *s, const struct digest *d, const char *tag)
 {
-	return store_flush_above(st, entry, 3) < 0 ? err_sys(e, "cannot flush the directories of %s", entry) : 0;
+	str_addf(s, "%s %s", d->text, tag);
 }
 
-int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, unsigned flags,
+int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool is_new,
 		  struct err *e)
 {
-	cleanup_str struct str path = STR_INIT, names = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
 
-	path_index_tags_of(&path, n, d);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	str_addf(&path, "/%s", t->s);
-	if (os_write_file(st->dirfd, path.buf, "", 0, false) < 0 && errno != EEXIST)
-		return err_sys(e, "cannot make %s", path.buf);
-	path_index_file(&names, n, "_names");
-	if ((flags & INDEX_NEW_NAME) && sorted_add(st, names.buf, t->s, e) < 0)
+	path_index_file(&dir, n, "_tags");
+	add_pair(&pair, d, t->s);
+	if (sorted_add(st, dir.buf, pair.buf, e) < 0)
 		return -1;
-	return flags & INDEX_NO_FLUSH ? 0 : flush_entry(st, path.buf, e);
+	path_index_file(&dir, n, "_names");
+	return is_new ? sorted_add(st, dir.buf, t->s, e) : 0;
 }
 
 void index_remove_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool gone)
 {
-	cleanup_str struct str path = STR_INIT;
-	struct err ignored = ERR_INIT;          /* what stays here names too much, and that is allowed */
+	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
+	cleanup_err struct err ignored = ERR_INIT;      /* what stays here names too much, and that is allowed */
 
-	path_index_tags_of(&path, n, d);
-	str_addf(&path, "/%s", t->s);
-	unlinkat(st->dirfd, path.buf, 0);
-	path_index_tags_of(&path, n, d);
-	unlinkat(st->dirfd, path.buf, AT_REMOVEDIR);    /* where it was the last one */
-	path_index_file(&path, n, "_names");
+	path_index_file(&dir, n, "_tags");
+	add_pair(&pair, d, t->s);
+	sorted_remove(st, dir.buf, pair.buf, &ignored);
+	path_index_file(&dir, n, "_names");
 	if (gone)
-		sorted_remove(st, path.buf, t->s, &ignored);
-	err_release(&ignored);
+		sorted_remove(st, dir.buf, t->s, &ignored);
+}
+
+struct tags_of {
+	struct str prefix;
+	struct names *out;
+};
+
+static int take_pair(void *arg, const char *pair, struct err *e)
+{
+	struct tags_of *t = arg;
+
+	(void)e;
+	if (strncmp(pair, t->prefix.buf, t->prefix.len) != 0)
+		return 1;
+	names_add(t->out, pair + t->prefix.len, strlen(pair) - t->prefix.len);
+	return 0;
+}
+
+int index_tags_of(struct store *st, const struct name *n, const struct digest *d, struct names *out, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	struct tags_of t = { .prefix = STR_INIT, .out = out };
+	int rc;
+
+	path_index_file(&dir, n, "_tags");
+	add_pair(&t.prefix, d, "");
+	rc = sorted_walk(st, dir.buf, t.prefix.buf, take_pair, &t, e);
+	str_release(&t.prefix);
+	return rc < 0 ? -1 : 0;
+}
+
+void index_pair(const struct digest *d, const struct tag *t, struct names *pairs)
+{
+	cleanup_str struct str pair = STR_INIT;
+
+	add_pair(&pair, d, t->s);
+	names_add(pairs, pair.buf, pair.len);
+}
+
+int index_set_tags(struct store *st, const struct name *n, const struct names *names, struct names *pairs,
+		   struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_index_file(&dir, n, "_names");
+	if (sorted_build(st, dir.buf, names, e) < 0)
+		return -1;
+	names_sort(pairs);
+	path_index_file(&dir, n, "_tags");
+	return sorted_build(st, dir.buf, pairs, e);
 }
 
 static int list(struct store *st, const char *dir, struct names *out, struct err *e)
@@ -117,22 +159,6 @@ static int list(struct store *st, const char *dir, struct names *out, struct err
 	if (os_dir_list(st->dirfd, dir, DIR_ALL, out) == 0 || os_gone(errno))
 		return 0;
 	return err_sys(e, "cannot list %s", dir);
-}
-
-int index_tags_of(struct store *st, const struct name *n, const struct digest *d, struct names *out, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-
-	path_index_tags_of(&path, n, d);
-	return list(st, path.buf, out, e);
-}
-
-int index_set_names(struct store *st, const struct name *n, const struct names *tags, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-
-	path_index_file(&path, n, "_names");
-	return sorted_build(st, path.buf, tags, e);
 }
 
 int index_walk_tags(struct store *st, const struct name *n, const char *after,
@@ -145,10 +171,9 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
 }
 
 int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
-		       const struct str *descriptor, unsigned flags, struct err *e)
+		       const struct str *descriptor, bool flush, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	bool flush = !(flags & INDEX_NO_FLUSH);
 
 	path_index_referrers(&path, n, subject);
 	if (os_mkdirs(st->dirfd, path.buf) < 0)
@@ -156,7 +181,10 @@ int index_add_referrer(struct store *st, const struct name *n, const struct dige
 	str_addf(&path, "/%s", d->text);
 	if (store_replace(st, path.buf, descriptor->buf, descriptor->len, flush) < 0)
 		return err_sys(e, "cannot write %s", path.buf);
-	return flush ? flush_entry(st, path.buf, e) : 0;
+	/* <hex>, <alg>, and _referrers itself, which index_begin has made durable with all above it */
+	if (flush && store_flush_above(st, path.buf, 3) < 0)
+		return err_sys(e, "cannot flush the directories of %s", path.buf);
+	return 0;
 }
 
 void index_remove_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d)

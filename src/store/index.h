@@ -6,7 +6,7 @@
  * index: what is derived from a repository's links, below berth/index/<name>/ (store.md, "Indexes").
  *
  *   _names/                          the tags in byte order (see sorted.h)
- *   _tags/<alg>/<hex>/<tag>          which tags point to a digest; empty files
+ *   _tags/                           which tags point to a digest: "<digest> <tag>", in byte order too
  *   _referrers/<alg>/<hex>/<digest>  the manifests that name a digest as their subject; the descriptor as JSON
  *   _epoch                           the epoch in which all that was compared with the links
  *
@@ -15,6 +15,7 @@
  * _tags, are done under the repository's lock.
  */
 
+#include <stdbool.h>
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/ref.h"
@@ -30,34 +31,36 @@ int index_begin(struct store *st, const struct name *n, struct err *e);
 int index_end(struct store *st, const struct name *n, struct err *e);
 int index_drop(struct store *st, const struct name *n, struct err *e);
 
-enum index_flags {
-	INDEX_NEW_NAME = 1,     /* the tag isn't there yet: its name has to be listed too */
-	INDEX_NO_FLUSH = 2,     /* the caller flushes all at once (index_flush) */
-};
-
 /*
  * index_add_tag - the tag is going to point to d; durable
+ * is_new  the tag isn't there yet, so that its name has to be listed too
  * index_remove_tag - it no longer does; not flushed
  * index_tags_of - add the names of the tags that may point to d
  */
-int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, unsigned flags,
+int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool is_new,
 		  struct err *e);
 void index_remove_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool gone);
 int index_tags_of(struct store *st, const struct name *n, const struct digest *d, struct names *out, struct err *e);
 
-/* The tags of a whole repository at once, while it is compared: names in byte order. */
-int index_set_names(struct store *st, const struct name *n, const struct names *tags, struct err *e);
+/*
+ * The tags of a whole repository at once, while it is compared; durable.
+ * names  of the tags, in byte order; pairs  what index_pair gave for each of them, in any order (they are sorted here)
+ */
+void index_pair(const struct digest *d, const struct tag *t, struct names *pairs);
+int index_set_tags(struct store *st, const struct name *n, const struct names *names, struct names *pairs,
+		   struct err *e);
 int index_walk_tags(struct store *st, const struct name *n, const char *after,
 		    int (*visit)(void *arg, const char *tag, struct err *e), void *arg, struct err *e);
 
 /*
- * index_add_referrer - manifest d names `subject`; the text is its descriptor; durable
+ * index_add_referrer - manifest d names `subject`; the text is its descriptor
+ * flush  make it durable; where it is false the caller does it for all at once, by index_flush
  * index_remove_referrer - it is gone; not flushed
  * index_referrers - add the digests, as text and in byte order, of the manifests that may name `subject`
  * index_read_referrer - the descriptor; 1, 0 where there is no such entry, -1 with *e
  */
 int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
-		       const struct str *descriptor, unsigned flags, struct err *e);
+		       const struct str *descriptor, bool flush, struct err *e);
 void index_remove_referrer(struct store *st, const struct name *n, const struct digest *subject,
 			   const struct digest *d);
 int index_referrers(struct store *st, const struct name *n, const struct digest *subject, struct names *out,
@@ -65,7 +68,7 @@ int index_referrers(struct store *st, const struct name *n, const struct digest 
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 			struct str *descriptor, struct err *e);
 
-/* index_flush - all that was added with INDEX_NO_FLUSH is on disk, and whatever else waits for that file system's disk */
+/* index_flush - all that was added without a flush is on disk, and whatever else waits for that file system's disk */
 int index_flush(struct store *st, struct err *e);
 
 #endif

@@ -122,12 +122,6 @@ void path_index_file(struct str *p, const struct name *n, const char *file)
 	str_addf(p, "/%s", file);
 }
 
-void path_index_tags_of(struct str *p, const struct name *n, const struct digest *d)
-{
-	path_index(p, n);
-	str_addf(p, "/_tags/%s/%s", digest_alg_name(d->alg), digest_hex(d));
-}
-
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject)
 {
 	path_index(p, n);

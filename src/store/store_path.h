@@ -52,7 +52,6 @@ void path_upload_file(struct str *p, const struct name *n, const struct uuid *u,
 /* What is derived from the links, below berth/index/<name>/; see store/index.h. */
 void path_index(struct str *p, const struct name *n);
 void path_index_file(struct str *p, const struct name *n, const char *file);
-void path_index_tags_of(struct str *p, const struct name *n, const struct digest *d);
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject);
 
 void path_repository_lock(struct str *p, unsigned stripe);              /* stripe 0..255 */
