@@ -97,22 +97,12 @@ static int mark_link(void *arg, const struct digest *d, struct err *e)
 }
 
 /* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has spoilt. */
-static int mark_tags(struct sweep *s, struct err *e)
+static int mark_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
-	cleanup_names struct names tags = NAMES_INIT;
-	size_t i;
+	struct sweep *s = arg;
 
-	if (tag_names(s->w->r->st, s->n, &tags, e) < 0)
-		return -1;
-	for (i = 0; i < tags.count; i++) {
-		struct digest d;
-		struct tag t;
-		int found = tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0 ? 0 : tag_read(s->w->r->st, s->n, &t, &d, e);
-
-		if (found < 0 || (found == 1 && !digestset_has(&s->kept, &d) && mark_manifest(s, &d, e) < 0))
-			return -1;
-	}
-	return 0;
+	(void)t;
+	return digestset_has(&s->kept, d) ? 0 : mark_manifest(s, d, e);
 }
 
 static int mark_repository(void *arg, const struct name *n, struct err *e)
@@ -122,7 +112,7 @@ static int mark_repository(void *arg, const struct name *n, struct err *e)
 
 	s->n = n;
 	s->keep_all = s->has_candidates = false;
-	if (revision_walk(s->w->r->st, n, mark_manifest, s, e) < 0 || mark_tags(s, e) < 0)
+	if (revision_walk(s->w->r->st, n, mark_manifest, s, e) < 0 || tag_walk(s->w->r->st, n, mark_tag, s, e) < 0)
 		rc = -1;
 	else
 		rc = blob_walk_links(s->w->r->st, n, mark_link, s, e);

@@ -75,23 +75,13 @@ static int add_node(void *arg, const struct digest *d, struct err *e)
 	return 0;
 }
 
-static int keep_tagged(struct graph *g, struct err *e)
+static int keep_tagged(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
-	cleanup_names struct names tags = NAMES_INIT;
-	size_t i;
+	struct graph *g = arg;
 
-	if (tag_names(g->w->r->st, g->n, &tags, e) < 0)
-		return -1;
-	for (i = 0; i < tags.count; i++) {
-		struct digest d;
-		struct tag t;
-		int found = tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0 ? 0 : tag_read(g->w->r->st, g->n, &t, &d, e);
-
-		if (found < 0)
-			return -1;
-		if (found)
-			digestset_add(&g->kept, &d);
-	}
+	(void)t;
+	(void)e;
+	digestset_add(&g->kept, d);
 	return 0;
 }
 
@@ -179,7 +169,7 @@ static int collect_repository(void *arg, const struct name *n, struct err *e)
 	struct graph g = { .w = arg, .n = n };
 	int rc;
 
-	if (revision_walk(g.w->r->st, n, add_node, &g, e) < 0 || keep_tagged(&g, e) < 0) {
+	if (revision_walk(g.w->r->st, n, add_node, &g, e) < 0 || tag_walk(g.w->r->st, n, keep_tagged, &g, e) < 0) {
 		rc = -1;
 	} else {
 		spread(&g);

@@ -25,29 +25,30 @@ struct comparison {
 	unsigned referrers;
 };
 
+struct tag_lists {
+	struct names names, pairs;
+};
+
+static int take_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+{
+	struct tag_lists *l = arg;
+
+	(void)e;
+	names_add(&l->names, t->s, t->len);
+	index_pair(d, t, &l->pairs);
+	return 0;
+}
+
 static int compare_tags(struct registry *r, const struct name *n, struct err *e)
 {
-	cleanup_names struct names dirs = NAMES_INIT, tags = NAMES_INIT, pairs = NAMES_INIT;
-	size_t i;
+	struct tag_lists l = { NAMES_INIT, NAMES_INIT };
+	int rc = tag_walk(r->st, n, take_tag, &l, e);
 
-	if (tag_names(r->st, n, &dirs, e) < 0)
-		return -1;
-	for (i = 0; i < dirs.count; i++) {
-		struct digest d;
-		struct tag t;
-		int found;
-
-		if (tag_parse(&t, dirs.v[i], strlen(dirs.v[i])) < 0)
-			continue;
-		found = tag_read(r->st, n, &t, &d, e);
-		if (found < 0)
-			return -1;
-		if (found == 0)
-			continue;
-		names_add(&tags, t.s, t.len);
-		index_pair(&d, &t, &pairs);
-	}
-	return index_set_tags(r->st, n, &tags, &pairs, e);
+	if (rc == 0)
+		rc = index_set_tags(r->st, n, &l.names, &l.pairs, e);
+	names_release(&l.names);
+	names_release(&l.pairs);
+	return rc;
 }
 
 static int compare_revision(void *arg, const struct digest *d, struct err *e)

@@ -23,6 +23,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/lock.h"
 #include "store/store_path.h"
 
 #define RUN_LEN 16
@@ -73,30 +74,16 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	return rc < 0 ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
 }
 
-static int lock_exclusively(struct store *st, struct err *e)
-{
-	/* Whoever waits for the exclusive lock keeps the turnstile, so that no further writer gets in before. */
-	if (os_lock(st->turnstile_fd, true) < 0)
-		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
-	if (os_lock(st->collector_fd, true) < 0) {
-		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
-		os_unlock(st->turnstile_fd);
-		return -1;
-	}
-	os_unlock(st->turnstile_fd);
-	return 0;
-}
-
 /* Removes the mark of a run, and what was noted for it. The caller holds locks/run. */
 static int remove_run(struct store *st, const char *run, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
-	if (lock_exclusively(st, e) < 0)
+	if (lock_collector_alone(st, e) < 0)
 		return -1;
 	if (unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT)
 		err_sys(e, "cannot remove %s", STORE_RUN_FILE);
-	os_unlock(st->collector_fd);
+	unlock_collector(st);
 	str_addf(&dir, STORE_GC_DIR "/%s", run);
 	os_remove_tree(st->dirfd, dir.buf);
 	return 0;
@@ -165,13 +152,13 @@ static int announce(struct collector *c, struct err *e)
 	memcpy(c->run, dir.buf + strlen(STORE_GC_DIR "/"), RUN_LEN);
 	if (mkdirat(c->st->dirfd, dir.buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", dir.buf);
-	if (lock_exclusively(c->st, e) < 0)
+	if (lock_collector_alone(c->st, e) < 0)
 		return -1;
 	if (store_replace(c->st, STORE_RUN_FILE, c->run, RUN_LEN, false) < 0)
 		err_sys(e, "cannot write %s", STORE_RUN_FILE);
 	else
 		rc = 0;
-	os_unlock(c->st->collector_fd);
+	unlock_collector(c->st);
 	return rc;
 }
 
@@ -268,19 +255,19 @@ static int read_all_notes(struct collector *c, struct err *e)
 
 int collector_enter(struct collector *c, struct err *e)
 {
-	if (lock_exclusively(c->st, e) < 0)
+	if (lock_collector_alone(c->st, e) < 0)
 		return -1;
 	c->entered = time_now_usec();
 	if (read_all_notes(c, e) == 0)
 		return 0;
-	os_unlock(c->st->collector_fd);
+	unlock_collector(c->st);
 	return -1;
 }
 
 void collector_leave(struct collector *c)
 {
 	c->held = time_now_usec() - c->entered;
-	os_unlock(c->st->collector_fd);
+	unlock_collector(c->st);
 }
 
 void collector_stay_away(const struct collector *c)

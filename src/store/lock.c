@@ -40,14 +40,15 @@ int lock_repository(struct store *st, const struct name *n, int *fd, struct err 
 	return -1;
 }
 
-int lock_collector(struct store *st, struct err *e)
+/*
+ * The turnstile is held only for the moment of entering. Whoever waits for the exclusive lock keeps it, so that no
+ * further writer gets in before, and the collector gets its turn.
+ */
+static int enter(struct store *st, bool alone, struct err *e)
 {
-	if (st->collector_fd < 0)
-		return 0;
-	/* The turnstile is held only for the moment of entering, so that a waiting collector gets its turn. */
 	if (os_lock(st->turnstile_fd, true) < 0)
 		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
-	if (os_lock(st->collector_fd, false) < 0) {
+	if (os_lock(st->collector_fd, alone) < 0) {
 		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
 		os_unlock(st->turnstile_fd);
 		return -1;
@@ -56,9 +57,25 @@ int lock_collector(struct store *st, struct err *e)
 	return 0;
 }
 
+int lock_collector(struct store *st, struct err *e)
+{
+	return st->collector_fd < 0 ? 0 : enter(st, false, e);
+}
+
+int lock_collector_alone(struct store *st, struct err *e)
+{
+	return enter(st, true, e);
+}
+
+void unlock_collector(struct store *st)
+{
+	if (st->collector_fd >= 0)
+		os_unlock(st->collector_fd);
+}
+
 void lock_cleanup_collector(struct store **held)
 {
-	if (*held && (*held)->collector_fd >= 0)
-		os_unlock((*held)->collector_fd);
+	if (*held)
+		unlock_collector(*held);
 	*held = NULL;
 }

@@ -25,6 +25,10 @@ int lock_repository(struct store *st, const struct name *n, int *fd, struct err 
  */
 int lock_collector(struct store *st, struct err *e);
 
+/* lock_collector_alone - the collector's own side of it, against all writers; unlock_collector lets go of either */
+int lock_collector_alone(struct store *st, struct err *e);
+void unlock_collector(struct store *st);
+
 /* A scope that holds it: `cleanup_collector struct store *held = NULL;`, set to st once lock_collector has succeeded. */
 void lock_cleanup_collector(struct store **held);
 #define cleanup_collector __attribute__((cleanup(lock_cleanup_collector)))

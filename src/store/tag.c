@@ -159,3 +159,24 @@ int tag_names(struct store *st, const struct name *n, struct names *out, struct 
 	out->count = kept;
 	return 0;
 }
+
+int tag_walk(struct store *st, const struct name *n,
+	     int (*visit)(void *arg, const struct tag *t, const struct digest *d, struct err *e), void *arg,
+	     struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	size_t i;
+	int rc = tag_names(st, n, &all, e);
+
+	for (i = 0; rc == 0 && i < all.count; i++) {
+		struct digest d;
+		struct tag t;
+
+		if (tag_parse(&t, all.v[i], strlen(all.v[i])) < 0)
+			continue;
+		rc = tag_read(st, n, &t, &d, e);
+		if (rc == 1)
+			rc = visit(arg, &t, &d, e);
+	}
+	return rc;
+}

@@ -37,4 +37,12 @@ int tag_flush(struct store *st, const struct name *n, struct err *e);
  */
 int tag_names(struct store *st, const struct name *n, struct names *out, struct err *e);
 
+/*
+ * tag_walk - visit the tags and what they point to, in byte order of their names
+ * What visit returns other than 0 ends the walk and comes back.
+ */
+int tag_walk(struct store *st, const struct name *n,
+	     int (*visit)(void *arg, const struct tag *t, const struct digest *d, struct err *e), void *arg,
+	     struct err *e);
+
 #endif
