@@ -19,7 +19,7 @@ build_fresh() {
 	*" $2 "*) ;;
 	*) return 1 ;;
 	esac
-	[ -z "$(find "$top/configure.ac" "$top/Makefile.am" "$top/sources.am" "$top/m4" "$top/src" "$top/t/unit" \
+	[ -z "$(find "$top/configure.ac" "$top/Makefile.am" "$top/sources.am" "$top/m4" "$top/src" "$top/t/unit" "$top/t/fuzz" \
 		-newer "$1/.built" -print -quit)" ]
 }
 
