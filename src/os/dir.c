@@ -48,14 +48,14 @@ void names_sort(struct names *n)
 		qsort(n->v, n->count, sizeof(*n->v), compare);
 }
 
-/* Some file systems do not tell the type with the name. */
+/* Some file systems do not tell the type with the name. What lies behind a link to a directory is served, so it is walked. */
 static bool is_dir(int fd, const struct dirent *d)
 {
 	struct stat sb;
 
-	if (d->d_type != DT_UNKNOWN)
+	if (d->d_type != DT_UNKNOWN && d->d_type != DT_LNK)
 		return d->d_type == DT_DIR;
-	return fstatat(fd, d->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode);
+	return fstatat(fd, d->d_name, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
 }
 
 int os_dir_read(int fd, enum dir_filter filter, struct names *out)

@@ -18,7 +18,7 @@ void names_release(struct names *n);
 void names_add(struct names *n, const char *s, size_t len);
 void names_sort(struct names *n);               /* byte order */
 
-enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; directories alone (links are not followed) */
+enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; directories alone, and links to them */
 
 /*
  * os_dir_read - add the names in an open directory, in no order; reads from its start

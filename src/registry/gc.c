@@ -37,6 +37,7 @@ struct sweep {
 	/* of the repository that is being marked */
 	const struct name *n;
 	struct digestset named;         /* what its manifests name */
+	struct digestset gone;          /* in a dry run: those that would go before this */
 	bool keep_all;                  /* one of them can't be read */
 	bool has_candidates;
 };
@@ -50,30 +51,56 @@ static void push(struct candidate **v, size_t *count, size_t *cap, size_t reposi
 	(*v)[(*count)++] = (struct candidate){ repository, *d };
 }
 
-/* A manifest of the repository, and all that it names. */
-static int mark_manifest(void *arg, const struct digest *d, struct err *e)
+/*
+ * A digest that a manifest of the repository names. registry:2 writes sha512 links that hold a sha256 digest, and finds
+ * the bytes only if its link for that one is there as well.
+ */
+static int mark_named(struct sweep *s, const struct digest *d, struct err *e)
+{
+	struct digest target;
+	int64_t when;
+	int found;
+
+	digestset_add(&s->kept, d);
+	digestset_add(&s->named, d);
+	if (d->alg == DIGEST_SHA256)
+		return 0;
+	found = blob_link_age(s->w->r->st, s->n, d, &when, &target, e);
+	if (found == 1) {
+		digestset_add(&s->kept, &target);
+		digestset_add(&s->named, &target);
+	}
+	return found < 0 ? -1 : 0;
+}
+
+/* A manifest that a link of the repository or one of its tags stands for, and all that it names. */
+static int mark_manifest(struct sweep *s, const struct digest *d, struct err *e)
 {
 	cleanup_references struct references refs = REFERENCES_INIT;
-	struct sweep *s = arg;
 	struct digest content;
 	size_t i;
 	int found = revision_read(s->w->r->st, s->n, d, &content, e);
 
-	if (found < 0)
-		return -1;
+	if (found == 0)
+		content = *d;           /* a spoilt link: fsck may mend it */
 	digestset_add(&s->kept, d);
-	if (found)
-		digestset_add(&s->kept, &content);
-	found = gc_references(s->w, s->n, found ? &content : d, &refs, e);
-	if (found < 0)
-		return -1;
+	digestset_add(&s->kept, &content);
+	if (found >= 0)
+		found = gc_references(s->w, s->n, &content, &refs, e);
 	if (found == 0)
 		s->keep_all = true;
-	for (i = 0; i < refs.count; i++) {
-		digestset_add(&s->kept, &refs.v[i]);
-		digestset_add(&s->named, &refs.v[i]);
-	}
-	return 0;
+	for (i = 0; found >= 0 && i < refs.count; i++)
+		if (mark_named(s, &refs.v[i], e) < 0)
+			found = -1;
+	return found < 0 ? -1 : 0;
+}
+
+static int mark_revision(void *arg, const struct digest *d, struct err *e)
+{
+	struct sweep *s = arg;
+	int linked = digestset_has(&s->gone, d) ? 0 : revision_linked(s->w->r->st, s->n, d, e);
+
+	return linked <= 0 ? linked : mark_manifest(s, d, e);
 }
 
 static int mark_link(void *arg, const struct digest *d, struct err *e)
@@ -105,18 +132,33 @@ static int mark_tag(void *arg, const struct tag *t, const struct digest *d, stru
 	return digestset_has(&s->kept, d) ? 0 : mark_manifest(s, d, e);
 }
 
+/* A dry run removes no manifest, so it has to know which ones would be gone by now. */
+static int find_gone(struct sweep *s, struct err *e)
+{
+	struct gc_work *w = s->w;
+	int rc;
+
+	if (!w->o->untagged || !w->o->dry_run)
+		return 0;
+	w->tells = false;
+	rc = gc_untagged(w, s->n, &s->gone, e);
+	w->tells = true;
+	return rc;
+}
+
 static int mark_repository(void *arg, const struct name *n, struct err *e)
 {
 	struct sweep *s = arg;
-	int rc;
+	struct store *st = s->w->r->st;
+	int rc = -1;
 
 	s->n = n;
 	s->keep_all = s->has_candidates = false;
-	if (revision_walk(s->w->r->st, n, mark_manifest, s, e) < 0 || tag_walk(s->w->r->st, n, mark_tag, s, e) < 0)
-		rc = -1;
-	else
-		rc = blob_walk_links(s->w->r->st, n, mark_link, s, e);
+	if (find_gone(s, e) == 0 && revision_walk(st, n, mark_revision, s, e) == 0 &&
+	    tag_walk(st, n, mark_tag, s, e) == 0)
+		rc = blob_walk_links(st, n, mark_link, s, e);
 	digestset_release(&s->named);
+	digestset_release(&s->gone);
 	return rc;
 }
 
@@ -196,9 +238,14 @@ static int sweep_blob(struct sweep *s, const struct digest *d, struct names *tra
 	int64_t when;
 	int found = blob_age(s->w->r->st, d, &when, &size, e);
 
-	if (found <= 0 || gc_is_young(s->w, when) || collector_noted(s->w->c, d))
-		return found < 0 ? -1 : 0;
-	if (!s->w->o->dry_run && (found = blob_collect(s->w->r->st, d, &taken, e)) <= 0)
+	if (found == 1 && (gc_is_young(s->w, when) || collector_noted(s->w->c, d))) {
+		s->w->out->kept_blobs++;
+		s->w->out->kept_bytes += size;
+		return 0;
+	}
+	if (found == 1 && !s->w->o->dry_run)
+		found = blob_collect(s->w->r->st, d, &taken, e);
+	if (found <= 0)
 		return found;
 	if (taken.len)
 		names_add(trashed, taken.buf, taken.len);
@@ -229,20 +276,49 @@ static int sweep_blobs(struct sweep *s, struct err *e)
 	return 0;
 }
 
+static int mark(struct sweep *s, struct err *e)
+{
+	return repo_walk(s->w->r->st, NULL, mark_repository, s, e);
+}
+
+static void sweep_release(struct sweep *s)
+{
+	digestset_release(&s->kept);
+	names_release(&s->names);
+	free(s->links);
+	free(s->blobs);
+}
+
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
 	struct sweep s = { .w = w, .names = NAMES_INIT };
-	int rc = repo_walk(w->r->st, NULL, mark_repository, &s, e);
+	int rc;
 
+	w->tells = true;
+	rc = mark(&s, e);
 	if (rc == 0)
 		rc = sweep_links(&s, e);
 	if (rc == 0)
 		rc = sweep_blobs(&s, e);
-	digestset_release(&s.kept);
-	names_release(&s.names);
-	free(s.links);
-	free(s.blobs);
+	sweep_release(&s);
 	return rc;
+}
+
+static int untagged_of(void *arg, const struct name *n, struct err *e)
+{
+	cleanup_digestset struct digestset gone = DIGESTSET_INIT;
+
+	return gc_untagged(arg, n, &gone, e);
+}
+
+/* Manifests go first, so that what they alone named goes in the same run; but nothing goes before all could be read. */
+static int sweep_untagged(struct gc_work *w, struct err *e)
+{
+	struct sweep trial = { .w = w, .names = NAMES_INIT };
+	int rc = mark(&trial, e);
+
+	sweep_release(&trial);
+	return rc < 0 ? -1 : repo_walk(w->r->st, NULL, untagged_of, w, e);
 }
 
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
@@ -254,12 +330,11 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)
 		return begun;
-	rc = o->untagged ? gc_untagged(&w, e) : 0;
+	rc = o->untagged && !o->dry_run ? sweep_untagged(&w, e) : 0;
 	if (rc == 0)
 		rc = mark_and_sweep(&w, e);
 	if (rc == 0)
 		rc = gc_leftovers(&w, e);
-	digestset_release(&w.gone);
 	if (collector_end(&w.c, &at_end) < 0 && rc == 0) {
 		*e = at_end;
 		rc = -1;

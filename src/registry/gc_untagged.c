@@ -14,17 +14,16 @@
 #include "os/file.h"
 #include "registry/reg_manifest.h"
 #include "store/lock.h"
-#include "store/repo.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
 struct node {                           /* a manifest of the repository */
 	struct digest d;
-	struct digest *children;        /* owned: the entries of an index */
+	struct digest *children;        /* owned: those of the repository's manifests that it names */
 	size_t nchildren;
 	bool has_subject;
 	struct digest subject;
-	bool looked_at;
+	bool spread;                    /* what it keeps is marked */
 };
 
 struct graph {
@@ -32,7 +31,8 @@ struct graph {
 	const struct name *n;
 	struct node *v;
 	size_t count, cap;
-	struct digestset kept;
+	struct digestset all, kept;
+	struct digestset *gone;
 	bool keep_all;                  /* one of them can't be read: what it keeps isn't known */
 };
 
@@ -43,35 +43,52 @@ static void graph_release(struct graph *g)
 	for (i = 0; i < g->count; i++)
 		free(g->v[i].children);
 	free(g->v);
+	digestset_release(&g->all);
 	digestset_release(&g->kept);
 }
 
 static int add_node(void *arg, const struct digest *d, struct err *e)
 {
-	cleanup_references struct references refs = REFERENCES_INIT;
 	struct graph *g = arg;
 	struct digest content;
-	struct node *node;
 	int found = revision_read(g->w->r->st, g->n, d, &content, e);
 
 	if (found <= 0)
 		return found;
+	if (g->count == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : 64;
+		g->v = xreallocarray(g->v, g->cap, sizeof(*g->v));
+	}
+	g->v[g->count++] = (struct node){ .d = *d };
+	digestset_add(&g->all, d);
+	return 0;
+}
+
+/* Layers and configs are of no interest here: of what a manifest names only other manifests are kept in memory. */
+static int read_node(struct graph *g, struct node *node, struct err *e)
+{
+	cleanup_references struct references refs = REFERENCES_INIT;
+	struct digest content;
+	size_t i, n = 0;
+	int found = revision_read(g->w->r->st, g->n, &node->d, &content, e);
+
+	if (found <= 0)
+		return found;           /* deleted meanwhile */
 	found = gc_references(g->w, g->n, &content, &refs, e);
 	if (found < 0)
 		return -1;
 	if (found == 0)
 		g->keep_all = true;
-	if (g->count == g->cap) {
-		g->cap = g->cap ? g->cap * 2 : 64;
-		g->v = xreallocarray(g->v, g->cap, sizeof(*g->v));
-	}
-	node = &g->v[g->count++];
-	*node = (struct node){ .d = *d, .has_subject = refs.has_subject, .subject = refs.subject };
-	if (refs.nmanifests) {
-		node->nchildren = refs.nmanifests;
-		node->children = xreallocarray(NULL, refs.nmanifests, sizeof(*node->children));
-		memcpy(node->children, refs.v, refs.nmanifests * sizeof(*node->children));
-	}
+	node->has_subject = refs.has_subject;
+	node->subject = refs.subject;
+	for (i = 0; i < refs.count; i++)
+		n += digestset_has(&g->all, &refs.v[i]);
+	if (n == 0)
+		return 0;
+	node->children = xreallocarray(NULL, n, sizeof(*node->children));
+	for (i = 0; i < refs.count; i++)
+		if (digestset_has(&g->all, &refs.v[i]))
+			node->children[node->nchildren++] = refs.v[i];
 	return 0;
 }
 
@@ -85,7 +102,7 @@ static int keep_tagged(void *arg, const struct tag *t, const struct digest *d, s
 	return 0;
 }
 
-/* Until nothing more is kept: children of what is kept, and referrers of what is kept. */
+/* Until nothing more is kept: what is named by what is kept, and what has it as its subject. */
 static void spread(struct graph *g)
 {
 	bool more = true;
@@ -96,12 +113,10 @@ static void spread(struct graph *g)
 		for (i = 0; i < g->count; i++) {
 			struct node *node = &g->v[i];
 
-			if (node->looked_at)
+			if (node->spread || (!digestset_has(&g->kept, &node->d) &&
+					     !(node->has_subject && digestset_has(&g->kept, &node->subject))))
 				continue;
-			if (!digestset_has(&g->kept, &node->d) &&
-			    !(node->has_subject && digestset_has(&g->kept, &node->subject)))
-				continue;
-			node->looked_at = more = true;
+			node->spread = more = true;
 			digestset_add(&g->kept, &node->d);
 			for (j = 0; j < node->nchildren; j++)
 				digestset_add(&g->kept, &node->children[j]);
@@ -109,14 +124,34 @@ static void spread(struct graph *g)
 	}
 }
 
-/* The subject may have been pushed since: then it keeps this one. */
-static int subject_is_here(struct graph *g, const struct node *node, struct err *e)
+/* The time keeps, too: an index that is young keeps children that are old. */
+static int keep_young(struct graph *g, struct err *e)
 {
-	struct digest content;
+	int64_t when;
+	size_t i;
 
-	return node->has_subject && !digestset_has(&g->w->gone, &node->subject) ?
-		       revision_read(g->w->r->st, g->n, &node->subject, &content, e) :
-		       0;
+	for (i = 0; i < g->count; i++) {
+		int found = digestset_has(&g->kept, &g->v[i].d) ? 0 : revision_age(g->w->r->st, g->n, &g->v[i].d, &when, e);
+
+		if (found < 0)
+			return -1;
+		if (found == 1 && gc_is_young(g->w, when))
+			digestset_add(&g->kept, &g->v[i].d);
+	}
+	spread(g);
+	return 0;
+}
+
+/* What was pushed or tagged since the graph was read is noted, with all that it names; and from there it goes on. */
+static void keep_noted(struct graph *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->count; i++)
+		if (collector_noted(g->w->c, &g->v[i].d) ||
+		    (g->v[i].has_subject && collector_noted(g->w->c, &g->v[i].subject)))
+			digestset_add(&g->kept, &g->v[i].d);
+	spread(g);
 }
 
 static int sweep_node(struct graph *g, const struct node *node, struct err *e)
@@ -124,62 +159,63 @@ static int sweep_node(struct graph *g, const struct node *node, struct err *e)
 	int64_t when;
 	int found = revision_age(g->w->r->st, g->n, &node->d, &when, e);
 
-	if (found <= 0 || gc_is_young(g->w, when) || collector_noted(g->w->c, &node->d))
-		return found < 0 ? -1 : 0;
-	found = subject_is_here(g, node, e);
-	if (found != 0)
+	if (found <= 0 || gc_is_young(g->w, when))
 		return found < 0 ? -1 : 0;
 	if (!g->w->o->dry_run && (found = reg_manifest_collect(g->w->r, g->n, &node->d, e)) <= 0)
 		return found;
-	digestset_add(&g->w->gone, &node->d);
+	digestset_add(g->gone, &node->d);
 	gc_tell(g->w, GC_MANIFEST, g->n, node->d.text, 0);
 	return 0;
 }
 
-/* The repository's lock before the collector's, as everywhere; one batch of each. */
+/* One batch: the repository's lock before the collector's, as everywhere. */
+static int sweep_some(struct graph *g, size_t *i, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int rc = 0;
+
+	if (lock_repository(g->w->r->st, g->n, &lock, e) < 0 || gc_enter(g->w, e) < 0)
+		return -1;
+	keep_noted(g);
+	for (; rc == 0 && *i < g->count && gc_batch_goes_on(g->w); ++*i)
+		if (!digestset_has(&g->kept, &g->v[*i].d))
+			rc = sweep_node(g, &g->v[*i], e);
+	gc_unlock(g->w);
+	return rc;
+}
+
 static int sweep(struct graph *g, struct err *e)
 {
 	static const struct names none = NAMES_INIT;
 	size_t i = 0;
 
 	while (i < g->count) {
-		cleanup_fd int lock = -1;
-		int rc = 0;
-
 		if (digestset_has(&g->kept, &g->v[i].d)) {
 			i++;
 			continue;
 		}
-		if (lock_repository(g->w->r->st, g->n, &lock, e) < 0 || gc_enter(g->w, e) < 0)
+		if (sweep_some(g, &i, e) < 0)
 			return -1;
-		for (; rc == 0 && i < g->count && gc_batch_goes_on(g->w); i++)
-			if (!digestset_has(&g->kept, &g->v[i].d))
-				rc = sweep_node(g, &g->v[i], e);
-		gc_unlock(g->w);
-		os_cleanup_fd(&lock);
 		gc_leave(g->w, &none);
-		if (rc < 0)
-			return -1;
 	}
 	return 0;
 }
 
-static int collect_repository(void *arg, const struct name *n, struct err *e)
+int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone, struct err *e)
 {
-	struct graph g = { .w = arg, .n = n };
-	int rc;
+	struct graph g = { .w = w, .n = n, .gone = gone };
+	int rc = revision_walk(w->r->st, n, add_node, &g, e);
+	size_t i;
 
-	if (revision_walk(g.w->r->st, n, add_node, &g, e) < 0 || tag_walk(g.w->r->st, n, keep_tagged, &g, e) < 0) {
-		rc = -1;
-	} else {
-		spread(&g);
-		rc = g.keep_all ? 0 : sweep(&g, e);
-	}
+	for (i = 0; rc == 0 && i < g.count; i++)
+		rc = read_node(&g, &g.v[i], e);
+	if (rc == 0)
+		rc = tag_walk(w->r->st, n, keep_tagged, &g, e);
+	if (rc == 0)
+		rc = collector_now(w->c, &w->now, e);
+	spread(&g);
+	if (rc == 0 && !g.keep_all)
+		rc = keep_young(&g, e) < 0 ? -1 : sweep(&g, e);
 	graph_release(&g);
 	return rc;
-}
-
-int gc_untagged(struct gc_work *w, struct err *e)
-{
-	return repo_walk(w->r->st, NULL, collect_repository, w, e);
 }

@@ -4,15 +4,17 @@
 
 /* gc_untagged: manifests that no tag, no index and no subject keeps. */
 
+#include "base/digestset.h"
 #include "base/err.h"
 #include "registry/gc_work.h"
 
 /*
- * gc_untagged - remove manifests of all repositories that are older than the grace time and kept by nothing
+ * gc_untagged - remove the manifests of a repository that are older than the grace time and kept by nothing
+ * gone  gets those that went, or in a dry run would
  *
- * A tag keeps its manifest; a kept index keeps its children; a kept manifest keeps those that name it as their subject.
- * 0, or -1 with *e.
+ * A tag keeps its manifest, and so does the grace time; what is kept keeps what it names, and what names it as its
+ * subject. 0, or -1 with *e.
  */
-int gc_untagged(struct gc_work *w, struct err *e);
+int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone, struct err *e);
 
 #endif

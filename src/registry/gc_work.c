@@ -84,7 +84,6 @@ void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const c
 int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
 		  struct err *e)
 {
-	cleanup_str struct str bytes = STR_INIT;
 	cleanup_free char *buf = NULL;
 	cleanup_fd int fd = -1;
 	uint64_t size;
@@ -104,27 +103,65 @@ int gc_references(struct gc_work *w, const struct name *n, const struct digest *
 		if (references_read(out, buf, (size_t)got))
 			return 1;
 	}
-	gc_tell(w, GC_UNREADABLE, n, content->text, 0);
+	if (w->tells)
+		gc_tell(w, GC_UNREADABLE, n, content->text, 0);
 	return 0;
 }
 
 
+static bool is_old(const struct gc_work *w, int64_t when)
+{
+	return when <= w->now && (uint64_t)(w->now - when) > w->o->uploads;
+}
+
+/* What has not changed for as long as an upload may rest, and is no upload. */
+static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
+{
+	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
+	struct stat sb;
+
+	if (fd < 0 || fstat(fd, &sb) < 0 || !is_old(w, (int64_t)sb.st_mtim.tv_sec))
+		return 0;
+	if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path) < 0)
+		return err_sys(e, "cannot remove %s", path);
+	gc_tell(w, GC_LEFTOVER, NULL, path, S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0);
+	return 0;
+}
+
+/* 1 with the upload open where it may go; what it was before anybody had its lock does not count. */
+static int open_old(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct upload **u, uint64_t *size,
+		    struct err *e)
+{
+	struct err busy = ERR_INIT;
+	int64_t when;
+	int found = upload_open(u, w->r->st, n, uuid, &busy);
+
+	err_release(&busy);             /* somebody is at it */
+	if (found <= 0)
+		return 0;
+	found = upload_age(w->r->st, n, uuid, &when, size, e);
+	return found <= 0 ? found : is_old(w, when);
+}
+
 static int collect_upload(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct err *e)
 {
 	cleanup_upload struct upload *u = NULL;
-	struct err busy = ERR_INIT;
+	cleanup_str struct str path = STR_INIT;
 	uint64_t size;
 	int64_t when;
 	int found = upload_age(w->r->st, n, uuid, &when, &size, e);
 
-	if (found <= 0 || when > w->now || (uint64_t)(w->now - when) <= w->o->uploads)
+	if (found == 0) {
+		/* Without startedat it is none: registry:2 leaves states of its hash of those that it cancels. */
+		path_upload(&path, n, uuid);
+		return collect_leftover(w, path.buf, e);
+	}
+	if (found < 0 || !is_old(w, when))
 		return found < 0 ? -1 : 0;
 	if (!w->o->dry_run) {
-		found = upload_open(&u, w->r->st, n, uuid, &busy);
-		if (found <= 0) {       /* gone, or somebody is at it after all */
-			err_release(&busy);
-			return 0;
-		}
+		found = open_old(w, n, uuid, &u, &size, e);
+		if (found <= 0)
+			return found;
 		if (upload_remove(u, e) < 0)
 			return -1;
 	}
@@ -152,7 +189,7 @@ static int collect_uploads(void *arg, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* A name in one of berth's own directories that has not changed for as long as an upload may rest. */
+/* All in one of berth's own directories. */
 static int collect_names(struct gc_work *w, const char *dir, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -162,18 +199,10 @@ static int collect_names(struct gc_work *w, const char *dir, struct err *e)
 	if (os_dir_list(w->r->st->dirfd, dir, DIR_ALL, &all) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", dir);
 	for (i = 0; i < all.count; i++) {
-		cleanup_fd int fd = -1;
-		struct stat sb;
-
 		str_reset(&path);
 		str_addf(&path, "%s/%s", dir, all.v[i]);
-		fd = os_open(w->r->st->dirfd, path.buf, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
-		if (fd < 0 || fstat(fd, &sb) < 0 || sb.st_mtim.tv_sec > w->now ||
-		    (uint64_t)(w->now - sb.st_mtim.tv_sec) <= w->o->uploads)
-			continue;
-		if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path.buf) < 0)
-			return err_sys(e, "cannot remove %s", path.buf);
-		gc_tell(w, GC_LEFTOVER, NULL, path.buf, S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0);
+		if (collect_leftover(w, path.buf, e) < 0)
+			return -1;
 	}
 	return 0;
 }

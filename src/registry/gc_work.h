@@ -18,7 +18,7 @@ struct gc_work {
 	int64_t now;                    /* as the file system says, at the beginning of the batch */
 	uint64_t begun;                 /* the batch, microseconds */
 	unsigned done;                  /* in this batch */
-	struct digestset gone;          /* manifests that went in this run, or would */
+	bool tells;                     /* of manifests that can't be read: once in a run */
 };
 
 /*
@@ -37,7 +37,7 @@ void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const c
 
 /*
  * gc_references - what the manifest that lies under `content` names
- * Returns 1, 0 where it isn't there or can't be read (and is told), -1 with *e.
+ * Returns 1, 0 where it can't be read, -1 with *e. What isn't there names nothing.
  */
 int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
 		  struct err *e);

@@ -7,6 +7,7 @@
 #include "registry/references.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/json_check.h"
@@ -18,57 +19,56 @@ void references_release(struct references *r)
 	*r = (struct references)REFERENCES_INIT;
 }
 
-/* The digest that stands under `key`, if one does. */
-static bool digest_in(struct json_object *o, const char *key, struct digest *d)
+static void add(struct references *r, const struct digest *d)
 {
-	const char *text;
-	size_t len;
-
-	return json_object_is_type(o, json_type_object) && json_get_string(o, key, &text, &len) == 1 &&
-	       digest_parse(d, text, len) == 0;
-}
-
-static void add(struct references *r, struct json_object *o, const char *key)
-{
-	struct digest d;
-
-	if (!digest_in(o, key, &d))
-		return;
 	if (r->count == r->cap) {
 		r->cap = r->cap ? r->cap * 2 : 16;
 		r->v = xreallocarray(r->v, r->cap, sizeof(*r->v));
 	}
-	r->v[r->count++] = d;
+	r->v[r->count++] = *d;
 }
 
-static void add_list(struct references *r, struct json_object *o, const char *list, const char *key)
+static bool is_digest(struct json_object *o, struct digest *d)
 {
-	struct json_object *a;
+	return json_object_is_type(o, json_type_string) &&
+	       digest_parse(d, json_object_get_string(o), (size_t)json_object_get_string_len(o)) == 0;
+}
+
+/* Depth is bounded by json_check. */
+static void add_all(struct references *r, struct json_object *o)
+{
+	struct digest d;
 	size_t i;
 
-	if (json_get_array(o, list, &a) != 1)
-		return;
-	for (i = 0; i < json_object_array_length(a); i++)
-		add(r, json_object_array_get_idx(a, i), key);
+	if (is_digest(o, &d)) {
+		add(r, &d);
+	} else if (json_object_is_type(o, json_type_array)) {
+		for (i = 0; i < json_object_array_length(o); i++)
+			add_all(r, json_object_array_get_idx(o, i));
+	} else if (json_object_is_type(o, json_type_object)) {
+		json_object_object_foreach(o, key, val) {
+			(void)key;
+			add_all(r, val);
+		}
+	}
 }
 
 int references_read(struct references *r, const char *buf, size_t len)
 {
 	cleanup_json struct json_object *o = NULL;
-	struct json_object *member;
+	struct json_object *subject, *digest;
 	struct json_fault f;
 
 	*r = (struct references)REFERENCES_INIT;
 	o = json_read(buf, len, &f);
 	if (!o || !json_object_is_type(o, json_type_object))
 		return 0;
-	add_list(r, o, "manifests", "digest");
-	r->nmanifests = r->count;
-	if (json_get_object(o, "config", &member) == 1)
-		add(r, member, "digest");
-	add_list(r, o, "layers", "digest");
-	add_list(r, o, "fsLayers", "blobSum");
-	if (json_get_object(o, "subject", &member) == 1)
-		r->has_subject = digest_in(member, "digest", &r->subject);
+	if (json_get_object(o, "subject", &subject) == 1 && json_object_object_get_ex(subject, "digest", &digest))
+		r->has_subject = is_digest(digest, &r->subject);
+	/* The subject keeps what names it, not the other way round. */
+	json_object_object_foreach(o, key, val) {
+		if (strcmp(key, "subject") != 0)
+			add_all(r, val);
+	}
 	return 1;
 }

@@ -6,7 +6,8 @@
  * references: what stored bytes name, read with tolerance.
  *
  * Unlike manifest_parse this judges nothing: whatever another registry stored, what it names must be found, or the
- * collector would take it away.
+ * collector would take it away. So every text that is a digest counts as a name, under whatever key it stands: some
+ * readers ignore the case of keys, and types that are not known yet have keys of their own.
  */
 
 #include <stdbool.h>
@@ -14,11 +15,10 @@
 #include "base/digest.h"
 
 struct references {
-	struct digest *v;               /* owned: first the entries of `manifests`, then config, layers, schema 1's fsLayers */
+	struct digest *v;               /* owned: every digest that stands anywhere in it, but the subject's */
 	size_t count, cap;
-	size_t nmanifests;              /* how many of them are entries of `manifests` */
 	bool has_subject;
-	struct digest subject;          /* not among v */
+	struct digest subject;
 };
 
 #define REFERENCES_INIT { 0 }
@@ -26,7 +26,7 @@ struct references {
 void references_release(struct references *r);
 #define cleanup_references __attribute__((cleanup(references_release)))
 
-/* references_read - 1 with *r filled, or 0 where the bytes are no JSON object, so that nothing is known */
+/* references_read - 1 with *r filled, or 0 where the bytes are no JSON that every reader understands alike, so that nothing is known */
 int references_read(struct references *r, const char *buf, size_t len);
 
 #endif

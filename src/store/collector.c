@@ -78,12 +78,14 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 static int remove_run(struct store *st, const char *run, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
+	int rc;
 
 	if (lock_collector_alone(st, e) < 0)
 		return -1;
-	if (unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT)
-		err_sys(e, "cannot remove %s", STORE_RUN_FILE);
+	rc = unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", STORE_RUN_FILE) : 0;
 	unlock_collector(st);
+	if (rc < 0)             /* writers still find the mark, and must find a place for their notes */
+		return -1;
 	str_addf(&dir, STORE_GC_DIR "/%s", run);
 	os_remove_tree(st->dirfd, dir.buf);
 	return 0;

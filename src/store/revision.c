@@ -6,6 +6,10 @@
  */
 #include "store/revision.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
+#include "os/file.h"
 #include "store/blob.h"
 #include "store/link.h"
 #include "store/repo.h"
@@ -17,6 +21,19 @@ int revision_read(struct store *st, const struct name *n, const struct digest *d
 
 	path_revision(&dir, n, d);
 	return link_read_in(st, dir.buf, target, e);
+}
+
+int revision_linked(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+
+	path_revision(&path, n, d);
+	str_puts(&path, "/link");
+	fd = os_open(st->dirfd, path.buf, O_PATH, 0);
+	if (fd >= 0)
+		return 1;
+	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
 
 void revision_touch(struct store *st, const struct name *n, const struct digest *d)

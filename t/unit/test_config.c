@@ -74,6 +74,7 @@ static void test_keys(void)
 	is_int(key_set_number(&c, key_find("delete"), 1), -1, "a number is no boolean");
 	is_int(key_set_bool(&c, key_find("fsync"), true), -1, "a boolean is no word");
 	free(c.root);
+	free(c.cors);
 }
 
 static void test_text(void)
