@@ -41,7 +41,7 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode)
 
 bool os_gone(int err)
 {
-	return err == ENOENT || err == ENOTDIR || err == ESTALE;
+	return err == ENOENT || err == ENOTDIR || err == ESTALE || err == ELOOP;
 }
 
 ssize_t os_read_full(int fd, void *buf, size_t len)

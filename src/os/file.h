@@ -23,7 +23,8 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode);
 
 /*
  * os_gone - whether this errno says that there is no such file or directory
- * ESTALE among them: what a network file system says of what was removed between look-up and use.
+ * ESTALE among them: what a network file system says of what was removed between look-up and use; and ELOOP: links
+ * that lead in circles lead nowhere.
  */
 bool os_gone(int err);
 

@@ -127,9 +127,10 @@ static int mark_link(void *arg, const struct digest *d, struct err *e)
 static int mark_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
 	struct sweep *s = arg;
+	int linked = revision_linked(s->w->r->st, s->n, d, e);
 
 	(void)t;
-	return digestset_has(&s->kept, d) ? 0 : mark_manifest(s, d, e);
+	return linked == 0 ? mark_manifest(s, d, e) : linked < 0 ? -1 : 0;
 }
 
 /* A dry run removes no manifest, so it has to know which ones would be gone by now. */

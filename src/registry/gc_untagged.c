@@ -12,6 +12,7 @@
 #include "base/digestset.h"
 #include "base/mem.h"
 #include "os/file.h"
+#include "registry/reg_index.h"
 #include "registry/reg_manifest.h"
 #include "store/lock.h"
 #include "store/revision.h"
@@ -174,7 +175,9 @@ static int sweep_some(struct graph *g, size_t *i, struct err *e)
 	cleanup_fd int lock = -1;
 	int rc = 0;
 
-	if (lock_repository(g->w->r->st, g->n, &lock, e) < 0 || gc_enter(g->w, e) < 0)
+	/* The index first: should it have to be compared, that is not done while all writers wait. */
+	if (lock_repository(g->w->r->st, g->n, &lock, e) < 0 || reg_index_hold(g->w->r, g->n, e) < 0 ||
+	    gc_enter(g->w, e) < 0)
 		return -1;
 	keep_noted(g);
 	for (; rc == 0 && *i < g->count && gc_batch_goes_on(g->w); ++*i)

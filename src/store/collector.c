@@ -28,6 +28,7 @@
 
 #define RUN_LEN 16
 #define RESERVE_BYTES (1024 * 1024)
+#define RESERVE_FILES 16       /* inodes: for the mark of the run, and for the notes of as many writers */
 
 struct collector {
 	struct store *st;               /* borrowed */
@@ -63,6 +64,8 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	if (on <= 0)
 		return on;
 	str_addf(&path, STORE_GC_DIR "/%s/%016" PRIx64, run, st->id);
+	/* What an earlier note left that was refused for want of room must not become a part of this one. */
+	str_addc(&text, '\n');
 	for (i = 0; i < count; i++)
 		str_addf(&text, "%s %s\n", digests[i].text, n->s);
 	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT | O_APPEND, 0666);
@@ -104,6 +107,8 @@ static int remove_leftovers(struct store *st, struct err *e)
 	if (os_dir_list(st->dirfd, STORE_GC_DIR, DIR_DIRS, &all) < 0)
 		return err_sys(e, "cannot list %s", STORE_GC_DIR);
 	for (i = 0; i < all.count; i++) {
+		if (strspn(all.v[i], "0123456789abcdef") != RUN_LEN)
+			continue;
 		str_reset(&path);
 		str_addf(&path, STORE_GC_DIR "/%s", all.v[i]);
 		os_remove_tree(st->dirfd, path.buf);
@@ -136,11 +141,21 @@ int collector_tidy(struct store *st, struct err *e)
 
 void collector_reserve(struct store *st)
 {
-	cleanup_fd int fd = os_open(st->dirfd, STORE_RESERVE_FILE, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	cleanup_str struct str path = STR_INIT;
+	unsigned i;
 
-	/* Without room for it there is none: the next run tries again. */
-	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
-		unlinkat(st->dirfd, STORE_RESERVE_FILE, 0);
+	/* Without room for all of it there is less: the next run tries again. */
+	if (mkdirat(st->dirfd, STORE_RESERVE_DIR, 0777) < 0 && errno != EEXIST)
+		return;
+	for (i = 0; i < RESERVE_FILES; i++) {
+		cleanup_fd int fd = -1;
+
+		str_reset(&path);
+		str_addf(&path, STORE_RESERVE_DIR "/%u", i);
+		fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT, 0666);
+		if (fd < 0 || (i == 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0))
+			return;
+	}
 }
 
 static int announce(struct collector *c, struct err *e)
@@ -185,7 +200,7 @@ int collector_begin(struct collector **out, struct store *st, struct err *e)
 	c->st = st;
 	taken = take_run_lock(st, &c->run_fd, e);
 	if (taken == 1) {
-		unlinkat(st->dirfd, STORE_RESERVE_FILE, 0);
+		os_remove_tree(st->dirfd, STORE_RESERVE_DIR);
 		taken = remove_leftovers(st, e) < 0 || announce(c, e) < 0 ? -1 : 1;
 	}
 	if (taken == 1)
@@ -218,9 +233,9 @@ static int read_notes(struct collector *c, const char *file, uint64_t *from, str
 		const char *blank = memchr(s, ' ', (size_t)(end - s));
 		struct digest d;
 
-		if (!blank || digest_parse(&d, s, (size_t)(blank - s)) < 0)
-			return err_set(e, ERR_UNKNOWN, "%s holds no notes", path.buf);
-		digestset_add(&c->noted, &d);
+		/* A line that is no note was cut short, and its writer refused the request. */
+		if (blank && digest_parse(&d, s, (size_t)(blank - s)) == 0)
+			digestset_add(&c->noted, &d);
 	}
 	*from = (uint64_t)(s - text.buf);
 	return 0;

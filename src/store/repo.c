@@ -73,10 +73,17 @@ struct walk {
 	bool all;               /* directories that are no repository, too */
 };
 
-static int walk_below(struct walk *w, const char *prefix, struct err *e);
+/* The directories from repositories/ down to the one that is being read: a link that leads back to one of them ends there. */
+struct level {
+	dev_t dev;
+	ino_t ino;
+	const struct level *above;
+};
+
+static int walk_below(struct walk *w, const char *prefix, const struct level *above, struct err *e);
 
 /* The repository "prefix + key" itself, or, where key ends with a slash, all that lies below it. */
-static int walk_key(struct walk *w, const char *prefix, const char *key, struct err *e)
+static int walk_key(struct walk *w, const char *prefix, const char *key, const struct level *here, struct err *e)
 {
 	cleanup_str struct str full = STR_INIT;
 	struct name n;
@@ -87,7 +94,7 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, struct 
 		/* Everything below begins with this text: it lies before `after` as a whole unless `after` does too. */
 		if (strcmp(full.buf, w->after) < 0 && strncmp(full.buf, w->after, full.len) != 0)
 			return 0;
-		return walk_below(w, full.buf, e);
+		return walk_below(w, full.buf, here, e);
 	}
 	if (strcmp(full.buf, w->after) <= 0 || name_parse(&n, full.buf, full.len) < 0)
 		return 0;
@@ -95,36 +102,56 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, struct 
 	return exists > 0 ? w->visit(w->arg, &n, e) : exists;
 }
 
+/* The directories below repositories/<prefix> that may be a part of a name: 1, 0 where there is nothing to read, -1. */
+static int read_level(struct walk *w, const char *prefix, struct level *here, struct names *out, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	const struct level *l;
+	struct stat sb;
+
+	str_addf(&path, STORE_REPOSITORIES_DIR "/%s", prefix);
+	fd = os_open(w->st->dirfd, path.buf, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0 || fstat(fd, &sb) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+	here->dev = sb.st_dev;
+	here->ino = sb.st_ino;
+	for (l = here->above; l; l = l->above)
+		if (l->dev == here->dev && l->ino == here->ino)
+			return 0;
+	if (os_dir_read(fd, DIR_DIRS, out) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", path.buf);
+	return 1;
+}
+
 /*
  * Byte order of whole names is not the order of the directories: "a-b" and "a.b" come between "a" and "a/b", since '-'
  * and '.' are less than '/'. So each directory stands in the list twice: as a name, and with a slash for what is below.
  */
-static int walk_below(struct walk *w, const char *prefix, struct err *e)
+static int walk_below(struct walk *w, const char *prefix, const struct level *above, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str key = STR_INIT;
 	cleanup_names struct names dirs = NAMES_INIT, keys = NAMES_INIT;
+	struct level here = { .above = above };
 	size_t i;
 	int rc;
 
 	if (strlen(prefix) > NAME_MAX_LEN)
 		return 0;
-	str_addf(&path, STORE_REPOSITORIES_DIR "/%s", prefix);
-	if (os_dir_list(w->st->dirfd, path.buf, DIR_DIRS, &dirs) < 0) {
-		if (os_gone(errno))
-			return 0;
-		return err_sys(e, "cannot list %s", path.buf);
-	}
+	rc = read_level(w, prefix, &here, &dirs, e);
+	if (rc <= 0)
+		return rc;
 	for (i = 0; i < dirs.count; i++) {
 		if (!name_component_ok(dirs.v[i], strlen(dirs.v[i])))
 			continue;
 		names_add(&keys, dirs.v[i], strlen(dirs.v[i]));
-		str_reset(&path);
-		str_addf(&path, "%s/", dirs.v[i]);
-		names_add(&keys, path.buf, path.len);
+		str_reset(&key);
+		str_addf(&key, "%s/", dirs.v[i]);
+		names_add(&keys, key.buf, key.len);
 	}
 	names_sort(&keys);
 	for (i = 0; i < keys.count; i++) {
-		rc = walk_key(w, prefix, keys.v[i], e);
+		rc = walk_key(w, prefix, keys.v[i], &here, e);
 		if (rc != 0)
 			return rc;
 	}
@@ -136,7 +163,7 @@ int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const
 {
 	struct walk w = { .st = st, .after = after ? after : "", .visit = visit, .arg = arg };
 
-	return walk_below(&w, "", e);
+	return walk_below(&w, "", NULL, e);
 }
 
 int repo_walk_dirs(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg,
@@ -144,5 +171,5 @@ int repo_walk_dirs(struct store *st, int (*visit)(void *arg, const struct name *
 {
 	struct walk w = { .st = st, .after = "", .visit = visit, .arg = arg, .all = true };
 
-	return walk_below(&w, "", e);
+	return walk_below(&w, "", NULL, e);
 }

@@ -22,7 +22,7 @@
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
 #define STORE_GC_DIR "berth/gc"
 #define STORE_RUN_FILE "berth/gc/run"
-#define STORE_RESERVE_FILE "berth/gc/reserve"
+#define STORE_RESERVE_DIR "berth/gc/reserve"
 #define STORE_RUN_LOCK_FILE "berth/locks/run"
 #define STORE_SERVING_FILE "berth/locks/serving"
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"

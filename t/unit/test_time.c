@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* time: RFC 3339. */
+/* time: RFC 3339, and durations. */
 
 #include <stdlib.h>
 #include "base/mem.h"
@@ -79,6 +79,31 @@ static void test_zone(void)
 	ok(time_parse_rfc3339("2026-07-02T03:04:05Z", &t) == 0 && t == 1782961445, "the process's time zone does not count");
 }
 
+static void test_duration(void)
+{
+	static const struct { const char *text; uint64_t want; } good[] = {
+		{ "0", 0 }, { "0s", 0 }, { "90", 90 }, { "90s", 90 }, { "5m", 300 }, { "24h", 86400 }, { "7d", 604800 },
+		{ "007d", 604800 }, { "18446744073709551615", UINT64_MAX }, { "18446744073709551615s", UINT64_MAX },
+		{ "213503982334601d", UINT64_MAX / 86400 * 86400 },
+	};
+	static const char *const bad[] = {
+		"", "s", "d", " 1s", "1s ", "1 s", "-1", "-1s", "+1s", "1.5h", "1e3", "0x10", "10w", "10ms", "1S", "1H", "1h30m", "1hh",
+		"18446744073709551616", "18446744073709551615m", "213503982334602d", "307445734561825861m", "99999999999999999999999d",
+	};
+	uint64_t t;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(good); i++) {
+		t = 7;
+		ok(time_parse_duration(good[i].text, &t) == 0 && t == good[i].want, "%s is %ju seconds", good[i].text,
+		   (uintmax_t)good[i].want);
+	}
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		t = 7;
+		ok(time_parse_duration(bad[i], &t) < 0 && t == 0, "\"%s\" is no duration", bad[i]);
+	}
+}
+
 int main(void)
 {
 	uint64_t a = time_now_usec(), b = time_now_usec();
@@ -87,5 +112,6 @@ int main(void)
 	test_format();
 	test_parse();
 	test_zone();
+	test_duration();
 	return done_testing();
 }

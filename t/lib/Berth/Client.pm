@@ -127,10 +127,12 @@ sub podman_works
 
 # --- Debian's docker-registry ---------------------------------------------------------
 
-# Starts registry:2 on a free port; returns its HOST:PORT. It ends with the test.
+# Starts registry:2 on a free port; returns its HOST:PORT. It ends with the test. With root => DIR it serves that store.
 sub other_registry
 {
+	my (%o) = @_;
 	my $dir = tmp_dir();
+	my $root = $o{root} // "$dir/data";
 
 	for (1 .. 5) {
 		my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "socket: $!";
@@ -140,7 +142,7 @@ sub other_registry
 version: 0.1
 log: { level: error, accesslog: { disabled: true } }
 storage:
-  filesystem: { rootdirectory: $dir/data }
+  filesystem: { rootdirectory: $root }
   delete: { enabled: true }
 http: { addr: "$addr" }
 EOT
