@@ -10,11 +10,13 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/fsck.h"
 #include "cmd/gc.h"
 #include "cmd/index.h"
 
 static const struct cmd *const commands[] = {
 	&cmd_config_command,
+	&cmd_fsck_command,
 	&cmd_gc_command,
 	&cmd_index_command,
 };

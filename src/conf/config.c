@@ -172,6 +172,11 @@ int config_set_root(struct config *c, const char *dir, struct str *msg)
 	return -1;
 }
 
+int config_parse_size(const char *text, uint64_t *out)
+{
+	return key_parse_size(text, out);
+}
+
 static unsigned cores(void)
 {
 	cpu_set_t set;

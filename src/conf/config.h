@@ -60,6 +60,9 @@ void config_close(struct config **c);
  */
 int config_set_root(struct config *c, const char *dir, struct str *msg);
 
+/* config_parse_size - a size as settings have them, "4096" or "50 MiB", for an option; 0, or -1 where it is none */
+int config_parse_size(const char *text, uint64_t *out);
+
 /* The values that 0 stands for, from the cores this process may use. */
 unsigned config_workers(const struct config *c);
 unsigned config_upload_workers(const struct config *c);

@@ -33,7 +33,7 @@ int catalog_add(struct store *st, const struct name *n, struct err *e)
 	return sorted_add(st, STORE_CATALOG_DIR, n->s, e);
 }
 
-static int is_current(struct store *st, struct err *e)
+int catalog_current(struct store *st, struct err *e)
 {
 	char text[STORE_EPOCH_LEN];
 	ssize_t n;
@@ -75,13 +75,13 @@ int catalog_rebuild(struct store *st, struct err *e)
 static int make_current(struct store *st, struct err *e)
 {
 	cleanup_fd int lock = -1;
-	int current = is_current(st, e);
+	int current = catalog_current(st, e);
 
 	if (current)
 		return current < 0 ? -1 : 0;
 	if (catalog_lock(st, &lock, e) < 0)
 		return -1;
-	current = is_current(st, e);            /* another worker may have done it while this one waited */
+	current = catalog_current(st, e);            /* another worker may have done it while this one waited */
 	return current < 0 ? -1 : current ? 0 : compare(st, e);
 }
 

@@ -28,6 +28,9 @@ int catalog_add(struct store *st, const struct name *n, struct err *e);
 int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
 		 void *arg, struct err *e);
 
+/* catalog_current - whether the catalog was compared with the directories in this epoch: 1, 0, or -1 with *e */
+int catalog_current(struct store *st, struct err *e);
+
 /* catalog_rebuild - compare the catalog with the directories, whatever the epoch says */
 int catalog_rebuild(struct store *st, struct err *e);
 

@@ -94,6 +94,10 @@ static int root_load(struct store *st, const char *dir, struct root *r, struct e
 		if (take_number(&s, &r->ids[r->first.count]) < 0 || !(end = strchr(s, '\n')))
 			return damaged(dir, e);
 		names_add(&r->first, s, (size_t)(end - s));
+		/* A search in leaves out of order might go round in circles. */
+		if (r->first.count > 1 &&
+		    strcmp(r->first.v[r->first.count - 2], r->first.v[r->first.count - 1]) >= 0)
+			return damaged(dir, e);
 		s = end + 1;
 	}
 	return r->first.count ? 1 : damaged(dir, e);

@@ -28,7 +28,9 @@
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* a repository's name never begins with '_' */
+#define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that is not what its name says; fsck puts it there */
 #define STORE_REPOSITORIES_DIR "docker/registry/v2/repositories"
+#define STORE_BLOBS_DIR "docker/registry/v2/blobs"
 
 void path_blobs(struct str *p, enum digest_alg alg);                    /* .../blobs/sha256 */
 void path_blob(struct str *p, const struct digest *d);                  /* .../blobs/sha256/ab/ab…/data */

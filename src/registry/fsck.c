@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsck: the parts of a check in their order.
+ *
+ * Owns what one run collects. Content comes before the links to it, so that what was moved away is told of as missing
+ * in the same run.
+ */
+#include "registry/fsck.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/file.h"
+#include "registry/fsck_work.h"
+#include "store/store_path.h"
+
+static int mend_format(struct fsck_work *w, void *arg, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	(void)arg;
+	str_addf(&text, "%d\n", STORE_FORMAT);
+	if (store_replace(w->r->st, STORE_FORMAT_FILE, text.buf, text.len, true) < 0 ||
+	    store_flush_above(w->r->st, STORE_FORMAT_FILE, 1) < 0)
+		return err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
+	return 0;
+}
+
+/* Whether the part below berth/ is one that this program knows: 1, 0 (told), -1 with *e. */
+static int check_format(struct fsck_work *w, struct err *e)
+{
+	struct fsck_fault f = { .kind = FSCK_FORMAT, .where = STORE_FORMAT_FILE };
+	uint64_t version;
+	char text[32];
+	ssize_t n = os_read_file(w->r->st->dirfd, STORE_FORMAT_FILE, text, sizeof(text));
+
+	if (n < 0 && errno != ENOENT)
+		return err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
+	while (n > 0 && n <= (ssize_t)sizeof(text) && text[n - 1] == '\n')
+		n--;
+	if (n <= 0) {
+		f.mend = mend_format;
+		fsck_report(w, &f, "is %s", n < 0 ? "missing" : "empty");
+		return 1;
+	}
+	if ((size_t)n <= sizeof(text) && str_parse_u64(text, (size_t)n, &version) == 0 && version <= STORE_FORMAT)
+		return 1;
+	fsck_report(w, &f, "is of a newer berth (this one knows format %d); nothing else was looked at", STORE_FORMAT);
+	return 0;
+}
+
+int fsck_run(struct registry *r, const struct fsck_options *o, struct fsck_result *out, struct err *e)
+{
+	struct fsck_work w = { .r = r, .o = o, .out = out, .repositories = NAMES_INIT, .trashed = NAMES_INIT };
+	int rc;
+
+	*out = (struct fsck_result){ 0 };
+	rc = check_format(&w, e);
+	if (rc == 1)
+		rc = fsck_blobs(&w, e) < 0 || (o->data && fsck_data(&w, e) < 0) || fsck_repositories(&w, e) < 0 ||
+				     fsck_catalog(&w, e) < 0 ?
+			     -1 :
+			     0;
+	free(w.blobs);
+	names_release(&w.repositories);
+	names_release(&w.trashed);
+	return rc;
+}
