@@ -35,7 +35,7 @@ static int become_owner(const char *root, struct err *e)
 
 	str_addf(&path, "%s/berth", root);
 	if (stat(path.buf, &sb) < 0)
-		return err_sys(e, "%s is no store of berth's", root);
+		return err_sys(e, "%s has no berth/ yet: start berth-fcgi on it once", root);
 	if (geteuid() != 0 || (sb.st_uid == 0 && sb.st_gid == 0))
 		return 0;
 	if (setgroups(0, NULL) < 0 || setgid(sb.st_gid) < 0 || setuid(sb.st_uid) < 0)
