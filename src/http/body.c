@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 
-#include "base/mem.h"
 #include "http/fcgi_io.h"
 #include "os/file.h"
 
@@ -70,19 +69,12 @@ int body_spool(struct exchange *x, struct spool *sp, struct err *e)
 static int read_spooled(struct exchange *x, size_t max, struct str *out, struct err *e)
 {
 	cleanup_spool struct spool sp = SPOOL_INIT;
-	cleanup_free char *buf = NULL;
-	ssize_t n;
 
 	if (spool_open(&sp, x->reg->st, x->rq.body_file, e) < 0)
 		return -1;
 	if (sp.size > max)
 		return too_large(max, e);
-	buf = xmalloc((size_t)sp.size + 1);
-	n = os_read_full(sp.fd, buf, (size_t)sp.size);
-	if (n < 0)
-		return err_sys(e, "cannot read the spooled body");
-	str_add(out, buf, (size_t)n);
-	return 0;
+	return os_read_str(sp.fd, sp.size, out) < 0 ? err_sys(e, "cannot read the spooled body") : 0;
 }
 
 static int read_stream(struct exchange *x, size_t max, struct str *out, struct err *e)

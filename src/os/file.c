@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "os/dir.h"
 
@@ -97,6 +98,17 @@ ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap)
 	default:
 		return -1;
 	}
+}
+
+int os_read_str(int fd, uint64_t size, struct str *out)
+{
+	cleanup_free char *buf = xmalloc((size_t)size + 1);
+	ssize_t n = os_read_full(fd, buf, (size_t)size);
+
+	if (n < 0)
+		return -1;
+	str_add(out, buf, (size_t)n);
+	return 0;
 }
 
 int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool flush)

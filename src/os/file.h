@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include "base/str.h"
 
 void os_cleanup_fd(int *fd);
 #define cleanup_fd __attribute__((cleanup(os_cleanup_fd)))
@@ -37,6 +38,12 @@ int os_write_full(int fd, const void *buf, size_t len);
  * Returns its length, at most cap; cap + 1 where it is longer; -1 on errors (ENOENT among them). Not NUL-terminated.
  */
 ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap);
+
+/*
+ * os_read_str - add up to `size` bytes of an open file to a buffer: what is there, if it is shorter
+ * The caller has bounded the size. 0, or -1 with errno.
+ */
+int os_read_str(int fd, uint64_t size, struct str *out);
 
 /* os_write_file - make a new file (it must not exist) with this content; flushed too if `flush` */
 int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool flush);

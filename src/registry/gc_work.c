@@ -84,10 +84,9 @@ void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const c
 int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
 		  struct err *e)
 {
-	cleanup_free char *buf = NULL;
+	cleanup_str struct str bytes = STR_INIT;
 	cleanup_fd int fd = -1;
 	uint64_t size;
-	ssize_t got;
 	int found = blob_open(w->r->st, content, &fd, &size, e);
 
 	*out = (struct references)REFERENCES_INIT;
@@ -96,11 +95,9 @@ int gc_references(struct gc_work *w, const struct name *n, const struct digest *
 	if (found == 0)
 		return 1;               /* nothing there names nothing */
 	if (size <= w->r->cfg->max_manifest) {
-		buf = xmalloc((size_t)size + 1);
-		got = os_read_full(fd, buf, (size_t)size);
-		if (got < 0)
+		if (os_read_str(fd, size, &bytes) < 0)
 			return err_sys(e, "cannot read manifest %s", content->text);
-		if (references_read(out, buf, (size_t)got))
+		if (references_read(out, bytes.buf, bytes.len))
 			return 1;
 	}
 	if (w->tells)

@@ -90,12 +90,8 @@ int reg_manifest_find(struct registry *r, const struct name *n, const struct ref
 
 int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e)
 {
-	cleanup_free char *buf = xmalloc((size_t)m->size + 1);
-	ssize_t n = os_read_full(m->fd, buf, (size_t)m->size);
-
-	if (n < 0)
+	if (os_read_str(m->fd, m->size, bytes) < 0)
 		return err_sys(e, "cannot read manifest %s", m->digest.text);
-	str_add(bytes, buf, (size_t)n);
 	manifest_sniff(type, bytes->buf, bytes->len);
 	return 0;
 }

@@ -38,14 +38,7 @@ int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e)
 
 int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-	int alg, rc = 0;
-
-	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
-		path_layers(&dir, n, (enum digest_alg)alg);
-		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
-	}
-	return rc;
+	return walk_all(st, n, path_layers, visit, arg, e);
 }
 
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e)

@@ -84,14 +84,7 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 
 int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-	int alg, rc = 0;
-
-	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
-		path_revisions(&dir, n, (enum digest_alg)alg);
-		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
-	}
-	return rc;
+	return walk_all(st, n, path_revisions, visit, arg, e);
 }
 
 int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct err *e)

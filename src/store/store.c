@@ -178,21 +178,14 @@ int store_flush_above(struct store *st, const char *path, unsigned count)
 int store_read(struct store *st, const char *path, struct str *out)
 {
 	cleanup_fd int fd = os_open(st->dirfd, path, O_RDONLY, 0);
-	cleanup_free char *buf = NULL;
 	struct stat sb;
-	ssize_t n;
 
 	str_reset(out);
 	if (fd < 0)
 		return os_gone(errno) ? 0 : -1;
 	if (fstat(fd, &sb) < 0)
 		return -1;
-	buf = xmalloc((size_t)sb.st_size + 1);
-	n = os_read_full(fd, buf, (size_t)sb.st_size);
-	if (n < 0)
-		return -1;
-	str_add(out, buf, (size_t)n);
-	return 1;
+	return os_read_str(fd, (uint64_t)sb.st_size, out) < 0 ? -1 : 1;
 }
 
 int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush)

@@ -34,3 +34,17 @@ int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_
 	}
 	return 0;
 }
+
+int walk_all(struct store *st, const struct name *n,
+	     void (*path)(struct str *p, const struct name *n, enum digest_alg alg), digest_visit *visit, void *arg,
+	     struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg, rc = 0;
+
+	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
+		path(&dir, n, (enum digest_alg)alg);
+		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
+	}
+	return rc;
+}

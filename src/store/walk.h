@@ -6,6 +6,8 @@
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/ref.h"
+#include "base/str.h"
 #include "store/store.h"
 
 typedef int digest_visit(void *arg, const struct digest *d, struct err *e);
@@ -16,5 +18,10 @@ typedef int digest_visit(void *arg, const struct digest *d, struct err *e);
  * What visit returns other than 0 ends the walk and comes back.
  */
 int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_visit *visit, void *arg, struct err *e);
+
+/* walk_all - the same for every algorithm; path gives the directory that a repository has for one */
+int walk_all(struct store *st, const struct name *n,
+	     void (*path)(struct str *p, const struct name *n, enum digest_alg alg), digest_visit *visit, void *arg,
+	     struct err *e);
 
 #endif
