@@ -5,8 +5,8 @@
  * Owns the process' signal state and its FastCGI request. Knows nothing of what is answered.
  *
  * libfcgi does not take up a read or write again that a signal has interrupted, and its own handler for SIGTERM would
- * so cut an upload in the middle. Therefore signals stay blocked all the time, and SIGTERM is read from a descriptor
- * beside the listening one: so it is seen between two requests, and under any load.
+ * so cut an upload in the middle. Therefore signals stay blocked all the time, and SIGTERM shows on a descriptor beside
+ * the listening one: so it is seen between two requests, and under any load.
  */
 #include "worker.h"
 
@@ -59,27 +59,49 @@ static int make_epoll(int listen_fd, int signal_fd, struct err *e)
 	return -1;
 }
 
-/* 1 a request is waiting, 0 this worker is told to go, -1 with *e. */
-static int wait_for_request(int ep, int signal_fd, struct err *e)
+/*
+ * Waits until a request comes or this worker is told to go; 0, or -1 with *e. Both may be so: the kernel wakes one worker
+ * for a connection, and if that one leaves without having tried to accept it, nobody does before the next one comes.
+ */
+static int wait_for_request(int ep, int signal_fd, bool *request, bool *told, struct err *e)
 {
 	struct epoll_event ev[2];
 	int n, i;
 
+	*request = *told = false;
 	do
 		n = epoll_wait(ep, ev, ARRAY_LEN(ev), -1);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(e, "cannot wait for requests");
 	for (i = 0; i < n; i++)
-		if (ev[i].data.fd == signal_fd)
-			return 0;
-	return 1;
+		*(ev[i].data.fd == signal_fd ? told : request) = true;
+	return 0;
+}
+
+/* One request, if it is still there: another worker may have taken it. */
+static int serve(FCGX_Request *fr, struct registry *reg, struct err *e)
+{
+	int rc = FCGX_Accept_r(fr);
+
+	if (rc == -EAGAIN || rc == -EINTR)
+		return 0;
+	if (rc < 0) {
+		errno = rc > -4096 ? -rc : EPROTO;
+		return err_sys(e, "cannot accept a request");
+	}
+	exchange_serve(fr, reg);
+	/* What is left unread of a body must never be taken for the next request. */
+	fr->keepConnection = 0;
+	FCGX_Finish_r(fr);
+	return 0;
 }
 
 int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e)
 {
 	cleanup_fd int ep = -1, signal_fd = block_signals(e);
-	int pid = (int)getpid(), rc;
+	bool request, told = false;
+	int pid = (int)getpid(), rc = 0;
 	FCGX_Request fr;
 
 	if (signal_fd < 0)
@@ -91,18 +113,10 @@ int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e)
 		return -1;
 	if (os_write_full(ready_fd, &pid, sizeof(pid)) < 0)
 		return err_sys(e, "the master has gone");
-	while ((rc = wait_for_request(ep, signal_fd, e)) == 1) {
-		rc = FCGX_Accept_r(&fr);
-		if (rc == -EAGAIN || rc == -EINTR)
-			continue;               /* another worker took it */
-		if (rc < 0) {
-			errno = rc > -4096 ? -rc : EPROTO;
-			return err_sys(e, "cannot accept a request");
-		}
-		exchange_serve(&fr, reg);
-		/* What is left unread of a body must never be taken for the next request. */
-		fr.keepConnection = 0;
-		FCGX_Finish_r(&fr);
+	while (rc == 0 && !told) {
+		rc = wait_for_request(ep, signal_fd, &request, &told, e);
+		if (rc == 0 && request)
+			rc = serve(&fr, reg, e);
 	}
 	return rc;
 }
