@@ -36,7 +36,8 @@ struct sweep {
 
 	/* of the repository that is being marked */
 	const struct name *n;
-	struct digestset named;         /* what its manifests name */
+	struct digestset marked;        /* its manifests that have been looked at */
+	struct digestset named;         /* what they name */
 	struct digestset gone;          /* in a dry run: those that would go before this */
 	bool keep_all;                  /* one of them can't be read */
 	bool has_candidates;
@@ -58,14 +59,13 @@ static void push(struct candidate **v, size_t *count, size_t *cap, size_t reposi
 static int mark_named(struct sweep *s, const struct digest *d, struct err *e)
 {
 	struct digest target;
-	int64_t when;
 	int found;
 
 	digestset_add(&s->kept, d);
 	digestset_add(&s->named, d);
 	if (d->alg == DIGEST_SHA256)
 		return 0;
-	found = blob_link_age(s->w->r->st, s->n, d, &when, &target, e);
+	found = blob_link_target(s->w->r->st, s->n, d, &target, e);
 	if (found == 1) {
 		digestset_add(&s->kept, &target);
 		digestset_add(&s->named, &target);
@@ -74,19 +74,16 @@ static int mark_named(struct sweep *s, const struct digest *d, struct err *e)
 }
 
 /* A manifest that a link of the repository or one of its tags stands for, and all that it names. */
-static int mark_manifest(struct sweep *s, const struct digest *d, struct err *e)
+static int mark_manifest(struct sweep *s, const struct digest *d, const struct digest *content, struct err *e)
 {
 	cleanup_references struct references refs = REFERENCES_INIT;
-	struct digest content;
 	size_t i;
-	int found = revision_read(s->w->r->st, s->n, d, &content, e);
+	int found = gc_references(s->w, s->n, content, &refs, e);
 
-	if (found == 0)
-		content = *d;           /* a spoilt link: fsck may mend it */
+	gc_pace(s->w);
+	digestset_add(&s->marked, d);
 	digestset_add(&s->kept, d);
-	digestset_add(&s->kept, &content);
-	if (found >= 0)
-		found = gc_references(s->w, s->n, &content, &refs, e);
+	digestset_add(&s->kept, content);
 	if (found == 0)
 		s->keep_all = true;
 	for (i = 0; found >= 0 && i < refs.count; i++)
@@ -95,26 +92,30 @@ static int mark_manifest(struct sweep *s, const struct digest *d, struct err *e)
 	return found < 0 ? -1 : 0;
 }
 
+/* A spoilt link stands for what it is called by: fsck may mend it. A directory without a link stands for nothing. */
 static int mark_revision(void *arg, const struct digest *d, struct err *e)
 {
 	struct sweep *s = arg;
-	int linked = digestset_has(&s->gone, d) ? 0 : revision_linked(s->w->r->st, s->n, d, e);
+	struct digest content = *d;
+	int found = digestset_has(&s->gone, d) ? 0 : revision_read(s->w->r->st, s->n, d, &content, e);
 
-	return linked <= 0 ? linked : mark_manifest(s, d, e);
+	if (found == 0 && !digestset_has(&s->gone, d))
+		found = revision_linked(s->w->r->st, s->n, d, e);
+	return found <= 0 ? found : mark_manifest(s, d, &content, e);
 }
 
 static int mark_link(void *arg, const struct digest *d, struct err *e)
 {
 	struct sweep *s = arg;
 	struct digest target;
-	int64_t when;
-	int found = blob_link_age(s->w->r->st, s->n, d, &when, &target, e);
+	int found;
 
-	if (found <= 0)
-		return found;           /* a directory without a link: fsck's */
+	gc_pace(s->w);
 	if (s->keep_all || digestset_has(&s->named, d)) {
-		digestset_add(&s->kept, &target);
-		return 0;
+		found = blob_link_target(s->w->r->st, s->n, d, &target, e);
+		if (found == 1)
+			digestset_add(&s->kept, &target);
+		return found < 0 ? -1 : 0;
 	}
 	if (!s->has_candidates)
 		names_add(&s->names, s->n->s, s->n->len);
@@ -123,14 +124,18 @@ static int mark_link(void *arg, const struct digest *d, struct err *e)
 	return 0;
 }
 
-/* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has spoilt. */
+/* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has taken away. */
 static int mark_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
 	struct sweep *s = arg;
-	int linked = revision_linked(s->w->r->st, s->n, d, e);
+	struct digest content = *d;
 
 	(void)t;
-	return linked == 0 ? mark_manifest(s, d, e) : linked < 0 ? -1 : 0;
+	if (digestset_has(&s->marked, d))
+		return 0;
+	if (revision_read(s->w->r->st, s->n, d, &content, e) < 0)
+		return -1;
+	return mark_manifest(s, d, &content, e);
 }
 
 /* A dry run removes no manifest, so it has to know which ones would be gone by now. */
@@ -158,6 +163,7 @@ static int mark_repository(void *arg, const struct name *n, struct err *e)
 	if (find_gone(s, e) == 0 && revision_walk(st, n, mark_revision, s, e) == 0 &&
 	    tag_walk(st, n, mark_tag, s, e) == 0)
 		rc = blob_walk_links(st, n, mark_link, s, e);
+	digestset_release(&s->marked);
 	digestset_release(&s->named);
 	digestset_release(&s->gone);
 	return rc;
@@ -185,29 +191,50 @@ static int sweep_link(struct sweep *s, const struct name *n, const struct digest
 	return 1;
 }
 
+static struct name name_of(const struct sweep *s, size_t repository)
+{
+	const char *text = s->names.v[repository];
+	struct name n;
+
+	if (name_parse(&n, text, strlen(text)) < 0)
+		abort();        /* it was a name when it was visited */
+	return n;
+}
+
+/* One batch of links, from *i on; `touched` tells of which repositories one went. */
+static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct err *e)
+{
+	cleanup_names struct names trashed = NAMES_INIT;
+	int rc = 0;
+
+	if (gc_enter(s->w, e) < 0)
+		return -1;
+	while (rc >= 0 && *i < s->nlinks && gc_batch_goes_on(s->w)) {
+		const struct candidate *c = &s->links[(*i)++];
+		struct name n = name_of(s, c->repository);
+
+		rc = sweep_link(s, &n, &c->d, &trashed, e);
+		if (rc == 1)
+			touched[c->repository] = true;
+	}
+	gc_unlock(s->w);
+	gc_leave(s->w, &trashed, blob_purge_link);
+	return rc < 0 ? -1 : 0;
+}
+
+/* All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. */
 static int sweep_links(struct sweep *s, struct err *e)
 {
+	cleanup_free bool *touched = xcalloc(s->names.count + 1, sizeof(*touched));
 	size_t i = 0;
 
-	while (i < s->nlinks) {
-		cleanup_names struct names trashed = NAMES_INIT;
-		size_t repository = s->links[i].repository;
-		const char *text = s->names.v[repository];
-		struct name n;
-		int rc = 0;
-
-		if (name_parse(&n, text, strlen(text)) < 0)
-			abort();        /* it was a name when it was visited */
-		if (gc_enter(s->w, e) < 0)
+	while (i < s->nlinks)
+		if (sweep_some_links(s, &i, touched, e) < 0)
 			return -1;
-		/* One repository a batch, since its links are made durable together. */
-		while (rc >= 0 && i < s->nlinks && s->links[i].repository == repository && gc_batch_goes_on(s->w))
-			rc = sweep_link(s, &n, &s->links[i++].d, &trashed, e);
-		if (rc >= 0 && trashed.count)
-			rc = blob_flush_links(s->w->r->st, &n, e);
-		gc_unlock(s->w);
-		gc_leave(s->w, &trashed);
-		if (rc < 0)
+	for (i = 0; i < s->names.count && !s->w->o->dry_run; i++) {
+		struct name n = name_of(s, i);
+
+		if (touched[i] && blob_flush_links(s->w->r->st, &n, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -216,20 +243,16 @@ static int sweep_links(struct sweep *s, struct err *e)
 static int take_blob(void *arg, const struct digest *d, struct err *e)
 {
 	struct sweep *s = arg;
-	uint64_t size;
-	int64_t when;
-	int found;
 
-	if (!digestset_has(&s->kept, d)) {
-		push(&s->blobs, &s->nblobs, &s->blobs_cap, 0, d);
-		return 0;
-	}
-	found = blob_age(s->w->r->st, d, &when, &size, e);
-	if (found == 1) {
+	(void)e;
+	gc_pace(s->w);
+	if (digestset_has(&s->kept, d)) {
 		s->w->out->kept_blobs++;
-		s->w->out->kept_bytes += size;
+		s->w->out->kept_bytes += blob_size_about(s->w->r->st, d);
+	} else {
+		push(&s->blobs, &s->nblobs, &s->blobs_cap, 0, d);
 	}
-	return found < 0 ? -1 : 0;
+	return 0;
 }
 
 static int sweep_blob(struct sweep *s, const struct digest *d, struct names *trashed, struct err *e)
@@ -270,7 +293,7 @@ static int sweep_blobs(struct sweep *s, struct err *e)
 		while (rc >= 0 && i < s->nblobs && gc_batch_goes_on(s->w))
 			rc = sweep_blob(s, &s->blobs[i++].d, &trashed, e);
 		gc_unlock(s->w);
-		gc_leave(s->w, &trashed);
+		gc_leave(s->w, &trashed, blob_purge);
 		if (rc < 0)
 			return -1;
 	}

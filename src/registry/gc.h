@@ -27,7 +27,7 @@ struct gc_options {
 	bool untagged;
 	uint64_t grace;                 /* seconds */
 	uint64_t uploads;               /* seconds without a change after which an upload goes */
-	uint64_t rate;                  /* objects a second at most; 0: as fast as it goes */
+	uint64_t rate;                  /* manifests, links and blobs a second that it looks at or removes; 0: no limit */
 
 	/*
 	 * Told of each thing that goes, or would. n and what may be NULL; bytes are those that its removal frees.

@@ -73,6 +73,7 @@ static int read_node(struct graph *g, struct node *node, struct err *e)
 	size_t i, n = 0;
 	int found = revision_read(g->w->r->st, g->n, &node->d, &content, e);
 
+	gc_pace(g->w);
 	if (found <= 0)
 		return found;           /* deleted meanwhile */
 	found = gc_references(g->w, g->n, &content, &refs, e);
@@ -199,7 +200,7 @@ static int sweep(struct graph *g, struct err *e)
 		}
 		if (sweep_some(g, &i, e) < 0)
 			return -1;
-		gc_leave(g->w, &none);
+		gc_leave(g->w, &none, store_purge);
 	}
 	return 0;
 }

@@ -22,6 +22,8 @@
 
 #define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s (store.md) */
 #define BATCH_MAX 64
+#define SECOND UINT64_C(1000000)
+#define PACE_USEC 10000         /* shorter waits are saved up */
 
 int gc_enter(struct gc_work *w, struct err *e)
 {
@@ -48,24 +50,40 @@ bool gc_batch_goes_on(struct gc_work *w)
 	return true;
 }
 
-void gc_leave(struct gc_work *w, const struct names *trashed)
+/* What was not used of the last second is forfeited, so that no burst follows a pause. */
+static void keep_pace(struct gc_work *w, unsigned objects)
 {
-	uint64_t due, spent;
+	uint64_t now, due;
+
+	if (!w->o->rate)
+		return;
+	w->paced += objects;
+	due = w->since + w->paced * SECOND / w->o->rate;
+	now = time_now_usec();
+	if (due > now + PACE_USEC) {
+		struct timespec ts = { .tv_sec = (time_t)((due - now) / SECOND),
+				       .tv_nsec = (long)((due - now) % SECOND) * 1000 };
+
+		nanosleep(&ts, NULL);
+	} else if (due + SECOND < now) {
+		w->since = now;
+		w->paced = 0;
+	}
+}
+
+void gc_pace(struct gc_work *w)
+{
+	keep_pace(w, 1);
+}
+
+void gc_leave(struct gc_work *w, const struct names *trashed, void (*purge)(struct store *st, const char *trashed))
+{
 	size_t i;
 
 	for (i = 0; i < trashed->count; i++)
-		store_purge(w->r->st, trashed->v[i]);
+		purge(w->r->st, trashed->v[i]);
 	collector_stay_away(w->c);
-	if (!w->o->rate)
-		return;
-	due = (uint64_t)w->done * 1000000 / w->o->rate;
-	spent = time_now_usec() - w->begun;
-	if (due > spent) {
-		struct timespec ts = { .tv_sec = (time_t)((due - spent) / 1000000),
-				       .tv_nsec = (long)((due - spent) % 1000000) * 1000 };
-
-		nanosleep(&ts, NULL);
-	}
+	keep_pace(w, w->done);
 }
 
 /* Whole seconds on both sides: what is as old as the grace to the second is still young. */
@@ -104,7 +122,6 @@ int gc_references(struct gc_work *w, const struct name *n, const struct digest *
 		gc_tell(w, GC_UNREADABLE, n, content->text, 0);
 	return 0;
 }
-
 
 static bool is_old(const struct gc_work *w, int64_t when)
 {

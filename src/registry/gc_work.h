@@ -18,18 +18,21 @@ struct gc_work {
 	int64_t now;                    /* as the file system says, at the beginning of the batch */
 	uint64_t begun;                 /* the batch, microseconds */
 	unsigned done;                  /* in this batch */
+	uint64_t paced, since;          /* objects, and since when (microseconds), for the rate */
 	bool tells;                     /* of manifests that can't be read: once in a run */
 };
 
 /*
  * gc_enter  - begin a batch: the exclusive lock, what was noted, the time
  * gc_unlock - the batch is over; no other lock may be held when gc_leave follows
- * gc_leave  - empty what was moved to the trash, and stay away for as long as the batch took, or as the rate demands
+ * gc_leave  - purge what was moved to the trash, and stay away for as long as the batch took, or as the rate demands
  * gc_batch_goes_on - count one more object, and tell whether it may still come into this batch
+ * gc_pace   - count one more object that is looked at outside of a batch, and wait where the rate demands it
  */
 int gc_enter(struct gc_work *w, struct err *e);
 void gc_unlock(struct gc_work *w);
-void gc_leave(struct gc_work *w, const struct names *trashed);
+void gc_leave(struct gc_work *w, const struct names *trashed, void (*purge)(struct store *st, const char *trashed));
+void gc_pace(struct gc_work *w);
 bool gc_batch_goes_on(struct gc_work *w);
 
 bool gc_is_young(const struct gc_work *w, int64_t when);

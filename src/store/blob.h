@@ -70,6 +70,14 @@ int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e);
 int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
 
 /*
+ * blob_link_target - what the repository's link of that name holds; 1, 0 where there is none or it is spoilt, -1 with *e
+ * blob_size_about  - the size of content as its name shows it, 0 where it shows none: for an account, not for a decision
+ */
+int blob_link_target(struct store *st, const struct name *n, const struct digest *d, struct digest *target,
+		     struct err *e);
+uint64_t blob_size_about(struct store *st, const struct digest *d);
+
+/*
  * blob_age      - when content was last made young, in seconds since the epoch, and its size; opened and looked at now
  * blob_link_age - the same of the repository's link and its content, whichever is younger; target: what the link holds
  * Each returns 1, 0 where it is gone or spoilt, -1 with *e.
@@ -81,12 +89,14 @@ int blob_link_age(struct store *st, const struct name *n, const struct digest *d
 /*
  * blob_collect      - take content away; the caller holds the collector's lock exclusively
  * blob_collect_link - take the repository's link away; blob_flush_links makes that durable, before content goes
- * Each returns 1, 0 gone already, -1 with *e; what was taken is given to store_purge.
+ * Each returns 1, 0 gone already, -1 with *e; what was taken is given to blob_purge or blob_purge_link.
  */
 int blob_collect(struct store *st, const struct digest *d, struct str *trashed, struct err *e);
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
 		      struct err *e);
 int blob_flush_links(struct store *st, const struct name *n, struct err *e);
+void blob_purge(struct store *st, const char *trashed);
+void blob_purge_link(struct store *st, const char *trashed);
 
 /* blob_unlink - take the repository's link away, durably; the content stays for the collector. 1, 0 absent, -1 */
 int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e);

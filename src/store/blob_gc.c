@@ -41,6 +41,24 @@ int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit,
 	return walk_all(st, n, path_layers, visit, arg, e);
 }
 
+int blob_link_target(struct store *st, const struct name *n, const struct digest *d, struct digest *target,
+		     struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layer(&dir, n, d);
+	return link_read_in(st, dir.buf, target, e);
+}
+
+uint64_t blob_size_about(struct store *st, const struct digest *d)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+
+	path_blob(&path, d);
+	return fstatat(st->dirfd, path.buf, &sb, 0) == 0 ? (uint64_t)sb.st_size : 0;
+}
+
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -110,6 +128,16 @@ int blob_collect_link(struct store *st, const struct name *n, const struct diges
 
 	path_layer(&dir, n, d);
 	return take(st, dir.buf, trashed, e);
+}
+
+void blob_purge(struct store *st, const char *trashed)
+{
+	store_purge_dir(st, trashed, "data");
+}
+
+void blob_purge_link(struct store *st, const char *trashed)
+{
+	store_purge_dir(st, trashed, "link");
 }
 
 int blob_flush_links(struct store *st, const struct name *n, struct err *e)

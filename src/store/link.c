@@ -12,22 +12,41 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "os/file.h"
 
+/* The digest in an open link file: 1, 0 where it holds none, -1 with errno. A whole one needs no second read. */
+static int read_digest(int fd, struct digest *out)
+{
+	char text[DIGEST_TEXT_MAX + 1];
+	ssize_t n, more;
+
+	do
+		n = read(fd, text, sizeof(text));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EISDIR ? 0 : -1;
+	if (digest_parse(out, text, (size_t)n) == 0)
+		return 1;
+	more = os_read_full(fd, text + n, sizeof(text) - (size_t)n);
+	return more < 0 ? -1 : digest_parse(out, text, (size_t)(n + more)) == 0;
+}
+
 int link_read(struct store *st, const char *path, struct digest *out, struct err *e)
 {
-	char text[DIGEST_TEXT_MAX];
-	ssize_t n = os_read_file(st->dirfd, path, text, sizeof(text));
+	cleanup_fd int fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+	int found = fd < 0 ? -1 : read_digest(fd, out);
 
 	/* A network file system gives ESTALE for what was replaced between look-up and open: look again. */
-	if (n < 0 && errno == ESTALE)
-		n = os_read_file(st->dirfd, path, text, sizeof(text));
-	if (n < 0 && (os_gone(errno) || errno == EISDIR))
+	if (found < 0 && errno == ESTALE) {
+		os_cleanup_fd(&fd);
+		fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+		found = fd < 0 ? -1 : read_digest(fd, out);
+	}
+	if (found < 0 && os_gone(errno))
 		return 0;
-	if (n < 0)
-		return err_sys(e, "cannot read %s", path);
-	return (size_t)n <= sizeof(text) && digest_parse(out, text, (size_t)n) == 0;
+	return found < 0 ? err_sys(e, "cannot read %s", path) : found;
 }
 
 int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e)
@@ -43,6 +62,7 @@ int link_age(struct store *st, const char *dir, int64_t *when, struct digest *ta
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int fd = -1;
 	struct stat sb;
+	int found;
 
 	str_addf(&path, "%s/link", dir);
 	fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
@@ -51,7 +71,8 @@ int link_age(struct store *st, const char *dir, int64_t *when, struct digest *ta
 	if (fstat(fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", path.buf);
 	*when = (int64_t)sb.st_mtim.tv_sec;
-	return link_read(st, path.buf, target, e);
+	found = read_digest(fd, target);
+	return found < 0 && !os_gone(errno) ? err_sys(e, "cannot read %s", path.buf) : found > 0;
 }
 
 void link_touch(struct store *st, const char *dir)

@@ -235,3 +235,13 @@ void store_purge(struct store *st, const char *trashed)
 {
 	os_remove_tree(st->dirfd, trashed);
 }
+
+void store_purge_dir(struct store *st, const char *trashed, const char *file)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	str_addf(&path, "%s/%s", trashed, file);
+	unlinkat(st->dirfd, path.buf, 0);
+	if (unlinkat(st->dirfd, trashed, AT_REMOVEDIR) < 0)
+		store_purge(st, trashed);
+}

@@ -71,7 +71,11 @@ void store_tmp(struct store *st, struct str *path);
  */
 int store_trash(struct store *st, const char *path, struct str *out, struct err *e);
 
-/* store_purge - remove what store_trash took; a failure is left for the collector */
+/*
+ * store_purge     - remove what store_trash took; a failure is left for the collector
+ * store_purge_dir - the same, in fewer calls, for a directory that holds this one file and nothing else as a rule
+ */
 void store_purge(struct store *st, const char *trashed);
+void store_purge_dir(struct store *st, const char *trashed, const char *file);
 
 #endif
