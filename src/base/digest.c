@@ -38,6 +38,20 @@ static bool lower_hex(const char *s, size_t len)
 	return true;
 }
 
+int digest_of_hex(struct digest *d, enum digest_alg alg, const char *hex, size_t len)
+{
+	size_t head = algs[alg].name_len;
+
+	if (len != algs[alg].hex_len || !lower_hex(hex, len))
+		return -1;
+	d->alg = alg;
+	memcpy(d->text, algs[alg].name, head);
+	d->text[head] = ':';
+	memcpy(d->text + head + 1, hex, len);
+	d->text[head + 1 + len] = '\0';
+	return 0;
+}
+
 int digest_parse(struct digest *d, const char *s, size_t len)
 {
 	int i;

@@ -24,6 +24,9 @@ struct digest {
 
 /* digest_parse - 0, or -1 where [s, s+len) is not a digest to the letter: another algorithm, length or case */
 int digest_parse(struct digest *d, const char *s, size_t len);
+
+/* digest_of_hex - the same from the hex digits alone, as directories are called */
+int digest_of_hex(struct digest *d, enum digest_alg alg, const char *hex, size_t len);
 bool digest_eq(const struct digest *a, const struct digest *b);
 int digest_cmp(const struct digest *a, const struct digest *b);        /* byte order of the text */
 

@@ -63,8 +63,7 @@ static void sum_up_json(const struct gc_options *o, const struct gc_result *r, u
 	       r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB], r->bytes);
 	printf(",\"uploads\":%" PRIu64 ",\"leftovers\":%" PRIu64 ",\"unreadable\":%" PRIu64, r->count[GC_UPLOAD],
 	       r->count[GC_LEFTOVER], r->count[GC_UNREADABLE]);
-	printf(",\"kept_blobs\":%" PRIu64 ",\"kept_bytes\":%" PRIu64 ",\"ms\":%" PRIu64 "}\n", r->kept_blobs, r->kept_bytes,
-	       usec / 1000);
+	printf(",\"kept_blobs\":%" PRIu64 ",\"ms\":%" PRIu64 "}\n", r->kept, usec / 1000);
 }
 
 static void sum_up(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
@@ -73,7 +72,7 @@ static void sum_up(const struct gc_options *o, const struct gc_result *r, uint64
 	       " leftovers: %" PRIu64 " bytes",
 	       o->dry_run ? "would remove" : "removed", r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB],
 	       r->count[GC_UPLOAD], r->count[GC_LEFTOVER], r->bytes);
-	printf("; %" PRIu64 " blobs stay, %" PRIu64 " bytes; %" PRIu64 " ms\n", r->kept_blobs, r->kept_bytes, usec / 1000);
+	printf("; %" PRIu64 " blobs stay; %" PRIu64 " ms\n", r->kept, usec / 1000);
 }
 
 struct args {

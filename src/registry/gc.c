@@ -104,19 +104,30 @@ static int mark_revision(void *arg, const struct digest *d, struct err *e)
 	return found <= 0 ? found : mark_manifest(s, d, &content, e);
 }
 
-static int mark_link(void *arg, const struct digest *d, struct err *e)
+/*
+ * What a link holds that is called by a sha256 digest is that digest, or a fault: bytes of another one are of no use to
+ * whoever asks for this one. So nine links of ten need not be opened.
+ */
+static int keep_link(struct sweep *s, const struct digest *d, struct err *e)
 {
-	struct sweep *s = arg;
 	struct digest target;
 	int found;
 
+	if (d->alg == DIGEST_SHA256 && digestset_has(&s->kept, d))
+		return 0;
+	found = blob_link_target(s->w->r->st, s->n, d, &target, e);
+	if (found == 1)
+		digestset_add(&s->kept, &target);
+	return found < 0 ? -1 : 0;
+}
+
+static int mark_link(void *arg, const struct digest *d, struct err *e)
+{
+	struct sweep *s = arg;
+
 	gc_pace(s->w);
-	if (s->keep_all || digestset_has(&s->named, d)) {
-		found = blob_link_target(s->w->r->st, s->n, d, &target, e);
-		if (found == 1)
-			digestset_add(&s->kept, &target);
-		return found < 0 ? -1 : 0;
-	}
+	if (s->keep_all || digestset_has(&s->named, d))
+		return keep_link(s, d, e);
 	if (!s->has_candidates)
 		names_add(&s->names, s->n->s, s->n->len);
 	s->has_candidates = true;
@@ -246,12 +257,10 @@ static int take_blob(void *arg, const struct digest *d, struct err *e)
 
 	(void)e;
 	gc_pace(s->w);
-	if (digestset_has(&s->kept, d)) {
-		s->w->out->kept_blobs++;
-		s->w->out->kept_bytes += blob_size_about(s->w->r->st, d);
-	} else {
+	if (digestset_has(&s->kept, d))
+		s->w->out->kept++;
+	else
 		push(&s->blobs, &s->nblobs, &s->blobs_cap, 0, d);
-	}
 	return 0;
 }
 
@@ -263,8 +272,7 @@ static int sweep_blob(struct sweep *s, const struct digest *d, struct names *tra
 	int found = blob_age(s->w->r->st, d, &when, &size, e);
 
 	if (found == 1 && (gc_is_young(s->w, when) || collector_noted(s->w->c, d))) {
-		s->w->out->kept_blobs++;
-		s->w->out->kept_bytes += size;
+		s->w->out->kept++;
 		return 0;
 	}
 	if (found == 1 && !s->w->o->dry_run)

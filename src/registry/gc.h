@@ -40,7 +40,7 @@ struct gc_options {
 struct gc_result {
 	uint64_t count[GC_KINDS];
 	uint64_t bytes;                 /* of content that went, or would */
-	uint64_t kept_blobs, kept_bytes;
+	uint64_t kept;                  /* blobs that stay, manifests among them */
 };
 
 /*

@@ -69,13 +69,9 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e);
 int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
 
-/*
- * blob_link_target - what the repository's link of that name holds; 1, 0 where there is none or it is spoilt, -1 with *e
- * blob_size_about  - the size of content as its name shows it, 0 where it shows none: for an account, not for a decision
- */
+/* blob_link_target - what the repository's link of that name holds; 1, 0 where there is none or it is spoilt, -1 with *e */
 int blob_link_target(struct store *st, const struct name *n, const struct digest *d, struct digest *target,
 		     struct err *e);
-uint64_t blob_size_about(struct store *st, const struct digest *d);
 
 /*
  * blob_age      - when content was last made young, in seconds since the epoch, and its size; opened and looked at now

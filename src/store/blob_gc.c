@@ -50,15 +50,6 @@ int blob_link_target(struct store *st, const struct name *n, const struct digest
 	return link_read_in(st, dir.buf, target, e);
 }
 
-uint64_t blob_size_about(struct store *st, const struct digest *d)
-{
-	cleanup_str struct str path = STR_INIT;
-	struct stat sb;
-
-	path_blob(&path, d);
-	return fstatat(st->dirfd, path.buf, &sb, 0) == 0 ? (uint64_t)sb.st_size : 0;
-}
-
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;

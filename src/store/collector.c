@@ -37,7 +37,7 @@ struct collector {
 	struct digestset noted;
 	struct names files;             /* the writers' files that were seen, */
 	uint64_t *read;                 /* and how much of each has been read */
-	uint64_t entered, held;         /* when the present batch began, how long the last one took: microseconds */
+	uint64_t entered, left;         /* when the last batch began and ended: microseconds */
 };
 
 /* The id of the run that is on: 1, 0 none, -1 with *e. */
@@ -283,15 +283,25 @@ int collector_enter(struct collector *c, struct err *e)
 
 void collector_leave(struct collector *c)
 {
-	c->held = time_now_usec() - c->entered;
 	unlock_collector(c->st);
+	c->left = time_now_usec();
 }
 
 void collector_stay_away(const struct collector *c)
 {
-	struct timespec ts = { .tv_sec = (time_t)(c->held / 1000000), .tv_nsec = (long)(c->held % 1000000) * 1000 };
+	uint64_t until = c->left + (c->left - c->entered), now = time_now_usec();
+	struct timespec ts;
 
+	if (now >= until)
+		return;
+	ts.tv_sec = (time_t)((until - now) / 1000000);
+	ts.tv_nsec = (long)((until - now) % 1000000) * 1000;
 	nanosleep(&ts, NULL);
+}
+
+int collector_hear(struct collector *c, struct err *e)
+{
+	return read_all_notes(c, e);
 }
 
 bool collector_noted(const struct collector *c, const struct digest *d)

@@ -40,11 +40,13 @@ int collector_end(struct collector **c, struct err *e);
 
 /*
  * collector_enter - the exclusive lock, and what was noted until now
- * collector_leave - let go; collector_stay_away - for at least as long as it was held
+ * collector_leave - let go; collector_stay_away - until it has been let go for as long as it was held
+ * collector_hear  - what was noted until now, without a lock: for who deletes nothing
  */
 int collector_enter(struct collector *c, struct err *e);
 void collector_leave(struct collector *c);
 void collector_stay_away(const struct collector *c);
+int collector_hear(struct collector *c, struct err *e);
 
 bool collector_noted(const struct collector *c, const struct digest *d);
 

@@ -7,6 +7,7 @@
 #include "store/walk.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "os/dir.h"
@@ -15,7 +16,6 @@
 int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_visit *visit, void *arg, struct err *e)
 {
 	cleanup_names struct names hex = NAMES_INIT;
-	cleanup_str struct str text = STR_INIT;
 	size_t i;
 
 	if (os_dir_list(st->dirfd, dir, DIR_DIRS, &hex) < 0 && !os_gone(errno))
@@ -24,9 +24,7 @@ int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_
 		struct digest d;
 		int rc;
 
-		str_reset(&text);
-		str_addf(&text, "%s:%s", digest_alg_name(alg), hex.v[i]);
-		if (digest_parse(&d, text.buf, text.len) < 0)
+		if (digest_of_hex(&d, alg, hex.v[i], strlen(hex.v[i])) < 0)
 			continue;
 		rc = visit(arg, &d, e);
 		if (rc != 0)
