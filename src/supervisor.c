@@ -28,12 +28,14 @@
 #include "os/process.h"
 #include "os/sock.h"
 #include "registry/registry.h"
+#include "schedule.h"
 #include "store/collector.h"
 #include "store/epoch.h"
 #include "store/store.h"
 #include "worker.h"
 
 #define SECOND 1000000u
+#define HOUR (3600 * UINT64_C(1000000))
 #define LIVED_WELL (10 * SECOND)        /* who died later than this did not die of its start */
 #define FREE_DEATHS 2                   /* in a row, beyond one for each worker, before replacing is slowed down */
 #define PAUSE_FIRST (SECOND / 4)
@@ -69,6 +71,7 @@ struct master {
 	int serving_fd;                 /* holds the epoch: see store/epoch.h */
 	sigset_t saved;
 	bool stopping;
+	struct schedule schedule;
 };
 
 struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
@@ -104,6 +107,18 @@ static void set_counts(struct master *m)
 	m->pools[1].want = config_upload_workers(m->cfg);
 }
 
+/* What is the master's alone, in a process that it has forked. */
+static void let_go(void *arg)
+{
+	struct master *m = arg;
+
+	close(m->signal_fd);
+	close(m->ready[0]);
+	sock_release(&m->o->listen_on);         /* the path is the master's: who comes after it may take it */
+	sock_release(&m->o->uploads_on);
+	sigprocmask(SIG_SETMASK, &m->saved, NULL);
+}
+
 /* In the child: never returns. */
 static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 {
@@ -115,11 +130,7 @@ static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != master)
 		_exit(0);
-	close(m->signal_fd);
-	close(m->ready[0]);
-	sock_release(&m->o->listen_on);         /* the path is the master's: who comes after it may take it */
-	sock_release(&m->o->uploads_on);
-	sigprocmask(SIG_SETMASK, &m->saved, NULL);
+	let_go(m);
 	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, pool->fd, m->ready[1], &e) < 0) {
 		struct log_event ev;
 
@@ -281,6 +292,8 @@ static void reap(struct master *m)
 	size_t i;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (schedule_reap(&m->schedule, m->cfg, pid, status))
+			continue;
 		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
 			;
 		if (i == m->nprocs)
@@ -326,6 +339,7 @@ static void reload(struct master *m)
 	m->cfg = cfg;
 	m->generation++;
 	set_counts(m);
+	schedule_set(&m->schedule, m->cfg);
 	for (i = 0; i < m->npools; i++)
 		end_crash_loop(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
@@ -341,6 +355,7 @@ static void begin_stop(struct master *m)
 			kill(m->procs[i].pid, SIGKILL);
 		else
 			tell_to_go(&m->procs[i]);
+	schedule_stop(&m->schedule);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
@@ -358,21 +373,20 @@ static void read_signals(struct master *m)
 	}
 }
 
-/* Until when poll may sleep: a pool that waits with its next worker ends the wait. -1: no limit. */
+/* How long poll may sleep: a pool that waits with its next worker, or a collection, ends the wait. -1: no limit. */
 static int sleep_ms(const struct master *m)
 {
-	uint64_t now = time_now_usec();
-	int ms = -1;
+	uint64_t first = m->schedule.pid ? 0 : m->schedule.due, now = time_now_usec();
 	size_t i;
 
-	for (i = 0; i < m->npools; i++) {
-		uint64_t until = m->pools[i].not_before;
-		int wait = until > now ? (int)((until - now) / 1000 + 1) : -1;
-
-		if (wait >= 0 && (ms < 0 || wait < ms))
-			ms = wait;
-	}
-	return ms;
+	for (i = 0; i < m->npools; i++)
+		if (m->pools[i].not_before > now && (!first || m->pools[i].not_before < first))
+			first = m->pools[i].not_before;
+	if (!first)
+		return -1;
+	if (first <= now)
+		return 0;
+	return first - now < HOUR ? (int)((first - now) / 1000 + 1) : (int)(HOUR / 1000);
 }
 
 static void wait_and_act(struct master *m)
@@ -449,12 +463,15 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	if (rc == 0) {
 		set_counts(&m);
 		tidy(&so);
+		schedule_set(&m.schedule, m.cfg);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
 			m.npools > 1 ? m.pools[1].want : 0);
 	}
-	while (rc == 0 && !(m.stopping && m.nprocs == 0)) {
+	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid)) {
 		for (i = 0; i < m.npools && !m.stopping; i++)
 			tend(&m, &m.pools[i]);
+		if (!m.stopping)
+			schedule_tend(&m.schedule, m.cfg, let_go, &m);
 		wait_and_act(&m);
 	}
 	if (rc == 0)

@@ -113,12 +113,15 @@ is $c->{root}, '/var/lib/registry', 'the root is /var/lib/registry where none is
 is $c->{delete}, 'false', 'deleting is off where it is not set';
 is $c->{'manifests.max_size'}, 4194304, 'a size is shown in bytes';
 $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
-	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;");
+	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;"
+	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };');
 is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
-	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug' },
+	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
+	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500 },
 	'each setting is read, in each form that it may have';
 $r = run($berth, '--config', $file, 'config', 'given');
-is $r->{out}, "root\nworkers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\nlog.level\n",
+is $r->{out}, "root\nworkers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\n"
+	. "gc.every\ngc.grace\ngc.uploads\ngc.untagged\ngc.rate\nlog.level\n",
 	'`berth config given` names the settings that the file gives';
 is run({ env => { REGISTRY_STORAGE_DELETE_ENABLED => 'true' } }, $berth, '--config', '/dev/null', 'config', 'given')->{out}, "delete\n",
 	'and those of the environment';
@@ -128,6 +131,12 @@ is shown("root = \"/srv/x\";", '--root', '/srv/y')->{root}, '/srv/y', '--root wi
 spew($file, '');
 $r = run({ dir => $dir }, $berth, '--config', $file, '--root', 'store', 'config', 'show');
 like $r->{out}, qr{^root = \Q$dir\E/store$}m, '--root may be relative';
+for my $time (['0', 0], ['90', 90], ['90s', 90], ['30m', 1800], ['24h', 86400], ['7d', 604800]) {
+	is shown("gc = { every = \"$time->[0]\"; };")->{'gc.every'}, $time->[1], "\"$time->[0]\" is a duration";
+}
+for my $bad ('"soon"', '"-1h"', '"1y"', '"4000d"', '24', '"99999999999999999999d"') {
+	fault("a duration of $bad", "\ngc = { every = $bad; };\n", 2, 'must be a duration in quotes such as "24h"');
+}
 for my $size (['0', 0], ['4096', 4096], ['1 B', 1], ['1KiB', 1024], ['3 MiB', 3 << 20], ['5GiB', 5 << 30], ['2 TiB', 2 << 40]) {
 	is shown("blobs = { max_size = \"$size->[0]\"; };")->{'blobs.max_size'}, $size->[1], "\"$size->[0]\" is a size";
 }

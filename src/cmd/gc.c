@@ -13,10 +13,37 @@
 #include "base/time.h"
 #include "registry/gc.h"
 
+#define PROGRESS_USEC 100000    /* a terminal need not be told more often */
+
 struct say {
-	bool each, json, progress;
-	uint64_t told;
+	bool each, json, log;
+	bool on_line;                   /* the terminal's cursor stands behind a line of progress */
+	uint64_t told;                  /* when progress was shown last, microseconds */
 };
+
+static void wipe_progress(struct say *s)
+{
+	if (s->on_line)
+		fputs("\r\033[K", stderr);
+	s->on_line = false;
+}
+
+static void progress(void *arg, const char *what, uint64_t done, uint64_t of)
+{
+	struct say *s = arg;
+	uint64_t now = time_now_usec();
+
+	if (s->on_line && now - s->told < PROGRESS_USEC)
+		return;
+	s->told = now;
+	wipe_progress(s);
+	fprintf(stderr, "%" PRIu64, done);
+	if (of)
+		fprintf(stderr, " of %" PRIu64, of);
+	fprintf(stderr, " %s", what);
+	fflush(stderr);
+	s->on_line = true;
+}
 
 static const struct {
 	const char *name, *why;
@@ -46,14 +73,14 @@ static void tell(void *arg, enum gc_kind kind, const struct name *n, const char 
 {
 	struct say *s = arg;
 
-	s->told++;
+	if (!s->json && !s->each && kind != GC_UNREADABLE)
+		return;
+	wipe_progress(s);
 	if (s->json)
 		tell_json(kind, n, what, bytes);
-	else if (s->each || kind == GC_UNREADABLE)
+	else
 		printf("%s %s%s%s, %" PRIu64 " bytes: %s\n", kinds[kind].name, n ? n->s : "", n ? " " : "", what, bytes,
 		       kinds[kind].why);
-	if (s->progress && s->told % 256 == 0)
-		fprintf(stderr, "\r%" PRIu64 " removed", s->told);
 }
 
 static void sum_up_json(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
@@ -80,6 +107,13 @@ struct args {
 	struct say say;
 };
 
+static const struct option options[] = {
+	{ "dry-run", no_argument, NULL, 'n' },       { "json", no_argument, NULL, 'j' },
+	{ "untagged", no_argument, NULL, 't' },      { "grace", required_argument, NULL, 'g' },
+	{ "uploads", required_argument, NULL, 'u' }, { "rate", required_argument, NULL, 'r' },
+	{ "log", no_argument, NULL, 'l' },           { NULL, 0, NULL, 0 },
+};
+
 static int bad_value(const char *option, const char *value)
 {
 	fprintf(stderr, "berth: gc: --%s can't be \"%s\"; `berth gc --help` says what it takes\n", option, value);
@@ -89,12 +123,6 @@ static int bad_value(const char *option, const char *value)
 /* CMD_DONE to go on. */
 static int parse(struct args *a, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "dry-run", no_argument, NULL, 'n' },  { "json", no_argument, NULL, 'j' },
-		{ "untagged", no_argument, NULL, 't' }, { "grace", required_argument, NULL, 'g' },
-		{ "uploads", required_argument, NULL, 'u' }, { "rate", required_argument, NULL, 'r' },
-		{ NULL, 0, NULL, 0 },
-	};
 	int opt;
 
 	optind = 0;             /* a second parse in one process begins anew */
@@ -105,6 +133,9 @@ static int parse(struct args *a, int argc, char **argv)
 			break;
 		case 'j':
 			a->say.json = true;
+			break;
+		case 'l':
+			a->say.log = true;
 			break;
 		case 't':
 			a->o.untagged = true;
@@ -128,45 +159,57 @@ static int parse(struct args *a, int argc, char **argv)
 	return optind == argc ? CMD_DONE : cmd_usage(&cmd_gc_command);
 }
 
-static int run(const struct cmd_options *o, int argc, char **argv)
+/* What run() does once it knows what to do. */
+static int collect(struct args *a, const struct config *c, struct err *e)
 {
-	struct args a = { .o = { .grace = GC_GRACE, .uploads = GC_UPLOADS, .tell = tell } };
-	cleanup_config struct config *c = NULL;
 	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-	struct registry reg;
-	struct gc_result result;
 	uint64_t begun = time_now_usec();
-	int rc = parse(&a, argc, argv);
+	struct gc_result result;
+	struct registry reg;
+	int rc = cmd_store(c, &st, e);
 
-	if (rc != CMD_DONE)
-		return rc;
-	c = cmd_config(o);
-	if (!c)
-		return CMD_USAGE;
-	a.o.arg = &a.say;
-	a.say.progress = !a.say.each && !a.say.json && isatty(STDERR_FILENO);
-	rc = cmd_store(c, &st, &e);
 	reg = (struct registry){ .st = st, .cfg = c };
 	if (rc == 0)
-		rc = gc_run(&reg, &a.o, &result, &e);
-	if (rc < 0) {
-		cmd_complain(&e);
-		return CMD_FOUND;
+		rc = gc_run(&reg, &a->o, &result, e);
+	wipe_progress(&a->say);
+	if (rc == 1) {
+		(a->say.json ? sum_up_json : sum_up)(&a->o, &result, time_now_usec() - begun);
+		if (a->say.log)
+			gc_log(&a->o, &result, time_now_usec() - begun);
 	}
-	if (rc == 0) {
+	return rc;
+}
+
+static int run(const struct cmd_options *o, int argc, char **argv)
+{
+	cleanup_config struct config *c = cmd_config(o);
+	struct args a = { .say = { .json = false } };
+	cleanup_err struct err e = ERR_INIT;
+	int rc;
+
+	if (!c)
+		return CMD_USAGE;
+	gc_presets(c, &a.o);
+	rc = parse(&a, argc, argv);
+	if (rc != CMD_DONE)
+		return rc;
+	a.o.tell = tell;
+	a.o.arg = &a.say;
+	if (isatty(STDERR_FILENO))
+		a.o.progress = progress;
+	rc = collect(&a, c, &e);
+	if (rc == 1)
+		return CMD_DONE;
+	if (rc == 0)
 		fprintf(stderr, "berth: another collection is running\n");
-		return CMD_FOUND;
-	}
-	if (a.say.progress)
-		fputs("\r", stderr);
-	(a.say.json ? sum_up_json : sum_up)(&a.o, &result, time_now_usec() - begun);
-	return CMD_DONE;
+	else
+		cmd_complain(&e);
+	return CMD_FOUND;
 }
 
 const struct cmd cmd_gc_command = {
 	.name = "gc",
-	.args = "[--dry-run] [--json] [--untagged] [--grace 24h] [--uploads 7d] [--rate N]",
+	.args = "[--dry-run] [--json] [--untagged] [--grace 24h] [--uploads 7d] [--rate N] [--log]",
 	.help = "remove what nothing refers to, while the registry serves",
 	.run = run,
 };

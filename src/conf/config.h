@@ -31,6 +31,11 @@ struct config {
 	uint64_t max_manifest;          /* "manifests.max_size": bytes; "4 MiB"; 1 KiB..64 MiB */
 	uint64_t max_blob;              /* "blobs.max_size": bytes; default "0": no limit */
 	char *cors;                     /* "http.cors": origins of web pages that may read answers, by commas; default "": none */
+	uint64_t gc_every;              /* "gc.every": seconds between collections by the master; default "0": none */
+	uint64_t gc_grace;              /* "gc.grace": seconds; "24h" */
+	uint64_t gc_uploads;            /* "gc.uploads": seconds; "7d" */
+	bool gc_untagged;               /* "gc.untagged": default false */
+	unsigned gc_rate;               /* "gc.rate": objects a second; default 0: no limit */
 	enum log_level log_level;       /* "log.level": default "info" */
 	uint64_t given;                 /* a bit for each row of the table of keys that is not at its default by itself */
 };
@@ -70,7 +75,7 @@ unsigned config_upload_workers(const struct config *c);
 /*
  * config_show - every setting as it holds now, one "key = value" line each, added to out
  *
- * For scripts to read: sizes are plain bytes, words and paths have no quotes, a group's member is "group.name".
+ * For scripts to read: sizes are plain bytes, durations seconds, words and paths have no quotes, a group's member is "group.name".
  */
 void config_show(const struct config *c, struct str *out);
 

@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/time.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * 1024)
 #define COUNT_MAX 1024          /* processes: beyond this it is a slip of the finger */
 #define SIZE_LIMIT INT64_MAX    /* sizes become off_t */
+#define DURATION_MAX (UINT64_C(3660) * 24 * 3600)       /* ten years: beyond it is a slip, too */
+#define RATE_MAX 1000000
 
 static const char *const fsync_words[] = { "off", "full", NULL };
 static const char *const sparse_words[] = {
@@ -48,6 +51,16 @@ const struct key key_table[] = {
 	  .help = "the biggest blob that is taken; 0: no limit" },
 	{ "http.cors", KEY_ORIGINS, GOES_TO(cors), .preset = "",
 	  .help = "web pages of which origins may use the registry: \"https://a.example,https://b.example\", \"*\", or none" },
+	{ "gc.every", KEY_DURATION, GOES_TO(gc_every), .preset = "0", .max = DURATION_MAX,
+	  .help = "how long after one garbage collection berth-fcgi begins the next; 0: it begins none" },
+	{ "gc.grace", KEY_DURATION, GOES_TO(gc_grace), .preset = "24h", .max = DURATION_MAX,
+	  .help = "how old garbage has to be before it goes" },
+	{ "gc.uploads", KEY_DURATION, GOES_TO(gc_uploads), .preset = "7d", .max = DURATION_MAX,
+	  .help = "how long after its last byte an upload that nobody ended goes" },
+	{ "gc.untagged", KEY_BOOL, GOES_TO(gc_untagged), .preset = "false",
+	  .help = "whether manifests go, too, that no tag, no index and no subject keeps" },
+	{ "gc.rate", KEY_COUNT, GOES_TO(gc_rate), .preset = "0", .max = RATE_MAX,
+	  .help = "how many manifests, links and blobs a collection touches in a second; 0: as many as it can" },
 	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
 	  .help = "what is logged: this level and those before it" },
 };
@@ -182,7 +195,7 @@ int key_set_number(struct config *c, const struct key *k, int64_t number)
 		return -1;
 	if (k->type == KEY_COUNT)
 		*(unsigned *)member(c, k) = (unsigned)number;
-	else if (k->type == KEY_SIZE)
+	else if (k->type == KEY_SIZE || k->type == KEY_DURATION)
 		*(uint64_t *)member(c, k) = (uint64_t)number;
 	else
 		return -1;
@@ -203,6 +216,8 @@ int key_set_string(struct config *c, const struct key *k, const char *text)
 		return set_word(c, k, text);
 	case KEY_SIZE:
 		return key_parse_size(text, &n) < 0 ? -1 : key_set_number(c, k, (int64_t)n);
+	case KEY_DURATION:
+		return time_parse_duration(text, &n) < 0 || n > k->max ? -1 : key_set_number(c, k, (int64_t)n);
 	case KEY_COUNT:
 	case KEY_BOOL:
 		break;
@@ -275,6 +290,9 @@ void key_wants(const struct key *k, struct str *out)
 		str_puts(out, " to ");
 		add_size(out, k->max);
 		break;
+	case KEY_DURATION:
+		str_puts(out, "a duration in quotes such as \"24h\", \"30m\" or \"7d\"");
+		break;
 	}
 }
 
@@ -302,6 +320,7 @@ void key_get(const struct config *c, const struct key *k, struct str *out)
 		str_puts(out, k->words[word]);
 		break;
 	case KEY_SIZE:
+	case KEY_DURATION:
 		str_addf(out, "%llu", (unsigned long long)*(const uint64_t *)at);
 		break;
 	}

@@ -21,7 +21,8 @@ enum key_type {
 	KEY_BOOL,               /* bool: true or false */
 	KEY_FLAG,               /* bool that is written as one of two words, the false one first */
 	KEY_WORD,               /* an enum whose values are the indexes of the words */
-	KEY_SIZE                /* uint64_t, bytes */
+	KEY_SIZE,               /* uint64_t, bytes */
+	KEY_DURATION            /* uint64_t, seconds */
 };
 
 struct key {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/digestset.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "os/dir.h"
 #include "registry/gc_untagged.h"
@@ -33,6 +34,8 @@ struct sweep {
 	struct names names;             /* of the repositories that have candidates */
 	struct candidate *links, *blobs;
 	size_t nlinks, links_cap, nblobs, blobs_cap;
+
+	uint64_t repositories;          /* looked at */
 
 	/* of the repository that is being marked */
 	const struct name *n;
@@ -169,6 +172,7 @@ static int mark_repository(void *arg, const struct name *n, struct err *e)
 	struct store *st = s->w->r->st;
 	int rc = -1;
 
+	gc_progress(s->w, "repositories looked at", ++s->repositories, 0);
 	s->n = n;
 	s->keep_all = s->has_candidates = false;
 	if (find_gone(s, e) == 0 && revision_walk(st, n, mark_revision, s, e) == 0 &&
@@ -239,9 +243,11 @@ static int sweep_links(struct sweep *s, struct err *e)
 	cleanup_free bool *touched = xcalloc(s->names.count + 1, sizeof(*touched));
 	size_t i = 0;
 
-	while (i < s->nlinks)
+	while (i < s->nlinks) {
 		if (sweep_some_links(s, &i, touched, e) < 0)
 			return -1;
+		gc_progress(s->w, "links looked at", i, s->nlinks);
+	}
 	for (i = 0; i < s->names.count && !s->w->o->dry_run; i++) {
 		struct name n = name_of(s, i);
 
@@ -302,6 +308,7 @@ static int sweep_blobs(struct sweep *s, struct err *e)
 			rc = sweep_blob(s, &s->blobs[i++].d, &trashed, e);
 		gc_unlock(s->w);
 		gc_leave(s->w, &trashed, blob_purge);
+		gc_progress(s->w, "blobs looked at", i, s->nblobs);
 		if (rc < 0)
 			return -1;
 	}
@@ -367,9 +374,32 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 		rc = mark_and_sweep(&w, e);
 	if (rc == 0)
 		rc = gc_leftovers(&w, e);
+	if (rc == 0 && !o->dry_run)
+		rc = collector_done(w.c, e);
 	if (collector_end(&w.c, &at_end) < 0 && rc == 0) {
 		*e = at_end;
 		rc = -1;
 	}
 	return rc < 0 ? -1 : 1;
+}
+
+void gc_presets(const struct config *cfg, struct gc_options *o)
+{
+	*o = (struct gc_options){ .untagged = cfg->gc_untagged, .grace = cfg->gc_grace, .uploads = cfg->gc_uploads,
+				  .rate = cfg->gc_rate };
+}
+
+void gc_log(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
+{
+	static const char *const names[GC_KINDS] = { "manifests", "links", "blobs", "uploads", "leftovers", "unreadable" };
+	struct log_event ev;
+	int kind;
+
+	log_begin(&ev, LOG_INFO, o->dry_run ? "would_collect" : "collected");
+	for (kind = 0; kind < GC_KINDS; kind++)
+		log_int(&ev, names[kind], (int64_t)r->count[kind]);
+	log_int(&ev, "bytes", (int64_t)r->bytes);
+	log_int(&ev, "kept_blobs", (int64_t)r->kept);
+	log_ms(&ev, "ms", usec);
+	log_end(&ev);
 }

@@ -17,9 +17,6 @@
 #include "base/ref.h"
 #include "registry/registry.h"
 
-#define GC_GRACE (24 * 3600)            /* seconds */
-#define GC_UPLOADS (7 * 24 * 3600)
-
 enum gc_kind { GC_MANIFEST, GC_LINK, GC_BLOB, GC_UPLOAD, GC_LEFTOVER, GC_UNREADABLE, GC_KINDS };
 
 struct gc_options {
@@ -34,6 +31,7 @@ struct gc_options {
 	 * GC_UNREADABLE is a manifest that cannot be read: it and all that its repository links is kept.
 	 */
 	void (*tell)(void *arg, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes);
+	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t of);      /* of: 0 where it isn't known */
 	void *arg;
 };
 
@@ -48,5 +46,11 @@ struct gc_result {
  * Returns 1 done, 0 where another collection runs, -1 with *e: then nothing was deleted, or less than there is.
  */
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e);
+
+/* gc_presets - the options that the configuration gives */
+void gc_presets(const struct config *cfg, struct gc_options *o);
+
+/* gc_log - a collection as one event of the log */
+void gc_log(const struct gc_options *o, const struct gc_result *r, uint64_t usec);
 
 #endif

@@ -102,6 +102,12 @@ void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const c
 		w->o->tell(w->o->arg, kind, n, what, bytes);
 }
 
+void gc_progress(const struct gc_work *w, const char *what, uint64_t done, uint64_t of)
+{
+	if (w->o->progress)
+		w->o->progress(w->o->arg, what, done, of);
+}
+
 int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
 		  struct err *e)
 {

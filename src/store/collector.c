@@ -309,6 +309,53 @@ bool collector_noted(const struct collector *c, const struct digest *d)
 	return digestset_has(&c->noted, d);
 }
 
+/* A new file each time: its time is the file system's own, whoever owns the one before it. */
+int collector_done(struct collector *c, struct err *e)
+{
+	return store_replace(c->st, STORE_LAST_FILE, "", 0, false) < 0 ? err_sys(e, "cannot write %s", STORE_LAST_FILE) : 0;
+}
+
+/* What the file system takes for now, from a file made for that. */
+static int time_of_disk(struct store *st, int64_t *now, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT;
+	cleanup_fd int fd = -1;
+	struct stat sb;
+	int rc = -1;
+
+	*now = 0;
+	store_tmp(st, &tmp);
+	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	if (fd < 0)
+		return err_sys(e, "cannot make %s", tmp.buf);
+	if (fstat(fd, &sb) < 0) {
+		err_sys(e, "cannot look at %s", tmp.buf);
+	} else {
+		*now = (int64_t)sb.st_mtim.tv_sec;
+		rc = 0;
+	}
+	unlinkat(st->dirfd, tmp.buf, 0);
+	return rc;
+}
+
+int collector_last(struct store *st, uint64_t *seconds, struct err *e)
+{
+	cleanup_fd int fd = os_open(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
+	struct stat sb;
+	int64_t now;
+
+	*seconds = 0;
+	if (fd < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_LAST_FILE);
+	if (fstat(fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", STORE_LAST_FILE);
+	if (time_of_disk(st, &now, e) < 0)
+		return -1;
+	if (now > (int64_t)sb.st_mtim.tv_sec)
+		*seconds = (uint64_t)(now - (int64_t)sb.st_mtim.tv_sec);
+	return 1;
+}
+
 int collector_now(struct collector *c, int64_t *now, struct err *e)
 {
 	cleanup_fd int fd = os_open(c->st->dirfd, STORE_RUN_FILE, O_RDONLY, 0);

@@ -50,6 +50,13 @@ int collector_hear(struct collector *c, struct err *e);
 
 bool collector_noted(const struct collector *c, const struct digest *d);
 
+/*
+ * collector_done - remember that a whole collection ended now
+ * collector_last - how many seconds ago one did, on whatever machine, by the file system's clock; 1, 0 none ever, -1
+ */
+int collector_done(struct collector *c, struct err *e);
+int collector_last(struct store *st, uint64_t *seconds, struct err *e);
+
 /* collector_now - the time as the store's own file system tells it, in seconds since the epoch */
 int collector_now(struct collector *c, int64_t *now, struct err *e);
 

@@ -22,6 +22,7 @@
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
 #define STORE_GC_DIR "berth/gc"
 #define STORE_RUN_FILE "berth/gc/run"
+#define STORE_LAST_FILE "berth/gc/last"
 #define STORE_RESERVE_DIR "berth/gc/reserve"
 #define STORE_RUN_LOCK_FILE "berth/locks/run"
 #define STORE_SERVING_FILE "berth/locks/serving"
