@@ -134,8 +134,8 @@ like $r->{out}, qr{^root = \Q$dir\E/store$}m, '--root may be relative';
 for my $time (['0', 0], ['90', 90], ['90s', 90], ['30m', 1800], ['24h', 86400], ['7d', 604800]) {
 	is shown("gc = { every = \"$time->[0]\"; };")->{'gc.every'}, $time->[1], "\"$time->[0]\" is a duration";
 }
-for my $bad ('"soon"', '"-1h"', '"1y"', '"4000d"', '24', '"99999999999999999999d"') {
-	fault("a duration of $bad", "\ngc = { every = $bad; };\n", 2, 'must be a duration in quotes such as "24h"');
+for my $bad ('"soon"', '"-1h"', '"1y"', '"4000d"', 'true', '"99999999999999999999d"') {
+	fault("a duration of $bad", "\ngc = { every = $bad; };\n", 2, '"gc.every" must be a duration in quotes such as "24h"');
 }
 for my $size (['0', 0], ['4096', 4096], ['1 B', 1], ['1KiB', 1024], ['3 MiB', 3 << 20], ['5GiB', 5 << 30], ['2 TiB', 2 << 40]) {
 	is shown("blobs = { max_size = \"$size->[0]\"; };")->{'blobs.max_size'}, $size->[1], "\"$size->[0]\" is a size";
