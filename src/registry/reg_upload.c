@@ -100,11 +100,12 @@ static int verify(struct registry *r, int fd, const struct digest *d, struct err
 	return store_flush_fd(r->st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
 }
 
-int reg_upload_whole(struct registry *r, const struct name *n, const struct spool *body, const struct digest *d,
-		     struct err *e)
+static int commit_body(struct registry *r, const struct name *n, const struct upload *u, const struct spool *body,
+		       const struct digest *d, struct err *e)
 {
 	static const struct chunk anywhere = { 0 };
 	cleanup_spool struct spool empty = SPOOL_INIT;
+	struct blob_source src = { .how = BLOB_BY_LINK, .upload = u };
 
 	if (fits(r, &anywhere, 0, true, body->size, e) < 0)
 		return -1;
@@ -115,18 +116,28 @@ int reg_upload_whole(struct registry *r, const struct name *n, const struct spoo
 	}
 	if (verify(r, body->fd, d, e) < 0)
 		return -1;
-	return blob_commit(r->st, n, d, BLOB_BY_LINK, body->path.buf, body->fd, e);
+	src.path = body->path.buf;
+	src.fd = body->fd;
+	return blob_commit(r->st, n, d, &src, e);
+}
+
+int reg_upload_whole(struct registry *r, const struct name *n, const struct spool *body, const struct digest *d,
+		     struct err *e)
+{
+	return commit_body(r, n, NULL, body, d, e);
 }
 
 static int finish_data(struct registry *r, struct upload *u, const struct spool *body, const struct digest *d,
 		       struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
+	struct blob_source src = { .how = BLOB_BY_RENAME, .fd = u->fd, .upload = u };
 	uint64_t before = u->size;
 
 	upload_data_path(u, &path);
+	src.path = path.buf;
 	if (upload_append(u, body, e) == 0 && verify(r, u->fd, d, e) == 0 &&
-	    blob_commit(r->st, &u->name, d, BLOB_BY_RENAME, path.buf, u->fd, e) == 0)
+	    blob_commit(r->st, &u->name, d, &src, e) == 0)
 		return 0;
 	if (e->code != ERR_DIGEST_INVALID)
 		upload_cut(u, before);
@@ -144,7 +155,7 @@ int reg_upload_finish(struct registry *r, const struct name *n, const struct uui
 	/* Without a body Content-Range speaks of nothing. */
 	if (open_for(r, n, uuid, body->size ? c : &anywhere, body, &u, size, e) < 0)
 		return -1;
-	rc = u->fd < 0 ? reg_upload_whole(r, n, body, d, e) : finish_data(r, u, body, d, e);
+	rc = u->fd < 0 ? commit_body(r, n, u, body, d, e) : finish_data(r, u, body, d, e);
 	if (rc < 0 && e->code != ERR_DIGEST_INVALID)
 		return -1;
 	/* The blob stands, or its bytes are refused: what is left of the upload is garbage, at worst for the collector. */

@@ -88,7 +88,7 @@ static int content_stands(struct store *st, const struct digest *d, uint64_t wan
 }
 
 /* Put the file under the content's name. The directories above may vanish under us only while no lock is held. */
-static int put_in_place(struct store *st, enum blob_source how, const char *from, const char *to, struct err *e)
+static int put_in_place(struct store *st, enum blob_taking how, const char *from, const char *to, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
 	int rc;
@@ -122,18 +122,17 @@ static int flush_content_dirs(struct store *st, const struct digest *d, struct e
 }
 
 /*
- * Put the file at path, whose bytes hash to d and are flushed, in its place; durable when it returns. Content of that
+ * Put the file, whose bytes hash to d and are flushed, in its place; durable when it returns. Content of that
  * size already there wins and is touched; of another size it is replaced. The caller holds lock_collector.
  */
-static int publish(struct store *st, const struct digest *d, enum blob_source how, const char *path, int fd,
-		   struct err *e)
+static int publish(struct store *st, const struct digest *d, const struct blob_source *src, struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
 	struct stat sb;
 	int stands;
 
-	if (fstat(fd, &sb) < 0)
-		return err_sys(e, "cannot look at %s", path);
+	if (fstat(src->fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", src->path);
 	path_blob_dir(&dir, d);
 	path_blob(&to, d);
 	stands = content_stands(st, d, (uint64_t)sb.st_size, e);
@@ -142,7 +141,7 @@ static int publish(struct store *st, const struct digest *d, enum blob_source ho
 	if (!stands) {
 		if (os_mkdirs(st->dirfd, dir.buf) < 0)
 			return err_sys(e, "cannot make %s", dir.buf);
-		if (put_in_place(st, how, path, to.buf, e) < 0)
+		if (put_in_place(st, src->how, src->path, to.buf, e) < 0)
 			return -1;
 	}
 	return flush_content_dirs(st, d, e);
@@ -150,6 +149,7 @@ static int publish(struct store *st, const struct digest *d, enum blob_source ho
 
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
 {
+	struct blob_source src = { .how = BLOB_BY_RENAME };
 	cleanup_str struct str tmp = STR_INIT;
 	cleanup_fd int fd = -1;
 	int rc = -1, stands = content_stands(st, d, len, e);
@@ -159,13 +159,14 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	if (stands)
 		return flush_content_dirs(st, d, e);
 	store_tmp(st, &tmp);
-	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	src.path = tmp.buf;
+	src.fd = fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
 	if (fd < 0)
 		return err_sys(e, "cannot make %s", tmp.buf);
 	if (os_write_full(fd, buf, len) < 0 || store_flush_fd(st, fd) < 0)
 		err_sys(e, "cannot write blob %s", d->text);
 	else
-		rc = publish(st, d, BLOB_BY_RENAME, tmp.buf, fd, e);
+		rc = publish(st, d, &src, e);
 	unlinkat(st->dirfd, tmp.buf, 0);        /* gone already where it was renamed */
 	return rc;
 }
@@ -178,14 +179,20 @@ static int flush_layer(struct store *st, const struct name *n, const char *dir, 
 	return 0;
 }
 
-int blob_commit(struct store *st, const struct name *n, const struct digest *d, enum blob_source how, const char *path,
-		int fd, struct err *e)
+int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
+		struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT, tmp = STR_INIT;
 	cleanup_collector struct store *held = NULL;
 	struct digest old;
 	int linked, rc = -1;
 
+	/* From here on the repository neither goes nor gets another name. */
+	if (lock_collector(st, e) < 0)
+		return -1;
+	held = st;
+	if (src->upload && upload_must_stand(src->upload, e) < 0)
+		return -1;
 	path_layer(&dir, n, d);
 	linked = link_read_in(st, dir.buf, &old, e);
 	if (linked == 1)
@@ -196,15 +203,12 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	 */
 	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
-	if (lock_collector(st, e) < 0)
-		goto out;
-	held = st;
-	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, how, path, fd, e) < 0)
+	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, e) < 0)
 		goto out;
 	if (tmp.len)
 		rc = link_publish(st, tmp.buf, dir.buf, d, e);
 	else
-		rc = link_ensure(st, dir.buf, d, e);    /* looked at again: it may have been deleted meanwhile */
+		rc = link_ensure(st, dir.buf, d, e);    /* made young */
 	str_reset(&tmp);                                /* used up */
 	if (rc == 0)
 		rc = flush_layer(st, n, dir.buf, e);
@@ -245,14 +249,18 @@ int blob_unlink(struct store *st, const struct name *n, const struct digest *d, 
 	struct digest old;
 	int found;
 
+	/* Against who moves the repository: what is taken away here must not be there under its other name. */
+	if (lock_collector(st, e) < 0)
+		return -1;
 	path_layer(&dir, n, d);
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found == 1)
 		found = store_trash(st, dir.buf, &trashed, e);
+	if (found == 1 && store_flush_above(st, dir.buf, 1) < 0)
+		found = err_sys(e, "cannot flush the directory of %s", dir.buf);
+	unlock_collector(st);
 	if (found <= 0)
 		return found;
-	if (store_flush_above(st, dir.buf, 1) < 0)
-		return err_sys(e, "cannot flush the directory of %s", dir.buf);
 	store_purge(st, trashed.buf);
 	return 1;
 }

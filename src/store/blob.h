@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "store/store.h"
+#include "store/upload.h"
 #include "store/walk.h"
 
 /*
@@ -32,10 +33,15 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e);
 
-/* How a file's bytes become content. */
-enum blob_source {
-	BLOB_BY_LINK,           /* a second name: for what nginx spooled, since nginx removes its own */
-	BLOB_BY_RENAME          /* its only name: for an upload's data, which could be appended to under another */
+/* A file whose bytes become content. */
+struct blob_source {
+	enum blob_taking {
+		BLOB_BY_LINK,   /* a second name: for what nginx spooled, since nginx removes its own */
+		BLOB_BY_RENAME  /* its only name: for an upload's data, which could be appended to under another */
+	} how;
+	const char *path;
+	int fd;                         /* the same file, open; its bytes are flushed already (store_flush_fd) */
+	const struct upload *upload;    /* the upload that this ends; NULL: none */
 };
 
 /*
@@ -46,14 +52,15 @@ enum blob_source {
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
 
 /*
- * blob_commit - what a finished upload is: content from the file at path, and the repository's link to it; durable
- * fd  the same file, open; its bytes hash to d and are flushed already (store_flush_fd)
+ * blob_commit - what a finished upload is: content from a file whose bytes hash to d, and the repository's link to it;
+ * durable
  *
  * Content already there wins, as in blob_write. Takes lock_collector itself and makes the repository where it doesn't
- * exist. With BLOB_BY_RENAME the name at path may be gone or still there afterwards.
+ * exist. With BLOB_BY_RENAME the name may be gone or still there afterwards. BLOB_UPLOAD_UNKNOWN 404 where the upload
+ * has lost its name meanwhile: the repository was removed, or has another name now, and must not come back by this.
  */
-int blob_commit(struct store *st, const struct name *n, const struct digest *d, enum blob_source how, const char *path,
-		int fd, struct err *e);
+int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
+		struct err *e);
 
 /*
  * blob_link - give repository n the blob d that repository `from` has (a cross-repository mount)

@@ -55,12 +55,14 @@ static int make_dirs(struct store *st, const struct name *n, struct err *e)
 int repo_ensure(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_fd int lock = -1;
-	int exists = repo_exists(st, n, e);
+	int has = has_dir(st, n, "_layers/sha256", e);
 
-	if (exists < 0)
-		return -1;
+	if (has == 1)
+		has = has_dir(st, n, "_manifests/tags", e);
+	if (has)
+		return has < 0 ? -1 : 0;
 	/* The catalog knows a repository before it exists; who compares the two meanwhile sees both or neither. */
-	if (!exists && (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0))
+	if (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0)
 		return -1;
 	return make_dirs(st, n, e);
 }

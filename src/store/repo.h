@@ -15,7 +15,8 @@
 
 /*
  * repo_ensure - make the repository's directories where they are missing, _layers/ first, once the catalog knows it
- * Not flushed: the caller flushes upwards from the link that it then publishes.
+ * Not flushed: the caller flushes upwards from the link that it then publishes. It holds lock_collector, which
+ * excludes those who take repositories away or move them.
  */
 int repo_ensure(struct store *st, const struct name *n, struct err *e);
 

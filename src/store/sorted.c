@@ -329,6 +329,7 @@ int sorted_build(struct store *st, const char *dir, const struct names *names, s
 	cleanup_root struct root old, r = { 0 };
 	size_t per = SORTED_LEAF / 2, leaves = names->count / per + 1, i;
 	struct err ignored = ERR_INIT;
+	uint32_t random;
 	uint64_t from;
 
 	/* A damaged root is what this mends: its numbers do not matter, since those of the files are looked at. */
@@ -336,7 +337,9 @@ int sorted_build(struct store *st, const char *dir, const struct names *names, s
 	err_release(&ignored);
 	if (names->count == 0 && old.first.count == 0 && ignored.code == ERR_UNKNOWN && !ignored.cause[0])
 		return 0;               /* no root is an empty set already */
-	r.generation = old.generation + 1;
+	/* A set that was removed and begins anew must not show a reader of the old one a generation that it has seen. */
+	os_random(&random, sizeof(random));
+	r.generation = old.first.count ? old.generation + 1 : 1 + random;
 	r.next = from = sweep_leaves(st, dir, 0) + 1;
 	r.ids = xcalloc(leaves, sizeof(*r.ids));
 	for (i = 0; i < leaves; i++) {

@@ -21,15 +21,37 @@
 #include "base/time.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/lock.h"
 #include "store/store_path.h"
+
+/*
+ * Give a complete upload its name. Directories are made under the collector's lock only: who takes a repository away,
+ * or gives it another name, holds that lock exclusively and has seen all that lies below it.
+ */
+static int put_in_place(struct store *st, const struct name *n, const char *tmp, const char *dir, struct err *e)
+{
+	cleanup_str struct str above = STR_INIT;
+	cleanup_collector struct store *held = NULL;
+
+	if (renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return err_sys(e, "cannot make %s", dir);
+	path_uploads(&above, n);
+	if (lock_collector(st, e) < 0)
+		return -1;
+	held = st;
+	if (os_mkdirs(st->dirfd, above.buf) < 0 || renameat(st->dirfd, tmp, st->dirfd, dir) < 0)
+		return err_sys(e, "cannot make %s", dir);
+	return 0;
+}
 
 int upload_create(struct store *st, const struct name *n, struct uuid *out, struct err *e)
 {
-	cleanup_str struct str tmp = STR_INIT, file = STR_INIT, dir = STR_INIT, above = STR_INIT;
+	cleanup_str struct str tmp = STR_INIT, file = STR_INIT, dir = STR_INIT;
 	char started[TIME_RFC3339_MAX];
 	unsigned char random[16];
 	struct timespec now;
-	int rc;
 
 	os_random(random, sizeof(random));
 	uuid_from_random(out, random);
@@ -44,13 +66,8 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 		goto fail;
 	}
 	path_upload(&dir, n, out);
-	path_uploads(&above, n);
-	rc = renameat(st->dirfd, tmp.buf, st->dirfd, dir.buf);
-	if (rc < 0 && errno == ENOENT && os_mkdirs(st->dirfd, above.buf) == 0)
-		rc = renameat(st->dirfd, tmp.buf, st->dirfd, dir.buf);
-	if (rc == 0)
+	if (put_in_place(st, n, tmp.buf, dir.buf, e) == 0)
 		return 0;
-	err_sys(e, "cannot make %s", dir.buf);
 fail:
 	os_remove_tree(st->dirfd, tmp.buf);
 	return -1;
@@ -67,6 +84,23 @@ static int still_named(struct store *st, const char *path, int fd)
 	if (fstat(fd, &a) < 0 || fstat(now, &b) < 0)
 		return -1;
 	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+int upload_stands(const struct upload *u, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int stands;
+
+	path_upload_file(&path, &u->name, &u->uuid, "startedat");
+	stands = still_named(u->st, path.buf, u->lock_fd);
+	return stands < 0 ? err_sys(e, "cannot look at %s", path.buf) : stands;
+}
+
+int upload_must_stand(const struct upload *u, struct err *e)
+{
+	int stands = upload_stands(u, e);
+
+	return stands == 0 ? err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s) : stands < 0 ? -1 : 0;
 }
 
 static int open_data(struct upload *u, struct err *e)
@@ -87,7 +121,6 @@ static int open_data(struct upload *u, struct err *e)
 static int lock_upload(struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	int found;
 
 	path_upload_file(&path, &u->name, &u->uuid, "startedat");
 	u->lock_fd = os_open(u->st->dirfd, path.buf, O_RDWR, 0);
@@ -98,8 +131,7 @@ static int lock_upload(struct upload *u, struct err *e)
 			return err_set(e, ERR_UNAVAILABLE, "another request is busy with this upload");
 		return err_sys(e, "cannot lock %s", path.buf);
 	}
-	found = still_named(u->st, path.buf, u->lock_fd);
-	return found < 0 ? err_sys(e, "cannot look at %s", path.buf) : found;
+	return upload_stands(u, e);
 }
 
 int upload_open(struct upload **out, struct store *st, const struct name *n, const struct uuid *uuid, struct err *e)
@@ -115,6 +147,9 @@ int upload_open(struct upload **out, struct store *st, const struct name *n, con
 	found = lock_upload(u, e);
 	if (found == 1 && open_data(u, e) < 0)
 		found = -1;
+	/* No data: none came in yet, or the repository went, or got another name, since the look before. */
+	if (found == 1 && u->fd < 0)
+		found = upload_stands(u, e);
 	if (found == 1)
 		*out = STEAL(u);
 	upload_close(&u);
@@ -139,6 +174,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int started = -1, data = -1;
 	struct stat sb;
+	int found;
 
 	*size = 0;
 	*busy = false;
@@ -149,8 +185,13 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	*busy = os_lock_within(started, false, 0) < 0 && errno == EWOULDBLOCK;
 	path_upload_file(&path, n, uuid, "data");
 	data = os_open(st->dirfd, path.buf, O_RDONLY, 0);
+	if (data < 0 && errno == ENOENT) {      /* none came in yet, or the repository has gone since the look before */
+		path_upload_file(&path, n, uuid, "startedat");
+		found = still_named(st, path.buf, started);
+		return found < 0 ? err_sys(e, "cannot look at %s", path.buf) : found;
+	}
 	if (data < 0)
-		return errno == ENOENT ? 1 : err_sys(e, "cannot open %s", path.buf);
+		return err_sys(e, "cannot open %s", path.buf);
 	if (fstat(data, &sb) < 0)
 		return err_sys(e, "cannot look at %s", path.buf);
 	*size = (uint64_t)sb.st_size;
@@ -197,9 +238,16 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 	upload_data_path(u, &path);
 	if (fchmod(body->fd, u->st->file_mode) < 0)
 		return err_sys(e, "cannot set the mode of %s", body->path.buf);
-	if (linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0)
-		return err_sys(e, "cannot take %s", body->path.buf);
-	if (open_data(u, e) == 0)
+	if (linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0) {
+		struct err failed = ERR_INIT;
+
+		err_sys(&failed, "cannot take %s", body->path.buf);
+		if (failed.sys == ENOENT && upload_must_stand(u, e) < 0)
+			return -1;
+		*e = failed;
+		return -1;
+	}
+	if (open_data(u, e) == 0 && (u->fd >= 0 || upload_must_stand(u, e) == 0))
 		return 0;
 	unlinkat(u->st->dirfd, path.buf, 0);    /* all of the body or nothing */
 	os_cleanup_fd(&u->fd);

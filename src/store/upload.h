@@ -41,6 +41,14 @@ void upload_close(struct upload **u);
 #define cleanup_upload __attribute__((cleanup(upload_close)))
 
 /*
+ * upload_stands     - whether it still has its name: 1, 0, -1 with *e. The repository may have been removed or moved
+ *                     meanwhile; it can't be while the caller holds lock_collector.
+ * upload_must_stand - 0, or -1 with *e: BLOB_UPLOAD_UNKNOWN 404 where it has none
+ */
+int upload_stands(const struct upload *u, struct err *e);
+int upload_must_stand(const struct upload *u, struct err *e);
+
+/*
  * upload_size - the bytes taken in, without waiting for who holds the upload; 1, 0 unknown, -1 with *e
  * busy  somebody does hold it: the size may be about to change
  */
@@ -54,7 +62,10 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, int64_t *when, uint64_t *size,
 	       struct err *e);
 
-/* upload_append - add a body at the end: all of it, or nothing. The first one becomes `data` itself, by link(2). */
+/*
+ * upload_append - add a body at the end: all of it, or nothing. The first one becomes `data` itself, by link(2).
+ * BLOB_UPLOAD_UNKNOWN 404 where the repository went meanwhile.
+ */
 int upload_append(struct upload *u, const struct spool *body, struct err *e);
 
 /* upload_cut - take back what was appended after `size`, for a request that failed later on */
