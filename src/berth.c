@@ -13,12 +13,16 @@
 #include "cmd/fsck.h"
 #include "cmd/gc.h"
 #include "cmd/index.h"
+#include "cmd/repo.h"
+#include "cmd/tag.h"
 
 static const struct cmd *const commands[] = {
 	&cmd_config_command,
 	&cmd_fsck_command,
 	&cmd_gc_command,
 	&cmd_index_command,
+	&cmd_repo_command,
+	&cmd_tag_command,
 };
 
 static void help(FILE *to)

@@ -43,12 +43,41 @@ static int become_owner(const char *root, struct err *e)
 	return 0;
 }
 
-int cmd_store(const struct config *c, struct store **st, struct err *e)
+static int open_as_owner(const struct config *c, bool readonly, struct store **st, struct err *e)
 {
-	struct store_options so = { .root = c->root, .flush = c->fsync };
+	struct store_options so = { .root = c->root, .flush = c->fsync, .readonly = readonly };
 
 	*st = NULL;
 	return become_owner(c->root, e) < 0 ? -1 : store_open(st, &so, e);
+}
+
+int cmd_store(const struct config *c, struct store **st, struct err *e)
+{
+	return open_as_owner(c, false, st, e);
+}
+
+int cmd_store_to_read(const struct config *c, struct store **st, struct err *e)
+{
+	return open_as_owner(c, true, st, e);
+}
+
+int cmd_store_to_change(const struct config *c, struct store **st, struct err *e)
+{
+	*st = NULL;
+	if (c->readonly)
+		return err_set(e, ERR_UNSUPPORTED, "the registry is read-only, its configuration says");
+	return open_as_owner(c, false, st, e);
+}
+
+int cmd_name(struct name *n, const char *text)
+{
+	cleanup_str struct str shown = STR_INIT;
+
+	if (name_parse(n, text, strlen(text)) == 0)
+		return 0;
+	str_add_json(&shown, text, strlen(text));
+	fprintf(stderr, "berth: \"%s\" is no repository's name\n", shown.buf);
+	return -1;
 }
 
 void cmd_complain(const struct err *e)

@@ -9,6 +9,7 @@
  */
 
 #include "base/err.h"
+#include "base/ref.h"
 #include "conf/config.h"
 #include "store/store.h"
 
@@ -44,6 +45,16 @@ struct config *cmd_config(const struct cmd_options *o);
  * A command that root starts on a store of somebody else's becomes that owner first: what it makes belongs to who serves.
  */
 int cmd_store(const struct config *c, struct store **st, struct err *e);
+
+/*
+ * cmd_store_to_read   - the same for a command that only looks: nothing is written, a read-only file system will do
+ * cmd_store_to_change - the same for one that changes what clients see: refused where the configuration is read-only
+ */
+int cmd_store_to_read(const struct config *c, struct store **st, struct err *e);
+int cmd_store_to_change(const struct config *c, struct store **st, struct err *e);
+
+/* cmd_name - a repository's name from the command line; 0, or -1 once it has been complained of */
+int cmd_name(struct name *n, const char *text);
 
 /* cmd_complain - what went wrong, as one line on stderr */
 void cmd_complain(const struct err *e);

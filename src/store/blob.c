@@ -54,6 +54,14 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 	return 1;
 }
 
+int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layer(&dir, n, d);
+	return link_read_in(st, dir.buf, target, e);
+}
+
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e)
 {

@@ -33,6 +33,9 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e);
 
+/* blob_read_link - the digest that the repository's link for d holds; 1 found, 0 absent, -1 with *e */
+int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
+
 /* A file whose bytes become content. */
 struct blob_source {
 	enum blob_taking {

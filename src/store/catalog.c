@@ -33,6 +33,17 @@ int catalog_add(struct store *st, const struct name *n, struct err *e)
 	return sorted_add(st, STORE_CATALOG_DIR, n->s, e);
 }
 
+int catalog_remove(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int exists;
+
+	if (catalog_lock(st, &lock, e) < 0)
+		return -1;
+	exists = repo_exists(st, n, e);
+	return exists ? (exists < 0 ? -1 : 0) : sorted_remove(st, STORE_CATALOG_DIR, n->s, e);
+}
+
 int catalog_current(struct store *st, struct err *e)
 {
 	char text[STORE_EPOCH_LEN];
@@ -72,7 +83,7 @@ int catalog_rebuild(struct store *st, struct err *e)
 	return catalog_lock(st, &lock, e) < 0 ? -1 : compare(st, e);
 }
 
-static int make_current(struct store *st, struct err *e)
+int catalog_make_current(struct store *st, struct err *e)
 {
 	cleanup_fd int lock = -1;
 	int current = catalog_current(st, e);
@@ -110,7 +121,7 @@ int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, co
 
 	if (st->readonly)
 		return repo_walk(st, after, visit, arg, e);
-	if (make_current(st, e) < 0)
+	if (catalog_make_current(st, e) < 0)
 		return -1;
 	return sorted_walk(st, STORE_CATALOG_DIR, after ? after : "", visit_name, &v, e);
 }

@@ -20,6 +20,9 @@
 int catalog_lock(struct store *st, int *fd, struct err *e);
 int catalog_add(struct store *st, const struct name *n, struct err *e);
 
+/* catalog_remove - the repository is gone: take its name out, unless it has come back. Not flushed. Takes the lock. */
+int catalog_remove(struct store *st, const struct name *n, struct err *e);
+
 /*
  * catalog_walk - as repo_walk, without reading what lies before or between
  * The first call in an epoch compares the catalog with the directories. On a read-only store, where nothing can be
@@ -30,6 +33,9 @@ int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, co
 
 /* catalog_current - whether the catalog was compared with the directories in this epoch: 1, 0, or -1 with *e */
 int catalog_current(struct store *st, struct err *e);
+
+/* catalog_make_current - compare it where that has not been done in this epoch; takes the lock */
+int catalog_make_current(struct store *st, struct err *e);
 
 /* catalog_rebuild - compare the catalog with the directories, whatever the epoch says */
 int catalog_rebuild(struct store *st, struct err *e);

@@ -131,6 +131,11 @@ static int take_run_lock(struct store *st, int *fd, struct err *e)
 	return -1;
 }
 
+int collector_exclude(struct store *st, int *fd, struct err *e)
+{
+	return take_run_lock(st, fd, e);
+}
+
 int collector_tidy(struct store *st, struct err *e)
 {
 	cleanup_fd int fd = -1;

@@ -57,6 +57,12 @@ bool collector_noted(const struct collector *c, const struct digest *d);
 int collector_done(struct collector *c, struct err *e);
 int collector_last(struct store *st, uint64_t *seconds, struct err *e);
 
+/*
+ * collector_exclude - keep collections from beginning, for who moves a repository: a mark without locks would miss it
+ * Returns 1 with a descriptor that the caller owns (closing it lets go), 0 where one runs, -1 with *e.
+ */
+int collector_exclude(struct store *st, int *fd, struct err *e);
+
 /* collector_now - the time as the store's own file system tells it, in seconds since the epoch */
 int collector_now(struct collector *c, int64_t *now, struct err *e);
 

@@ -33,9 +33,28 @@ int index_current(struct store *st, const struct name *n, struct err *e)
 	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
 }
 
+static const char *const dirs[] = { "_names", "_tags", "_referrers" };
+
+int index_exists(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		cleanup_fd int fd = -1;
+
+		path_index_file(&path, n, dirs[i]);
+		fd = os_open(st->dirfd, path.buf, O_PATH, 0);
+		if (fd >= 0)
+			return 1;
+		if (!os_gone(errno))
+			return err_sys(e, "cannot look for %s", path.buf);
+	}
+	return 0;
+}
+
 int index_begin(struct store *st, const struct name *n, struct err *e)
 {
-	static const char *const dirs[] = { "_names", "_tags", "_referrers" };
 	cleanup_str struct str path = STR_INIT;
 	size_t i;
 
@@ -68,9 +87,34 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 
 	path_index_file(&path, n, "_epoch");
-	if (unlinkat(st->dirfd, path.buf, 0) == 0 || os_gone(errno))
-		return 0;
-	return err_sys(e, "cannot remove %s", path.buf);
+	if (unlinkat(st->dirfd, path.buf, 0) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot remove %s", path.buf);
+	if (store_flush_above(st, path.buf, 1) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot flush the directory of %s", path.buf);
+	return 0;
+}
+
+/* The directories themselves stay: those of nested repositories may lie in them, or be made in them at this moment. */
+int index_remove(struct store *st, const struct name *n, struct names *trashed, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, taken = STR_INIT;
+	int had = 0;
+	size_t i;
+
+	if (index_drop(st, n, e) < 0)
+		return -1;
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		int found;
+
+		path_index_file(&path, n, dirs[i]);
+		found = store_trash(st, path.buf, &taken, e);
+		if (found < 0)
+			return -1;
+		if (found)
+			names_add(trashed, taken.buf, taken.len);
+		had |= found;
+	}
+	return had;
 }
 
 static void add_pair(struct str *s, const struct digest *d, const char *tag)
@@ -219,5 +263,5 @@ int index_read_referrer(struct store *st, const struct name *n, const struct dig
 
 int index_flush(struct store *st, struct err *e)
 {
-	return st->flush && syncfs(st->dirfd) < 0 ? err_sys(e, "cannot flush the index") : 0;
+	return store_flush_all(st) < 0 ? err_sys(e, "cannot flush the index") : 0;
 }

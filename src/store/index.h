@@ -26,10 +26,20 @@
 /* index_current - whether the repository's index holds in this epoch: 1, 0, or -1 with *e */
 int index_current(struct store *st, const struct name *n, struct err *e);
 
-/* index_begin - make the directories, durably; index_end - all has been compared: the index holds; index_drop - no more */
+/* index_begin - make the directories, durably; index_end - all has been compared: the index holds; index_drop - no more, durably */
 int index_begin(struct store *st, const struct name *n, struct err *e);
 int index_end(struct store *st, const struct name *n, struct err *e);
 int index_drop(struct store *st, const struct name *n, struct err *e);
+
+/* index_exists - whether there is any of it, current or not: 1, 0, or -1 with *e */
+int index_exists(struct store *st, const struct name *n, struct err *e);
+
+/*
+ * index_remove - the repository is gone, and its index goes after it; the caller holds the repository's lock
+ * trashed  gets the paths to give to store_purge
+ * Returns 1, 0 where there was none, -1 with *e. It is dropped first, durably: no crash leaves a part that counts.
+ */
+int index_remove(struct store *st, const struct name *n, struct names *trashed, struct err *e);
 
 /*
  * index_add_tag - the tag is going to point to d; durable

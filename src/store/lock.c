@@ -25,11 +25,11 @@ static unsigned stripe_of(const struct name *n)
 	return stripe;
 }
 
-int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
+static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_repository_lock(&path, stripe_of(n));
+	path_repository_lock(&path, stripe);
 	*fd = os_lock_open(st->dirfd, path.buf);
 	if (*fd < 0)
 		return err_sys(e, "cannot open %s", path.buf);
@@ -37,6 +37,24 @@ int lock_repository(struct store *st, const struct name *n, int *fd, struct err 
 		return 0;
 	err_sys(e, "cannot lock %s", path.buf);
 	os_cleanup_fd(fd);
+	return -1;
+}
+
+int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
+{
+	return lock_stripe(st, stripe_of(n), fd, e);
+}
+
+int lock_repositories(struct store *st, const struct name *a, const struct name *b, int fds[2], struct err *e)
+{
+	unsigned one = stripe_of(a), other = stripe_of(b);
+
+	fds[0] = fds[1] = -1;
+	if (lock_stripe(st, one < other ? one : other, &fds[0], e) < 0)
+		return -1;
+	if (one == other || lock_stripe(st, one < other ? other : one, &fds[1], e) == 0)
+		return 0;
+	os_cleanup_fd(&fds[0]);
 	return -1;
 }
 

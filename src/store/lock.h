@@ -5,7 +5,7 @@
 /*
  * lock: who waits for whom in the store (store.md, "Locks").
  *
- * Always taken in the order upload, repository, collector. All are let go when the holder dies.
+ * Always taken in the order run (store/collector.h), upload, repository, collector. All are let go when the holder dies.
  */
 
 #include "base/err.h"
@@ -17,6 +17,12 @@
  * One of 256 stripes, by the first byte of the SHA-256 of the name; *fd is owned, closing it lets go (cleanup_fd).
  */
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e);
+
+/*
+ * lock_repositories - the same for two, in the order that everybody keeps: the lower stripe first, one if they are equal
+ * Both descriptors are owned; the second stays -1 where one lock is both.
+ */
+int lock_repositories(struct store *st, const struct name *a, const struct name *b, int fds[2], struct err *e);
 
 /*
  * lock_collector - shared with other writers, against the collector: while a blob or manifest is made reachable, or

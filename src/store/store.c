@@ -175,6 +175,11 @@ int store_flush_above(struct store *st, const char *path, unsigned count)
 	return st->flush ? os_fsync_above(st->dirfd, path, count) : 0;
 }
 
+int store_flush_all(struct store *st)
+{
+	return st->flush ? syncfs(st->dirfd) : 0;
+}
+
 int store_read(struct store *st, const char *path, struct str *out)
 {
 	cleanup_fd int fd = os_open(st->dirfd, path, O_RDONLY, 0);

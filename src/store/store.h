@@ -52,6 +52,9 @@ int store_flush_fd(struct store *st, int fd);
 int store_flush_dir(struct store *st, const char *path);
 int store_flush_above(struct store *st, const char *path, unsigned count);
 
+/* store_flush_all - whatever waits for this file system's disk, where flushing one by one would take longer */
+int store_flush_all(struct store *st);
+
 /*
  * store_read - the content of a file of berth's own, whole
  * Returns 1, 0 where there is no such file, -1 with errno.

@@ -38,6 +38,12 @@ void path_repository(struct str *p, const struct name *n)
 	str_addf(p, STORE_REPOSITORIES_DIR "/%s", n->s);
 }
 
+void path_layers_dir(struct str *p, const struct name *n)
+{
+	path_repository(p, n);
+	str_puts(p, "/_layers");
+}
+
 void path_layers(struct str *p, const struct name *n, enum digest_alg alg)
 {
 	path_repository(p, n);

@@ -39,6 +39,7 @@ void path_blob_dir(struct str *p, const struct digest *d);              /* the d
 void path_blob_below(struct str *p, const struct digest *d);            /* what follows .../blobs/: "sha256/ab/ab…/data" */
 
 void path_repository(struct str *p, const struct name *n);
+void path_layers_dir(struct str *p, const struct name *n);                             /* .../_layers */
 void path_layers(struct str *p, const struct name *n, enum digest_alg alg);            /* .../_layers/sha256 */
 void path_layer(struct str *p, const struct name *n, const struct digest *d);          /* the directory that holds "link" */
 void path_manifests(struct str *p, const struct name *n);                              /* .../_manifests */

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * repo_take: repositories that go, or move, as directories.
+ *
+ * Owns no state. Invariant: each step is one rename, flushed before the next one is made, and after each of them no
+ * tag points to nothing.
+ */
+#include "store/repo_take.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/file.h"
+#include "store/store_path.h"
+
+/* Whether this is a directory, and no link to one, with nothing but the repository's own in it: 1, 0, -1 with *e. */
+static int stands_alone(struct store *st, const struct name *n, struct err *e)
+{
+	static const char *const own[] = { "_layers", "_manifests", "_uploads" };
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	size_t i, j;
+
+	path_repository(&path, n);
+	fd = os_open(st->dirfd, path.buf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+	if (os_dir_read(fd, DIR_ALL, &all) < 0)
+		return err_sys(e, "cannot list %s", path.buf);
+	for (i = 0; i < all.count; i++) {
+		for (j = 0; j < ARRAY_LEN(own) && strcmp(all.v[i], own[j]) != 0; j++)
+			;
+		if (j == ARRAY_LEN(own))
+			return 0;
+	}
+	return 1;
+}
+
+void repo_prune(struct store *st, const struct name *n)
+{
+	cleanup_str struct str path = STR_INIT;
+	char *slash;
+
+	/* Up to repositories/, which stays. */
+	path_repository(&path, n);
+	while (strlen(path.buf) > strlen(STORE_REPOSITORIES_DIR)) {
+		if (unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			return;
+		slash = strrchr(path.buf, '/');
+		*slash = '\0';
+	}
+}
+
+int repo_flush_above(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	char *slash;
+
+	path_repository(&path, n);
+	while (strlen(path.buf) > strlen(STORE_REPOSITORIES_DIR)) {
+		slash = strrchr(path.buf, '/');
+		*slash = '\0';
+		if (store_flush_dir(st, path.buf) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot flush %s", path.buf);
+	}
+	return 0;
+}
+
+/* One name goes. Where it had gone before, it may not have been flushed: whoever did that may be dead. */
+static int take(struct store *st, const char *path, struct names *trashed, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	int found = store_trash(st, path, &taken, e);
+
+	if (found < 0)
+		return -1;
+	if (found)
+		names_add(trashed, taken.buf, taken.len);
+	if (store_flush_above(st, path, 1) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot flush the directory of %s", path);
+	return 0;
+}
+
+static int take_parts(struct store *st, const struct name *n, struct names *trashed, struct err *e)
+{
+	/* The layer links last: as long as anything is there, there is a repository, and a second call goes on. */
+	static const char *const parts[] = { "_manifests/tags", "_uploads", "_manifests", "_layers" };
+	cleanup_str struct str path = STR_INIT;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(parts); i++) {
+		path_repository(&path, n);
+		str_addf(&path, "/%s", parts[i]);
+		if (take(st, path.buf, trashed, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int repo_take(struct store *st, const struct name *n, struct names *trashed, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int alone = stands_alone(st, n, e);
+
+	if (alone < 0)
+		return -1;
+	path_repository(&path, n);
+	if ((alone ? take(st, path.buf, trashed, e) : take_parts(st, n, trashed, e)) < 0)
+		return -1;
+	repo_prune(st, n);
+	return 0;
+}
+
+/* Whether there is something at `to` that a rename can't replace: 1, 0, -1 with *e. */
+static int is_occupied(struct store *st, const struct name *to, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+
+	path_repository(&path, to);
+	if (os_dir_list(st->dirfd, path.buf, DIR_ALL, &all) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot list %s", path.buf);
+	return all.count > 0;
+}
+
+int repo_movable(struct store *st, const struct name *from, const struct name *to, struct err *e)
+{
+	bool below = to->len > from->len && to->s[from->len] == '/' && memcmp(to->s, from->s, from->len) == 0;
+	int alone = below ? 0 : stands_alone(st, from, e), occupied;
+
+	if (alone <= 0)
+		return alone;
+	occupied = is_occupied(st, to, e);
+	return occupied < 0 ? -1 : !occupied;
+}
+
+int repo_move_whole(struct store *st, const struct name *from, const struct name *to, struct err *e)
+{
+	cleanup_str struct str old = STR_INIT, new = STR_INIT, above = STR_INIT;
+
+	path_repository(&old, from);
+	path_repository(&new, to);
+	str_add(&above, new.buf, (size_t)(strrchr(new.buf, '/') - new.buf));
+	if (os_mkdirs(st->dirfd, above.buf) < 0)
+		return err_sys(e, "cannot make %s", above.buf);
+	if (store_flush_above(st, new.buf, path_repository_above(to)) < 0)
+		return err_sys(e, "cannot flush the directories of %s", new.buf);
+	if (renameat(st->dirfd, old.buf, st->dirfd, new.buf) < 0) {
+		err_sys(e, "cannot move %s to %s", old.buf, new.buf);
+		repo_prune(st, to);
+		return -1;
+	}
+	if (store_flush_above(st, new.buf, 1) < 0 || store_flush_above(st, old.buf, 1) < 0)
+		return err_sys(e, "cannot flush the directories of %s and %s", old.buf, new.buf);
+	repo_prune(st, from);
+	return 0;
+}
