@@ -201,7 +201,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	if (rc == 1)
 		return CMD_DONE;
 	if (rc == 0)
-		fprintf(stderr, "berth: another collection is running\n");
+		fprintf(stderr, "berth: another collection is running, or a repository is being moved\n");
 	else
 		cmd_complain(&e);
 	return CMD_FOUND;

@@ -43,7 +43,7 @@ struct gc_result {
 
 /*
  * gc_run - collect
- * Returns 1 done, 0 where another collection runs, -1 with *e: then nothing was deleted, or less than there is.
+ * Returns 1 done, 0 where another collection runs (or a repository is being moved), -1 with *e: then nothing was deleted, or less than there is.
  */
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e);
 

@@ -30,7 +30,7 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 struct collector;
 
 /*
- * collector_begin - 1 with an owned collector, 0 where another one runs, -1 with *e
+ * collector_begin - 1 with an owned collector, 0 where another one runs (or somebody excludes it), -1 with *e
  * The reserve is given up, so that this works on a file system without a free byte or inode.
  */
 int collector_begin(struct collector **c, struct store *st, struct err *e);
