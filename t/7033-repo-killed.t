@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 of berth repo rm and mv at each of their system calls that change or flush anything: no tag points to nothing,
-# nothing is lost, the same command again finishes. BERTH_STRESS=1 kills at every call; without it at as many as 40
-# seconds allow, of every command and kind some.
+# nothing is lost, the same command again finishes. At as many calls as 40 seconds allow, or BERTH_STRESS seconds, of
+# every command and kind some; what changes names comes first.
 use strict;
 use warnings;
 use FindBin;
@@ -16,6 +16,7 @@ use Berth::Repo;
 plain_build_only('it traces system calls');
 need_program('strace');
 
+my $SECONDS = $ENV{BERTH_STRESS} || 40;
 my $began = time;
 my $dir = quick_dir();
 my @CALLS = qw(renameat unlinkat mkdirat write fsync syncfs flock);
@@ -128,18 +129,15 @@ for my $c (@commands) {
 	}
 	run('rm', '-rf', '--', $s->root);
 }
-# some of each, where time is short: what changes names first
-if (!$ENV{BERTH_STRESS}) {
-	my (%nth, %turn);
-	$turn{"@$_"} = $nth{"$_->[0][0] $_->[1]"}++ * 5 % 17 + ($_->[1] eq 'renameat' ? -20 : $_->[1] =~ /^(unlinkat|mkdirat)$/ ? 0 : 8) for @plan;
-	@plan = sort { $turn{"@$a"} <=> $turn{"@$b"} } @plan;
-}
+my (%nth, %turn);
+$turn{"@$_"} = $nth{"$_->[0][0] $_->[1]"}++ * 5 % 17 + ($_->[1] eq 'renameat' ? -20 : $_->[1] =~ /^(unlinkat|mkdirat)$/ ? 0 : 8) for @plan;
+@plan = sort { $turn{"@$a"} <=> $turn{"@$b"} || $a->[2] <=> $b->[2] } @plan;
 
 my (%fault, %killed);
 for my $p (@plan) {
 	my ($c, $call, $n) = @$p;
 	my ($title, $name, $words) = @$c;
-	last if !$ENV{BERTH_STRESS} && time - $began > 40;
+	last if time - $began > $SECONDS;
 	my $s = copy($name);
 	my $r = run('strace', '-f', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:signal=KILL:when=$n", berth_cmd($s, 'repo', @$words));
 	$killed{$title}++ if $r->{status} == 128 + 9;
@@ -165,6 +163,8 @@ for my $c (@commands) {
 	cmp_ok $killed{$title} // 0, '>=', 3, "$title: it was killed at several of them";
 }
 diag(join ', ', map { "$_: $killed{$_}" } sort keys %killed);
-diag(sprintf '%d kills planned, %.0f s', scalar @plan, time - $began);
+my $kills = 0;
+$kills += $_ for values %killed;
+diag(sprintf '%d kills of %d planned, %.0f s', $kills, scalar @plan, time - $began);
 
 done_testing;
