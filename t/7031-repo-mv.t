@@ -167,17 +167,18 @@ SKIP: {
 	need_program('strace');
 	# POST, PATCH of a body, PUT: what the worker is about to do with a path
 	my @cases = (
-		['PATCH', 'linkat', 'the first body becomes data'], ['PATCH+', 'copy_file_range', 'a body is added'],
-		['PUT', 'fsync', 'the bytes are hashed'], ['PUT', 'flock', 'a lock is waited for'], ['PUT', 'fchmod', 'the bytes are verified'],
-		['PUT0', 'fchmod', 'a body that is all of it is verified'], ['PUT0', 'flock', 'a lock is waited for, without data before'],
+		['PATCH', 'linkat', 1, 'the first body becomes data'], ['PATCH+', 'copy_file_range', 1, 'a body is added'],
+		['PUT', 'fchmod', 1, 'the bytes are verified'], ['PUT', 'flock', 1, 'the upload is locked'],
+		['PUT', 'flock', 2, 'the bytes are to become a blob'], ['PUT0', 'fchmod', 1, 'a body that is all of it is verified'],
+		['PUT0', 'flock', 2, 'a body that is all of it is to become a blob'],
 	);
 	my $t = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n", workers => 1);
 	my %seen;
 	for my $how ('mv', 'rm') {
 		for my $c (@cases) {
-			my ($what, $call, $title) = @$c;
-			my $body = "bytes of $how $what $call";
-			$t->push_blob('held', "first of $how $what $call");
+			my ($what, $call, $n, $title) = @$c;
+			my $body = "bytes of $how $what $call $n";
+			$t->push_blob('held', "first of $how $what $call $n");
 			my $up = upload_start($t, 'held');
 			$t->req('PATCH', $up, body => 'before ', chunked => 1) if $what =~ /PATCH\+|PUT$/;
 			my $full = ($what eq 'PUT' ? 'before ' : '') . $body;
@@ -185,13 +186,13 @@ SKIP: {
 			my $tracer = fork // die;
 			if (!$tracer) {
 				open STDERR, '>', '/dev/null';
-				exec 'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:delay_enter=500000:when=1..4", map { ('-p', $_) } @pids or POSIX::_exit(127);
+				exec 'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:delay_enter=1500000:when=$n", map { ('-p', $_) } @pids or POSIX::_exit(127);
 			}
 			wait_for { @pids == grep { my $p = $_; grep { /^TracerPid:\s*[1-9]/ } split /\n/, slurp("/proc/$p/status") } @pids };
 			my ($status, $code) = @{ (run_parallel(2, sub {
 				my ($i) = @_;
 				if ($i == 1) {
-					sleep 0.7;
+					sleep 0.5;
 					berth($t, 'repo', $how, 'held', $how eq 'mv' ? 'moved' : ());
 					return [];
 				}
@@ -201,7 +202,7 @@ SKIP: {
 			kill INT => $tracer;
 			waitpid $tracer, 0;
 			$seen{$status}++;
-			like "$status $code", qr/^(?:20[12] |404 BLOB_UPLOAD_UNKNOWN)$/, "$how while $title ($what, $call): it is done or unknown";
+			like "$status $code", qr/^(?:20[12] |404 BLOB_UPLOAD_UNKNOWN)$/, "$how while $title ($what, $call $n): it is done or unknown";
 			my @where = grep { $t->req('HEAD', "/v2/$_/blobs/" . sha256($full))->status == 200 } 'held', 'moved';
 			is "@where", $status == 201 && $how eq 'mv' ? 'moved' : '', 'and it is where that says' if $what =~ /PUT/ && $how eq 'mv';
 			is join(' ', fsck_kinds($t)), '', 'fsck finds nothing wrong';
@@ -209,15 +210,15 @@ SKIP: {
 		}
 	}
 	diag(join ', ', map { "$_: $seen{$_}" } sort keys %seen);
-	cmp_ok $seen{404} // 0, '>=', 2, 'some of them met a repository that was gone';
+	cmp_ok $seen{404} // 0, '>=', 4, 'some of them met a repository that was gone';
 }
 
 # --- and collections --------------------------------------------------------------------------------------
 
+forget_garbage($_) for $has, $inner, $deep;
 SKIP: {
 	skip('it traces system calls', 1) if $ENV{BERTH_SANITIZERS};
 	my $garbage = $s->push_blob('x', 'garbage');
-	forget_garbage($_) for $has, $inner, $deep;
 	make_old($s, 2 * 24 * 3600);
 	my $pid = fork // die "fork: $!";
 	if (!$pid) {

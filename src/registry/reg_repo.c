@@ -28,12 +28,13 @@ static void empty_trash(struct store *st, const struct names *trashed)
 		store_purge(st, trashed->v[i]);
 }
 
-/* What was derived from a repository that is gone; its lock is held. 1, 0 where there was no index, -1. */
+/*
+ * What was derived from a repository that is gone; its lock is held. The index goes last: by what is left of it a
+ * second call sees that the first one did not come to its end. 1, 0 where there was no index, -1.
+ */
 static int forget(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
-	int had = index_remove(st, n, trashed, e);
-
-	return had < 0 || catalog_remove(st, n, e) < 0 ? -1 : had;
+	return catalog_remove(st, n, e) < 0 ? -1 : index_remove(st, n, trashed, e);
 }
 
 /* The directories: 1 gone, 0 there was nothing, -1. Whoever made that so may have died before its flush. */
