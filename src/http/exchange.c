@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "http/fcgi_io.h"
 #include "http/route.h"
+#include "store/lock.h"
 
 int exchange_digest(struct digest *d, const char *s, size_t len, struct err *e)
 {
@@ -55,6 +56,7 @@ static void log_request(const struct exchange *x, const struct route_match *m, c
 	/* A precheck that says yes is only half a request; one that says no is its answer. */
 	bool half = x->rq.precheck && !failed;
 	bool ours = failed && failed->status >= 500;
+	uint64_t waited = lock_longest_wait(x->reg->st);
 	struct log_event ev;
 
 	log_begin(&ev, ours ? LOG_ERROR : half ? LOG_DEBUG : LOG_INFO, half ? "precheck" : "request");
@@ -69,6 +71,8 @@ static void log_request(const struct exchange *x, const struct route_match *m, c
 		log_strn(&ev, "path", x->rq.path.buf, x->rq.path.len);
 	log_int(&ev, "status", x->rs.status);
 	log_ms(&ev, "ms", usec);
+	if (waited)
+		log_ms(&ev, "lock_ms", waited);
 	log_str(&ev, "remote", x->rq.remote);
 	if (failed)
 		log_err(&ev, failed);

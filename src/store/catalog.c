@@ -11,7 +11,7 @@
 
 #include "os/dir.h"
 #include "os/file.h"
-#include "os/lock.h"
+#include "store/lock.h"
 #include "store/repo.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
@@ -20,12 +20,7 @@
 
 int catalog_lock(struct store *st, int *fd, struct err *e)
 {
-	*fd = os_lock_open(st->dirfd, STORE_CATALOG_LOCK_FILE);
-	if (*fd >= 0 && os_lock(*fd, true) == 0)
-		return 0;
-	err_sys(e, "cannot lock %s", STORE_CATALOG_LOCK_FILE);
-	os_cleanup_fd(fd);
-	return -1;
+	return lock_file(st, STORE_CATALOG_LOCK_FILE, "catalog", fd, e);
 }
 
 int catalog_add(struct store *st, const struct name *n, struct err *e)

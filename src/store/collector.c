@@ -120,7 +120,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 static int take_run_lock(struct store *st, int *fd, struct err *e)
 {
 	*fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
-	if (*fd >= 0 && os_lock_within(*fd, true, 0) == 0)
+	if (*fd >= 0 && os_lock_within(*fd, true, 0, NULL) == 0)
 		return 1;
 	if (*fd >= 0 && errno == EWOULDBLOCK) {
 		os_cleanup_fd(fd);

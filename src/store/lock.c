@@ -7,6 +7,7 @@
 #include "store/lock.h"
 
 #include "base/digest.h"
+#include "base/log.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "store/store_path.h"
@@ -25,19 +26,55 @@ static unsigned stripe_of(const struct name *n)
 	return stripe;
 }
 
+void lock_waited(struct store *st, const char *kind, uint64_t usec)
+{
+	struct log_event ev;
+
+	if (usec > st->waited)
+		st->waited = usec;
+	if (usec < LOCK_WAIT_LONG)
+		return;
+	log_begin(&ev, LOG_WARN, "lock_wait");
+	log_str(&ev, "lock", kind);
+	log_ms(&ev, "ms", usec);
+	log_end(&ev);
+}
+
+uint64_t lock_longest_wait(struct store *st)
+{
+	uint64_t waited = st->waited;
+
+	st->waited = 0;
+	return waited;
+}
+
+static int take(struct store *st, int fd, bool alone, const char *kind)
+{
+	uint64_t waited;
+	int rc = os_lock(fd, alone, &waited);
+
+	lock_waited(st, kind, waited);
+	return rc;
+}
+
+int lock_file(struct store *st, const char *path, const char *kind, int *fd, struct err *e)
+{
+	*fd = os_lock_open(st->dirfd, path);
+	if (*fd < 0)
+		return err_sys(e, "cannot open %s", path);
+	if (take(st, *fd, true, kind) == 0)
+		return 0;
+	err_sys(e, "cannot lock %s", path);
+	os_cleanup_fd(fd);
+	return -1;
+}
+
 static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
 	path_repository_lock(&path, stripe);
-	*fd = os_lock_open(st->dirfd, path.buf);
-	if (*fd < 0)
-		return err_sys(e, "cannot open %s", path.buf);
-	if (os_lock(*fd, true) == 0)
-		return 0;
-	err_sys(e, "cannot lock %s", path.buf);
-	os_cleanup_fd(fd);
-	return -1;
+	return lock_file(st, path.buf, "repository", fd, e);
 }
 
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
@@ -64,9 +101,9 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
  */
 static int enter(struct store *st, bool alone, struct err *e)
 {
-	if (os_lock(st->turnstile_fd, true) < 0)
+	if (take(st, st->turnstile_fd, true, "turnstile") < 0)
 		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
-	if (os_lock(st->collector_fd, alone) < 0) {
+	if (take(st, st->collector_fd, alone, "collector") < 0) {
 		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
 		os_unlock(st->turnstile_fd);
 		return -1;

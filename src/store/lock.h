@@ -8,9 +8,25 @@
  * Always taken in the order run (store/collector.h), upload, repository, collector. All are let go when the holder dies.
  */
 
+#include <stdint.h>
 #include "base/err.h"
 #include "base/ref.h"
 #include "store/store.h"
+
+#define LOCK_WAIT_LONG 1000000  /* microseconds: no request should wait as long, so the log says it */
+
+/*
+ * lock_waited - a wait for a lock is over, with the lock or without: usec as os_lock() has measured it, 0 none
+ * It counts for lock_longest_wait(); from LOCK_WAIT_LONG on it is also an event `lock_wait` in the log.
+ * kind  "repository", "turnstile", "collector", "upload" or "catalog"
+ */
+void lock_waited(struct store *st, const char *kind, uint64_t usec);
+
+/* lock_longest_wait - the longest wait for a lock since this was last asked, in microseconds; 0 where there was none */
+uint64_t lock_longest_wait(struct store *st);
+
+/* lock_file - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it lets go. kind as above */
+int lock_file(struct store *st, const char *path, const char *kind, int *fd, struct err *e);
 
 /*
  * lock_repository - exclusive, for changes of a repository's manifests and tags

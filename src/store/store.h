@@ -27,6 +27,7 @@ struct store {
 	int collector_fd;
 	uint64_t id;            /* random, so that temporary names of processes and machines never meet */
 	uint64_t serial;
+	uint64_t waited;        /* the longest wait for a lock since lock_longest_wait(): microseconds */
 	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" where nobody has begun one */
 };
 

@@ -1,0 +1,79 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# A wait for a lock shows: in the line of the request that waited, and from a second on in a line of its own.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Fcntl qw(:flock);
+use Time::HiRes qw(sleep);
+use Berth::Test;
+use Berth::Check;
+
+my $s = Berth::Server->start(config => "delete = true;\n", workers => 2);
+my $locks = $s->root . '/berth/locks';
+my ($d, $m) = $s->push_image('wait/app', 'one', type => 'oci');
+my $loc = upload_start($s, 'wait/app');
+my ($uuid) = $loc =~ m{([^/]+)$};
+my $stripe = sprintf '%s/repository/%s', $locks, substr sha256('wait/app'), 7, 2;
+
+ok -e $stripe, 'the stripe of a repository is named by the first byte of the SHA-256 of its name' or diag(join ' ', files_below($locks));
+
+# held - locks a file, lets go after so many seconds, and meanwhile does something: (its result, the new events)
+sub held {
+	my ($file, $seconds, $what) = @_;
+	my $before = () = $s->log;
+	open my $h, '+<', $file or die "$file: $!";
+	flock $h, LOCK_EX or die "$file: $!";
+	my $pid = fork // die "fork: $!";
+	if (!$pid) {
+		sleep $seconds;
+		flock $h, LOCK_UN;
+		POSIX::_exit(0);
+	}
+	my $r = $what->();
+	close $h;
+	waitpid $pid, 0;
+	my @new;
+	wait_for { @new = $s->log_events; splice @new, 0, $before; grep { ($_->{event} // '') eq 'request' } @new } 5;
+	return ($r, @new);
+}
+sub put { return $s->req('PUT', '/v2/wait/app/manifests/two', headers => ['Content-Type' => OCI_MANIFEST], body => $m) }
+
+my %case = (
+	repository => [$stripe, \&put, 201],
+	turnstile => ["$locks/turnstile", \&put, 201],
+	collector => ["$locks/collector", \&put, 201],
+	upload => [uploads_file(), sub { $s->req('PATCH', $loc, body => 'x') }, 202],
+	catalog => ["$locks/catalog", sub { $s->req('POST', '/v2/wait/new/blobs/uploads/?digest=' . sha256('y'), body => 'y') }, 201],
+);
+sub uploads_file { return repo_dir($s) . "/_uploads/$uuid/startedat" }
+sub repo_dir { return data_dir($s) . '/repositories/wait/app' }
+
+for my $kind (sort keys %case) {
+	my ($file, $what, $status) = @{ $case{$kind} };
+	my ($r, @e) = held($file, 1.3, $what);
+	is $r->status, $status, "$kind: who has to wait is served in the end";
+	my ($said) = my @said = grep { ($_->{event} // '') eq 'lock_wait' } @e;
+	is scalar(@said), 1, "$kind: a wait of a second is one event";
+	is_deeply [map { $said->{$_} } qw(level lock)], ['warn', $kind], "$kind: a warning that names the lock";
+	cmp_ok $said->{ms} // 0, '>=', 1000, "$kind: and the milliseconds";
+	my ($line) = grep { $_->{event} eq 'request' } @e;
+	cmp_ok $line->{lock_ms} // 0, '>=', 1000, "$kind: the line of the request has them too";
+	cmp_ok $line->{ms} // 0, '>=', $line->{lock_ms} // 0, "$kind: as a part of its time";
+}
+
+my ($r, @e) = held($stripe, 0.2, \&put);
+is $r->status, 201, 'a short wait';
+ok !(grep { ($_->{event} // '') eq 'lock_wait' } @e), 'is no event of its own';
+my ($line) = grep { $_->{event} eq 'request' } @e;
+cmp_ok $line->{lock_ms} // 0, '>', 0, 'but shows in the line of the request';
+
+my $before = () = $s->log;
+put();
+$s->req('GET', '/v2/wait/app/manifests/two');
+my @lines;
+wait_for { @lines = grep { ($_->{event} // '') eq 'request' } splice @{ [$s->log_events] }, $before; @lines == 2 } 5;
+is_deeply [grep { exists $_->{lock_ms} } @lines], [], 'where nobody waits nothing is said of it';
+
+done_testing;

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Locks between processes: how long one was waited for, and what is said of it. */
+
+#include "store/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "tap.h"
+
+static char dir[] = "/tmp/berth-lock.XXXXXX", got[4096];
+
+static void sleep_ms(unsigned ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Another process that has the file locked when this returns, and ends after so many milliseconds. */
+static pid_t holder(const char *path, bool exclusive, unsigned ms)
+{
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		exit(99);
+	if (pid == 0) {
+		int fd = os_lock_open(AT_FDCWD, path);
+
+		if (os_lock(fd, exclusive, NULL) < 0 || os_write_full(ready[1], "x", 1) < 0)
+			_exit(99);
+		sleep_ms(ms);
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		exit(99);
+	close(ready[0]);
+	return pid;
+}
+
+static void ended(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		exit(99);
+}
+
+static void test_waits(const char *path)
+{
+	int fd = os_lock_open(AT_FDCWD, path);
+	uint64_t waited = 99;
+	pid_t pid;
+
+	is_int(os_lock(fd, true, &waited), 0, "a free lock is taken");
+	is_int((intmax_t)waited, 0, "without a wait");
+	os_unlock(fd);
+	waited = 99;
+	ok(os_lock_within(fd, true, 1000, &waited) == 0 && waited == 0, "also where a limit is set");
+	os_unlock(fd);
+
+	pid = holder(path, true, 150);
+	is_int(os_lock(fd, true, &waited), 0, "a lock that another process has is taken after it");
+	ok(waited >= 50000, "and the wait is measured: %" PRIu64 " us", waited);
+	os_unlock(fd);
+	ended(pid);
+
+	pid = holder(path, true, 150);
+	is_int(os_lock_within(fd, false, 60000, &waited), 0, "so it is within a limit");
+	ok(waited >= 50000, "with its wait: %" PRIu64 " us", waited);
+	os_unlock(fd);
+	ended(pid);
+
+	pid = holder(path, true, 400);
+	is_int(os_lock_within(fd, true, 50, &waited), -1, "a limit that passes ends the wait");
+	ok(errno == EWOULDBLOCK && waited >= 50000, "which counts all the same: %" PRIu64 " us", waited);
+	errno = 0;
+	waited = 99;
+	is_int(os_lock_within(fd, true, 0, &waited), -1, "a limit of nothing is one try");
+	ok(errno == EWOULDBLOCK && waited == 0, "and no wait");
+	ended(pid);
+
+	pid = holder(path, false, 200);
+	ok(os_lock(fd, false, &waited) == 0 && waited == 0, "who shares a lock does not wait for who shares it");
+	os_unlock(fd);
+	ended(pid);
+	is_int(os_lock(-1, true, &waited), -1, "what is no file is no lock");
+	close(fd);
+}
+
+/* What the store says of a wait on standard error. */
+static void tell(struct store *st, const char *kind, uint64_t usec)
+{
+	int saved = dup(STDERR_FILENO), fds[2];
+	ssize_t n;
+
+	if (saved < 0 || pipe2(fds, O_CLOEXEC) < 0 || dup2(fds[1], STDERR_FILENO) < 0)
+		exit(99);
+	lock_waited(st, kind, usec);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(fds[1]);
+	n = read(fds[0], got, sizeof(got) - 1);
+	got[n > 0 ? n : 0] = '\0';
+	close(fds[0]);
+}
+
+static void test_longest(struct store *st)
+{
+	is_int((intmax_t)lock_longest_wait(st), 0, "to begin with nothing was waited for");
+	tell(st, "upload", 0);
+	tell(st, "repository", 7000);
+	tell(st, "collector", 999999);
+	is_str(got, "", "a wait of less than a second is no event");
+	tell(st, "turnstile", 5);
+	is_int((intmax_t)lock_longest_wait(st), 999999, "the longest wait is kept");
+	is_int((intmax_t)lock_longest_wait(st), 0, "until somebody asks");
+	tell(st, "catalog", LOCK_WAIT_LONG);
+	ok(strstr(got, "\"level\":\"warn\",\"event\":\"lock_wait\"") &&
+	   strstr(got, ",\"lock\":\"catalog\",\"ms\":1000.000}\n"), "one of a second is: which lock, and how long");
+	is_int((intmax_t)lock_longest_wait(st), LOCK_WAIT_LONG, "and counts as well");
+}
+
+static void test_store(struct store *st)
+{
+	cleanup_fd int fd = -1, other = -1;
+	char path[sizeof(dir) + 32];
+	struct err e = ERR_INIT;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/berth/locks/collector", dir);
+	is_int(lock_collector(st, &e), 0, "the collector's lock is free");
+	unlock_collector(st);
+	is_int((intmax_t)lock_longest_wait(st), 0, "and was not waited for");
+	pid = holder(path, true, 150);
+	is_int(lock_collector(st, &e), 0, "after a collector a writer has it");
+	ok(lock_longest_wait(st) >= 50000, "and the wait is known");
+	unlock_collector(st);
+	ended(pid);
+
+	snprintf(path, sizeof(path), "%s/berth/locks/catalog", dir);
+	pid = holder(path, true, 150);
+	is_int(lock_file(st, "berth/locks/catalog", "catalog", &fd, &e), 0, "a lock file is made and taken");
+	ok(lock_longest_wait(st) >= 50000, "after a wait that is known");
+	ended(pid);
+	is_int(lock_file(st, "nowhere/at/all", "catalog", &other, &e), -1, "one that can't be made is an error");
+	is_int(other, -1, "and leaves nothing open");
+	err_release(&e);
+}
+
+int main(void)
+{
+	struct store_options o = { .root = dir };
+	struct err e = ERR_INIT;
+	struct store *st;
+	char path[sizeof(dir) + 8];
+
+	if (!mkdtemp(dir) || store_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
+		return 99;
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	test_waits(path);
+	test_longest(st);
+	test_store(st);
+	store_close(&st);
+	os_remove_tree(AT_FDCWD, dir);
+	return done_testing();
+}
