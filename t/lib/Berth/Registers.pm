@@ -202,7 +202,8 @@ sub history_faults
 		my $fault = linear_fault($registers->{$r}, $initial{$r} // '');
 		push @faults, "$r: $fault" if $fault ne '';
 	}
-	return (@faults, blob_faults($history));
+	push @faults, blob_faults($history);
+	return @faults;
 }
 
 # blob_faults - blobs of a manifest that were missing although nobody had deleted it since it was found
