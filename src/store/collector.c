@@ -37,7 +37,7 @@ struct collector {
 	struct digestset noted;
 	struct names files;             /* the writers' files that were seen, */
 	uint64_t *read;                 /* and how much of each has been read */
-	uint64_t entered, left;         /* when the last batch began and ended: microseconds */
+	uint64_t entered, left;         /* since when the last batch kept writers out, and until when: microseconds */
 };
 
 /* The id of the run that is on: 1, 0 none, -1 with *e. */
@@ -277,9 +277,10 @@ static int read_all_notes(struct collector *c, struct err *e)
 
 int collector_enter(struct collector *c, struct err *e)
 {
+	/* From now on: while it waits for those who are at it, no other writer gets in. */
+	c->entered = time_now_usec();
 	if (lock_collector_alone(c->st, e) < 0)
 		return -1;
-	c->entered = time_now_usec();
 	if (read_all_notes(c, e) == 0)
 		return 0;
 	unlock_collector(c->st);

@@ -40,7 +40,8 @@ int collector_end(struct collector **c, struct err *e);
 
 /*
  * collector_enter - the exclusive lock, and what was noted until now
- * collector_leave - let go; collector_stay_away - until it has been let go for as long as it was held
+ * collector_leave - let go; collector_stay_away - until writers could get in for as long as they were kept
+ *                   out: while it was held, and while the collector waited for it
  * collector_hear  - what was noted until now, without a lock: for who deletes nothing
  */
 int collector_enter(struct collector *c, struct err *e);
