@@ -153,6 +153,10 @@ refused('and stays', @store, catalog(4, 5, ['app', 'zoo']), catalog(5.5, 8, ['ap
 refused('once it was acknowledged', @store, catalog(7, 8, ['app']));
 refused('but not before anybody asked for it', catalog(1, 2, ['app', 'zoo']), @store);
 refused('and the others stay as well', catalog(1, 2, []));
+my @hundred = map { sprintf 'zoo%02d', $_ } 0 .. 98;
+my @made = map { asked(1, 2, 'store', repo => $_, status => 201) } @hundred, 'zoo99';
+good('a page without a number has room for a hundred', @made, catalog(3, 4, ['app', @hundred], more => 1));
+refused('and not for less, where more is to come', @made, catalog(3, 4, ['app', @hundred[0 .. 97]], more => 1));
 refused('a mount that fails makes none', asked(3, 4, 'store', repo => 'zoo', mount => 1, status => 202), catalog(5, 6, ['app', 'zoo']));
 
 sub up { my ($from, $to, $do, $status, %o) = @_; return asked($from, $to, $do, upload => 'u', status => $status, %o) }

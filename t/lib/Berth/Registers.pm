@@ -93,19 +93,22 @@ sub delete_says
 	return;
 }
 
-# A page of a list: names (undef: null), n, last, more. What it says of each name that could be on it.
+# A page of a list: names (undef: null), n, last, more. What it says of each name that could be on it. Without n the
+# page has room for so many.
 sub page_says
 {
-	my ($h, $all, $say) = @_;
+	my ($h, $room, $all, $say) = @_;
 	my @names = @{ $h->{names} // [] };
 	my %listed = map { $_ => 1 } @names;
 	my %known = map { $_ => 1 } @$all;
 
+	$room = $h->{n} if defined $h->{n};
+
 	return 'names that nobody made: ' . join(' ', grep { !$known{$_} } @names) if grep { !$known{$_} } @names;
 	return "not in order, or twice: @names" if grep { $names[ $_ - 1 ] ge $names[$_] } 1 .. $#names;
 	return "names up to $h->{last}: @names" if defined $h->{last} && @names && $names[0] le $h->{last};
-	return 'more names than asked for' if defined $h->{n} && @names > $h->{n};
-	return 'more to come, and the page is not full' if $h->{more} && (!defined $h->{n} || @names < $h->{n});
+	return 'more names than asked for' if @names > $room;
+	return 'more to come, and the page is not full' if $h->{more} && @names < $room;
 	for my $name (@$all) {
 		# null says that there is nothing at all, whatever was asked for
 		next if defined $h->{last} && $name le $h->{last} && $h->{names};
@@ -118,14 +121,14 @@ sub list_says
 {
 	my ($h, $w, $say) = @_;
 
-	return page_says($h, $w->{tags}, sub { my ($t, $there) = @_; $say->("$h->{repo}:$t", $there ? (not => ['']) : (is => '')) });
+	return page_says($h, 10_000, $w->{tags}, sub { my ($t, $there) = @_; $say->("$h->{repo}:$t", $there ? (not => ['']) : (is => '')) });
 }
 
 sub catalog_says
 {
 	my ($h, $w, $say) = @_;
 
-	return page_says($h, $w->{repos}, sub { my ($r, $there) = @_; $say->("catalog $r", is => $there ? 'there' : '') });
+	return page_says($h, 100, $w->{repos}, sub { my ($r, $there) = @_; $say->("catalog $r", is => $there ? 'there' : '') });
 }
 
 # append: upload, n, size (after it). status: upload, size. cancel: upload. finish: upload, size (that the digest is of).
