@@ -51,6 +51,7 @@ my $begin = now();
 # --- one client -------------------------------------------------------------------------
 
 my ($me, @history, @fault, %last, $stop);
+my $doomed = 0;
 sub fault { push @fault, sprintf 'client %d: %s', $me, join ' ', @_; return }
 sub any { return $_[rand @_] }
 
@@ -149,15 +150,44 @@ sub guess { my ($repo, $tag) = @_; return rand() < 0.8 && $last{"$repo $tag"} ||
 
 # one page of a list: what it says is noted
 sub page {
-	my ($note, $path, $key) = @_;
+	my ($note, $path, $key, $whole) = @_;
 	my %q;
-	$q{n} = any(1, 2, 3, 10) if rand() < 0.5;
-	$q{last} = any(@tags, 'line/b', 'new/s1', 'm') if rand() < 0.3;
+	$q{n} = any(1, 2, 3, 10) if !$whole && rand() < 0.5;
+	$q{last} = any(@tags, 'line/b', 'new/s1', 'm') if !$whole && rand() < 0.3;
 	my $r = ask({ %$note, %q }, 'GET', $path . (%q ? '?' . join '&', map { "$_=" . $q{$_} =~ s{/}{%2F}gr } sort keys %q : '')) or return;
 	return if $r->status != 200;
 	my $j = $r->json or return fault("GET of $path: no JSON");
 	$history[-1]{names} = $j->{$key};
 	$history[-1]{more} = 1 if defined $r->header('Link');
+	return;
+}
+
+# a manifest goes, and others are told of it, so that some look while it does
+sub delete_watched {
+	my ($repo, $d) = @_;
+	spew("$slots/doomed.$me", "$repo $d $me " . $doomed++);
+	rename "$slots/doomed.$me", "$slots/doomed" or die "$slots: $!";
+	sleep 0.01;
+	return delete_ref($repo, $d);
+}
+
+# looks at a manifest that is about to go until it is gone, and then at once at the tags: none that led to it is listed
+sub watch {
+	my $old = content_of("$slots/doomed") // '';
+	my $until = now() + 0.3;
+	my $new = $old;
+	while ($new eq $old) {
+		return if now() > $until;
+		sleep 0.002;
+		$new = content_of("$slots/doomed") // '';
+	}
+	my ($repo, $d) = split / /, $new;
+	for (1 .. 30) {
+		my $r = ask({ do => 'read', repo => $repo, ref => $d }, 'HEAD', "/v2/$repo/manifests/$d") or return;
+		return page({ do => 'list', repo => $repo }, "/v2/$repo/tags/list", 'tags', 1) if $r->status != 200;
+		$history[-1]{digest} = $r->header('Docker-Content-Digest') // '';
+		return if now() > $until + 0.3;
+	}
 	return;
 }
 
@@ -228,10 +258,11 @@ my @work = (
 	[10, sub { my ($r, $t, $d) = @_; push_image($r, $t, $d, match => guess($r, $t)) }],
 	[5, sub { my ($r, $t) = @_; delete_ref($r, $t) }],
 	[5, sub { my ($r, $t) = @_; delete_ref($r, $t, match => guess($r, $t)) }],
-	[6, sub { my ($r, $t, $d) = @_; delete_ref($r, $d) }],
+	[6, sub { my ($r, $t, $d) = @_; delete_watched($r, $d) }],
 	[18, sub { my ($r, $t) = @_; read_ref($r, $t) }],
 	[10, sub { my ($r, $t, $d) = @_; read_ref($r, $d) }],
 	[10, sub { my ($r) = @_; page({ do => 'list', repo => $r }, "/v2/$r/tags/list", 'tags') }],
+	[5, sub { watch() }],
 	[4, sub { page({ do => 'catalog' }, '/v2/_catalog', 'repositories') }],
 	[4, sub { my ($r, $t, $d) = @_; mount($r, any(keys %bytes)) }],
 	[3, sub { new_repository() }],
