@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
@@ -93,5 +94,7 @@ int main(int argc, char **argv)
 		help(stderr);
 		return CMD_USAGE;
 	}
+	/* What concerns who runs a command, it says in words; that it waited for a writer is no news to a cron job. */
+	log_set_level(LOG_ERROR);
 	return finish(run(&o, argc - optind, argv + optind));
 }

@@ -14,6 +14,7 @@ my ($d) = $s->push_image('log/app', 'one', layers => ['layer']);
 my $blob = sha256('layer');
 my $loc = upload_start($s, 'log/app');
 my ($uuid) = $loc =~ m{([^/]+)$};
+wait_for { 3 == grep { ($_->{method} // '') eq 'POST' } $s->access_events } 5;
 
 # fresh - does something and gives the events of requests that it made, and nginx's lines for them
 sub fresh {
