@@ -119,7 +119,7 @@ for my $c (@all) {
 	$sum{$_} += $c->{n}{$_} for keys %{ $c->{n} };
 	$sum{done} += @{ $c->{done} };
 }
-cmp_ok $sum{$_} // 0, '>', 2, "there were some of these: $_" for qw(mv rm looked refused done);
+cmp_ok $sum{$_} // 0, '>', 0, "there were some of these: $_" for qw(mv rm looked refused done);
 diag(join ', ', map { "$_ $sum{$_}" } sort keys %sum);
 
 is missing_of($s, map { @{ $_->{done} } } @all[0 .. 2]), '', 'all that was pushed to repositories that stay is there';
