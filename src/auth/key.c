@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key: what a key is, its names, and keys from PEM.
+ *
+ * Owns struct key and which types and sizes of keys are taken. Invariant: a struct key is of a kind of enum key_kind, on
+ * a curve that has a name, RSA within its bounds. With key_jwk, key_sign, key_x5c and key_make this is all that knows
+ * libcrypto's keys; none of them knows what a token is.
+ */
+#include "auth/key.h"
+
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/key_own.h"
+#include "base/b64.h"
+#include "base/mem.h"
+
+struct key_pem {
+	BIO *bio;
+};
+
+void key_close(struct key **k)
+{
+	if (!*k)
+		return;
+	EVP_PKEY_free((*k)->pkey);
+	free(*k);
+	*k = NULL;
+}
+
+struct key *key_share(const struct key *k)
+{
+	struct key *other = xmalloc(sizeof(*other));
+
+	*other = *k;
+	EVP_PKEY_up_ref(other->pkey);
+	return other;
+}
+
+enum key_kind key_kind(const struct key *k)
+{
+	return k->kind;
+}
+
+bool key_is_private(const struct key *k)
+{
+	return k->is_private;
+}
+
+const char *key_thumbprint(const struct key *k)
+{
+	return k->thumbprint;
+}
+
+const char *key_libtrust_id(const struct key *k)
+{
+	return k->libtrust;
+}
+
+const struct key_curve *key_curve(enum key_kind kind)
+{
+	static const struct key_curve curves[] = {
+		[KEY_P256] = { "P-256", "prime256v1", 32 },
+		[KEY_P384] = { "P-384", "secp384r1", 48 },
+		[KEY_P521] = { "P-521", "secp521r1", 66 },
+	};
+
+	return kind == KEY_P256 || kind == KEY_P384 || kind == KEY_P521 ? &curves[kind] : NULL;
+}
+
+static int check_rsa(const EVP_PKEY *pkey, struct err *e)
+{
+	BIGNUM *exponent = NULL;
+	int bits = EVP_PKEY_get_bits(pkey);
+	bool good;
+
+	if (bits < KEY_RSA_MIN_BITS || bits > KEY_RSA_MAX_BITS)
+		return err_set(e, ERR_UNKNOWN, "an RSA key of %d bits; %d to %d are taken", bits, KEY_RSA_MIN_BITS, KEY_RSA_MAX_BITS);
+	good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 && BN_is_odd(exponent) &&
+	       !BN_is_one(exponent) && BN_num_bits(exponent) <= 64;
+	BN_free(exponent);
+	return good ? 0 : err_set(e, ERR_UNKNOWN, "an RSA key with such an exponent is not taken");
+}
+
+static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
+{
+	char group[32] = "";
+	size_t len = 0;
+	int is_explicit = 0;
+
+	EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit);
+	if (is_explicit)
+		return err_set(e, ERR_UNKNOWN, "an EC key that brings a curve of its own");
+	if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) != 1)
+		group[0] = '\0';
+	for (*kind = KEY_P256; *kind <= KEY_P521; (*kind)++) {
+		if (strcmp(group, key_curve(*kind)->group) == 0)
+			break;
+	}
+	if (*kind > KEY_P521)
+		return err_set(e, ERR_UNKNOWN, "an EC key on another curve than P-256, P-384 and P-521");
+	/* the identifier hashes the SubjectPublicKeyInfo: a point has one form in it, however it came */
+	if (EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") != 1)
+		return err_set(e, ERR_UNKNOWN, "an EC key that can't be written");
+	return 0;
+}
+
+static int check(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
+{
+	if (EVP_PKEY_is_a(pkey, "RSA")) {
+		*kind = KEY_RSA;
+		return check_rsa(pkey, e);
+	}
+	if (EVP_PKEY_is_a(pkey, "EC"))
+		return check_ec(pkey, kind, e);
+	if (EVP_PKEY_is_a(pkey, "ED25519")) {
+		*kind = KEY_ED25519;
+		return 0;
+	}
+	return err_set(e, ERR_UNKNOWN, "a key of a type that is not taken (RSA, EC and Ed25519 are)");
+}
+
+static void sha256(const void *data, size_t len, unsigned char md[KEY_SHA256_LEN])
+{
+	size_t n = 0;
+
+	if (EVP_Q_digest(NULL, "SHA256", NULL, data, len, md, &n) != 1 || n != KEY_SHA256_LEN)
+		abort();        /* a libcrypto without SHA-2 */
+}
+
+static void set_thumbprint(struct key *k)
+{
+	cleanup_str struct str members = STR_INIT, text = STR_INIT;
+	unsigned char md[KEY_SHA256_LEN];
+
+	key_add_members(k, &members);
+	sha256(members.buf, members.len, md);
+	b64_encode(B64_URL, md, sizeof(md), &text);
+	memcpy(k->thumbprint, text.buf, sizeof(k->thumbprint));
+}
+
+static int set_libtrust(struct key *k)
+{
+	static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	unsigned char md[KEY_SHA256_LEN], *der = NULL;
+	int len = i2d_PUBKEY(k->pkey, &der), i;
+	char *p = k->libtrust;
+
+	if (len <= 0)
+		return -1;
+	sha256(der, (size_t)len, md);
+	OPENSSL_free(der);
+	for (i = 0; i < 48; i++) {              /* 240 bits in fives */
+		unsigned int bit = (unsigned int)i * 5, two = (unsigned int)md[bit / 8] << 8 | md[bit / 8 + 1];
+
+		if (i && i % 4 == 0)
+			*p++ = ':';
+		*p++ = base32[two >> (11 - bit % 8) & 31];
+	}
+	*p = '\0';
+	return 0;
+}
+
+struct key *key_adopt(EVP_PKEY *pkey, bool is_private, struct err *e)
+{
+	struct key *k = xcalloc(1, sizeof(*k));
+
+	k->pkey = pkey;
+	k->is_private = is_private;
+	if (check(pkey, &k->kind, e) < 0) {
+		key_close(&k);
+	} else if (set_libtrust(k) < 0) {
+		err_set(e, ERR_UNKNOWN, "a key that can't be written");
+		key_close(&k);
+	} else {
+		set_thumbprint(k);
+	}
+	ERR_clear_error();
+	return k;
+}
+
+int key_no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf, (void)size, (void)rwflag, (void)arg;
+	return -1;
+}
+
+struct key_pem *key_pem_open(const char *text, size_t len)
+{
+	struct key_pem *p = xcalloc(1, sizeof(*p));
+
+	p->bio = BIO_new_mem_buf(text, len > INT_MAX ? INT_MAX : (int)len);
+	if (!p->bio)
+		abort();
+	return p;
+}
+
+void key_pem_close(struct key_pem **p)
+{
+	if (!*p)
+		return;
+	BIO_free((*p)->bio);
+	free(*p);
+	*p = NULL;
+}
+
+/* The key of one block; NULL where it has none. */
+static EVP_PKEY *block_key(const char *name, const unsigned char *der, long len)
+{
+	const unsigned char *p = der;
+	EVP_PKEY *pkey = NULL;
+
+	if (strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0) {
+		X509 *cert = d2i_X509(NULL, &p, len);
+
+		if (cert)
+			pkey = X509_get_pubkey(cert);
+		X509_free(cert);
+	} else if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
+		pkey = d2i_PUBKEY(NULL, &p, len);
+	} else if (strcmp(name, PEM_STRING_RSA_PUBLIC) == 0) {
+		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, len);
+	}
+	if (pkey && p != der + len) {           /* something behind it */
+		EVP_PKEY_free(pkey);
+		pkey = NULL;
+	}
+	return pkey;
+}
+
+int key_pem_next(struct key_pem *p, struct key **out, struct err *e)
+{
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
+	EVP_PKEY *pkey = NULL;
+	long len = 0;
+	int rc;
+
+	*out = NULL;
+	ERR_clear_error();
+	if (PEM_read_bio(p->bio, &name, &header, &der, &len) != 1) {
+		rc = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? 0 :
+		     err_set(e, ERR_UNKNOWN, "a PEM block that is broken");
+		ERR_clear_error();
+		return rc;
+	}
+	if (strstr(name, "PRIVATE KEY")) {
+		rc = err_set(e, ERR_UNKNOWN, "a private key, which does not belong here");
+	} else {
+		pkey = block_key(name, der, len);
+		rc = pkey ? 0 : err_set(e, ERR_UNKNOWN, "a PEM block without a public key: %s", name);
+	}
+	if (pkey) {
+		*out = key_adopt(pkey, false, e);
+		rc = *out ? 1 : -1;
+	}
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_clear_free(der, (size_t)len);
+	ERR_clear_error();
+	return rc;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key_jwk: keys as JSON Web Keys (RFC 7517; their members: RFC 7518 section 6, RFC 8037).
+ *
+ * Owns nothing. A part of `key`. Symmetric keys are not read at all: nothing here could then mistake one for another.
+ */
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/key_own.h"
+#include "base/b64.h"
+#include "base/mem.h"
+
+#define ED25519_LEN 32
+
+/* A member that is base64url, of at most max bytes: 0, or -1 with *e. */
+static int get_bytes(struct json_object *jwk, const char *name, size_t max, struct str *out, struct err *e)
+{
+	const char *text;
+	size_t len;
+
+	out->max = max;
+	if (json_get_string(jwk, name, &text, &len) != 1)
+		return err_set(e, ERR_UNKNOWN, "a JWK without its \"%s\"", name);
+	if (b64_decode(B64_URL, text, len, out) < 0 || !out->len)
+		return err_set(e, ERR_UNKNOWN, "a JWK with a \"%s\" that is too long or not base64url", name);
+	return 0;
+}
+
+static struct key *from_params(const char *type, OSSL_PARAM_BLD *bld, struct err *e)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL), *test = NULL;
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+	EVP_PKEY *pkey = NULL;
+	bool good;
+
+	if (!ctx || !params)
+		abort();
+	good = EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
+	if (good) {
+		test = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+		good = test && EVP_PKEY_public_check_quick(test) == 1;
+	}
+	EVP_PKEY_CTX_free(test);
+	EVP_PKEY_CTX_free(ctx);
+	OSSL_PARAM_free(params);
+	if (good)
+		return key_adopt(pkey, false, e);
+	EVP_PKEY_free(pkey);
+	ERR_clear_error();
+	err_set(e, ERR_UNKNOWN, "a JWK whose numbers make no key");
+	return NULL;
+}
+
+static struct key *read_rsa(struct json_object *jwk, struct err *e)
+{
+	cleanup_str struct str n = STR_INIT, exp = STR_INIT;
+	OSSL_PARAM_BLD *bld;
+	BIGNUM *bn, *be;
+	struct key *k;
+
+	if (get_bytes(jwk, "n", KEY_RSA_MAX_BITS / 8 + 1, &n, e) < 0 || get_bytes(jwk, "e", 8, &exp, e) < 0)
+		return NULL;
+	bld = OSSL_PARAM_BLD_new();
+	bn = BN_bin2bn((const unsigned char *)n.buf, (int)n.len, NULL);
+	be = BN_bin2bn((const unsigned char *)exp.buf, (int)exp.len, NULL);
+	if (!bld || !bn || !be || !OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn) ||
+	    !OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, be))
+		abort();
+	k = from_params("RSA", bld, e);
+	OSSL_PARAM_BLD_free(bld);
+	BN_free(bn);
+	BN_free(be);
+	return k;
+}
+
+static struct key *read_ec(struct json_object *jwk, struct err *e)
+{
+	cleanup_str struct str x = STR_INIT, y = STR_INIT, point = STR_INIT;
+	const struct key_curve *curve;
+	enum key_kind kind;
+	OSSL_PARAM_BLD *bld;
+	const char *name;
+	struct key *k;
+	size_t len;
+
+	json_get_string(jwk, "crv", &name, &len);
+	for (kind = KEY_P256; (curve = key_curve(kind)) != NULL; kind++) {
+		if (name && strcmp(name, curve->jose) == 0)
+			break;
+	}
+	if (!curve) {
+		err_set(e, ERR_UNKNOWN, "an EC key on another curve than P-256, P-384 and P-521");
+		return NULL;
+	}
+	if (get_bytes(jwk, "x", curve->size, &x, e) < 0 || get_bytes(jwk, "y", curve->size, &y, e) < 0)
+		return NULL;
+	if (x.len != curve->size || y.len != curve->size) {
+		err_set(e, ERR_UNKNOWN, "an EC key with a coordinate that is too short");
+		return NULL;
+	}
+	str_addc(&point, 4);                    /* uncompressed */
+	str_add(&point, x.buf, x.len);
+	str_add(&point, y.buf, y.len);
+	bld = OSSL_PARAM_BLD_new();
+	if (!bld || !OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0) ||
+	    !OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point.buf, point.len))
+		abort();
+	k = from_params("EC", bld, e);
+	OSSL_PARAM_BLD_free(bld);
+	return k;
+}
+
+static struct key *read_okp(struct json_object *jwk, struct err *e)
+{
+	cleanup_str struct str x = STR_INIT;
+	EVP_PKEY *pkey;
+	const char *name;
+	size_t len;
+
+	json_get_string(jwk, "crv", &name, &len);
+	if (!name || strcmp(name, "Ed25519") != 0) {
+		err_set(e, ERR_UNKNOWN, "an OKP key on another curve than Ed25519");
+		return NULL;
+	}
+	if (get_bytes(jwk, "x", ED25519_LEN, &x, e) < 0)
+		return NULL;
+	pkey = x.len == ED25519_LEN ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (unsigned char *)x.buf, x.len) : NULL;
+	if (!pkey) {
+		ERR_clear_error();
+		err_set(e, ERR_UNKNOWN, "an Ed25519 key of another length than 32 bytes");
+		return NULL;
+	}
+	return key_adopt(pkey, false, e);
+}
+
+/* RFC 7517, 4.2 and 4.3: keys that are for something else. */
+static int check_use(struct json_object *jwk, struct err *e)
+{
+	struct json_object *ops;
+	const char *use;
+	size_t len, i;
+
+	switch (json_get_string(jwk, "use", &use, &len)) {
+	case 0:
+		break;
+	case 1:
+		if (strcmp(use, "sig") == 0)
+			break;
+		/* fall through */
+	default:
+		return err_set(e, ERR_UNKNOWN, "a JWK whose \"use\" is not signatures");
+	}
+	switch (json_get_array(jwk, "key_ops", &ops)) {
+	case 0:
+		return 0;
+	case 1:
+		for (i = 0; i < json_object_array_length(ops); i++) {
+			struct json_object *op = json_object_array_get_idx(ops, i);
+
+			if (json_object_is_type(op, json_type_string) && strcmp(json_object_get_string(op), "verify") == 0)
+				return 0;
+		}
+		break;
+	default:
+		break;
+	}
+	return err_set(e, ERR_UNKNOWN, "a JWK whose \"key_ops\" do not allow to verify");
+}
+
+struct key *key_from_jwk(struct json_object *jwk, struct err *e)
+{
+	static const struct {
+		const char *kty;
+		struct key *(*read)(struct json_object *jwk, struct err *e);
+	} types[] = {
+		{ "RSA", read_rsa },
+		{ "EC", read_ec },
+		{ "OKP", read_okp },
+	};
+	const char *kty;
+	size_t len, i;
+
+	if (!json_object_is_type(jwk, json_type_object) || json_get_string(jwk, "kty", &kty, &len) != 1) {
+		err_set(e, ERR_UNKNOWN, "not a JWK: no \"kty\"");
+		return NULL;
+	}
+	if (check_use(jwk, e) < 0)
+		return NULL;
+	for (i = 0; i < ARRAY_LEN(types); i++) {
+		if (strcmp(kty, types[i].kty) == 0)
+			return types[i].read(jwk, e);
+	}
+	err_set(e, ERR_UNKNOWN, "a JWK of a type that is not taken: %s", kty);
+	return NULL;
+}
+
+/* ,"name":"number", big-endian; padded to `size` bytes where that is not 0 */
+static void add_number(struct str *out, const struct key *k, const char *name, const char *param, size_t size)
+{
+	unsigned char bytes[KEY_RSA_MAX_BITS / 8];
+	BIGNUM *n = NULL;
+
+	if (EVP_PKEY_get_bn_param(k->pkey, param, &n) != 1)
+		abort();
+	if (!size)
+		size = (size_t)BN_num_bytes(n);
+	if (size > sizeof(bytes) || BN_bn2binpad(n, bytes, (int)size) < 0)
+		abort();
+	BN_free(n);
+	str_addf(out, "\"%s\":\"", name);
+	b64_encode(B64_URL, bytes, size, out);
+	str_addc(out, '"');
+}
+
+void key_add_members(const struct key *k, struct str *out)
+{
+	const struct key_curve *curve = key_curve(k->kind);
+	unsigned char raw[ED25519_LEN];
+	size_t len = sizeof(raw);
+
+	if (curve) {
+		str_addf(out, "{\"crv\":\"%s\",\"kty\":\"EC\",", curve->jose);
+		add_number(out, k, "x", OSSL_PKEY_PARAM_EC_PUB_X, curve->size);
+		str_addc(out, ',');
+		add_number(out, k, "y", OSSL_PKEY_PARAM_EC_PUB_Y, curve->size);
+	} else if (k->kind == KEY_RSA) {
+		str_addc(out, '{');
+		add_number(out, k, "e", OSSL_PKEY_PARAM_RSA_E, 0);
+		str_puts(out, ",\"kty\":\"RSA\",");
+		add_number(out, k, "n", OSSL_PKEY_PARAM_RSA_N, 0);
+	} else {
+		if (EVP_PKEY_get_raw_public_key(k->pkey, raw, &len) != 1 || len != sizeof(raw))
+			abort();
+		str_puts(out, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
+		b64_encode(B64_URL, raw, len, out);
+		str_addc(out, '"');
+	}
+	str_addc(out, '}');
+}
+
+void key_add_jwk(const struct key *k, struct str *out)
+{
+	cleanup_str struct str members = STR_INIT;
+
+	key_add_members(k, &members);
+	str_add(out, members.buf, members.len - 1);
+	str_addf(out, ",\"kid\":\"%s\",\"use\":\"sig\"}", k->thumbprint);
+}
+
+void key_add_pem(const struct key *k, struct str *out)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long len;
+
+	if (!bio || PEM_write_bio_PUBKEY(bio, k->pkey) != 1)
+		abort();
+	len = BIO_get_mem_data(bio, &text);
+	str_add(out, text, (size_t)len);
+	BIO_free(bio);
+}
