@@ -64,11 +64,12 @@ static const char p521_pem[] =
 /* test_file - a file in a temporary directory, 0600; its path is owned by the caller, test_file_gone() removes both */
 static inline char *test_file(const char *name, const char *text)
 {
-	char dir[] = "/tmp/berth-unit.XXXXXX", *path;
+	char dir[] = "/tmp/berth-unit.XXXXXX", *path = xmalloc(sizeof(dir) + 1 + strlen(name));
 	FILE *f;
 
-	if (!mkdtemp(dir) || asprintf(&path, "%s/%s", dir, name) < 0)
+	if (!mkdtemp(dir))
 		abort();
+	stpcpy(stpcpy(stpcpy(path, dir), "/"), name);
 	if (!text)
 		return path;
 	f = fopen(path, "w");

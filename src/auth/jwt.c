@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jwt: taking a token apart, and whose signature it carries.
+ *
+ * Owns the compact form and the choice of the key. Invariant: a key comes from the trusted set or out of a chain that a
+ * trusted root vouches for, and it is used with an algorithm of its own type only. Knows nothing of requests and users.
+ */
+#include "auth/jwt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/jwt_claims.h"
+#include "base/b64.h"
+#include "base/json.h"
+#include "base/json_check.h"
+#include "base/mem.h"
+
+struct parts {                  /* borrowed slices of the token */
+	const char *header, *payload, *signature;
+	size_t header_len, payload_len, signature_len;
+	size_t signed_len;              /* of what is signed: from the first byte to the second dot */
+};
+
+void jwt_release(struct jwt *t)
+{
+	free(t->iss);
+	free(t->aud);
+	free(t->sub);
+	free(t->jti);
+	free(t->typ);
+	scopes_release(&t->access);
+	*t = (struct jwt)JWT_INIT;
+}
+
+int jwt_refuse(struct err *e, const char *why)
+{
+	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
+}
+
+/* RFC 7515, 7.1: three parts; the alphabet of base64url has no dot, so a fourth part shows as one too many. */
+static int split(const char *token, size_t len, struct parts *p, struct err *e)
+{
+	const char *end = token + len, *first, *second;
+
+	if (len > JWT_MAX)
+		return jwt_refuse(e, "the token is too long");
+	first = len ? memchr(token, '.', len) : NULL;
+	second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
+	if (!second || memchr(second + 1, '.', (size_t)(end - second - 1)))
+		return jwt_refuse(e, "not a token of three parts");
+	p->header = token;
+	p->header_len = (size_t)(first - token);
+	p->payload = first + 1;
+	p->payload_len = (size_t)(second - first - 1);
+	p->signature = second + 1;
+	p->signature_len = (size_t)(end - second - 1);
+	p->signed_len = (size_t)(second - token);
+	if (!p->header_len || !p->payload_len || !p->signature_len)
+		return jwt_refuse(e, "a part of the token is empty");
+	return 0;
+}
+
+struct json_object *jwt_object(const char *s, size_t len, const char *part, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct json_object *o;
+	struct json_fault f;
+
+	if (b64_decode(B64_URL, s, len, &text) < 0) {
+		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not base64url", part);
+		return NULL;
+	}
+	o = json_read(text.buf, text.len, &f);
+	if (!o) {
+		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not JSON: %s", part, f.what);
+	} else if (!json_object_is_type(o, json_type_object)) {
+		json_cleanup(&o);
+		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not an object", part);
+	}
+	return o;
+}
+
+bool jwt_text_ok(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return false;
+	}
+	return len <= JWT_TEXT_MAX;
+}
+
+int jwt_text(struct json_object *o, const char *name, char **out, struct err *e)
+{
+	const char *s;
+	size_t len;
+
+	*out = NULL;
+	switch (json_get_string(o, name, &s, &len)) {
+	case 0:
+		return 0;
+	case 1:
+		break;
+	default:
+		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is not a string", name);
+	}
+	if (!jwt_text_ok(s, len))
+		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is too long or has control characters", name);
+	*out = xstrndup(s, len);
+	return 0;
+}
+
+/* The algorithm that the header names: 0, or -1 with *e for any that is not one of signatures by a key pair. */
+static int read_alg(struct json_object *header, enum key_alg *alg, struct err *e)
+{
+	const char *s;
+	size_t len;
+
+	if (json_get_string(header, "alg", &s, &len) != 1)
+		return jwt_refuse(e, "no \"alg\" in the token's header");
+	if (key_alg_parse(s, len, alg) < 0)
+		return jwt_refuse(e, "an \"alg\" that is not taken");
+	return 0;
+}
+
+/*
+ * The key that must have signed it, owned; NULL with *e. A `kid` that is known settles it: no other key is tried then,
+ * whatever else the header brings.
+ */
+static struct key *choose(struct json_object *header, enum key_alg alg, const struct jwks *keys, int64_t now, struct err *e)
+{
+	cleanup_err struct err why = ERR_INIT;
+	struct json_object *x5c = NULL;
+	const struct key *known = NULL;
+	struct key *k;
+	bool named = false;
+	const char *kid;
+	size_t len;
+
+	switch (json_get_string(header, "kid", &kid, &len)) {
+	case 0:
+		break;
+	case 1:
+		known = jwks_find(keys, kid, len, alg, &named);
+		break;
+	default:
+		jwt_refuse(e, "\"kid\" is not a string");
+		return NULL;
+	}
+	if (named) {
+		if (!known)
+			jwt_refuse(e, "\"alg\" does not fit the key that \"kid\" names");
+		return known ? key_share(known) : NULL;
+	}
+	if (!keys->roots || !json_object_object_get_ex(header, "x5c", &x5c)) {
+		jwt_refuse(e, kid ? "signed by a key that is not known" : "no \"kid\" in the token's header");
+		return NULL;
+	}
+	k = key_from_x5c(keys->roots, x5c, now, &why);
+	if (!k) {
+		jwt_refuse(e, why.detail);
+	} else if (!key_fits(k, alg)) {
+		key_close(&k);
+		jwt_refuse(e, "\"alg\" does not fit the key of \"x5c\"");
+	}
+	return k;
+}
+
+static int check_signature(const char *token, const struct parts *p, const struct key *k, enum key_alg alg, struct err *e)
+{
+	cleanup_str struct str sig = STR_INIT;
+
+	sig.max = KEY_SIGNATURE_MAX;
+	if (b64_decode(B64_URL, p->signature, p->signature_len, &sig) < 0)
+		return jwt_refuse(e, "the token's signature is too long or not base64url");
+	if (!key_verify(k, alg, token, p->signed_len, sig.buf, sig.len))
+		return jwt_refuse(e, "the token's signature is wrong");
+	return 0;
+}
+
+static int check_header(struct json_object *header, const struct jwt_trust *trust, enum key_alg *alg, char **typ, struct err *e)
+{
+	/* RFC 7515, 4.1.11: what a header marks as critical must be understood, and nothing is that could be marked */
+	if (json_object_object_get_ex(header, "crit", NULL))
+		return jwt_refuse(e, "\"crit\" in the token's header");
+	if (jwt_text(header, "typ", typ, NULL) < 0)
+		*typ = NULL;            /* what is no text counts as none */
+	if (trust->typ && (!*typ || strcmp(*typ, trust->typ) != 0))
+		return jwt_refuse(e, "a token for another use: its \"typ\" differs");
+	return read_alg(header, alg, e);
+}
+
+int jwt_verify(const char *token, size_t len, const struct jwt_trust *trust, int64_t now, struct jwt *out, struct err *e)
+{
+	cleanup_json struct json_object *header = NULL, *payload = NULL;
+	cleanup_jwt struct jwt t = JWT_INIT;
+	cleanup_key struct key *k = NULL;
+	enum key_alg alg;
+	struct parts p = { 0 };
+
+	*out = (struct jwt)JWT_INIT;
+	if (split(token, len, &p, e) < 0)
+		return -1;
+	header = jwt_object(p.header, p.header_len, "header", e);
+	if (!header || check_header(header, trust, &alg, &t.typ, e) < 0)
+		return -1;
+	k = choose(header, alg, trust->keys, now, e);
+	if (!k || check_signature(token, &p, k, alg, e) < 0)
+		return -1;
+	payload = jwt_object(p.payload, p.payload_len, "payload", e);
+	if (!payload || jwt_read_claims(payload, trust, now, &t, e) < 0)
+		return -1;
+	*out = t;
+	t = (struct jwt)JWT_INIT;
+	return 0;
+}
