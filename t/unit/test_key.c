@@ -184,6 +184,21 @@ static void test_signing(void)
 		key_close(&all[i]);
 }
 
+/* Of a few hundred signatures some have numbers that begin with zeros. */
+static void test_length(void)
+{
+	cleanup_key struct key *k = key_make(KEY_P256);
+	int good = 0;
+
+	for (int i = 0; i < 600; i++) {
+		cleanup_str struct str sig = STR_INIT;
+
+		good += key_sign(k, KEY_ES256, &i, sizeof(i), &sig, NULL) == 0 && sig.len == 64 &&
+			key_verify(k, KEY_ES256, &i, sizeof(i), sig.buf, sig.len);
+	}
+	is_int(good, 600, "a signature of ES256 always has 64 bytes");
+}
+
 /* What a verifier gets wrong who takes numbers for what they say. */
 static void test_forged_signatures(void)
 {
@@ -365,6 +380,7 @@ int main(void)
 	test_algorithms();
 	test_refused_keys();
 	test_signing();
+	test_length();
 	test_forged_signatures();
 	test_pem();
 	test_file_of_a_key();
