@@ -148,17 +148,10 @@ static int check_use(struct json_object *jwk, struct err *e)
 	struct json_object *ops;
 	const char *use;
 	size_t len, i;
+	int has = json_get_string(jwk, "use", &use, &len);
 
-	switch (json_get_string(jwk, "use", &use, &len)) {
-	case 0:
-		break;
-	case 1:
-		if (strcmp(use, "sig") == 0)
-			break;
-		/* fall through */
-	default:
+	if (has < 0 || (has && strcmp(use, "sig") != 0))
 		return err_set(e, ERR_UNKNOWN, "a JWK whose \"use\" is not signatures");
-	}
 	switch (json_get_array(jwk, "key_ops", &ops)) {
 	case 0:
 		return 0;

@@ -10,9 +10,11 @@
 #include "base/b64.h"
 #include "tap.h"
 
-#define RSA_N "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-" \
+#define RSA_N RSA_N_BEGIN "XpoQ"
+#define RSA_N_BUT_EVEN RSA_N_BEGIN "XpoA"
+#define RSA_N_BEGIN "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-" \
 	"pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665" \
-	"xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"
+	"xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyu"
 #define EC_JWK "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," \
 	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
 #define EC_X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
@@ -129,6 +131,7 @@ static void test_refused_keys(void)
 		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"rA0UJsFYsBzCo4Zwd17rMH9G17peTBUmADNvphAqQlNiIKFWuErw9PB36uXxFBkWMFhWmx"
 		  "vxt9kCvYBgyspYyM15ssXQ7BaKc5m4mKOCScqQ1pC5V2dftU1k5kB9V8PQDd-AF3aQT097Sbozi_IRM1JFtk9CGFM3tkk3m6HE9z8\"}",
 		  "an RSA key of 1024 bits; 2048 to 8192 are taken" },
+		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" RSA_N_BUT_EVEN "\"}", "a JWK whose numbers make no key" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\"}", "a JWK without its \"y\"" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_X "\"}", "a JWK whose numbers make no key" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}", "an EC key with a coordinate that is too short" },
