@@ -81,6 +81,10 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 
 	if (cfg && o->root && config_set_root(cfg, o->root, &msg) < 0)
 		config_close(&cfg);
+	if (cfg && cfg->auth.on) {
+		str_puts(&msg, "rules are read, and not enforced yet: this registry would be open to everybody");
+		config_close(&cfg);
+	}
 	if (!cfg) {
 		if (at_start)
 			dprintf(STDERR_FILENO, "%s\n", msg.buf);

@@ -117,7 +117,8 @@ $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; 
 	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };');
 is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
 	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
-	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500 },
+	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
+	'auth.realm' => 'berth', 'auth.htpasswd' => '', 'auth.remote_user' => 'false', 'auth.groups' => '', 'auth.access' => '' },
 	'each setting is read, in each form that it may have';
 $r = run($berth, '--config', $file, 'config', 'given');
 is $r->{out}, "root\nworkers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\n"

@@ -51,7 +51,7 @@ spew($file, "delete = true;\nroot = \"/srv/file\";\nlog = { level = \"debug\"; }
 for my $no (qw(false False FALSE f 0 no No n off)) {
 	is with(REGISTRY_STORAGE_DELETE_ENABLED => $no)->{shown}{delete}, 'false', "\"$no\" is false, and wins over the file";
 }
-my $r = with(REGISTRY_STORAGE_DELETE_ENABLED => '', REGISTRY_AUTH => '', REGISTRY_FOO => '', REGISTRY_LOG_LEVEL => '');
+my $r = with(REGISTRY_STORAGE_DELETE_ENABLED => '', REGISTRY_AUTH => '', REGISTRY_AUTH_TOKEN_REALM => '', REGISTRY_FOO => '', REGISTRY_LOG_LEVEL => '');
 is $r->{shown}{delete}, 'true', 'an empty variable leaves what the file says';
 is $r->{err}, '', 'an empty variable is worth no word';
 spew($file, '');
@@ -71,9 +71,24 @@ for my $bad ('true', '{', '{}', '}', '{enabled}', '{"enabled":}', '{"enabled:tru
 }
 
 # What an operator must not be wrong about
-refused('a login', { REGISTRY_AUTH => 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH => '/auth/secret' },
-	'(?=[^\n]*REGISTRY_AUTH,)?(?=[^\n]*REGISTRY_AUTH_HTPASSWD_PATH)(?![^\n]*secret)REGISTRY_AUTH[^\n]*: authentication is not');
-refused('a token service', { REGISTRY_AUTH_TOKEN_REALM => 'https://x' }, 'REGISTRY_AUTH_TOKEN_REALM: authentication is not');
+refused('a token service', { REGISTRY_AUTH => 'token' }, 'REGISTRY_AUTH: must be htpasswd');
+refused('a login as a map', { REGISTRY_AUTH => '{"htpasswd":{"path":"/secret"}}' }, '(?![^\n]*secret)REGISTRY_AUTH: must be htpasswd');
+refused('a login under a name that does not exist', { REGISTRY_AUTH_HTPASSWD => 'secret' },
+	'(?![^\n]*secret)REGISTRY_AUTH_HTPASSWD: only logins by htpasswd');
+refused("a token service's $_", { "REGISTRY_AUTH_TOKEN_$_" => 'https://x' }, "REGISTRY_AUTH_TOKEN_$_: only logins by htpasswd")
+	for qw(REALM SERVICE ISSUER ROOTCERTBUNDLE JWKS AUTOREDIRECT);
+refused('another kind of login', { REGISTRY_AUTH_SILLY_REALM => 'x' }, 'REGISTRY_AUTH_SILLY_REALM: only logins by htpasswd');
+refused('a login without a file', { REGISTRY_AUTH => 'htpasswd' }, 'REGISTRY_AUTH: nobody could log in');
+refused('a realm without a file', { REGISTRY_AUTH_HTPASSWD_REALM => 'x' }, 'REGISTRY_AUTH: nobody could log in');
+refused('a file by a relative path', { REGISTRY_AUTH_HTPASSWD_PATH => 'htpasswd' },
+	'REGISTRY_AUTH_HTPASSWD_PATH: must be an absolute path');
+refused('a realm with a quote', { REGISTRY_AUTH_HTPASSWD_PATH => '/x', REGISTRY_AUTH_HTPASSWD_REALM => 'a"b' },
+	'REGISTRY_AUTH_HTPASSWD_REALM: must be a text');
+my $login = with(REGISTRY_AUTH => 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH => '/auth/htpasswd', REGISTRY_AUTH_HTPASSWD_REALM => 'Registry Realm');
+is "$login->{status} $login->{err}", '0 ', 'logins as registry:2 has them are honoured';
+is $login->{shown}{'auth.htpasswd'}, '/auth/htpasswd', 'with the file';
+is $login->{shown}{'auth.realm'}, 'Registry Realm', 'and the realm';
+is with(REGISTRY_AUTH_HTPASSWD_PATH => '/auth/htpasswd')->{shown}{'auth.htpasswd'}, '/auth/htpasswd', 'the file alone is enough';
 refused('a certificate', { REGISTRY_HTTP_TLS_CERTIFICATE => '/x' }, 'REGISTRY_HTTP_TLS_CERTIFICATE: TLS is nginx');
 refused('a cache of another registry', { REGISTRY_PROXY_REMOTEURL => 'https://x' }, 'REGISTRY_PROXY_REMOTEURL: ');
 for my $driver (qw(S3 GCS AZURE SWIFT OSS INMEMORY)) {

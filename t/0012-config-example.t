@@ -16,20 +16,26 @@ is run_ok($berth, '--config', $example, 'config', 'show', 'the example is a good
 	run($berth, '--config', '/dev/null', 'config', 'show')->{out}, 'every setting of the example has its default value';
 
 # The settings as the example writes them: the name with its group, and whether a comment stands right before it.
+# What would not be a default stands behind a # without a space.
 my (%set, $group, $comment);
-for (split /\n/, slurp($example)) {
+my $all = slurp($example) =~ s/^#(?! )//mgr;
+for (split /\n/, $all) {
 	$group = $1, next if /^(\w+) = \{$/;
 	$group = undef if /^\};$/;
-	$set{defined $group ? "$group.$1" : $1} = $comment if /^\t?(\w+) = .*;$/;
+	$set{defined $group ? "$group.$1" : $1} = $comment if /^\t?(\w+) = (?:.*;|\()$/;
 	$comment = /^\t?#/;
 }
 my @keys = map { /^(\S+)/ } split /\n/, run_ok($berth, 'config', 'keys', '`berth config keys` lists the settings');
 is join(' ', sort keys %set), join(' ', sort @keys), 'the example sets every setting that exists';
 is join(' ', grep { !$set{$_} } sort keys %set), '', 'each of them has a comment before it';
+my $file = spew(tmp_dir() . '/berth.conf', $all);
+like run_ok($berth, '--config', $file, 'config', 'show', 'with all that is commented out it is a good configuration too'),
+	qr{^auth\.access = \( \{ who = \[ "\@anonymous" \]; repo = "public/\*\*"; may = \[ "pull" \]; \}, }m, 'and says what it seems to say';
 my $shown = run($berth, '--config', '/dev/null', 'config', 'show')->{out};
 is join(' ', $shown =~ /^(\S+) = /mg), "@keys", '`berth config show` shows every setting';
 like slurp($example), qr/\b$_\b/, "$_ is explained"
 	for qw(REGISTRY_STORAGE_DELETE_ENABLED REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY
-	REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED REGISTRY_STORAGE_MAINTENANCE_READONLY REGISTRY_LOG_LEVEL);
+	REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED REGISTRY_STORAGE_MAINTENANCE_READONLY REGISTRY_LOG_LEVEL
+	REGISTRY_AUTH_HTPASSWD_PATH REGISTRY_AUTH_HTPASSWD_REALM REGISTRY_AUTH);
 
 done_testing;

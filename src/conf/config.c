@@ -2,7 +2,7 @@
 /*
  * config: the file and the environment, read into one struct.
  *
- * Owns libconfig (nobody else includes it) and the walk over what it parsed. What a setting may be stands in key.c,
+ * Owns libconfig (with auth_conf, for its lists) and the walk over what it parsed. What a setting may be stands in key.c,
  * what the environment may say in env.c. Invariant: a struct config that left here has passed both.
  *
  * libconfig ignores what it is not asked for. So the tree is walked against the table, not the table against the
@@ -19,7 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "conf/auth_conf.h"
 #include "conf/env.h"
+#include "conf/fault.h"
 #include "conf/key.h"
 #include "conf/text.h"
 
@@ -27,17 +29,8 @@
 
 struct walk {
 	struct config *c;
-	const char *file;
-	struct str *msg;
-	int rc;
+	struct faults f;
 };
-
-/* fault - begin a line of the message: "FILE:LINE: " */
-static void fault(struct walk *w, unsigned line)
-{
-	str_addf(w->msg, "%s%s:%u: ", w->msg->len ? "\n" : "", w->file, line);
-	w->rc = -1;
-}
 
 static int set_value(struct config *c, const struct key *k, const config_setting_t *s)
 {
@@ -69,18 +62,19 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 		k = key_find(name.buf);
 		if (k)
 			key_mark_given(w->c, k);
+		if (strcmp(name.buf, "auth") == 0) {    /* even an empty one says that not everybody may */
+			w->c->auth.on = true;
+			w->c->auth.line = line;
+		}
 		if (k && set_value(w->c, k, s) < 0) {
-			fault(w, line);
-			str_addf(w->msg, "\"%s\" ", name.buf);
-			key_wants(k, w->msg);
+			str_addf(fault(&w->f, line), "\"%s\" ", name.buf);
+			key_wants(k, w->f.msg);
 		} else if (!k && key_is_group(name.buf) && config_setting_is_group(s)) {
 			walk_group(w, s, name.buf);
 		} else if (!k && key_is_group(name.buf)) {
-			fault(w, line);
-			str_addf(w->msg, "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
-		} else if (!k) {
-			fault(w, line);
-			str_addf(w->msg, "unknown setting \"%s\"; `berth config keys` lists those that exist", name.buf);
+			str_addf(fault(&w->f, line), "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
+		} else if (!k && !auth_conf_read(&w->c->auth, name.buf, s, &w->f)) {
+			str_addf(fault(&w->f, line), "unknown setting \"%s\"; `berth config keys` lists those that exist", name.buf);
 		}
 	}
 }
@@ -88,25 +82,23 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 /* parse - the text of the file into c; all faults into msg */
 static int parse(struct config *c, const char *file, const struct str *text, struct str *msg)
 {
-	struct walk w = { .c = c, .file = file, .msg = msg };
+	struct walk w = { .c = c, .f = { .file = file, .msg = msg } };
 	const char *why;
 	unsigned line;
 	config_t tree;
 
 	if (text_check(text, &line, &why) < 0) {
-		fault(&w, line);
-		str_puts(msg, why);
+		str_puts(fault(&w.f, line), why);
 		return -1;
 	}
 	config_init(&tree);
 	if (config_read_string(&tree, text->buf) == CONFIG_TRUE) {
 		walk_group(&w, config_root_setting(&tree), "");
 	} else {
-		fault(&w, (unsigned)config_error_line(&tree));
-		str_puts(msg, config_error_text(&tree));
+		str_puts(fault(&w.f, (unsigned)config_error_line(&tree)), config_error_text(&tree));
 	}
 	config_destroy(&tree);
-	return w.rc;
+	return w.f.rc;
 }
 
 static int load_file(struct config *c, const char *file, struct str *msg)
@@ -137,6 +129,8 @@ struct config *config_load(const char *file, char *const *env, struct str *warn,
 	rc = load_file(c, file, msg);
 	if (env_apply(c, env, warn, msg) < 0)
 		rc = -1;
+	if (rc == 0)
+		rc = auth_conf_check(c, warn, msg);
 	return rc < 0 ? NULL : STEAL(c);
 }
 
@@ -147,6 +141,7 @@ void config_close(struct config **c)
 	free((*c)->file);
 	free((*c)->root);
 	free((*c)->cors);
+	auth_conf_release(&(*c)->auth);
 	free(*c);
 	*c = NULL;
 }
@@ -175,6 +170,11 @@ int config_set_root(struct config *c, const char *dir, struct str *msg)
 int config_parse_size(const char *text, uint64_t *out)
 {
 	return key_parse_size(text, out);
+}
+
+bool config_login(const struct config *c)
+{
+	return c->auth.htpasswd[0] || c->auth.remote_user;
 }
 
 static unsigned cores(void)
@@ -212,6 +212,7 @@ void config_show(const struct config *c, struct str *out)
 		key_get(c, &key_table[i], out);
 		str_addc(out, '\n');
 	}
+	auth_conf_show(&c->auth, out);
 }
 
 void config_given(const struct config *c, struct str *out)
@@ -219,10 +220,12 @@ void config_given(const struct config *c, struct str *out)
 	for (size_t i = 0; i < key_count; i++)
 		if (c->given >> i & 1)
 			str_addf(out, "%s\n", key_table[i].name);
+	auth_conf_given(&c->auth, out);
 }
 
 void config_keys(struct str *out)
 {
 	for (size_t i = 0; i < key_count; i++)
 		str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
+	auth_conf_keys(out);
 }

@@ -16,8 +16,37 @@
 #include <stdint.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "os/dir.h"
 
 enum config_sparse { SPARSE_REFUSE, SPARSE_INDEX, SPARSE_ALL };
+
+/* What somebody may do in a repository. Who may push may pull. */
+enum config_right { RIGHT_PULL = 1, RIGHT_PUSH = 2, RIGHT_DELETE = 4 };
+
+struct config_group {           /* one of "auth.groups" */
+	char *name;
+	struct names users;
+};
+
+struct config_rule {            /* one of "auth.access" */
+	struct names who;       /* user names, "@group", "@users", "@anonymous" */
+	char *repo;             /* see base/pattern.h */
+	unsigned may;           /* enum config_right, added up; with RIGHT_PUSH always RIGHT_PULL */
+	unsigned line;          /* where it stands in the file */
+};
+
+struct config_auth {            /* "auth" */
+	bool on;                /* the file has the group, or the environment one of its variables; else everybody may */
+	unsigned line;          /* where the group stands in the file; 0: it is the environment's alone */
+	char *realm;            /* "auth.realm": default "berth" */
+	char *htpasswd;         /* "auth.htpasswd": an absolute path; default "": none */
+	bool remote_user;       /* "auth.remote_user": default false */
+	struct config_group *groups;
+	size_t ngroups;
+	bool ruled;             /* whether "auth.access" is there; without it whoever is logged in may do everything */
+	struct config_rule *rules;
+	size_t nrules;
+};
 
 struct config {
 	char *file;                     /* the file that was read, NULL where none was */
@@ -37,6 +66,7 @@ struct config {
 	bool gc_untagged;               /* "gc.untagged": default false */
 	unsigned gc_rate;               /* "gc.rate": objects a second; default 0: no limit */
 	enum log_level log_level;       /* "log.level": default "info" */
+	struct config_auth auth;
 	uint64_t given;                 /* a bit for each row of the table of keys that is not at its default by itself */
 };
 
@@ -68,6 +98,9 @@ int config_set_root(struct config *c, const char *dir, struct str *msg);
 /* config_parse_size - a size as settings have them, "4096" or "50 MiB", for an option; 0, or -1 where it is none */
 int config_parse_size(const char *text, uint64_t *out);
 
+/* config_login - whether there is any way to log in */
+bool config_login(const struct config *c);
+
 /* The values that 0 stands for, from the cores this process may use. */
 unsigned config_workers(const struct config *c);
 unsigned config_upload_workers(const struct config *c);
@@ -75,7 +108,8 @@ unsigned config_upload_workers(const struct config *c);
 /*
  * config_show - every setting as it holds now, one "key = value" line each, added to out
  *
- * For scripts to read: sizes are plain bytes, durations seconds, words and paths have no quotes, a group's member is "group.name".
+ * For scripts to read: sizes are plain bytes, durations seconds, words and paths have no quotes, a group's member is "group.name". Lists
+ * of groups are written as the file has them, on one line.
  */
 void config_show(const struct config *c, struct str *out);
 

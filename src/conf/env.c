@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "conf/key.h"
 
-enum form { FORM_BOOL, FORM_TEXT, FORM_LOWER, FORM_ENABLED, FORM_DRIVER };
+enum form { FORM_BOOL, FORM_TEXT, FORM_LOWER, FORM_ENABLED, FORM_DRIVER, FORM_AUTH };
 
 /* The honoured ones. Of two for one key the later stands, so the more specific comes last. */
 static const struct variable {
@@ -29,14 +29,18 @@ static const struct variable {
 	{ "REGISTRY_STORAGE_MAINTENANCE_READONLY", "readonly", FORM_ENABLED },
 	{ "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "readonly", FORM_BOOL },
 	{ "REGISTRY_LOG_LEVEL", "log.level", FORM_LOWER },
+	{ "REGISTRY_AUTH", NULL, FORM_AUTH },
+	{ "REGISTRY_AUTH_HTPASSWD_REALM", "auth.realm", FORM_TEXT },
+	{ "REGISTRY_AUTH_HTPASSWD_PATH", "auth.htpasswd", FORM_TEXT },
 };
 
+#define AUTH "REGISTRY_AUTH"
 #define NO_DRIVER "only the filesystem is supported as storage driver; unset it"
 
 static const struct refusal {
 	const char *prefix, *why;
 } refusals[] = {
-	{ "REGISTRY_AUTH", "authentication is not supported; unset it only if the registry may be open to everybody" },
+	{ "REGISTRY_AUTH", "only logins by htpasswd are supported; unset it only if the registry is closed without it" },
 	{ "REGISTRY_HTTP_TLS", "TLS is nginx's; configure it there and unset it" },
 	{ "REGISTRY_PROXY", "a pull-through cache is not supported; unset it" },
 	{ "REGISTRY_STORAGE_S3", NO_DRIVER },
@@ -128,7 +132,14 @@ static int apply(struct config *c, const struct variable *v, const char *value, 
 
 	if (k)
 		key_mark_given(c, k);
+	if (strncmp(v->name, AUTH, strlen(AUTH)) == 0)
+		c->auth.on = true;
 	switch (v->form) {
+	case FORM_AUTH:
+		if (strcmp(text, "htpasswd") == 0)
+			return 0;
+		str_addf(msg, "%s" AUTH ": must be htpasswd; no other kind of login is supported", msg->len ? "\n" : "");
+		return -1;
 	case FORM_DRIVER:
 		if (strcmp(text, "filesystem") == 0)
 			return 0;
@@ -185,6 +196,8 @@ static bool is_honoured(const char *entry)
 
 static const char *why_refused(const char *entry)
 {
+	if (is_honoured(entry))
+		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
 		if (strncmp(entry, refusals[i].prefix, strlen(refusals[i].prefix)) == 0)
 			return refusals[i].why;

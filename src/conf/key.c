@@ -61,6 +61,12 @@ const struct key key_table[] = {
 	  .help = "whether manifests go, too, that no tag, no index and no subject keeps" },
 	{ "gc.rate", KEY_COUNT, GOES_TO(gc_rate), .preset = "0", .max = RATE_MAX,
 	  .help = "how many manifests, links and blobs a collection touches in a second; 0: as many as it can" },
+	{ "auth.realm", KEY_REALM, GOES_TO(auth.realm), .preset = "berth",
+	  .help = "what clients are told that they log in to" },
+	{ "auth.htpasswd", KEY_FILE, GOES_TO(auth.htpasswd), .preset = "",
+	  .help = "the file of users and hashes of passwords (bcrypt, yescrypt, sha512-crypt, sha256-crypt), or none" },
+	{ "auth.remote_user", KEY_BOOL, GOES_TO(auth.remote_user), .preset = "false",
+	  .help = "whether nginx says who the user is, by REMOTE_USER" },
 	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
 	  .help = "what is logged: this level and those before it" },
 };
@@ -130,7 +136,7 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 	char **path = member(c, k);
 	size_t len = strlen(text);
 
-	if (text[0] != '/')
+	if (text[0] != '/' && !(k->type == KEY_FILE && len == 0))
 		return -1;
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
@@ -139,6 +145,23 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 		len--;
 	free(*path);
 	*path = xstrndup(text, len);
+	return 0;
+}
+
+#define REALM_MAX 128
+
+static int set_realm(struct config *c, const struct key *k, const char *text)
+{
+	char **realm = member(c, k);
+	size_t len = strlen(text);
+
+	if (len == 0 || len > REALM_MAX)
+		return -1;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < 0x20 || text[i] == 0x7f || text[i] == '"' || text[i] == '\\')
+			return -1;
+	free(*realm);
+	*realm = xstrdup(text);
 	return 0;
 }
 
@@ -210,7 +233,10 @@ int key_set_string(struct config *c, const struct key *k, const char *text)
 	case KEY_ORIGINS:
 		return set_origins(c, k, text);
 	case KEY_PATH:
+	case KEY_FILE:
 		return set_path(c, k, text);
+	case KEY_REALM:
+		return set_realm(c, k, text);
 	case KEY_FLAG:
 	case KEY_WORD:
 		return set_word(c, k, text);
@@ -271,6 +297,12 @@ void key_wants(const struct key *k, struct str *out)
 	case KEY_PATH:
 		str_puts(out, "an absolute path in quotes");
 		break;
+	case KEY_FILE:
+		str_puts(out, "an absolute path in quotes, or \"\"");
+		break;
+	case KEY_REALM:
+		str_addf(out, "a text in quotes of 1 to %d ASCII characters, without control characters, \" and \\", REALM_MAX);
+		break;
 	case KEY_COUNT:
 		str_addf(out, "a whole number from %llu to %llu", (unsigned long long)k->min, (unsigned long long)k->max);
 		break;
@@ -304,6 +336,8 @@ void key_get(const struct config *c, const struct key *k, struct str *out)
 	switch (k->type) {
 	case KEY_ORIGINS:
 	case KEY_PATH:
+	case KEY_FILE:
+	case KEY_REALM:
 		str_puts(out, *(char *const *)at);
 		break;
 	case KEY_COUNT:

@@ -17,6 +17,8 @@
 enum key_type {
 	KEY_ORIGINS,            /* char *: web origins separated by commas, or "*", or nothing */
 	KEY_PATH,               /* char *: absolute, no control characters, no slash at the end */
+	KEY_FILE,               /* char *: the same, or nothing */
+	KEY_REALM,              /* char *: ASCII that can stand between quotes as it is, not empty */
 	KEY_COUNT,              /* unsigned */
 	KEY_BOOL,               /* bool: true or false */
 	KEY_FLAG,               /* bool that is written as one of two words, the false one first */

@@ -75,6 +75,8 @@ static void test_keys(void)
 	is_int(key_set_bool(&c, key_find("fsync"), true), -1, "a boolean is no word");
 	free(c.root);
 	free(c.cors);
+	free(c.auth.realm);
+	free(c.auth.htpasswd);
 }
 
 static void test_text(void)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * access: rules, applied.
+ *
+ * Owns nothing. Knows neither how somebody proved who they are, nor what is stored.
+ */
+#include "auth/access.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/pattern.h"
+
+static const struct {
+	const char *word;
+	enum config_right right;
+} words[] = { { "pull", RIGHT_PULL }, { "push", RIGHT_PUSH }, { "delete", RIGHT_DELETE } };
+
+static bool has(const struct names *list, const char *s)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->v[i], s) == 0)
+			return true;
+	return false;
+}
+
+static bool in_group(const struct config_auth *a, const char *group, const char *user)
+{
+	for (size_t i = 0; i < a->ngroups; i++)
+		if (strcmp(a->groups[i].name, group) == 0)
+			return has(&a->groups[i].users, user);
+	return false;
+}
+
+/* A user's name never begins with '@': no login and no configuration lets such a one through. */
+static bool speaks_of(const struct config_auth *a, const struct config_rule *r, const char *user)
+{
+	for (size_t i = 0; i < r->who.count; i++) {
+		const char *who = r->who.v[i];
+
+		if (strcmp(who, "@anonymous") == 0)
+			return true;
+		if (!user)
+			continue;
+		if (who[0] != '@' ? strcmp(who, user) == 0 : strcmp(who, "@users") == 0 || in_group(a, who + 1, user))
+			return true;
+	}
+	return false;
+}
+
+bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum config_right right,
+		const struct config_rule **rule)
+{
+	const struct config_auth *a = &c->auth;
+
+	if (rule)
+		*rule = NULL;
+	if (!a->on || !a->ruled)
+		return !a->on || user;
+	for (size_t i = 0; i < a->nrules; i++) {
+		const struct config_rule *r = &a->rules[i];
+
+		if (!(r->may & right) || !pattern_match(r->repo, name, len) || !speaks_of(a, r, user))
+			continue;
+		if (rule)
+			*rule = r;
+		return true;
+	}
+	return false;
+}
+
+bool access_may_all(const struct config *c, const char *user, enum config_right right)
+{
+	const struct config_auth *a = &c->auth;
+
+	if (!a->on || !a->ruled)
+		return !a->on || user;
+	for (size_t i = 0; i < a->nrules; i++)
+		if ((a->rules[i].may & right) && pattern_is_all(a->rules[i].repo) && speaks_of(a, &a->rules[i], user))
+			return true;
+	return false;
+}
+
+bool access_anonymous(const struct config *c)
+{
+	if (!c->auth.on)
+		return true;
+	for (size_t i = 0; i < c->auth.nrules; i++)
+		if (has(&c->auth.rules[i].who, "@anonymous"))
+			return true;
+	return false;
+}
+
+int access_right(const char *word, enum config_right *right)
+{
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(word, words[i].word) != 0)
+			continue;
+		*right = words[i].right;
+		return 0;
+	}
+	return -1;
+}
+
+const char *access_right_name(enum config_right right)
+{
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (words[i].right == right)
+			return words[i].word;
+	return "nothing";
+}

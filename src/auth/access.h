@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_AUTH_ACCESS_H
+#define BERTH_AUTH_ACCESS_H
+
+/*
+ * access: what the rules of the configuration give to whom. Pure functions.
+ *
+ * Rules add up; what none gives is refused. Without rules whoever is logged in may do everything, and without "auth"
+ * everybody may.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "conf/config.h"
+
+/*
+ * access_may - whether somebody may do this in a repository
+ * user   NULL: somebody who is not logged in
+ * name   the repository's, not NUL-terminated; need not exist
+ * right  one of enum config_right
+ * rule   gets the first rule that gives it; NULL where none does, or where there are no rules; may be NULL
+ */
+bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum config_right right,
+		const struct config_rule **rule);
+
+/* access_may_all - whether it holds for every repository there could be, by a rule that says so */
+bool access_may_all(const struct config *c, const char *user, enum config_right right);
+
+/* access_anonymous - whether somebody who is not logged in may do anything at all */
+bool access_anonymous(const struct config *c);
+
+/* access_right - "pull", "push", "delete"; 0, or -1 where it is none of them */
+int access_right(const char *word, enum config_right *right);
+const char *access_right_name(enum config_right right);
+
+#endif
