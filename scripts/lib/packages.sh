@@ -13,7 +13,7 @@
 packages_group() {
 	case $1 in
 	build) printf '%s\n' autoconf automake make gcc libc6-dev pkg-config libfcgi-dev libjson-c-dev libconfig-dev \
-		libssl-dev ;;
+		libssl-dev libcrypt-dev ;;
 	serve) printf '%s\n' nginx curl perl ;;
 	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' iptables podman \
 		crun netavark skopeo busybox-static ;;

@@ -7,6 +7,7 @@
  */
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/digest.h"
@@ -165,4 +166,12 @@ void digest_of(struct digest *out, enum digest_alg alg, const void *data, size_t
 	if (!EVP_Digest(data, len, md, &mdlen, md_of(alg), NULL) || mdlen * 2 != algs[alg].hex_len)
 		abort();
 	set_text(out, alg, md, mdlen);
+}
+
+void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len)
+{
+	unsigned int mdlen = 0;
+
+	if (!HMAC(md_of(DIGEST_SHA256), key, (int)key_len, data, len, out, &mdlen) || mdlen != DIGEST_MAC_LEN)
+		abort();
 }

@@ -41,6 +41,11 @@ void digester_finish(struct digester *h, struct digest *out);           /* once;
 void digester_close(struct digester **h);
 #define cleanup_digester __attribute__((cleanup(digester_close)))
 
+#define DIGEST_MAC_LEN 32
+
+/* digest_hmac - HMAC-SHA256 (RFC 2104) of data under a key, as bytes */
+void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len);
+
 void digest_of(struct digest *out, enum digest_alg alg, const void *data, size_t len);
 
 #endif

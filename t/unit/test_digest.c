@@ -97,11 +97,30 @@ static void test_hash(void)
 	digester_close(&h);
 }
 
+/* RFC 4231, test cases 1 and 6. */
+static void test_hmac(void)
+{
+	static const unsigned char want1[] = { 0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53, 0x5c, 0xa8, 0xaf, 0xce, 0xaf, 0x0b, 0xf1, 0x2b,
+					       0x88, 0x1d, 0xc2, 0x00, 0xc9, 0x83, 0x3d, 0xa7, 0x26, 0xe9, 0x37, 0x6c, 0x2e, 0x32, 0xcf, 0xf7 };
+	static const unsigned char want6[] = { 0x60, 0xe4, 0x31, 0x59, 0x1e, 0xe0, 0xb6, 0x7f, 0x0d, 0x8a, 0x26, 0xaa, 0xcb, 0xf5, 0xb7, 0x7f,
+					       0x8e, 0x0b, 0xc6, 0x21, 0x37, 0x28, 0xc5, 0x14, 0x05, 0x46, 0x04, 0x0f, 0x0e, 0xe3, 0x7f, 0x54 };
+	static const char text6[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+	unsigned char key[131], mac[DIGEST_MAC_LEN];
+
+	memset(key, 0x0b, 20);
+	digest_hmac(mac, key, 20, "Hi There", 8);
+	ok(memcmp(mac, want1, sizeof(mac)) == 0, "an HMAC is that of RFC 4231");
+	memset(key, 0xaa, sizeof(key));
+	digest_hmac(mac, key, sizeof(key), text6, strlen(text6));
+	ok(memcmp(mac, want6, sizeof(mac)) == 0, "with a key longer than a block too");
+}
+
 int main(void)
 {
 	is_str(digest_alg_name(DIGEST_SHA256), "sha256", "the first algorithm is sha256");
 	is_str(digest_alg_name(DIGEST_SHA512), "sha512", "the second is sha512");
 	test_parse();
 	test_hash();
+	test_hmac();
 	return done_testing();
 }

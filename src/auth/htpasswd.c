@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * htpasswd: checking passwords by the file as it is now.
+ *
+ * Owns what was read of the file, and the memory of passwords that were right. Knows nothing of addresses or requests.
+ */
+#include "auth/htpasswd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "auth/htpasswd_file.h"
+#include "auth/memo.h"
+#include "auth/pwhash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/time.h"
+
+#define SECOND 1000000u
+
+/*
+ * A file that changed this short a while before it was read may change once more without getting another time: clocks
+ * of file systems have steps, of 4 ms on most and of a second or two on some. Until then it is read by each check.
+ */
+#define SETTLED_SECONDS 2
+
+struct htpasswd {
+	const char *file;
+	struct htpasswd_file now;
+	bool has;                       /* `now` was read, at whatever time */
+	struct stat seen;               /* what was read last, good or bad */
+	bool settled;
+	struct str fault;               /* what is wrong with it; empty: nothing */
+	uint64_t wrong_since;
+	struct memo *memo;
+};
+
+struct htpasswd *htpasswd_open(const char *file)
+{
+	struct htpasswd *h = xcalloc(1, sizeof(*h));
+
+	h->file = file;
+	h->fault = (struct str)STR_INIT;
+	h->memo = memo_open();
+	return h;
+}
+
+void htpasswd_close(struct htpasswd **h)
+{
+	if (!*h)
+		return;
+	htpasswd_file_release(&(*h)->now);
+	str_release(&(*h)->fault);
+	memo_close(&(*h)->memo);
+	free(*h);
+	*h = NULL;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
+}
+
+/* A time in the future, by another machine's clock, is never settled. */
+static bool is_settled(const struct stat *st)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return st->st_mtim.tv_sec + SETTLED_SECONDS < now.tv_sec && st->st_ctim.tv_sec + SETTLED_SECONDS < now.tv_sec;
+}
+
+/* The log says a fault once, not at each request. */
+static void found_fault(struct htpasswd *h, const struct str *fault)
+{
+	bool news = strcmp(h->fault.buf, fault->buf) != 0;
+
+	if (!h->fault.len)
+		h->wrong_since = time_now_usec();
+	if (!news)
+		return;
+	str_reset(&h->fault);
+	str_add(&h->fault, fault->buf, fault->len);
+	log_say(LOG_ERROR, "htpasswd", "%s; %s", fault->buf,
+		h->has ? "for five seconds the file holds as it was, then nobody gets in by password" : "nobody gets in by password");
+}
+
+static void read_again(struct htpasswd *h)
+{
+	cleanup_str struct str fault = STR_INIT;
+	struct htpasswd_file f;
+
+	if (htpasswd_file_read(&f, h->file, &h->seen, &fault) < 0) {
+		h->settled = h->seen.st_ino != 0 && is_settled(&h->seen);
+		found_fault(h, &fault);
+		return;
+	}
+	if (h->has && (h->settled || h->fault.len))
+		log_say(LOG_INFO, "htpasswd", "%s read again: %zu users", h->file, f.count);
+	h->settled = is_settled(&h->seen);
+	str_reset(&h->fault);
+	htpasswd_file_release(&h->now);
+	h->now = f;
+	h->has = true;
+}
+
+/* 0 where `now` may be asked, -1 with *e. */
+static int refresh(struct htpasswd *h, struct err *e)
+{
+	struct stat st;
+
+	if (stat(h->file, &st) < 0 || !h->settled || !same_file(&st, &h->seen))
+		read_again(h);
+	if (!h->fault.len)
+		return 0;
+	if (h->has && time_now_usec() - h->wrong_since < (uint64_t)HTPASSWD_GRACE * SECOND)
+		return 0;
+	return err_set(e, ERR_UNAVAILABLE, "logins cannot be checked");
+}
+
+int htpasswd_check(struct htpasswd *h, const char *user, const char *password, size_t len, struct err *e)
+{
+	const struct htpasswd_entry *entry;
+	struct memo_proof proof;
+
+	if (refresh(h, e) < 0)
+		return -1;
+	entry = htpasswd_file_find(&h->now, user);
+	if (!entry) {
+		pwhash_check(h->now.usual, password, len);
+		return HTPASSWD_UNKNOWN_USER;
+	}
+	memo_prove(h->memo, user, entry->hash, password, len, &proof);
+	if (memo_has(h->memo, &proof, time_now_usec()))
+		return HTPASSWD_RIGHT;
+	if (!pwhash_check(entry->hash, password, len))
+		return HTPASSWD_WRONG;
+	memo_add(h->memo, &proof, time_now_usec());
+	return HTPASSWD_RIGHT;
+}
