@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "conf/config.h"
+#include "http/route.h"
 #include "os/sock.h"
 #include "store/store.h"
 #include "supervisor.h"
@@ -30,6 +31,7 @@ static const char help_text[] =
 	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR              the store, whatever the configuration says\n"
 	"  --workers N             how many workers, whatever the configuration says\n"
+	"  --routes                every path and method, and what each needs of who asks\n"
 	"  --help                  this text\n"
 	"  --version               the version\n"
 	"\n"
@@ -41,6 +43,15 @@ struct args {
 	const char *listen, *listen_uploads;
 };
 
+static int list_routes(void)
+{
+	cleanup_str struct str out = STR_INIT;
+
+	route_list(&out);
+	fputs(out.buf, stdout);
+	return EXIT_DONE + 1;
+}
+
 /* 0 to go on, else the exit status plus one. */
 static int parse_args(struct args *a, int argc, char **argv)
 {
@@ -48,7 +59,8 @@ static int parse_args(struct args *a, int argc, char **argv)
 		{ "listen", required_argument, NULL, 'l' },   { "listen-uploads", required_argument, NULL, 'u' },
 		{ "config", required_argument, NULL, 'c' },   { "root", required_argument, NULL, 'r' },
 		{ "workers", required_argument, NULL, 'w' },  { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },        { NULL, 0, NULL, 0 },
+		{ "version", no_argument, NULL, 'V' },        { "routes", no_argument, NULL, 'R' },
+		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t n;
 	int opt;
@@ -78,6 +90,8 @@ static int parse_args(struct args *a, int argc, char **argv)
 		case 'h':
 			fputs(help_text, stdout);
 			return EXIT_DONE + 1;
+		case 'R':
+			return list_routes();
 		case 'V':
 			puts("berth-fcgi " PACKAGE_VERSION);
 			return EXIT_DONE + 1;

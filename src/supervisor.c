@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
+#include "auth/throttle.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -68,6 +70,7 @@ struct master {
 	unsigned generation;
 	int ready[2];                   /* a pipe: workers write their id when they can take requests */
 	int signal_fd;
+	struct throttle *throttle;      /* shared by all workers, of every generation */
 	int serving_fd;                 /* holds the epoch: see store/epoch.h */
 	sigset_t saved;
 	bool stopping;
@@ -81,10 +84,8 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 
 	if (cfg && o->root && config_set_root(cfg, o->root, &msg) < 0)
 		config_close(&cfg);
-	if (cfg && cfg->auth.on) {
-		str_puts(&msg, "rules are read, and not enforced yet: this registry would be open to everybody");
+	if (cfg && auth_check_config(cfg, &msg) < 0)
 		config_close(&cfg);
-	}
 	if (!cfg) {
 		if (at_start)
 			dprintf(STDERR_FILENO, "%s\n", msg.buf);
@@ -128,14 +129,17 @@ static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 {
 	struct store_options so = store_options(m->cfg);
 	struct registry reg = { .cfg = m->cfg };
+	struct auth *auth = auth_open(m->cfg, m->throttle);
 	struct err e = ERR_INIT;
 
+	if (auth_on(auth))
+		os_keep_secrets();
 	/* A master that is killed leaves nobody behind: whoever starts the next one finds the socket free. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != master)
 		_exit(0);
 	let_go(m);
-	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, pool->fd, m->ready[1], &e) < 0) {
+	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, m->ready[1], &e) < 0) {
 		struct log_event ev;
 
 		log_begin(&ev, LOG_ERROR, "worker_failed");
@@ -463,6 +467,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.pools[0] = (struct pool){ .label = "requests", .fd = o->listen_on.fd };
 	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_on.fd };
 	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
+	m.throttle = throttle_open();
 	rc = epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
@@ -485,6 +490,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	os_cleanup_fd(&m.ready[0]);
 	os_cleanup_fd(&m.ready[1]);
 	free(m.procs);
+	throttle_close(&m.throttle);
 	config_close(&m.cfg);
 	return rc;
 }

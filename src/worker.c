@@ -80,7 +80,7 @@ static int wait_for_request(int ep, int signal_fd, bool *request, bool *told, st
 }
 
 /* One request, if it is still there: another worker may have taken it. */
-static int serve(FCGX_Request *fr, struct registry *reg, struct err *e)
+static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, struct err *e)
 {
 	int rc = FCGX_Accept_r(fr);
 
@@ -90,14 +90,14 @@ static int serve(FCGX_Request *fr, struct registry *reg, struct err *e)
 		errno = rc > -4096 ? -rc : EPROTO;
 		return err_sys(e, "cannot accept a request");
 	}
-	exchange_serve(fr, reg);
+	exchange_serve(fr, reg, auth);
 	/* What is left unread of a body must never be taken for the next request. */
 	fr->keepConnection = 0;
 	FCGX_Finish_r(fr);
 	return 0;
 }
 
-int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e)
+int worker_run(struct registry *reg, struct auth *auth, int listen_fd, int ready_fd, struct err *e)
 {
 	cleanup_fd int ep = -1, signal_fd = block_signals(e);
 	bool request, told = false;
@@ -116,7 +116,7 @@ int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e)
 	while (rc == 0 && !told) {
 		rc = wait_for_request(ep, signal_fd, &request, &told, e);
 		if (rc == 0 && request)
-			rc = serve(&fr, reg, e);
+			rc = serve(&fr, reg, auth, e);
 	}
 	return rc;
 }

@@ -4,6 +4,7 @@
 
 /* worker: a process that answers one request at a time from a listening socket. */
 
+#include "auth/auth.h"
 #include "base/err.h"
 #include "registry/registry.h"
 
@@ -15,6 +16,6 @@
  * A signal never interrupts a request: it is seen only between two. Returns 0 when told to stop, -1 with *e where
  * requests can't be taken any more.
  */
-int worker_run(struct registry *reg, int listen_fd, int ready_fd, struct err *e);
+int worker_run(struct registry *reg, struct auth *auth, int listen_fd, int ready_fd, struct err *e);
 
 #endif

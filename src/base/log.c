@@ -78,20 +78,32 @@ static void add_text(struct str *line, const char *val, size_t len)
 	str_addc(line, '"');
 }
 
-void log_begin(struct log_event *ev, enum log_level level, const char *event)
+static void begin(struct log_event *ev, enum log_level level, const char *event)
 {
 	char now[TIME_RFC3339_MAX];
 	struct timespec ts;
 
-	ev->line = (struct str)STR_INIT;
-	ev->on = log_on(level);
-	if (!ev->on)
-		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	time_rfc3339(now, &ts, 1);
 	str_addf(&ev->line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", now, level_names[level]);
 	add_text(&ev->line, event, strlen(event));
 	str_addf(&ev->line, ",\"pid\":%ld", (long)getpid());
+}
+
+void log_begin(struct log_event *ev, enum log_level level, const char *event)
+{
+	ev->line = (struct str)STR_INIT;
+	ev->on = log_on(level);
+	if (ev->on)
+		begin(ev, level, event);
+}
+
+void log_audit(struct log_event *ev, const char *action)
+{
+	ev->line = (struct str)STR_INIT;
+	ev->on = true;
+	begin(ev, LOG_INFO, "audit");
+	log_str(ev, "action", action);
 }
 
 void log_str(struct log_event *ev, const char *key, const char *val)

@@ -29,6 +29,8 @@ struct log_event {
 	bool on;
 };
 
+/* log_audit - begin an event "audit" of this action: at info, but no level leaves it out */
+void log_audit(struct log_event *ev, const char *action);
 void log_begin(struct log_event *ev, enum log_level level, const char *event);
 void log_str(struct log_event *ev, const char *key, const char *val);           /* NULL val: no field */
 void log_strn(struct log_event *ev, const char *key, const char *val, size_t len);

@@ -7,10 +7,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "auth/auth.h"
 #include "base/str.h"
 
 static int check(const struct config *c)
 {
+	cleanup_str struct str msg = STR_INIT;
+
+	if (auth_check_config(c, &msg) < 0) {
+		fprintf(stderr, "%s\n", msg.buf);
+		return CMD_USAGE;
+	}
 	printf("%s: ok\n", c->file ? c->file : "the defaults");
 	return CMD_DONE;
 }

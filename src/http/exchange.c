@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "http/fcgi_io.h"
+#include "http/guard.h"
 #include "http/route.h"
 #include "store/lock.h"
 
@@ -42,13 +43,16 @@ static int dispatch(struct exchange *x, const struct route_match *m, struct err 
 		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
 	x->tail = m->tail;
 	x->tail_len = m->tail_len;
-	if (op->check && op->check(x, e) < 0)
+	if (guard_allow(x, m->route, op, e) < 0 || (op->check && op->check(x, e) < 0))
 		return -1;
 	if (x->rq.precheck) {
 		x->rs.status = 204;
 		return 0;
 	}
-	return op->handle(x, e);
+	if (op->handle(x, e) < 0)
+		return -1;
+	guard_done(x, op);
+	return 0;
 }
 
 static void log_request(const struct exchange *x, const struct route_match *m, const struct err *failed, uint64_t usec)
@@ -74,20 +78,24 @@ static void log_request(const struct exchange *x, const struct route_match *m, c
 	if (waited)
 		log_ms(&ev, "lock_ms", waited);
 	log_str(&ev, "remote", x->rq.remote);
+	if (x->who.kind != IDENTITY_NOBODY)
+		log_str(&ev, "user", x->who.user);
 	if (failed)
 		log_err(&ev, failed);
 	log_end(&ev);
 }
 
-void exchange_serve(struct FCGX_Request *fr, struct registry *reg)
+void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
 {
-	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg };
+	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth };
 	uint64_t begun = time_now_usec();
 	cleanup_err struct err e = ERR_INIT;
 	cleanup_str struct str out = STR_INIT;
 	struct route_match m = { 0 };
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
 
+	if (rc == 0)
+		rc = guard_identify(&x, &e);
 	if (rc == 0 && !route_find(x.rq.path.buf, x.rq.path.len, &m))
 		rc = err_set(&e, ERR_NAME_UNKNOWN, "there is nothing at this path");
 	if (rc == 0)

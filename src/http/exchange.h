@@ -9,6 +9,7 @@
  * itself, before nginx reads a body. `handle` runs after it, once the body is there.
  */
 
+#include "auth/auth.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/ref.h"
@@ -23,6 +24,8 @@ struct exchange {
 	struct request rq;
 	struct response rs;
 	struct registry *reg;
+	struct auth *auth;
+	struct identity who;
 	struct name name;               /* the repository, where the route has one */
 	const char *tail;               /* the last segment, where the route has one: a reference, digest or uuid */
 	size_t tail_len;
@@ -31,7 +34,7 @@ struct exchange {
 typedef int handler_fn(struct exchange *x, struct err *e);
 
 /* exchange_serve - read a request, answer it, log it. `fr` is finished by the caller. */
-void exchange_serve(struct FCGX_Request *fr, struct registry *reg);
+void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth);
 
 /* exchange_digest - a digest that a client gave: DIGEST_INVALID 400 where it isn't one that is taken here */
 int exchange_digest(struct digest *d, const char *s, size_t len, struct err *e);

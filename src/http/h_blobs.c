@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* h_blobs: /v2/<name>/blobs/<digest>. The worker says which file; nginx sends it, ranges and all. */
 #include "base/etag.h"
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_blob.h"
 
@@ -11,7 +12,7 @@ static void blob_headers(struct exchange *x, const struct digest *d)
 {
 	response_header(&x->rs, "Docker-Content-Digest", "%s", d->text);
 	response_header(&x->rs, "Etag", "\"%s\"", d->text);
-	response_header(&x->rs, "Cache-Control", "max-age=31536000, immutable");
+	response_header(&x->rs, "Cache-Control", "%smax-age=31536000, immutable", guard_everybody_may_pull(x) ? "" : "private, ");
 }
 
 int h_blob_get(struct exchange *x, struct err *e)

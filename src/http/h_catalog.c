@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* h_catalog: /v2/_catalog, the list of repositories. */
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "http/page.h"
 #include "registry/reg_catalog.h"
@@ -11,10 +12,11 @@ int h_catalog_get(struct exchange *x, struct err *e)
 {
 	cleanup_names struct names names = NAMES_INIT;
 	cleanup_page struct page p = PAGE_INIT;
+	struct repo_filter of;
 	bool more;
 
 	if (page_read(&p, x, CATALOG_PAGE, CATALOG_MAX, e) < 0 ||
-	    reg_catalog_page(x->reg, p.has_last ? p.last.buf : NULL, p.n, &names, &more, e) < 0)
+	    reg_catalog_page(x->reg, p.has_last ? p.last.buf : NULL, p.n, guard_may_pull(x, &of), &names, &more, e) < 0)
 		return -1;
 	response_json(&x->rs, 200);
 	if (more)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http/body.h"
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "http/range.h"
 #include "registry/reg_blob.h"
@@ -73,13 +74,15 @@ static int try_mount(struct exchange *x, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
 	int given = request_query(&x->rq, "from", &text);
+	struct repo_filter of;
+	const struct repo_filter *may = guard_may_pull(x, &of);
 	struct name from;
 
 	if (given == 0)
-		return reg_blob_mount(x->reg, &x->name, d, NULL, e);
+		return reg_blob_mount(x->reg, &x->name, d, NULL, may, e);
 	if (given < 0 || name_parse(&from, text.buf, text.len) < 0)
 		return 0;
-	return reg_blob_mount(x->reg, &x->name, d, &from, e);
+	return reg_blob_mount(x->reg, &x->name, d, &from, may, e);
 }
 
 /* A whole blob with the POST: 1 done, 0 there is no body after all. */

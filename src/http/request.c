@@ -55,6 +55,16 @@ bool request_header(const struct request *rq, const char *name, struct str *out)
 	return found;
 }
 
+void request_wipe(const struct request *rq, const char *name)
+{
+	size_t len = strlen(name);
+	char *const *p;
+
+	for (p = rq->params; *p; p++)
+		if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
+			explicit_bzero(*p + len + 1, strlen(*p + len + 1));
+}
+
 /* One decoding, and then nothing that another reader could take for a different path. */
 static int decode_path(struct request *rq, const char *raw, size_t len, struct err *e)
 {

@@ -70,6 +70,16 @@ void response_header_more(struct response *rs, const char *name, const char *val
 	add_header(rs, name, xstrdup(value));
 }
 
+const char *response_find(const struct response *rs, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < rs->nheaders; i++)
+		if (strcmp(rs->headers[i].name, name) == 0)
+			return rs->headers[i].value;
+	return NULL;
+}
+
 void response_length(struct response *rs, uint64_t len)
 {
 	response_header(rs, "Content-Length", "%" PRIu64, len);
@@ -108,7 +118,7 @@ void response_error(struct response *rs, const struct err *e, const char *reques
 		add_entry(&rs->body, e, e->more[i]);
 	}
 	str_puts(&rs->body, "]}\n");
-	if (e->status == 429 || e->status == 503)
+	if ((e->status == 429 || e->status == 503) && !response_find(rs, "Retry-After"))
 		response_header(rs, "Retry-After", "%d", 1);
 }
 
@@ -156,6 +166,7 @@ static void render_precheck(const struct response *rs, struct str *out)
 		{ "Range", "X-Berth-Range" },
 		{ "Docker-Upload-UUID", "X-Berth-Uuid" },
 		{ "Retry-After", "X-Berth-Retry-After" },
+		{ "WWW-Authenticate", "X-Berth-Challenge" },
 	};
 	size_t i, j;
 

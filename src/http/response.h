@@ -37,6 +37,9 @@ void response_header(struct response *rs, const char *name, const char *fmt, ...
 /* response_header_more - one more header of a name that may be there already */
 void response_header_more(struct response *rs, const char *name, const char *value);
 
+/* response_find - the value of a header that was set, or NULL; borrowed */
+const char *response_find(const struct response *rs, const char *name);
+
 /* response_length - the length of a body that comes from elsewhere, or of the one a HEAD does not get */
 void response_length(struct response *rs, uint64_t len);
 

@@ -11,44 +11,53 @@
 #include "base/mem.h"
 #include "http/handlers.h"
 
-static const struct route base = { "base", { { METHOD_GET, OP_READ, NULL, h_base_get } } };
+enum { R_BASE, R_CATALOG, R_TAGS, R_MANIFEST, R_BLOB, R_REFERRERS, R_UPLOADS, R_UPLOAD, R_COUNT };
 
-static const struct route catalog = { "catalog", { { METHOD_GET, OP_READ, NULL, h_catalog_get } } };
-
-static const struct route tags = { "tags", { { METHOD_GET, OP_READ, NULL, h_tags_get } } };
-
-static const struct route manifest = {
-	"manifest",
-	{
-		{ METHOD_GET, OP_READ, NULL, h_manifest_get },
-		{ METHOD_PUT, OP_WRITE, h_manifest_put_check, h_manifest_put },
-		{ METHOD_DELETE, OP_DELETE, NULL, h_manifest_delete },
+/* All there is: what route_find() gives is one of these. */
+static const struct route routes[R_COUNT] = {
+	[R_BASE] = { "base", "/v2/", { { METHOD_GET, OP_READ, NEED_LOGIN, NULL, h_base_get } } },
+	[R_CATALOG] = { "catalog", "/v2/_catalog", { { METHOD_GET, OP_READ, NEED_CATALOG, NULL, h_catalog_get } } },
+	[R_TAGS] = { "tags", "/v2/<name>/tags/list", { { METHOD_GET, OP_READ, NEED_PULL, NULL, h_tags_get } } },
+	[R_MANIFEST] = {
+		"manifest", "/v2/<name>/manifests/<reference>",
+		{
+			{ METHOD_GET, OP_READ, NEED_PULL, NULL, h_manifest_get },
+			{ METHOD_PUT, OP_WRITE, NEED_PUSH, h_manifest_put_check, h_manifest_put },
+			{ METHOD_DELETE, OP_DELETE, NEED_DELETE, NULL, h_manifest_delete },
+		},
+	},
+	[R_BLOB] = {
+		"blob", "/v2/<name>/blobs/<digest>",
+		{
+			{ METHOD_GET, OP_READ, NEED_PULL, NULL, h_blob_get },
+			{ METHOD_DELETE, OP_DELETE, NEED_DELETE, NULL, h_blob_delete },
+		},
+	},
+	[R_REFERRERS] = {
+		"referrers", "/v2/<name>/referrers/<digest>", { { METHOD_GET, OP_READ, NEED_PULL, NULL, h_referrers_get } }
+	},
+	[R_UPLOADS] = {
+		"uploads", "/v2/<name>/blobs/uploads/",
+		{ { METHOD_POST, OP_WRITE, NEED_PUSH, h_uploads_post_check, h_uploads_post } },
+	},
+	/* An upload belongs to who may push there, its state too. Cancelling deletes nothing that anybody could have pulled. */
+	[R_UPLOAD] = {
+		"upload", "/v2/<name>/blobs/uploads/<uuid>",
+		{
+			{ METHOD_GET, OP_READ, NEED_PUSH, NULL, h_upload_get },
+			{ METHOD_PATCH, OP_WRITE, NEED_PUSH, h_upload_patch_check, h_upload_patch },
+			{ METHOD_PUT, OP_WRITE, NEED_PUSH, h_upload_put_check, h_upload_put },
+			{ METHOD_DELETE, OP_WRITE, NEED_PUSH, NULL, h_upload_delete },
+		},
 	},
 };
 
-static const struct route blob = {
-	"blob",
-	{
-		{ METHOD_GET, OP_READ, NULL, h_blob_get },
-		{ METHOD_DELETE, OP_DELETE, NULL, h_blob_delete },
-	},
-};
-
-static const struct route referrers = { "referrers", { { METHOD_GET, OP_READ, NULL, h_referrers_get } } };
-
-static const struct route uploads = {
-	"uploads", { { METHOD_POST, OP_WRITE, h_uploads_post_check, h_uploads_post } }
-};
-
-/* Cancelling an upload deletes nothing that anybody could have pulled: it is a write. */
-static const struct route upload = {
-	"upload",
-	{
-		{ METHOD_GET, OP_READ, NULL, h_upload_get },
-		{ METHOD_PATCH, OP_WRITE, h_upload_patch_check, h_upload_patch },
-		{ METHOD_PUT, OP_WRITE, h_upload_put_check, h_upload_put },
-		{ METHOD_DELETE, OP_WRITE, NULL, h_upload_delete },
-	},
+static const struct {
+	enum method method;
+	const char *text;
+} method_order[] = {
+	{ METHOD_GET, "GET, HEAD" }, { METHOD_POST, "POST" },     { METHOD_PUT, "PUT" },
+	{ METHOD_PATCH, "PATCH" },   { METHOD_DELETE, "DELETE" },
 };
 
 /* A slice of the path, with what lies before it. */
@@ -91,7 +100,7 @@ bool route_find(const char *path, size_t len, struct route_match *m)
 	path += strlen(prefix);
 	len -= strlen(prefix);
 	if (len == 0 || (len == strlen("_catalog") && memcmp(path, "_catalog", len) == 0)) {
-		m->route = len ? &catalog : &base;
+		m->route = &routes[len ? R_CATALOG : R_BASE];
 		return true;
 	}
 	rest = len;
@@ -100,17 +109,17 @@ bool route_find(const char *path, size_t len, struct route_match *m)
 	left = rest;
 	third = take_last(path, &left);
 	if (is(before, "tags") && is(last, "list"))
-		return matched(m, &tags, path, rest, none);
+		return matched(m, &routes[R_TAGS], path, rest, none);
 	if (is(before, "manifests") && last.len)
-		return matched(m, &manifest, path, rest, last);
+		return matched(m, &routes[R_MANIFEST], path, rest, last);
 	if (is(before, "referrers") && last.len)
-		return matched(m, &referrers, path, rest, last);
+		return matched(m, &routes[R_REFERRERS], path, rest, last);
 	if (is(before, "blobs") && is(last, "uploads"))
-		return matched(m, &uploads, path, rest, none);
+		return matched(m, &routes[R_UPLOADS], path, rest, none);
 	if (is(before, "blobs") && last.len)
-		return matched(m, &blob, path, rest, last);
+		return matched(m, &routes[R_BLOB], path, rest, last);
 	if (is(third, "blobs") && is(before, "uploads"))
-		return last.len ? matched(m, &upload, path, left, last) : matched(m, &uploads, path, left, none);
+		return last.len ? matched(m, &routes[R_UPLOAD], path, left, last) : matched(m, &routes[R_UPLOADS], path, left, none);
 	return false;
 }
 
@@ -135,18 +144,32 @@ const struct op *route_op(const struct route *r, enum method m, const struct con
 
 void route_allow(const struct route *r, const struct config *cfg, struct str *out)
 {
-	static const struct {
-		enum method method;
-		const char *text;
-	} order[] = {
-		{ METHOD_GET, "GET, HEAD" }, { METHOD_POST, "POST" },     { METHOD_PUT, "PUT" },
-		{ METHOD_PATCH, "PATCH" },   { METHOD_DELETE, "DELETE" },
-	};
 	size_t i;
 
 	str_reset(out);
-	for (i = 0; i < ARRAY_LEN(order); i++)
-		if (route_op(r, order[i].method, cfg))
-			str_addf(out, "%s, ", order[i].text);
+	for (i = 0; i < ARRAY_LEN(method_order); i++)
+		if (route_op(r, method_order[i].method, cfg))
+			str_addf(out, "%s, ", method_order[i].text);
 	str_puts(out, "OPTIONS");
+}
+
+static void list_op(const struct route *r, const struct op *o, struct str *out)
+{
+	static const char *const needs[] = {
+		[NEED_UNSAID] = "nobody", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
+		[NEED_PULL] = "pull", [NEED_PUSH] = "push", [NEED_DELETE] = "delete",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(method_order); i++)
+		if (method_order[i].method == o->method)
+			str_addf(out, "%s %s %s\n", o->method == METHOD_GET ? "GET" : method_order[i].text, r->path, needs[o->need]);
+	if (o->method == METHOD_GET)
+		str_addf(out, "HEAD %s %s\n", r->path, needs[o->need]);
+}
+
+void route_list(struct str *out)
+{
+	for (size_t i = 0; i < R_COUNT; i++)
+		for (size_t j = 0; j < ROUTE_OPS_MAX && routes[i].ops[j].handle; j++)
+			list_op(&routes[i], &routes[i].ops[j], out);
 }

@@ -18,9 +18,13 @@
 
 enum op_kind { OP_READ, OP_WRITE, OP_DELETE };
 
+/* What whoever asks must be given. A row that does not say it answers nobody, not even where everybody may everything. */
+enum op_need { NEED_UNSAID, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
+
 struct op {
 	enum method method;             /* METHOD_GET also answers HEAD */
 	enum op_kind kind;
+	enum op_need need;
 	handler_fn *check;              /* may be NULL */
 	handler_fn *handle;
 };
@@ -29,6 +33,7 @@ struct op {
 
 struct route {
 	const char *label;              /* for logs: "manifest" */
+	const char *path;               /* how it is written: "/v2/<name>/manifests/<reference>" */
 	struct op ops[ROUTE_OPS_MAX];   /* up to the first without a handler */
 };
 
@@ -44,6 +49,9 @@ bool route_find(const char *path, size_t len, struct route_match *out);
 
 /* route_op - what answers this method under this configuration, or NULL: 405 */
 const struct op *route_op(const struct route *r, enum method m, const struct config *cfg);
+
+/* route_list - a line for each path and method there is, "GET /v2/ login": what it needs behind it; added to out */
+void route_list(struct str *out);
 
 /* route_allow - the value of Allow: the methods that route_op would give, and OPTIONS */
 void route_allow(const struct route *r, const struct config *cfg, struct str *out);

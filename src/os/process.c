@@ -7,6 +7,7 @@
 #include "os/process.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 
 void os_signal(int sig, void (*action)(int))
 {
@@ -14,4 +15,9 @@ void os_signal(int sig, void (*action)(int))
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(sig, &sa, NULL);
+}
+
+void os_keep_secrets(void)
+{
+	prctl(PR_SET_DUMPABLE, 0);
 }

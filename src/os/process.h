@@ -7,4 +7,10 @@
 /* os_signal - what a signal does: SIG_IGN or SIG_DFL, whatever was inherited */
 void os_signal(int sig, void (*action)(int));
 
+/*
+ * os_keep_secrets - from now on this process leaves no core file, and nobody but root can look into its memory
+ * It shall be called after anything that gives the process another user.
+ */
+void os_keep_secrets(void);
+
 #endif

@@ -47,26 +47,32 @@ struct mount {
 	struct registry *r;
 	const struct name *to;
 	const struct digest *d;
+	const struct repo_filter *of;
 };
 
 static int mount_from(void *arg, const struct name *from, struct err *e)
 {
 	struct mount *m = arg;
 
+	if (m->of && !m->of->has(m->of->arg, from))
+		return 0;
 	return blob_link(m->r->st, m->to, m->d, from, e);
 }
 
 int reg_blob_mount(struct registry *r, const struct name *n, const struct digest *d, const struct name *from,
-		   struct err *e)
+		   const struct repo_filter *of, struct err *e)
 {
-	struct mount m = { .r = r, .to = n, .d = d };
+	struct mount m = { .r = r, .to = n, .d = d, .of = of };
 	cleanup_fd int fd = -1;
 	uint64_t size;
 	int found;
 
 	if (from)
 		return mount_from(&m, from, e);
-	/* Content that lies in the store but belongs to no repository is nobody's to give. */
-	found = blob_open(r->st, d, &fd, &size, e);
+	/*
+	 * Content that lies in the store but belongs to no repository is nobody's to give. Where not all repositories may
+	 * be taken from, that it lies here at all is not to be told: then all that may are looked into, each time.
+	 */
+	found = of ? 1 : blob_open(r->st, d, &fd, &size, e);
 	return found <= 0 ? found : repo_walk(r->st, NULL, mount_from, &m, e);
 }

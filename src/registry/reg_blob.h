@@ -34,9 +34,10 @@ int reg_blob_delete(struct registry *r, const struct name *n, const struct diges
 /*
  * reg_blob_mount - give repository n a blob that another one has
  * from  the repository to take it from, or NULL: any
+ * of    those that may be taken from. Neither the answer nor its time says anything about what the others have.
  * Returns 1 done and durable, 0 where it isn't there, -1 with *e.
  */
 int reg_blob_mount(struct registry *r, const struct name *n, const struct digest *d, const struct name *from,
-		   struct err *e);
+		   const struct repo_filter *of, struct err *e);
 
 #endif

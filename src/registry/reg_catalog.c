@@ -11,6 +11,7 @@
 struct page {
 	struct names *out;
 	size_t max;
+	const struct repo_filter *of;
 };
 
 static int take(void *arg, const struct name *n, struct err *e)
@@ -18,15 +19,18 @@ static int take(void *arg, const struct name *n, struct err *e)
 	struct page *p = arg;
 
 	(void)e;
+	if (p->of && !p->of->has(p->of->arg, n))
+		return 0;
 	if (p->out->count == p->max)
 		return 1;
 	names_add(p->out, n->s, n->len);
 	return 0;
 }
 
-int reg_catalog_page(struct registry *r, const char *last, size_t max, struct names *out, bool *more, struct err *e)
+int reg_catalog_page(struct registry *r, const char *last, size_t max, const struct repo_filter *of, struct names *out,
+		     bool *more, struct err *e)
 {
-	struct page p = { .out = out, .max = max };
+	struct page p = { .out = out, .max = max, .of = of };
 	int rc;
 
 	*more = false;

@@ -14,7 +14,9 @@
  * last  only those greater than this; need not exist; NULL: from the first
  * max   at most so many
  * more  whether there are further ones behind
+ * of    those that are listed
  */
-int reg_catalog_page(struct registry *r, const char *last, size_t max, struct names *out, bool *more, struct err *e);
+int reg_catalog_page(struct registry *r, const char *last, size_t max, const struct repo_filter *of, struct names *out,
+		     bool *more, struct err *e);
 
 #endif

@@ -41,6 +41,7 @@ for my $sig (qw(TERM INT HUP)) {
 #   env             variables for the workers, { NAME => value }; no REGISTRY_* of the caller's gets through
 #   workers         number of workers (4)
 #   nginx_extra     text for nginx's server { }
+#   remote_user     the variable of nginx that says who the user is, for REMOTE_USER: '$remote_user'
 #   root            directory of the store, to go on with another server's or one on another file system
 #   wrap            words before berth-fcgi's own: ['strace', '-f', '-o', $file]
 sub start
@@ -48,7 +49,8 @@ sub start
 	my ($class, %o) = @_;
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
-		nginx_extra => $o{nginx_extra} // '', wrap => $o{wrap} // [] }, $class;
+		nginx_extra => $o{nginx_extra} // '', wrap => $o{wrap} // [],
+		remote_user => $o{remote_user} // '' }, $class;
 
 	chmod 0755, $dir;
 	$servers{ 0 + $self } = $self;
@@ -157,7 +159,7 @@ sub start_nginx
 		$self->{port} = $self->{want_port} // free_port();
 		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
 			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'uploads=unix:' . $self->upload_socket,
-			@limits, "extra=$self->{nginx_extra}");
+			@limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}");
 		die "nginx/render: $r->{err}\n" if $r->{status};
 		$self->{nginx} = $self->spawn("$self->{dir}/nginx.log", guard(), $nginx, '-p', $run, '-e', 'stderr',
 			'-c', "$run/nginx.conf", '-g', 'daemon off;');
@@ -336,11 +338,12 @@ END {
 	}
 }
 
-# A connected socket, for requests made by hand.
+# A connected socket, for requests made by hand; from another address of the loopback, if one is given.
 sub sock
 {
-	my ($self) = @_;
-	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp', Timeout => 10)
+	my ($self, $from) = @_;
+	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp', Timeout => 10,
+		$from ? (LocalAddr => $from) : ())
 		or die 'cannot connect to ' . $self->host . ": $!\n";
 
 	binmode $s;
@@ -378,6 +381,7 @@ sub raw
 #   body     bytes, or code that returns the next piece until it returns undef or ''
 #   chunked  1: Transfer-Encoding: chunked; else Content-Length is set where body is a string (with code: give it)
 #   http     '1.0' for an old client
+#   from     the client's address: 127.0.0.1, or another of 127.0.0.0/8
 #   timeout  seconds (60)
 # The body is sent while an answer is waited for; one that comes early ends the sending.
 sub req
@@ -426,7 +430,7 @@ sub req
 	};
 
 	local $SIG{PIPE} = 'IGNORE';
-	my $s = $o{sock} // $self->sock;
+	my $s = $o{sock} // $self->sock($o{from});
 	my $sel = IO::Select->new($s);
 	my $end = Time::HiRes::time() + ($o{timeout} // 60);
 	$s->blocking(0);

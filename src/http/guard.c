@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * guard: from a request to an identity, and from an operation's need to an answer.
+ *
+ * Owns the lines of the audit that requests cause. Knows no way to log in: auth does.
+ */
+#include "http/guard.h"
+
+#include <string.h>
+
+#include "auth/access.h"
+#include "base/log.h"
+
+static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
+{
+	const char *digest = response_find(&x->rs, "Docker-Content-Digest");
+	struct log_event ev;
+
+	log_audit(&ev, action);
+	if (x->who.user[0])
+		log_str(&ev, "user", x->who.user);
+	log_str(&ev, "remote", x->rq.remote);
+	log_str(&ev, "request_id", x->rq.id);
+	log_str(&ev, "method", x->rq.method_text);
+	log_str(&ev, "right", need);
+	if (x->name.len)
+		log_str(&ev, "repository", x->name.s);
+	if (x->tail_len)
+		log_strn(&ev, "reference", x->tail, x->tail_len);
+	log_str(&ev, "digest", digest);
+	log_str(&ev, "reason", reason);
+	log_end(&ev);
+}
+
+/* A client that is refused is told how to log in. */
+static int challenge(struct exchange *x, const struct err *e)
+{
+	cleanup_str struct str value = STR_INIT;
+
+	if (e->code == ERR_UNAUTHORIZED) {
+		auth_challenge(x->auth, &value);
+		response_header(&x->rs, "WWW-Authenticate", "%s", value.buf);
+	}
+	return -1;
+}
+
+int guard_identify(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str header = STR_INIT;
+	struct credentials c = { .remote = x->rq.remote, .remote_user = request_param(&x->rq, "REMOTE_USER") };
+	unsigned retry_after;
+	int rc;
+
+	if (request_header(&x->rq, "HTTP_AUTHORIZATION", &header))
+		c.authorization = header.buf;
+	/* OPTIONS says what the registry can do, to everybody: browsers send it without credentials. */
+	rc = x->rq.method == METHOD_OPTIONS ? 0 : auth_identify(x->auth, &c, &x->who, &retry_after, e);
+	explicit_bzero(header.buf, header.len);
+	request_wipe(&x->rq, "HTTP_AUTHORIZATION");
+	if (rc == 0)
+		return 0;
+	audit(x, "login_refused", NULL, x->who.refused);
+	if (retry_after)
+		response_header(&x->rs, "Retry-After", "%u", retry_after);
+	return challenge(x, e);
+}
+
+static enum config_right right_of(enum op_need need)
+{
+	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+}
+
+static int ask(struct exchange *x, const struct op *op, struct err *e)
+{
+	switch (op->need) {
+	case NEED_LOGIN:
+		return auth_require_login(x->auth, &x->who, e);
+	case NEED_CATALOG:
+		return auth_require_catalog(x->auth, &x->who, e);
+	case NEED_PULL:
+	case NEED_PUSH:
+	case NEED_DELETE:
+		return auth_require(x->auth, &x->who, right_of(op->need), &x->name, e);
+	case NEED_UNSAID:
+		break;
+	}
+	return err_set(e, ERR_DENIED, "%s", "");
+}
+
+int guard_allow(struct exchange *x, const struct route *r, const struct op *op, struct err *e)
+{
+	if (ask(x, op, e) == 0)
+		return 0;
+	/* Asking for /v2/ without login is how a client learns that it needs one: nothing is refused to it. */
+	if (op->need != NEED_LOGIN)
+		audit(x, "right_refused", op->need == NEED_CATALOG ? r->label : access_right_name(right_of(op->need)), NULL);
+	return challenge(x, e);
+}
+
+static bool may_pull(void *arg, const struct name *n)
+{
+	const struct exchange *x = arg;
+
+	return auth_may(x->auth, &x->who, RIGHT_PULL, n);
+}
+
+const struct repo_filter *guard_may_pull(struct exchange *x, struct repo_filter *of)
+{
+	*of = (struct repo_filter){ .has = may_pull, .arg = x };
+	return auth_may_all(x->auth, &x->who, RIGHT_PULL) ? NULL : of;
+}
+
+bool guard_everybody_may_pull(const struct exchange *x)
+{
+	static const struct identity nobody = { .kind = IDENTITY_NOBODY };
+
+	return auth_may(x->auth, &nobody, RIGHT_PULL, &x->name);
+}
+
+void guard_done(const struct exchange *x, const struct op *op)
+{
+	if (!auth_on(x->auth) || x->rq.precheck)
+		return;
+	if (op->kind == OP_WRITE && x->rs.status == 201)
+		audit(x, "push", NULL, NULL);
+	else if (op->kind == OP_DELETE && x->rs.status == 202)
+		audit(x, "delete", NULL, NULL);
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Every route and method there is, by every kind of caller, through nginx and without it: generated from the workers' own
+# table, so that a new route cannot be forgotten.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+use Berth::Auth;
+use Berth::Check;
+
+my @routes = routes_of();
+cmp_ok scalar(@routes), '>=', 20, 'the table has what there is to test';
+is join(' ', grep { !/^(login|catalog|pull|push|delete)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
+
+my $dir = tmp_dir();
+my @users = qw(stranger puller pusher deleter groupie admin);
+spew("$dir/htpasswd", htpasswd(map { $_ => "$_-pw" } @users));
+my $rules = join ', ', rule('puller', 'team/app', 'pull'), rule('pusher', 'team/*', 'push'), rule('deleter', '**/app', 'delete'),
+	rule('@crew', 'team/**', 'pull push'), rule('admin', '**', 'pull push delete');
+my $auth = "htpasswd = \"$dir/htpasswd\"; groups = ( { name = \"crew\"; users = [ \"groupie\" ]; } );";
+my $s = Berth::Server->start(config => "delete = true; fsync = \"off\"; auth = { $auth access = ( $rules ); };\n", workers => 2);
+my $fcgi = Berth::FCGI->new($s->worker_socket);
+
+my %caller = (
+	'no login' => [],
+	'an empty login' => [basic('', '')],
+	'a wrong password' => [basic('admin', 'wrong')],
+	'an unknown user' => [basic('nobody', 'admin-pw')],
+	'a scheme that does not exist' => [Authorization => 'Digest username="admin"'],
+	'a token' => [Authorization => 'Bearer abc.def.ghi'],
+	(map { $_ => [basic($_, "$_-pw")] } @users),
+);
+my %has = (puller => 'pull', pusher => 'pull push', deleter => 'delete', groupie => 'pull push', admin => 'pull push delete');
+
+# What must come: 401, 403, or anything but these.
+sub expected
+{
+	my ($caller, $need) = @_;
+
+	return 401 if !grep { $_ eq $caller } @users;
+	return 'in' if $need =~ /^(login|catalog)$/;
+	return ($has{$caller} // '') =~ /\b$need\b/ ? 'in' : 403;
+}
+
+sub admin { my ($m, $p, %o) = @_; return $s->req($m, $p, %o, headers => [basic('admin', 'admin-pw'), @{ $o{headers} // [] }]) }
+
+my $digest = sha256('layer');
+my $uuid_of_all;
+sub prepare
+{
+	my ($want) = @_;
+
+	return $uuid_of_all if $want && $want ne 'in' && $uuid_of_all;         # who changes nothing finds all as it was
+	my $loc = admin(POST => '/v2/team/app/blobs/uploads/')->header('Location');
+	admin(PUT => "$loc?digest=$digest", body => 'layer');
+	admin(PUT => '/v2/team/app/manifests/one', body => index_of(OCI_INDEX), headers => ['Content-Type' => OCI_INDEX]);
+	return $uuid_of_all = admin(POST => '/v2/team/app/blobs/uploads/')->header('Docker-Upload-UUID');
+}
+
+sub path
+{
+	my ($path, $uuid) = @_;
+	my %is = (name => 'team/app', reference => 'one', digest => $digest, uuid => $uuid);
+
+	return $path =~ s/<(\w+)>/$is{$1} \/\/ die "what is <$1>?"/gre;
+}
+
+# from - another address each time: too many wrong passwords of one are another answer
+my $clients = 0;
+sub from { $clients++; return sprintf '127.1.%d.%d', $clients >> 8, $clients & 255 || 1 }
+
+sub answer_is
+{
+	my ($r, $want, $title) = @_;
+
+	if ($want eq 'in') {
+		ok $r->status != 401 && $r->status != 403 && $r->status < 500, "$title is let in" or diag $r->as_string;
+	} else {
+		is $r->status, $want, "$title: $want" or diag $r->as_string;
+		is join('|', $r->headers('WWW-Authenticate')), $want == 401 ? 'Basic realm="berth"' : '', "$title: the challenge, where a login is wanted";
+	}
+}
+
+for my $caller (sort keys %caller) {
+	for my $route (@routes) {
+		my ($method, $pattern, $need) = @$route;
+		my $want = expected($caller, $need);
+		my $uuid = prepare($want);
+		my $path = path($pattern, $uuid);
+		my $has_body = $method =~ /^(PUT|PATCH|POST)$/;
+
+		for my $query ('', $method eq 'PUT' && $pattern =~ /uploads/ ? "?digest=$digest" : ()) {
+			my $r = $s->req($method, "$path$query", from => from(), headers => [@{ $caller{$caller} }, $has_body ? ('Content-Type' => OCI_INDEX) : ()],
+				$has_body ? (body => index_of(OCI_INDEX)) : ());
+			answer_is($r, $want, "$caller: $method $pattern$query");
+			if ($want ne 'in') {
+				my ($status, $code) = $want == 401 ? (401, 'UNAUTHORIZED') : (403, 'DENIED');
+				if ($method eq 'HEAD') {
+					is $r->body, '', "$caller: $method $pattern$query has no body";
+				} else {
+					error_is($r, $status, $code, "$caller: $method $pattern$query in the registry's form");
+				}
+			}
+		}
+		my %param = (REMOTE_ADDR => from(), REQUEST_METHOD => $method, REQUEST_URI => path($pattern, prepare($want)), CONTENT_TYPE => OCI_INDEX, CONTENT_LENGTH => 0);
+		my @h = @{ $caller{$caller} };
+		$param{HTTP_AUTHORIZATION} = $h[1] if @h;
+		answer_is($fcgi->request(params => \%param), $want, "$caller, without nginx: $method $pattern");
+		my $pre = $fcgi->request(params => { %param, REMOTE_ADDR => from(), REQUEST_URI => path($pattern, prepare($want)), BERTH_PRECHECK => 1 });
+		is $pre->header('X-Berth-Status') // '', $want, "$caller: the precheck of $method $pattern says so" if $want ne 'in';
+		unlike $pre->header('X-Berth-Status') // '', qr/^40[13]$/, "$caller: the precheck of $method $pattern lets in" if $want eq 'in';
+	}
+}
+
+# The other methods, and what needs no login
+for my $path (map { path($_, prepare()) } do { my %seen; grep { !$seen{$_}++ } map { $_->[1] } @routes }) {
+	my $r = $s->req(OPTIONS => $path);
+	is $r->status, 204, "OPTIONS $path needs no login";
+	for my $method ($r->header('Allow') =~ /\w+/g) {
+		next if $method eq 'OPTIONS';
+		ok scalar(grep { $_->[0] eq $method && path($_->[1], 'x') =~ /^\Q@{[$path =~ s{[^\/]+\z}{}r]}\E/ } @routes), "$method $path is in the table";
+	}
+	is $s->req(PROPFIND => $path)->status, 405, "a method that does not exist is 405 at $path";
+	is $s->req(PROPFIND => $path, from => from(), headers => [basic('admin', 'wrong')])->status, 401, "with a wrong password it is 401";
+}
+is $s->req(GET => '/')->status, 200, 'GET / needs no login';
+is $s->req(GET => '/v2/nothing/there')->status, 404, 'what is no route is 404';
+is $s->req(GET => '/v2/nothing/there', headers => [basic('admin', 'wrong')])->status, 401, 'with a wrong password it is 401';
+is $s->req(GET => '/v2')->status, 301, '/v2 still leads to /v2/';
+
+# Rules change with the configuration; without rules, and without auth
+$s->config("delete = true; auth = { $auth };\n");
+kill HUP => $s->master_pid;
+ok wait_for(sub { $s->req(GET => '/v2/x/tags/list', headers => [basic('stranger', 'stranger-pw')])->status == 404 }),
+	'without rules whoever is logged in may do everything';
+is $s->req(GET => '/v2/x/tags/list')->status, 401, 'and nobody else';
+$s->config("delete = true;\n");
+kill HUP => $s->master_pid;
+ok wait_for(sub { $s->req(GET => '/v2/')->status == 200 }), 'without auth everybody may';
+is $s->req(GET => '/v2/', headers => [basic('x', 'y')])->status, 200, 'whatever login is sent';
+done_testing;

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Auth: what the tests of logins and rules share: password files, headers, and the lines of the audit.
+package Berth::Auth;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use MIME::Base64 qw(encode_base64);
+use Berth::Test;
+
+our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule);
+
+# basic - the header of a login, as a list for `headers`
+sub basic
+{
+	my ($user, $password) = @_;
+
+	return (Authorization => 'Basic ' . encode_base64("$user:$password", ''));
+}
+
+# hash_of - a cheap hash of a password: bcrypt, yescrypt, sha512, sha256
+my %setting = (bcrypt => '$2y$04$', yescrypt => '$y$j75$', sha512 => '$6$rounds=1000$', sha256 => '$5$rounds=1000$');
+sub hash_of
+{
+	my ($password, $scheme) = @_;
+	my $salt = join '', map { ('a' .. 'z', 'A' .. 'Z', 0 .. 9)[rand 62] } 1 .. 16;
+
+	$scheme //= 'bcrypt';
+	$salt .= 'abcde.' if $scheme eq 'bcrypt';
+	my $hash = crypt $password, $setting{$scheme} . $salt . ($scheme eq 'bcrypt' ? '' : '$');
+	die "crypt: no $scheme here\n" if !$hash || $hash =~ /^\*/;
+	return $hash;
+}
+
+# htpasswd - the text of a file: user => password, ...
+sub htpasswd
+{
+	my $text = '';
+
+	while (my ($user, $password) = splice @_, 0, 2) {
+		$text .= "$user:" . hash_of($password) . "\n";
+	}
+	return $text;
+}
+
+# write_over - what a careful editor does: a new file under the old name
+sub write_over
+{
+	my ($file, $text) = @_;
+
+	spew("$file.new", $text);
+	rename "$file.new", $file or die "$file: $!";
+	return $file;
+}
+
+# audit - the events of the audit in a server's log
+sub audit
+{
+	my ($s, $action) = @_;
+
+	return grep { ($_->{event} // '') eq 'audit' && (!defined $action || $_->{action} eq $action) } $s->log_events;
+}
+
+# routes_of - every [method, path, need] that the workers know, from their own table
+sub routes_of
+{
+	return map { [split / /] } split /\n/, run_ok(program('berth-fcgi'), '--routes', '`berth-fcgi --routes` lists every route');
+}
+
+# rule - one rule, as text: rule('alice @ci', 'team/*', 'pull push')
+sub rule
+{
+	my ($who, $repo, $may) = @_;
+	my $list = sub { join ', ', map { "\"$_\"" } split / /, $_[0] };
+
+	return sprintf '{ who = [ %s ]; repo = "%s"; may = [ %s ]; }', $list->($who), $repo, $list->($may);
+}
+
+1;
