@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "cmd/access.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/fsck.h"
@@ -16,14 +17,17 @@
 #include "cmd/index.h"
 #include "cmd/repo.h"
 #include "cmd/tag.h"
+#include "cmd/user.h"
 
 static const struct cmd *const commands[] = {
+	&cmd_access_command,
 	&cmd_config_command,
 	&cmd_fsck_command,
 	&cmd_gc_command,
 	&cmd_index_command,
 	&cmd_repo_command,
 	&cmd_tag_command,
+	&cmd_user_command,
 };
 
 static void help(FILE *to)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * htpasswd_edit: a new password file in place of the old one.
+ *
+ * Owns FILE.lock, and for a moment the file's new name. Knows lines and users, no hashes.
+ */
+#include "auth/htpasswd_edit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/htpasswd_file.h"
+#include "base/mem.h"
+#include "os/file.h"
+#include "os/lock.h"
+
+#define LOCK_MS 10000
+
+/* 1 read, 0 there is none, -1 with *e. */
+static int read_old(const char *file, struct stat *st, struct str *text, struct err *e)
+{
+	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY, 0);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, st) < 0)
+		return err_sys(e, "cannot read %s", file);
+	if (!S_ISREG(st->st_mode) || st->st_size > HTPASSWD_FILE_MAX) {
+		errno = EFBIG;
+		return err_sys(e, "cannot change %s", file);
+	}
+	return os_read_str(fd, (uint64_t)st->st_size, text) < 0 ? err_sys(e, "cannot read %s", file) : 1;
+}
+
+/* The lines of the old text, changed; whether the user had one. */
+static bool change_lines(const struct str *old, const char *user, const char *hash, struct str *out)
+{
+	const char *p = old->buf, *end = old->buf + old->len;
+	size_t len = strlen(user);
+	bool had = false;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *next = nl ? nl + 1 : end;
+
+		if ((size_t)(next - p) <= len || memcmp(p, user, len) != 0 || p[len] != ':') {
+			str_add(out, p, (size_t)(next - p));
+		} else {
+			if (hash && !had)
+				str_addf(out, "%s:%s\n", user, hash);
+			had = true;
+		}
+		p = next;
+	}
+	return had;
+}
+
+/* The directory that the name stands in; the path is absolute. */
+static int flush_dir(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	cleanup_free char *dir = slash > file ? xstrndup(file, (size_t)(slash - file)) : xstrdup("/");
+
+	return os_fsync_dir(AT_FDCWD, dir);
+}
+
+static int write_new(const char *file, const char *tmp, const struct str *text, const struct stat *st,
+		     const struct htpasswd_owner *owner, struct err *e)
+{
+	cleanup_fd int fd = -1;
+
+	unlink(tmp);            /* of one that was killed: we hold the lock */
+	fd = os_open(AT_FDCWD, tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return err_sys(e, "cannot make %s", tmp);
+	if (os_write_full(fd, text->buf, text->len) < 0 ||
+	    (owner->uid != (uid_t)-1 && fchown(fd, owner->uid, owner->gid) < 0) ||
+	    fchmod(fd, st->st_mode & 07777) < 0 || os_fsync(fd) < 0) {
+		err_sys(e, "cannot write %s", tmp);
+		goto out;
+	}
+	if (rename(tmp, file) < 0) {
+		err_sys(e, "cannot replace %s", file);
+		goto out;
+	}
+	return flush_dir(file) < 0 ? err_sys(e, "cannot flush the directory of %s", file) : 0;
+out:
+	unlink(tmp);
+	return -1;
+}
+
+/* Under the lock. */
+static int edit(const char *file, enum htpasswd_change change, const char *user, const char *hash,
+		const struct htpasswd_owner *owner, struct err *e)
+{
+	cleanup_str struct str old = STR_INIT, text = STR_INIT, tmp = STR_INIT;
+	struct stat st = { .st_mode = S_IFREG | 0600 };
+	struct htpasswd_owner same;
+	int found = read_old(file, &st, &old, e);
+	bool had;
+
+	if (found < 0)
+		return -1;
+	same = found ? (struct htpasswd_owner){ st.st_uid, st.st_gid } : *owner;
+	had = change_lines(&old, user, change == HTPASSWD_REMOVE ? NULL : hash, &text);
+	if (had == (change == HTPASSWD_ADD))
+		return 0;
+	if (change == HTPASSWD_ADD) {
+		if (text.len && text.buf[text.len - 1] != '\n')
+			str_addc(&text, '\n');
+		str_addf(&text, "%s:%s\n", user, hash);
+	}
+	str_addf(&tmp, "%s.new", file);
+	return write_new(file, tmp.buf, &text, &st, &same, e) < 0 ? -1 : 1;
+}
+
+int htpasswd_edit(const char *file, enum htpasswd_change change, const char *user, const char *hash,
+		  const struct htpasswd_owner *owner, struct err *e)
+{
+	cleanup_free char *real = realpath(file, NULL);         /* what a link leads to is what is replaced */
+	cleanup_str struct str lock = STR_INIT;
+	cleanup_fd int fd = -1;
+
+	if (real)
+		file = real;
+	str_addf(&lock, "%s.lock", file);
+	fd = os_open(AT_FDCWD, lock.buf, O_RDWR | O_CREAT, 0600);
+	if (fd < 0 || os_lock_within(fd, true, LOCK_MS) < 0)
+		return err_sys(e, "cannot lock %s", lock.buf);
+	return edit(file, change, user, hash, owner, e);
+}

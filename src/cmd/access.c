@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berth access: asks the rules what a request would be told.
+ */
+#include "cmd/access.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/access.h"
+#include "auth/htpasswd_file.h"
+#include "base/ref.h"
+
+static void say_rule(const struct config *c, const struct config_rule *r)
+{
+	printf("yes: %s:%u: who = [", c->file, r->line);
+	for (size_t i = 0; i < r->who.count; i++)
+		printf("%s \"%s\"", i ? "," : "", r->who.v[i]);
+	printf(" ]; repo = \"%s\"\n", r->repo);
+}
+
+static int check(const struct config *c, const char *user, const struct name *repo, enum config_right right)
+{
+	const struct config_rule *rule;
+	bool yes = access_may(c, user, repo->s, repo->len, right, &rule);
+
+	if (rule)
+		say_rule(c, rule);
+	else if (!c->auth.on)
+		puts("yes: there is no \"auth\" in the configuration, so everybody may do everything");
+	else if (yes)
+		puts("yes: there is no \"auth.access\", so whoever is logged in may do everything");
+	else if (c->auth.ruled)
+		puts("no: no rule gives it");
+	else
+		puts("no: there is no \"auth.access\", so only who is logged in may do anything");
+	if (yes && right == RIGHT_DELETE && !c->delete_enabled)
+		puts("but deleting is off: \"delete\" is false");
+	if (yes && right != RIGHT_PULL && c->readonly)
+		puts("but nothing can be changed: \"readonly\" is true");
+	return yes ? CMD_DONE : CMD_FOUND;
+}
+
+static int run(const struct cmd_options *o, int argc, char **argv)
+{
+	cleanup_config struct config *c = NULL;
+	enum config_right right;
+	struct name repo;
+	bool nobody;
+
+	if (argc != 5 || strcmp(argv[1], "check") != 0)
+		return cmd_usage(&cmd_access_command);
+	nobody = strcmp(argv[2], "-") == 0 || strcmp(argv[2], "@anonymous") == 0;
+	if (!nobody && !htpasswd_user_ok(argv[2], strlen(argv[2]))) {
+		fprintf(stderr, "berth: access: \"%s\" is no user's name; somebody who is not logged in is \"-\"\n", argv[2]);
+		return CMD_USAGE;
+	}
+	if (name_parse(&repo, argv[3], strlen(argv[3])) < 0) {
+		fprintf(stderr, "berth: access: \"%s\" is no name of a repository\n", argv[3]);
+		return CMD_USAGE;
+	}
+	if (access_right(argv[4], &right) < 0) {
+		fprintf(stderr, "berth: access: \"%s\" is none of pull, push and delete\n", argv[4]);
+		return CMD_USAGE;
+	}
+	c = cmd_config(o);
+	return c ? check(c, nobody ? NULL : argv[2], &repo, right) : CMD_USAGE;
+}
+
+const struct cmd cmd_access_command = {
+	.name = "access",
+	.args = "check USER|- REPOSITORY pull|push|delete",
+	.help = "say whether a user, or somebody without login (-), may do that there, and by which rule",
+	.run = run,
+};
