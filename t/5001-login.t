@@ -1,0 +1,148 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Logins by htpasswd: the schemes that are taken and those that are not, and every way to send a login wrongly.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use MIME::Base64 qw(encode_base64);
+use Berth::Test;
+use Berth::Auth;
+use Berth::Check;
+
+delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
+
+my $dir = tmp_dir();
+my $file = "$dir/htpasswd";
+my %password = (bcrypt => 'b secret', yescrypt => 'y:se:cret', sha512 => "s\xc3\xa4cret", sha256 => 'x' x 300, long => 'a' x 72, empty => '');
+my $text = "# users of the test\r\n\n";
+$text .= "$_:" . hash_of($password{$_}, $_) . "\n" for qw(bcrypt yescrypt sha512 sha256);
+$text .= "long:" . hash_of($password{long}) . "\nempty:" . hash_of('') . "\nz\xc3\xa4:" . hash_of('utf8');
+(my $b2b = hash_of('2b')) =~ s/^\$2y/\$2b/;
+(my $b2a = hash_of('2a')) =~ s/^\$2y/\$2a/;
+spew($file, "$text\nb2b:$b2b\r\nb2a:$b2a\n");
+
+my $s = Berth::Server->start(config => "auth = { htpasswd = \"$file\"; realm = \"a test's realm\"; };\n", workers => 1);
+
+my $clients = 0;
+sub get { my (@h) = @_; $clients++; return $s->req(GET => '/v2/', from => "127.2.0.$clients", headers => [@h]) }
+sub login { return get(basic(@_)) }
+
+is login($_, $password{$_})->status, 200, "a user with $_ gets in" for sort keys %password;
+is login("z\xc3\xa4", 'utf8')->status, 200, 'a name may have characters beyond ASCII';
+is login('b2b', '2b')->status, 200, '$2b$ is bcrypt';
+is login('b2a', '2a')->status, 200, 'so is $2a$';
+is get(Authorization => 'Basic ' . encode_base64('bcrypt:b secret', '') =~ s/=+\z//r)->status, 200, 'the padding may be missing';
+is get(Authorization => 'bAsIc   ' . encode_base64('bcrypt:b secret', ''))->status, 200, 'the scheme is known in any letter case, with any spaces';
+is login('', '')->status, 401, 'neither user nor password is no login, and /v2/ wants one';
+
+sub refused
+{
+	my ($r, $title) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	error_is($r, 401, 'UNAUTHORIZED', "$title is 401", qr/^null$/);
+	headers_are($r, { 'WWW-Authenticate' => 'Basic realm="a test\'s realm"' }, "$title: the challenge") if $r->status == 401;
+}
+
+refused(get(), 'no login');
+refused(login('bcrypt', 'b secre'), 'a wrong password');
+refused(login('bcrypt', 'b secret '), 'a password with a space more');
+refused(login('bcrypt', ''), 'no password');
+refused(login('', 'b secret'), 'no user');
+refused(login('Bcrypt', 'b secret'), 'a user with another letter case');
+refused(login('nobody', 'b secret'), 'an unknown user');
+refused(login('# users of the test', 'x'), 'a comment as user');
+refused(login('yescrypt', 'b secret'), "another's password");
+refused(login('long', 'a' x 73), 'a password with bcrypt of 73 bytes, of which the first 72 are right,');
+refused(login('sha256', 'x' x 299), 'a long password that is cut');
+refused(login('sha256', 'x' x 512), 'a password longer than any can be');
+refused(login('bcrypt', "b secret\0"), 'a password with a NUL behind it');
+refused(login('bcrypt', "b secret\n"), 'a password with a newline behind it');
+refused(login("bcrypt\0x", 'b secret'), 'a user with a NUL');
+refused(login("bc\trypt", 'b secret'), 'a user with a control character');
+refused(login('x' x 256, 'b secret'), 'a user that is too long');
+refused(login('@users', 'b secret'), 'a user with the name of a group');
+my $good = encode_base64('bcrypt:b secret', '');
+for my $bad (['', 'an empty header'], ['Basic', 'a scheme alone'], ['Basic ', 'a scheme and a space'], ["Basic $good $good", 'two logins in one'],
+	["Basic $good,", 'a comma behind it'], ["Basic\t$good", 'a tab for a space'], [$good, 'no scheme'], ["Bearer $good", 'another scheme'],
+	["Basicx $good", 'a longer scheme'], ["Basic =$good", 'a = at the start'], ["Basic $good=", 'too much padding'],
+	['Basic ' . encode_base64('bcrypt', ''), 'no colon'], ['Basic ' . substr($good, 0, 9), 'a cut text'], ['Basic -_-_', 'the other alphabet'],
+	['Basic ' . ('A' x 30_000), '30,000 bytes'], ['Basic ' . encode_base64('bcrypt:' . 'x' x 20_000, ''), 'a password of 20,000 bytes']) {
+	next if $bad->[0] eq '';
+	refused(get(Authorization => $bad->[0]), $bad->[1]);
+}
+is get(Authorization => "Basic $good", Authorization => "Basic $good")->status, 400, 'the header twice is too much for nginx';
+is get(Authorization => 'Basic ' . ('A' x 70_000))->status, 431, 'a header of 64 KiB and more is too much for nginx';
+is login('bcrypt', 'b secret')->status, 200, 'and nothing of all that hurt';
+my $f = Berth::FCGI->new($s->worker_socket);
+is $f->request(params => { HTTP_AUTHORIZATION => 'Basic ' . ('A' x 60_000) })->status, 401, 'without nginx it is 401';
+is $f->request(params => [REQUEST_METHOD => 'GET', REQUEST_URI => '/v2/', HTTP_AUTHORIZATION => "Basic $good", HTTP_AUTHORIZATION => "Basic $good"])->status,
+	401, 'the header twice is no login';
+is $f->request(params => { HTTP_AUTHORIZATION => '' })->status, 401, 'an empty header is no login';
+
+# Wrong ones are wrong where no login is needed, too
+$s->config("auth = { htpasswd = \"$file\"; access = ( " . rule('@anonymous', '**', 'pull') . " ); };\n");
+kill HUP => $s->master_pid;
+ok wait_for(sub { $s->req(GET => '/v2/x/tags/list')->status == 404 }), 'where everybody may pull, no login is needed';
+is $s->req(GET => '/v2/')->status, 401, 'but for /v2/: there clients learn that they can log in';
+is $s->req(GET => '/v2/x/tags/list', headers => [basic('bcrypt', 'wrong')])->status, 401, 'a wrong password is wrong there too';
+is $s->req(GET => '/v2/x/tags/list', headers => [basic('', '')])->status, 404, 'an empty login is none';
+is $s->req(PUT => '/v2/x/manifests/x', body => '{}', headers => [basic('', '')])->status, 401, 'also for what needs one';
+is $s->req(PUT => '/v2/x/manifests/x', body => '{}', headers => [basic('bcrypt', 'b secret')])->status, 403, 'which not everybody who has one may';
+
+# The first request pays, those after it do not. Time of the processor, of all workers: others are at work on this machine.
+sub ticks
+{
+	my $sum = 0;
+	for my $pid ($s->worker_pids) {
+		my @stat = split / /, slurp("/proc/$pid/stat") =~ s/^.*\) //sr;
+		$sum += $stat[11] + $stat[12];
+	}
+	return $sum;
+}
+sub cost { my ($n, $do) = @_; my $before = ticks(); $do->($_) for 1 .. $n; return ticks() - $before }
+SKIP: {
+	skip 'measures time', 2 if $ENV{BERTH_SANITIZERS};
+	my $slow = crypt 'slow', '$2y$12$abcdefghijklmnopqrstu.';
+	write_over($file, "slow:$slow\n");
+	my $first = cost(1, sub { $s->req(GET => '/v2/', headers => [basic('slow', 'slow')]) });
+	my $later = cost(20, sub { $s->req(GET => '/v2/', headers => [basic('slow', 'slow')]) });
+	cmp_ok $later, '<', $first, "a password is hashed once by a worker, not each time ($first ticks once, then $later for 20)";
+	my ($known, $unknown) = map { my $u = $_; cost(4, sub { $s->req(GET => '/v2/', from => "127.3.$_[0].1", headers => [basic($u, 'wrong')]) }) } qw(slow nobody);
+	ok abs($known - $unknown) < 0.3 * $known, "an unknown user costs what a known one costs ($unknown and $known ticks)";
+}
+
+# What is not taken
+my $berth = program('berth');
+my %bad = ("alice:\$apr1\$lN2Z3hLk\$ABCDEFGHIJKLMNOPQRSTU1" => 'MD5', 'alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' => 'SHA-1',
+	'alice:rl0uE8Ev8h5vM' => 'DES', 'alice:geheim' => 'no hash', 'alice' => 'user:hash', 'alice:' => 'no hash', ':$2y$05$x' => 'name',
+	'alice:' . substr(hash_of('geheim'), 0, 59) => 'cut off', 'alice:$7$C6..../....x$y' => 'not supported',
+	'dup:' . hash_of('x') . "\ndup:" . hash_of('x') => 'already');
+for my $line (sort keys %bad) {
+	spew($file, "# one\nbob:" . hash_of('bob') . "\n$line\n");
+	my $at = 3 + ($line =~ tr/\n//);
+	spew("$dir/berth.conf", "root = \"$dir/store\"; auth = { htpasswd = \"$file\"; };\n");
+	mkdir "$dir/store";
+	for my $cmd ([$berth, '--config', "$dir/berth.conf", 'config', 'check'],
+		[program('berth-fcgi'), '--config', "$dir/berth.conf", '--listen', "$dir/sock"]) {
+		my $r = run({ timeout => 20 }, @$cmd);
+		my $name = "a line that is $bad{$line} is refused by " . ($cmd->[0] =~ m{([^/]+)$})[0];
+		is $r->{status}, 2, $name;
+		like $r->{err}, qr/\A\Q$file\E:$at: [^\n]*\Q$bad{$line}\E[^\n]*\n\z/, "$name, with its number";
+		unlike $r->{err}, qr/geheim|rl0uE8|5en6G6|lN2Z3/, 'and the hash is not repeated';
+	}
+}
+unlink $file;
+my $r = run($berth, '--config', "$dir/berth.conf", 'config', 'check');
+is "$r->{status} $r->{err}", "2 $file: cannot read: No such file or directory\n", 'a file that is not there is refused';
+mkdir $file;
+like run($berth, '--config', "$dir/berth.conf", 'config', 'check')->{err}, qr/^\Q$file\E: cannot read: /, 'and a directory';
+rmdir $file;
+
+# As compose files have it
+spew($file, htpasswd(alice => 'pw'));
+my $e = Berth::Server->start(env => { REGISTRY_AUTH => 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH => $file, REGISTRY_AUTH_HTPASSWD_REALM => 'Registry Realm' });
+is $e->req(GET => '/v2/')->header('WWW-Authenticate'), 'Basic realm="Registry Realm"', "registry:2's variables close the registry";
+is $e->req(GET => '/v2/_catalog', headers => [basic('alice', 'pw')])->status, 200, 'and open it for who logs in';
+done_testing;
