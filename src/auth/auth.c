@@ -100,6 +100,9 @@ static int basic(struct auth *a, const struct credentials *c, const char *text, 
 	const char *colon;
 	int rc;
 
+	/* All the room at once: a buffer that grows would leave parts of the password where it was before. */
+	str_add(&pair, text, strlen(text));
+	str_reset(&pair);
 	if (b64_decode(B64_LOGIN, text, strlen(text), &pair) < 0)
 		rc = refuse(id, "not base64", e);
 	else if (!(colon = memchr(pair.buf, ':', pair.len)))
