@@ -34,7 +34,7 @@ static void test_patterns(void)
 		{ "a.b_c", "a.b_c", "aXb_c axb_c" },
 	};
 	static const char *const bad[] = {
-		"", "/", "/a", "a/", "a//b", "A", "a b", "a:b", "**a", "a**", "***", "a/" "**b", "\xc3\xa4", "a?", "[a]", "a\n",
+		"", "/", "/a", "a/", "a//b", "A", "a b", "a:b", "**a", "a**", "***", "a/**b", "\xc3\xa4", "a?", "[a]", "a\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
