@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "registry/gc.h"
 
@@ -134,8 +135,9 @@ static int parse(struct args *a, int argc, char **argv)
 		case 'j':
 			a->say.json = true;
 			break;
-		case 'l':
+		case 'l':       /* then standard error is a log, of all that the commands keep out of it otherwise */
 			a->say.log = true;
+			log_set_level(LOG_INFO);
 			break;
 		case 't':
 			a->o.untagged = true;
