@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Recording: what strace saw of a store, as changes that Berth::PowerCut understands.
+#
+#   Berth::Server->start(wrap => [strace_to($file)], ...);
+#   my @calls = recorded($file, $root);
+#   play($fs, $call, \%state) for @calls;
+#
+# A call is { name, t, ... } with paths below the root of the store. nginx is not traced: what it spooled is known by who
+# sent it, and is there, unflushed, when a worker opens it.
+package Berth::Recording;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use File::Find ();
+
+use Berth::Test ();
+
+our @EXPORT = qw(strace_to recorded play snapshot settled);
+
+my $CALLS = join ',', qw(openat open creat write writev pwrite64 pwritev copy_file_range sendfile ftruncate truncate fallocate
+	mkdir mkdirat link linkat symlink symlinkat rename renameat renameat2 unlink unlinkat rmdir
+	fsync fdatasync sync syncfs sendto sendmsg);
+
+sub strace_to { return ('strace', '-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', 1 << 20, '-e', "trace=$CALLS", '-e', 'signal=none', '-qq', '-o', $_[0]) }
+
+# settled - wait until nothing more comes into the file
+sub settled
+{
+	my ($file) = @_;
+	my ($size, $since) = (-1, 0);
+
+	return Berth::Test::wait_for(sub {
+		my $now = -s $file // 0;
+		$since = $now == $size ? $since + 1 : 0;
+		$size = $now;
+		return $since >= 8;
+	}, 20);
+}
+
+sub bytes_of { my ($s) = @_; $s =~ s/\\x([0-9a-f]{2})/chr hex $1/ge; return $s }
+
+# The arguments of a call: [fd, path] for descriptors, bytes for strings, numbers and words as they are.
+sub arguments
+{
+	my ($text) = @_;
+	my @out;
+
+	while ($text =~ /\G\s*(?:(?<fd>AT_FDCWD|\d+)<(?<path>[^>]*)>(?:\(deleted\))?|"(?<s>[^"]*)"(?:\.\.\.)?|(?<other>\[[^\]]*\]|\{[^}]*\}|[^,]+))\s*(?:,|\z)/g) {
+		push @out, defined $+{fd} ? [$+{fd}, bytes_of($+{path})] : defined $+{s} ? bytes_of($+{s}) : $+{other};
+	}
+	return @out;
+}
+
+# lines - the successful calls of a trace, whole: [pid, time, name, arguments, result]
+sub lines
+{
+	my ($file) = @_;
+	my (%open, @out);
+
+	open my $h, '<', $file or die "$file: $!";
+	while (my $l = <$h>) {
+		my ($pid, $t, $rest) = $l =~ /^(\d+)\s+([\d.]+)\s+(.*)$/ or next;
+		if ($rest =~ s/\s*<unfinished \.\.\.>$//) {
+			$open{$pid} = $rest;
+			next;
+		}
+		$rest = delete($open{$pid}) . $1 if $rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && defined $open{$pid};
+		my ($name, $args, $result) = $rest =~ /^(\w+)\((.*)\)\s+=\s+(\d+)/ or next;
+		push @out, [$pid, $t, $name, $args, $result];
+	}
+	close $h;
+	return @out;
+}
+
+# Those that come in pairs of directory and name, and how many pairs they have.
+my %pairs = (mkdirat => 1, unlinkat => 1, linkat => 2, renameat => 2, renameat2 => 2, openat => 1);
+my %plain = (mkdir => 1, unlink => 1, rmdir => 1, link => 2, rename => 2, open => 1, creat => 1);
+my %as = (mkdirat => 'mkdir', unlinkat => 'unlink', rmdir => 'unlink', linkat => 'link', renameat => 'rename', renameat2 => 'rename', openat => 'open',
+	creat => 'open', fdatasync => 'fsync', pwrite64 => 'pwrite');
+
+# recorded - the calls that concern the store, and the answers: { name => 'answer', status => 201 }
+sub recorded
+{
+	my ($file, $root) = @_;
+	my @out;
+	my $below = sub { my ($p) = @_; return $p eq $root ? '' : $p =~ s{\A\Q$root\E/}{}r =~ s{/\./}{/}gr if "$p/" =~ m{\A\Q$root\E/}; return };
+
+	for my $l (lines($file)) {
+		my ($pid, $t, $name, $text, $result) = @$l;
+		my @args = arguments($text);
+		my %c = (name => $as{$name} // $name, t => $t, pid => $pid);
+		if (my $n = $pairs{$name} // $plain{$name}) {
+			my @full;
+			for (1 .. $n) {
+				my $dir = $pairs{$name} ? shift(@args)->[1] : '';
+				my $p = shift @args;
+				push @full, $p =~ m{\A/} ? $p : $p eq '.' ? $dir : "$dir/$p";
+			}
+			@{ $c{paths} } = map { $below->($_) } @full;
+			next if !@{ $c{paths} };
+			die "$name leads out of the store\n" if @{ $c{paths} } != $n;
+			@c{qw(flags fd)} = ($args[0], $result) if $c{name} eq 'open';
+		} elsif ($name =~ /^(?:write|writev|sendto|sendmsg)$/ && $text =~ /\\x53\\x74\\x61\\x74\\x75\\x73\\x3a\\x20((?:\\x3.){3})/) {
+			$c{name} = 'answer';
+			$c{status} = bytes_of($1);
+		} elsif ($name eq 'copy_file_range') {
+			@c{qw(from fd bytes)} = ($args[0], $args[2], $result);
+			@c{qw(from_off off)} = map { /\[(\d+)/ ? $1 : 0 } @args[1, 3];
+			next if !defined $below->($c{fd}[1]);
+		} elsif (ref $args[0]) {
+			my ($fd, $p) = @{ $args[0] };
+			next if $p !~ m{\A/} || !defined($p = $below->($p));
+			next if $name =~ /^(?:sendfile|sendto|sendmsg)$/;
+			die "$name is not understood\n" if $name =~ /v$/;
+			@c{qw(fd path)} = ($args[0], $p);
+			$c{fd}[1] = $p;
+			$c{bytes} = substr($args[1], 0, $result) if $c{name} =~ /write/;
+			$c{off} = $args[3] if $c{name} eq 'pwrite';
+			$c{size} = $args[1] if $c{name} eq 'ftruncate';
+			$c{size} = $args[2] + $args[3] if $c{name} eq 'fallocate';
+		} else {
+			next;
+		}
+		push @out, \%c;
+	}
+	return @out;
+}
+
+# What a descriptor stands for: as it was opened, or by the name that the kernel gave for it.
+sub inode_of
+{
+	my ($fs, $fds, $c, $fd) = @_;
+	my ($n, $path) = @{ $fd // $c->{fd} };
+
+	return $fds->{"$c->{pid} $n"} // $fs->find($path) // die "$c->{name}: nothing is known of $path\n";
+}
+
+# play - one call; true where it may have changed something. $s keeps the descriptors of a recording, and:
+#   body     the bytes that nginx spooled for the present request
+#   spooled  the files that came of it so far
+sub play
+{
+	my ($fs, $c, $s) = @_;
+	my $name = $c->{name};
+	my $fds = $s->{fds} //= {};
+	my ($from, $to) = @{ $c->{paths} // [] };
+
+	if ($name eq 'open') {
+		my $i = $fs->find($from);
+		my $made = !defined $i;
+		if ($made && $from =~ m{\Aberth/body/[^/]+\z} && $c->{flags} !~ /O_CREAT/) {
+			$i = $fs->create($from);
+			$fs->write($i, 0, $s->{body} // die "nobody sent the body $from\n");
+			push @{ $s->{spooled} }, $from;
+		} elsif ($made) {
+			die "$from was opened and is not known\n" if $c->{flags} !~ /O_CREAT/;
+			$i = $fs->create($from);
+		} elsif ($c->{flags} =~ /O_TRUNC/) {
+			$fs->truncate($i, 0);
+			$made = 1;
+		}
+		$fds->{"$c->{pid} $c->{fd}"} = $i;
+		$s->{at}{$i} = 0;
+		return $made;
+	}
+	if ($name eq 'write' || $name eq 'pwrite') {
+		my $i = inode_of($fs, $fds, $c);
+		my $off = $c->{off} // ($s->{at}{$i} ||= length $fs->bytes($i));
+		$fs->write($i, $off, $c->{bytes});
+		$s->{at}{$i} = $off + length $c->{bytes};
+	} elsif ($name eq 'copy_file_range') {
+		my $bytes = $fs->bytes(inode_of($fs, $fds, $c, $c->{from}));
+		$fs->write(inode_of($fs, $fds, $c), $c->{off}, substr $bytes, $c->{from_off}, $c->{bytes});
+	} elsif ($name eq 'ftruncate') {
+		$fs->truncate(inode_of($fs, $fds, $c), $c->{size});
+	} elsif ($name eq 'fallocate') {
+		my $i = inode_of($fs, $fds, $c);
+		$fs->truncate($i, $c->{size}) if length $fs->bytes($i) < $c->{size};
+	} elsif ($name eq 'fsync') {
+		$fs->fsync(inode_of($fs, $fds, $c));
+	} elsif ($name eq 'syncfs' || $name eq 'sync') {
+		$fs->syncfs;
+	} elsif ($name eq 'mkdir' || $name eq 'unlink') {
+		$fs->$name($from);
+	} elsif ($name eq 'link' || $name eq 'rename') {
+		$fs->$name($from, $to);
+	} elsif ($name ne 'answer') {
+		die "$name is not understood\n";
+	}
+	return 1;
+}
+
+# snapshot - a directory as Berth::PowerCut wants it; berth/locks/ holds nothing that a power cut could harm
+sub snapshot
+{
+	my ($root) = @_;
+	my %out;
+
+	File::Find::find({ no_chdir => 1, wanted => sub {
+		return if $_ eq $root;
+		my @st = lstat $_ or return;
+		$out{ substr $_, 1 + length $root } = -d _ ? { dir => 1 } : { bytes => Berth::Test::slurp($_), inode => $st[1] };
+	} }, $root);
+	return \%out;
+}
+
+1;
