@@ -44,7 +44,7 @@ int index_remove(struct store *st, const struct name *n, struct names *trashed, 
 /*
  * index_add_tag - the tag is going to point to d; durable
  * is_new  the tag isn't there yet, so that its name has to be listed too
- * index_remove_tag - it no longer does; not flushed
+ * index_remove_tag - it no longer does; a power cut may bring the entry back
  * index_tags_of - add the names of the tags that may point to d
  */
 int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool is_new,
@@ -65,7 +65,7 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
 /*
  * index_add_referrer - manifest d names `subject`; the text is its descriptor
  * flush  make it durable; where it is false the caller does it for all at once, by index_flush
- * index_remove_referrer - it is gone; not flushed
+ * index_remove_referrer - it is gone; a power cut may bring the entry back
  * index_referrers - add the digests, as text and in byte order, of the manifests that may name `subject`
  * index_read_referrer - the descriptor; 1, 0 where there is no such entry, -1 with *e
  */

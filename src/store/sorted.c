@@ -47,9 +47,13 @@ static int load(struct store *st, const char *path, struct str *out, struct err 
 	return found < 0 ? err_sys(e, "cannot read %s", path) : found;
 }
 
-static int save(struct store *st, const char *path, const struct str *text, bool flush, struct err *e)
+/*
+ * The bytes always before the name, also where a name was only taken out: a name that comes to lie over lost bytes would
+ * take all others of the file along.
+ */
+static int save(struct store *st, const char *path, const struct str *text, struct err *e)
 {
-	return store_replace(st, path, text->buf, text->len, flush) < 0 ? err_sys(e, "cannot write %s", path) : 0;
+	return store_replace(st, path, text->buf, text->len, true) < 0 ? err_sys(e, "cannot write %s", path) : 0;
 }
 
 static int damaged(const char *dir, struct err *e)
@@ -129,7 +133,7 @@ static int root_save(struct store *st, const char *dir, const struct root *r, st
 	str_addf(&text, "%" PRIu64 " %" PRIu64 "\n", r->generation, r->next);
 	for (i = 0; i < r->first.count; i++)
 		str_addf(&text, "%" PRIu64 " %s\n", r->ids[i], r->first.v[i]);
-	return save(st, path.buf, &text, true, e);
+	return save(st, path.buf, &text, e);
 }
 
 /* The leaf that a name belongs to: the last that begins with it or before it. */
@@ -170,7 +174,7 @@ static int leaf_load(struct store *st, const char *dir, const struct root *r, si
 	return 1;
 }
 
-static int leaf_save(struct store *st, const char *dir, uint64_t id, char *const *names, size_t count, bool flush,
+static int leaf_save(struct store *st, const char *dir, uint64_t id, char *const *names, size_t count,
 		     struct err *e)
 {
 	cleanup_str struct str path = STR_INIT, text = STR_INIT;
@@ -181,7 +185,7 @@ static int leaf_save(struct store *st, const char *dir, uint64_t id, char *const
 		str_puts(&text, names[i]);
 		str_addc(&text, '\n');
 	}
-	return save(st, path.buf, &text, flush, e);
+	return save(st, path.buf, &text, e);
 }
 
 /* Where a name stands in a leaf, or would stand; *there tells which. */
@@ -214,7 +218,7 @@ static int split(struct store *st, const char *dir, struct root *r, size_t i, co
 {
 	size_t half = leaf->count / 2, j;
 
-	if (leaf_save(st, dir, r->next, leaf->v + half, leaf->count - half, true, e) < 0)
+	if (leaf_save(st, dir, r->next, leaf->v + half, leaf->count - half, e) < 0)
 		return -1;
 	if (store_flush_dir(st, dir) < 0)
 		return err_sys(e, "cannot flush %s", dir);
@@ -233,7 +237,7 @@ static int split(struct store *st, const char *dir, struct root *r, size_t i, co
 	r->generation++;
 	if (root_save(st, dir, r, e) < 0)
 		return -1;
-	return leaf_save(st, dir, r->ids[i], leaf->v, half, true, e);
+	return leaf_save(st, dir, r->ids[i], leaf->v, half, e);
 }
 
 /* The set's first name: a root with one leaf. */
@@ -271,7 +275,7 @@ int sorted_add(struct store *st, const char *dir, const char *name, struct err *
 		memmove(leaf.v + at + 1, leaf.v + at, (leaf.count - 1 - at) * sizeof(*leaf.v));
 		leaf.v[at] = last;
 		rc = leaf.count > SORTED_LEAF ? split(st, dir, &r, i, &leaf, e) :
-						leaf_save(st, dir, r.ids[i], leaf.v, leaf.count, true, e);
+						leaf_save(st, dir, r.ids[i], leaf.v, leaf.count, e);
 		if (rc < 0)
 			return -1;
 	}
@@ -298,7 +302,7 @@ int sorted_remove(struct store *st, const char *dir, const char *name, struct er
 	free(leaf.v[at]);
 	memmove(leaf.v + at, leaf.v + at + 1, (leaf.count - 1 - at) * sizeof(*leaf.v));
 	leaf.count--;
-	return leaf_save(st, dir, r.ids[i], leaf.v, leaf.count, false, e);
+	return leaf_save(st, dir, r.ids[i], leaf.v, leaf.count, e);
 }
 
 /* The leaves that lie in a directory with a number below `below` go; the highest number of all comes back. */
@@ -347,7 +351,7 @@ int sorted_build(struct store *st, const char *dir, const struct names *names, s
 
 		if (n == 0 && i > 0)
 			break;
-		if (leaf_save(st, dir, r.next, n ? names->v + at : NULL, n, true, e) < 0)
+		if (leaf_save(st, dir, r.next, n ? names->v + at : NULL, n, e) < 0)
 			return -1;
 		names_add(&r.first, i ? names->v[at] : "", i ? strlen(names->v[at]) : 0);
 		r.ids[i] = r.next++;

@@ -23,7 +23,7 @@
 /* sorted_add - add a name (no newline in it, not empty) to the set in dir, which exists; durable. 0 or -1 with *e */
 int sorted_add(struct store *st, const char *dir, const char *name, struct err *e);
 
-/* sorted_remove - take a name out; not flushed; what isn't in it is no error */
+/* sorted_remove - take a name out; a power cut may bring it back, and harms no other; what isn't in it is no error */
 int sorted_remove(struct store *st, const char *dir, const char *name, struct err *e);
 
 /* sorted_build - replace the whole set by these names, which are in byte order; durable */
