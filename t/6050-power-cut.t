@@ -10,6 +10,7 @@ use File::Path qw(remove_tree);
 use Time::HiRes qw(time);
 use Berth::Test;
 use Berth::Check;
+use Berth::GC;
 use Berth::Recording;
 use Berth::Replay;
 
@@ -169,6 +170,13 @@ for my $sc ($r->scenarios) {
 	my $fault = $r->replay($sc);
 	is $fault, undef, "$sc->{name}: a power cut at any moment leaves what was acknowledged, and nothing that points to nothing";
 	note sprintf '%d calls, %d of them flush, %d prefixes, %d states', scalar @{ $sc->{calls} }, scalar $r->flushes_of($sc), $r->{prefixes} - $p, $r->{states} - $n;
+}
+
+{
+	my $began = time;
+	my ($all, @idle) = $r->without_each_flush(2);
+	note $_ for @idle;
+	diag sprintf '%d flushes left out, one at a time; %d of them leave no state that is wrong; %.1f s', $all, scalar @idle, time - $began;
 }
 diag sprintf '%d prefixes and %d states replayed, %d of them different; %.1f s', @$r{qw(prefixes states)}, scalar keys %{ $r->{seen} }, time - $began;
 done_testing;

@@ -197,6 +197,26 @@ sub replay
 	return differs($fs, $s);
 }
 
+# without_each_flush - each scenario again for each of its flushes, that one left out; those whose loss no state shows:
+# "SCENARIO, step N: PATH", the digests and names of the path shortened; and how many there were in all
+sub without_each_flush
+{
+	my ($self, $jobs) = @_;
+	my @all = map { my $s = $_; map { [$s, @$_] } $self->flushes_of($s) } $self->scenarios;
+	my @found = Berth::Test::run_parallel($jobs, sub {
+		my ($job) = @_;
+		my @idle;
+		for (my $n = $job; $n < @all; $n += $jobs) {
+			my ($s, $call, $step, $path) = @{ $all[$n] };
+			push @idle, [$n, "$s->{name}, step " . ($step + 1) . ": $path"] if !defined $self->replay($s, drop => $call);
+		}
+		return \@idle;
+	});
+	my @idle = map { ref $_ eq 'ARRAY' ? @$_ : die "$_->{died}\n" } @found;
+
+	return (scalar @all, map { $_->[1] } sort { $a->[0] <=> $b->[0] } @idle);
+}
+
 # The model, with the power on, has to end where the store did: else the recording lacks something.
 sub differs
 {
