@@ -17,6 +17,15 @@
 #include "os/lock.h"
 #include "store/store_path.h"
 
+/*
+ * Nobody served until now, so what lies here may be of a registry that does not flush, or of the days of fsync = "off". All
+ * later promises rest on it: links and content that are found there are not flushed one by one.
+ */
+static int flush_all(int dirfd, struct err *e)
+{
+	return syncfs(dirfd) < 0 ? err_sys(e, "cannot flush the store") : 0;
+}
+
 static int write_new(int dirfd, bool flush, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -49,7 +58,8 @@ int epoch_begin(const struct store_options *o, int *fd, struct err *e)
 	if (lock < 0)
 		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
 	/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
-	if (os_lock_within(lock, true, 0, NULL) == 0 && write_new(dirfd, o->flush, e) < 0)
+	if (os_lock_within(lock, true, 0, NULL) == 0 &&
+	    ((o->flush && flush_all(dirfd, e) < 0) || write_new(dirfd, o->flush, e) < 0))
 		return -1;
 	if (os_lock(lock, false, NULL) < 0)
 		return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);
