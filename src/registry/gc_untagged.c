@@ -156,6 +156,54 @@ static void keep_noted(struct graph *g)
 	spread(g);
 }
 
+static int by_digest(const void *a, const void *b)
+{
+	return digest_cmp(&((const struct node *)a)->d, &((const struct node *)b)->d);
+}
+
+static size_t place_of(const struct graph *g, const struct digest *d)
+{
+	struct node key = { .d = *d };
+	const struct node *found = bsearch(&key, g->v, g->count, sizeof(*g->v), by_digest);
+
+	return (size_t)(found - g->v);  /* children are nodes: read_node sees to it */
+}
+
+/* An index goes before what it names, or a crash in between would leave one that names what is gone. */
+static void put_parents_first(struct graph *g)
+{
+	cleanup_free size_t *named_by = xcalloc(g->count + 1, sizeof(*named_by));
+	cleanup_free size_t *order = xcalloc(g->count + 1, sizeof(*order));
+	struct node *v = xreallocarray(NULL, g->count + 1, sizeof(*v));
+	size_t i, j, n = 0;
+
+	qsort(g->v, g->count, sizeof(*g->v), by_digest);
+	for (i = 0; i < g->count; i++)
+		for (j = 0; j < g->v[i].nchildren; j++)
+			named_by[place_of(g, &g->v[i].children[j])]++;
+	for (i = 0; i < g->count; i++)
+		if (named_by[i] == 0)
+			order[n++] = i;
+	for (i = 0; i < n; i++) {
+		const struct node *parent = &g->v[order[i]];
+
+		for (j = 0; j < parent->nchildren; j++) {
+			size_t child = place_of(g, &parent->children[j]);
+
+			if (--named_by[child] == 0)
+				order[n++] = child;
+		}
+	}
+	for (i = 0; i < g->count; i++)          /* only links that hold another digest can make a circle */
+		if (named_by[i] > 0)
+			order[n++] = i;
+	for (i = 0; i < n; i++)
+		v[i] = g->v[order[i]];
+	free(g->v);
+	g->v = v;
+	g->cap = g->count + 1;
+}
+
 static int sweep_node(struct graph *g, const struct node *node, struct err *e)
 {
 	int64_t when;
@@ -218,8 +266,10 @@ int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone,
 	if (rc == 0)
 		rc = collector_now(w->c, &w->now, e);
 	spread(&g);
-	if (rc == 0 && !g.keep_all)
+	if (rc == 0 && !g.keep_all) {
+		put_parents_first(&g);
 		rc = keep_young(&g, e) < 0 ? -1 : sweep(&g, e);
+	}
 	graph_release(&g);
 	return rc;
 }
