@@ -21,6 +21,10 @@ package Berth::PowerCut;
 use strict;
 use warnings;
 
+# Changes that are never lost by themselves, since nothing depends on it: that a new name in berth/tmp/ is lost shows as
+# the loss of what it was renamed to, and nobody looks for what is no more in berth/trash/ or for the collector's notes.
+my $SCRATCH = qr{\A(?:(?:create|mkdir|unlink) berth/(?:tmp|body|trash)/[^/]+|(?:create|mkdir|unlink) berth/(?:gc|locks)/.*|rename berth/tmp/\S+ to berth/gc/.*)\z};
+
 my (@contents, %content_id);
 
 sub intern { return $content_id{ $_[0] } //= push(@contents, $_[0]) - 1 }
@@ -79,7 +83,7 @@ sub change
 		my $mem = $self->{inodes}[$dir]{mem};
 		defined $i ? ($mem->{$name} = $i) : delete $mem->{$name};
 	}
-	push @{ $self->{pending} }, { what => $what, sets => \@sets };
+	push @{ $self->{pending} }, { what => $what, sets => \@sets, scratch => $what =~ $SCRATCH ? 1 : 0 };
 	return;
 }
 
@@ -265,47 +269,48 @@ sub choices
 	my @before = earlier($pending);
 	my @dirty = sort { $a <=> $b } keys %{ $self->{dirty} };
 	my %variants = map { ($_ => [$self->variants($_)]) } @dirty;
+	my @free = grep { !$pending->[$_]{scratch} } 0 .. $#$pending;
 	my ($n, $all) = (scalar @$pending, 1);
 	my @out;
-	my $closed = sub {      # lost, where an earlier change of the same name is
-		my @k = @_;
+	my $closed = sub {      # these, and the scratch; lost where an earlier change of the same name is
+		my @k = map { $_->{scratch} } @$pending;
+		@k[@_] = (1) x @_;
 		for my $k (0 .. $n - 1) {
 			$k[$k] = 0 if grep { !$k[$_] } @{ $before[$k] };
 		}
 		return \@k;
 	};
 	my $only = sub {        # kept, with all earlier changes of the same name
-		my @k = (0) x $n;
-		$k[ $_[0] ] = 1;
+		my %k = ($_[0] => 1);
 		for my $k (reverse 0 .. $_[0]) {
-			@k[@{ $before[$k] }] = (1) x @{ $before[$k] } if $k[$k];
+			@k{@{ $before[$k] }} = (1) x @{ $before[$k] } if $k{$k};
 		}
-		return \@k;
+		return $closed->(keys %k);
 	};
 	my %now = map { ($_ => $variants{$_}[0]) } @dirty;
 
-	$all *= 2 for 1 .. ($n < 20 ? $n : 20);
+	$all *= 2 for 1 .. (@free < 20 ? @free : 20);
 	$all *= @{ $variants{$_} } for @dirty;
 	if ($all <= $sample * 2) {
 		for my $c (0 .. $all - 1) {
 			my (@k, %b);
-			for (1 .. $n) { push @k, $c % 2; $c = int $c / 2 }
+			for my $k (@free) { push @k, $k if $c % 2; $c = int $c / 2 }
 			for my $i (@dirty) { my $v = $variants{$i}; $b{$i} = $v->[$c % @$v]; $c = int $c / @$v }
 			push @out, [$closed->(@k), \%b];
 		}
 		return @out;
 	}
-	push @out, [[(1) x $n], \%now], [[(0) x $n], {}], [[(0) x $n], \%now], [[(1) x $n], {}];
-	for my $k (0 .. $n - 1) {
-		push @out, [$closed->(map { $_ != $k } 0 .. $n - 1), \%now], [$only->($k), \%now];
+	push @out, [$closed->(@free), \%now], [$closed->(), {}], [$closed->(), \%now], [$closed->(@free), {}];
+	for my $k (@free) {
+		push @out, [$closed->(grep { $_ != $k } @free), \%now], [$only->($k), \%now];
 	}
 	for my $i (@dirty) {
 		my @v = @{ $variants{$i} };
-		push @out, map { [[(1) x $n], { %now, $i => $_ }] } @v[1 .. $#v];
+		push @out, map { [$closed->(@free), { %now, $i => $_ }] } @v[1 .. $#v];
 	}
 	for (1 .. $sample) {
 		my $often = 1 + $self->random(7);
-		push @out, [$closed->(map { $self->random(8) < $often } 1 .. $n), { map { ($_ => $variants{$_}[$self->random(scalar @{ $variants{$_} })]) } @dirty }];
+		push @out, [$closed->(grep { $self->random(8) < $often } @free), { map { ($_ => $variants{$_}[$self->random(scalar @{ $variants{$_} })]) } @dirty }];
 	}
 	return @out;
 }

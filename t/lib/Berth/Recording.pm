@@ -24,7 +24,7 @@ my $CALLS = join ',', qw(openat open creat write writev pwrite64 pwritev copy_fi
 	mkdir mkdirat link linkat symlink symlinkat rename renameat renameat2 unlink unlinkat rmdir
 	fsync fdatasync sync syncfs sendto sendmsg);
 
-sub strace_to { return ('strace', '-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', 1 << 20, '-e', "trace=$CALLS", '-e', 'signal=none', '-qq', '-o', $_[0]) }
+sub strace_to { return ('strace', '-A', '-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', 1 << 20, '-e', "trace=$CALLS", '-e', 'signal=none', '-qq', '-o', $_[0]) }
 
 # settled - wait until nothing more comes into the file
 sub settled

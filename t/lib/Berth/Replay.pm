@@ -17,6 +17,7 @@ use strict;
 use warnings;
 
 use Digest::MD5 qw(md5);
+use Exporter 'import';
 use File::Path ();
 use JSON::PP ();
 use Time::HiRes ();
@@ -24,7 +25,10 @@ use Time::HiRes ();
 use Berth::PowerCut;
 use Berth::Recording;
 use Berth::StoreState;
-use Berth::Test ();
+use Berth::Test;
+use Berth::GC ();
+
+our @EXPORT = qw(all_ok);
 
 sub new
 {
@@ -37,7 +41,8 @@ sub scenarios { return @{ $_[0]{scenarios} } }
 
 # scenario - do the steps now, to be replayed later
 # before  claims that hold from the start
-# steps   { do => code, body => what nginx spools for it, claims => {...} }
+# steps   { do => code, body => what nginx spools for it, claims => {...} }; with dies => pattern its worker dies after the
+#         last call that gives a name like that, so nothing is claimed
 sub scenario
 {
 	my ($self, $name, $before, $steps) = @_;
@@ -62,15 +67,29 @@ sub load
 	my ($self) = @_;
 	my @calls = recorded($self->{trace}, $self->{root});
 
+	$self->{at_start} = [grep { $_->{t} < $self->{scenarios}[0]{steps}[0]{from} } @calls];
 	for my $s (@{ $self->{scenarios} }) {
 		my @steps = @{ $s->{steps} };
 		for my $n (0 .. $#steps) {
 			my $to = $n < $#steps ? $steps[$n + 1]{from} : $s->{to};
 			$steps[$n]{calls} = [grep { $_->{t} >= $steps[$n]{from} && $_->{t} < $to } @calls];
 			$_->{step} = $n for @{ $steps[$n]{calls} };
+			die_early($steps[$n]) if $steps[$n]{dies};
 		}
 		$s->{calls} = [map { @{ $_->{calls} } } @steps];
 	}
+	return;
+}
+
+sub die_early
+{
+	my ($step) = @_;
+	my $calls = $step->{calls};
+	my ($last) = grep { $calls->[$_]{name} =~ /^(?:link|rename)$/ && $calls->[$_]{paths}[0] . ' ' . $calls->[$_]{paths}[1] =~ $step->{dies} } reverse 0 .. $#$calls;
+
+	die "no call gives a name like $step->{dies}\n" if !defined $last;
+	$#$calls = $last;
+	$step->{claims} = {};
 	return;
 }
 
@@ -129,7 +148,7 @@ sub visit
 
 	if (!$known) {
 		$known = $self->{seen}{$key} = [faults_of($state)];
-		$self->keep($state) if $self->{keep};
+		$self->keep($state) if $self->{keep} && !@$known;
 	}
 	$self->{states}++;
 	return @$known, claim_faults($state, $allowed);
@@ -164,6 +183,7 @@ sub replay
 {
 	my ($self, $s, %o) = @_;
 	my $fs = Berth::PowerCut->new($s->{start});
+	my $sample = defined $o{drop} ? $self->{sample} / 8 : $self->{sample};
 	my (%allowed, %play);
 	my ($step, $answered) = (-1, 0);
 
@@ -185,36 +205,55 @@ sub replay
 		}
 		next if defined $o{drop} && $n < $o{drop};
 		$self->{prefixes}++;
-		my $fault = $fs->after_power_cut($self->{seed} + $n, $self->{sample}, sub {
+		my $fault = $fs->after_power_cut($self->{seed} + $n, $sample, sub {
 			my ($state, $choice) = @_;
 			my @bad = grep { !$known{$_} } $self->visit($state, \%allowed) or return;
 			return "$s->{name}, after call $n, " . described($c) . ":\n" . join("\n", @bad) . "\n" . $fs->told($choice);
 		});
 		return $fault if $fault;
 	}
-	return if defined $o{drop};
+	return if defined $o{drop} || grep { $_->{dies} } @{ $s->{steps} };
 	$fs->unlink($_) for grep { defined $fs->find($_) } @{ $play{spooled} // [] };
 	return differs($fs, $s);
 }
 
-# without_each_flush - each scenario again for each of its flushes, that one left out; those whose loss no state shows:
-# "SCENARIO, step N: PATH", the digests and names of the path shortened; and how many there were in all
+# The sort of thing that a flush is for: names, digests and numbers left out.
+sub sort_of
+{
+	my ($path) = @_;
+
+	$path =~ s{/[0-9a-f]{64,}}{/HEX}g;
+	$path =~ s{\Aberth/tmp/[^/]+}{berth/tmp/NEW};
+	$path =~ s{\Aberth/body/.*}{berth/body/FILE};
+	$path =~ s{(blobs/\w+)/[0-9a-f]{2}(?=/|\z)}{$1/TWO};
+	$path =~ s{(repositories)/[^_].*?(?=/_|\z)}{$1/NAME};
+	$path =~ s{(index)/[^_].*?(?=/_|\z)}{$1/NAME} if $path =~ /^berth/;
+	$path =~ s{(_uploads)/[^/]+}{$1/UUID};
+	$path =~ s{(tags)/[^/]+}{$1/TAG};
+	$path =~ s{sha\d+}{ALG}g;
+	return $path;
+}
+
+# without_each_flush - each scenario again for each of its flushes, that one left out. By sort of flush: how many there were,
+# and the scenarios in which no state shows the loss: { sort => { all => N, idle => [scenarios] } }
 sub without_each_flush
 {
 	my ($self, $jobs) = @_;
 	my @all = map { my $s = $_; map { [$s, @$_] } $self->flushes_of($s) } $self->scenarios;
+	my %out;
 	my @found = Berth::Test::run_parallel($jobs, sub {
 		my ($job) = @_;
-		my @idle;
-		for (my $n = $job; $n < @all; $n += $jobs) {
-			my ($s, $call, $step, $path) = @{ $all[$n] };
-			push @idle, [$n, "$s->{name}, step " . ($step + 1) . ": $path"] if !defined $self->replay($s, drop => $call);
-		}
-		return \@idle;
+		return [map { defined $self->replay($all[$_][0], drop => $all[$_][1]) ? () : $_ } grep { $_ % $jobs == $job } 0 .. $#all];
 	});
-	my @idle = map { ref $_ eq 'ARRAY' ? @$_ : die "$_->{died}\n" } @found;
+	my %idle = map { ($_ => 1) } map { ref $_ eq 'ARRAY' ? @$_ : die "$_->{died}\n" } @found;
 
-	return (scalar @all, map { $_->[1] } sort { $a->[0] <=> $b->[0] } @idle);
+	for my $n (0 .. $#all) {
+		my ($s, $call, $step, $path) = @{ $all[$n] };
+		my $sort = $out{ sort_of($path) } //= { all => 0, idle => [] };
+		$sort->{all}++;
+		push @{ $sort->{idle} }, "$s->{name}, step " . ($step + 1) if $idle{$n};
+	}
+	return \%out;
 }
 
 # The model, with the power on, has to end where the store did: else the recording lacks something.
@@ -242,7 +281,7 @@ sub lay_state
 	}
 	for my $p (sort grep { ($held->{$_} // '') ne $state->{$_} } keys %$state) {
 		if ($state->{$p} eq 'd') {
-			CORE::mkdir("$root/$p") || $!{EEXIST} or die "$root/$p: $!";
+			mkdir("$root/$p") || $!{EEXIST} or die "$root/$p: $!";
 		} else {
 			Berth::Test::spew("$root/$p", Berth::PowerCut::content($state->{$p}));
 		}
@@ -273,6 +312,87 @@ sub fsck_of
 		}
 	}
 	return { kinds => \%kinds, lines => \%line };
+}
+
+# all_ok - the tests: every scenario; that leaving out flushes shows; what berth says of a sample of the states
+# needless  sorts of flushes that no scenario needs
+# only      a pattern: the sorts that have to show here, where another test shows the rest
+sub all_ok
+{
+	my ($self, %o) = @_;
+	my $began = Time::HiRes::time();
+	my %needless = map { ($_ => 1) } @{ $o{needless} // [] };
+
+	$self->load;
+	for my $s ($self->scenarios) {
+		my ($p, $n) = @$self{qw(prefixes states)};
+		is($self->replay($s), undef, "$s->{name}: a power cut at any moment leaves what was acknowledged, and nothing that points to nothing");
+		my %flushes;
+		$flushes{ $_->[1] }++ for $self->flushes_of($s);
+		note sprintf '%d calls, flushes by step: %s; %d prefixes, %d states', scalar @{ $s->{calls} },
+			join(' ', map { $flushes{$_} // 0 } 0 .. $#{ $s->{steps} }), $self->{prefixes} - $p, $self->{states} - $n;
+	}
+	diag sprintf '%d prefixes and %d states replayed, %d of them different; %.1f s', @$self{qw(prefixes states)}, scalar keys %{ $self->{seen} }, Time::HiRes::time() - $began;
+
+	my $sorts = $self->without_each_flush(2);
+	my ($all, $idle) = (0, 0);
+	for my $k (sort keys %$sorts) {
+		my ($of, @in) = ($sorts->{$k}{all}, @{ $sorts->{$k}{idle} });
+		$all += $of;
+		$idle += @in;
+		note sprintf '%s: %d of %d may be left out', $k, scalar @in, $of;
+		note "  $_" for $ENV{BERTH_TEST_VERBOSE} ? @in : ();
+		next if $o{only} && $k !~ $o{only};
+		ok(@in < $of || $needless{$k}, "leaving out a flush of $k shows in some scenario");
+	}
+	diag sprintf '%d flushes left out, one at a time: %d of them show; %.1f s', $all, $all - $idle, Time::HiRes::time() - $began;
+	$self->berth_ok(%o);
+	return;
+}
+
+# What berth calls garbage that a crash may leave: pushed again, or by fsck --repair and the collector, it is mended.
+my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository);
+
+# berth_ok - berth fsck, and a server, on states that were kept
+sub berth_ok
+{
+	my ($self, %o) = @_;
+	my $dir = Berth::GC::quick_dir();
+	my $began = Time::HiRes::time();
+	my @told = Berth::Test::run_parallel(2, sub { $self->fsck_of("$dir/$_[0]", $_[0], 2) });
+
+	for my $t (@told) {
+		is($t->{died}, undef, 'berth fsck looks at every state') or next;
+		my @bad = grep { !$GARBAGE{$_} } sort keys %{ $t->{kinds} };
+		is(join("\n", map { $t->{lines}{$_} } @bad), '', 'berth fsck finds nothing but garbage: ' . join ', ', map { "$_ $t->{kinds}{$_}" } sort keys %{ $t->{kinds} });
+	}
+	diag sprintf 'berth fsck looked at %d states; %.1f s', scalar @{ $self->{kept} }, Time::HiRes::time() - $began;
+	my $every = int(@{ $self->{kept} } / ($o{serve} // 6)) || 1;
+	for (my $n = 0; $n < @{ $self->{kept} }; $n += $every) {
+		my $state = $self->{kept}[$n];
+		my $want = listing_of($state);
+		lay_state("$dir/serve$n", { '' => 'd', %$state }, {});
+		my $s = Berth::Server->start(root => "$dir/serve$n", workers => 1);
+		is_deeply(listed($s, $want), $want, "a server that starts on state $n lists what the links say: " . @{ $want->{catalog} } . ' repositories');
+		$s->stop;
+	}
+	return;
+}
+
+# listed - what a server lists, asked for the same things
+sub listed
+{
+	my ($s, $want) = @_;
+	my $get = sub { my $r = $s->req(GET => $_[0]); return $r->status == 200 ? JSON::PP->new->utf8->decode($r->body) : { status => $r->status } };
+	my %out = (catalog => $get->('/v2/_catalog')->{repositories}, tags => {}, referrers => {});
+
+	for my $repo (keys %{ $want->{tags} }) {
+		$out{tags}{$repo} = $get->("/v2/$repo/tags/list")->{tags} // [];
+	}
+	for my $repo (keys %{ $want->{referrers} }) {
+		$out{referrers}{$repo}{$_} = [sort map { $_->{digest} } @{ $get->("/v2/$repo/referrers/$_")->{manifests} }] for keys %{ $want->{referrers}{$repo} };
+	}
+	return \%out;
 }
 
 1;

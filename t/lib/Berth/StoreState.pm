@@ -168,7 +168,11 @@ sub faults_of
 	my @bad;
 
 	for my $path (keys %$state) {
-		next if $state->{$path} eq 'd';
+		if ($state->{$path} eq 'd') {
+			push @bad, "$path holds no link" if $path =~ m{/_(?:layers|manifests/revisions)/\w+/\w+\z} && !defined $state->{"$path/link"};
+			push @bad, "$path is no tag" if $path =~ m{/_manifests/tags/[^/]+\z} && !defined $state->{"$path/current/link"};
+			next;
+		}
 		if ($path =~ m{\A\Q$V2\E/blobs/(\w+)/../(\w+)/data\z}) {
 			push @bad, "$path has wrong bytes" if !is_right($state->{$path}, "$1:$2");
 		} elsif ($path =~ m{/_(?:layers|manifests/revisions)/(\w+)/(\w+)/link\z}) {
@@ -182,6 +186,8 @@ sub faults_of
 		for my $t (sort keys %{ $r->{$repo}{tags} }) {
 			my $d = $r->{$repo}{tags}{$t};
 			push @bad, "$repo:$t points to '$d', which is no manifest of the repository" if !well_formed($d) || !$r->{$repo}{manifests}{$d};
+			my $record = tag($repo, $t) =~ s{/current/link\z}{'/index/' . $d =~ tr{:}{/}r . '/link'}er;
+			push @bad, "$repo:$t is not on record" if !defined $state->{$record};
 		}
 		push @bad, map { manifest_faults($state, $repo, $_) } sort keys %{ $r->{$repo}{manifests} };
 		push @bad, index_faults($state, $repo, $r->{$repo});
