@@ -111,7 +111,7 @@ for my $p (@plan) {
 	push @{ $fault{'nothing that is kept is missing after the next run'} }, "$at: $missing" if $missing ne '';
 	push @{ $fault{'all garbage is gone after the next run'} }, $at
 		if join(' ', @{ blobs_on_disk($s) }) ne $want_blobs || join(' ', @{ links_on_disk($s) }) ne $want_links;
-	my $left = join ' ', map { my $d = $_; map { "$d/$_" } grep { !/^reserve/ } files_below($s->root . "/berth/$d") } qw(gc tmp trash body);
+	my $left = join ' ', map { my $d = $_; map { "$d/$_" } grep { !/^(?:reserve|last$)/ } files_below($s->root . "/berth/$d") } qw(gc tmp trash body);
 	push @{ $fault{'no run and no leftover is there after the next run'} }, "$at: $left" if $left ne '' || -d data_dir($s) . "/repositories/k/one/_uploads/$uuid";
 	run('rm', '-rf', '--', $s->root);
 }

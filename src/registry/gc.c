@@ -217,9 +217,9 @@ static struct name name_of(const struct sweep *s, size_t repository)
 }
 
 /* One batch of links, from *i on; `touched` tells of which repositories one went. */
-static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct err *e)
+static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct names *trashed, struct err *e)
 {
-	cleanup_names struct names trashed = NAMES_INIT;
+	static const struct names none = NAMES_INIT;
 	int rc = 0;
 
 	if (gc_enter(s->w, e) < 0)
@@ -228,23 +228,27 @@ static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct er
 		const struct candidate *c = &s->links[(*i)++];
 		struct name n = name_of(s, c->repository);
 
-		rc = sweep_link(s, &n, &c->d, &trashed, e);
+		rc = sweep_link(s, &n, &c->d, trashed, e);
 		if (rc == 1)
 			touched[c->repository] = true;
 	}
 	gc_unlock(s->w);
-	gc_leave(s->w, &trashed, blob_purge_link);
+	gc_leave(s->w, &none, blob_purge_link);
 	return rc < 0 ? -1 : 0;
 }
 
-/* All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. */
+/*
+ * All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. And
+ * before they are emptied out of the trash: it must not bring back a directory that has lost its link.
+ */
 static int sweep_links(struct sweep *s, struct err *e)
 {
 	cleanup_free bool *touched = xcalloc(s->names.count + 1, sizeof(*touched));
+	cleanup_names struct names trashed = NAMES_INIT;
 	size_t i = 0;
 
 	while (i < s->nlinks) {
-		if (sweep_some_links(s, &i, touched, e) < 0)
+		if (sweep_some_links(s, &i, touched, &trashed, e) < 0)
 			return -1;
 		gc_progress(s->w, "links looked at", i, s->nlinks);
 	}
@@ -254,6 +258,8 @@ static int sweep_links(struct sweep *s, struct err *e)
 		if (touched[i] && blob_flush_links(s->w->r->st, &n, e) < 0)
 			return -1;
 	}
+	for (i = 0; i < trashed.count; i++)
+		blob_purge_link(s->w->r->st, trashed.v[i]);
 	return 0;
 }
 
