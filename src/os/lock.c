@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
 
@@ -87,7 +88,18 @@ int os_lock_within(int fd, bool exclusive, unsigned ms, uint64_t *waited)
 	return rc;
 }
 
+/*
+ * Older kernels take memory even for giving a lock back, and may have none. Not to give it back would stop everybody
+ * else, so it is tried again, and at last the process ends, and with it its locks.
+ */
 void os_unlock(int fd)
 {
-	lock_once(fd, LOCK_UN);
+	static const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	int tries;
+
+	for (tries = 0; lock_once(fd, LOCK_UN) < 0; tries++) {
+		if (tries == 1000)
+			abort();
+		nanosleep(&pause, NULL);
+	}
 }
