@@ -68,7 +68,7 @@ static int mark_named(struct sweep *s, const struct digest *d, struct err *e)
 	digestset_add(&s->named, d);
 	if (d->alg == DIGEST_SHA256)
 		return 0;
-	found = blob_link_target(s->w->r->st, s->n, d, &target, e);
+	found = blob_read_link(s->w->r->st, s->n, d, &target, e);
 	if (found == 1) {
 		digestset_add(&s->kept, &target);
 		digestset_add(&s->named, &target);
@@ -118,7 +118,7 @@ static int keep_link(struct sweep *s, const struct digest *d, struct err *e)
 
 	if (d->alg == DIGEST_SHA256 && digestset_has(&s->kept, d))
 		return 0;
-	found = blob_link_target(s->w->r->st, s->n, d, &target, e);
+	found = blob_read_link(s->w->r->st, s->n, d, &target, e);
 	if (found == 1)
 		digestset_add(&s->kept, &target);
 	return found < 0 ? -1 : 0;

@@ -33,7 +33,7 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e);
 
-/* blob_read_link - the digest that the repository's link for d holds; 1 found, 0 absent, -1 with *e */
+/* blob_read_link - the digest that the repository's link for d holds; 1 found, 0 absent or spoilt, -1 with *e */
 int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
 
 /* A file whose bytes become content. */
@@ -78,10 +78,6 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
  */
 int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e);
 int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
-
-/* blob_link_target - what the repository's link of that name holds; 1, 0 where there is none or it is spoilt, -1 with *e */
-int blob_link_target(struct store *st, const struct name *n, const struct digest *d, struct digest *target,
-		     struct err *e);
 
 /*
  * blob_age      - when content was last made young, in seconds since the epoch, and its size; opened and looked at now

@@ -41,15 +41,6 @@ int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit,
 	return walk_all(st, n, path_layers, visit, arg, e);
 }
 
-int blob_link_target(struct store *st, const struct name *n, const struct digest *d, struct digest *target,
-		     struct err *e)
-{
-	cleanup_str struct str dir = STR_INIT;
-
-	path_layer(&dir, n, d);
-	return link_read_in(st, dir.buf, target, e);
-}
-
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
