@@ -106,10 +106,7 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 
 static void empty_trash(struct fsck_work *w)
 {
-	size_t i;
-
-	for (i = 0; i < w->trashed.count; i++)
-		store_purge(w->r->st, w->trashed.v[i]);
+	store_purge_all(w->r->st, &w->trashed);
 	names_release(&w->trashed);
 }
 

@@ -219,7 +219,6 @@ static struct name name_of(const struct sweep *s, size_t repository)
 /* One batch of links, from *i on; `touched` tells of which repositories one went. */
 static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct names *trashed, struct err *e)
 {
-	static const struct names none = NAMES_INIT;
 	int rc = 0;
 
 	if (gc_enter(s->w, e) < 0)
@@ -233,7 +232,7 @@ static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct na
 			touched[c->repository] = true;
 	}
 	gc_unlock(s->w);
-	gc_leave(s->w, &none, blob_purge_link);
+	gc_leave(s->w);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -300,7 +299,7 @@ static int sweep_blob(struct sweep *s, const struct digest *d, struct names *tra
 
 static int sweep_blobs(struct sweep *s, struct err *e)
 {
-	size_t i = 0;
+	size_t i = 0, j;
 
 	if (blob_walk(s->w->r->st, take_blob, s, e) < 0)
 		return -1;
@@ -313,7 +312,9 @@ static int sweep_blobs(struct sweep *s, struct err *e)
 		while (rc >= 0 && i < s->nblobs && gc_batch_goes_on(s->w))
 			rc = sweep_blob(s, &s->blobs[i++].d, &trashed, e);
 		gc_unlock(s->w);
-		gc_leave(s->w, &trashed, blob_purge);
+		for (j = 0; j < trashed.count; j++)
+			blob_purge(s->w->r->st, trashed.v[j]);
+		gc_leave(s->w);
 		gc_progress(s->w, "blobs looked at", i, s->nblobs);
 		if (rc < 0)
 			return -1;

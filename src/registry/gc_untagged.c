@@ -238,7 +238,6 @@ static int sweep_some(struct graph *g, size_t *i, struct err *e)
 
 static int sweep(struct graph *g, struct err *e)
 {
-	static const struct names none = NAMES_INIT;
 	size_t i = 0;
 
 	while (i < g->count) {
@@ -248,7 +247,7 @@ static int sweep(struct graph *g, struct err *e)
 		}
 		if (sweep_some(g, &i, e) < 0)
 			return -1;
-		gc_leave(g->w, &none, store_purge);
+		gc_leave(g->w);
 	}
 	return 0;
 }

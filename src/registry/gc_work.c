@@ -78,12 +78,8 @@ void gc_pace(struct gc_work *w)
 	keep_pace(w, 1);
 }
 
-void gc_leave(struct gc_work *w, const struct names *trashed, void (*purge)(struct store *st, const char *trashed))
+void gc_leave(struct gc_work *w)
 {
-	size_t i;
-
-	for (i = 0; i < trashed->count; i++)
-		purge(w->r->st, trashed->v[i]);
 	if (!w->o->dry_run)
 		collector_stay_away(w->c);
 	keep_pace(w, w->done);

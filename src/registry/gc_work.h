@@ -25,13 +25,13 @@ struct gc_work {
 /*
  * gc_enter  - begin a batch: the exclusive lock, what was noted, the time
  * gc_unlock - the batch is over; no other lock may be held when gc_leave follows
- * gc_leave  - purge what was moved to the trash, and stay away for as long as the batch took, or as the rate demands
+ * gc_leave  - stay away for as long as the batch took, or as the rate demands; purging before it counts as staying away
  * gc_batch_goes_on - count one more object, and tell whether it may still come into this batch
  * gc_pace   - count one more object that is looked at outside of a batch, and wait where the rate demands it
  */
 int gc_enter(struct gc_work *w, struct err *e);
 void gc_unlock(struct gc_work *w);
-void gc_leave(struct gc_work *w, const struct names *trashed, void (*purge)(struct store *st, const char *trashed));
+void gc_leave(struct gc_work *w);
 void gc_pace(struct gc_work *w);
 bool gc_batch_goes_on(struct gc_work *w);
 

@@ -348,14 +348,6 @@ static int remove_manifest(struct registry *r, const struct name *n, const struc
 	return found;
 }
 
-static void empty_trash(struct registry *r, const struct names *trashed)
-{
-	size_t i;
-
-	for (i = 0; i < trashed->count; i++)
-		store_purge(r->st, trashed->v[i]);
-}
-
 int reg_manifest_collect(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
 {
 	cleanup_names struct names trashed = NAMES_INIT;
@@ -363,7 +355,7 @@ int reg_manifest_collect(struct registry *r, const struct name *n, const struct 
 	int rc = remove_manifest(r, n, &ref, &trashed, e);
 
 	if (rc >= 0)
-		empty_trash(r, &trashed);
+		store_purge_all(r->st, &trashed);
 	return rc;
 }
 
@@ -406,6 +398,6 @@ int reg_manifest_delete(struct registry *r, const struct name *n, const struct r
 				    delete_revision(r, n, ref, &trashed, e);
 	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
 	if (rc == 0)                    /* what is not surely gone stays whole, for the collector */
-		empty_trash(r, &trashed);
+		store_purge_all(r->st, &trashed);
 	return rc;
 }

@@ -20,14 +20,6 @@
 #include "store/repo_copy.h"
 #include "store/repo_take.h"
 
-static void empty_trash(struct store *st, const struct names *trashed)
-{
-	size_t i;
-
-	for (i = 0; i < trashed->count; i++)
-		store_purge(st, trashed->v[i]);
-}
-
 /*
  * What was derived from a repository that is gone; its lock is held. The index goes last: by what is left of it a
  * second call sees that the first one did not come to its end. 1, 0 where there was no index, -1.
@@ -68,7 +60,7 @@ int reg_repo_remove(struct registry *r, const struct name *n, struct err *e)
 	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
 	if (taken < 0 || had < 0)
 		return -1;
-	empty_trash(r->st, &trashed);
+	store_purge_all(r->st, &trashed);
 	return taken || had;
 }
 
@@ -174,7 +166,7 @@ int reg_repo_move(struct registry *r, const struct name *from, const struct name
 	m.copy = (struct repo_copy){ .st = r->st, .from = from, .to = to, .dir = STR_INIT };
 	rc = move(&m, e);
 	if (rc == 0)
-		empty_trash(r->st, &m.trashed);
+		store_purge_all(r->st, &m.trashed);
 	repo_copy_end(&m.copy);
 	names_release(&m.trashed);
 	return rc;

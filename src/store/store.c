@@ -241,6 +241,14 @@ void store_purge(struct store *st, const char *trashed)
 	os_remove_tree(st->dirfd, trashed);
 }
 
+void store_purge_all(struct store *st, const struct names *trashed)
+{
+	size_t i;
+
+	for (i = 0; i < trashed->count; i++)
+		store_purge(st, trashed->v[i]);
+}
+
 void store_purge_dir(struct store *st, const char *trashed, const char *file)
 {
 	cleanup_str struct str path = STR_INIT;

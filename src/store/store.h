@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include "base/err.h"
 #include "base/str.h"
+#include "os/dir.h"
 
 #define STORE_EPOCH_LEN 32      /* hex digits of a random number */
 #define STORE_FORMAT 1          /* of the part below berth/; a newer one is refused */
@@ -77,9 +78,11 @@ int store_trash(struct store *st, const char *path, struct str *out, struct err 
 
 /*
  * store_purge     - remove what store_trash took; a failure is left for the collector
+ * store_purge_all - the same for several
  * store_purge_dir - the same, in fewer calls, for a directory that holds this one file and nothing else as a rule
  */
 void store_purge(struct store *st, const char *trashed);
+void store_purge_all(struct store *st, const struct names *trashed);
 void store_purge_dir(struct store *st, const char *trashed, const char *file);
 
 #endif
