@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(sleep time);
 use Berth::Test;
 use Berth::Check;
+use Berth::Trace;
 
 plain_build_only('it traces system calls');
 need_program('strace');
@@ -27,24 +28,10 @@ sub traced {
 	return ($s, $file);
 }
 
-# calls - the successful calls between two moments, in order: [name, its text, its result]
+# calls - the successful calls between two moments, in order: [name, its text, its result, pid]
 sub calls {
 	my ($file, $from, $to) = @_;
-	my (@calls, %open);
-	open my $h, '<', $file or die "$file: $!";
-	while (my $l = <$h>) {
-		my ($pid, $t, $rest) = $l =~ /^(\d+)\s+([\d.]+)\s+(.*)$/ or next;
-		if ($rest =~ s/\s*<unfinished \.\.\.>$//) {
-			$open{$pid} = $rest;
-			next;
-		}
-		$rest = delete($open{$pid}) . $1 if $rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && defined $open{$pid};
-		next if $t < $from || $t > $to;
-		my ($name, $args, $result) = $rest =~ /^(\w+)\((.*)\)\s+=\s+(-?\d+|0x[0-9a-f]+)/ or next;
-		push @calls, [$name, $args, $result, $pid] unless $result =~ /^-/;
-	}
-	close $h;
-	return @calls;
+	return map { [@$_[2 .. 4], $_->[0]] } grep { $_->[1] >= $from && $_->[1] <= $to } traced_calls($file);
 }
 
 # during - does something; the moments before and after it

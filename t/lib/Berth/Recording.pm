@@ -17,6 +17,7 @@ use Exporter 'import';
 use File::Find ();
 
 use Berth::Test ();
+use Berth::Trace qw(traced_calls);
 
 our @EXPORT = qw(strace_to recorded play snapshot settled);
 
@@ -54,27 +55,6 @@ sub arguments
 	return @out;
 }
 
-# lines - the successful calls of a trace, whole: [pid, time, name, arguments, result]
-sub lines
-{
-	my ($file) = @_;
-	my (%open, @out);
-
-	open my $h, '<', $file or die "$file: $!";
-	while (my $l = <$h>) {
-		my ($pid, $t, $rest) = $l =~ /^(\d+)\s+([\d.]+)\s+(.*)$/ or next;
-		if ($rest =~ s/\s*<unfinished \.\.\.>$//) {
-			$open{$pid} = $rest;
-			next;
-		}
-		$rest = delete($open{$pid}) . $1 if $rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && defined $open{$pid};
-		my ($name, $args, $result) = $rest =~ /^(\w+)\((.*)\)\s+=\s+(\d+)/ or next;
-		push @out, [$pid, $t, $name, $args, $result];
-	}
-	close $h;
-	return @out;
-}
-
 # Those that come in pairs of directory and name, and how many pairs they have.
 my %pairs = (mkdirat => 1, unlinkat => 1, linkat => 2, renameat => 2, renameat2 => 2, openat => 1);
 my %plain = (mkdir => 1, unlink => 1, rmdir => 1, link => 2, rename => 2, open => 1, creat => 1);
@@ -88,7 +68,7 @@ sub recorded
 	my @out;
 	my $below = sub { my ($p) = @_; return $p eq $root ? '' : $p =~ s{\A\Q$root\E/}{}r =~ s{/\./}{/}gr if "$p/" =~ m{\A\Q$root\E/}; return };
 
-	for my $l (lines($file)) {
+	for my $l (traced_calls($file)) {
 		my ($pid, $t, $name, $text, $result) = @$l;
 		my @args = arguments($text);
 		my %c = (name => $as{$name} // $name, t => $t, pid => $pid);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Trace: how many system calls the workers make for a piece of work. For tests of the plain build, with strace.
+# Berth::Trace: what strace saw, and how many system calls the workers make for a piece of work. For tests of the plain
+# build.
 #
 #   my $n = calls_of($s, sub { $s->req(GET => '/v2/_catalog') });
+#   for (traced_calls($file)) { my ($pid, $time, $name, $args, $result) = @$_; ... }
 package Berth::Trace;
 
 use strict;
@@ -14,7 +16,29 @@ use Time::HiRes ();
 
 use Berth::Test ();
 
-our @EXPORT = qw(calls_of);
+our @EXPORT = qw(calls_of traced_calls);
+
+# traced_calls(file) - the successful calls in what `strace -f -ttt -o file` wrote, whole: those that were interrupted by
+# another process' are put together, and stand where they ended
+sub traced_calls
+{
+	my ($file) = @_;
+	my (%open, @calls);
+
+	open my $h, '<', $file or die "$file: $!";
+	while (my $l = <$h>) {
+		my ($pid, $t, $rest) = $l =~ /^(\d+)\s+([\d.]+)\s+(.*)$/ or next;
+		if ($rest =~ s/\s*<unfinished \.\.\.>$//) {
+			$open{$pid} = $rest;
+			next;
+		}
+		$rest = delete($open{$pid}) . $1 if $rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && defined $open{$pid};
+		my ($name, $args, $result) = $rest =~ /^(\w+)\((.*)\)\s+=\s+(0x[0-9a-f]+|\d+)/ or next;
+		push @calls, [$pid, $t, $name, $args, $result];
+	}
+	close $h;
+	return @calls;
+}
 
 sub traced
 {
