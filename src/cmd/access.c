@@ -55,10 +55,8 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 		fprintf(stderr, "berth: access: \"%s\" is no user's name; somebody who is not logged in is \"-\"\n", argv[2]);
 		return CMD_USAGE;
 	}
-	if (name_parse(&repo, argv[3], strlen(argv[3])) < 0) {
-		fprintf(stderr, "berth: access: \"%s\" is no name of a repository\n", argv[3]);
+	if (cmd_name(&repo, argv[3]) < 0)
 		return CMD_USAGE;
-	}
 	if (access_right(argv[4], &right) < 0) {
 		fprintf(stderr, "berth: access: \"%s\" is none of pull, push and delete\n", argv[4]);
 		return CMD_USAGE;
