@@ -187,6 +187,25 @@ struct key *key_adopt(EVP_PKEY *pkey, bool is_private, struct err *e)
 	return k;
 }
 
+struct key *key_adopt_configured(EVP_PKEY *pkey, struct err *e)
+{
+	struct key *k = key_adopt(pkey, false, e);
+	EVP_PKEY_CTX *ctx;
+	bool good;
+
+	if (!k || k->kind == KEY_ED25519)
+		return k;
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	good = ctx && EVP_PKEY_public_check_quick(ctx) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	if (!good) {
+		err_set(e, ERR_UNKNOWN, "a key whose numbers make none");
+		key_close(&k);
+	}
+	return k;
+}
+
 int key_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf, (void)size, (void)rwflag, (void)arg;
@@ -259,7 +278,7 @@ int key_pem_next(struct key_pem *p, struct key **out, struct err *e)
 		rc = pkey ? 0 : err_set(e, ERR_UNKNOWN, "a PEM block without a public key: %s", name);
 	}
 	if (pkey) {
-		*out = key_adopt(pkey, false, e);
+		*out = key_adopt_configured(pkey, e);
 		rc = *out ? 1 : -1;
 	}
 	OPENSSL_free(name);

@@ -37,7 +37,7 @@ static int get_bytes(struct json_object *jwk, const char *name, size_t max, stru
 
 static struct key *from_params(const char *type, OSSL_PARAM_BLD *bld, struct err *e)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL), *test = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
 	EVP_PKEY *pkey = NULL;
 	bool good;
@@ -45,15 +45,10 @@ static struct key *from_params(const char *type, OSSL_PARAM_BLD *bld, struct err
 	if (!ctx || !params)
 		abort();
 	good = EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
-	if (good) {
-		test = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-		good = test && EVP_PKEY_public_check_quick(test) == 1;
-	}
-	EVP_PKEY_CTX_free(test);
 	EVP_PKEY_CTX_free(ctx);
 	OSSL_PARAM_free(params);
 	if (good)
-		return key_adopt(pkey, false, e);
+		return key_adopt_configured(pkey, e);
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	err_set(e, ERR_UNKNOWN, "a JWK whose numbers make no key");

@@ -32,6 +32,13 @@ const struct key_curve *key_curve(enum key_kind kind);
  */
 struct key *key_adopt(EVP_PKEY *pkey, bool is_private, struct err *e);
 
+/*
+ * key_adopt_configured - the same for a public key from a file: that its numbers can be a key at all is found out too
+ * For RSA that takes milliseconds (whether the modulus is a prime, or has small factors): too long for a key that comes
+ * with a request, which a certificate vouches for.
+ */
+struct key *key_adopt_configured(EVP_PKEY *pkey, struct err *e);
+
 /* key_add_members - the members that RFC 7638 hashes, in its order, without spaces: {"crv":...} */
 void key_add_members(const struct key *k, struct str *out);
 

@@ -131,7 +131,7 @@ static void test_refused_keys(void)
 		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"rA0UJsFYsBzCo4Zwd17rMH9G17peTBUmADNvphAqQlNiIKFWuErw9PB36uXxFBkWMFhWmx"
 		  "vxt9kCvYBgyspYyM15ssXQ7BaKc5m4mKOCScqQ1pC5V2dftU1k5kB9V8PQDd-AF3aQT097Sbozi_IRM1JFtk9CGFM3tkk3m6HE9z8\"}",
 		  "an RSA key of 1024 bits; 2048 to 8192 are taken" },
-		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" RSA_N_BUT_EVEN "\"}", "a JWK whose numbers make no key" },
+		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" RSA_N_BUT_EVEN "\"}", "a key whose numbers make none" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\"}", "a JWK without its \"y\"" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_X "\"}", "a JWK whose numbers make no key" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}", "an EC key with a coordinate that is too short" },
