@@ -41,11 +41,14 @@ int jwt_refuse(struct err *e, const char *why)
 /* RFC 7515, 7.1: three parts; the alphabet of base64url has no dot, so a fourth part shows as one too many. */
 static int split(const char *token, size_t len, struct parts *p, struct err *e)
 {
-	const char *end = token + len, *first, *second;
+	const char *end, *first, *second;
 
 	if (len > JWT_MAX)
 		return jwt_refuse(e, "the token is too long");
-	first = len ? memchr(token, '.', len) : NULL;
+	if (!len)
+		return jwt_refuse(e, "not a token of three parts");     /* token may be NULL then */
+	end = token + len;
+	first = memchr(token, '.', len);
 	second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
 	if (!second || memchr(second + 1, '.', (size_t)(end - second - 1)))
 		return jwt_refuse(e, "not a token of three parts");

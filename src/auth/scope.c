@@ -153,13 +153,15 @@ static int parse_one(struct scope *one, const char *s, size_t len)
 
 int scopes_parse(struct scopes *s, const char *text, size_t len, struct err *e)
 {
-	const char *end = text + len;
+	const char *end;
 
+	if (!len)
+		return 0;               /* text may be NULL then */
 	if (len > SCOPE_TEXT_MAX) {
 		err_set(e, ERR_DENIED, "a scope of more than %d bytes", SCOPE_TEXT_MAX);
 		return err_status(e, 400);
 	}
-	while (text < end) {
+	for (end = text + len; text < end;) {
 		const char *space = memchr(text, ' ', (size_t)(end - text)), *to = space ? space : end;
 		struct scope one;
 

@@ -143,10 +143,12 @@ static void test_form(void)
 {
 	cleanup_str struct str token = STR_INIT, part = STR_INIT;
 	static const char *const junk[] = { "", ".", "..", "...", "a", "a.b", "a..c", ".b.c", "a.b.", "....", "e30.e30.e30.e30", "a b.c.d" };
+	struct jwt nothing;
 	size_t len;
 
 	make_token(&token, header(ed, "EdDSA", ""), "{" GOOD "}", ed, KEY_EDDSA, NULL);
 	is_str(why(&token), "", "a good token holds");
+	ok(jwt_verify(NULL, 0, &trust, NOW, &nothing, NULL) < 0, "nothing is no token");
 	for (size_t i = 0; i < ARRAY_LEN(junk); i++) {
 		str_reset(&part);
 		str_puts(&part, junk[i]);
