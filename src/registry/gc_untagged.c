@@ -169,12 +169,12 @@ static size_t place_of(const struct graph *g, const struct digest *d)
 	return (size_t)(found - g->v);  /* children are nodes: read_node sees to it */
 }
 
-/* An index goes before what it names, or a crash in between would leave one that names what is gone. */
+/* An index goes before what it names, or a crash in between would leave one that names what is gone. There is a node. */
 static void put_parents_first(struct graph *g)
 {
-	cleanup_free size_t *named_by = xcalloc(g->count + 1, sizeof(*named_by));
-	cleanup_free size_t *order = xcalloc(g->count + 1, sizeof(*order));
-	struct node *v = xreallocarray(NULL, g->count + 1, sizeof(*v));
+	cleanup_free size_t *named_by = xcalloc(g->count, sizeof(*named_by));
+	cleanup_free size_t *order = xcalloc(g->count, sizeof(*order));
+	struct node *v = xreallocarray(NULL, g->count, sizeof(*v));
 	size_t i, j, n = 0;
 
 	qsort(g->v, g->count, sizeof(*g->v), by_digest);
@@ -201,7 +201,7 @@ static void put_parents_first(struct graph *g)
 		v[i] = g->v[order[i]];
 	free(g->v);
 	g->v = v;
-	g->cap = g->count + 1;
+	g->cap = g->count;
 }
 
 static int sweep_node(struct graph *g, const struct node *node, struct err *e)
@@ -265,7 +265,7 @@ int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone,
 	if (rc == 0)
 		rc = collector_now(w->c, &w->now, e);
 	spread(&g);
-	if (rc == 0 && !g.keep_all) {
+	if (rc == 0 && !g.keep_all && g.count > 0) {
 		put_parents_first(&g);
 		rc = keep_young(&g, e) < 0 ? -1 : sweep(&g, e);
 	}
