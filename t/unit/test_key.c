@@ -358,8 +358,10 @@ static void test_race(void)
 		pid[i] = fork();
 		if (pid[i] == 0) {
 			struct key *mine = key_load_or_make(path, i % 2 ? KEY_P256 : KEY_ED25519, NULL);
+			bool told = mine && write(pipes[i][1], key_thumbprint(mine), 44) == 44;
 
-			_exit(mine && write(pipes[i][1], key_thumbprint(mine), 44) == 44 ? 0 : 1);
+			key_close(&mine);
+			_exit(told ? 0 : 1);
 		}
 		close(pipes[i][1]);
 	}
