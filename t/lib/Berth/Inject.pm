@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Inject: a server whose one worker does what t/tool/inject says: one of its system calls fails, or it is killed
+# there. Requests go to the worker itself, as nginx would pass them, with bodies spooled into the store.
+#
+#   my $i = Berth::Inject->start;
+#   my ($how, $r, @calls) = $i->traced('fail 7 28', ['PUT', $path, { body => $bytes, spooled => 1 }]);
+#   my $r = $i->ask('GET', $path);                  # by the other worker, untraced
+package Berth::Inject;
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use JSON::PP ();
+
+use Berth::FCGI;
+use Berth::Server;
+use Berth::Test;
+
+# What is written is flushed: where that costs nothing, if there is such a place.
+sub place
+{
+	$ENV{TMPDIR} = '/dev/shm' if !($ENV{TMPDIR} // '' ) && -w '/dev/shm';
+	return;
+}
+
+sub start
+{
+	my ($class, %o) = @_;
+
+	place();
+	my $server = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n" . ($o{config} // ''), workers => 1);
+	my $self = bless { server => $server, serial => 0, injections => 0, deaths => 0, seen => 0 }, $class;
+
+	$server->stop_nginx;            # it has no part in this
+	$self->{traced} = Berth::FCGI->new($server->worker_socket);
+	$self->{free} = Berth::FCGI->new($server->upload_socket);
+	$self->start_tool;
+	return $self;
+}
+
+sub server { return $_[0]{server} }
+sub root { return $_[0]{server}->root }
+
+# ptrace may be forbidden: a failure in CI, a skip elsewhere.
+sub start_tool
+{
+	my ($self) = @_;
+	my ($in, $out);
+	my $tool = build_dir() . '/t/tool/inject';
+
+	die "$tool is missing: build first\n" if !-x $tool;
+	pipe my $their_in, $in or die "pipe: $!";
+	pipe $out, my $their_out or die "pipe: $!";
+	my $pid = fork // die "fork: $!";
+	if (!$pid) {
+		open STDIN, '<&', $their_in or POSIX::_exit(127);
+		open STDOUT, '>&', $their_out or POSIX::_exit(127);
+		close $_ for $in, $out;
+		{ no warnings; exec { $tool } $tool }
+		POSIX::_exit(127);
+	}
+	$in->autoflush(1);
+	@$self{qw(tool in out)} = ($pid, $in, $out);
+	my $said = $self->attach;
+	return if $said eq 'attached';
+	if ($ENV{CI}) {
+		print "1..1\nnot ok 1 - workers can be traced\n# $said\n";
+		exit 1;
+	}
+	plan(skip_all => "workers cannot be traced here: $said");
+	return;
+}
+
+sub tell
+{
+	my ($self, $line) = @_;
+
+	local $SIG{PIPE} = 'IGNORE';
+	print { $self->{in} } "$line\n";
+	return $self->hear;
+}
+
+sub hear
+{
+	my ($self) = @_;
+	my $fh = $self->{out};
+	my $line = <$fh> // 'error: the tool has ended';
+
+	chomp $line;
+	return $line;
+}
+
+# The pid of the worker at a socket: it says so in the log.
+sub worker_at
+{
+	my ($self, $f) = @_;
+	my $id = sprintf 'who-%d-%d', $$, ++$self->{serial};
+
+	wait_for {
+		my $r = eval { $f->request(params => { REQUEST_URI => '/v2/', BERTH_REQUEST_ID => $id }, timeout => 10) };
+		$r && $r->status eq '200';
+	} 30 or die "no worker answers\n";
+	my $line = wait_for { my ($l) = grep { ($_->{request_id} // '') eq $id } $self->new_lines; $l } or die "no line in the log\n";
+	return $line->{pid};
+}
+
+sub attach { my ($self) = @_; return $self->tell('attach ' . ($self->{pid} = $self->worker_at($self->{traced}))) }
+
+# The lines of the log since this was asked the last time, decoded.
+sub new_lines
+{
+	my ($self) = @_;
+
+	open my $fh, '<:raw', $self->{server}->log_file or die "log: $!";
+	seek $fh, $self->{seen}, 0;
+	local $/;
+	my $text = <$fh> // '';
+	$text =~ s/[^\n]*\z//;
+	$self->{seen} += length $text;
+	return map { eval { JSON::PP->new->utf8->decode($_) } // { not_json => $_ } } split /\n/, $text;
+}
+
+# The request as nginx passes it. Options: body => bytes, spooled => 1 (as a file in berth/body), headers => {NAME => value},
+# precheck => 1. Returns the answer, undef where there is none.
+sub request
+{
+	my ($self, $f, $method, $uri, $o) = @_;
+	my %params = (REQUEST_METHOD => $method, REQUEST_URI => $uri, %{ $o->{headers} // {} },
+		BERTH_REQUEST_ID => $self->{id} = sprintf('%d-%d', $$, ++$self->{serial}));
+	my $file;
+
+	$params{BERTH_PRECHECK} = 1 if $o->{precheck};
+	$params{CONTENT_LENGTH} = length $o->{body} if defined $o->{body};
+	if (defined $o->{body} && $o->{spooled} && !$o->{precheck}) {
+		$file = sprintf '%s/berth/body/%010d', $self->root, $self->{serial};
+		spew($file, $o->{body});
+		chmod 0600, $file;
+		$params{BERTH_BODY_FILE} = $file;
+	}
+	my $stdin = $o->{spooled} || $o->{precheck} ? '' : $o->{body} // '';
+	my $r = eval { $f->request(params => \%params, stdin => $stdin, timeout => 60) };
+	my $fault = $@;
+	unlink $file if $file;
+	die $fault if !$r && $fault =~ /timeout/;
+	return $r;
+}
+
+# ask - untraced, by the other worker
+sub ask { my ($self, $method, $uri, $o) = @_; return $self->request($self->{free}, $method, $uri, $o // {}) }
+
+# traced - a request to the traced worker: what became of the worker ("done", "killed", "exited N"), the answer, the calls
+sub traced
+{
+	my ($self, $plan, $request) = @_;
+	my $ready = $self->tell($plan);
+
+	die "inject: $ready\n" if $ready ne 'ready';
+	$self->new_lines;
+	my $r = $self->request($self->{traced}, @$request);
+	my ($how, @calls) = $self->hear =~ /^(done|killed|exited \d+) \d+ ?(.*)$/ ? ($1, split / /, $2) : die "inject: what?\n";
+	$self->new_worker if $how ne 'done';
+	return ($how, $r, @calls);
+}
+
+# After a death; the master, which would wait longer after each one, is told not to from time to time.
+sub new_worker
+{
+	my ($self) = @_;
+
+	$self->{server}->reload if ++$self->{deaths} % 2 == 0;
+	my $said = $self->attach;
+	# told to, it may have sent the one away that has just answered
+	$said = $self->attach if $said ne 'attached';
+	die "inject: $said\n" if $said ne 'attached';
+	return;
+}
+
+# What lies in berth/body, berth/tmp and berth/trash, relative to berth/.
+sub leftovers
+{
+	my ($self) = @_;
+	my @left;
+
+	for my $dir (qw(body tmp trash)) {
+		opendir my $h, $self->root . "/berth/$dir" or next;
+		push @left, map { "$dir/$_" } grep { !/^\.\.?$/ } readdir $h;
+	}
+	return @left;
+}
+
+sub clear_leftovers
+{
+	my ($self) = @_;
+
+	File::Path::remove_tree($self->root . "/berth/$_") for $self->leftovers;
+	return;
+}
+
+# fsck_fault - what berth fsck finds beyond garbage, '' if nothing
+sub fsck_fault
+{
+	my ($self) = @_;
+	my $s = $self->{server};
+	my $r = run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'fsck', '--data');
+
+	return '' if $r->{status} == 0;
+	return "fsck: status $r->{status}: $r->{out}$r->{err}";
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($?, $@, $!);
+
+	return if !$self->{tool} || $$ != $self->{server}{pid};
+	close $self->{in};
+	kill KILL => $self->{tool};
+	waitpid $self->{tool}, 0;
+	return;
+}
+
+1;

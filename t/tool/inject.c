@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inject: lets a chosen system call of a worker fail, or kills the worker there.
+ *
+ * Owns a traced process. Knows nothing of what the worker does: a request is what happens between a successful accept
+ * and the next epoll_wait. Commands come on stdin, one a line; each is answered by one line on stdout, and those of a
+ * request by a second one when it is over:
+ *
+ *   attach PID      trace that process from now on            attached
+ *   detach          let it go                                 detached
+ *   count           only watch the next request               ready, then "done CALLS CALL..."
+ *   fail N ERRNO    its N-th call fails and is not made       ready, then the same
+ *   kill N          SIGKILL before its N-th call              ready, then "killed CALLS CALL..."
+ *
+ * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
+ * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two).
+ * A close is made even where it is said to fail: that is how Linux does it.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CALLS_MAX 4096
+#define PATH_SHOWN 160
+
+struct known {
+	long nr;
+	const char *name;
+	int path;               /* which argument is the path to show, counted from 1; 0: none */
+};
+
+#define CALL(name, path) { SYS_##name, #name, path }
+static const struct known table[] = {
+	CALL(accept, 0), CALL(accept4, 0), CALL(brk, 0), CALL(close, 0), CALL(copy_file_range, 0), CALL(epoll_ctl, 0),
+	CALL(epoll_pwait, 0), CALL(exit_group, 0), CALL(faccessat, 2), CALL(fallocate, 0), CALL(fchmod, 0),
+	CALL(fchmodat, 2), CALL(fcntl, 0), CALL(fdatasync, 0), CALL(flock, 0), CALL(fstat, 0), CALL(fsync, 0),
+	CALL(ftruncate, 0), CALL(futex, 0), CALL(getdents64, 0), CALL(getpid, 0), CALL(getrandom, 0), CALL(ioctl, 0),
+	CALL(linkat, 4), CALL(lseek, 0), CALL(madvise, 0), CALL(mkdirat, 2), CALL(mmap, 0), CALL(mprotect, 0),
+	CALL(mremap, 0), CALL(munmap, 0), CALL(openat, 2), CALL(ppoll, 0), CALL(pread64, 0), CALL(pselect6, 0),
+	CALL(pwrite64, 0), CALL(read, 0), CALL(readlinkat, 2), CALL(renameat, 4), CALL(renameat2, 4),
+	CALL(rt_sigaction, 0), CALL(rt_sigprocmask, 0), CALL(shutdown, 0), CALL(statx, 2), CALL(symlinkat, 3),
+	CALL(sync_file_range, 0), CALL(unlinkat, 2), CALL(utimensat, 2), CALL(write, 0), CALL(writev, 0),
+	CALL(clock_nanosleep, 0), CALL(fstatfs, 0), CALL(getsockname, 0), CALL(getpeername, 0), CALL(getsockopt, 0),
+	CALL(setsockopt, 0), CALL(newfstatat, 2),
+#ifdef SYS_epoll_wait
+	CALL(epoll_wait, 0),
+#endif
+#ifdef SYS_poll
+	CALL(poll, 0),
+#endif
+#ifdef SYS_select
+	CALL(select, 0),
+#endif
+};
+#define TABLE_LEN (sizeof(table) / sizeof(*table))
+
+enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_KILL };
+
+struct tracer {
+	pid_t pid;              /* 0: none is traced */
+	enum plan plan;
+	long at;                /* the call that is meant, from 1 */
+	int fail_with;
+	bool inside;            /* a request is being served */
+	int socket;             /* its connection */
+	long count;
+	bool failing;           /* the call that is being made has to return fail_with */
+	long nr;                /* the call that is being made */
+	char *calls[CALLS_MAX];
+};
+
+static const struct known *known(long nr)
+{
+	size_t i;
+
+	for (i = 0; i < TABLE_LEN; i++)
+		if (table[i].nr == nr)
+			return &table[i];
+	return NULL;
+}
+
+static bool is_accept(long nr)
+{
+	return nr == SYS_accept || nr == SYS_accept4;
+}
+
+static bool is_wait(long nr)
+{
+#ifdef SYS_epoll_wait
+	if (nr == SYS_epoll_wait)
+		return true;
+#endif
+	return nr == SYS_epoll_pwait;
+}
+
+static void die(const char *what)
+{
+	printf("error %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	exit(1);
+}
+
+#if defined(__x86_64__)
+static void change_regs(pid_t pid, bool skip, long result)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+		die("PTRACE_GETREGS");
+	if (skip)
+		regs.orig_rax = (unsigned long long)-1;
+	else
+		regs.rax = (unsigned long long)result;
+	if (ptrace(PTRACE_SETREGS, pid, NULL, &regs) < 0)
+		die("PTRACE_SETREGS");
+}
+#elif defined(__aarch64__)
+static void change_regs(pid_t pid, bool skip, long result)
+{
+	struct user_regs_struct regs;
+	struct iovec io = { &regs, sizeof(regs) };
+	int none = -1;
+
+	if (skip) {
+		io = (struct iovec){ &none, sizeof(none) };
+		if (ptrace(PTRACE_SETREGSET, pid, (void *)(uintptr_t)NT_ARM_SYSTEM_CALL, &io) < 0)
+			die("PTRACE_SETREGSET");
+		return;
+	}
+	if (ptrace(PTRACE_GETREGSET, pid, (void *)(uintptr_t)NT_PRSTATUS, &io) < 0)
+		die("PTRACE_GETREGSET");
+	regs.regs[0] = (unsigned long long)result;
+	if (ptrace(PTRACE_SETREGSET, pid, (void *)(uintptr_t)NT_PRSTATUS, &io) < 0)
+		die("PTRACE_SETREGSET");
+}
+#else
+static void change_regs(pid_t pid, bool skip, long result)
+{
+	(void)pid, (void)skip, (void)result;
+	errno = ENOSYS;
+	die("this machine's registers");
+}
+#endif
+
+/* A text of the process, at most PATH_SHOWN bytes of it, without what would break the line. */
+static void add_path(pid_t pid, uint64_t addr, char *out)
+{
+	struct iovec to = { out, PATH_SHOWN }, from = { (void *)(uintptr_t)addr, PATH_SHOWN };
+	ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0), i;
+
+	/* Less than that may be readable: up to the end of its page then. */
+	if (n < 0) {
+		from.iov_len = 4096 - addr % 4096;
+		if (from.iov_len > PATH_SHOWN)
+			from.iov_len = PATH_SHOWN;
+		n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+	}
+	for (i = 0; i < n && out[i]; i++)
+		if (out[i] <= ' ' || out[i] > '~')
+			out[i] = '?';
+	out[i < PATH_SHOWN ? i : PATH_SHOWN] = '\0';
+}
+
+static char *describe(const struct tracer *t, const struct __ptrace_syscall_info *si)
+{
+	const struct known *k = known((long)si->entry.nr);
+	char text[PATH_SHOWN + 64], path[PATH_SHOWN + 1] = "";
+	bool by_fd = k && !k->path && strcmp(k->name, "brk") != 0;
+
+	if (k && k->path)
+		add_path(t->pid, si->entry.args[k->path - 1], path);
+	if (k)
+		snprintf(text, sizeof(text), "%s%s%s%s", k->name, path[0] ? ":" : "", path,
+			 by_fd && (int)si->entry.args[0] == t->socket ? "@socket" :
+			 by_fd && si->entry.args[0] == STDERR_FILENO ? "@log" : "");
+	else
+		snprintf(text, sizeof(text), "call_%ld", (long)si->entry.nr);
+	return strdup(text);
+}
+
+static void forget(struct tracer *t)
+{
+	while (t->count > 0)
+		free(t->calls[--t->count]);
+	t->inside = t->failing = false;
+	t->socket = -1;
+}
+
+static void report(struct tracer *t, const char *how)
+{
+	long i;
+
+	printf("%s %ld", how, t->count);
+	for (i = 0; i < t->count; i++)
+		printf(" %s", t->calls[i]);
+	putchar('\n');
+	fflush(stdout);
+	forget(t);
+	t->plan = PLAN_COUNT;
+}
+
+/* Before a call; true where the request is over. */
+static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
+{
+	t->nr = (long)si->entry.nr;
+	if (!t->inside)
+		return false;
+	if (is_wait(t->nr))
+		return true;
+	if (t->count == CALLS_MAX) {
+		errno = E2BIG;
+		die("a request");
+	}
+	t->calls[t->count++] = describe(t, si);
+	if (t->count != t->at || t->plan == PLAN_COUNT)
+		return false;
+	if (t->plan == PLAN_KILL) {
+		kill(t->pid, SIGKILL);
+		return false;
+	}
+	t->failing = true;
+	if (t->nr != SYS_close)
+		change_regs(t->pid, true, 0);
+	return false;
+}
+
+static void leaving(struct tracer *t, const struct __ptrace_syscall_info *si)
+{
+	if (t->failing)
+		change_regs(t->pid, false, -t->fail_with);
+	t->failing = false;
+	if (!t->inside && is_accept(t->nr) && si->exit.rval >= 0) {
+		t->inside = true;
+		t->socket = (int)si->exit.rval;
+	}
+}
+
+/* One stop of the process; true where there is something to report, which is done. */
+static bool stopped(struct tracer *t, int status)
+{
+	struct __ptrace_syscall_info si = { 0 };
+	int sig = WSTOPSIG(status);
+	bool over = false;
+
+	if (sig == (SIGTRAP | 0x80)) {
+		sig = 0;
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, (void *)sizeof(si), &si) < 0)
+			return false;           /* killed meanwhile: waitpid tells */
+		if (si.op == PTRACE_SYSCALL_INFO_ENTRY)
+			over = entering(t, &si);
+		else if (si.op == PTRACE_SYSCALL_INFO_EXIT)
+			leaving(t, &si);
+	} else if (status >> 16) {
+		sig = 0;                /* a stop of ptrace's own */
+	}
+	ptrace(PTRACE_SYSCALL, t->pid, NULL, (void *)(uintptr_t)sig);
+	if (over)
+		report(t, "done");
+	return over;
+}
+
+/* Until the next request is over, or the process has ended. */
+static void watch(struct tracer *t)
+{
+	char how[64];
+	int status;
+
+	for (;;) {
+		if (waitpid(t->pid, &status, __WALL) < 0)
+			die("waitpid");
+		if (WIFSTOPPED(status)) {
+			if (stopped(t, status))
+				return;
+			continue;
+		}
+		t->pid = 0;
+		if (t->plan == PLAN_KILL && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+			snprintf(how, sizeof(how), "killed");
+		else
+			snprintf(how, sizeof(how), "exited %d", status);
+		report(t, how);
+		return;
+	}
+}
+
+/* Stops the process wherever it is; true where it is stopped, false where it has ended. */
+static bool interrupt(struct tracer *t)
+{
+	int status;
+
+	ptrace(PTRACE_INTERRUPT, t->pid, NULL, NULL);
+	return waitpid(t->pid, &status, __WALL) == t->pid && WIFSTOPPED(status);
+}
+
+static void detach(struct tracer *t)
+{
+	if (t->pid && interrupt(t))
+		ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
+	t->pid = 0;
+}
+
+static void attach(struct tracer *t, pid_t pid)
+{
+	detach(t);
+	forget(t);
+	t->pid = pid;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0)
+		die("PTRACE_SEIZE");
+	if (!interrupt(t) || ptrace(PTRACE_SYSCALL, pid, NULL, NULL) < 0)
+		die("PTRACE_SYSCALL");
+}
+
+static void say(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
+static void plan(struct tracer *t, enum plan p, long at, int fail_with)
+{
+	t->plan = p;
+	t->at = at;
+	t->fail_with = fail_with;
+	if (!t->pid) {
+		errno = ESRCH;
+		die("nobody is traced");
+	}
+	say("ready");
+	watch(t);
+}
+
+int main(void)
+{
+	static struct tracer t = { .socket = -1 };
+	char line[128];
+	int pid, err;
+	long n;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		if (sscanf(line, "attach %d", &pid) == 1) {
+			attach(&t, pid);
+			say("attached");
+		} else if (strcmp(line, "detach\n") == 0) {
+			detach(&t);
+			say("detached");
+		} else if (strcmp(line, "count\n") == 0) {
+			plan(&t, PLAN_COUNT, 0, 0);
+		} else if (sscanf(line, "fail %ld %d", &n, &err) == 2) {
+			plan(&t, PLAN_FAIL, n, err);
+		} else if (sscanf(line, "kill %ld", &n) == 1) {
+			plan(&t, PLAN_KILL, n, 0);
+		} else {
+			errno = EINVAL;
+			die("command");
+		}
+	}
+	detach(&t);
+	return 0;
+}
