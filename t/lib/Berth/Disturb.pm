@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Disturb: one operation after the other, disturbed at each of its system calls in turn, and what is required then.
+#
+#   faults_ok($i, $operation);      # each call fails in each way that is plausible for it
+#   kills_ok($i, $operation);       # the worker is killed before each call
+#
+# Each is one test with a title that says how many injections it was.
+package Berth::Disturb;
+
+use strict;
+use warnings;
+
+use Errno ();
+use Exporter 'import';
+use JSON::PP ();
+
+use Berth::Check ();
+use Berth::Test;
+
+our @EXPORT = qw(faults_ok kills_ok);
+
+# What a call may fail with. Left out:
+# - accept, epoll_wait, poll, and all calls on the request's own socket (read, write, shutdown, close): that is the
+#   connection, not the store; when it breaks there is nobody to answer. t/6030 and t/6007 break it.
+# - brk, mmap, munmap, futex, madvise: memory. Where the kernel gives none the process ends, by design (src/base/mem.c), and
+#   that is a kill, which t/6041 does. getpid, lseek, rt_sigprocmask: they cannot fail as they are used.
+# - EINTR where Linux does not give it: making, linking, renaming and removing names, looking at a file.
+# A close that fails has closed all the same.
+my @write = qw(ENOSPC EDQUOT EIO ENOMEM);
+my %may = (
+	read => [qw(EIO ENOMEM EINTR)], pread64 => [qw(EIO ENOMEM EINTR)], getdents64 => [qw(EIO ENOMEM)],
+	openat => [qw(EIO ENOMEM EMFILE EINTR)], openat_new => [qw(EIO ENOMEM EMFILE EINTR ENOSPC EDQUOT)],
+	newfstatat => [qw(EIO ENOMEM)], fstat => [qw(EIO ENOMEM)], statx => [qw(EIO ENOMEM)], faccessat => [qw(EIO ENOMEM)],
+	readlinkat => [qw(EIO ENOMEM)], flock => [qw(EINTR ENOMEM)], getrandom => [qw(EINTR)],
+	utimensat => \@write, fchmod => \@write, mkdirat => \@write, linkat => \@write, symlinkat => \@write, renameat => \@write,
+	renameat2 => \@write, unlinkat => [qw(EIO ENOSPC ENOMEM)], sync_file_range => \@write,
+	(map { $_ => [@write, 'EINTR'] } qw(write pwrite64 writev ftruncate fallocate copy_file_range fsync fdatasync syncfs)),
+	close => [qw(EIO ENOSPC EDQUOT EINTR)],
+);
+my $of_no_matter = qr/^(?:poll|ppoll|select|pselect6|brk|mmap|munmap|mprotect|mremap|madvise|futex|getpid|lseek|rt_sig\w+|fcntl)$/;
+
+sub faults_of
+{
+	my ($call) = @_;
+
+	return () if $call =~ /\@socket$/;
+	my ($name, $path) = $call =~ /^(\w+)(?:\@log)?(?::(.*))?$/ or return ();
+	$name = 'openat_new' if $name eq 'openat' && $path =~ m{^berth/(?:tmp|locks)/|/link$|startedat$} && $path !~ m{^docker/.*/link$};
+	return @{ $may{$name} } if $may{$name};
+	return () if $name =~ $of_no_matter;
+	die "a system call that the test does not know: $call\n";
+}
+
+sub suits
+{
+	my ($r, $ok) = @_;
+
+	return $r && $r->status =~ (ref $ok ? $ok : qr/^$ok$/);
+}
+
+# What is wrong with an answer to a call that failed, '' if nothing.
+sub answer_fault
+{
+	my ($i, $case, $r, $errno, $call) = @_;
+
+	return 'no answer' if !$r;
+	return '' if suits($r, $case->{ok});
+	my $status = $errno eq 'ENOSPC' || $errno eq 'EDQUOT' ? 507 : 503;
+	my $said = $r->status . ' ' . substr $r->body // '', 0, 200;
+	return "seen by the client: $said" if $errno eq 'EINTR';
+	return "the answer is not $status but $said" if $r->status ne $status;
+	if ($case->{req}[0] ne 'HEAD') {
+		my $j = eval { JSON::PP->new->utf8->decode($r->body) } or return "no JSON: $said";
+		return "another error: $said" if $j->{errors}[0]{code} ne 'UNAVAILABLE';
+		return "a path of the disk: $said" if $r->body =~ m{docker/registry|berth/};
+	}
+	return 'no Retry-After' if $status == 503 && !defined $r->header('Retry-After');
+	return '' if $call =~ /\@log/;
+	my ($line) = grep { ($_->{request_id} // '') eq $i->{id} && ($_->{event} // '') eq 'request' } $i->new_lines;
+	return 'no line in the log' if !$line;
+	return 'the log does not say why: ' . JSON::PP->new->canonical->encode($line) if !$line->{cause} || ($line->{errno} // '') ne $errno;
+	return '';
+}
+
+# The same request once more, and from the beginning where it says that the upload is over.
+sub again_fault
+{
+	my ($i, $case) = @_;
+	my $r = $i->ask(@{ $case->{req} });
+	my $gone = $case->{gone} // [];
+
+	return $case->{done}->($r) if suits($r, $case->{ok});
+	return $case->{done} ? $case->{done}->($r) : '' if $r && grep { $r->status eq $_ } @$gone;
+	my $said = $r ? $r->status . ' ' . substr $r->body // '', 0, 200 : 'nothing';
+	return "the same request gives $said" if !$case->{anew} || !$r || $r->status !~ /^40[04]$/;
+	$r = $case->{anew}->();
+	return 'begun anew it gives ' . ($r ? $r->status . ' ' . $r->body : 'nothing') if !$r || $r->status ne '201';
+	return $case->{done}->($r);
+}
+
+# What is wrong after a request that was disturbed.
+sub after_fault
+{
+	my ($i, $case, $r) = @_;
+	my $fault = $case->{kept} && !suits($r, $case->{ok}) ? $case->{kept}->() : '';
+
+	return "of what was acknowledged: $fault" if $fault;
+	if (suits($r, $case->{ok})) {
+		$fault = $case->{done}->($r);
+		return "acknowledged, but $fault" if $fault;
+		return '';
+	}
+	return again_fault($i, $case);
+}
+
+sub make_case
+{
+	my ($i, $op) = @_;
+	my $case = $op->{make}->($i);
+
+	$case->{done} //= sub { '' };
+	return $case;
+}
+
+sub fault_at
+{
+	my ($i, $op, $n, $errno, $call) = @_;
+	my $case = make_case($i, $op);
+	no strict 'refs';       ## Errno's constants, by name
+	my $number = &{"Errno::$errno"}();
+	my ($how, $r, @calls) = $i->traced("fail $n $number", $case->{req});
+	use strict 'refs';
+	my @bad;
+
+	$i->{injections}++;
+	my $here = $calls[$n - 1] // 'nothing';
+	push @bad, "the worker ended: $how" if $how ne 'done';
+	my $fault = answer_fault($i, $case, $r, $errno, $call);
+	push @bad, $fault if $fault ne '';
+	my @left = grep { !m{^body/} || 1 } $i->leftovers;
+	push @bad, "left: @left" if @left && $here !~ /^(?:unlinkat|renameat)/ && !left_by_removal($here, \@calls, $n);
+	$i->clear_leftovers if @left;
+	$fault = eval { after_fault($i, $case, $r) } // "died: $@";
+	push @bad, $fault if $fault ne '';
+	return map { "$op->{name}: $errno at call $n, $here: $_" } @bad;
+}
+
+# Emptying a directory of the trash is opening, listing, removing: what fails there leaves it.
+sub left_by_removal
+{
+	my ($here, $calls, $n) = @_;
+
+	return $here =~ m{^openat:berth/trash/} || $here =~ /^getdents64/;
+}
+
+sub faults_ok
+{
+	my ($i, $op) = @_;
+	my $before = $i->{injections};
+	my $warm = make_case($i, $op);
+	my ($how, $r, @calls);
+	my @bad;
+
+	for (1 .. 2) {          # what a worker does once in its life is done then
+		($how, $r, @calls) = $i->traced('count', $warm->{req});
+		push @bad, "undisturbed it gives $how " . ($r ? $r->status . ' ' . $r->body : 'nothing') if !suits($r, $warm->{ok});
+		$warm = make_case($i, $op);
+	}
+	for my $n (1 .. @calls) {
+		push @bad, fault_at($i, $op, $n, $_, $calls[$n - 1]) for faults_of($calls[$n - 1]);
+	}
+	my $fsck = $i->fsck_fault;
+	push @bad, "$op->{name}: $fsck" if $fsck;
+	my $made = $i->{injections} - $before;
+	return report(\@bad, "$op->{name}: $made faults at " . @calls . ' calls: a clear answer, nothing lost, and then it succeeds');
+}
+
+sub report
+{
+	my ($bad, $title) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 2;
+	my $shown = $ENV{BERTH_TEST_VERBOSE} ? $#$bad : 9;
+	return ok(!@$bad, $title) || diag(join "\n", @$bad . ' faults:', @$bad[0 .. ($#$bad < $shown ? $#$bad : $shown)]);
+}
+
+sub kills_ok
+{
+	my ($i, $op) = @_;
+	my ($n, @bad);
+
+	for ($n = 1; ; $n++) {
+		my $case = make_case($i, $op);
+		my ($how, $r, @calls) = $i->traced("kill $n", $case->{req});
+		my $here = $how eq 'killed' ? "killed at call $n, $calls[-1]" : "not killed";
+		push @bad, "$op->{name}: $how" if $how !~ /^(?:killed|done)$/;
+		push @bad, "$op->{name}: undisturbed it gives " . ($r ? $r->status : 'nothing') if $how eq 'done' && !suits($r, $case->{ok});
+		# after the answer has been sent it counts, whatever becomes of the worker
+		push @bad, "$op->{name}: $here: answered with " . $r->status if $r && !suits($r, $case->{ok});
+		my $fault = eval { after_fault($i, $case, $r) } // "died: $@";
+		push @bad, "$op->{name}: $here: $fault" if $fault ne '';
+		last if $how eq 'done' || $n > 1000;
+		$i->{injections}++;
+	}
+	my $fsck = $i->fsck_fault;
+	push @bad, "$op->{name}: $fsck" if $fsck;
+	$i->clear_leftovers;
+	return report(\@bad, "$op->{name}: the worker is killed at each of " . ($n - 1) . ' calls: nothing is lost, and then it succeeds');
+}
+
+1;
