@@ -9,12 +9,13 @@
  *   attach PID      trace that process from now on            attached
  *   detach          let it go                                 detached
  *   count           only watch the next request               ready, then "done CALLS CALL..."
- *   fail N ERRNO    its N-th call fails and is not made       ready, then the same
+ *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
+ *                   so, as far as NAME goes                   ready, then the same
  *   kill N          SIGKILL before its N-th call              ready, then "killed CALLS CALL..."
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two).
- * A close is made even where it is said to fail: that is how Linux does it.
+ * The one that failed has "!" at its end. A close is made even where it is said to fail: that is how Linux does it.
  */
 #include <elf.h>
 #include <errno.h>
@@ -73,6 +74,7 @@ struct tracer {
 	enum plan plan;
 	long at;                /* the call that is meant, from 1 */
 	int fail_with;
+	char name[64];          /* what the call that is to fail has to be called, "" for any */
 	bool inside;            /* a request is being served */
 	int socket;             /* its connection */
 	long count;
@@ -178,6 +180,7 @@ static char *describe(const struct tracer *t, const struct __ptrace_syscall_info
 	const struct known *k = known((long)si->entry.nr);
 	char text[PATH_SHOWN + 64], path[PATH_SHOWN + 1] = "";
 	bool by_fd = k && !k->path && strcmp(k->name, "brk") != 0;
+	char *out;
 
 	if (k && k->path)
 		add_path(t->pid, si->entry.args[k->path - 1], path);
@@ -187,7 +190,8 @@ static char *describe(const struct tracer *t, const struct __ptrace_syscall_info
 			 by_fd && si->entry.args[0] == STDERR_FILENO ? "@log" : "");
 	else
 		snprintf(text, sizeof(text), "call_%ld", (long)si->entry.nr);
-	return strdup(text);
+	out = malloc(strlen(text) + sizeof("!"));
+	return out ? strcpy(out, text) : NULL;
 }
 
 static void forget(struct tracer *t)
@@ -211,6 +215,14 @@ static void report(struct tracer *t, const char *how)
 	t->plan = PLAN_COUNT;
 }
 
+/* Names are compared up to the path. */
+static bool is_called(const char *call, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || call[len] == ':'));
+}
+
 /* Before a call; true where the request is over. */
 static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 {
@@ -223,14 +235,16 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		errno = E2BIG;
 		die("a request");
 	}
-	t->calls[t->count++] = describe(t, si);
-	if (t->count != t->at || t->plan == PLAN_COUNT)
-		return false;
-	if (t->plan == PLAN_KILL) {
+	t->calls[t->count] = describe(t, si);
+	if (!t->calls[t->count++])
+		die("memory");
+	if (t->plan == PLAN_KILL && t->count == t->at)
 		kill(t->pid, SIGKILL);
+	if (t->plan != PLAN_FAIL || t->count < t->at || !is_called(t->calls[t->count - 1], t->name))
 		return false;
-	}
+	t->plan = PLAN_COUNT;           /* one is enough */
 	t->failing = true;
+	strcat(t->calls[t->count - 1], "!");
 	if (t->nr != SYS_close)
 		change_regs(t->pid, true, 0);
 	return false;
@@ -328,9 +342,10 @@ static void say(const char *word)
 	fflush(stdout);
 }
 
-static void plan(struct tracer *t, enum plan p, long at, int fail_with)
+static void plan(struct tracer *t, enum plan p, long at, int fail_with, const char *name)
 {
 	t->plan = p;
+	snprintf(t->name, sizeof(t->name), "%s", name);
 	t->at = at;
 	t->fail_with = fail_with;
 	if (!t->pid) {
@@ -344,11 +359,12 @@ static void plan(struct tracer *t, enum plan p, long at, int fail_with)
 int main(void)
 {
 	static struct tracer t = { .socket = -1 };
-	char line[128];
+	char line[256], name[64];
 	int pid, err;
 	long n;
 
 	while (fgets(line, sizeof(line), stdin)) {
+		name[0] = '\0';
 		if (sscanf(line, "attach %d", &pid) == 1) {
 			attach(&t, pid);
 			say("attached");
@@ -356,11 +372,11 @@ int main(void)
 			detach(&t);
 			say("detached");
 		} else if (strcmp(line, "count\n") == 0) {
-			plan(&t, PLAN_COUNT, 0, 0);
-		} else if (sscanf(line, "fail %ld %d", &n, &err) == 2) {
-			plan(&t, PLAN_FAIL, n, err);
+			plan(&t, PLAN_COUNT, 0, 0, "");
+		} else if (sscanf(line, "fail %ld %d %63s", &n, &err, name) >= 2) {
+			plan(&t, PLAN_FAIL, n, err, name);
 		} else if (sscanf(line, "kill %ld", &n) == 1) {
-			plan(&t, PLAN_KILL, n, 0);
+			plan(&t, PLAN_KILL, n, 0, "");
 		} else {
 			errno = EINVAL;
 			die("command");

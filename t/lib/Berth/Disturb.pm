@@ -129,29 +129,34 @@ sub fault_at
 	my $case = make_case($i, $op);
 	no strict 'refs';       ## Errno's constants, by name
 	my $number = &{"Errno::$errno"}();
-	my ($how, $r, @calls) = $i->traced("fail $n $number", $case->{req});
+	my ($name) = $call =~ /^([^:]+)/;
+	my ($how, $r, @calls) = $i->traced("fail $n $number $name", $case->{req});
 	use strict 'refs';
+	my ($here) = grep { s/!$// } @calls;
 	my @bad;
 
+	return if !defined $here;       # another time there are fewer such calls: it is tried at another one
 	$i->{injections}++;
-	my $here = $calls[$n - 1] // 'nothing';
 	push @bad, "the worker ended: $how" if $how ne 'done';
 	my $fault = answer_fault($i, $case, $r, $errno, $call);
 	push @bad, $fault if $fault ne '';
-	my @left = grep { !m{^body/} || 1 } $i->leftovers;
-	push @bad, "left: @left" if @left && $here !~ /^(?:unlinkat|renameat)/ && !left_by_removal($here, \@calls, $n);
+	my @left = $i->leftovers;
+	push @bad, "left: @left" if @left && !may_leave($here, $case, $r, @left);
 	$i->clear_leftovers if @left;
 	$fault = eval { after_fault($i, $case, $r) } // "died: $@";
 	push @bad, $fault if $fault ne '';
 	return map { "$op->{name}: $errno at call $n, $here: $_" } @bad;
 }
 
-# Emptying a directory of the trash is opening, listing, removing: what fails there leaves it.
-sub left_by_removal
+# Where something may stay behind in berth/: where removing it is what failed (which for a directory means opening, listing
+# and emptying it), and where a DELETE fails after its rename: what is not surely gone stays whole in the trash, so that
+# after a power cut it is there as it was, and the collector empties it.
+sub may_leave
 {
-	my ($here, $calls, $n) = @_;
+	my ($here, $case, $r, @left) = @_;
 
-	return $here =~ m{^openat:berth/trash/} || $here =~ /^getdents64/;
+	return 1 if $here =~ /^(?:unlinkat|renameat|getdents64|lseek)/ || $here =~ m{^openat:(?:berth/(?:trash|tmp)/|(?!berth/|docker/))};
+	return $case->{req}[0] eq 'DELETE' && !suits($r, $case->{ok}) && !grep { !m{^trash/} } @left;
 }
 
 sub faults_ok
