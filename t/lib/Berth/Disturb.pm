@@ -163,14 +163,13 @@ sub faults_ok
 {
 	my ($i, $op) = @_;
 	my $before = $i->{injections};
-	my $warm = make_case($i, $op);
 	my ($how, $r, @calls);
 	my @bad;
 
 	for (1 .. 2) {          # what a worker does once in its life is done then
-		($how, $r, @calls) = $i->traced('count', $warm->{req});
-		push @bad, "undisturbed it gives $how " . ($r ? $r->status . ' ' . $r->body : 'nothing') if !suits($r, $warm->{ok});
-		$warm = make_case($i, $op);
+		my $case = make_case($i, $op);
+		($how, $r, @calls) = $i->traced('count', $case->{req});
+		push @bad, "undisturbed it gives $how " . ($r ? $r->status . ' ' . $r->body : 'nothing') if !suits($r, $case->{ok});
 	}
 	for my $n (1 .. @calls) {
 		push @bad, fault_at($i, $op, $n, $_, $calls[$n - 1]) for faults_of($calls[$n - 1]);

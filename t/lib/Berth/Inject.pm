@@ -144,7 +144,20 @@ sub request
 	my $fault = $@;
 	unlink $file if $file;
 	die $fault if !$r && $fault =~ /timeout/;
+	as_nginx_says($r) if $r && $o->{precheck};
 	return $r;
+}
+
+# The answer to "may this body come in?" carries the one that nginx gives to the client.
+sub as_nginx_says
+{
+	my ($r) = @_;
+	my $status = $r->header('X-Berth-Status') // return;
+
+	$r->{status} = $status;
+	$r->{body} = $r->header('X-Berth-Error');
+	push @{ $r->{headers} }, ['Retry-After', $r->header('X-Berth-Retry-After')] if defined $r->header('X-Berth-Retry-After');
+	return;
 }
 
 # ask - untraced, by the other worker
@@ -164,15 +177,19 @@ sub traced
 	return ($how, $r, @calls);
 }
 
-# After a death; the master, which would wait longer after each one, is told not to from time to time.
+# After a death. The master would wait longer after each one; being told to replace its workers ends that, and both are
+# others then.
 sub new_worker
 {
 	my ($self) = @_;
 
-	$self->{server}->reload if ++$self->{deaths} % 2 == 0;
+	if (++$self->{deaths} % 2 == 0) {
+		my @old = map { $self->worker_at($self->{$_}) } qw(traced free);
+		$self->{server}->reload;
+		wait_for { $self->worker_at($self->{traced}) != $old[0] && $self->worker_at($self->{free}) != $old[1] } 30
+			or die "the workers are not replaced\n";
+	}
 	my $said = $self->attach;
-	# told to, it may have sent the one away that has just answered
-	$said = $self->attach if $said ne 'attached';
 	die "inject: $said\n" if $said ne 'attached';
 	return;
 }

@@ -215,6 +215,18 @@ sub text
 		. desc(OCI_LAYER, 'a layer') . ']' . ($more // '') . ',"annotations":{"n":"' . fresh('m') . '"}}';
 }
 
+# tag_repository - where manifests are pushed and deleted; another one from time to time, since a long list of tags takes long
+sub tag_repository
+{
+	my ($i) = @_;
+
+	if ($i->{tag_repository_used}++ % 40 == 0) {
+		$i->{tag_repository} = repository_for_manifests($i, fresh('kept/tags'));
+		push_text($i, $i->{tag_repository}, text(), 'kept');
+	}
+	return $i->{tag_repository};
+}
+
 sub subject { return ',"subject":' . desc(OCI_MANIFEST, 'subject') }
 
 sub referrers
@@ -279,38 +291,42 @@ sub push_operations
 			my ($i) = @_;
 			return new_tag($i, repository_for_manifests($i, fresh('m/first')));
 		},
-		'PUT of a manifest with a new tag' => sub { my ($i) = @_; return new_tag($i, 'kept/tags') },
+		'PUT of a manifest with a new tag' => sub { my ($i) = @_; return new_tag($i, tag_repository($i)) },
 		'PUT of a manifest with a tag that moves' => sub {
 			my ($i) = @_;
+			my $repo = tag_repository($i);
 			my ($old, $new) = (text(), text());
-			push_text($i, 'kept/tags', $old, 'moves');
-			return { req => manifest_put('kept/tags', 'moves', $new), ok => 201,
-				done => sub { return tagged_fault($i, 'kept/tags', $new, 'moves') },
+			push_text($i, $repo, $old, 'moves');
+			return { req => manifest_put($repo, 'moves', $new), ok => 201,
+				done => sub { return tagged_fault($i, $repo, $new, 'moves') },
 				kept => sub {
-					return first_of(manifest_fault($i, 'kept/tags', sha256($old), $old),
-						one_of(map { tagged_fault($i, 'kept/tags', $_, 'moves') } $old, $new));
+					return first_of(manifest_fault($i, $repo, sha256($old), $old),
+						one_of(map { tagged_fault($i, $repo, $_, 'moves') } $old, $new));
 				} };
 		},
 		'PUT of a manifest by digest with tags' => sub {
 			my ($i) = @_;
+			my $repo = tag_repository($i);
 			my ($t, @tags) = (text(), fresh('p'), fresh('p'));
-			return { req => manifest_put('kept/tags', sha256($t) . '?' . join('&', map { "tag=$_" } @tags), $t), ok => 201,
-				done => sub { return tagged_fault($i, 'kept/tags', $t, @tags) } };
+			return { req => manifest_put($repo, sha256($t) . '?' . join('&', map { "tag=$_" } @tags), $t), ok => 201,
+				done => sub { return tagged_fault($i, $repo, $t, @tags) } };
 		},
 		'PUT of a manifest with a subject' => sub {
 			my ($i) = @_;
+			my $repo = tag_repository($i);
 			my $t = text(subject());
 			my $d = sha256($t);
-			return { req => manifest_put('kept/tags', $d, $t), ok => 201, done => sub {
-				return 'it is not among the referrers' if !grep { $_ eq $d } referrers($i, 'kept/tags');
-				return manifest_fault($i, 'kept/tags', $d, $t);
+			return { req => manifest_put($repo, $d, $t), ok => 201, done => sub {
+				return 'it is not among the referrers' if !grep { $_ eq $d } referrers($i, $repo);
+				return manifest_fault($i, $repo, $d, $t);
 			} };
 		},
 		'PUT of a manifest that is there' => sub {
 			my ($i) = @_;
-			my $t = push_text($i, 'kept/tags', text(), 'again');
-			my $fault = sub { return tagged_fault($i, 'kept/tags', $t, 'again') };
-			return { req => manifest_put('kept/tags', 'again', $t), ok => 201, done => $fault, kept => $fault };
+			my $repo = tag_repository($i);
+			my $t = push_text($i, $repo, text(), 'again');
+			my $fault = sub { return tagged_fault($i, $repo, $t, 'again') };
+			return { req => manifest_put($repo, 'again', $t), ok => 201, done => $fault, kept => $fault };
 		},
 	);
 	return map { { name => $_, make => $make{$_} } } sort keys %make;
@@ -346,15 +362,16 @@ sub deleted
 sub delete_operations
 {
 	my %make = (
-		'DELETE of a manifest' => sub { my ($i) = @_; return deleted($i, 'kept/tags') },
+		'DELETE of a manifest' => sub { my ($i) = @_; return deleted($i, tag_repository($i)) },
 		'DELETE of a tag' => sub {
 			my ($i) = @_;
+			my $repo = tag_repository($i);
 			my ($t, $tag) = (text(), fresh('g'));
-			push_text($i, 'kept/tags', $t, $tag, 'other-tag');
-			my $kept = sub { return tagged_fault($i, 'kept/tags', $t, 'other-tag') };
-			return { req => ['DELETE', "/v2/kept/tags/manifests/$tag"], ok => 202, gone => [404], kept => $kept,
+			push_text($i, $repo, $t, $tag, 'other-tag');
+			my $kept = sub { return tagged_fault($i, $repo, $t, 'other-tag') };
+			return { req => ['DELETE', "/v2/$repo/manifests/$tag"], ok => 202, gone => [404], kept => $kept,
 				done => sub {
-					return first_of($kept->(), map { "$_ is still listed" } grep { $_ eq $tag } tags_of($i, 'kept/tags'));
+					return first_of($kept->(), map { "$_ is still listed" } grep { $_ eq $tag } tags_of($i, $repo));
 				} };
 		},
 		'DELETE of a blob' => sub {
@@ -427,12 +444,9 @@ sub read_operations
 sub operations
 {
 	my ($i, $group) = @_;
-	my $prepare = sub {
-		repository_for_manifests($i, $_) for 'kept/app', 'kept/other', 'kept/tags';
-		push_text($i, 'kept/tags', text(), 'kept');
-	};
-
-	$prepare->() if !$i->{prepared}++;
+	if (!$i->{prepared}++) {
+		repository_for_manifests($i, $_) for 'kept/app', 'kept/other';
+	}
 	return { uploads => \&upload_operations, pushes => \&push_operations, deletes => \&delete_operations,
 		reads => \&read_operations }->{$group}->($i);
 }
