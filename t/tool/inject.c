@@ -11,7 +11,7 @@
  *   count           only watch the next request               ready, then "done CALLS CALL..."
  *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
  *                   so, as far as NAME goes                   ready, then the same
- *   kill N          SIGKILL before its N-th call              ready, then "killed CALLS CALL..."
+ *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two).
@@ -238,10 +238,12 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 	t->calls[t->count] = describe(t, si);
 	if (!t->calls[t->count++])
 		die("memory");
-	if (t->plan == PLAN_KILL && t->count == t->at)
-		kill(t->pid, SIGKILL);
-	if (t->plan != PLAN_FAIL || t->count < t->at || !is_called(t->calls[t->count - 1], t->name))
+	if (t->plan == PLAN_COUNT || t->count < t->at || !is_called(t->calls[t->count - 1], t->name))
 		return false;
+	if (t->plan == PLAN_KILL) {
+		kill(t->pid, SIGKILL);
+		return false;
+	}
 	t->plan = PLAN_COUNT;           /* one is enough */
 	t->failing = true;
 	strcat(t->calls[t->count - 1], "!");
@@ -375,8 +377,8 @@ int main(void)
 			plan(&t, PLAN_COUNT, 0, 0, "");
 		} else if (sscanf(line, "fail %ld %d %63s", &n, &err, name) >= 2) {
 			plan(&t, PLAN_FAIL, n, err, name);
-		} else if (sscanf(line, "kill %ld", &n) == 1) {
-			plan(&t, PLAN_KILL, n, 0, "");
+		} else if (sscanf(line, "kill %ld %63s", &n, name) >= 1) {
+			plan(&t, PLAN_KILL, n, 0, name);
 		} else {
 			errno = EINVAL;
 			die("command");

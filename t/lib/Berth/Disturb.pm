@@ -2,8 +2,10 @@
 #
 # Berth::Disturb: one operation after the other, disturbed at each of its system calls in turn, and what is required then.
 #
+#   faults_in('uploads');           # all of this group of operations, and the end of the test
+#   kills_in('uploads');
 #   faults_ok($i, $operation);      # each call fails in each way that is plausible for it
-#   kills_ok($i, $operation);       # the worker is killed before each call
+#   kills_ok($i, $operation);       # the worker is killed before each call that matters
 #
 # Each is one test with a title that says how many injections it was.
 package Berth::Disturb;
@@ -15,10 +17,11 @@ use Errno ();
 use Exporter 'import';
 use JSON::PP ();
 
-use Berth::Check ();
+use Berth::Inject;
+use Berth::Operations;
 use Berth::Test;
 
-our @EXPORT = qw(faults_ok kills_ok);
+our @EXPORT = qw(faults_in kills_in faults_ok kills_ok);
 
 # What a call may fail with. Left out:
 # - accept, epoll_wait, poll, and all calls on the request's own socket (read, write, shutdown, close): that is the
@@ -39,6 +42,17 @@ my %may = (
 	close => [qw(EIO ENOSPC EDQUOT EINTR)],
 );
 my $of_no_matter = qr/^(?:poll|ppoll|select|pselect6|brk|mmap|munmap|mprotect|mremap|madvise|futex|getpid|lseek|rt_sig\w+|fcntl)$/;
+
+# What a call is made to fail with. EIO always; the others, which take the same way through the code, by turns from call to
+# call, and all of them with BERTH_TEST_ALL=1.
+sub some_of
+{
+	my ($n, @faults) = @_;
+
+	return @faults if $ENV{BERTH_TEST_ALL};
+	my @turns = grep { !/^(?:EIO|EINTR)$/ } @faults;
+	return ((grep { /^(?:EIO|EINTR)$/ } @faults), @turns ? $turns[$n % @turns] : ());
+}
 
 sub faults_of
 {
@@ -159,20 +173,30 @@ sub may_leave
 	return $case->{req}[0] eq 'DELETE' && !suits($r, $case->{ok}) && !grep { !m{^trash/} } @left;
 }
 
-sub faults_ok
+# undisturbed - a list of what is wrong without any disturbance, then the calls that are made. Twice: what is done once in the
+# life of a worker or of an index is not there the second time.
+sub undisturbed
 {
 	my ($i, $op) = @_;
-	my $before = $i->{injections};
-	my ($how, $r, @calls);
-	my @bad;
+	my ($how, $r, @calls, @bad);
 
-	for (1 .. 2) {          # what a worker does once in its life is done then
+	for (1 .. 2) {
 		my $case = make_case($i, $op);
 		($how, $r, @calls) = $i->traced('count', $case->{req});
 		push @bad, "undisturbed it gives $how " . ($r ? $r->status . ' ' . $r->body : 'nothing') if !suits($r, $case->{ok});
 	}
+	return (\@bad, @calls);
+}
+
+sub faults_ok
+{
+	my ($i, $op) = @_;
+	my $before = $i->{injections};
+	my ($undisturbed, @calls) = undisturbed($i, $op);
+	my @bad = @$undisturbed;
+
 	for my $n (1 .. @calls) {
-		push @bad, fault_at($i, $op, $n, $_, $calls[$n - 1]) for faults_of($calls[$n - 1]);
+		push @bad, fault_at($i, $op, $n, $_, $calls[$n - 1]) for some_of($n, faults_of($calls[$n - 1]));
 	}
 	my $fsck = $i->fsck_fault;
 	push @bad, "$op->{name}: $fsck" if $fsck;
@@ -189,28 +213,66 @@ sub report
 	return ok(!@$bad, $title) || diag(join "\n", @$bad . ' faults:', @$bad[0 .. ($#$bad < $shown ? $#$bad : $shown)]);
 }
 
+# worth_a_death - between two calls that change something in the store, what a death leaves is the same; so of the others
+# each third will do (all of them with BERTH_TEST_ALL=1)
+sub worth_a_death
+{
+	my ($call, $n) = @_;
+
+	return 1 if $ENV{BERTH_TEST_ALL} || $n % 3 == 0 || $call =~ m{^openat:berth/(?:tmp|locks)/};
+	return $call =~ /^(?:mkdirat|linkat|symlinkat|renameat2?|unlinkat|f?chmod|utimensat|ftruncate|fallocate|copy_file_range|write|pwrite64|writev)\b/;
+}
+
+sub kill_at
+{
+	my ($i, $op, $n, $call) = @_;
+	my $case = make_case($i, $op);
+	my ($name) = $call =~ /^([^:]+)/;
+	my ($how, $r, @calls) = $i->traced("kill $n $name", $case->{req});
+	my @bad;
+
+	return if $how eq 'done';       # another time there are fewer such calls
+	$i->{injections}++;
+	push @bad, $how if $how ne 'killed';
+	# once the answer has been sent it counts, whatever becomes of the worker
+	push @bad, 'answered with ' . $r->status if $r && !suits($r, $case->{ok});
+	my $fault = eval { after_fault($i, $case, $r) } // "died: $@";
+	push @bad, $fault if $fault ne '';
+	return map { "$op->{name}: killed at call " . @calls . ", $calls[-1]: $_" } @bad;
+}
+
 sub kills_ok
 {
 	my ($i, $op) = @_;
-	my ($n, @bad);
+	my $before = $i->{injections};
+	my ($undisturbed, @calls) = undisturbed($i, $op);
+	my @bad = @$undisturbed;
 
-	for ($n = 1; ; $n++) {
-		my $case = make_case($i, $op);
-		my ($how, $r, @calls) = $i->traced("kill $n", $case->{req});
-		my $here = $how eq 'killed' ? "killed at call $n, $calls[-1]" : "not killed";
-		push @bad, "$op->{name}: $how" if $how !~ /^(?:killed|done)$/;
-		push @bad, "$op->{name}: undisturbed it gives " . ($r ? $r->status : 'nothing') if $how eq 'done' && !suits($r, $case->{ok});
-		# after the answer has been sent it counts, whatever becomes of the worker
-		push @bad, "$op->{name}: $here: answered with " . $r->status if $r && !suits($r, $case->{ok});
-		my $fault = eval { after_fault($i, $case, $r) } // "died: $@";
-		push @bad, "$op->{name}: $here: $fault" if $fault ne '';
-		last if $how eq 'done' || $n > 1000;
-		$i->{injections}++;
+	for my $n (1 .. @calls) {
+		push @bad, kill_at($i, $op, $n, $calls[$n - 1]) if worth_a_death($calls[$n - 1], $n);
 	}
 	my $fsck = $i->fsck_fault;
 	push @bad, "$op->{name}: $fsck" if $fsck;
 	$i->clear_leftovers;
-	return report(\@bad, "$op->{name}: the worker is killed at each of " . ($n - 1) . ' calls: nothing is lost, and then it succeeds');
+	my $made = $i->{injections} - $before;
+	return report(\@bad, "$op->{name}: the worker is killed $made times, at " . @calls . ' calls: nothing is lost, and then it succeeds');
 }
+
+sub group_of
+{
+	my ($each, $what, @groups) = @_;
+
+	plain_build_only('it traces system calls');
+	my $i = Berth::Inject->start;
+	for my $group (@groups) {
+		$each->($i, $_) for operations($i, $group);
+	}
+	cmp_ok $i->{injections}, '>', 100, "$i->{injections} $what";
+	done_testing;
+	return;
+}
+
+sub faults_in { return group_of(\&faults_ok, 'faults were injected', @_) }
+sub kills_in { return group_of(\&kills_ok, 'times a worker was killed', @_) }
 
 1;

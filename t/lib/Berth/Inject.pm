@@ -11,17 +11,21 @@ package Berth::Inject;
 use strict;
 use warnings;
 
-use File::Temp ();
+use File::Path ();
 use JSON::PP ();
+use POSIX ();
 
 use Berth::FCGI;
 use Berth::Server;
 use Berth::Test;
 
-# What is written is flushed: where that costs nothing, if there is such a place.
-sub place
+# What is written is flushed: where that costs nothing, if there is such a place, and room in it. For stores in general, not
+# only those of this module.
+sub cheap_place
 {
-	$ENV{TMPDIR} = '/dev/shm' if !($ENV{TMPDIR} // '' ) && -w '/dev/shm';
+	return if ($ENV{TMPDIR} // '') ne '' || !-w '/dev/shm';
+	my ($free) = run('df', '-Pk', '/dev/shm')->{out} =~ /^\S+ +\d+ +\d+ +(\d+) +\d+%/m;
+	$ENV{TMPDIR} = '/dev/shm' if ($free // 0) > 1 << 19;
 	return;
 }
 
@@ -29,7 +33,7 @@ sub start
 {
 	my ($class, %o) = @_;
 
-	place();
+	cheap_place();
 	my $server = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n" . ($o{config} // ''), workers => 1);
 	my $self = bless { server => $server, serial => 0, injections => 0, deaths => 0, seen => 0 }, $class;
 
@@ -186,8 +190,7 @@ sub new_worker
 	if (++$self->{deaths} % 2 == 0) {
 		my @old = map { $self->worker_at($self->{$_}) } qw(traced free);
 		$self->{server}->reload;
-		wait_for { $self->worker_at($self->{traced}) != $old[0] && $self->worker_at($self->{free}) != $old[1] } 30
-			or die "the workers are not replaced\n";
+		wait_for { !grep { kill 0, $_ } @old } 30 or die "the workers are not replaced\n";
 	}
 	my $said = $self->attach;
 	die "inject: $said\n" if $said ne 'attached';
