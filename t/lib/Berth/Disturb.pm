@@ -234,6 +234,7 @@ sub kill_at
 	return if $how eq 'done';       # another time there are fewer such calls
 	$i->{injections}++;
 	push @bad, $how if $how ne 'killed';
+	$case->{gone} //= $case->{gone_when_killed};
 	# once the answer has been sent it counts, whatever becomes of the worker
 	push @bad, 'answered with ' . $r->status if $r && !suits($r, $case->{ok});
 	my $fault = eval { after_fault($i, $case, $r) } // "died: $@";

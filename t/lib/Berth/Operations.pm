@@ -8,7 +8,7 @@
 #   done    code, given the answer of a success: what is wrong with it or with the store now, '' if nothing
 #   kept    code: what is wrong with what was acknowledged before, whatever became of the request; '' if nothing
 #   anew    code: the same done from the beginning, where the API says that an upload is over; its last answer
-#   gone    statuses of a second try that say that the first has done it after all
+#   gone    statuses of a second try that say that the first has done it after all; gone_when_killed: where it was killed
 package Berth::Operations;
 
 use strict;
@@ -123,7 +123,7 @@ sub patch_case
 			return '' if $last == length($bytes) - 1 || $last == ($have ? $have - 1 : 0);
 			return "the upload has $last of $have";
 		},
-		gone => [416],          # killed when the bytes were there: its Range says so
+		gone_when_killed => [416],      # the bytes may be there already: its Range says so
 	};
 }
 
