@@ -120,9 +120,11 @@ static int status_of_errno(int sys)
 	case ENOSPC:
 	case EDQUOT:
 		return 507;
+	case EINTR:
 	case EIO:
 	case EMFILE:
 	case ENFILE:
+	case ENOLCK:
 	case ENOMEM:
 	case EROFS:
 	case EACCES:

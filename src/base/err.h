@@ -57,8 +57,8 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute
 /*
  * err_sys - a system call failed: keeps errno, and the text as `cause` for the log
  *
- * The client learns only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EIO, EMFILE, ENFILE, ENOMEM, EROFS,
- * EACCES, EPERM, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; anything else is UNKNOWN with 500.
+ * The client learns only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EINTR, EIO, EMFILE, ENFILE, ENOLCK,
+ * ENOMEM, EROFS, EACCES, EPERM, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; anything else is UNKNOWN with 500.
  */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -71,10 +71,10 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT | O_APPEND, 0666);
 	if (fd < 0 || os_write_full(fd, text.buf, text.len) < 0)
 		return err_sys(e, "cannot note for the collector in %s", path.buf);
-	/* A network file system may say only now that it has no room. */
+	/* A network file system may say only now that it has no room. A close that a signal interrupted was made. */
 	rc = close(fd);
 	fd = -1;
-	return rc < 0 ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
+	return rc < 0 && errno != EINTR ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
 }
 
 /* Removes the mark of a run, and what was noted for it. The caller holds locks/run. */
