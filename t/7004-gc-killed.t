@@ -26,19 +26,12 @@ my $dir = quick_dir();
 my $model = bare_store("$dir/model");
 my (@keep, %dead);
 
-sub lay_image {
-	my ($repo, $tag, $config, @layers) = @_;
-	my $m = image_of(OCI_MANIFEST, $config, @layers);
-	lay_blob($model, $repo, $_) for $config, @layers;
-	return { repository => $repo, digest => lay_manifest($model, $repo, $m, $tag // ()), bytes => $m, tags => [$tag // ()],
-		parts => { map { sha256($_) => $_ } $config, @layers } };
-}
-push @keep, lay_image('k/one', 'v1', '{"k":1}', 'layer 1', 'shared'), lay_image('k/two', 'v1', '{"k":2}', 'layer 2', 'shared');
-my $child = lay_image('k/two', undef, '{"k":3}', 'layer 3');
+push @keep, lay_image($model, 'k/one', 'v1', '{"k":1}', 'layer 1', 'shared'), lay_image($model, 'k/two', 'v1', '{"k":2}', 'layer 2', 'shared');
+my $child = lay_image($model, 'k/two', undef, '{"k":3}', 'layer 3');
 my $index = index_of(OCI_INDEX, desc(OCI_MANIFEST, $child->{bytes}));
 push @keep, $child, { repository => 'k/two', digest => lay_manifest($model, 'k/two', $index, 'multi'), bytes => $index, tags => ['multi'] };
 $dead{sha256($_)} = 1 for map { lay_blob($model, $_->[0], $_->[1]); $_->[1] } ['k/one', 'garbage 1'], ['k/one', 'garbage 2'], ['k/two', 'garbage 2'], ['k/two', 'garbage 3'];
-my $untagged = lay_image('k/one', undef, '{"gone":1}', 'layer of what has no tag');
+my $untagged = lay_image($model, 'k/one', undef, '{"gone":1}', 'layer of what has no tag');
 $dead{$_} = 1 for $untagged->{digest}, keys %{ $untagged->{parts} };
 lay_file(blob_file($model, sha256('no link')), 'no link');
 $dead{ sha256('no link') } = 1;

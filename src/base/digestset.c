@@ -88,6 +88,35 @@ bool digestset_has(const struct digestset *s, const struct digest *d)
 	return s->of[d->alg].used[slot_of(s, d->alg, key)];
 }
 
+/* The algorithm, one byte, and the key. */
+void digestset_write(const struct digestset *s, struct str *out)
+{
+	for (int alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		for (size_t i = 0; i < s->of[alg].cap; i++) {
+			if (!s->of[alg].used[i])
+				continue;
+			str_addc(out, (char)alg);
+			str_add(out, (const char *)s->of[alg].keys[i], DIGESTSET_KEY);
+		}
+	}
+}
+
+int digestset_read(struct digestset *s, const char *bytes, size_t len)
+{
+	size_t i;
+
+	if (len % (1 + DIGESTSET_KEY))
+		return -1;
+	for (i = 0; i < len; i += 1 + DIGESTSET_KEY)
+		if ((unsigned char)bytes[i] >= DIGEST_ALG_COUNT)
+			return -1;
+	for (i = 0; i < len; i += 1 + DIGESTSET_KEY) {
+		make_room(s, (enum digest_alg)bytes[i]);
+		put(s, (enum digest_alg)bytes[i], (const unsigned char *)bytes + i + 1);
+	}
+	return 0;
+}
+
 size_t digestset_count(const struct digestset *s)
 {
 	size_t count = 0;

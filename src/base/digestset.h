@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/digest.h"
+#include "base/str.h"
 
 #define DIGESTSET_KEY 32
 
@@ -31,5 +32,12 @@ void digestset_release(struct digestset *s);
 void digestset_add(struct digestset *s, const struct digest *d);
 bool digestset_has(const struct digestset *s, const struct digest *d);
 size_t digestset_count(const struct digestset *s);
+
+/*
+ * digestset_write - add all of it to out, as bytes for digestset_read in a process of the same program
+ * digestset_read  - add what such bytes hold; 0, or -1 where they are none, with nothing added
+ */
+void digestset_write(const struct digestset *s, struct str *out);
+int digestset_read(struct digestset *s, const char *bytes, size_t len);
 
 #endif

@@ -37,6 +37,16 @@ void names_add(struct names *n, const char *s, size_t len)
 	n->v[n->count++] = xstrndup(s, len);
 }
 
+void names_drop(struct names *n, size_t count)
+{
+	if (!count)
+		return;
+	for (size_t i = 0; i < count; i++)
+		free(n->v[i]);
+	n->count -= count;
+	memmove(n->v, n->v + count, n->count * sizeof(*n->v));
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

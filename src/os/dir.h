@@ -16,6 +16,7 @@ struct names {
 void names_release(struct names *n);
 #define cleanup_names __attribute__((cleanup(names_release)))
 void names_add(struct names *n, const char *s, size_t len);
+void names_drop(struct names *n, size_t count); /* the first ones */
 void names_sort(struct names *n);               /* byte order */
 
 enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; directories alone, and links to them */

@@ -15,174 +15,25 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/dir.h"
+#include "registry/gc_mark.h"
+#include "registry/gc_share.h"
 #include "registry/gc_untagged.h"
 #include "registry/gc_work.h"
-#include "registry/references.h"
 #include "store/blob.h"
 #include "store/repo.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
-struct candidate {
-	size_t repository;              /* index in `names` */
-	struct digest d;
-};
-
 struct sweep {
 	struct gc_work *w;
-	struct digestset kept;          /* content that something names */
-	struct names names;             /* of the repositories that have candidates */
-	struct candidate *links, *blobs;
-	size_t nlinks, links_cap, nblobs, blobs_cap;
+	struct gc_marks m;
+	struct gc_candidates blobs;
 
-	uint64_t repositories;          /* looked at */
-
-	/* of the repository that is being marked */
-	const struct name *n;
-	struct digestset marked;        /* its manifests that have been looked at */
-	struct digestset named;         /* what they name */
-	struct digestset gone;          /* in a dry run: those that would go before this */
-	bool keep_all;                  /* one of them can't be read */
-	bool has_candidates;
+	bool *touched;                  /* of which repositories a link went */
+	size_t at, flushed;             /* the repository whose links are swept; those before it whose directories are flushed */
+	struct names trashed;           /* links in the trash */
+	size_t nready;                  /* as many of them are of repositories before `at` */
 };
-
-static void push(struct candidate **v, size_t *count, size_t *cap, size_t repository, const struct digest *d)
-{
-	if (*count == *cap) {
-		*cap = *cap ? *cap * 2 : 256;
-		*v = xreallocarray(*v, *cap, sizeof(**v));
-	}
-	(*v)[(*count)++] = (struct candidate){ repository, *d };
-}
-
-/*
- * A digest that a manifest of the repository names. registry:2 writes sha512 links that hold a sha256 digest, and finds
- * the bytes only if its link for that one is there as well.
- */
-static int mark_named(struct sweep *s, const struct digest *d, struct err *e)
-{
-	struct digest target;
-	int found;
-
-	digestset_add(&s->kept, d);
-	digestset_add(&s->named, d);
-	if (d->alg == DIGEST_SHA256)
-		return 0;
-	found = blob_read_link(s->w->r->st, s->n, d, &target, e);
-	if (found == 1) {
-		digestset_add(&s->kept, &target);
-		digestset_add(&s->named, &target);
-	}
-	return found < 0 ? -1 : 0;
-}
-
-/* A manifest that a link of the repository or one of its tags stands for, and all that it names. */
-static int mark_manifest(struct sweep *s, const struct digest *d, const struct digest *content, struct err *e)
-{
-	cleanup_references struct references refs = REFERENCES_INIT;
-	size_t i;
-	int found = gc_references(s->w, s->n, content, &refs, e);
-
-	gc_pace(s->w);
-	digestset_add(&s->marked, d);
-	digestset_add(&s->kept, d);
-	digestset_add(&s->kept, content);
-	if (found == 0)
-		s->keep_all = true;
-	for (i = 0; found >= 0 && i < refs.count; i++)
-		if (mark_named(s, &refs.v[i], e) < 0)
-			found = -1;
-	return found < 0 ? -1 : 0;
-}
-
-/* A spoilt link stands for what it is called by: fsck may mend it. A directory without a link stands for nothing. */
-static int mark_revision(void *arg, const struct digest *d, struct err *e)
-{
-	struct sweep *s = arg;
-	struct digest content = *d;
-	int found = digestset_has(&s->gone, d) ? 0 : revision_read(s->w->r->st, s->n, d, &content, e);
-
-	if (found == 0 && !digestset_has(&s->gone, d))
-		found = revision_linked(s->w->r->st, s->n, d, e);
-	return found <= 0 ? found : mark_manifest(s, d, &content, e);
-}
-
-/*
- * What a link holds that is called by a sha256 digest is that digest, or a fault: bytes of another one are of no use to
- * whoever asks for this one. So nine links of ten need not be opened.
- */
-static int keep_link(struct sweep *s, const struct digest *d, struct err *e)
-{
-	struct digest target;
-	int found;
-
-	if (d->alg == DIGEST_SHA256 && digestset_has(&s->kept, d))
-		return 0;
-	found = blob_read_link(s->w->r->st, s->n, d, &target, e);
-	if (found == 1)
-		digestset_add(&s->kept, &target);
-	return found < 0 ? -1 : 0;
-}
-
-static int mark_link(void *arg, const struct digest *d, struct err *e)
-{
-	struct sweep *s = arg;
-
-	gc_pace(s->w);
-	if (s->keep_all || digestset_has(&s->named, d))
-		return keep_link(s, d, e);
-	if (!s->has_candidates)
-		names_add(&s->names, s->n->s, s->n->len);
-	s->has_candidates = true;
-	push(&s->links, &s->nlinks, &s->links_cap, s->names.count - 1, d);
-	return 0;
-}
-
-/* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has taken away. */
-static int mark_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
-{
-	struct sweep *s = arg;
-	struct digest content = *d;
-
-	(void)t;
-	if (digestset_has(&s->marked, d))
-		return 0;
-	if (revision_read(s->w->r->st, s->n, d, &content, e) < 0)
-		return -1;
-	return mark_manifest(s, d, &content, e);
-}
-
-/* A dry run removes no manifest, so it has to know which ones would be gone by now. */
-static int find_gone(struct sweep *s, struct err *e)
-{
-	struct gc_work *w = s->w;
-	int rc;
-
-	if (!w->o->untagged || !w->o->dry_run)
-		return 0;
-	w->tells = false;
-	rc = gc_untagged(w, s->n, &s->gone, e);
-	w->tells = true;
-	return rc;
-}
-
-static int mark_repository(void *arg, const struct name *n, struct err *e)
-{
-	struct sweep *s = arg;
-	struct store *st = s->w->r->st;
-	int rc = -1;
-
-	gc_progress(s->w, "repositories looked at", ++s->repositories, 0);
-	s->n = n;
-	s->keep_all = s->has_candidates = false;
-	if (find_gone(s, e) == 0 && revision_walk(st, n, mark_revision, s, e) == 0 &&
-	    tag_walk(st, n, mark_tag, s, e) == 0)
-		rc = blob_walk_links(st, n, mark_link, s, e);
-	digestset_release(&s->marked);
-	digestset_release(&s->named);
-	digestset_release(&s->gone);
-	return rc;
-}
 
 /* One link, under the exclusive lock: 1 taken, 0 it stays. */
 static int sweep_link(struct sweep *s, const struct name *n, const struct digest *d, struct names *trashed, struct err *e)
@@ -195,7 +46,7 @@ static int sweep_link(struct sweep *s, const struct name *n, const struct digest
 	if (found <= 0)
 		return found;
 	if (gc_is_young(s->w, when) || collector_noted(s->w->c, d)) {
-		digestset_add(&s->kept, &target);
+		digestset_add(&s->m.kept, &target);
 		return 0;
 	}
 	if (!s->w->o->dry_run && (found = blob_collect_link(s->w->r->st, n, d, &taken, e)) <= 0)
@@ -208,7 +59,7 @@ static int sweep_link(struct sweep *s, const struct name *n, const struct digest
 
 static struct name name_of(const struct sweep *s, size_t repository)
 {
-	const char *text = s->names.v[repository];
+	const char *text = s->m.names.v[repository];
 	struct name n;
 
 	if (name_parse(&n, text, strlen(text)) < 0)
@@ -216,50 +67,76 @@ static struct name name_of(const struct sweep *s, size_t repository)
 	return n;
 }
 
-/* One batch of links, from *i on; `touched` tells of which repositories one went. */
-static int sweep_some_links(struct sweep *s, size_t *i, bool *touched, struct names *trashed, struct err *e)
+/* Candidates of one repository stand together: when one of another comes, that of before is done with. */
+static int sweep_next_link(struct sweep *s, const struct gc_candidate *c, struct err *e)
 {
+	struct name n = name_of(s, c->repository);
+	int rc;
+
+	if (c->repository != s->at) {
+		s->at = c->repository;
+		s->nready = s->trashed.count;
+	}
+	rc = sweep_link(s, &n, &c->d, &s->trashed, e);
+	if (rc == 1)
+		s->touched[c->repository] = true;
+	return rc;
+}
+
+/*
+ * What was taken from repositories that are done with is emptied out of the trash, but not before its going is durable: a
+ * crash must not bring back a directory that has lost its link.
+ */
+static int purge_links(struct sweep *s, struct err *e)
+{
+	size_t i;
+
+	for (; s->flushed < s->at; s->flushed++) {
+		struct name n = name_of(s, s->flushed);
+
+		if (s->touched[s->flushed] && blob_flush_links(s->w->r->st, &n, e) < 0)
+			return -1;
+	}
+	for (i = 0; i < s->nready; i++)
+		blob_purge_link(s->w->r->st, s->trashed.v[i]);
+	names_drop(&s->trashed, s->nready);
+	s->nready = 0;
+	return 0;
+}
+
+/* One batch of links, from *i on. */
+static int sweep_some_links(struct sweep *s, size_t *i, struct err *e)
+{
+	const struct gc_candidates *links = &s->m.links;
 	int rc = 0;
 
 	if (gc_enter(s->w, e) < 0)
 		return -1;
-	while (rc >= 0 && *i < s->nlinks && gc_batch_goes_on(s->w)) {
-		const struct candidate *c = &s->links[(*i)++];
-		struct name n = name_of(s, c->repository);
-
-		rc = sweep_link(s, &n, &c->d, trashed, e);
-		if (rc == 1)
-			touched[c->repository] = true;
-	}
+	while (rc >= 0 && *i < links->count && gc_batch_goes_on(s->w))
+		rc = sweep_next_link(s, &links->v[(*i)++], e);
 	gc_unlock(s->w);
+	if (rc >= 0 && !s->w->o->dry_run)
+		rc = purge_links(s, e);
 	gc_leave(s->w);
 	return rc < 0 ? -1 : 0;
 }
 
-/*
- * All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. And
- * before they are emptied out of the trash: it must not bring back a directory that has lost its link.
- */
+/* All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. */
 static int sweep_links(struct sweep *s, struct err *e)
 {
-	cleanup_free bool *touched = xcalloc(s->names.count + 1, sizeof(*touched));
-	cleanup_names struct names trashed = NAMES_INIT;
 	size_t i = 0;
+	int rc = 0;
 
-	while (i < s->nlinks) {
-		if (sweep_some_links(s, &i, touched, &trashed, e) < 0)
-			return -1;
-		gc_progress(s->w, "links looked at", i, s->nlinks);
+	s->touched = xcalloc(s->m.names.count + 1, sizeof(*s->touched));
+	while (rc == 0 && i < s->m.links.count) {
+		rc = sweep_some_links(s, &i, e);
+		gc_progress(s->w, "links looked at", i, s->m.links.count);
 	}
-	for (i = 0; i < s->names.count && !s->w->o->dry_run; i++) {
-		struct name n = name_of(s, i);
-
-		if (touched[i] && blob_flush_links(s->w->r->st, &n, e) < 0)
-			return -1;
-	}
-	for (i = 0; i < trashed.count; i++)
-		blob_purge_link(s->w->r->st, trashed.v[i]);
-	return 0;
+	if (rc < 0 || s->w->o->dry_run)
+		return rc;
+	s->at = s->m.names.count;
+	s->nready = s->trashed.count;
+	return purge_links(s, e);
 }
 
 static int take_blob(void *arg, const struct digest *d, struct err *e)
@@ -268,10 +145,10 @@ static int take_blob(void *arg, const struct digest *d, struct err *e)
 
 	(void)e;
 	gc_pace(s->w);
-	if (digestset_has(&s->kept, d))
+	if (digestset_has(&s->m.kept, d))
 		s->w->out->kept++;
 	else
-		push(&s->blobs, &s->nblobs, &s->blobs_cap, 0, d);
+		gc_candidates_add(&s->blobs, 0, d);
 	return 0;
 }
 
@@ -303,45 +180,40 @@ static int sweep_blobs(struct sweep *s, struct err *e)
 
 	if (blob_walk(s->w->r->st, take_blob, s, e) < 0)
 		return -1;
-	while (i < s->nblobs) {
+	while (i < s->blobs.count) {
 		cleanup_names struct names trashed = NAMES_INIT;
 		int rc = 0;
 
 		if (gc_enter(s->w, e) < 0)
 			return -1;
-		while (rc >= 0 && i < s->nblobs && gc_batch_goes_on(s->w))
-			rc = sweep_blob(s, &s->blobs[i++].d, &trashed, e);
+		while (rc >= 0 && i < s->blobs.count && gc_batch_goes_on(s->w))
+			rc = sweep_blob(s, &s->blobs.v[i++].d, &trashed, e);
 		gc_unlock(s->w);
 		for (j = 0; j < trashed.count; j++)
 			blob_purge(s->w->r->st, trashed.v[j]);
 		gc_leave(s->w);
-		gc_progress(s->w, "blobs looked at", i, s->nblobs);
+		gc_progress(s->w, "blobs looked at", i, s->blobs.count);
 		if (rc < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int mark(struct sweep *s, struct err *e)
-{
-	return repo_walk(s->w->r->st, NULL, mark_repository, s, e);
-}
-
 static void sweep_release(struct sweep *s)
 {
-	digestset_release(&s->kept);
-	names_release(&s->names);
-	free(s->links);
-	free(s->blobs);
+	gc_marks_release(&s->m);
+	free(s->blobs.v);
+	free(s->touched);
+	names_release(&s->trashed);
 }
 
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
-	struct sweep s = { .w = w, .names = NAMES_INIT };
+	struct sweep s = { .w = w, .m = GC_MARKS_INIT, .trashed = NAMES_INIT };
 	int rc;
 
 	w->tells = true;
-	rc = mark(&s, e);
+	rc = gc_mark_all(w, &s.m, e);
 	if (rc == 0)
 		rc = sweep_links(&s, e);
 	if (rc == 0)
@@ -360,10 +232,10 @@ static int untagged_of(void *arg, const struct name *n, struct err *e)
 /* Manifests go first, so that what they alone named goes in the same run; but nothing goes before all could be read. */
 static int sweep_untagged(struct gc_work *w, struct err *e)
 {
-	struct sweep trial = { .w = w, .names = NAMES_INIT };
-	int rc = mark(&trial, e);
+	struct gc_marks trial = GC_MARKS_INIT;
+	int rc = gc_mark_all(w, &trial, e);
 
-	sweep_release(&trial);
+	gc_marks_release(&trial);
 	return rc < 0 ? -1 : repo_walk(w->r->st, NULL, untagged_of, w, e);
 }
 

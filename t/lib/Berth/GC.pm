@@ -18,7 +18,7 @@ use Berth::Test;
 use Berth::Check;
 
 our @EXPORT = qw(
-	gc gc_cmd gc_ok gc_told gc_total bare_store make_old blobs_on_disk links_on_disk missing_of lay_store key_of
+	gc gc_cmd gc_ok gc_told gc_total bare_store make_old blobs_on_disk links_on_disk missing_of lay_image lay_store key_of
 	collect_with_docker_registry quick_dir
 );
 
@@ -132,6 +132,17 @@ sub missing_of
 		}
 	}
 	return join ', ', @bad;
+}
+
+# lay_image - an image straight to disk: what missing_of() wants to know of it
+sub lay_image
+{
+	my ($s, $repo, $tag, $config, @layers) = @_;
+	my $m = image_of(OCI_MANIFEST, $config, @layers);
+
+	lay_blob($s, $repo, $_) for $config, @layers;
+	return { repository => $repo, digest => lay_manifest($s, $repo, $m, $tag // ()), bytes => $m, tags => [$tag // ()],
+		parts => { map { sha256($_) => $_ } $config, @layers } };
 }
 
 # lay_store - many images straight to disk, quickly: options

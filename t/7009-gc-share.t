@@ -1,0 +1,98 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Several processes read what is to be kept, where there are many repositories: they find what one alone finds, and where
+# one of them fails nothing is deleted.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Time::HiRes qw(sleep);
+use Berth::Test;
+use Berth::Check;
+use Berth::GC;
+
+plain_build_only('it traces system calls');
+need_program($_) for 'strace', 'taskset';
+
+my $DAY = 24 * 3600;
+my $s = bare_store();
+my @images;
+for my $i (1 .. 40) {
+	my $repo = sprintf 'team/app%02d', $i;
+	push @images, lay_image($s, $repo, 'v1', "{\"app\":$i}", "layer of $repo", 'a layer of all');
+	lay_image($s, $repo, undef, "{\"old\":$i}", "layer of what has no tag in $repo");
+	lay_blob($s, $repo, "garbage of $repo");
+}
+lay_manifest($s, 'team/app17', '{"schemaVersion":2,"layers":[', 'broken');
+make_old($s, 2 * $DAY);
+my $before = join ' ', files_below(data_dir($s));
+
+sub told { return join "\n", sort map { key_of($_) } gc_told($_[0]) }
+sub gc_by { my ($cpus, @o) = @_; return run('taskset', '-c', $cpus, gc_cmd($s, '--json', @o)) }
+
+my ($cpu, @more) = map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split /,/, (slurp('/proc/self/status') =~ /^Cpus_allowed_list:\s*(\S+)/m)[0];
+@more or plan(skip_all => 'there is one processor, so nothing is shared');
+my $two = "$cpu,$more[0]";
+
+# processes - how many of them there are
+sub processes
+{
+	my ($cpus, @o) = @_;
+	my $trace = tmp_dir() . '/trace';
+
+	run('taskset', '-c', $cpus, 'strace', '-f', '-o', $trace, '-e', 'trace=execve,openat', gc_cmd($s, '--dry-run', @o));
+	my %pid = map { /^(\d+)/ ? ($1 => 1) : () } split /\n/, slurp($trace);
+	return scalar keys %pid;
+}
+is processes($two), 2, 'two processors: two processes';
+is processes($cpu), 1, 'one processor: one';
+is processes($two, '--rate', 100_000), 1, 'a rate: one, which keeps it';
+
+is processes($two, '--untagged'), 1, 'a dry run that looks for what is untagged: one, for it takes locks';
+
+{
+	my ($one, $both) = map { gc_by($_, '--dry-run') } $cpu, $two;
+	is $both->{status}, 0, 'two processes do it' or diag $both->{err};
+	ok told($both) eq told($one), 'they tell what one alone tells';
+	is gc_total($both)->{$_}, gc_total($one)->{$_}, "and count as many $_" for qw(links blobs manifests unreadable bytes kept_blobs);
+	like told($both), qr{^unreadable team/app17 }m, 'a manifest that one of them cannot read among it';
+}
+
+# the helper fails, one way or the other
+for my $case (['memfd_create:error=EMFILE', 0], ['clone,clone3:error=EAGAIN', 0], ['prctl:signal=KILL', 1]) {
+	my ($inject, $fails) = @$case;
+	my $r = run('taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-e', "inject=$inject", gc_cmd($s, $fails ? () : '--dry-run'));
+	is $r->{status}, $fails, "$inject: " . ($fails ? 'the collection fails' : 'one process does it alone') or diag $r->{err};
+	next if !$fails;
+	like $r->{err}, qr/^berth: [^\n]*(?:a process|report)[^\n]*\n\z/, 'and says so in one line';
+	ok join(' ', files_below(data_dir($s))) eq $before, 'nothing was deleted';
+}
+# whichever of the two it is that meets them
+for my $i (1 .. 6) {
+	my $link = revision_link($s, $images[5 * $i]{repository}, $images[5 * $i]{digest});
+	my $r = run('taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-P', substr($link, 1 + length $s->root),
+		'-e', 'inject=faccessat,faccessat2:error=EIO', gc_cmd($s));
+	is "$r->{status} $r->{err}", "1 berth: cannot look for " . substr($link, 1 + length $s->root) . ": Input/output error\n",
+		'a link that cannot be looked at is said, as by one alone';
+	ok join(' ', files_below(data_dir($s))) eq $before, 'and nothing was deleted';
+}
+
+# killed, it takes the helper with it
+my $pid = fork // die;
+if (!$pid) {
+	open STDOUT, '>', '/dev/null';
+	exec 'taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-e', 'trace=faccessat,faccessat2', '-e', 'inject=faccessat,faccessat2:delay_enter=200000', gc_cmd($s, '--dry-run');
+}
+sub parent_of { return ((eval { slurp("/proc/$_[0]/stat") } // '') =~ /\) \S (\d+) /)[0] // 0 }
+sub children_of { my ($p) = @_; return grep { parent_of($_) == $p } map { m{(\d+)$} } glob '/proc/[0-9]*' }
+my ($gc, $helper);
+wait_for { ($gc) = grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^\S*berth\0/ } children_of($pid); ($helper) = $gc ? children_of($gc) : (); $helper };
+ok $helper, 'it works, with a helper';
+kill KILL => $gc if $gc;
+ok $helper && wait_for { !-d "/proc/$helper" || (eval { slurp("/proc/$helper/stat") } // '') =~ /\) [ZX] / }, 'kill -9 of it ends the helper';
+waitpid $pid, 0;
+
+gc_ok($s, '--untagged', 'what is left of it does not hinder the next');
+is missing_of($s, @images), '', 'which takes nothing that is needed';
+is scalar(grep { -e layer_link($s, $_->{repository}, sha256("garbage of $_->{repository}")) } @images), 1, 'and all garbage but that beside the broken manifest';
+done_testing();
