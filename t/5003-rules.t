@@ -126,6 +126,7 @@ for my $caller (sort keys %caller) {
 					is $r->body, '', "$caller: $method $pattern$query has no body";
 				} else {
 					error_is($r, $status, $code, "$caller: $method $pattern$query in the registry's form");
+					ok $r->json->{errors}[0]{detail}, "$caller: $method $pattern$query with a detail, without which docker tries again";
 				}
 			}
 		}

@@ -57,7 +57,7 @@ int auth_refuse(struct identity *id, const char *why, struct err *e)
 {
 	id->kind = IDENTITY_NOBODY;
 	id->refused = why;
-	return err_set(e, ERR_UNAUTHORIZED, "%s", "");
+	return err_set(e, ERR_UNAUTHORIZED, "the login is refused");
 }
 
 /* A request to log in as this user, of whom nothing is proved yet. */

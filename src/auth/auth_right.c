@@ -49,43 +49,53 @@ bool auth_may_list_all(const struct auth *a, const struct identity *id)
 	return id->foreign || access_may_all(a->cfg, user_of(id), RIGHT_PULL);
 }
 
-/* Who is logged in, or cannot log in, would only be asked in vain. */
-static int turn_away(const struct auth *a, const struct identity *id, struct err *e)
+/* What was refused. A refusal without detail is one that docker tries again, for a minute. */
+static int refuse(enum err_code code, enum config_right right, const struct name *n, struct err *e)
 {
-	bool ask = id->kind == IDENTITY_NOBODY && config_login(a->cfg);
+	if (!n)
+		return err_set(e, code, "registry:" CATALOG ":*");
+	return err_set(e, code, "repository:%.200s:%s", n->s, access_right_name(right));
+}
 
-	return err_set(e, ask ? ERR_UNAUTHORIZED : ERR_DENIED, "%s", "");
+/* Who is logged in, or cannot log in, would only be asked in vain. */
+static enum err_code turned_away(const struct auth *a, const struct identity *id)
+{
+	return id->kind == IDENTITY_NOBODY && config_login(a->cfg) ? ERR_UNAUTHORIZED : ERR_DENIED;
 }
 
 /* A token for more would do: after 401 clients fetch one, after 403 they give up (RFC 6750, 3.1, says 403). */
-static int ask_for_more(struct identity *id, struct err *e)
+static enum err_code ask_for_more(struct identity *id)
 {
 	id->error = "insufficient_scope";
-	return err_set(e, ERR_UNAUTHORIZED, "%s", "");
+	return ERR_UNAUTHORIZED;
 }
 
 int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e)
 {
 	if (!rules_give(a, id, right, n))
-		return turn_away(a, id, e);
-	return token_gives(id, right, n) ? 0 : ask_for_more(id, e);
+		return refuse(turned_away(a, id), right, n, e);
+	return token_gives(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
 }
 
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e)
 {
 	if (!auth_on(a) || !config_login(a->cfg) || id->bearer || id->kind != IDENTITY_NOBODY)
 		return 0;
-	return turn_away(a, id, e);
+	return err_set(e, turned_away(a, id), "log in");
 }
 
 int auth_require_catalog(const struct auth *a, struct identity *id, struct err *e)
 {
 	if (!id->foreign && id->kind == IDENTITY_NOBODY && !access_anonymous(a->cfg))
-		return turn_away(a, id, e);
-	return !id->bearer || scopes_allow(&id->scopes, SCOPE_REGISTRY, CATALOG, SCOPE_ALL) ? 0 : ask_for_more(id, e);
+		return refuse(turned_away(a, id), RIGHT_PULL, NULL, e);
+	if (!id->bearer || scopes_allow(&id->scopes, SCOPE_REGISTRY, CATALOG, SCOPE_ALL))
+		return 0;
+	return refuse(ask_for_more(id), RIGHT_PULL, NULL, e);
 }
 
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)
 {
-	return !rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n) ? 0 : ask_for_more(id, e);
+	if (!rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n))
+		return 0;
+	return refuse(ask_for_more(id), RIGHT_PULL, n, e);
 }

@@ -193,7 +193,7 @@ int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, b
 		return auth_refuse(id, "a token where a password is wanted", e);
 	if (id->kind == IDENTITY_NOBODY) {
 		if (!access_anonymous(a->cfg))
-			return err_set(e, ERR_UNAUTHORIZED, "%s", "");
+			return err_set(e, ERR_UNAUTHORIZED, "log in");
 		return add_tokens(a, NULL, NULL, want, false, json, e);
 	}
 	found = htpasswd_stamp(a->htpasswd, id->user, stamp, e);

@@ -289,7 +289,8 @@ int auth_conf_check(const struct config *c, struct str *warn, struct str *msg)
 		return f.rc;
 	check_foreign(a, &f);
 	if (f.rc == 0 && !config_login(c) && !auth_conf_names_everybody(a))
-		group_fault(a, &f, "REGISTRY_AUTH: nobody could log in; set REGISTRY_AUTH_HTPASSWD_PATH, or REGISTRY_AUTH_TOKEN_REALM and what goes with it",
+		group_fault(a, &f, "REGISTRY_AUTH: nobody could log in; set REGISTRY_AUTH_HTPASSWD_PATH, or REGISTRY_AUTH_TOKEN_REALM and what "
+			    "goes with it",
 			    "nobody could log in, and no rule names \"@anonymous\"; set \"auth.htpasswd\"");
 	if (warn && config_login(c) && auth_conf_names_everybody(a) && !config_issues_tokens(c) && !config_foreign_tokens(c))
 		str_addf(warn, "%s" ACCESS " names \"@anonymous\", but docker can't pull without login where others log in by "
