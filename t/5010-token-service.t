@@ -75,7 +75,7 @@ is access(get(\@alice, 'repository:public/x:pull+repository:team/x:push%20reposi
 is access(get(\@alice, 'repository:team/x:pull', 'repository:team/x:push')), 'repository:team/x:pull,push', 'for one repository too';
 is access(get(\@alice, 'repository(plugin):team/x:pull')), 'repository(plugin):team/x:pull', 'a class is kept';
 is access(get(\@alice, 'registry:catalog:*')), 'registry:catalog:*', 'the catalog';
-is access(get(\@alice, "repository:$_")), '', "nothing for \"$_\"" for 'team/x', 'Team/x:pull', 'team/x:', 'team/x:PULL', '%3A', 'team/x/y:pull', 'x' x 600 . ':pull';
+is access(get(\@alice, "repository:$_")), '', "nothing for \"$_\"" for 'team/x', 'Team/x:pull', 'team/x:', 'team/x:PULL', '%3A', 'team/x/y:pull', 'Team/app:delete', 'registry.example:5000/app:delete', 'x' x 600 . ':pull';
 is access(get(\@alice, $_)), '', "nothing for \"$_\"" for 'registry:catalog:pull', 'registry:other:*', 'volume:team/x:pull', 'x', '', '+++';
 is get(\@alice, join '+', map { "repository:team/x$_:pull" } 1 .. 64)->status, 200, '64 resources can be asked for';
 is get(\@alice, join '+', map { "repository:team/x$_:pull" } 1 .. 65)->status, 400, 'more cannot';

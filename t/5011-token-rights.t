@@ -87,6 +87,7 @@ is mount($_, 'private', $one)->status, 202, 'from where she may not pull: as if 
 is mount($_, 'private', t('alice', 'repository:team/b:pull,push', 'repository:private:pull'))->status, 202, 'whatever token she asked for' for $blob_private, $missing;
 is mount($blob_a, '', $one)->status, 202, 'without a source the token counts, too';
 is mount($blob_private, '', $both)->status, 202, 'and the rules';
+is mount($blob_private, '', t('admin', 'repository:team/b:pull,push'))->status, 202, 'for who may everything as well';
 is mount($blob_a, 'NOT%20A%20NAME', $one)->status, 202, 'a source that is no name is none';
 is mount($blob_a, 'team/a', $both)->status, 201, 'a token for both mounts';
 is mount(sha256('public/x'), '', t('alice', 'repository:team/b:pull,push', 'repository:public/x:pull'))->status, 201, 'without a source, too';

@@ -122,6 +122,7 @@ my $chained = token('ES256', "$dir/leaf.key", { alg => 'ES256', x5c => [map { de
 is $pull->($chained), 401, 'a chain counts for nothing where no certificate is trusted';
 reload("bundle = \"$dir/bundle.pem\";");
 is $pull->($chained), 200, 'a certificate of the bundle vouches for a key that comes along';
+is ask(GET => '_catalog', t('', 'registry:catalog:*'))->status, 200, 'a token to list may be nobody\'s, where no rule names everybody';
 is $pull->(token('ES256', "$dir/leaf.key", { alg => 'ES256', kid => thumbprint($key{p256}), x5c => [der_base64("$dir/leaf.crt")] }, \%claims)), 401,
 	'but not for one that gives itself the name of another';
 

@@ -87,7 +87,7 @@ static int check(struct auth *a, const struct credentials *c, const char *passwo
 		return auth_refuse(id, "wrong password", e);
 	case HTPASSWD_UNKNOWN_USER:
 		/* Whoever types a password where the name belongs shall not find it in the log. */
-		id->user[0] = '\0';
+		explicit_bzero(id->user, sizeof(id->user));
 		throttle_fail(a->throttle, c->remote, time_now_usec());
 		return auth_refuse(id, "unknown user", e);
 	default:

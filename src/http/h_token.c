@@ -74,6 +74,8 @@ static int by_password(struct exchange *x, const struct request *form, struct er
 		rc = bad_request(e, "grant_type=password needs username and password");
 	else
 		rc = guard_password(x, user.buf, password.buf, password.len, e);
+	/* Whoever types a password where the name belongs ... */
+	explicit_bzero(user.buf, user.cap);
 	explicit_bzero(password.buf, password.cap);
 	return rc;
 }
@@ -82,14 +84,10 @@ static int by_password(struct exchange *x, const struct request *form, struct er
 static int by_refresh(struct exchange *x, const struct request *form, struct err *e)
 {
 	cleanup_str struct str token = STR_INIT;
-	int rc;
 
 	if (request_query(form, "refresh_token", &token) != 1)
-		rc = bad_request(e, "grant_type=refresh_token needs refresh_token");
-	else
-		rc = guard_refresh(x, token.buf, token.len, e);
-	explicit_bzero(token.buf, token.cap);
-	return rc;
+		return bad_request(e, "grant_type=refresh_token needs refresh_token");
+	return guard_refresh(x, token.buf, token.len, e);
 }
 
 static int grant(struct exchange *x, const struct request *form, struct err *e)
