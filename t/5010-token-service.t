@@ -173,6 +173,15 @@ kill HUP => $s->master_pid;
 ok wait_for(sub { grep { ($_->{message} // '') =~ /^\Q$dir\E\/k: .*; the old one stays$/ } $s->log_events }), 'a key that others may read is refused, in a line';
 is $s->req(GET => '/v2/', headers => [bearer($r->json->{token})])->status, 200, 'and the old one goes on';
 
+# A key that cannot be made, or read
+for my $bad ("$dir/none/key", "$dir/htpasswd", $dir) {
+	my $conf = spew("$dir/bad.conf", "auth = { $auth token = { key = \"$bad\"; }; };\n");
+	chmod 0600, "$dir/htpasswd";
+	$r = run(program('berth-fcgi'), '--config', $conf, '--root', "$dir/store", '--listen', "$dir/sock");
+	isnt $r->{status}, 0, 'berth does not start with "' . ($bad =~ s{.*/}{}r) . '" as its key';
+	like $r->{err}, qr/^(?:berth-fcgi: )?\Q$bad\E: [^\n]+\n\z/m, 'and says so';
+}
+
 # Secrets
 my $all = join "\n", $s->log, $s->error_log, $s->access_log;
 is join(' ', grep { index($all, $_) >= 0 } 'guess1', values %password, 'new-pw', $form{body}, map { (split /\./)[2] } $refresh, $by_form, $t->{token}), '',
