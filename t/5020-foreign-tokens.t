@@ -88,18 +88,7 @@ is mount(sha256('team/a'), '', $one)->status, 202, 'without a source nothing is 
 is mount(sha256('team/a'), 'team/a', $both)->status, 201, 'a token for both mounts';
 
 # Keys by every name, from every kind of file
-sub reload
-{
-	my ($keys) = @_;
-	my $before = () = grep { ($_->{event} // '') eq 'reload' } $s->log_events;
-	my @old = $s->worker_pids;
-
-	$s->config("delete = true; auth = { foreign = { $foreign $keys }; };\n");
-	kill HUP => $s->master_pid;
-	wait_for(sub { $before < (() = grep { ($_->{event} // '') eq 'reload' } $s->log_events) }) or die 'no reload';
-	wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @old }) or die 'the old workers stay';
-	return;
-}
+sub reload { my ($keys) = @_; return reconfigure($s, "delete = true; auth = { foreign = { $foreign $keys }; };\n") }
 my %claims = (iss => 'auth.example', aud => 'registry.example', sub => 'alice', exp => time + 900,
 	access => [{ type => 'repository', name => 'team/a', actions => ['pull'] }]);
 my $pull = sub { return ask(GET => 'team/a/manifests/1', [bearer($_[0])])->status };

@@ -10,7 +10,7 @@ use JSON::PP ();
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Berth::Test;
 
-our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form token_of claims challenge);
+our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form token_of claims challenge reconfigure);
 
 # basic - the header of a login, as a list for `headers`
 sub basic
@@ -60,6 +60,20 @@ sub challenge
 	return { fault => scalar(@all) . ' challenges' } if @all != 1;
 	my ($scheme, $rest) = $all[0] =~ /^(\w+) ((?:\w+="[^"\\]*"(?:,|\z))+)\z/ or return { fault => $all[0] };
 	return { scheme => $scheme, $rest =~ /(\w+)="([^"]*)"/g };
+}
+
+# reconfigure - give a server another configuration; it holds, and no worker of the old one is left
+sub reconfigure
+{
+	my ($s, $text) = @_;
+	my $reloads = sub { return scalar grep { ($_->{event} // '') eq 'reload' } $s->log_events };
+	my ($before, @old) = ($reloads->(), $s->worker_pids);
+
+	$s->config($text);
+	$s->reload;
+	wait_for(sub { $reloads->() > $before }) or die "no reload\n";
+	wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @old }) or die "the old workers stay\n";
+	return;
 }
 
 # hash_of - a cheap hash of a password: bcrypt, yescrypt, sha512, sha256
