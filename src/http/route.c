@@ -92,7 +92,8 @@ static bool is(struct segment s, const char *text)
 
 static bool matched(struct route_match *m, const struct route *r, const char *name, size_t name_len, struct segment tail)
 {
-	*m = (struct route_match){ r, name, tail.s, name_len, tail.len };
+	if (name_len > 0)
+		*m = (struct route_match){ r, name, tail.s, name_len, tail.len };
 	return name_len > 0;
 }
 

@@ -45,7 +45,7 @@ struct route_match {
 	size_t name_len, tail_len;      /* 0: the route has none */
 };
 
-/* route_find - whether a decoded path belongs to a route; names and tails are not validated yet */
+/* route_find - whether a decoded path belongs to a route, else *out is empty; names and tails are not validated yet */
 bool route_find(const char *path, size_t len, struct route_match *out);
 
 /* route_op - what answers this method under this configuration, or NULL: 405 */
