@@ -74,7 +74,7 @@ static int by_password(struct exchange *x, const struct request *form, struct er
 		rc = bad_request(e, "grant_type=password needs username and password");
 	else
 		rc = guard_password(x, user.buf, password.buf, password.len, e);
-	/* Whoever types a password where the name belongs ... */
+	/* The name, too: it may be a password that somebody typed in the wrong place. */
 	explicit_bzero(user.buf, user.cap);
 	explicit_bzero(password.buf, password.cap);
 	return rc;
