@@ -134,8 +134,10 @@ static int serve(struct args *a, struct config *cfg)
 	} else {
 		rc = supervisor_run(&a->o, cfg, &e);
 	}
-	if (rc < 0)
+	if (rc < 0 && e.sys)
 		fprintf(stderr, "berth-fcgi: %s: %s\n", e.cause, strerror(e.sys));
+	else if (rc < 0)
+		fprintf(stderr, "berth-fcgi: %s\n", e.detail);
 	sock_close(&a->o.listen_on);
 	sock_close(&a->o.uploads_on);
 	err_release(&e);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "auth/keyring.h"
 #include "auth/throttle.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -70,6 +71,7 @@ struct master {
 	unsigned generation;
 	int ready[2];                   /* a pipe: workers write their id when they can take requests */
 	int signal_fd;
+	struct keyring *keys;
 	struct throttle *throttle;      /* shared by all workers, of every generation */
 	int serving_fd;                 /* holds the epoch: see store/epoch.h */
 	sigset_t saved;
@@ -84,7 +86,7 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 
 	if (cfg && o->root && config_set_root(cfg, o->root, &msg) < 0)
 		config_close(&cfg);
-	if (cfg && auth_check_config(cfg, &msg) < 0)
+	if (cfg && auth_check_config(cfg, &warn, &msg) < 0)
 		config_close(&cfg);
 	if (!cfg) {
 		if (at_start)
@@ -129,7 +131,7 @@ static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 {
 	struct store_options so = store_options(m->cfg);
 	struct registry reg = { .cfg = m->cfg };
-	struct auth *auth = auth_open(m->cfg, m->throttle);
+	struct auth *auth = auth_open(m->cfg, m->keys, m->throttle);
 	struct err e = ERR_INIT;
 
 	if (auth_on(auth))
@@ -325,6 +327,7 @@ static void read_ready(struct master *m)
 
 static void reload(struct master *m)
 {
+	cleanup_keyring struct keyring *keys = NULL;
 	struct err e = ERR_INIT;
 	struct store_options so;
 	struct config *cfg = supervisor_config(m->o, false);
@@ -334,8 +337,11 @@ static void reload(struct master *m)
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (store_prepare(&so, &e) < 0 || epoch_begin(&so, &serving, &e) < 0) {
-		log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
+	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0) {
+		if (e.sys)
+			log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
+		else
+			log_say(LOG_ERROR, "configuration", "%s; the old one stays", e.detail);
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);
 		err_release(&e);
@@ -345,6 +351,8 @@ static void reload(struct master *m)
 	m->serving_fd = serving;
 	config_close(&m->cfg);
 	m->cfg = cfg;
+	keyring_close(&m->keys);
+	m->keys = STEAL(keys);
 	m->generation++;
 	set_counts(m);
 	schedule_set(&m->schedule, m->cfg);
@@ -468,7 +476,8 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_on.fd };
 	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	m.throttle = throttle_open();
-	rc = epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
+	m.keys = keyring_open(cfg, true, NULL, e);
+	rc = !m.keys || epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
 		tidy(&so);
@@ -491,6 +500,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	os_cleanup_fd(&m.ready[1]);
 	free(m.procs);
 	throttle_close(&m.throttle);
+	keyring_close(&m.keys);
 	config_close(&m.cfg);
 	return rc;
 }

@@ -71,12 +71,27 @@ for my $bad ('true', '{', '{}', '}', '{enabled}', '{"enabled":}', '{"enabled:tru
 }
 
 # What an operator must not be wrong about
-refused('a token service', { REGISTRY_AUTH => 'token' }, 'REGISTRY_AUTH: must be htpasswd');
+refused('a token service without its variables', { REGISTRY_AUTH => 'token' }, 'REGISTRY_AUTH: nobody could log in');
 refused('a login as a map', { REGISTRY_AUTH => '{"htpasswd":{"path":"/secret"}}' }, '(?![^\n]*secret)REGISTRY_AUTH: must be htpasswd');
 refused('a login under a name that does not exist', { REGISTRY_AUTH_HTPASSWD => 'secret' },
 	'(?![^\n]*secret)REGISTRY_AUTH_HTPASSWD: only logins by htpasswd');
-refused("a token service's $_", { "REGISTRY_AUTH_TOKEN_$_" => 'https://x' }, "REGISTRY_AUTH_TOKEN_$_: only logins by htpasswd")
-	for qw(REALM SERVICE ISSUER ROOTCERTBUNDLE JWKS AUTOREDIRECT);
+my %service = (REALM => 'https://auth.example/token', SERVICE => 'registry.example', ISSUER => 'auth.example', ROOTCERTBUNDLE => '/certs/bundle', JWKS => '/certs/jwks');
+my %token = map { ("REGISTRY_AUTH_TOKEN_$_" => $service{$_}) } keys %service;
+for my $one (keys %service) {
+	refused("a token service's $one alone", { "REGISTRY_AUTH_TOKEN_$one" => $service{$one} }, 'REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, ');
+	refused("a bad $one", { %token, "REGISTRY_AUTH_TOKEN_$one" => "a\"b" }, "REGISTRY_AUTH_TOKEN_$one: must be ");
+	next if $one =~ /ROOT|JWKS/;
+	refused("a token service without its $one", { %token, "REGISTRY_AUTH_TOKEN_$one" => '' }, 'REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, ');
+}
+refused('a token service without keys', { %token, REGISTRY_AUTH_TOKEN_JWKS => '', REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE => '' },
+	'REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, ');
+my $service = with(REGISTRY_AUTH => 'token', %token);
+is "$service->{status} $service->{err}", '0 ', 'a token service as registry:2 has it is honoured';
+is join(' ', map { $service->{shown}{"auth.foreign.$_"} } qw(realm service issuer bundle jwks)), join(' ', @service{qw(REALM SERVICE ISSUER ROOTCERTBUNDLE JWKS)}),
+	'with all that belongs to it';
+is with(%token, REGISTRY_AUTH_TOKEN_JWKS => '')->{status}, 0, 'a bundle alone will do';
+is with(%token, REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE => '')->{status}, 0, 'a JWKS alone will do';
+refused('a setting of it that berth does not have', { %token, REGISTRY_AUTH_TOKEN_AUTOREDIRECT => 'true' }, 'REGISTRY_AUTH_TOKEN_AUTOREDIRECT: only logins by htpasswd');
 refused('another kind of login', { REGISTRY_AUTH_SILLY_REALM => 'x' }, 'REGISTRY_AUTH_SILLY_REALM: only logins by htpasswd');
 refused('a login without a file', { REGISTRY_AUTH => 'htpasswd' }, 'REGISTRY_AUTH: nobody could log in');
 refused('a realm without a file', { REGISTRY_AUTH_HTPASSWD_REALM => 'x' }, 'REGISTRY_AUTH: nobody could log in');

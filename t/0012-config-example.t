@@ -17,13 +17,15 @@ is run_ok($berth, '--config', $example, 'config', 'show', 'the example is a good
 
 # The settings as the example writes them: the name with its group, and whether a comment stands right before it.
 # What would not be a default stands behind a # without a space.
-my (%set, $group, $comment);
+my (%set, $group, $inner, $comment);
 my $all = slurp($example) =~ s/^#(?! )//mgr;
 for (split /\n/, $all) {
 	$group = $1, next if /^(\w+) = \{$/;
+	$inner = $1, next if /^\t(\w+) = \{$/;
 	$group = undef if /^\};$/;
-	$set{defined $group ? "$group.$1" : $1} = $comment if /^\t?(\w+) = (?:.*;|\()$/;
-	$comment = /^\t?#/;
+	$inner = undef if /^\t\};$/;
+	$set{join '.', grep { defined } $group, $inner, $1} = $comment if /^\t{0,2}(\w+) = (?:.*;|\()$/;
+	$comment = /^\t*#/;
 }
 my @keys = map { /^(\S+)/ } split /\n/, run_ok($berth, 'config', 'keys', '`berth config keys` lists the settings');
 is join(' ', sort keys %set), join(' ', sort @keys), 'the example sets every setting that exists';
@@ -34,7 +36,8 @@ like run_ok($berth, '--config', $file, 'config', 'show', 'with all that is comme
 my $shown = run($berth, '--config', '/dev/null', 'config', 'show')->{out};
 is join(' ', $shown =~ /^(\S+) = /mg), "@keys", '`berth config show` shows every setting';
 like slurp($example), qr/\b$_\b/, "$_ is explained"
-	for qw(REGISTRY_STORAGE_DELETE_ENABLED REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY
+	for qw(REGISTRY_AUTH_TOKEN_REALM REGISTRY_AUTH_TOKEN_SERVICE REGISTRY_AUTH_TOKEN_ISSUER REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE
+	REGISTRY_AUTH_TOKEN_JWKS REGISTRY_STORAGE_DELETE_ENABLED REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY
 	REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED REGISTRY_STORAGE_MAINTENANCE_READONLY REGISTRY_LOG_LEVEL
 	REGISTRY_AUTH_HTPASSWD_PATH REGISTRY_AUTH_HTPASSWD_REALM REGISTRY_AUTH);
 

@@ -49,8 +49,20 @@ fault('rules for users where none can log in', "auth = {\n" . rule('who = [ "a" 
 	'nobody could log in');
 fault('an auth that is no group', "auth = true;\n", 1, '"auth" must be a group');
 auth_fault('a setting that does not exist', "htpaswd = \"/x\";", 2, 'unknown setting "auth.htpaswd"');
-auth_fault('a token service of our own', "token = { };", 2, 'unknown setting "auth.token"');
-auth_fault('one elsewhere', "foreign = { realm = \"x\"; };", 2, 'unknown setting "auth.foreign"');
+auth_fault('a token service that is no group', "token = true;", 2, '"auth.token" must be a group');
+auth_fault('a setting of it that does not exist', "token = { keys = \"/x\"; };", 2, 'unknown setting "auth.token.keys"');
+auth_fault('true for whether it is on', "token = { enabled = true; };", 2, '"auth.token.enabled" must be "auto", "on" or "off"');
+auth_fault('a service without a name', "token = { service = \"\"; };", 2, '"auth.token.service" must be a text');
+auth_fault("\"$_\" as its URL", "token = { realm = \"$_\"; };", 2, '"auth.token.realm" must be a URL') for '/v2/token', 'https://', 'ftp://x', 'https://a b', 'x' x 600;
+auth_fault("\"$_\" as proxies", "token = { proxies = \"$_\"; };", 2, '"auth.token.proxies" must be addresses and networks')
+	for 'proxy.example', '10.0.0.0/33', '10.0.0.1,', '*';
+fault('a token service where nobody has a password', "auth = { remote_user = true; token = { enabled = \"on\"; }; };", 1, '"auth.token.enabled" is "on" without');
+my @foreign = ('realm = "https://x/token";', 'service = "s";', 'issuer = "i";', 'jwks = "/x";');
+for my $i (0 .. 3) {
+	fault("a token service elsewhere without " . ($foreign[$i] =~ /(\w+)/)[0], 'auth = { foreign = { ' . join(' ', map { $foreign[$_] } grep { $_ != $i } 0 .. 3) . ' }; };', 1,
+		'"auth.foreign" needs realm, service, issuer, and bundle or jwks');
+}
+auth_fault('two token services', "token = { enabled = \"on\"; }; foreign = { @foreign };", 1, '"auth.token.enabled" is "on" beside "auth.foreign"');
 fault('a relative htpasswd', "auth = { htpasswd = \"x\"; };", 1, '"auth.htpasswd" must be an absolute path');
 auth_fault('a text for remote_user', "remote_user = \"true\";", 2, '"auth.remote_user" must be true or false');
 for my $realm ('', 'a\\"b', 'a\\\\b', 'a\\nb', "\xc3\xa4", 'x' x 129) {
@@ -134,6 +146,8 @@ is verb('show', 'auth = { remote_user = true; access = ( ); };')->{out} =~ /^aut
 $r = verb('show', "auth = { access = ( { who = [ \"\@anonymous\" ]; repo = \"**\"; may = [ \"pull\" ]; } ); };");
 is "$r->{status} $r->{err}", '0 ', 'a registry for reading needs no login';
 $r = verb('show', "auth = { htpasswd = \"/x\"; access = ( { who = [ \"\@anonymous\" ]; repo = \"**\"; may = [ \"pull\" ]; } ); };");
+is $r->{err}, '', 'everybody may pull beside logins: tokens are on by themselves';
+$r = verb('show', "auth = { token = { enabled = \"off\"; }; htpasswd = \"/x\"; access = ( { who = [ \"\@anonymous\" ]; repo = \"**\"; may = [ \"pull\" ]; } ); };");
 like $r->{err}, qr/\Aberth: warning: auth\.access names "\@anonymous", but docker [^\n]*\n\z/, 'that docker will ask for a login is said';
 is $r->{status}, 0, 'and does not hinder';
 $r = run({ env => { REGISTRY_AUTH_HTPASSWD_PATH => '/y', REGISTRY_AUTH_HTPASSWD_REALM => 'Y' } }, $berth, '--config', $file, 'config', 'show');

@@ -41,7 +41,7 @@ sub refused
 	my ($r, $title) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	error_is($r, 401, 'UNAUTHORIZED', "$title is 401", qr/^null$/);
+	error_is($r, 401, 'UNAUTHORIZED', "$title is 401", qr/^"(?:log in|the login is refused)"$/);
 	headers_are($r, { 'WWW-Authenticate' => 'Basic realm="a test\'s realm"' }, "$title: the challenge") if $r->status == 401;
 }
 

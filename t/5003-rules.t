@@ -12,16 +12,27 @@ use Berth::Check;
 
 my @routes = routes_of();
 cmp_ok scalar(@routes), '>=', 20, 'the table has what there is to test';
-is join(' ', grep { !/^(login|catalog|pull|push|delete)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
+is join(' ', grep { !/^(password|login|catalog|pull|push|delete)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
+is join(' ', map { "$_->[0] $_->[1]" } grep { $_->[2] eq 'password' } @routes), 'GET /v2/token HEAD /v2/token POST /v2/token',
+	'the token service asks for a login by itself';
+@routes = grep { $_->[2] ne 'password' } @routes;
 
 my $dir = tmp_dir();
 my @users = qw(stranger puller pusher deleter groupie admin);
 spew("$dir/htpasswd", htpasswd(map { $_ => "$_-pw" } @users));
 my $rules = join ', ', rule('puller', 'team/app', 'pull'), rule('pusher', 'team/*', 'push'), rule('deleter', '**/app', 'delete'),
 	rule('@crew', 'team/**', 'pull push'), rule('admin', '**', 'pull push delete');
-my $auth = "htpasswd = \"$dir/htpasswd\"; groups = ( { name = \"crew\"; users = [ \"groupie\" ]; } );";
+my $auth = "htpasswd = \"$dir/htpasswd\"; groups = ( { name = \"crew\"; users = [ \"groupie\" ]; } ); token = { enabled = \"on\"; };";
 my $s = Berth::Server->start(config => "delete = true; fsync = \"off\"; auth = { $auth access = ( $rules ); };\n", workers => 2);
 my $fcgi = Berth::FCGI->new($s->worker_socket);
+
+# By tokens: for all that there is, for nothing, and for one action or another repository alone
+my %token_for = (
+	all => ['repository:team/app:pull,push,delete', 'registry:catalog:*'], nothing => [], pull => ['repository:team/app:pull'],
+	push => ['repository:team/app:push'], 'delete' => ['repository:team/app:delete'], 'pull,push' => ['repository:team/app:pull,push'],
+	elsewhere => ['repository:team/apple:*', 'repository:app:*', 'repository:elsewhere/app:*'], list => ['registry:catalog:*'],
+);
+my %scope = (pull => 'repository:team/app:pull', push => 'repository:team/app:pull,push', 'delete' => 'repository:team/app:delete', catalog => 'registry:catalog:*');
 
 my %caller = (
 	'no login' => [],
@@ -31,17 +42,31 @@ my %caller = (
 	'a scheme that does not exist' => [Authorization => 'Digest username="admin"'],
 	'a token' => [Authorization => 'Bearer abc.def.ghi'],
 	(map { $_ => [basic($_, "$_-pw")] } @users),
+	(map { my $u = $_; map { ("$u by a token for $_" => [bearer(token_of($s, [basic($u, "$u-pw")], @{ $token_for{$_} }))]) } $u eq 'admin' ? keys %token_for : qw(all nothing) } @users),
 );
 my %has = (puller => 'pull', pusher => 'pull push', deleter => 'delete', groupie => 'pull push', admin => 'pull push delete');
 
-# What must come: 401, 403, or anything but these.
+# What must come: 401, 403, or anything but these; beside 401 the error of the challenge.
 sub expected
 {
 	my ($caller, $need) = @_;
+	my ($user, $for) = $caller =~ /^(\w+)(?: by a token for (\S+))?$/;
 
-	return 401 if !grep { $_ eq $caller } @users;
-	return 'in' if $need =~ /^(login|catalog)$/;
-	return ($has{$caller} // '') =~ /\b$need\b/ ? 'in' : 403;
+	return (401, 'invalid_token') if $caller eq 'a token';
+	return 401 if !grep { $_ eq ($user // '') } @users;
+	return 'in' if $need eq 'login' || ($need eq 'catalog' && !$for);
+	return 403 if $need ne 'catalog' && ($has{$user} // '') !~ /\b$need\b/;
+	return 'in' if !$for || $for eq 'all' || $for =~ /\b$need\b/ || ($for eq 'list' && $need eq 'catalog');
+	return (401, 'insufficient_scope');
+}
+
+# The challenge beside 401. A request that names no host cannot be told the URL of the token service.
+sub challenge_for
+{
+	my ($need, $error, $host) = @_;
+
+	return 'Basic realm="berth"' if !$host;
+	return "Bearer realm=\"http://$host/v2/token\",service=\"berth\"" . ($scope{$need} ? ",scope=\"$scope{$need}\"" : '') . ($error ? ",error=\"$error\"" : '');
 }
 
 sub admin { my ($m, $p, %o) = @_; return $s->req($m, $p, %o, headers => [basic('admin', 'admin-pw'), @{ $o{headers} // [] }]) }
@@ -73,20 +98,20 @@ sub from { $clients++; return sprintf '127.1.%d.%d', $clients >> 8, $clients & 2
 
 sub answer_is
 {
-	my ($r, $want, $title) = @_;
+	my ($r, $want, $title, $challenge) = @_;
 
 	if ($want eq 'in') {
 		ok $r->status != 401 && $r->status != 403 && $r->status < 500, "$title is let in" or diag $r->as_string;
 	} else {
 		is $r->status, $want, "$title: $want" or diag $r->as_string;
-		is join('|', $r->headers('WWW-Authenticate')), $want == 401 ? 'Basic realm="berth"' : '', "$title: the challenge, where a login is wanted";
+		is join('|', $r->headers('WWW-Authenticate')), $want == 401 ? $challenge : '', "$title: the challenge, where a login is wanted";
 	}
 }
 
 for my $caller (sort keys %caller) {
 	for my $route (@routes) {
 		my ($method, $pattern, $need) = @$route;
-		my $want = expected($caller, $need);
+		my ($want, $error) = expected($caller, $need);
 		my $uuid = prepare($want);
 		my $path = path($pattern, $uuid);
 		my $has_body = $method =~ /^(PUT|PATCH|POST)$/;
@@ -94,22 +119,26 @@ for my $caller (sort keys %caller) {
 		for my $query ('', $method eq 'PUT' && $pattern =~ /uploads/ ? "?digest=$digest" : ()) {
 			my $r = $s->req($method, "$path$query", from => from(), headers => [@{ $caller{$caller} }, $has_body ? ('Content-Type' => OCI_INDEX) : ()],
 				$has_body ? (body => index_of(OCI_INDEX)) : ());
-			answer_is($r, $want, "$caller: $method $pattern$query");
+			answer_is($r, $want, "$caller: $method $pattern$query", challenge_for($need, $error, $s->host));
 			if ($want ne 'in') {
 				my ($status, $code) = $want == 401 ? (401, 'UNAUTHORIZED') : (403, 'DENIED');
 				if ($method eq 'HEAD') {
 					is $r->body, '', "$caller: $method $pattern$query has no body";
 				} else {
 					error_is($r, $status, $code, "$caller: $method $pattern$query in the registry's form");
+					ok $r->json->{errors}[0]{detail}, "$caller: $method $pattern$query with a detail, without which docker tries again";
 				}
 			}
 		}
 		my %param = (REMOTE_ADDR => from(), REQUEST_METHOD => $method, REQUEST_URI => path($pattern, prepare($want)), CONTENT_TYPE => OCI_INDEX, CONTENT_LENGTH => 0);
 		my @h = @{ $caller{$caller} };
 		$param{HTTP_AUTHORIZATION} = $h[1] if @h;
-		answer_is($fcgi->request(params => \%param), $want, "$caller, without nginx: $method $pattern");
-		my $pre = $fcgi->request(params => { %param, REMOTE_ADDR => from(), REQUEST_URI => path($pattern, prepare($want)), BERTH_PRECHECK => 1 });
-		is $pre->header('X-Berth-Status') // '', $want, "$caller: the precheck of $method $pattern says so" if $want ne 'in';
+		answer_is($fcgi->request(params => \%param), $want, "$caller, without nginx: $method $pattern", challenge_for($need));
+		my $pre = $fcgi->request(params => { %param, HTTP_HOST => $s->host, REQUEST_SCHEME => 'http', REMOTE_ADDR => from(), REQUEST_URI => path($pattern, prepare($want)), BERTH_PRECHECK => 1 });
+		if ($want ne 'in') {
+			is $pre->header('X-Berth-Status') // '', $want, "$caller: the precheck of $method $pattern says so";
+			is $pre->header('X-Berth-Challenge') // '', $want == 401 ? challenge_for($need, $error, $s->host) : '', "$caller: and the challenge";
+		}
 		unlike $pre->header('X-Berth-Status') // '', qr/^40[13]$/, "$caller: the precheck of $method $pattern lets in" if $want eq 'in';
 	}
 }

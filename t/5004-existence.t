@@ -34,7 +34,7 @@ sub seen
 {
 	my ($r) = @_;
 
-	return join "\n", $r->status, (sort grep { !/^Date:/ } split /\r?\n/, $r->raw_headers), $r->body;
+	return join "\n", $r->status, map { s{(?:secret|absent)/app}{NAME}gr } (sort grep { !/^Date:/ } split /\r?\n/, $r->raw_headers), $r->body;
 }
 
 my %is = (reference => ['one', 'none'], digest => [$blob, $none], uuid => [$uuid, $no_uuid]);

@@ -18,6 +18,8 @@ my $s = Berth::Server->start(config => "auth = { htpasswd = \"$dir/htpasswd\"; a
 my $loc = $s->req(POST => '/v2/team/app/blobs/uploads/', headers => [basic('admin', 'a')])->header('Location');
 my $digest = sha256('x');
 
+my $challenge = 'Bearer realm="' . $s->url . '/v2/token",service="berth",scope="repository:team/app:pull,push"';
+
 sub spooled { return join ' ', files_below($s->root . '/berth/body'), files_below($s->root . '/berth/tmp') }
 
 my $tried = 0;
@@ -32,7 +34,7 @@ for my $caller (['no login', 401, []], ['a wrong password', 401, [basic('admin',
 		# The answer comes though nothing of the body does.
 		my $r = $s->req($method, $path, from => $from, headers => [@$h, 'Content-Length' => GIB], body => sub { undef }, timeout => 20);
 		error_is($r, $status, $status == 401 ? 'UNAUTHORIZED' : 'DENIED', "$name is refused without waiting for it");
-		headers_are($r, { 'WWW-Authenticate' => $status == 401 ? 'Basic realm="berth"' : undef }, "$name: the challenge, where a login is wanted");
+		headers_are($r, { 'WWW-Authenticate' => $status == 401 ? $challenge : undef }, "$name: the challenge, where a login is wanted");
 		is spooled(), '', "$name: nothing was spooled";
 
 		$r = $s->req($method, $path, from => $from, headers => [@$h, 'Content-Length' => GIB, Expect => '100-continue'], body => sub { undef },

@@ -17,6 +17,8 @@
 #include "auth/htpasswd_file.h"
 #include "auth/memo.h"
 #include "auth/pwhash.h"
+#include "base/b64.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -149,4 +151,23 @@ int htpasswd_check(struct htpasswd *h, const char *user, const char *password, s
 		return HTPASSWD_WRONG;
 	memo_add(h->memo, &proof, time_now_usec());
 	return HTPASSWD_RIGHT;
+}
+
+int htpasswd_stamp(struct htpasswd *h, const char *user, char stamp[HTPASSWD_STAMP_MAX], struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	const struct htpasswd_entry *entry;
+	unsigned char mac[DIGEST_MAC_LEN];
+
+	stamp[0] = '\0';
+	if (refresh(h, e) < 0)
+		return -1;
+	entry = htpasswd_file_find(&h->now, user);
+	if (!entry)
+		return 0;
+	/* The hash has a salt of its own, which nobody who holds the stamp alone can guess. */
+	digest_hmac(mac, entry->hash, strlen(entry->hash), user, strlen(user));
+	b64_encode(B64_URL, mac, sizeof(mac), &text);
+	memcpy(stamp, text.buf, text.len + 1);
+	return 1;
 }

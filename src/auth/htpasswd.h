@@ -32,4 +32,13 @@ void htpasswd_close(struct htpasswd **h);
  */
 int htpasswd_check(struct htpasswd *h, const char *user, const char *password, size_t len, struct err *e);
 
+#define HTPASSWD_STAMP_MAX 64
+
+/*
+ * htpasswd_stamp - what stands for the user's line as it is now, as text: another one once the password is another; the hash
+ * cannot be found from it
+ * Returns 1, 0 where there is no such user, -1 as above.
+ */
+int htpasswd_stamp(struct htpasswd *h, const char *user, char stamp[HTPASSWD_STAMP_MAX], struct err *e);
+
 #endif

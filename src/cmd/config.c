@@ -12,12 +12,14 @@
 
 static int check(const struct config *c)
 {
-	cleanup_str struct str msg = STR_INIT;
+	cleanup_str struct str warn = STR_INIT, msg = STR_INIT;
 
-	if (auth_check_config(c, &msg) < 0) {
+	if (auth_check_config(c, &warn, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_USAGE;
 	}
+	if (warn.len)
+		fprintf(stderr, "berth: warning: %s\n", warn.buf);
 	printf("%s: ok\n", c->file ? c->file : "the defaults");
 	return CMD_DONE;
 }

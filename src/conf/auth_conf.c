@@ -243,7 +243,7 @@ static void check_groups(const struct config_auth *a, struct faults *f)
 	}
 }
 
-static bool names_everybody(const struct config_auth *a)
+bool auth_conf_names_everybody(const struct config_auth *a)
 {
 	for (size_t i = 0; i < a->nrules; i++)
 		for (size_t j = 0; j < a->rules[i].who.count; j++)
@@ -252,24 +252,49 @@ static bool names_everybody(const struct config_auth *a)
 	return false;
 }
 
+/* A fault of the group as a whole, which may be the environment's alone. */
+static void group_fault(const struct config_auth *a, struct faults *f, const char *by_variable, const char *by_file)
+{
+	if (a->line) {
+		str_puts(fault(f, a->line), by_file);
+		return;
+	}
+	str_addf(f->msg, "%s%s", f->msg->len ? "\n" : "", by_variable);
+	f->rc = -1;
+}
+
+static void check_foreign(const struct config_auth *a, struct faults *f)
+{
+	const struct config_foreign *t = &a->foreign;
+	bool any = t->realm[0] || t->service[0] || t->issuer[0] || t->bundle[0] || t->jwks[0];
+
+	if (any && !(t->realm[0] && t->service[0] && t->issuer[0] && (t->bundle[0] || t->jwks[0])))
+		group_fault(a, f, "REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, _SERVICE, _ISSUER, and _ROOTCERTBUNDLE or _JWKS",
+			    "\"auth.foreign\" needs realm, service, issuer, and bundle or jwks");
+	else if (any && a->token.enabled == TOKENS_ON)
+		group_fault(a, f, "REGISTRY_AUTH_TOKEN: there is \"auth.token.enabled\" = \"on\" as well; clients are told of one token service",
+			    "\"auth.token.enabled\" is \"on\" beside \"auth.foreign\"; clients are told of one token service");
+	if (a->token.enabled == TOKENS_ON && !a->htpasswd[0])
+		group_fault(a, f, "\"auth.token.enabled\" is \"on\" without \"auth.htpasswd\"",
+			    "\"auth.token.enabled\" is \"on\" without \"auth.htpasswd\": nobody could get a token by password");
+}
+
 int auth_conf_check(const struct config *c, struct str *warn, struct str *msg)
 {
 	const struct config_auth *a = &c->auth;
 	struct faults f = { .file = c->file, .msg = msg };
 
 	check_groups(a, &f);
-	if (!a->on || (config_login(c) && !names_everybody(a)))
+	if (!a->on)
 		return f.rc;
-	if (!config_login(c) && !names_everybody(a)) {
-		if (!a->line)
-			str_addf(msg, "%sREGISTRY_AUTH: nobody could log in; set REGISTRY_AUTH_HTPASSWD_PATH", msg->len ? "\n" : "");
-		else
-			str_puts(fault(&f, a->line), "nobody could log in, and no rule names \"@anonymous\"; set \"auth.htpasswd\"");
-		return -1;
-	}
-	if (warn && config_login(c))
+	check_foreign(a, &f);
+	if (f.rc == 0 && !config_login(c) && !auth_conf_names_everybody(a))
+		group_fault(a, &f, "REGISTRY_AUTH: nobody could log in; set REGISTRY_AUTH_HTPASSWD_PATH, or REGISTRY_AUTH_TOKEN_REALM and what "
+			    "goes with it",
+			    "nobody could log in, and no rule names \"@anonymous\"; set \"auth.htpasswd\"");
+	if (warn && config_login(c) && auth_conf_names_everybody(a) && !config_issues_tokens(c) && !config_foreign_tokens(c))
 		str_addf(warn, "%s" ACCESS " names \"@anonymous\", but docker can't pull without login where others log in by "
-			 "password: it wants a login once it is asked for one", warn->len ? "\n" : "");
+			 "password and auth.token is off: it wants a login once it is asked for one", warn->len ? "\n" : "");
 	return f.rc;
 }
 
@@ -287,6 +312,15 @@ void auth_conf_release(struct config_auth *a)
 	free(a->rules);
 	free(a->realm);
 	free(a->htpasswd);
+	free(a->token.realm);
+	free(a->token.service);
+	free(a->token.key);
+	free(a->token.proxies);
+	free(a->foreign.realm);
+	free(a->foreign.service);
+	free(a->foreign.issuer);
+	free(a->foreign.bundle);
+	free(a->foreign.jwks);
 }
 
 /* A text as libconfig reads it; control characters are in none of ours. */

@@ -22,6 +22,9 @@ bool auth_conf_read(struct config_auth *a, const char *name, const config_settin
  */
 int auth_conf_check(const struct config *c, struct str *warn, struct str *msg);
 
+/* auth_conf_names_everybody - whether a rule names "@anonymous" */
+bool auth_conf_names_everybody(const struct config_auth *a);
+
 void auth_conf_release(struct config_auth *a);
 
 /* As config_show, config_given and config_keys: what they say of these lists. */

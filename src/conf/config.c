@@ -174,7 +174,31 @@ int config_parse_size(const char *text, uint64_t *out)
 
 bool config_login(const struct config *c)
 {
-	return c->auth.htpasswd[0] || c->auth.remote_user;
+	return c->auth.htpasswd[0] || c->auth.remote_user || config_foreign_tokens(c);
+}
+
+bool config_foreign_tokens(const struct config *c)
+{
+	return c->auth.on && c->auth.foreign.realm[0];
+}
+
+bool config_issues_tokens(const struct config *c)
+{
+	const struct config_auth *a = &c->auth;
+
+	if (!a->on || !a->htpasswd[0] || config_foreign_tokens(c))
+		return false;
+	if (a->token.enabled == TOKENS_AUTO)
+		return !a->remote_user && auth_conf_names_everybody(a);
+	return a->token.enabled == TOKENS_ON;
+}
+
+void config_token_key(const struct config *c, struct str *out)
+{
+	if (c->auth.token.key[0])
+		str_puts(out, c->auth.token.key);
+	else
+		str_addf(out, "%s/berth/token.key", strcmp(c->root, "/") == 0 ? "" : c->root);
 }
 
 static unsigned cores(void)

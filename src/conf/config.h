@@ -35,12 +35,34 @@ struct config_rule {            /* one of "auth.access" */
 	unsigned line;          /* where it stands in the file */
 };
 
+/* Whether berth is a token service itself. */
+enum config_tokens { TOKENS_AUTO, TOKENS_ON, TOKENS_OFF };
+
+struct config_token {           /* "auth.token" */
+	enum config_tokens enabled;     /* "auth.token.enabled": see config_issues_tokens(); default "auto" */
+	char *realm;            /* "auth.token.realm": the URL of /v2/token as clients reach it; default "": that of the request */
+	char *service;          /* "auth.token.service": default "berth" */
+	char *key;              /* "auth.token.key": an absolute path; default "": berth/token.key below the root */
+	bool es256;             /* "auth.token.algorithm", for a key that is made: "EdDSA" (default) or "ES256" */
+	char *proxies;          /* "auth.token.proxies": addresses and networks by commas whose X-Forwarded-Proto counts; default "" */
+};
+
+struct config_foreign {         /* "auth.foreign" */
+	char *realm;            /* "auth.foreign.realm": the URL of the token service; default "": none */
+	char *service;          /* "auth.foreign.service": what it calls this registry */
+	char *issuer;           /* "auth.foreign.issuer": what it calls itself */
+	char *bundle;           /* "auth.foreign.bundle": certificates and keys; its certificates are roots for x5c */
+	char *jwks;             /* "auth.foreign.jwks": a JWK Set, or a directory of such files */
+};
+
 struct config_auth {            /* "auth" */
 	bool on;                /* the file has the group, or the environment one of its variables; else everybody may */
 	unsigned line;          /* where the group stands in the file; 0: it is the environment's alone */
 	char *realm;            /* "auth.realm": default "berth" */
 	char *htpasswd;         /* "auth.htpasswd": an absolute path; default "": none */
 	bool remote_user;       /* "auth.remote_user": default false */
+	struct config_token token;
+	struct config_foreign foreign;
 	struct config_group *groups;
 	size_t ngroups;
 	bool ruled;             /* whether "auth.access" is there; without it whoever is logged in may do everything */
@@ -100,6 +122,18 @@ int config_parse_size(const char *text, uint64_t *out);
 
 /* config_login - whether there is any way to log in */
 bool config_login(const struct config *c);
+
+/*
+ * config_issues_tokens - whether berth is a token service: never beside another one, nor without a password file; with
+ * "auto" where a rule names "@anonymous" and nobody is logged in by nginx (docker pulls without login in no other way)
+ */
+bool config_issues_tokens(const struct config *c);
+
+/* config_foreign_tokens - whether tokens of a service elsewhere are taken */
+bool config_foreign_tokens(const struct config *c);
+
+/* config_token_key - the path of the key that signs tokens, added to out */
+void config_token_key(const struct config *c, struct str *out);
 
 /* The values that 0 stands for, from the cores this process may use. */
 unsigned config_workers(const struct config *c);

@@ -32,6 +32,11 @@ static const struct variable {
 	{ "REGISTRY_AUTH", NULL, FORM_AUTH },
 	{ "REGISTRY_AUTH_HTPASSWD_REALM", "auth.realm", FORM_TEXT },
 	{ "REGISTRY_AUTH_HTPASSWD_PATH", "auth.htpasswd", FORM_TEXT },
+	{ "REGISTRY_AUTH_TOKEN_REALM", "auth.foreign.realm", FORM_TEXT },
+	{ "REGISTRY_AUTH_TOKEN_SERVICE", "auth.foreign.service", FORM_TEXT },
+	{ "REGISTRY_AUTH_TOKEN_ISSUER", "auth.foreign.issuer", FORM_TEXT },
+	{ "REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE", "auth.foreign.bundle", FORM_TEXT },
+	{ "REGISTRY_AUTH_TOKEN_JWKS", "auth.foreign.jwks", FORM_TEXT },
 };
 
 #define AUTH "REGISTRY_AUTH"
@@ -40,7 +45,7 @@ static const struct variable {
 static const struct refusal {
 	const char *prefix, *why;
 } refusals[] = {
-	{ "REGISTRY_AUTH", "only logins by htpasswd are supported; unset it only if the registry is closed without it" },
+	{ "REGISTRY_AUTH", "only logins by htpasswd and tokens are supported; unset it only if the registry is closed without it" },
 	{ "REGISTRY_HTTP_TLS", "TLS is nginx's; configure it there and unset it" },
 	{ "REGISTRY_PROXY", "a pull-through cache is not supported; unset it" },
 	{ "REGISTRY_STORAGE_S3", NO_DRIVER },
@@ -136,9 +141,9 @@ static int apply(struct config *c, const struct variable *v, const char *value, 
 		c->auth.on = true;
 	switch (v->form) {
 	case FORM_AUTH:
-		if (strcmp(text, "htpasswd") == 0)
+		if (strcmp(text, "htpasswd") == 0 || strcmp(text, "token") == 0)
 			return 0;
-		str_addf(msg, "%s" AUTH ": must be htpasswd; no other kind of login is supported", msg->len ? "\n" : "");
+		str_addf(msg, "%s" AUTH ": must be htpasswd or token; no other kind of login is supported", msg->len ? "\n" : "");
 		return -1;
 	case FORM_DRIVER:
 		if (strcmp(text, "filesystem") == 0)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/network.h"
 #include "base/time.h"
 
 #define KIB UINT64_C(1024)
@@ -24,6 +25,8 @@ static const char *const fsync_words[] = { "off", "full", NULL };
 static const char *const sparse_words[] = {
 	[SPARSE_REFUSE] = "refuse", [SPARSE_INDEX] = "index", [SPARSE_ALL] = "all", NULL
 };
+static const char *const token_words[] = { [TOKENS_AUTO] = "auto", [TOKENS_ON] = "on", [TOKENS_OFF] = "off", NULL };
+static const char *const algorithm_words[] = { "EdDSA", "ES256", NULL };
 static const char *const level_words[] = {
 	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL
 };
@@ -67,6 +70,28 @@ const struct key key_table[] = {
 	  .help = "the file of users and hashes of passwords (bcrypt, yescrypt, sha512-crypt, sha256-crypt), or none" },
 	{ "auth.remote_user", KEY_BOOL, GOES_TO(auth.remote_user), .preset = "false",
 	  .help = "whether nginx says who the user is, by REMOTE_USER" },
+	{ "auth.token.enabled", KEY_WORD, GOES_TO(auth.token.enabled), .preset = "auto", .words = token_words,
+	  .help = "whether /v2/token gives tokens; auto: where a rule names \"@anonymous\"" },
+	{ "auth.token.realm", KEY_URL, GOES_TO(auth.token.realm), .preset = "",
+	  .help = "the URL of /v2/token that clients are told; none: from their request" },
+	{ "auth.token.service", KEY_REALM, GOES_TO(auth.token.service), .preset = "berth",
+	  .help = "the name of this registry in its tokens" },
+	{ "auth.token.key", KEY_FILE, GOES_TO(auth.token.key), .preset = "",
+	  .help = "the file of the key that signs tokens, made where there is none; \"\": berth/token.key below the root" },
+	{ "auth.token.algorithm", KEY_FLAG, GOES_TO(auth.token.es256), .preset = "EdDSA", .words = algorithm_words,
+	  .help = "which kind of key is made" },
+	{ "auth.token.proxies", KEY_NETWORKS, GOES_TO(auth.token.proxies), .preset = "",
+	  .help = "addresses and networks of proxies whose X-Forwarded-Proto is believed: \"10.0.0.0/8,::1\"" },
+	{ "auth.foreign.realm", KEY_URL, GOES_TO(auth.foreign.realm), .preset = "",
+	  .help = "the URL of a token service elsewhere, or none" },
+	{ "auth.foreign.service", KEY_TEXT, GOES_TO(auth.foreign.service), .preset = "",
+	  .help = "what it calls this registry: \"aud\" in its tokens" },
+	{ "auth.foreign.issuer", KEY_TEXT, GOES_TO(auth.foreign.issuer), .preset = "",
+	  .help = "what it calls itself: \"iss\" in its tokens" },
+	{ "auth.foreign.bundle", KEY_FILE, GOES_TO(auth.foreign.bundle), .preset = "",
+	  .help = "its keys: a file, or a directory of files, of certificates, which also vouch for others (x5c), or public keys" },
+	{ "auth.foreign.jwks", KEY_FILE, GOES_TO(auth.foreign.jwks), .preset = "",
+	  .help = "its keys: a JWK Set, or a directory of such files" },
 	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
 	  .help = "what is logged: this level and those before it" },
 };
@@ -149,13 +174,15 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 }
 
 #define REALM_MAX 128
+#define URL_MAX 512
 
-static int set_realm(struct config *c, const struct key *k, const char *text)
+/* Of what a client is told in a header, between quotes. */
+static int set_quotable(struct config *c, const struct key *k, const char *text, size_t max)
 {
 	char **realm = member(c, k);
 	size_t len = strlen(text);
 
-	if (len == 0 || len > REALM_MAX)
+	if ((len == 0 && k->type == KEY_REALM) || len > max)
 		return -1;
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < 0x20 || text[i] == 0x7f || text[i] == '"' || text[i] == '\\')
@@ -171,6 +198,26 @@ static bool is_origin(const char *s, size_t len)
 	size_t head = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
 
 	return head && len > head && strspn(s + head, "abcdefghijklmnopqrstuvwxyz0123456789.:-[]") >= len - head;
+}
+
+static int set_url(struct config *c, const struct key *k, const char *text)
+{
+	size_t head = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+
+	if (*text && (!head || !text[head] || strchr(text, ' ')))
+		return -1;
+	return set_quotable(c, k, text, URL_MAX);
+}
+
+static int set_networks(struct config *c, const struct key *k, const char *text)
+{
+	char **networks = member(c, k);
+
+	if (!network_list_ok(text))
+		return -1;
+	free(*networks);
+	*networks = xstrdup(text);
+	return 0;
 }
 
 static int set_origins(struct config *c, const struct key *k, const char *text)
@@ -236,7 +283,12 @@ int key_set_string(struct config *c, const struct key *k, const char *text)
 	case KEY_FILE:
 		return set_path(c, k, text);
 	case KEY_REALM:
-		return set_realm(c, k, text);
+	case KEY_TEXT:
+		return set_quotable(c, k, text, REALM_MAX);
+	case KEY_URL:
+		return set_url(c, k, text);
+	case KEY_NETWORKS:
+		return set_networks(c, k, text);
 	case KEY_FLAG:
 	case KEY_WORD:
 		return set_word(c, k, text);
@@ -303,6 +355,15 @@ void key_wants(const struct key *k, struct str *out)
 	case KEY_REALM:
 		str_addf(out, "a text in quotes of 1 to %d ASCII characters, without control characters, \" and \\", REALM_MAX);
 		break;
+	case KEY_TEXT:
+		str_addf(out, "a text in quotes of at most %d ASCII characters, without control characters, \" and \\", REALM_MAX);
+		break;
+	case KEY_URL:
+		str_puts(out, "a URL in quotes such as \"https://registry.example/v2/token\", or \"\"");
+		break;
+	case KEY_NETWORKS:
+		str_puts(out, "addresses and networks in quotes, separated by commas, such as \"10.0.0.0/8,::1\", or \"\"");
+		break;
 	case KEY_COUNT:
 		str_addf(out, "a whole number from %llu to %llu", (unsigned long long)k->min, (unsigned long long)k->max);
 		break;
@@ -338,6 +399,9 @@ void key_get(const struct config *c, const struct key *k, struct str *out)
 	case KEY_PATH:
 	case KEY_FILE:
 	case KEY_REALM:
+	case KEY_TEXT:
+	case KEY_URL:
+	case KEY_NETWORKS:
 		str_puts(out, *(char *const *)at);
 		break;
 	case KEY_COUNT:

@@ -18,7 +18,10 @@ enum key_type {
 	KEY_ORIGINS,            /* char *: web origins separated by commas, or "*", or nothing */
 	KEY_PATH,               /* char *: absolute, no control characters, no slash at the end */
 	KEY_FILE,               /* char *: the same, or nothing */
+	KEY_URL,                /* char *: http or https, of bytes that can stand between quotes as they are, or nothing */
+	KEY_NETWORKS,           /* char *: addresses and networks by commas, or nothing */
 	KEY_REALM,              /* char *: ASCII that can stand between quotes as it is, not empty */
+	KEY_TEXT,               /* char *: the same, or nothing */
 	KEY_COUNT,              /* unsigned */
 	KEY_BOOL,               /* bool: true or false */
 	KEY_FLAG,               /* bool that is written as one of two words, the false one first */

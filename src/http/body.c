@@ -7,7 +7,9 @@
 #include "http/body.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "http/fcgi_io.h"
 #include "os/file.h"
 
@@ -103,4 +105,21 @@ int body_read(struct exchange *x, size_t max, struct str *out, struct err *e)
 		return too_large(max, e);
 	rc = x->rq.body_file ? read_spooled(x, max, out, e) : read_stream(x, max, out, e);
 	return rc < 0 ? -1 : check_length(x, out->len, e);
+}
+
+int body_read_secret(struct exchange *x, size_t max, struct str *out, struct err *e)
+{
+	cleanup_free char *room = xcalloc(1, max + 1);
+	ssize_t n;
+
+	str_reset(out);
+	if (x->rq.length_known && x->rq.length > max)
+		return too_large(max, e);
+	n = fcgi_read_secret(x->fr, room, max + 1);
+	if (n > 0)
+		str_add(out, room, (size_t)n);
+	explicit_bzero(room, max + 1);
+	if (n < 0)
+		return broken(e);
+	return out->len > max ? too_large(max, e) : check_length(x, out->len, e);
 }

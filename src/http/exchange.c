@@ -35,7 +35,7 @@ static int not_allowed(struct exchange *x, const struct route *r, struct err *e)
 
 static int dispatch(struct exchange *x, const struct route_match *m, struct err *e)
 {
-	const struct op *op = route_op(m->route, x->rq.method, x->reg->cfg);
+	const struct op *op = x->op;
 
 	if (!op)
 		return not_allowed(x, m->route, e);
@@ -87,16 +87,21 @@ static void log_request(const struct exchange *x, const struct route_match *m, c
 
 void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
 {
-	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth };
+	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
 	uint64_t begun = time_now_usec();
 	cleanup_err struct err e = ERR_INIT;
 	cleanup_str struct str out = STR_INIT;
 	struct route_match m = { 0 };
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
 
+	/* Which route it is decides nothing yet: a challenge says what it needs. */
+	if (rc == 0 && route_find(x.rq.path.buf, x.rq.path.len, &m)) {
+		x.match = &m;
+		x.op = route_op(m.route, x.rq.method, reg->cfg);
+	}
 	if (rc == 0)
 		rc = guard_identify(&x, &e);
-	if (rc == 0 && !route_find(x.rq.path.buf, x.rq.path.len, &m))
+	if (rc == 0 && !m.route)
 		rc = err_set(&e, ERR_NAME_UNKNOWN, "there is nothing at this path");
 	if (rc == 0)
 		rc = dispatch(&x, &m, &e);
@@ -105,6 +110,7 @@ void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *
 	response_render(&x.rs, &x.rq, &out);
 	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
 	log_request(&x, &m, rc < 0 ? &e : NULL, time_now_usec() - begun);
+	identity_release(&x.who);
 	response_release(&x.rs);
 	request_release(&x.rq);
 }

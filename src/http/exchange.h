@@ -18,6 +18,8 @@
 #include "registry/registry.h"
 
 struct FCGX_Request;
+struct op;
+struct route_match;
 
 struct exchange {
 	struct FCGX_Request *fr;        /* for the body's stream alone */
@@ -26,6 +28,8 @@ struct exchange {
 	struct registry *reg;
 	struct auth *auth;
 	struct identity who;
+	const struct route_match *match;        /* where the path leads; NULL as long as that is not known */
+	const struct op *op;            /* what answers there; NULL: nothing */
 	struct name name;               /* the repository, where the route has one */
 	const char *tail;               /* the last segment, where the route has one: a reference, digest or uuid */
 	size_t tail_len;

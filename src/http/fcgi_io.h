@@ -16,6 +16,9 @@ struct FCGX_Request;
  */
 ssize_t fcgi_read(struct FCGX_Request *fr, void *buf, size_t len);
 
+/* fcgi_read_secret - the same, and what was read is not left in the stream's buffer */
+ssize_t fcgi_read_secret(struct FCGX_Request *fr, void *buf, size_t len);
+
 /*
  * fcgi_write - write; what is left in the buffer goes when the request is finished
  * 0, or -1 where the peer is known to have gone, which a small answer does not show.

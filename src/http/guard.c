@@ -32,23 +32,86 @@ static void audit(const struct exchange *x, const char *action, const char *need
 	log_end(&ev);
 }
 
+static enum config_right right_of(enum op_need need)
+{
+	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+}
+
+static void add_scope(struct scopes *s, const char *type, const char *name, unsigned actions)
+{
+	struct scope one;
+
+	if (scope_init(&one, type, strlen(type), name, strlen(name)) < 0)
+		return;
+	one.actions = actions;
+	scopes_add(s, &one);
+}
+
+/* The repository from which a blob is to be mounted, if a request says so. */
+static bool mount_source(const struct exchange *x, struct name *from)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (x->rq.method != METHOD_POST || request_query(&x->rq, "mount", &text) != 1)
+		return false;
+	str_reset(&text);
+	return request_query(&x->rq, "from", &text) == 1 && name_parse(from, text.buf, text.len) == 0;
+}
+
+/* All that a request needs, for a token that does for it: who pushes looks first what is there. */
+static void add_needs(const struct exchange *x, struct scopes *s)
+{
+	struct name name, from;
+
+	if (!x->op)
+		return;
+	if (x->op->need == NEED_CATALOG)
+		add_scope(s, "registry", "catalog", SCOPE_ALL);
+	if (x->op->need < NEED_PULL || name_parse(&name, x->match->name, x->match->name_len) < 0)
+		return;
+	add_scope(s, "repository", name.s, x->op->need == NEED_PUSH ? SCOPE_PULL | SCOPE_PUSH : (unsigned)right_of(x->op->need));
+	if (x->op->need == NEED_PUSH && mount_source(x, &from))
+		add_scope(s, "repository", from.s, SCOPE_PULL);
+}
+
 /* A client that is refused is told how to log in. */
 static int challenge(struct exchange *x, const struct err *e)
 {
-	cleanup_str struct str value = STR_INIT;
+	cleanup_str struct str value = STR_INIT, host = STR_INIT, forwarded = STR_INIT;
+	cleanup_scopes struct scopes needs = SCOPES_INIT;
+	struct challenge c = {
+		.scheme = request_param(&x->rq, "REQUEST_SCHEME"),
+		.remote = x->rq.remote,
+		.error = x->who.error,
+		.scopes = &needs,
+		.password = x->op && x->op->need == NEED_TOKEN,
+	};
 
-	if (e->code == ERR_UNAUTHORIZED) {
-		auth_challenge(x->auth, &value);
-		response_header(&x->rs, "WWW-Authenticate", "%s", value.buf);
-	}
+	if (e->code != ERR_UNAUTHORIZED)
+		return -1;
+	if (request_header(&x->rq, "HTTP_HOST", &host))
+		c.host = host.buf;
+	if (request_header(&x->rq, "HTTP_X_FORWARDED_PROTO", &forwarded))
+		c.forwarded = forwarded.buf;
+	add_needs(x, &needs);
+	auth_challenge(x->auth, &c, &value);
+	response_header(&x->rs, "WWW-Authenticate", "%s", value.buf);
 	return -1;
+}
+
+static int refused(struct exchange *x, unsigned retry_after, const struct err *e)
+{
+	audit(x, "login_refused", NULL, x->who.refused);
+	if (retry_after)
+		response_header(&x->rs, "Retry-After", "%u", retry_after);
+	return challenge(x, e);
 }
 
 int guard_identify(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str header = STR_INIT;
 	struct credentials c = { .remote = x->rq.remote, .remote_user = request_param(&x->rq, "REMOTE_USER") };
-	unsigned retry_after;
+	unsigned retry_after = 0;
 	int rc;
 
 	if (request_header(&x->rq, "HTTP_AUTHORIZATION", &header))
@@ -57,17 +120,27 @@ int guard_identify(struct exchange *x, struct err *e)
 	rc = x->rq.method == METHOD_OPTIONS ? 0 : auth_identify(x->auth, &c, &x->who, &retry_after, e);
 	explicit_bzero(header.buf, header.len);
 	request_wipe(&x->rq, "HTTP_AUTHORIZATION");
-	if (rc == 0)
-		return 0;
-	audit(x, "login_refused", NULL, x->who.refused);
-	if (retry_after)
-		response_header(&x->rs, "Retry-After", "%u", retry_after);
-	return challenge(x, e);
+	return rc == 0 ? 0 : refused(x, retry_after, e);
 }
 
-static enum config_right right_of(enum op_need need)
+int guard_password(struct exchange *x, const char *user, const char *password, size_t len, struct err *e)
 {
-	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+	struct credentials c = { .remote = x->rq.remote };
+	unsigned retry_after;
+
+	if (auth_by_password(x->auth, &c, user, password, len, &x->who, &retry_after, e) == 0)
+		return 0;
+	return refused(x, retry_after, e);
+}
+
+int guard_refresh(struct exchange *x, const char *token, size_t len, struct err *e)
+{
+	return auth_by_refresh(x->auth, token, len, &x->who, e) == 0 ? 0 : refused(x, 0, e);
+}
+
+int guard_refuse(struct exchange *x, const struct err *e)
+{
+	return x->who.refused ? refused(x, 0, e) : challenge(x, e);
 }
 
 static int ask(struct exchange *x, const struct op *op, struct err *e)
@@ -75,6 +148,10 @@ static int ask(struct exchange *x, const struct op *op, struct err *e)
 	switch (op->need) {
 	case NEED_LOGIN:
 		return auth_require_login(x->auth, &x->who, e);
+	case NEED_TOKEN:
+		if (auth_issues_tokens(x->auth))
+			return 0;
+		return err_set(e, ERR_NAME_UNKNOWN, "there is no token service here");
 	case NEED_CATALOG:
 		return auth_require_catalog(x->auth, &x->who, e);
 	case NEED_PULL:
@@ -92,8 +169,18 @@ int guard_allow(struct exchange *x, const struct route *r, const struct op *op, 
 	if (ask(x, op, e) == 0)
 		return 0;
 	/* Asking for /v2/ without login is how a client learns that it needs one: nothing is refused to it. */
-	if (op->need != NEED_LOGIN)
+	if (op->need != NEED_LOGIN && op->need != NEED_TOKEN)
 		audit(x, "right_refused", op->need == NEED_CATALOG ? r->label : access_right_name(right_of(op->need)), NULL);
+	return challenge(x, e);
+}
+
+int guard_allow_mount(struct exchange *x, struct err *e)
+{
+	struct name from;
+
+	if (!x->who.bearer || !mount_source(x, &from) || auth_require_source(x->auth, &x->who, &from, e) == 0)
+		return 0;
+	audit(x, "right_refused", access_right_name(RIGHT_PULL), "the source of a mount");
 	return challenge(x, e);
 }
 
@@ -108,6 +195,19 @@ const struct repo_filter *guard_may_pull(struct exchange *x, struct repo_filter 
 {
 	*of = (struct repo_filter){ .has = may_pull, .arg = x };
 	return auth_may_all(x->auth, &x->who, RIGHT_PULL) ? NULL : of;
+}
+
+static bool may_list(void *arg, const struct name *n)
+{
+	const struct exchange *x = arg;
+
+	return auth_may_list(x->auth, &x->who, n);
+}
+
+const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter *of)
+{
+	*of = (struct repo_filter){ .has = may_list, .arg = x };
+	return auth_may_list_all(x->auth, &x->who) ? NULL : of;
 }
 
 bool guard_everybody_may_pull(const struct exchange *x)

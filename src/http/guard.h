@@ -23,10 +23,28 @@ int guard_identify(struct exchange *x, struct err *e);
 int guard_allow(struct exchange *x, const struct route *r, const struct op *op, struct err *e);
 
 /*
- * guard_may_pull - the repositories that x->who may pull from, for listings and mounts
- * Returns NULL where that is all of them; else `of`, which holds as long as x does.
+ * guard_allow_mount - whether x->who, by a token, may ask for the blob of the repository that `from` names
+ * UNAUTHORIZED 401, "insufficient_scope", where the rules would let them pull there and the token does not. Where the rules
+ * don't, 0: guard_may_pull leaves that repository out, and so it is as if the blob were missing.
+ */
+int guard_allow_mount(struct exchange *x, struct err *e);
+
+/*
+ * The token service's ways to log in by a form; as guard_identify. The text is the caller's to wipe.
+ * guard_password  len: the password's
+ * guard_refuse    the answer to whoever asks for a token and gets none: its challenge, and the audit where a login was refused
+ */
+int guard_password(struct exchange *x, const char *user, const char *password, size_t len, struct err *e);
+int guard_refresh(struct exchange *x, const char *token, size_t len, struct err *e);
+int guard_refuse(struct exchange *x, const struct err *e);
+
+/*
+ * The repositories that x->who may pull from: NULL where that is all of them, else `of`, which holds as long as x does.
+ * guard_may_pull  to take a blob from, by a mount
+ * guard_may_list  to name in a listing
  */
 const struct repo_filter *guard_may_pull(struct exchange *x, struct repo_filter *of);
+const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter *of);
 
 /* guard_everybody_may_pull - whether what x->name holds is for everybody, and so for caches that many share */
 bool guard_everybody_may_pull(const struct exchange *x);

@@ -16,7 +16,7 @@ int h_catalog_get(struct exchange *x, struct err *e)
 	bool more;
 
 	if (page_read(&p, x, CATALOG_PAGE, CATALOG_MAX, e) < 0 ||
-	    reg_catalog_page(x->reg, p.has_last ? p.last.buf : NULL, p.n, guard_may_pull(x, &of), &names, &more, e) < 0)
+	    reg_catalog_page(x->reg, p.has_last ? p.last.buf : NULL, p.n, guard_may_list(x, &of), &names, &more, e) < 0)
 		return -1;
 	response_json(&x->rs, 200);
 	if (more)

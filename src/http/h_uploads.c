@@ -64,7 +64,7 @@ int h_uploads_post_check(struct exchange *x, struct err *e)
 
 	if (check_algorithm(x, e) < 0)
 		return -1;
-	if (query_digest(x, "mount", &d, e) < 0 || query_digest(x, "digest", &d, e) < 0)
+	if (query_digest(x, "mount", &d, e) < 0 || query_digest(x, "digest", &d, e) < 0 || guard_allow_mount(x, e) < 0)
 		return -1;
 	return check_size(x, e);
 }

@@ -13,6 +13,8 @@
 #include "http/exchange.h"
 
 handler_fn h_base_get;                  /* end-1, "Determining Support" */
+handler_fn h_token_get;                 /* Docker's token authentication, "Requesting a Token" */
+handler_fn h_token_post;                /* the same by OAuth2 (RFC 6749) */
 handler_fn h_catalog_get;               /* Docker Registry HTTP API V2, "Catalog" */
 handler_fn h_tags_get;                  /* end-8a, end-8b, "Listing Tags" */
 

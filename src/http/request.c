@@ -152,19 +152,22 @@ int request_query_each(const struct request *rq, const char *key, int (*visit)(v
 	cleanup_str struct str name = STR_INIT, decoded = STR_INIT;
 	const char *query = rq->query, *value;
 	size_t len;
-	int rc;
+	int rc = 0;
 
-	while (next_pair(&query, &name, &value, &len)) {
+	while (rc == 0 && next_pair(&query, &name, &value, &len)) {
 		if (name.len != strlen(key) || memcmp(name.buf, key, name.len) != 0)
 			continue;
+		/* All the room at once, and wiped behind: it may be a password. */
+		str_reset(&decoded);
+		str_add(&decoded, value, len);
 		str_reset(&decoded);
 		if (str_add_urldec(&decoded, value, len, true) < 0 || strlen(decoded.buf) != decoded.len)
-			return -1;
-		rc = visit(arg, &decoded);
-		if (rc != 0)
-			return rc;
+			rc = -1;
+		else
+			rc = visit(arg, &decoded);
+		explicit_bzero(decoded.buf, decoded.cap);
 	}
-	return 0;
+	return rc;
 }
 
 static int take_first(void *arg, const struct str *value)

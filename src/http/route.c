@@ -11,11 +11,19 @@
 #include "base/mem.h"
 #include "http/handlers.h"
 
-enum { R_BASE, R_CATALOG, R_TAGS, R_MANIFEST, R_BLOB, R_REFERRERS, R_UPLOADS, R_UPLOAD, R_COUNT };
+enum { R_BASE, R_TOKEN, R_CATALOG, R_TAGS, R_MANIFEST, R_BLOB, R_REFERRERS, R_UPLOADS, R_UPLOAD, R_COUNT };
 
 /* All there is: what route_find() gives is one of these. */
 static const struct route routes[R_COUNT] = {
 	[R_BASE] = { "base", "/v2/", { { METHOD_GET, OP_READ, NEED_LOGIN, NULL, h_base_get } } },
+	/* A token changes nothing that is stored: it can be had in a registry that is read-only. */
+	[R_TOKEN] = {
+		"token", "/v2/token",
+		{
+			{ METHOD_GET, OP_READ, NEED_TOKEN, NULL, h_token_get },
+			{ METHOD_POST, OP_READ, NEED_TOKEN, NULL, h_token_post },
+		},
+	},
 	[R_CATALOG] = { "catalog", "/v2/_catalog", { { METHOD_GET, OP_READ, NEED_CATALOG, NULL, h_catalog_get } } },
 	[R_TAGS] = { "tags", "/v2/<name>/tags/list", { { METHOD_GET, OP_READ, NEED_PULL, NULL, h_tags_get } } },
 	[R_MANIFEST] = {
@@ -84,7 +92,8 @@ static bool is(struct segment s, const char *text)
 
 static bool matched(struct route_match *m, const struct route *r, const char *name, size_t name_len, struct segment tail)
 {
-	*m = (struct route_match){ r, name, tail.s, name_len, tail.len };
+	if (name_len > 0)
+		*m = (struct route_match){ r, name, tail.s, name_len, tail.len };
 	return name_len > 0;
 }
 
@@ -99,12 +108,12 @@ bool route_find(const char *path, size_t len, struct route_match *m)
 		return false;
 	path += strlen(prefix);
 	len -= strlen(prefix);
-	if (len == 0 || (len == strlen("_catalog") && memcmp(path, "_catalog", len) == 0)) {
-		m->route = &routes[len ? R_CATALOG : R_BASE];
-		return true;
-	}
 	rest = len;
 	last = take_last(path, &rest);
+	if (len == last.len && (len == 0 || is(last, "_catalog") || is(last, "token"))) {
+		m->route = &routes[len == 0 ? R_BASE : is(last, "token") ? R_TOKEN : R_CATALOG];
+		return true;
+	}
 	before = take_last(path, &rest);
 	left = rest;
 	third = take_last(path, &left);
@@ -156,7 +165,7 @@ void route_allow(const struct route *r, const struct config *cfg, struct str *ou
 static void list_op(const struct route *r, const struct op *o, struct str *out)
 {
 	static const char *const needs[] = {
-		[NEED_UNSAID] = "nobody", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
+		[NEED_UNSAID] = "nobody", [NEED_TOKEN] = "password", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
 		[NEED_PULL] = "pull", [NEED_PUSH] = "push", [NEED_DELETE] = "delete",
 	};
 

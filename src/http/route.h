@@ -19,7 +19,8 @@
 enum op_kind { OP_READ, OP_WRITE, OP_DELETE };
 
 /* What whoever asks must be given. A row that does not say it answers nobody, not even where everybody may everything. */
-enum op_need { NEED_UNSAID, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
+/* NEED_TOKEN: what the token service asks for by itself. */
+enum op_need { NEED_UNSAID, NEED_TOKEN, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
 
 struct op {
 	enum method method;             /* METHOD_GET also answers HEAD */
@@ -44,7 +45,7 @@ struct route_match {
 	size_t name_len, tail_len;      /* 0: the route has none */
 };
 
-/* route_find - whether a decoded path belongs to a route; names and tails are not validated yet */
+/* route_find - whether a decoded path belongs to a route, else *out is empty; names and tails are not validated yet */
 bool route_find(const char *path, size_t len, struct route_match *out);
 
 /* route_op - what answers this method under this configuration, or NULL: 405 */

@@ -43,8 +43,8 @@ static struct auth *registry(bool remote_user)
 	free(file);
 	file = memory_file(text.buf);
 	c = config_load(file, none, NULL, &msg);
-	CHECK(c && auth_check_config(c, &msg) == 0);
-	return auths[remote_user] = auth_open(c, NULL);
+	CHECK(c && auth_check_config(c, NULL, &msg) == 0);
+	return auths[remote_user] = auth_open(c, NULL, NULL);
 }
 
 /* Whether a header is the one good login, by another way: each text that it may be written as. */
@@ -62,10 +62,11 @@ static bool is_good(const char *header)
 static void check_login(const char *header, const char *remote_user)
 {
 	struct credentials c = { .authorization = header, .remote = "192.0.2.1", .remote_user = remote_user };
-	struct identity id;
+	struct identity good = IDENTITY_INIT;
 	unsigned wait = 7;
 
 	for (int remote = 0; remote < 2; remote++) {
+		struct identity id = IDENTITY_INIT;
 		cleanup_err struct err e = ERR_INIT;
 		int rc = auth_identify(registry(remote), &c, &id, &wait, &e);
 
@@ -80,7 +81,7 @@ static void check_login(const char *header, const char *remote_user)
 		else
 			CHECK(is_good(header) && strcmp(id.user, "u") == 0);
 	}
-	CHECK(!is_good(header) || (c.remote_user = NULL, auth_identify(registry(true), &c, &id, &wait, NULL) == 0 && id.kind == IDENTITY_USER));
+	CHECK(!is_good(header) || (c.remote_user = NULL, auth_identify(registry(true), &c, &good, &wait, NULL) == 0 && good.kind == IDENTITY_USER));
 }
 
 static void check_file(const char *text, size_t len)

@@ -6,10 +6,11 @@ package Berth::Auth;
 use strict;
 use warnings;
 use Exporter qw(import);
-use MIME::Base64 qw(encode_base64);
+use JSON::PP ();
+use MIME::Base64 qw(decode_base64 encode_base64);
 use Berth::Test;
 
-our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule);
+our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form token_of claims challenge reconfigure);
 
 # basic - the header of a login, as a list for `headers`
 sub basic
@@ -17,6 +18,62 @@ sub basic
 	my ($user, $password) = @_;
 
 	return (Authorization => 'Basic ' . encode_base64("$user:$password", ''));
+}
+
+# bearer - the header of a token, as a list for `headers`
+sub bearer { return (Authorization => "Bearer $_[0]") }
+
+# form - the body of a form: name => value, ...; with its type, as options of `req`
+sub form
+{
+	my @pairs;
+
+	while (my ($k, $v) = splice @_, 0, 2) {
+		push @pairs, "$k=" . ($v =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger);
+	}
+	return (body => join('&', @pairs), headers => ['Content-Type' => 'application/x-www-form-urlencoded']);
+}
+
+# token_of - a token of a server's own service: token_of($s, [basic(...)], scope, ...)
+sub token_of
+{
+	my ($s, $headers, @scopes) = @_;
+	my $r = $s->req(GET => '/v2/token?service=berth' . join('', map { "&scope=$_" } @scopes), headers => $headers);
+
+	return $r->status == 200 ? $r->json->{token} : die 'token: ' . $r->as_string;
+}
+
+# claims - what a token says; its header with a second argument
+sub claims
+{
+	my ($token, $header) = @_;
+
+	return JSON::PP->new->utf8->decode(decode_base64((split /\./, $token)[$header ? 0 : 1] =~ tr{-_}{+/}r));
+}
+
+# challenge - the one challenge of an answer, taken apart: { scheme, realm, service, scope, error }
+sub challenge
+{
+	my ($r) = @_;
+	my @all = $r->headers('WWW-Authenticate');
+
+	return { fault => scalar(@all) . ' challenges' } if @all != 1;
+	my ($scheme, $rest) = $all[0] =~ /^(\w+) ((?:\w+="[^"\\]*"(?:,|\z))+)\z/ or return { fault => $all[0] };
+	return { scheme => $scheme, $rest =~ /(\w+)="([^"]*)"/g };
+}
+
+# reconfigure - give a server another configuration; it holds, and no worker of the old one is left
+sub reconfigure
+{
+	my ($s, $text) = @_;
+	my $reloads = sub { return scalar grep { ($_->{event} // '') eq 'reload' } $s->log_events };
+	my ($before, @old) = ($reloads->(), $s->worker_pids);
+
+	$s->config($text);
+	$s->reload;
+	wait_for(sub { $reloads->() > $before }) or die "no reload\n";
+	wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @old }) or die "the old workers stay\n";
+	return;
 }
 
 # hash_of - a cheap hash of a password: bcrypt, yescrypt, sha512, sha256

@@ -12,7 +12,7 @@ use Exporter 'import';
 use JSON::PP ();
 use MIME::Base64 ();
 
-our @EXPORT = qw(b64url unb64url openssl openssl_key genpkey_options jwk thumbprint libtrust_id openssl_sign openssl_verify token der_base64);
+our @EXPORT = qw(b64url unb64url openssl openssl_key genpkey_options jwk thumbprint libtrust_id openssl_sign openssl_verify token der_base64 bad_tokens);
 
 # Of each algorithm: what its key is called below, the digest, and the bytes of a coordinate where it is ECDSA.
 our %ALG = (
@@ -165,6 +165,50 @@ sub token
 	my $text = join '.', map { b64url(ref $_ ? JSON::PP->new->canonical->encode($_) : $_) } @parts;
 
 	return $text . '.' . b64url(openssl_sign($alg, $key, $text));
+}
+
+# bad_tokens(alg, private key's file, header, claims) - [what is wrong, token], all of them after a token that is good
+sub bad_tokens
+{
+	my ($alg, $key, $header, $claims) = @_;
+	my $json = JSON::PP->new->canonical;
+	my $now = time;
+	my $dir = Berth::Test::tmp_dir();
+	my $other = openssl_key("$dir/other", 'p256');
+	my $public = openssl('pkey', '-in', $key, '-pubout');
+	my ($head, $body, $sig) = split /\./, token($alg, $key, $header, $claims);
+	my $other_body = b64url($json->encode({ %$claims, sub => 'root', jti => 'x' }));
+	my $with = sub { my (%h) = @_; return token('ES256', $other, { %$header, alg => 'ES256', %h }, $claims) };
+	my $but = sub { my (%c) = @_; my %all = (%$claims, %c); delete $all{$_} for grep { !defined $all{$_} } keys %all; return token($alg, $key, $header, \%all) };
+	my $hs = sub {
+		my ($secret) = @_;
+		my $text = b64url($json->encode({ %$header, alg => 'HS256' })) . ".$body";
+		return "$text." . b64url(Digest::SHA::hmac_sha256($text, $secret));
+	};
+	my $none = sub { return b64url($json->encode({ %$header, alg => $_[0] })) . ".$body." . ($_[1] // '') };
+
+	openssl('req', '-x509', '-new', '-key', $other, '-subj', '/CN=other', '-days', '2', '-out', "$dir/other.crt");
+	return (
+		['"alg" is "none"', $none->('none')], ['"alg" is "None"', $none->('None')], ['"alg" is "none" above a signature', $none->('none', $sig)],
+		['no "alg"', b64url($json->encode({ typ => 'JWT', kid => $header->{kid} })) . ".$body.$sig"],
+		['HS256 by the public key as PEM', $hs->($public)], ['HS256 by it without its last line break', $hs->($public =~ s/\n\z//r)],
+		['HS256 by the public key as DER', $hs->(public_der($key))], ['HS256 by nothing', $hs->('')],
+		['another key', $with->()], ['another key, brought along as "jwk"', $with->(jwk => jwk($other))],
+		['another key, brought along as "jwk" under its own name', $with->(jwk => jwk($other), kid => thumbprint($other))],
+		['another key with its certificate as "x5c"', $with->(x5c => [der_base64("$dir/other.crt")])],
+		['another key with its certificate as "x5c" and no name', token('ES256', $other, { typ => 'JWT', alg => 'ES256', x5c => [der_base64("$dir/other.crt")] }, $claims)],
+		['another key by a URL', $with->(jku => 'http://127.0.0.1/jwks', x5u => 'http://127.0.0.1/x5c')],
+		['an unknown name of a key', token($alg, $key, { %$header, kid => 'unknown' }, $claims)],
+		['other claims', "$head.$other_body.$sig"], ['no signature', "$head.$body."], ['half a signature', "$head.$body." . substr $sig, 0, length($sig) / 2],
+		['two parts', "$head.$body"], ['four parts', "$head.$body.$sig.$sig"], ['no token', 'x'], ['nothing', ''],
+		['"aud" is empty', $but->(aud => '')], ['"aud" is missing', $but->(aud => undef)], ['"aud" is an empty list', $but->(aud => [])],
+		['"aud" is another service', $but->(aud => 'other.example')], ['"aud" is a list of others', $but->(aud => ['other.example', ''])],
+		['"aud" begins as the service does', $but->(aud => "$claims->{aud}x")],
+		['"iss" is another', $but->(iss => 'other.example')], ['"iss" is missing', $but->(iss => undef)], ['"iss" is empty', $but->(iss => '')],
+		['it expired long ago', $but->(exp => $now - 3600)], ['it expired just too long ago', $but->(exp => $now - 62)],
+		['"exp" is missing', $but->(exp => undef)], ['"exp" is a text', $but->(exp => "$claims->{exp}")], ['"exp" is negative', $but->(exp => -1)],
+		['it is not valid yet', $but->(nbf => $now + 100)], ['it comes from the future', $but->(iat => $now + 100)],
+	);
 }
 
 # der_base64(certificate's file) - an entry of x5c

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth_right: may they?
+ *
+ * Owns nothing. Invariant: what is allowed here is given by the rules, and by the token as well where there is one; a
+ * foreign token is the rule itself. A part of `auth`.
+ */
+#include "auth/auth_own.h"
+
+#include "auth/access.h"
+
+#define CATALOG "catalog"
+
+_Static_assert((int)RIGHT_PULL == SCOPE_PULL && (int)RIGHT_PUSH == SCOPE_PUSH && (int)RIGHT_DELETE == SCOPE_DELETE,
+	       "a right is the bit of its action in a scope");
+
+static const char *user_of(const struct identity *id)
+{
+	return id->kind == IDENTITY_USER ? id->user : NULL;
+}
+
+static bool rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+{
+	return id->foreign || access_may(a->cfg, user_of(id), n->s, n->len, right, NULL);
+}
+
+static bool token_gives(const struct identity *id, enum config_right right, const struct name *n)
+{
+	return !id->bearer || scopes_allow(&id->scopes, SCOPE_REPOSITORY, n->s, (unsigned)right);
+}
+
+bool auth_may(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+{
+	return rules_give(a, id, right, n) && token_gives(id, right, n);
+}
+
+bool auth_may_all(const struct auth *a, const struct identity *id, enum config_right right)
+{
+	return !id->bearer && access_may_all(a->cfg, user_of(id), right);
+}
+
+bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n)
+{
+	return rules_give(a, id, RIGHT_PULL, n);
+}
+
+bool auth_may_list_all(const struct auth *a, const struct identity *id)
+{
+	return id->foreign || access_may_all(a->cfg, user_of(id), RIGHT_PULL);
+}
+
+/* What was refused. A refusal without detail is one that docker tries again, for a minute. */
+static int refuse(enum err_code code, enum config_right right, const struct name *n, struct err *e)
+{
+	if (!n)
+		return err_set(e, code, "registry:" CATALOG ":*");
+	return err_set(e, code, "repository:%.200s:%s", n->s, access_right_name(right));
+}
+
+/* Who is logged in, or cannot log in, would only be asked in vain. */
+static enum err_code turned_away(const struct auth *a, const struct identity *id)
+{
+	return id->kind == IDENTITY_NOBODY && config_login(a->cfg) ? ERR_UNAUTHORIZED : ERR_DENIED;
+}
+
+/* A token for more would do: after 401 clients fetch one, after 403 they give up (RFC 6750, 3.1, says 403). */
+static enum err_code ask_for_more(struct identity *id)
+{
+	id->error = "insufficient_scope";
+	return ERR_UNAUTHORIZED;
+}
+
+int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e)
+{
+	if (!rules_give(a, id, right, n))
+		return refuse(turned_away(a, id), right, n, e);
+	return token_gives(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
+}
+
+int auth_require_login(const struct auth *a, struct identity *id, struct err *e)
+{
+	if (!auth_on(a) || !config_login(a->cfg) || id->bearer || id->kind != IDENTITY_NOBODY)
+		return 0;
+	return err_set(e, turned_away(a, id), "log in");
+}
+
+int auth_require_catalog(const struct auth *a, struct identity *id, struct err *e)
+{
+	if (!id->foreign && id->kind == IDENTITY_NOBODY && !access_anonymous(a->cfg))
+		return refuse(turned_away(a, id), RIGHT_PULL, NULL, e);
+	if (!id->bearer || scopes_allow(&id->scopes, SCOPE_REGISTRY, CATALOG, SCOPE_ALL))
+		return 0;
+	return refuse(ask_for_more(id), RIGHT_PULL, NULL, e);
+}
+
+int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)
+{
+	if (!rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n))
+		return 0;
+	return refuse(ask_for_more(id), RIGHT_PULL, n, e);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth_token: taking tokens, and giving them.
+ *
+ * Owns what a token of ours says: `sub` the user, absent for nobody; `access` what was wanted and given by the rules;
+ * `jti` a random part, a dot and the stamp of the user's line in the password file. Invariant: a token of ours is its
+ * bearer's only as long as that line stays as it was; one to refresh by is never taken for access, nor the other way
+ * round. A part of `auth`.
+ */
+#include "auth/auth_own.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/access.h"
+#include "auth/jwt.h"
+#include "base/mem.h"
+#include "base/ref.h"
+
+#define TYP_ACCESS "JWT"
+#define TYP_REFRESH "berth-refresh"
+
+bool auth_issues_tokens(const struct auth *a)
+{
+	return a->keys && a->keys->own;
+}
+
+static int void_token(struct identity *id, const char *why, struct err *e)
+{
+	auth_refuse(id, why, e);
+	id->error = "invalid_token";
+	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
+}
+
+/* What a signed token says of itself is no secret, and what is wrong with it helps its owner. */
+static int verify(const char *text, size_t len, const struct jwt_trust *trust, struct jwt *t, struct identity *id, struct err *e)
+{
+	if (jwt_verify(text, len, trust, (int64_t)time(NULL), t, e) == 0)
+		return 0;
+	auth_refuse(id, id->why, NULL);
+	id->error = "invalid_token";
+	memcpy(id->why, e->detail, strnlen(e->detail, sizeof(id->why) - 1));
+	return -1;
+}
+
+/* Whether the user is there, with the password that the token was given for: 0, or -1. */
+static int check_stamp(struct auth *a, const struct jwt *t, struct identity *id, struct err *e)
+{
+	const char *dot = t->jti ? strchr(t->jti, '.') : NULL;
+	char stamp[HTPASSWD_STAMP_MAX];
+	int found;
+
+	if (!dot || !a->htpasswd || auth_set_user(id, t->sub, strlen(t->sub)) < 0)
+		return void_token(id, "no token for a user of this registry", e);
+	found = htpasswd_stamp(a->htpasswd, id->user, stamp, e);
+	if (found < 0) {
+		id->refused = "the htpasswd file cannot be read";
+		return -1;
+	}
+	if (!found)
+		return void_token(id, "its user is not there any more", e);
+	if (strcmp(dot + 1, stamp) != 0)
+		return void_token(id, "its user has another password now", e);
+	id->kind = IDENTITY_USER;
+	return 0;
+}
+
+/* A token of our own, of the kind that typ says: whose it is, or nobody's. */
+static int own(struct auth *a, const char *text, size_t len, const char *typ, struct jwt *t, struct identity *id, struct err *e)
+{
+	const char *service = a->cfg->auth.token.service;
+	struct jwt_trust trust = { .keys = &a->keys->own_set, .iss = service, .aud = service, .typ = typ };
+
+	if (verify(text, len, &trust, t, id, e) < 0)
+		return -1;
+	return t->sub && *t->sub ? check_stamp(a, t, id, e) : 0;
+}
+
+static int foreign(struct auth *a, const char *text, size_t len, struct jwt *t, struct identity *id, struct err *e)
+{
+	const struct config_foreign *f = &a->cfg->auth.foreign;
+	struct jwt_trust trust = { .keys = &a->keys->foreign, .iss = f->issuer, .aud = f->service };
+
+	if (verify(text, len, &trust, t, id, e) < 0)
+		return -1;
+	id->foreign = true;
+	if (t->sub && auth_set_user(id, t->sub, strlen(t->sub)) == 0)
+		id->kind = IDENTITY_USER;
+	return 0;
+}
+
+int auth_bearer(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e)
+{
+	cleanup_jwt struct jwt t = JWT_INIT;
+	size_t len = strlen(text);
+	int rc;
+
+	(void)c;
+	if (auth_issues_tokens(a))
+		rc = own(a, text, len, TYP_ACCESS, &t, id, e);
+	else if (a->keys && config_foreign_tokens(a->cfg))
+		rc = foreign(a, text, len, &t, id, e);
+	else
+		return auth_refuse(id, "no scheme that is known", e);
+	if (rc < 0)
+		return -1;
+	id->bearer = true;
+	id->scopes = t.access;
+	t.access = (struct scopes)SCOPES_INIT;
+	return 0;
+}
+
+int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identity *id, struct err *e)
+{
+	cleanup_jwt struct jwt t = JWT_INIT;
+
+	if (own(a, token, len, TYP_REFRESH, &t, id, e) < 0)
+		return -1;
+	return id->kind == IDENTITY_USER ? 0 : void_token(id, "no user's token", e);
+}
+
+/* What of one scope the rules give; its actions are 0 where that is nothing. */
+static struct scope given(const struct auth *a, const char *user, const struct scope *want)
+{
+	static const enum config_right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
+	struct scope one = *want;
+	struct name n;
+
+	one.actions = 0;
+	if (want->type == SCOPE_REGISTRY) {
+		if (strcmp(want->name, "catalog") == 0 && (want->actions & SCOPE_ALL) && (user || access_anonymous(a->cfg)))
+			one.actions = SCOPE_ALL;
+		return one;
+	}
+	if (name_parse(&n, want->name, strlen(want->name)) < 0)
+		return one;
+	for (size_t i = 0; i < ARRAY_LEN(rights); i++)
+		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && access_may(a->cfg, user, n.s, n.len, rights[i], NULL))
+			one.actions |= (unsigned)rights[i];
+	return one;
+}
+
+/* Begin a token for the user with this stamp; NULL: for nobody. */
+static void begin(struct jwt *t, const struct auth *a, const char *user, const char *stamp, uint32_t seconds)
+{
+	const char *service = a->cfg->auth.token.service;
+	cleanup_str struct str jti = STR_INIT;
+
+	jwt_begin(t, service, service, user, (int64_t)time(NULL), seconds);
+	if (!user)
+		return;
+	str_addf(&jti, "%s.%s", t->jti, stamp);
+	free(t->jti);
+	t->jti = xstrdup(jti.buf);
+}
+
+static int add_tokens(const struct auth *a, const char *user, const char *stamp, const struct scopes *want, bool refresh,
+		      struct str *json, struct err *e)
+{
+	cleanup_str struct str access = STR_INIT, more = STR_INIT, issued = STR_INIT;
+	cleanup_jwt struct jwt t = JWT_INIT, r = JWT_INIT;
+
+	begin(&t, a, user, stamp, AUTH_TOKEN_SECONDS);
+	for (size_t i = 0; i < want->count; i++) {
+		struct scope one = given(a, user, &want->v[i]);
+
+		if (one.actions)
+			scopes_add(&t.access, &one);
+	}
+	if (jwt_sign(&t, a->keys->own, NULL, &access, e) < 0)
+		return -1;
+	jwt_issued_at(&t, &issued);
+	str_addf(json, "{\"token\":\"%s\",\"access_token\":\"%s\",\"expires_in\":%d,\"issued_at\":\"%s\"", access.buf, access.buf,
+		 AUTH_TOKEN_SECONDS, issued.buf);
+	if (refresh && user) {
+		begin(&r, a, user, stamp, AUTH_REFRESH_SECONDS);
+		r.typ = xstrdup(TYP_REFRESH);
+		if (jwt_sign(&r, a->keys->own, NULL, &more, e) < 0)
+			return -1;
+		str_addf(json, ",\"refresh_token\":\"%s\"", more.buf);
+	}
+	str_puts(json, "}\n");
+	return 0;
+}
+
+int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, bool refresh, struct str *json, struct err *e)
+{
+	char stamp[HTPASSWD_STAMP_MAX] = "";
+	int found;
+
+	if (id->bearer)
+		return auth_refuse(id, "a token where a password is wanted", e);
+	if (id->kind == IDENTITY_NOBODY) {
+		if (!access_anonymous(a->cfg))
+			return err_set(e, ERR_UNAUTHORIZED, "log in");
+		return add_tokens(a, NULL, NULL, want, false, json, e);
+	}
+	found = htpasswd_stamp(a->htpasswd, id->user, stamp, e);
+	if (found < 0)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_DENIED, "who is logged in by the web server needs no token");
+	return add_tokens(a, id->user, stamp, want, refresh, json, e);
+}

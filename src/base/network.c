@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * network: whether an address lies in a list of networks.
+ *
+ * Owns nothing.
+ */
+#include "base/network.h"
+
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define TEXT_MAX 64     /* longer than any address with a prefix */
+
+struct address {
+	int family;             /* 0: none */
+	unsigned bits;
+	unsigned char bytes[16];
+};
+
+static struct address parse(const char *s)
+{
+	struct address a = { .family = AF_INET, .bits = 32 };
+
+	if (inet_pton(AF_INET, s, a.bytes) == 1)
+		return a;
+	a = (struct address){ .family = AF_INET6, .bits = 128 };
+	if (inet_pton(AF_INET6, s, a.bytes) != 1)
+		a.family = 0;
+	return a;
+}
+
+/* "ADDRESS" or "ADDRESS/BITS"; of family 0 where it is neither. */
+static struct address parse_network(const char *s, size_t len)
+{
+	char text[TEXT_MAX + 1];
+	struct address a = { 0 };
+	uint64_t bits;
+	char *slash;
+
+	if (len > TEXT_MAX)
+		return a;
+	memcpy(text, s, len);
+	text[len] = '\0';
+	slash = strchr(text, '/');
+	if (slash)
+		*slash = '\0';
+	a = parse(text);
+	if (!slash || !a.family)
+		return a;
+	if (str_parse_u64(slash + 1, strlen(slash + 1), &bits) < 0 || bits > a.bits)
+		a.family = 0;
+	a.bits = (unsigned)bits;
+	return a;
+}
+
+static bool has(const struct address *net, const struct address *a)
+{
+	unsigned whole = net->bits / 8, rest = net->bits % 8;
+
+	return net->family == a->family && memcmp(net->bytes, a->bytes, whole) == 0 &&
+	       (!rest || (net->bytes[whole] ^ a->bytes[whole]) >> (8 - rest) == 0);
+}
+
+bool network_list_ok(const char *list)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		if (!parse_network(list, len).family || (list[len] == ',' && !list[len + 1]))
+			return false;
+		list += len + (list[len] == ',');
+	}
+	return true;
+}
+
+bool network_list_has(const char *list, const char *address)
+{
+	struct address a = parse(address);
+
+	while (a.family && *list) {
+		size_t len = strcspn(list, ",");
+		struct address net = parse_network(list, len);
+
+		if (has(&net, &a))
+			return true;
+		list += len + (list[len] == ',');
+	}
+	return false;
+}

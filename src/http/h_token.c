@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_token: /v2/token, where clients get tokens. */
+#include <string.h>
+#include <strings.h>
+
+#include "http/body.h"
+#include "http/guard.h"
+#include "http/handlers.h"
+
+#define FORM_TYPE "application/x-www-form-urlencoded"
+#define FORM_MAX (64 * 1024)
+
+static int bad_request(struct err *e, const char *why)
+{
+	err_set(e, ERR_UNSUPPORTED, "%s", why);
+	return err_status(e, 400);
+}
+
+struct wanted {
+	struct scopes *scopes;
+	struct err *e;
+};
+
+static int take_scope(void *arg, const struct str *value)
+{
+	struct wanted *w = arg;
+
+	return scopes_parse(w->scopes, value->buf, value->len, w->e) < 0 ? -2 : 0;
+}
+
+/* What a query or a form asks for; `scope` may be repeated, and hold several. */
+static int read_scopes(const struct request *from, struct scopes *out, struct err *e)
+{
+	int rc = request_query_each(from, "scope", take_scope, &(struct wanted){ out, e });
+
+	return rc == -1 ? bad_request(e, "scope is not form-encoded") : rc;
+}
+
+static bool says(const struct request *from, const char *key, const char *value)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	return request_query(from, key, &text) == 1 && strcmp(text.buf, value) == 0;
+}
+
+static int answer(struct exchange *x, const struct scopes *want, bool refresh, struct err *e)
+{
+	cleanup_str struct str json = STR_INIT;
+
+	if (auth_issue(x->auth, &x->who, want, refresh, &json, e) < 0)
+		return guard_refuse(x, e);
+	response_json(&x->rs, 200);
+	response_header(&x->rs, "Cache-Control", "no-store");
+	str_add(&x->rs.body, json.buf, json.len);
+	return 0;
+}
+
+int h_token_get(struct exchange *x, struct err *e)
+{
+	cleanup_scopes struct scopes want = SCOPES_INIT;
+
+	if (read_scopes(&x->rq, &want, e) < 0)
+		return -1;
+	return answer(x, &want, says(&x->rq, "offline_token", "true") || says(&x->rq, "access_type", "offline"), e);
+}
+
+/* RFC 6749, 4.3 */
+static int by_password(struct exchange *x, const struct request *form, struct err *e)
+{
+	cleanup_str struct str user = STR_INIT, password = STR_INIT;
+	int rc;
+
+	if (request_query(form, "username", &user) != 1 || request_query(form, "password", &password) != 1)
+		rc = bad_request(e, "grant_type=password needs username and password");
+	else
+		rc = guard_password(x, user.buf, password.buf, password.len, e);
+	/* The name, too: it may be a password that somebody typed in the wrong place. */
+	explicit_bzero(user.buf, user.cap);
+	explicit_bzero(password.buf, password.cap);
+	return rc;
+}
+
+/* RFC 6749, 6 */
+static int by_refresh(struct exchange *x, const struct request *form, struct err *e)
+{
+	cleanup_str struct str token = STR_INIT;
+
+	if (request_query(form, "refresh_token", &token) != 1)
+		return bad_request(e, "grant_type=refresh_token needs refresh_token");
+	return guard_refresh(x, token.buf, token.len, e);
+}
+
+static int grant(struct exchange *x, const struct request *form, struct err *e)
+{
+	cleanup_scopes struct scopes want = SCOPES_INIT;
+	bool password = says(form, "grant_type", "password");
+
+	if (!password && !says(form, "grant_type", "refresh_token"))
+		return bad_request(e, "grant_type must be password or refresh_token");
+	if (read_scopes(form, &want, e) < 0)
+		return -1;
+	/* The form says who it is, whatever a header said. */
+	identity_release(&x->who);
+	x->who = (struct identity)IDENTITY_INIT;
+	if ((password ? by_password(x, form, e) : by_refresh(x, form, e)) < 0)
+		return -1;
+	return answer(x, &want, password && (says(form, "access_type", "offline") || says(form, "offline_token", "true")), e);
+}
+
+static bool is_form(const struct exchange *x)
+{
+	const char *type = request_param(&x->rq, "CONTENT_TYPE");
+	size_t len = type ? strcspn(type, "; ") : 0;
+
+	return len == strlen(FORM_TYPE) && strncasecmp(type, FORM_TYPE, len) == 0;
+}
+
+int h_token_post(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct request form = REQUEST_INIT;
+	int rc;
+
+	if (!is_form(x))
+		return bad_request(e, "the body must be " FORM_TYPE);
+	if (body_read_secret(x, FORM_MAX, &text, e) < 0)
+		return -1;
+	form.query = text.buf;
+	if (strlen(text.buf) != text.len)
+		rc = bad_request(e, "a NUL in the form");
+	else
+		rc = grant(x, &form, e);
+	explicit_bzero(text.buf, text.cap);
+	return rc;
+}
