@@ -30,6 +30,7 @@
 #include "os/process.h"
 #include "os/sock.h"
 #include "registry/registry.h"
+#include "fill.h"
 #include "schedule.h"
 #include "store/collector.h"
 #include "store/epoch.h"
@@ -75,6 +76,7 @@ struct master {
 	sigset_t saved;
 	bool stopping;
 	struct schedule schedule;
+	pid_t filling;                  /* the process that fills the fallback; 0: none */
 };
 
 struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
@@ -302,6 +304,10 @@ static void reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status))
 			continue;
+		if (pid == m->filling) {
+			m->filling = 0;
+			continue;
+		}
 		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
 			;
 		if (i == m->nprocs)
@@ -334,7 +340,7 @@ static void reload(struct master *m)
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (store_prepare(&so, &e) < 0 || epoch_begin(&so, &serving, &e) < 0) {
+	if (store_prepare(&so, &e) < 0 || epoch_begin(&so, &serving, &e) < 0 || fill_set(cfg, &e) < 0) {
 		log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);
@@ -348,6 +354,7 @@ static void reload(struct master *m)
 	m->generation++;
 	set_counts(m);
 	schedule_set(&m->schedule, m->cfg);
+	fill_begin(&m->filling, m->cfg, let_go, m);
 	for (i = 0; i < m->npools; i++)
 		end_crash_loop(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
@@ -364,6 +371,8 @@ static void begin_stop(struct master *m)
 		else
 			tell_to_go(&m->procs[i]);
 	schedule_stop(&m->schedule);
+	if (m->filling)
+		kill(m->filling, SIGTERM);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
@@ -468,15 +477,16 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_on.fd };
 	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	m.throttle = throttle_open();
-	rc = epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
+	rc = epoch_begin(&so, &m.serving_fd, e) < 0 || fill_set(cfg, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
 		tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
+		fill_begin(&m.filling, m.cfg, let_go, &m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
 			m.npools > 1 ? m.pools[1].want : 0);
 	}
-	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid)) {
+	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid && !m.filling)) {
 		for (i = 0; i < m.npools && !m.stopping; i++)
 			tend(&m, &m.pools[i]);
 		if (!m.stopping)

@@ -115,7 +115,7 @@ is $c->{'manifests.max_size'}, 4194304, 'a size is shown in bytes';
 $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
 	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;"
 	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };');
-is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
+is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fallback => 'false', fsync => 'off',
 	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
 	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
 	'auth.realm' => 'berth', 'auth.htpasswd' => '', 'auth.remote_user' => 'false', 'auth.groups' => '', 'auth.access' => '' },
