@@ -32,6 +32,7 @@
 #include "registry/registry.h"
 #include "fill.h"
 #include "schedule.h"
+#include "settings.h"
 #include "store/collector.h"
 #include "store/epoch.h"
 #include "store/store.h"
@@ -354,6 +355,8 @@ static void reload(struct master *m)
 	m->generation++;
 	set_counts(m);
 	schedule_set(&m->schedule, m->cfg);
+	if (!so.readonly)
+		settings_compare(m->cfg, false);
 	fill_begin(&m->filling, m->cfg, let_go, m);
 	for (i = 0; i < m->npools; i++)
 		end_crash_loop(&m->pools[i]);
@@ -466,6 +469,28 @@ static int open_master(struct master *m, struct err *e)
 	return m->signal_fd < 0 ? err_sys(e, "cannot wait for signals") : 0;
 }
 
+/* Whether somebody else began the epoch that we are in: its text was there before we came. */
+static bool read_epoch(const struct config *cfg, char *out)
+{
+	cleanup_fd int dirfd = os_open(AT_FDCWD, cfg->root, O_RDONLY | O_DIRECTORY, 0);
+	cleanup_err struct err ignored = ERR_INIT;
+
+	*out = '\0';
+	return dirfd >= 0 && epoch_read(dirfd, out, &ignored) == 0 && *out;
+}
+
+static int join(struct master *m, const struct store_options *so, struct err *e)
+{
+	char before[STORE_EPOCH_LEN + 1], after[STORE_EPOCH_LEN + 1];
+	bool had = read_epoch(m->cfg, before);
+
+	if (epoch_begin(so, &m->serving_fd, e) < 0)
+		return -1;
+	if (!so->readonly)
+		settings_compare(m->cfg, had && read_epoch(m->cfg, after) && strcmp(before, after) == 0);
+	return fill_set(m->cfg, e);
+}
+
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
 {
 	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving_fd = -1, .generation = 1 };
@@ -477,7 +502,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_on.fd };
 	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	m.throttle = throttle_open();
-	rc = epoch_begin(&so, &m.serving_fd, e) < 0 || fill_set(cfg, e) < 0 ? -1 : open_master(&m, e);
+	rc = join(&m, &so, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
 		tidy(&so);

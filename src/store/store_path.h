@@ -26,6 +26,7 @@
 #define STORE_RESERVE_DIR "berth/gc/reserve"
 #define STORE_RUN_LOCK_FILE "berth/locks/run"
 #define STORE_SERVING_FILE "berth/locks/serving"
+#define STORE_SETTINGS_FILE "berth/locks/settings"
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* a repository's name never begins with '_' */
