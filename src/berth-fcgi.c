@@ -15,6 +15,7 @@
 #include "conf/config.h"
 #include "http/route.h"
 #include "os/sock.h"
+#include "store/probe.h"
 #include "store/store.h"
 #include "supervisor.h"
 
@@ -126,22 +127,24 @@ static int serve(struct args *a, struct config *cfg)
 {
 	struct store_options so = { .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
 	struct err e = ERR_INIT;
-	int rc;
+	cleanup_str struct str root = STR_INIT, remedy = STR_INIT;
+	int rc = store_prepare(&so, &e), sockets = rc == 0 ? open_sockets(a, &e) : 0;
 
-	if (store_prepare(&so, &e) < 0 || open_sockets(a, &e) < 0) {
-		config_close(&cfg);
-		rc = -1;
-	} else {
+	str_puts(&root, cfg->root);
+	if (rc == 0 && sockets == 0)
 		rc = supervisor_run(&a->o, cfg, &e);
-	}
+	else
+		config_close(&cfg);
 	if (rc < 0 && e.sys)
-		fprintf(stderr, "berth-fcgi: %s: %s\n", e.cause, strerror(e.sys));
-	else if (rc < 0)
+		probe_remedy(root.buf, e.sys, &remedy);
+	if ((rc < 0 || sockets < 0) && e.sys)
+		fprintf(stderr, "berth-fcgi: %s: %s%s\n", e.cause, strerror(e.sys), remedy.buf);
+	else if (rc < 0 || sockets < 0)
 		fprintf(stderr, "berth-fcgi: %s\n", e.detail);
 	sock_close(&a->o.listen_on);
 	sock_close(&a->o.uploads_on);
 	err_release(&e);
-	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+	return rc < 0 || sockets < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 int main(int argc, char **argv)

@@ -31,7 +31,9 @@
 #include "os/process.h"
 #include "os/sock.h"
 #include "registry/registry.h"
+#include "fill.h"
 #include "schedule.h"
+#include "settings.h"
 #include "store/collector.h"
 #include "store/epoch.h"
 #include "store/store.h"
@@ -77,6 +79,7 @@ struct master {
 	sigset_t saved;
 	bool stopping;
 	struct schedule schedule;
+	pid_t filling;                  /* the process that fills the fallback; 0: none */
 };
 
 struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
@@ -304,6 +307,10 @@ static void reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status))
 			continue;
+		if (pid == m->filling) {
+			m->filling = 0;
+			continue;
+		}
 		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
 			;
 		if (i == m->nprocs)
@@ -331,17 +338,19 @@ static void reload(struct master *m)
 	struct err e = ERR_INIT;
 	struct store_options so;
 	struct config *cfg = supervisor_config(m->o, false);
-	int serving;
+	int serving = -1;
 	size_t i;
 
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0) {
+	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0 ||
+	    fill_set(cfg, &e) < 0) {
 		if (e.sys)
 			log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
 		else
 			log_say(LOG_ERROR, "configuration", "%s; the old one stays", e.detail);
+		os_cleanup_fd(&serving);
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);
 		err_release(&e);
@@ -356,6 +365,9 @@ static void reload(struct master *m)
 	m->generation++;
 	set_counts(m);
 	schedule_set(&m->schedule, m->cfg);
+	if (!so.readonly)
+		settings_compare(m->cfg, false);
+	fill_begin(&m->filling, m->cfg, let_go, m);
 	for (i = 0; i < m->npools; i++)
 		end_crash_loop(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
@@ -372,6 +384,8 @@ static void begin_stop(struct master *m)
 		else
 			tell_to_go(&m->procs[i]);
 	schedule_stop(&m->schedule);
+	if (m->filling)
+		kill(m->filling, SIGTERM);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
@@ -465,6 +479,28 @@ static int open_master(struct master *m, struct err *e)
 	return m->signal_fd < 0 ? err_sys(e, "cannot wait for signals") : 0;
 }
 
+/* Whether somebody else began the epoch that we are in: its text was there before we came. */
+static bool read_epoch(const struct config *cfg, char *out)
+{
+	cleanup_fd int dirfd = os_open(AT_FDCWD, cfg->root, O_RDONLY | O_DIRECTORY, 0);
+	cleanup_err struct err ignored = ERR_INIT;
+
+	*out = '\0';
+	return dirfd >= 0 && epoch_read(dirfd, out, &ignored) == 0 && *out;
+}
+
+static int join(struct master *m, const struct store_options *so, struct err *e)
+{
+	char before[STORE_EPOCH_LEN + 1], after[STORE_EPOCH_LEN + 1];
+	bool had = read_epoch(m->cfg, before);
+
+	if (epoch_begin(so, &m->serving_fd, e) < 0)
+		return -1;
+	if (!so->readonly)
+		settings_compare(m->cfg, had && read_epoch(m->cfg, after) && strcmp(before, after) == 0);
+	return fill_set(m->cfg, e);
+}
+
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
 {
 	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving_fd = -1, .generation = 1 };
@@ -477,15 +513,16 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	m.throttle = throttle_open();
 	m.keys = keyring_open(cfg, true, NULL, e);
-	rc = !m.keys || epoch_begin(&so, &m.serving_fd, e) < 0 ? -1 : open_master(&m, e);
+	rc = !m.keys || join(&m, &so, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
 		tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
+		fill_begin(&m.filling, m.cfg, let_go, &m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
 			m.npools > 1 ? m.pools[1].want : 0);
 	}
-	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid)) {
+	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid && !m.filling)) {
 		for (i = 0; i < m.npools && !m.stopping; i++)
 			tend(&m, &m.pools[i]);
 		if (!m.stopping)

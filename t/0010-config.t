@@ -116,7 +116,7 @@ $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; 
 	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;"
 	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };'
 	. ' auth = { htpasswd = "/h"; token = { enabled = "on"; realm = "https://x/v2/token"; service = "s"; key = "/k"; algorithm = "ES256"; proxies = "10.0.0.0/8,::1"; }; };');
-is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
+is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fallback => 'false', fsync => 'off',
 	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
 	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
 	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.remote_user' => 'false',

@@ -14,10 +14,9 @@ chmod 0755, $dir;
 spew("$dir/nginx-users", htpasswd(alice => 'a', bob => 'b'));
 spew("$dir/htpasswd", htpasswd(alice => 'own', carol => 'c'));
 my $rules = 'access = ( ' . join(', ', rule('alice', 'team/*', 'pull push'), rule('admin', '**', 'pull push delete'), rule('carol', 'team/*', 'pull')) . ' );';
-my $basic = "auth_basic \"by nginx\"; auth_basic_user_file $dir/nginx-users;";
 
 # Behind auth_basic of nginx
-my $s = Berth::Server->start(config => "auth = { remote_user = true; $rules };\n", nginx_extra => $basic, remote_user => '$remote_user');
+my $s = Berth::Server->start(config => "auth = { remote_user = true; $rules };\n", nginx_args => ['with=basic', "passwords=$dir/nginx-users", 'realm=by nginx']);
 sub status { my ($m, $p, %o) = @_; return $s->req($m, $p, %o)->status }
 my @alice = basic('alice', 'a');
 is status(GET => '/v2/', headers => [@alice]), 200, 'whom nginx knows is logged in';
@@ -82,4 +81,7 @@ for my $bad ('admin', '$a; deny all', '$', '"x"', '$a$b', '${a}') {
 	my $said = run(source_dir() . '/nginx/render', "$dir/run", 'listen=127.0.0.1:1', 'root=/x', 'workers=unix:/x', "remote_user=$bad");
 	is $said->{status}, 1, "remote_user=$bad is refused";
 }
+my @two = ("$dir/run", 'listen=127.0.0.1:1', 'root=/x', 'workers=unix:/x', 'with=basic', 'passwords=/x', 'with=proxy', 'proxy=::1');
+is run(source_dir() . '/nginx/render', @two)->{status}, 1, 'two parts that name a user are refused';
+is run(source_dir() . '/nginx/render', @two, 'remote_user=$remote_user')->{status}, 0, 'unless it is said which of them counts';
 done_testing;

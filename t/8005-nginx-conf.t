@@ -38,17 +38,33 @@ for my $bad ("$dir/a\$b", "$dir/a\"b", "$dir/a\nb", "$dir/a;b", "$dir/a\\b") {
 	is($r->{status}, 1, "a store called '" . ($bad =~ s/.*a//sr) =~ s/\n/\\n/r . "' cannot be written into a configuration");
 	like($r->{err}, qr/\Anginx\/render: .*\n/, '... and that is said');
 }
+# parts that are asked for
+for (
+	[ ['with=nothing'], 'there is no nothing' ], [ ['with=tls'], 'needs certificate=' ], [ ['with=tls', 'certificate=/x', 'certificate_key='], 'certificate_key=' ],
+	[ ['certificate=/x'], 'unknown argument' ], [ ['path=/x', 'with=limits'], 'unknown argument' ], [ ['with=tls', 'certificate=/x"; y "', 'certificate_key=/x'], "can't be given" ],
+	[ ['with=proxy', 'proxy=10.0.0.1; x'], "can't be given" ], [ ['with=proxy', 'proxy=10.0.0.1 x'], 'not addresses' ], [ ['client_timeout=5m; x'], 'not times' ],
+) {
+	my ($part, $why) = @$_;
+	my $r = run($render, "$dir/e", @args, @$part);
+	is($r->{status}, 1, "@$part is refused");
+	like($r->{err}, qr/\Anginx\/render: [^\n]*\Q$why\E[^\n]*\n\z/, '... in one line');
+}
+run_ok($render, "$dir/f", @args, 'listen=[::1]:' . Berth::Server::free_port(), 'with=limits', 'user_rate=7r/s', 'client_timeout=7m', 'header_timeout=8s', 'a second address, limits, timeouts');
+run_ok('nginx', '-t', '-q', '-p', "$dir/f", '-e', 'stderr', '-c', "$dir/f/nginx.conf", '... are fine for nginx');
+$all = join '', map { slurp($_) } glob "$dir/f/*.conf";
+like($all, qr/$_/, "... $_ is in it") for 'rate=50r/s', 'rate=7r/s', 'client_body_timeout 7m', 'send_timeout 7m', 'client_header_timeout 8s', 'listen \[::1\]';
 is(run($render, "$dir/e", 'colour=red')->{status}, 1, 'an unknown key is refused');
 for (
-	[ "manifests.max_size = 4194304\nblobs.max_size = 0\n" => '4194304 0' ],
-	[ "blobs.max_size = 10737418240\nmanifests.max_size = 1024\n" => '1024 10737418240' ],
-	[ "manifests.max_size = \"4 MiB\";\nblobs.max_size = \"10 GiB\";\n" => '4194304 10737418240' ],
-	[ "root = /x\n" => '4194304 0' ],
+	[ "manifests.max_size = 4194304\nblobs.max_size = 0\n" => '4194304 0 ' ],
+	[ "blobs.max_size = 10737418240\nmanifests.max_size = 1024\n" => '1024 10737418240 ' ],
+	[ "manifests.max_size = \"4 MiB\";\nblobs.max_size = \"10 GiB\";\n" => '4194304 10737418240 ' ],
+	[ "root = /x\n" => '4194304 0 ' ],
 	[ "http.cors = https://a,http://b:1\n" => '4194304 0 https://a,http://b:1' ],
+	[ "fallback = true\n" => '4194304 0  true' ],
 ) {
 	my ($shown, $want) = @$_;
 	my $r = run({ stdin => $shown }, $render, '--limits');
-	is($r->{out}, sprintf("manifest_max=%s blob_max=%s cors=%s\n", (split(/ /, $want), '')[ 0 .. 2 ]), "limits $want are read from the settings");
+	is($r->{out}, sprintf("manifest_max=%s blob_max=%s cors=%s fallback=%s\n", (split(/ /, $want, -1), 'false')[ 0 .. 3 ]), "limits $want are read from the settings");
 }
 
 # a server with a second port for HTTP/2 without TLS

@@ -118,6 +118,16 @@ static int load_file(struct config *c, const char *file, struct str *msg)
 	return parse(c, file, &text, msg);
 }
 
+/* nginx asks nobody who they are, and where nothing is written no link can be kept. */
+static void bound_fallback(struct config *c, struct str *warn)
+{
+	if (!c->fallback || (!c->auth.on && !c->readonly))
+		return;
+	c->fallback = false;
+	if (warn)
+		str_addf(warn, "%s\"fallback\" is off, since \"%s\" is on", warn->len ? "\n" : "", c->auth.on ? "auth" : "readonly");
+}
+
 struct config *config_load(const char *file, char *const *env, struct str *warn, struct str *msg)
 {
 	cleanup_config struct config *c = xcalloc(1, sizeof(*c));
@@ -131,6 +141,7 @@ struct config *config_load(const char *file, char *const *env, struct str *warn,
 		rc = -1;
 	if (rc == 0)
 		rc = auth_conf_check(c, warn, msg);
+	bound_fallback(c, warn);
 	return rc < 0 ? NULL : STEAL(c);
 }
 

@@ -44,7 +44,7 @@ static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot look at %s", sa->sun_path);
 	if (!S_ISSOCK(sb.st_mode)) {
 		errno = ENOTSOCK;
-		return err_sys(e, "%s is there and is no socket", sa->sun_path);
+		return err_sys(e, "%s is there and is no socket; remove it, or listen elsewhere", sa->sun_path);
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -52,7 +52,7 @@ static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 	if (!ours && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0)
 		errno = EADDRINUSE;
 	if (!ours && errno != ECONNREFUSED)
-		return err_sys(e, "another process listens on %s", sa->sun_path);
+		return err_sys(e, "another process listens on %s; end it, or listen elsewhere", sa->sun_path);
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", sa->sun_path) : 0;
 }
 
@@ -70,7 +70,7 @@ static int lock_path(const char *path, bool *was_there, int *out, struct err *e)
 		return 0;
 	os_cleanup_fd(out);
 	errno = EADDRINUSE;
-	return err_sys(e, "another process listens on %s", path);
+	return err_sys(e, "another process listens on %s; end it, or listen elsewhere", path);
 }
 
 static int listen_unix(const char *path, struct sock *s, struct err *e)

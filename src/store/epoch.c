@@ -15,6 +15,7 @@
 
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/fallback.h"
 #include "store/store_path.h"
 
 /*
@@ -59,7 +60,7 @@ int epoch_begin(const struct store_options *o, int *fd, struct err *e)
 		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
 	/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
 	if (os_lock_within(lock, true, 0, NULL) == 0 &&
-	    ((o->flush && flush_all(dirfd, e) < 0) || write_new(dirfd, o->flush, e) < 0))
+	    ((o->flush && flush_all(dirfd, e) < 0) || fallback_close(o, e) < 0 || write_new(dirfd, o->flush, e) < 0))
 		return -1;
 	if (os_lock(lock, false, NULL) < 0)
 		return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);

@@ -28,6 +28,8 @@ int spool_open(struct spool *sp, struct store *st, const char *file, struct err 
 	str_reset(&sp->path);
 	str_addf(&sp->path, STORE_BODY_DIR "/%s", base);
 	sp->fd = os_open(st->dirfd, sp->path.buf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (sp->fd < 0 && errno == EACCES)
+		return err_sys(e, "nginx and berth run as two users, so the body %s can't be read; let both be one", sp->path.buf);
 	if (sp->fd < 0 || fstat(sp->fd, &sb) < 0)
 		return err_sys(e, "cannot open the spooled body %s", sp->path.buf);
 	if (!S_ISREG(sb.st_mode))

@@ -19,6 +19,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "store/epoch.h"
+#include "store/probe.h"
 #include "store/store_path.h"
 
 /* Made in this order; each one's parent stands before it, so that flushing in this order is flushing from the top. */
@@ -94,7 +95,7 @@ int store_prepare(const struct store_options *o, struct err *e)
 	if (faccessat(dirfd, "berth/tmp", W_OK | X_OK, AT_EACCESS) < 0 ||
 	    faccessat(dirfd, "docker/registry/v2/repositories", W_OK | X_OK, AT_EACCESS) < 0)
 		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
-	if (check_format(dirfd, true, o->flush, e) < 0)
+	if (probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0)
 		return -1;
 	if (!o->flush)
 		return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "store/fallback.h"
 #include "store/link.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -103,7 +104,7 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	struct digest old;
 	int rc = tag_read(st, n, t, &old, e);
 
-	if (rc < 0)
+	if (rc < 0 || ((rc == 0 || !digest_eq(&old, d)) && fallback_forget_tag(st, n, t, rc == 1, e) < 0))
 		return -1;
 	path_tag(&dir, n, t);
 	path_tag_current(&current, n, t);
@@ -124,6 +125,8 @@ int tag_remove(struct store *st, const struct name *n, const struct tag *t, stru
 {
 	cleanup_str struct str dir = STR_INIT;
 
+	if (fallback_forget_tag(st, n, t, true, e) < 0)
+		return -1;
 	path_tag(&dir, n, t);
 	return store_trash(st, dir.buf, trashed, e);
 }

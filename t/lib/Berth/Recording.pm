@@ -56,10 +56,10 @@ sub arguments
 }
 
 # Those that come in pairs of directory and name, and how many pairs they have.
-my %pairs = (mkdirat => 1, unlinkat => 1, linkat => 2, renameat => 2, renameat2 => 2, openat => 1);
-my %plain = (mkdir => 1, unlink => 1, rmdir => 1, link => 2, rename => 2, open => 1, creat => 1);
+my %pairs = (mkdirat => 1, unlinkat => 1, linkat => 2, renameat => 2, renameat2 => 2, openat => 1, symlinkat => 1);
+my %plain = (mkdir => 1, unlink => 1, rmdir => 1, link => 2, rename => 2, open => 1, creat => 1, symlink => 1);
 my %as = (mkdirat => 'mkdir', unlinkat => 'unlink', rmdir => 'unlink', linkat => 'link', renameat => 'rename', renameat2 => 'rename', openat => 'open',
-	creat => 'open', fdatasync => 'fsync', pwrite64 => 'pwrite');
+	creat => 'open', symlinkat => 'symlink', fdatasync => 'fsync', pwrite64 => 'pwrite');
 
 # recorded - the calls that concern the store, and the answers: { name => 'answer', status => 201 }
 sub recorded
@@ -74,6 +74,7 @@ sub recorded
 		my %c = (name => $as{$name} // $name, t => $t, pid => $pid);
 		if (my $n = $pairs{$name} // $plain{$name}) {
 			my @full;
+			$c{target} = shift @args if $c{name} eq 'symlink';
 			for (1 .. $n) {
 				my $dir = $pairs{$name} ? shift(@args)->[1] : '';
 				my $p = shift @args;
@@ -163,6 +164,11 @@ sub play
 		$fs->fsync(inode_of($fs, $fds, $c));
 	} elsif ($name eq 'syncfs' || $name eq 'sync') {
 		$fs->syncfs;
+	} elsif ($name eq 'symlink') {
+		# where it leads is on disk as soon as it has its name
+		my $i = $fs->create($from);
+		$fs->write($i, 0, "-> $c->{target}");
+		$fs->fsync($i);
 	} elsif ($name eq 'mkdir' || $name eq 'unlink') {
 		$fs->$name($from);
 	} elsif ($name eq 'link' || $name eq 'rename') {
@@ -182,7 +188,7 @@ sub snapshot
 	File::Find::find({ no_chdir => 1, wanted => sub {
 		return if $_ eq $root;
 		my @st = lstat $_ or return;
-		$out{ substr $_, 1 + length $root } = -d _ ? { dir => 1 } : { bytes => Berth::Test::slurp($_), inode => $st[1] };
+		$out{ substr $_, 1 + length $root } = -d _ ? { dir => 1 } : -l _ ? { bytes => '-> ' . readlink } : { bytes => Berth::Test::slurp($_), inode => $st[1] };
 	} }, $root);
 	return \%out;
 }

@@ -41,6 +41,7 @@ for my $sig (qw(TERM INT HUP)) {
 #   env             variables for the workers, { NAME => value }; no REGISTRY_* of the caller's gets through
 #   workers         number of workers (4)
 #   nginx_extra     text for nginx's server { }
+#   nginx_args      more for nginx/render, [ 'with=limits', ... ], or code that returns it and is given nginx's port
 #   remote_user     the variable of nginx that says who the user is, for REMOTE_USER: '$remote_user'
 #   root            directory of the store, to go on with another server's or one on another file system
 #   wrap            words before berth-fcgi's own: ['strace', '-f', '-o', $file]
@@ -49,7 +50,7 @@ sub start
 	my ($class, %o) = @_;
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
-		nginx_extra => $o{nginx_extra} // '', wrap => $o{wrap} // [],
+		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], wrap => $o{wrap} // [],
 		remote_user => $o{remote_user} // '' }, $class;
 
 	chmod 0755, $dir;
@@ -154,12 +155,14 @@ sub start_nginx
 	my $nginx = Berth::Test::have_program('nginx') // die "nginx is not installed\n";
 	my $run = "$self->{dir}/nginx";
 	my @limits = $self->limits;
+	my $args = $self->{nginx_args};
 
 	for my $try (1 .. 20) {
 		$self->{port} = $self->{want_port} // free_port();
 		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
 			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'uploads=unix:' . $self->upload_socket,
-			@limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}");
+			@limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
+			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
 		$self->{nginx} = $self->spawn("$self->{dir}/nginx.log", guard(), $nginx, '-p', $run, '-e', 'stderr',
 			'-c', "$run/nginx.conf", '-g', 'daemon off;');

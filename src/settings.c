@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings: the settings of those who serve, below the store.
+ *
+ * Owns berth/locks/settings: a line "KEY HASH" for each setting that has to be the same everywhere.
+ */
+#include "settings.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "store/store.h"
+#include "store/store_path.h"
+
+/* Each machine's own affair. */
+static const char *const own[] = { "root", "workers", "upload_workers", "log.level", "auth.htpasswd", NULL };
+
+static bool is_own(const char *line, size_t len)
+{
+	size_t i;
+
+	for (i = 0; own[i]; i++)
+		if (strlen(own[i]) == len && memcmp(line, own[i], len) == 0)
+			return true;
+	return false;
+}
+
+/* "key = value" lines to "key hash" lines. */
+static void hashed(const struct config *cfg, struct str *out)
+{
+	cleanup_str struct str shown = STR_INIT;
+	const char *line, *end;
+
+	config_show(cfg, &shown);
+	for (line = shown.buf; (end = strchr(line, '\n')); line = end + 1) {
+		size_t key = strcspn(line, " =");
+		struct digest d;
+
+		if (is_own(line, key))
+			continue;
+		digest_of(&d, DIGEST_SHA256, line, (size_t)(end - line));
+		str_add(out, line, key);
+		str_addf(out, " %s\n", d.text);
+	}
+}
+
+/* The keys of ours that stand otherwise, or not at all, among theirs. */
+static void differences(const struct str *ours, const struct str *theirs, struct str *keys)
+{
+	const char *line, *end;
+
+	for (line = ours->buf; (end = strchr(line, '\n')); line = end + 1) {
+		cleanup_str struct str whole = STR_INIT;
+		const char *at;
+
+		str_add(&whole, line, (size_t)(end - line) + 1);
+		at = strstr(theirs->buf, whole.buf);
+		if (at && (at == theirs->buf || at[-1] == '\n'))
+			continue;
+		str_puts(keys, keys->len ? ", " : "");
+		str_add(keys, line, strcspn(line, " "));
+	}
+}
+
+void settings_compare(const struct config *cfg, bool joined)
+{
+	cleanup_str struct str ours = STR_INIT, theirs = STR_INIT, keys = STR_INIT;
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	struct store_options so = { .root = cfg->root, .flush = cfg->fsync };
+
+	if (store_open(&st, &so, &e) < 0) {
+		log_say(LOG_WARN, "settings", "%s", e.cause);
+		return;
+	}
+	hashed(cfg, &ours);
+	if (joined && store_read(st, STORE_SETTINGS_FILE, &theirs) == 1)
+		differences(&ours, &theirs, &keys);
+	if (keys.len)
+		log_say(LOG_WARN, "settings",
+			"others who serve %s have other settings: %s; give all of them one configuration, or each its own store", cfg->root,
+			keys.buf);
+	else if (store_replace(st, STORE_SETTINGS_FILE, ours.buf, ours.len, false) < 0)
+		log_say(LOG_WARN, "settings", "cannot write %s/" STORE_SETTINGS_FILE, cfg->root);
+}

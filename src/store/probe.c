@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe: trying out a file system.
+ *
+ * Owns the names below berth/tmp/ that begin with "probe-", for as long as it tries.
+ */
+#include "store/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/file.h"
+#include "os/lock.h"
+#include "store/store_path.h"
+
+#define CLOCK_SLACK 60          /* seconds that machines may differ by */
+
+/*
+ * Ages are told by the file system's own times. What is written while the clock is behind looks old as soon as it is
+ * right again, and the collector takes what is old.
+ */
+static void compare_clocks(int dirfd, const char *root, int64_t now)
+{
+	struct stat before;
+	int64_t here = (int64_t)time(NULL);
+
+	if (here - now > CLOCK_SLACK || now - here > CLOCK_SLACK)
+		log_say(LOG_WARN, "clock", "the file system of %s is %" PRId64 " s from this machine's clock; set both right", root,
+			now - here);
+	if (fstatat(dirfd, STORE_EPOCH_FILE, &before, 0) == 0 && before.st_mtime - now > CLOCK_SLACK)
+		log_say(LOG_WARN, "clock",
+			"the clock is %" PRId64 " s behind the last start on %s; set it right, and collect no garbage until gc.grace after",
+			(int64_t)before.st_mtime - now, root);
+}
+
+static bool unsupported(int sys)
+{
+	return sys == EPERM || sys == EOPNOTSUPP || sys == ENOSYS || sys == EMLINK || sys == EINVAL;
+}
+
+static int try_all(int dirfd, const char *root, const char *file, const char *other, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	if (os_write_file(dirfd, file, "x", 1, false) < 0)
+		return err_sys(e, "cannot write to the store %s", root);
+	if (linkat(dirfd, file, dirfd, other, 0) < 0) {
+		if (!unsupported(errno))
+			return err_sys(e, "cannot make a link in the store %s", root);
+		errno = EOPNOTSUPP;
+		return err_sys(e, "the file system of %s has no hard links, by which blobs get into a store", root);
+	}
+	fd = os_lock_open(dirfd, file);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "cannot open a file of the store %s", root);
+	if (os_lock_within(fd, true, 0, NULL) < 0) {
+		errno = ENOLCK;
+		return err_sys(e, "the file system of %s has no locks (flock)", root);
+	}
+	compare_clocks(dirfd, root, (int64_t)st.st_mtime);
+	return 0;
+}
+
+int probe_file_system(int dirfd, const char *root, struct err *e)
+{
+	cleanup_str struct str file = STR_INIT, other = STR_INIT;
+	uint64_t random;
+	int rc;
+
+	os_random(&random, sizeof(random));
+	str_addf(&file, STORE_TMP_DIR "/probe-%016" PRIx64, random);
+	str_addf(&other, "%s-link", file.buf);
+	rc = try_all(dirfd, root, file.buf, other.buf, e);
+	unlinkat(dirfd, other.buf, 0);
+	unlinkat(dirfd, file.buf, 0);
+	return rc;
+}
+
+void probe_remedy(const char *root, int sys, struct str *out)
+{
+	struct stat st;
+
+	switch (sys) {
+	case ENOSPC:
+	case EDQUOT:
+		str_puts(out, "; make room, or have `berth gc` make it, or serve with readonly = true");
+		break;
+	case EROFS:
+		str_puts(out, "; mount it for writing, or serve with readonly = true");
+		break;
+	case EOPNOTSUPP:
+	case ENOLCK:
+		str_puts(out, "; take ext4, xfs, btrfs, zfs or NFSv4");
+		break;
+	case EACCES:
+	case EPERM:
+		if (stat(root, &st) < 0)
+			str_addf(out, "; make it by hand, for uid %u", (unsigned)geteuid());
+		else if (st.st_uid != geteuid())
+			str_addf(out, "; run as uid %u, who owns %s, or give all of it to uid %u", (unsigned)st.st_uid, root,
+				 (unsigned)geteuid());
+		else
+			str_addf(out, "; give all of %s to uid %u, who owns it", root, (unsigned)geteuid());
+		break;
+	default:
+		break;
+	}
+}
