@@ -17,6 +17,7 @@
 #include "cmd/index.h"
 #include "cmd/repo.h"
 #include "cmd/tag.h"
+#include "cmd/token.h"
 #include "cmd/user.h"
 
 static const struct cmd *const commands[] = {
@@ -27,6 +28,7 @@ static const struct cmd *const commands[] = {
 	&cmd_index_command,
 	&cmd_repo_command,
 	&cmd_tag_command,
+	&cmd_token_command,
 	&cmd_user_command,
 };
 

@@ -119,7 +119,7 @@ $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; 
 is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fallback => 'false', fsync => 'off',
 	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
 	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
-	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.remote_user' => 'false',
+	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.robots' => '', 'auth.remote_user' => 'false',
 	'auth.token.enabled' => 'on', 'auth.token.realm' => 'https://x/v2/token', 'auth.token.service' => 's', 'auth.token.key' => '/k', 'auth.token.algorithm' => 'ES256',
 	'auth.token.proxies' => '10.0.0.0/8,::1', (map { ("auth.foreign.$_" => '') } qw(realm service issuer bundle jwks)), 'auth.groups' => '', 'auth.access' => '' },
 	'each setting is read, in each form that it may have';

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "auth/auth_own.h"
 #include "auth/htpasswd.h"
@@ -31,6 +32,8 @@ struct auth *auth_open(const struct config *cfg, const struct keyring *k, struct
 	a->throttle = t;
 	if (cfg->auth.on && cfg->auth.htpasswd[0])
 		a->htpasswd = htpasswd_open(cfg->auth.htpasswd);
+	if (cfg->auth.on && cfg->auth.robots[0])
+		a->robots = robots_open(cfg->auth.robots);
 	return a;
 }
 
@@ -39,6 +42,7 @@ void auth_close(struct auth **a)
 	if (!*a)
 		return;
 	htpasswd_close(&(*a)->htpasswd);
+	robots_close(&(*a)->robots);
 	free(*a);
 	*a = NULL;
 }
@@ -51,6 +55,7 @@ bool auth_on(const struct auth *a)
 void identity_release(struct identity *id)
 {
 	scopes_release(&id->scopes);
+	names_release(&id->repositories);
 }
 
 int auth_refuse(struct identity *id, const char *why, struct err *e)
@@ -70,10 +75,68 @@ int auth_set_user(struct identity *id, const char *user, size_t len)
 	return 0;
 }
 
+static int wrong(struct auth *a, const struct credentials *c, const char *why, struct identity *id, struct err *e)
+{
+	throttle_fail(a->throttle, c->remote, time_now_usec());
+	return auth_refuse(id, why, e);
+}
+
+static void set_robot(struct identity *id, const struct robot *r)
+{
+	id->kind = IDENTITY_USER;
+	id->robot = true;
+	id->may = r->may;
+	names_release(&id->repositories);
+	for (size_t i = 0; i < r->repositories.count; i++)
+		names_add(&id->repositories, r->repositories.v[i], strlen(r->repositories.v[i]));
+}
+
+static int check_robot(struct auth *a, const struct credentials *c, const char *secret, size_t len, struct identity *id,
+		       struct err *e)
+{
+	const struct robot *r;
+
+	if (robots_find(a->robots, id->user, &r, e) < 0) {
+		id->refused = "the file of robots cannot be read";
+		return -1;
+	}
+	if (!r || !robot_has_secret(r, secret, len))
+		return wrong(a, c, r ? "wrong secret" : "unknown robot", id, e);
+	if (robot_expired(r, (int64_t)time(NULL)))
+		return auth_refuse(id, "the robot's time is over", e);
+	set_robot(id, r);
+	return 0;
+}
+
+int auth_stamp(struct auth *a, struct identity *id, char stamp[HTPASSWD_STAMP_MAX], const char **why, struct err *e)
+{
+	const struct robot *r;
+	int found;
+
+	stamp[0] = '\0';
+	*why = "its user is not there any more";
+	if (!a->robots || !robot_is(id->user))
+		return a->htpasswd ? htpasswd_stamp(a->htpasswd, id->user, stamp, e) : 0;
+	found = robots_find(a->robots, id->user, &r, e);
+	if (found == 1 && robot_expired(r, (int64_t)time(NULL))) {
+		*why = "the robot's time is over";
+		return 0;
+	}
+	if (found != 1)
+		return found;
+	/* Of random bits, so a part of the hash tells nothing. */
+	memcpy(stamp, r->hash, HTPASSWD_STAMP_MAX / 2);
+	stamp[HTPASSWD_STAMP_MAX / 2] = '\0';
+	set_robot(id, r);
+	return 1;
+}
+
 static int check(struct auth *a, const struct credentials *c, const char *password, size_t len, struct identity *id, struct err *e)
 {
 	int answer;
 
+	if (a->robots && robot_is(id->user))
+		return check_robot(a, c, password, len, id, e);
 	if (!a->htpasswd)
 		return auth_refuse(id, "no logins by password here", e);
 	answer = htpasswd_check(a->htpasswd, id->user, password, len, e);
@@ -83,13 +146,11 @@ static int check(struct auth *a, const struct credentials *c, const char *passwo
 		id->kind = IDENTITY_USER;
 		return 0;
 	case HTPASSWD_WRONG:
-		throttle_fail(a->throttle, c->remote, time_now_usec());
-		return auth_refuse(id, "wrong password", e);
+		return wrong(a, c, "wrong password", id, e);
 	case HTPASSWD_UNKNOWN_USER:
 		/* Whoever types a password where the name belongs shall not find it in the log. */
 		explicit_bzero(id->user, sizeof(id->user));
-		throttle_fail(a->throttle, c->remote, time_now_usec());
-		return auth_refuse(id, "unknown user", e);
+		return wrong(a, c, "unknown user", id, e);
 	default:
 		id->refused = "the htpasswd file cannot be read";
 		return -1;
@@ -193,10 +254,13 @@ int auth_check_config(const struct config *cfg, struct str *warn, struct str *ms
 	cleanup_err struct err e = ERR_INIT;
 	cleanup_keyring struct keyring *keys = NULL;
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
+	cleanup_robots_file struct robots_file robots = ROBOTS_FILE_INIT;
 	struct stat st;
 
 	if (!cfg->auth.on)
 		return 0;
+	if (cfg->auth.robots[0] && robots_read(&robots, cfg->auth.robots, &st, msg) < 0)
+		return -1;
 	if (cfg->auth.htpasswd[0] && htpasswd_file_read(&f, cfg->auth.htpasswd, &st, msg) < 0)
 		return -1;
 	keys = keyring_open(cfg, false, warn, &e);

@@ -43,6 +43,9 @@ struct identity {
 	char user[AUTH_USER_MAX + 1];   /* of IDENTITY_USER; of a refused login the user that it was for, if there is one */
 	const char *refused;            /* why a login was refused, for the log; static text, or `why` */
 	char why[AUTH_WHY_MAX];
+	bool robot;                     /* with rights of its own, and no others but everybody's: */
+	unsigned may;                   /* enum config_right, added up */
+	struct names repositories;      /* in what these patterns mean; owned */
 	bool bearer;                    /* by a token, which may be nobody's: no more than `scopes` */
 	bool foreign;                   /* of a service elsewhere: `scopes`, whatever the rules say */
 	struct scopes scopes;           /* owned */

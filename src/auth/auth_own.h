@@ -6,12 +6,14 @@
 
 #include "auth/auth.h"
 #include "auth/htpasswd.h"
+#include "auth/robots.h"
 
 struct auth {
 	const struct config *cfg;
 	const struct keyring *keys;     /* NULL: no tokens */
 	struct throttle *throttle;
 	struct htpasswd *htpasswd;      /* NULL: none is configured */
+	struct robots *robots;          /* the same */
 };
 
 /* auth_refuse - a login is refused, and why, for the log: sets *e to UNAUTHORIZED, returns -1 */
@@ -19,6 +21,15 @@ int auth_refuse(struct identity *id, const char *why, struct err *e);
 
 /* auth_set_user - a request to log in as this user, of whom nothing is proved yet; 0, or -1 where no user is called so */
 int auth_set_user(struct identity *id, const char *user, size_t len);
+
+/*
+ * auth_stamp - what stands for how this user can log in now; for a robot its rights go to the identity, too
+ * stamp  empty where it cannot: the result is 0 then, and why gets the reason, static text. Returns 1, 0, or -1 with *e.
+ */
+int auth_stamp(struct auth *a, struct identity *id, char stamp[HTPASSWD_STAMP_MAX], const char **why, struct err *e);
+
+/* auth_rules_give - whether the rules, or a robot's own rights, give it, whatever a token says */
+bool auth_rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n);
 
 /* auth_bearer - the way to log in by a token; see the table in auth.c */
 int auth_bearer(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);

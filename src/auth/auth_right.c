@@ -8,20 +8,32 @@
 #include "auth/auth_own.h"
 
 #include "auth/access.h"
+#include "base/pattern.h"
 
 #define CATALOG "catalog"
 
 _Static_assert((int)RIGHT_PULL == SCOPE_PULL && (int)RIGHT_PUSH == SCOPE_PUSH && (int)RIGHT_DELETE == SCOPE_DELETE,
 	       "a right is the bit of its action in a scope");
 
+/* For the rules. A robot is nobody to them: they give it what they give everybody. */
 static const char *user_of(const struct identity *id)
 {
-	return id->kind == IDENTITY_USER ? id->user : NULL;
+	return id->kind == IDENTITY_USER && !id->robot ? id->user : NULL;
 }
 
-static bool rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+static bool robot_may(const struct identity *id, enum config_right right, const struct name *n)
 {
-	return id->foreign || access_may(a->cfg, user_of(id), n->s, n->len, right, NULL);
+	if (!id->robot || !(id->may & (unsigned)right))
+		return false;
+	for (size_t i = 0; i < id->repositories.count; i++)
+		if (pattern_match(id->repositories.v[i], n->s, n->len))
+			return true;
+	return false;
+}
+
+bool auth_rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+{
+	return id->foreign || access_may(a->cfg, user_of(id), n->s, n->len, right, NULL) || robot_may(id, right, n);
 }
 
 static bool token_gives(const struct identity *id, enum config_right right, const struct name *n)
@@ -31,7 +43,7 @@ static bool token_gives(const struct identity *id, enum config_right right, cons
 
 bool auth_may(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
 {
-	return rules_give(a, id, right, n) && token_gives(id, right, n);
+	return auth_rules_give(a, id, right, n) && token_gives(id, right, n);
 }
 
 bool auth_may_all(const struct auth *a, const struct identity *id, enum config_right right)
@@ -41,7 +53,7 @@ bool auth_may_all(const struct auth *a, const struct identity *id, enum config_r
 
 bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n)
 {
-	return rules_give(a, id, RIGHT_PULL, n);
+	return auth_rules_give(a, id, RIGHT_PULL, n);
 }
 
 bool auth_may_list_all(const struct auth *a, const struct identity *id)
@@ -72,7 +84,7 @@ static enum err_code ask_for_more(struct identity *id)
 
 int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e)
 {
-	if (!rules_give(a, id, right, n))
+	if (!auth_rules_give(a, id, right, n))
 		return refuse(turned_away(a, id), right, n, e);
 	return token_gives(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
 }
@@ -95,7 +107,7 @@ int auth_require_catalog(const struct auth *a, struct identity *id, struct err *
 
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)
 {
-	if (!rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n))
+	if (!auth_rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n))
 		return 0;
 	return refuse(ask_for_more(id), RIGHT_PULL, n, e);
 }

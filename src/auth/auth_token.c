@@ -49,17 +49,18 @@ static int check_stamp(struct auth *a, const struct jwt *t, struct identity *id,
 {
 	const char *dot = t->jti ? strchr(t->jti, '.') : NULL;
 	char stamp[HTPASSWD_STAMP_MAX];
+	const char *why;
 	int found;
 
-	if (!dot || !a->htpasswd || auth_set_user(id, t->sub, strlen(t->sub)) < 0)
+	if (!dot || auth_set_user(id, t->sub, strlen(t->sub)) < 0)
 		return void_token(id, "no token for a user of this registry", e);
-	found = htpasswd_stamp(a->htpasswd, id->user, stamp, e);
+	found = auth_stamp(a, id, stamp, &why, e);
 	if (found < 0) {
-		id->refused = "the htpasswd file cannot be read";
+		id->refused = "the file of users or robots cannot be read";
 		return -1;
 	}
 	if (!found)
-		return void_token(id, "its user is not there any more", e);
+		return void_token(id, why, e);
 	if (strcmp(dot + 1, stamp) != 0)
 		return void_token(id, "its user has another password now", e);
 	id->kind = IDENTITY_USER;
@@ -121,7 +122,7 @@ int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identi
 }
 
 /* What of one scope the rules give; its actions are 0 where that is nothing. */
-static struct scope given(const struct auth *a, const char *user, const struct scope *want)
+static struct scope given(const struct auth *a, const struct identity *id, const struct scope *want)
 {
 	static const enum config_right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
 	struct scope one = *want;
@@ -129,14 +130,14 @@ static struct scope given(const struct auth *a, const char *user, const struct s
 
 	one.actions = 0;
 	if (want->type == SCOPE_REGISTRY) {
-		if (strcmp(want->name, "catalog") == 0 && (want->actions & SCOPE_ALL) && (user || access_anonymous(a->cfg)))
+		if (strcmp(want->name, "catalog") == 0 && (want->actions & SCOPE_ALL) && (id->kind == IDENTITY_USER || access_anonymous(a->cfg)))
 			one.actions = SCOPE_ALL;
 		return one;
 	}
 	if (name_parse(&n, want->name, strlen(want->name)) < 0)
 		return one;
 	for (size_t i = 0; i < ARRAY_LEN(rights); i++)
-		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && access_may(a->cfg, user, n.s, n.len, rights[i], NULL))
+		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && auth_rules_give(a, id, rights[i], &n))
 			one.actions |= (unsigned)rights[i];
 	return one;
 }
@@ -155,15 +156,16 @@ static void begin(struct jwt *t, const struct auth *a, const char *user, const c
 	t->jti = xstrdup(jti.buf);
 }
 
-static int add_tokens(const struct auth *a, const char *user, const char *stamp, const struct scopes *want, bool refresh,
+static int add_tokens(const struct auth *a, const struct identity *id, const char *stamp, const struct scopes *want, bool refresh,
 		      struct str *json, struct err *e)
 {
+	const char *user = id->kind == IDENTITY_USER ? id->user : NULL;
 	cleanup_str struct str access = STR_INIT, more = STR_INIT, issued = STR_INIT;
 	cleanup_jwt struct jwt t = JWT_INIT, r = JWT_INIT;
 
 	begin(&t, a, user, stamp, AUTH_TOKEN_SECONDS);
 	for (size_t i = 0; i < want->count; i++) {
-		struct scope one = given(a, user, &want->v[i]);
+		struct scope one = given(a, id, &want->v[i]);
 
 		if (one.actions)
 			scopes_add(&t.access, &one);
@@ -186,7 +188,8 @@ static int add_tokens(const struct auth *a, const char *user, const char *stamp,
 
 int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, bool refresh, struct str *json, struct err *e)
 {
-	char stamp[HTPASSWD_STAMP_MAX] = "";
+	char stamp[HTPASSWD_STAMP_MAX];
+	const char *why;
 	int found;
 
 	if (id->bearer)
@@ -194,12 +197,12 @@ int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, b
 	if (id->kind == IDENTITY_NOBODY) {
 		if (!access_anonymous(a->cfg))
 			return err_set(e, ERR_UNAUTHORIZED, "log in");
-		return add_tokens(a, NULL, NULL, want, false, json, e);
+		return add_tokens(a, id, NULL, want, false, json, e);
 	}
-	found = htpasswd_stamp(a->htpasswd, id->user, stamp, e);
+	found = auth_stamp(a, id, stamp, &why, e);
 	if (found < 0)
 		return -1;
 	if (!found)
 		return err_set(e, ERR_DENIED, "who is logged in by the web server needs no token");
-	return add_tokens(a, id->user, stamp, want, refresh, json, e);
+	return add_tokens(a, id, stamp, want, refresh, json, e);
 }

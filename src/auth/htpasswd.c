@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "auth/changed.h"
 #include "auth/htpasswd_file.h"
 #include "auth/memo.h"
 #include "auth/pwhash.h"
@@ -26,18 +26,11 @@
 
 #define SECOND 1000000u
 
-/*
- * A file that changed this short a while before it was read may change once more without getting another time: clocks
- * of file systems have steps, of 4 ms on most and of a second or two on some. Until then it is read by each check.
- */
-#define SETTLED_SECONDS 2
-
 struct htpasswd {
 	const char *file;
 	struct htpasswd_file now;
 	bool has;                       /* `now` was read, at whatever time */
-	struct stat seen;               /* what was read last, good or bad */
-	bool settled;
+	struct changed read;            /* what was read last, good or bad */
 	struct str fault;               /* what is wrong with it; empty: nothing */
 	uint64_t wrong_since;
 	struct memo *memo;
@@ -64,26 +57,6 @@ void htpasswd_close(struct htpasswd **h)
 	*h = NULL;
 }
 
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
-}
-
-/* A time in the future, by another machine's clock, is never settled. */
-static bool is_settled(const struct stat *st)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return st->st_mtim.tv_sec + SETTLED_SECONDS < now.tv_sec && st->st_ctim.tv_sec + SETTLED_SECONDS < now.tv_sec;
-}
-
 /* The log says a fault once, not at each request. */
 static void found_fault(struct htpasswd *h, const struct str *fault)
 {
@@ -103,15 +76,17 @@ static void read_again(struct htpasswd *h)
 {
 	cleanup_str struct str fault = STR_INIT;
 	struct htpasswd_file f;
+	struct stat st;
+	bool settled = h->read.settled;
+	int rc = htpasswd_file_read(&f, h->file, &st, &fault);
 
-	if (htpasswd_file_read(&f, h->file, &h->seen, &fault) < 0) {
-		h->settled = h->seen.st_ino != 0 && is_settled(&h->seen);
+	changed_note(&h->read, &st);
+	if (rc < 0) {
 		found_fault(h, &fault);
 		return;
 	}
-	if (h->has && (h->settled || h->fault.len))
+	if (h->has && (settled || h->fault.len))
 		log_say(LOG_INFO, "htpasswd", "%s read again: %zu users", h->file, f.count);
-	h->settled = is_settled(&h->seen);
 	str_reset(&h->fault);
 	htpasswd_file_release(&h->now);
 	h->now = f;
@@ -121,9 +96,7 @@ static void read_again(struct htpasswd *h)
 /* 0 where `now` may be asked, -1 with *e. */
 static int refresh(struct htpasswd *h, struct err *e)
 {
-	struct stat st;
-
-	if (stat(h->file, &st) < 0 || !h->settled || !same_file(&st, &h->seen))
+	if (changed_since(&h->read, h->file))
 		read_again(h);
 	if (!h->fault.len)
 		return 0;

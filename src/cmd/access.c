@@ -6,9 +6,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth/access.h"
 #include "auth/htpasswd_file.h"
+#include "auth/robots.h"
+#include "base/pattern.h"
 #include "base/ref.h"
 
 static void say_rule(const struct config *c, const struct config_rule *r)
@@ -41,6 +44,32 @@ static int check(const struct config *c, const char *user, const struct name *re
 	return yes ? CMD_DONE : CMD_FOUND;
 }
 
+/* A robot has rights of its own, and what the rules give everybody. */
+static int check_robot(const struct config *c, const char *user, const struct name *repo, enum config_right right)
+{
+	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
+	cleanup_str struct str msg = STR_INIT;
+	const struct robot *r;
+	struct stat st;
+
+	if (robots_read(&f, c->auth.robots, &st, &msg) < 0) {
+		fprintf(stderr, "%s\n", msg.buf);
+		return CMD_FOUND;
+	}
+	r = robots_file_find(&f, user);
+	if (!r || robot_expired(r, (int64_t)time(NULL))) {
+		printf("no: %s\n", r ? "the robot's time is over" : "there is no such robot");
+		return CMD_FOUND;
+	}
+	for (size_t i = 0; (r->may & (unsigned)right) && i < r->repositories.count; i++) {
+		if (!pattern_match(r->repositories.v[i], repo->s, repo->len))
+			continue;
+		printf("yes: by its line in %s, for %s\n", c->auth.robots, r->repositories.v[i]);
+		return CMD_DONE;
+	}
+	return check(c, NULL, repo, right);
+}
+
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
 	cleanup_config struct config *c = NULL;
@@ -62,7 +91,11 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 		return CMD_USAGE;
 	}
 	c = cmd_config(o);
-	return c ? check(c, nobody ? NULL : argv[2], &repo, right) : CMD_USAGE;
+	if (!c)
+		return CMD_USAGE;
+	if (c->auth.on && c->auth.robots[0] && robot_is(argv[2]))
+		return check_robot(c, argv[2], &repo, right);
+	return check(c, nobody ? NULL : argv[2], &repo, right);
 }
 
 const struct cmd cmd_access_command = {

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "auth/htpasswd_edit.h"
 #include "auth/htpasswd_file.h"
 #include "auth/pwhash.h"
+#include "auth/robots.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/file.h"
@@ -102,36 +102,6 @@ static int new_hash(enum pwhash_scheme scheme, struct str *hash)
 	return rc;
 }
 
-/* The audit: which user, by whom. */
-static void audit(const char *action, const char *user, const char *file)
-{
-	const struct passwd *pw = getpwuid(getuid());
-	struct log_event ev;
-
-	log_audit(&ev, action);
-	log_str(&ev, "user", user);
-	log_str(&ev, "file", file);
-	if (pw)
-		log_str(&ev, "by", pw->pw_name);
-	else
-		log_int(&ev, "by", getuid());
-	log_str(&ev, "remote", "local");
-	log_end(&ev);
-}
-
-/* What root makes belongs to who serves, else the workers could not read it. */
-static struct htpasswd_owner owner_of(const struct config *c)
-{
-	struct htpasswd_owner o = { (uid_t)-1, (gid_t)-1 };
-	cleanup_str struct str path = STR_INIT;
-	struct stat st;
-
-	str_addf(&path, "%s/berth", c->root);
-	if (geteuid() == 0 && (stat(path.buf, &st) == 0 || stat(c->root, &st) == 0))
-		o = (struct htpasswd_owner){ st.st_uid, st.st_gid };
-	return o;
-}
-
 static void warn_of_faults(const char *file)
 {
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
@@ -156,7 +126,7 @@ static int change(const struct config *c, const struct verb *v, const char *user
 {
 	cleanup_str struct str hash = STR_INIT;
 	cleanup_err struct err e = ERR_INIT;
-	struct htpasswd_owner owner = owner_of(c);
+	struct htpasswd_owner owner = cmd_owner(c);
 	int rc;
 
 	os_keep_secrets();
@@ -168,7 +138,7 @@ static int change(const struct config *c, const struct verb *v, const char *user
 	else if (rc == 0)
 		fprintf(stderr, "berth: user: \"%s\" %s\n", user, v->otherwise);
 	else
-		audit(v->action, user, c->auth.htpasswd);
+		cmd_audit(v->action, user, c->auth.htpasswd);
 	if (rc == 1)
 		warn_of_faults(c->auth.htpasswd);
 	return rc == 1 ? CMD_DONE : CMD_FOUND;
@@ -223,6 +193,10 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	c = cmd_config(o);
 	if (!c)
 		return CMD_USAGE;
+	if (v && v->change == HTPASSWD_ADD && robot_is(argv[1])) {
+		fputs("berth: user: such a name is a robot's; `berth token add` makes one\n", stderr);
+		return CMD_USAGE;
+	}
 	if (!c->auth.htpasswd[0]) {
 		fputs("berth: user: the configuration names no htpasswd file: set \"auth.htpasswd\"\n", stderr);
 		return CMD_USAGE;

@@ -312,6 +312,7 @@ void auth_conf_release(struct config_auth *a)
 	free(a->rules);
 	free(a->realm);
 	free(a->htpasswd);
+	free(a->robots);
 	free(a->token.realm);
 	free(a->token.service);
 	free(a->token.key);

@@ -185,7 +185,7 @@ int config_parse_size(const char *text, uint64_t *out)
 
 bool config_login(const struct config *c)
 {
-	return c->auth.htpasswd[0] || c->auth.remote_user || config_foreign_tokens(c);
+	return c->auth.htpasswd[0] || c->auth.robots[0] || c->auth.remote_user || config_foreign_tokens(c);
 }
 
 bool config_foreign_tokens(const struct config *c)

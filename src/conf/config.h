@@ -60,6 +60,7 @@ struct config_auth {            /* "auth" */
 	unsigned line;          /* where the group stands in the file; 0: it is the environment's alone */
 	char *realm;            /* "auth.realm": default "berth" */
 	char *htpasswd;         /* "auth.htpasswd": an absolute path; default "": none */
+	char *robots;           /* "auth.robots": an absolute path, where a file need not be; default "": none */
 	bool remote_user;       /* "auth.remote_user": default false */
 	struct config_token token;
 	struct config_foreign foreign;

@@ -70,6 +70,8 @@ const struct key key_table[] = {
 	  .help = "what clients are told that they log in to" },
 	{ "auth.htpasswd", KEY_FILE, GOES_TO(auth.htpasswd), .preset = "",
 	  .help = "the file of users and hashes of passwords (bcrypt, yescrypt, sha512-crypt, sha256-crypt), or none" },
+	{ "auth.robots", KEY_FILE, GOES_TO(auth.robots), .preset = "",
+	  .help = "the file of accounts for machines, as `berth token add` writes it, or none" },
 	{ "auth.remote_user", KEY_BOOL, GOES_TO(auth.remote_user), .preset = "false",
 	  .help = "whether nginx says who the user is, by REMOTE_USER" },
 	{ "auth.token.enabled", KEY_WORD, GOES_TO(auth.token.enabled), .preset = "auto", .words = token_words,

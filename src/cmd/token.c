@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * berth token: accounts of machines. Makes secrets and prints each once; what is kept is a hash.
+ */
+#include "cmd/token.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/access.h"
+#include "auth/robots.h"
+#include "base/mem.h"
+#include "base/pattern.h"
+#include "base/time.h"
+#include "os/process.h"
+
+struct wanted {
+	struct robot r;
+	bool has_expires;
+};
+
+/* Words with commas between, each taken by `take`; -1 where one is none, or there is none. */
+static int each_word(const char *list, int (*take)(struct robot *r, const char *word), struct robot *r)
+{
+	for (;;) {
+		size_t n = strcspn(list, ",");
+		cleanup_free char *word = xstrndup(list, n);
+
+		if (take(r, word) < 0)
+			return -1;
+		if (!list[n])
+			return 0;
+		list += n + 1;
+	}
+}
+
+static int take_repository(struct robot *r, const char *word)
+{
+	const char *why = pattern_fault(word);
+
+	if (why) {
+		fprintf(stderr, "berth: token: \"%s\" is no pattern of names: it %s\n", word, why);
+		return -1;
+	}
+	names_add(&r->repositories, word, strlen(word));
+	return 0;
+}
+
+static int take_action(struct robot *r, const char *word)
+{
+	enum config_right right;
+
+	if (access_right(word, &right) < 0) {
+		fprintf(stderr, "berth: token: \"%s\" is no action; there are pull, push and delete\n", word);
+		return -1;
+	}
+	r->may |= (unsigned)right | (right == RIGHT_PUSH ? RIGHT_PULL : 0);
+	return 0;
+}
+
+static int take_expires(struct wanted *w, const char *text)
+{
+	uint64_t seconds;
+
+	w->has_expires = true;
+	if (strcmp(text, "never") == 0)
+		return 0;
+	if (time_parse_duration(text, &seconds) < 0 || seconds == 0 || seconds > (uint64_t)UINT32_MAX) {
+		fprintf(stderr, "berth: token: \"%s\" is no time to live, such as \"90d\", \"12h\" or \"never\"\n", text);
+		return -1;
+	}
+	w->r.expires = (int64_t)time(NULL) + (int64_t)seconds;
+	return 0;
+}
+
+static int add(const struct config *c, const char *user, struct wanted *w)
+{
+	cleanup_str struct str secret = STR_INIT, line = STR_INIT;
+	cleanup_err struct err e = ERR_INIT;
+	struct htpasswd_owner owner = cmd_owner(c);
+	int rc;
+
+	os_keep_secrets();
+	robot_secret(&secret, w->r.hash);
+	robot_line(&w->r, &line);
+	rc = htpasswd_edit(c->auth.robots, HTPASSWD_ADD, user, line.buf, &owner, &e);
+	if (rc < 0)
+		cmd_complain(&e);
+	else if (rc == 0)
+		fprintf(stderr, "berth: token: \"%s\" is there already; remove it first for a new secret\n", user);
+	else
+		cmd_audit("token_add", user, c->auth.robots);
+	if (rc == 1)
+		printf("user:   %s\nsecret: %s\n", user, secret.buf);
+	explicit_bzero(secret.buf, secret.len);
+	return rc == 1 ? CMD_DONE : CMD_FOUND;
+}
+
+static int rm(const struct config *c, const char *user)
+{
+	cleanup_err struct err e = ERR_INIT;
+	struct htpasswd_owner owner = cmd_owner(c);
+	int rc = htpasswd_edit(c->auth.robots, HTPASSWD_REMOVE, user, NULL, &owner, &e);
+
+	if (rc < 0)
+		cmd_complain(&e);
+	else if (rc == 0)
+		fprintf(stderr, "berth: token: \"%s\" is not there\n", user);
+	else
+		cmd_audit("token_rm", user, c->auth.robots);
+	return rc == 1 ? CMD_DONE : CMD_FOUND;
+}
+
+static void show_end(const struct robot *r)
+{
+	struct timespec ts = { .tv_sec = (time_t)r->expires };
+	char text[TIME_RFC3339_MAX];
+
+	if (!r->expires) {
+		fputs("never", stdout);
+		return;
+	}
+	time_rfc3339(text, &ts, 0);
+	printf("%s%s", text, robot_expired(r, (int64_t)time(NULL)) ? " (over)" : "");
+}
+
+/* A robot a line: its name, its end, what it may, where. */
+static int list(const struct config *c)
+{
+	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
+	cleanup_str struct str msg = STR_INIT;
+	struct stat st;
+
+	if (robots_read(&f, c->auth.robots, &st, &msg) < 0) {
+		fprintf(stderr, "%s\n", msg.buf);
+		return CMD_FOUND;
+	}
+	for (size_t i = 0; i < f.count; i++) {
+		cleanup_str struct str line = STR_INIT;
+		const char *rights;
+
+		robot_line(&f.v[i], &line);
+		rights = strchr(strchr(line.buf, ':') + 1, ':') + 1;
+		printf("%s ", f.v[i].user);
+		show_end(&f.v[i]);
+		printf(" %.*s %s\n", (int)strcspn(rights, ":"), rights, strchr(rights, ':') + 1);
+	}
+	return CMD_DONE;
+}
+
+static int parse(int argc, char **argv, struct wanted *w)
+{
+	static const struct option options[] = {
+		{ "repo", required_argument, NULL, 'r' }, { "may", required_argument, NULL, 'm' },
+		{ "expires", required_argument, NULL, 'e' }, { NULL, 0, NULL, 0 }
+	};
+	int opt, rc = 0;
+
+	optind = 0;             /* a second parse in one process begins anew */
+	while (rc == 0 && (opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == 'r')
+			rc = each_word(optarg, take_repository, &w->r);
+		else if (opt == 'm')
+			rc = each_word(optarg, take_action, &w->r);
+		else
+			rc = opt == 'e' ? take_expires(w, optarg) : -1;
+	}
+	return rc;
+}
+
+static int run_verb(const struct config *c, const char *verb, const char *name, struct wanted *w)
+{
+	cleanup_str struct str user = STR_INIT;
+
+	if (!name)
+		return list(c);
+	str_addf(&user, "%s%s", robot_is(name) ? "" : ROBOT_PREFIX, name);
+	if (!robot_user_ok(user.buf, user.len)) {
+		fputs("berth: token: a name has 1 to 64 letters, digits, '.', '_' or '-'\n", stderr);
+		return CMD_USAGE;
+	}
+	return strcmp(verb, "add") == 0 ? add(c, user.buf, w) : rm(c, user.buf);
+}
+
+static int run(const struct cmd_options *o, int argc, char **argv)
+{
+	struct wanted w = { .r.repositories = NAMES_INIT };
+	cleanup_config struct config *c = NULL;
+	int rc = parse(argc, argv, &w);
+	bool given = w.r.may || w.r.repositories.count || w.has_expires;
+	bool whole = w.r.may && w.r.repositories.count && w.has_expires;
+
+	argc -= optind;
+	argv += optind;
+	if (rc < 0 || argc < 1 || !(strcmp(argv[0], "add") == 0 ? argc == 2 && whole :
+				    strcmp(argv[0], "rm") == 0 ? argc == 2 && !given : strcmp(argv[0], "list") == 0 && argc == 1 && !given))
+		rc = cmd_usage(&cmd_token_command);
+	else if (!(c = cmd_config(o)))
+		rc = CMD_USAGE;
+	else if (!c->auth.robots[0]) {
+		fputs("berth: token: the configuration names no file of robots: set \"auth.robots\"\n", stderr);
+		rc = CMD_USAGE;
+	} else {
+		rc = run_verb(c, argv[0], argv[1], &w);
+	}
+	names_release(&w.r.repositories);
+	return rc;
+}
+
+const struct cmd cmd_token_command = {
+	.name = "token",
+	.args = "add NAME --repo PATTERN[,...] --may pull[,push][,delete] --expires 90d|never | rm NAME | list",
+	.help = "accounts of machines: the secret is printed once, and what it may do is what you say here",
+	.run = run,
+};
