@@ -104,6 +104,29 @@ static void test_ends(void)
 	ok(digestset_has(&s, &none) && digestset_has(&s, &all), "the digests of zeros and of ones are like any other");
 }
 
+static void test_bytes(void)
+{
+	cleanup_digestset struct digestset s = DIGESTSET_INIT, copy = DIGESTSET_INIT;
+	cleanup_str struct str bytes = STR_INIT;
+	struct digest a, b;
+
+	digest_of(&a, DIGEST_SHA256, "a", 1);
+	digest_of(&b, DIGEST_SHA512, "b", 1);
+	digestset_write(&s, &bytes);
+	is_int(bytes.len, 0, "an empty set is no bytes");
+	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "which are taken");
+	digestset_add(&s, &a);
+	digestset_add(&s, &b);
+	digestset_write(&s, &bytes);
+	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "the bytes of a set are taken");
+	ok(digestset_has(&copy, &a) && digestset_has(&copy, &b) && digestset_count(&copy) == 2, "and hold all of it");
+	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "twice is no more than once");
+	is_int(digestset_count(&copy), 2, "the set stays as it is");
+	is_int(digestset_read(&copy, bytes.buf, bytes.len - 1), -1, "bytes that are cut are refused");
+	bytes.buf[0] = DIGEST_ALG_COUNT;
+	is_int(digestset_read(&copy, bytes.buf, bytes.len), -1, "those of another algorithm, too");
+}
+
 int main(void)
 {
 	test_empty();
@@ -111,5 +134,6 @@ int main(void)
 	test_many(DIGEST_SHA512);
 	test_same_slot();
 	test_ends();
+	test_bytes();
 	return done_testing();
 }
