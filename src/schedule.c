@@ -6,16 +6,12 @@
  */
 #include "schedule.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/time.h"
+#include "errand.h"
 #include "registry/gc.h"
 #include "store/collector.h"
 
@@ -78,39 +74,16 @@ static int collect(const struct config *cfg, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-/* In the child: never returns. */
-static _Noreturn void child(const struct config *cfg, pid_t master)
-{
-	cleanup_err struct err e = ERR_INIT;
-	struct log_event ev;
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != master)
-		_exit(0);
-	if (collect(cfg, &e) == 0)
-		exit(0);        /* not _exit: sanitizers and coverage report there */
-	log_begin(&ev, LOG_ERROR, "collection_failed");
-	log_err(&ev, &e);
-	log_end(&ev);
-	exit(1);
-}
-
 void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child)(void *arg), void *arg)
 {
-	pid_t master = getpid();
+	static const struct errand collection = { "cannot begin a collection", "collection_failed", collect };
 
 	if (s->pid || !s->due || time_now_usec() < s->due)
 		return;
 	s->begun = time_now_usec();
-	s->pid = fork();
-	if (s->pid < 0) {
-		log_say(LOG_ERROR, "fork", "cannot begin a collection: %s", strerror(errno));
-		s->pid = 0;
+	s->pid = errand_begin(&collection, cfg, in_child, arg);
+	if (!s->pid)
 		s->due = time_now_usec() + AGAIN;
-	} else if (s->pid == 0) {
-		in_child(arg);
-		child(cfg, master);
-	}
 }
 
 /* Nothing may run more often than it is asked to, even where it fails or gives way at once. */

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -130,7 +129,7 @@ static void let_go(void *arg)
 }
 
 /* In the child: never returns. */
-static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
+static _Noreturn void child(struct master *m, struct pool *pool)
 {
 	struct store_options so = store_options(m->cfg);
 	struct registry reg = { .cfg = m->cfg };
@@ -139,10 +138,6 @@ static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 
 	if (auth_on(auth))
 		os_keep_secrets();
-	/* A master that is killed leaves nobody behind: whoever starts the next one finds the socket free. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != master)
-		_exit(0);
 	let_go(m);
 	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, m->ready[1], &e) < 0) {
 		struct log_event ev;
@@ -157,7 +152,8 @@ static _Noreturn void child(struct master *m, struct pool *pool, pid_t master)
 
 static int spawn(struct master *m, struct pool *pool)
 {
-	pid_t master = getpid(), pid = fork();
+	/* A master that is killed leaves nobody behind: whoever starts the next one finds the socket free. */
+	pid_t pid = os_fork(SIGTERM);
 	struct proc *p;
 
 	if (pid < 0) {
@@ -166,7 +162,7 @@ static int spawn(struct master *m, struct pool *pool)
 		return -1;
 	}
 	if (pid == 0)
-		child(m, pool, master);
+		child(m, pool);
 	if (m->nprocs == m->cap) {
 		m->cap = m->cap ? m->cap * 2 : 16;
 		m->procs = xreallocarray(m->procs, m->cap, sizeof(*m->procs));

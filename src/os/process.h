@@ -4,8 +4,16 @@
 
 /* process: what a process says about itself to the kernel. */
 
+#include <sys/types.h>
+
 /* os_signal - what a signal does: SIG_IGN or SIG_DFL, whatever was inherited */
 void os_signal(int sig, void (*action)(int));
+
+/*
+ * os_fork - fork(2), and the child gets the signal when this process ends, whatever ends it
+ * A child that begins after that ends at once, with status 0.
+ */
+pid_t os_fork(int at_end);
 
 /*
  * os_keep_secrets - from now on this process leaves no core file, and nobody but root can look into its memory

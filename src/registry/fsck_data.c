@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +20,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "registry/fsck_work.h"
 #include "store/blob.h"
 #include "store/spool.h"
@@ -189,11 +189,10 @@ static unsigned start(struct fsck_work *w, struct shared *s, const int ends[2], 
 	unsigned i;
 
 	for (i = 0; i < w->o->jobs && i < w->nblobs; i++) {
-		pids[i] = fork();
+		pids[i] = os_fork(SIGKILL);     /* a lock of ours must not outlive us in one of them */
 		if (pids[i] < 0)
 			break;          /* fewer do it as well */
 		if (pids[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);       /* a lock of the parent's must not outlive it in us */
 			close(ends[0]);
 			_exit(job(w, s, ends[1]));
 		}

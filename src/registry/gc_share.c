@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,7 +98,7 @@ static void write_report(const struct share *s, struct str *out)
 	digestset_write(&m->kept, out);
 }
 
-static _Noreturn void be_helper(struct share *s, unsigned me, pid_t parent)
+static _Noreturn void be_helper(struct share *s, unsigned me)
 {
 	struct gc_marks marks = GC_MARKS_INIT;
 	struct gc_options o = *s->w->o;
@@ -108,11 +107,8 @@ static _Noreturn void be_helper(struct share *s, unsigned me, pid_t parent)
 	struct str report = STR_INIT;
 	struct err e = ERR_INIT;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	os_signal(SIGTERM, SIG_DFL);
 	os_signal(SIGINT, SIG_DFL);
-	if (getppid() != parent)
-		_exit(1);
 	o.tell = note_told;
 	o.progress = NULL;
 	o.arg = s;
@@ -138,14 +134,13 @@ static _Noreturn void be_helper(struct share *s, unsigned me, pid_t parent)
 static bool start_helper(struct share *s)
 {
 	struct helper *h = &s->helpers[s->nhelpers];
-	pid_t parent = getpid();
 
 	h->report = memfd_create("berth-gc", MFD_CLOEXEC);
 	if (h->report < 0)
 		return false;
-	h->pid = fork();
+	h->pid = os_fork(SIGKILL);
 	if (h->pid == 0)
-		be_helper(s, s->nhelpers, parent);
+		be_helper(s, s->nhelpers);
 	if (h->pid < 0) {
 		close(h->report);
 		return false;
