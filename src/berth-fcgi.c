@@ -127,24 +127,29 @@ static int serve(struct args *a, struct config *cfg)
 {
 	struct store_options so = { .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
 	struct err e = ERR_INIT;
-	cleanup_str struct str root = STR_INIT, remedy = STR_INIT;
-	int rc = store_prepare(&so, &e), sockets = rc == 0 ? open_sockets(a, &e) : 0;
+	cleanup_str struct str root = STR_INIT, line = STR_INIT;
+	bool of_store = true;   /* what fails has a remedy that is the store's */
+	int rc = store_prepare(&so, &e);
 
 	str_puts(&root, cfg->root);
-	if (rc == 0 && sockets == 0)
+	if (rc == 0 && open_sockets(a, &e) < 0) {
+		of_store = false;
+		rc = -1;
+	}
+	if (rc == 0)
 		rc = supervisor_run(&a->o, cfg, &e);
 	else
 		config_close(&cfg);
-	if (rc < 0 && e.sys)
-		probe_remedy(root.buf, e.sys, &remedy);
-	if ((rc < 0 || sockets < 0) && e.sys)
-		fprintf(stderr, "berth-fcgi: %s: %s%s\n", e.cause, strerror(e.sys), remedy.buf);
-	else if (rc < 0 || sockets < 0)
-		fprintf(stderr, "berth-fcgi: %s\n", e.detail);
+	if (rc < 0) {
+		err_text(&e, &line);
+		if (of_store)
+			probe_remedy(root.buf, e.sys, &line);
+		fprintf(stderr, "berth-fcgi: %s\n", line.buf);
+	}
 	sock_close(&a->o.listen_on);
 	sock_close(&a->o.uploads_on);
 	err_release(&e);
-	return rc < 0 || sockets < 0 ? EXIT_FAILED : EXIT_DONE;
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 int main(int argc, char **argv)

@@ -331,6 +331,7 @@ static void read_ready(struct master *m)
 static void reload(struct master *m)
 {
 	cleanup_keyring struct keyring *keys = NULL;
+	cleanup_str struct str why = STR_INIT;
 	struct err e = ERR_INIT;
 	struct store_options so;
 	struct config *cfg = supervisor_config(m->o, false);
@@ -342,10 +343,8 @@ static void reload(struct master *m)
 	so = store_options(cfg);
 	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0 ||
 	    fill_set(cfg, &e) < 0) {
-		if (e.sys)
-			log_say(LOG_ERROR, "configuration", "%s: %s; the old one stays", e.cause, strerror(e.sys));
-		else
-			log_say(LOG_ERROR, "configuration", "%s; the old one stays", e.detail);
+		err_text(&e, &why);
+		log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
 		os_cleanup_fd(&serving);
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);

@@ -13,7 +13,6 @@
 #include <string.h>
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 static const struct {
 	const char *name;
@@ -41,6 +40,14 @@ static const struct {
 	[ERR_TOOMANYREQUESTS] = { "TOOMANYREQUESTS", "too many requests", 429 },
 	[ERR_UNAVAILABLE] = { "UNAVAILABLE", "service unavailable", 503 },
 };
+
+void err_text(const struct err *e, struct str *out)
+{
+	if (e->cause[0])
+		str_addf(out, "%s: %s", e->cause, strerror(e->sys));
+	else
+		str_puts(out, e->detail);
+}
 
 const char *err_name(enum err_code code)
 {

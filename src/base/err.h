@@ -10,6 +10,7 @@
  */
 
 #include <stddef.h>
+#include "base/str.h"
 
 enum err_code {
 	ERR_UNKNOWN,
@@ -64,6 +65,9 @@ int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2
 
 int err_status(struct err *e, int status);      /* another status for the code already set, such as 413 or 412 */
 int err_more(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));  /* one more detail */
+
+/* err_text - add what went wrong as one line for an operator: the cause and its errno, else the detail */
+void err_text(const struct err *e, struct str *out);
 
 const char *err_name(enum err_code code);       /* "BLOB_UNKNOWN" */
 const char *err_message(enum err_code code);    /* "blob unknown to registry" */

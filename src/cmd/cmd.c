@@ -84,10 +84,10 @@ int cmd_name(struct name *n, const char *text)
 
 void cmd_complain(const struct err *e)
 {
-	if (e->cause[0])
-		fprintf(stderr, "berth: %s: %s\n", e->cause, strerror(e->sys));
-	else
-		fprintf(stderr, "berth: %s\n", e->detail);
+	cleanup_str struct str line = STR_INIT;
+
+	err_text(e, &line);
+	fprintf(stderr, "berth: %s\n", line.buf);
 }
 
 int cmd_usage(const struct cmd *cmd)

@@ -96,9 +96,11 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 		str_puts(&todo, "--repair mends it");
 	else if (f->mend(w, f->arg, &e) == 0)
 		finding.repaired = true;
-	else
-		str_addf(&todo, "not repaired: %s%s%s; %s", e.cause[0] ? e.cause : e.detail, e.cause[0] ? ": " : "",
-			 e.cause[0] ? strerror(e.sys) : "", kinds[f->kind].todo);
+	else {
+		str_puts(&todo, "not repaired: ");
+		err_text(&e, &todo);
+		str_addf(&todo, "; %s", kinds[f->kind].todo);
+	}
 	finding.todo = todo.buf;
 	w->out->found++;
 	w->out->repaired += finding.repaired;

@@ -112,6 +112,7 @@ static void test_sys(void)
 		{ ENOLCK, 503, ERR_UNAVAILABLE }, { ENOENT, 500, ERR_UNKNOWN },
 		{ EINVAL, 500, ERR_UNKNOWN }, { ENOTDIR, 500, ERR_UNKNOWN },
 	};
+	cleanup_str struct str line = STR_INIT;
 	struct err e = ERR_INIT;
 	size_t i;
 
@@ -121,9 +122,14 @@ static void test_sys(void)
 		ok(e.code == t[i].code && e.status == t[i].status && e.sys == t[i].sys && errno == t[i].sys,
 		   "%s is a %d, its errno kept", strerrorname_np(t[i].sys), t[i].status);
 	}
+	err_text(&e, &line);
+	is_str(line.buf, "cannot open /secret: Not a directory", "as one line it has the errno behind it");
 	is_str(e.cause, "cannot open /secret", "the text of a system error is for the log");
 	is_str(e.detail, "", "and none of it for the client");
 	err_set(&e, ERR_DENIED, "no");
+	str_reset(&line);
+	err_text(&e, &line);
+	is_str(line.buf, "no", "one that is no system's is its detail");
 	ok(!e.sys && !*e.cause, "a new error forgets the errno and the cause");
 	err_release(&e);
 }
