@@ -102,6 +102,16 @@ int access_right(const char *word, enum config_right *right)
 	return -1;
 }
 
+int access_right_add(const char *word, unsigned *may)
+{
+	enum config_right right;
+
+	if (access_right(word, &right) < 0)
+		return -1;
+	*may |= (unsigned)right | (right == RIGHT_PUSH ? RIGHT_PULL : 0);
+	return 0;
+}
+
 const char *access_right_name(enum config_right right)
 {
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)

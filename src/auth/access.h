@@ -31,6 +31,10 @@ bool access_anonymous(const struct config *c);
 
 /* access_right - "pull", "push", "delete"; 0, or -1 where it is none of them */
 int access_right(const char *word, enum config_right *right);
+
+/* access_right_add - add to rights what such a word gives: who may push may pull; 0 or -1 */
+int access_right_add(const char *word, unsigned *may);
+
 const char *access_right_name(enum config_right right);
 
 #endif

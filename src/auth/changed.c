@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * changed: comparing what stat(2) says.
+ * changed: reading, and comparing what stat(2) says.
  *
  * Owns nothing. Knows nothing of what the file holds.
  */
 #include "auth/changed.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <time.h>
+
+#include "os/file.h"
 
 #define SETTLED_SECONDS 2
 
@@ -41,4 +46,26 @@ void changed_note(struct changed *c, const struct stat *st)
 {
 	c->seen = *st;
 	c->settled = st->st_ino != 0 && is_settled(st);
+}
+
+int changed_read(const char *file, unsigned mib, struct stat *st, struct str *text, struct str *msg)
+{
+	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
+	const char *between = msg->len ? "\n" : "";
+	int sys;
+
+	*st = (struct stat){ 0 };
+	if (fd >= 0 && fstat(fd, st) == 0) {
+		if (!S_ISREG(st->st_mode) || st->st_size > (off_t)mib * 1024 * 1024) {
+			str_addf(msg, "%s%s: cannot read: not a file, or one of more than %u MiB", between, file, mib);
+			errno = EFBIG;
+			return -1;
+		}
+		if (os_read_str(fd, (uint64_t)st->st_size, text) == 0)
+			return 0;
+	}
+	sys = errno;
+	str_addf(msg, "%s%s: cannot read: %s", between, file, strerror(sys));
+	errno = sys;
+	return -1;
 }

@@ -6,14 +6,12 @@
  */
 #include "auth/htpasswd_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/changed.h"
 #include "auth/pwhash.h"
 #include "base/mem.h"
-#include "os/file.h"
 
 #define FAULTS_MAX 10
 #define COSTS_MAX 16                    /* different ones that are counted */
@@ -163,22 +161,12 @@ int htpasswd_file_parse(struct htpasswd_file *out, const char *file, const char 
 
 int htpasswd_file_read(struct htpasswd_file *out, const char *file, struct stat *st, struct str *msg)
 {
-	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
 	cleanup_str struct str text = STR_INIT;
-	int rc = -1;
 
 	*out = (struct htpasswd_file)HTPASSWD_FILE_INIT;
-	*st = (struct stat){ 0 };
-	if (fd < 0 || fstat(fd, st) < 0) {
-		str_addf(msg, "%s%s: cannot read: %s", msg->len ? "\n" : "", file, strerror(errno));
-	} else if (!S_ISREG(st->st_mode) || st->st_size > HTPASSWD_FILE_MAX) {
-		str_addf(msg, "%s%s: cannot read: not a file, or one of more than 8 MiB", msg->len ? "\n" : "", file);
-	} else if (os_read_str(fd, (uint64_t)st->st_size, &text) < 0) {
-		str_addf(msg, "%s%s: cannot read: %s", msg->len ? "\n" : "", file, strerror(errno));
-	} else {
-		rc = htpasswd_file_parse(out, file, text.buf, text.len, msg);
-	}
-	return rc;
+	if (changed_read(file, HTPASSWD_FILE_MAX / (1024 * 1024), st, &text, msg) < 0)
+		return -1;
+	return htpasswd_file_parse(out, file, text.buf, text.len, msg);
 }
 
 static int compare_user(const void *key, const void *entry)

@@ -8,7 +8,6 @@
 #include "auth/robots.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@
 #include "base/pattern.h"
 #include "os/file.h"
 
-#define FILE_MAX ((off_t)1024 * 1024)
+#define FILE_MAX_MIB 1
 #define NAME_MAX_LEN 64
 #define SECRET_PREFIX "berth_"          /* by which those who look for secrets in texts find it */
 #define SECRET_BYTES 32
@@ -87,13 +86,9 @@ static int parse_actions(struct robot *r, char *s)
 {
 	char *word;
 
-	while ((word = next_word(&s)) != NULL) {
-		enum config_right right;
-
-		if (access_right(word, &right) < 0)
+	while ((word = next_word(&s)) != NULL)
+		if (access_right_add(word, &r->may) < 0)
 			return -1;
-		r->may |= (unsigned)right | (right == RIGHT_PUSH ? RIGHT_PULL : 0);
-	}
 	return r->may ? 0 : -1;
 }
 
@@ -183,22 +178,15 @@ int robots_parse(struct robots_file *out, const char *file, const char *text, si
 
 int robots_read(struct robots_file *out, const char *file, struct stat *st, struct str *msg)
 {
-	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
-	cleanup_str struct str text = STR_INIT;
+	cleanup_str struct str text = STR_INIT, why = STR_INIT;
 
 	*out = (struct robots_file)ROBOTS_FILE_INIT;
-	*st = (struct stat){ 0 };
-	if (fd < 0 && errno == ENOENT)
+	if (changed_read(file, FILE_MAX_MIB, st, &text, &why) == 0)
+		return robots_parse(out, file, text.buf, text.len, msg);
+	if (errno == ENOENT)
 		return 0;
-	if (fd >= 0 && fstat(fd, st) == 0 && (!S_ISREG(st->st_mode) || st->st_size > FILE_MAX)) {
-		str_addf(msg, "%s%s: cannot read: not a file, or one of more than 1 MiB", msg->len ? "\n" : "", file);
-		return -1;
-	}
-	if (fd < 0 || os_read_str(fd, (uint64_t)st->st_size, &text) < 0) {
-		str_addf(msg, "%s%s: cannot read: %s", msg->len ? "\n" : "", file, strerror(errno));
-		return -1;
-	}
-	return robots_parse(out, file, text.buf, text.len, msg);
+	str_addf(msg, "%s%s", msg->len ? "\n" : "", why.buf);
+	return -1;
 }
 
 static int compare_user(const void *key, const void *robot)

@@ -6,13 +6,11 @@
 #include "cmd/cmd.h"
 
 #include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -94,34 +92,4 @@ int cmd_usage(const struct cmd *cmd)
 {
 	fprintf(stderr, "usage: berth [--config FILE] [--root DIR] %s %s\n", cmd->name, cmd->args);
 	return CMD_USAGE;
-}
-
-/* The audit: which user, by whom. */
-void cmd_audit(const char *action, const char *user, const char *file)
-{
-	const struct passwd *pw = getpwuid(getuid());
-	struct log_event ev;
-
-	log_audit(&ev, action);
-	log_str(&ev, "user", user);
-	log_str(&ev, "file", file);
-	if (pw)
-		log_str(&ev, "by", pw->pw_name);
-	else
-		log_int(&ev, "by", getuid());
-	log_str(&ev, "remote", "local");
-	log_end(&ev);
-}
-
-/* What root makes belongs to who serves, else the workers could not read it. */
-struct htpasswd_owner cmd_owner(const struct config *c)
-{
-	struct htpasswd_owner o = { (uid_t)-1, (gid_t)-1 };
-	cleanup_str struct str path = STR_INIT;
-	struct stat st;
-
-	str_addf(&path, "%s/berth", c->root);
-	if (geteuid() == 0 && (stat(path.buf, &st) == 0 || stat(c->root, &st) == 0))
-		o = (struct htpasswd_owner){ st.st_uid, st.st_gid };
-	return o;
 }

@@ -8,7 +8,6 @@
  * A subcommand is one function in a file of its own and one line of the table in berth.c.
  */
 
-#include "auth/htpasswd_edit.h"
 #include "base/err.h"
 #include "base/ref.h"
 #include "conf/config.h"
@@ -56,12 +55,6 @@ int cmd_store_to_change(const struct config *c, struct store **st, struct err *e
 
 /* cmd_name - a repository's name from the command line; 0, or -1 once it has been complained of */
 int cmd_name(struct name *n, const char *text);
-
-/* cmd_audit - an account was changed, in this file, by whoever runs this: an event of the log */
-void cmd_audit(const char *action, const char *user, const char *file);
-
-/* cmd_owner - whose a file of accounts is that root makes: it belongs to who serves, else the workers could not read it */
-struct htpasswd_owner cmd_owner(const struct config *c);
 
 /* cmd_complain - what went wrong, as one line on stderr */
 void cmd_complain(const struct err *e);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/pattern.h"
 #include "base/time.h"
+#include "cmd/account.h"
 #include "os/process.h"
 
 struct wanted {
@@ -51,14 +52,10 @@ static int take_repository(struct robot *r, const char *word)
 
 static int take_action(struct robot *r, const char *word)
 {
-	enum config_right right;
-
-	if (access_right(word, &right) < 0) {
-		fprintf(stderr, "berth: token: \"%s\" is no action; there are pull, push and delete\n", word);
-		return -1;
-	}
-	r->may |= (unsigned)right | (right == RIGHT_PUSH ? RIGHT_PULL : 0);
-	return 0;
+	if (access_right_add(word, &r->may) == 0)
+		return 0;
+	fprintf(stderr, "berth: token: \"%s\" is no action; there are pull, push and delete\n", word);
+	return -1;
 }
 
 static int take_expires(struct wanted *w, const char *text)
@@ -76,42 +73,24 @@ static int take_expires(struct wanted *w, const char *text)
 	return 0;
 }
 
+static const struct account_change adding = {
+	"add", "token", HTPASSWD_ADD, "token_add", "is there already; remove it first for a new secret"
+};
+static const struct account_change removing = { "rm", "token", HTPASSWD_REMOVE, "token_rm", "is not there" };
+
 static int add(const struct config *c, const char *user, struct wanted *w)
 {
 	cleanup_str struct str secret = STR_INIT, line = STR_INIT;
-	cleanup_err struct err e = ERR_INIT;
-	struct htpasswd_owner owner = cmd_owner(c);
 	int rc;
 
 	os_keep_secrets();
 	robot_secret(&secret, w->r.hash);
 	robot_line(&w->r, &line);
-	rc = htpasswd_edit(c->auth.robots, HTPASSWD_ADD, user, line.buf, &owner, &e);
-	if (rc < 0)
-		cmd_complain(&e);
-	else if (rc == 0)
-		fprintf(stderr, "berth: token: \"%s\" is there already; remove it first for a new secret\n", user);
-	else
-		cmd_audit("token_add", user, c->auth.robots);
-	if (rc == 1)
+	rc = account_edit(c, &adding, c->auth.robots, user, line.buf);
+	if (rc == CMD_DONE)
 		printf("user:   %s\nsecret: %s\n", user, secret.buf);
 	explicit_bzero(secret.buf, secret.len);
-	return rc == 1 ? CMD_DONE : CMD_FOUND;
-}
-
-static int rm(const struct config *c, const char *user)
-{
-	cleanup_err struct err e = ERR_INIT;
-	struct htpasswd_owner owner = cmd_owner(c);
-	int rc = htpasswd_edit(c->auth.robots, HTPASSWD_REMOVE, user, NULL, &owner, &e);
-
-	if (rc < 0)
-		cmd_complain(&e);
-	else if (rc == 0)
-		fprintf(stderr, "berth: token: \"%s\" is not there\n", user);
-	else
-		cmd_audit("token_rm", user, c->auth.robots);
-	return rc == 1 ? CMD_DONE : CMD_FOUND;
+	return rc;
 }
 
 static void show_end(const struct robot *r)
@@ -182,7 +161,7 @@ static int run_verb(const struct config *c, const char *verb, const char *name, 
 		fputs("berth: token: a name has 1 to 64 letters, digits, '.', '_' or '-'\n", stderr);
 		return CMD_USAGE;
 	}
-	return strcmp(verb, "add") == 0 ? add(c, user.buf, w) : rm(c, user.buf);
+	return strcmp(verb, "add") == 0 ? add(c, user.buf, w) : account_edit(c, &removing, c->auth.robots, user.buf, NULL);
 }
 
 static int run(const struct cmd_options *o, int argc, char **argv)

@@ -16,12 +16,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "auth/htpasswd_edit.h"
 #include "auth/htpasswd_file.h"
 #include "auth/pwhash.h"
 #include "auth/robots.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "cmd/account.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -112,36 +111,24 @@ static void warn_of_faults(const char *file)
 		fprintf(stderr, "berth: warning: until this is mended nobody gets in:\n%s\n", msg.buf);
 }
 
-static const struct verb {
-	const char *name;
-	enum htpasswd_change change;
-	const char *action, *otherwise;
-} verbs[] = {
-	{ "add", HTPASSWD_ADD, "user_add", "is there already; `berth user passwd` sets a new password" },
-	{ "passwd", HTPASSWD_SET, "user_passwd", "is not there; `berth user add` adds one" },
-	{ "rm", HTPASSWD_REMOVE, "user_rm", "is not there" },
+static const struct account_change verbs[] = {
+	{ "add", "user", HTPASSWD_ADD, "user_add", "is there already; `berth user passwd` sets a new password" },
+	{ "passwd", "user", HTPASSWD_SET, "user_passwd", "is not there; `berth user add` adds one" },
+	{ "rm", "user", HTPASSWD_REMOVE, "user_rm", "is not there" },
 };
 
-static int change(const struct config *c, const struct verb *v, const char *user, enum pwhash_scheme scheme)
+static int change(const struct config *c, const struct account_change *v, const char *user, enum pwhash_scheme scheme)
 {
 	cleanup_str struct str hash = STR_INIT;
-	cleanup_err struct err e = ERR_INIT;
-	struct htpasswd_owner owner = cmd_owner(c);
 	int rc;
 
 	os_keep_secrets();
 	if (v->change != HTPASSWD_REMOVE && new_hash(scheme, &hash) < 0)
 		return CMD_FOUND;
-	rc = htpasswd_edit(c->auth.htpasswd, v->change, user, hash.buf, &owner, &e);
-	if (rc < 0)
-		cmd_complain(&e);
-	else if (rc == 0)
-		fprintf(stderr, "berth: user: \"%s\" %s\n", user, v->otherwise);
-	else
-		cmd_audit(v->action, user, c->auth.htpasswd);
-	if (rc == 1)
+	rc = account_edit(c, v, c->auth.htpasswd, user, hash.buf);
+	if (rc == CMD_DONE)
 		warn_of_faults(c->auth.htpasswd);
-	return rc == 1 ? CMD_DONE : CMD_FOUND;
+	return rc;
 }
 
 static int list(const struct config *c)
@@ -159,7 +146,7 @@ static int list(const struct config *c)
 	return CMD_DONE;
 }
 
-static const struct verb *find_verb(const char *name)
+static const struct account_change *find_verb(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, name) == 0)
@@ -172,7 +159,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	static const struct option options[] = { { "bcrypt", no_argument, NULL, 'b' }, { NULL, 0, NULL, 0 } };
 	enum pwhash_scheme scheme = PWHASH_YESCRYPT;
 	cleanup_config struct config *c = NULL;
-	const struct verb *v;
+	const struct account_change *v;
 	int opt;
 
 	optind = 0;             /* a second parse in one process begins anew */
