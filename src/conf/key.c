@@ -160,9 +160,17 @@ static const void *member_const(const struct config *c, const struct key *k)
 	return (const char *)c + k->off;
 }
 
+static int replace_text(struct config *c, const struct key *k, const char *text, size_t len)
+{
+	char **at = member(c, k);
+
+	free(*at);
+	*at = xstrndup(text, len);
+	return 0;
+}
+
 static int set_path(struct config *c, const struct key *k, const char *text)
 {
-	char **path = member(c, k);
 	size_t len = strlen(text);
 
 	if (text[0] != '/' && !(k->type == KEY_FILE && len == 0))
@@ -172,9 +180,7 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 			return -1;
 	while (len > 1 && text[len - 1] == '/')
 		len--;
-	free(*path);
-	*path = xstrndup(text, len);
-	return 0;
+	return replace_text(c, k, text, len);
 }
 
 #define REALM_MAX 128
@@ -183,7 +189,6 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 /* Of what a client is told in a header, between quotes. */
 static int set_quotable(struct config *c, const struct key *k, const char *text, size_t max)
 {
-	char **realm = member(c, k);
 	size_t len = strlen(text);
 
 	if ((len == 0 && k->type == KEY_REALM) || len > max)
@@ -191,9 +196,7 @@ static int set_quotable(struct config *c, const struct key *k, const char *text,
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < 0x20 || text[i] == 0x7f || text[i] == '"' || text[i] == '\\')
 			return -1;
-	free(*realm);
-	*realm = xstrdup(text);
-	return 0;
+	return replace_text(c, k, text, len);
 }
 
 /* One origin as a browser sends it (RFC 6454, 6.2): scheme, host and port, nothing else; safe in nginx's configuration. */
@@ -215,18 +218,11 @@ static int set_url(struct config *c, const struct key *k, const char *text)
 
 static int set_networks(struct config *c, const struct key *k, const char *text)
 {
-	char **networks = member(c, k);
-
-	if (!network_list_ok(text))
-		return -1;
-	free(*networks);
-	*networks = xstrdup(text);
-	return 0;
+	return network_list_ok(text) ? replace_text(c, k, text, strlen(text)) : -1;
 }
 
 static int set_origins(struct config *c, const struct key *k, const char *text)
 {
-	char **origins = member(c, k);
 	const char *s = text;
 
 	while (*s && strcmp(text, "*") != 0) {
@@ -236,9 +232,7 @@ static int set_origins(struct config *c, const struct key *k, const char *text)
 			return -1;
 		s += len + (s[len] == ',');
 	}
-	free(*origins);
-	*origins = xstrdup(text);
-	return 0;
+	return replace_text(c, k, text, strlen(text));
 }
 
 static int set_word(struct config *c, const struct key *k, const char *text)

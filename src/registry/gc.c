@@ -21,8 +21,6 @@
 #include "registry/gc_work.h"
 #include "store/blob.h"
 #include "store/repo.h"
-#include "store/revision.h"
-#include "store/tag.h"
 
 struct sweep {
 	struct gc_work *w;
@@ -57,20 +55,10 @@ static int sweep_link(struct sweep *s, const struct name *n, const struct digest
 	return 1;
 }
 
-static struct name name_of(const struct sweep *s, size_t repository)
-{
-	const char *text = s->m.names.v[repository];
-	struct name n;
-
-	if (name_parse(&n, text, strlen(text)) < 0)
-		abort();        /* it was a name when it was visited */
-	return n;
-}
-
 /* Candidates of one repository stand together: when one of another comes, that of before is done with. */
 static int sweep_next_link(struct sweep *s, const struct gc_candidate *c, struct err *e)
 {
-	struct name n = name_of(s, c->repository);
+	struct name n = gc_name(s->m.names.v[c->repository]);
 	int rc;
 
 	if (c->repository != s->at) {
@@ -92,7 +80,7 @@ static int purge_links(struct sweep *s, struct err *e)
 	size_t i;
 
 	for (; s->flushed < s->at; s->flushed++) {
-		struct name n = name_of(s, s->flushed);
+		struct name n = gc_name(s->m.names.v[s->flushed]);
 
 		if (s->touched[s->flushed] && blob_flush_links(s->w->r->st, &n, e) < 0)
 			return -1;

@@ -61,11 +61,8 @@ static int mark_some(struct share *s, struct err *e)
 	size_t i;
 
 	while ((i = atomic_fetch_add(&s->board->next, 1)) < s->repositories.count) {
-		const char *text = s->repositories.v[i];
-		struct name n;
+		struct name n = gc_name(s->repositories.v[i]);
 
-		if (name_parse(&n, text, strlen(text)) < 0)
-			abort();        /* it was a name when it was visited */
 		gc_progress(s->w, "repositories looked at", i + 1, s->repositories.count);
 		if (gc_mark_repository(s->w, &n, s->m, e) < 0)
 			return -1;

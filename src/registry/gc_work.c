@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -83,6 +84,15 @@ void gc_leave(struct gc_work *w)
 	if (!w->o->dry_run)
 		collector_stay_away(w->c);
 	keep_pace(w, w->done);
+}
+
+struct name gc_name(const char *text)
+{
+	struct name n;
+
+	if (name_parse(&n, text, strlen(text)) < 0)
+		abort();        /* it was a name when it was visited */
+	return n;
 }
 
 /* Whole seconds on both sides: what is as old as the grace to the second is still young. */

@@ -35,6 +35,9 @@ void gc_leave(struct gc_work *w);
 void gc_pace(struct gc_work *w);
 bool gc_batch_goes_on(struct gc_work *w);
 
+/* gc_name - the name of a repository that was visited, from its text */
+struct name gc_name(const char *text);
+
 bool gc_is_young(const struct gc_work *w, int64_t when);
 void gc_progress(const struct gc_work *w, const char *what, uint64_t done, uint64_t of);
 void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes);
