@@ -23,28 +23,18 @@ sub t { my ($user, @scopes) = @_; return [bearer(token_of($s, defined $user ? [b
 sub ask { my ($method, $path, $h, %o) = @_; return $s->req($method, "/v2/$path", headers => [@$h, 'Content-Type' => OCI_INDEX], %o) }
 my $admin = [basic('admin', 'c')];
 my $image = index_of(OCI_INDEX);
+my %service = (realm => 'http://' . $s->host . '/v2/token', service => 'berth');
 for my $repo (qw(team/a team/b public/x private)) {
 	ask(PUT => "$repo/manifests/1", $admin, body => $image)->status == 201 or die;
 	my $loc = $s->req(POST => "/v2/$repo/blobs/uploads/", headers => $admin)->header('Location');
 	$s->req(PUT => "$loc?digest=" . sha256($repo), headers => $admin, body => $repo)->status == 201 or die;
 }
 
-# lacks - 401 and what a wider token has to be for
-sub lacks
-{
-	my ($r, $scope, $title) = @_;
-	my $c = challenge($r);
-
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	error_is($r, 401, 'UNAUTHORIZED', $title);
-	is_deeply [@$c{qw(scheme scope error)}], ['Bearer', $scope, 'insufficient_scope'], "$title: the challenge says what for";
-}
-
 # Nobody
 is ask(GET => 'public/x/manifests/1', [])->status, 200, 'everybody pulls without a token';
 is ask(GET => 'public/x/manifests/1', t(undef, 'repository:public/x:pull'))->status, 200, 'and by one for nobody';
 is ask(GET => 'public/x/blobs/' . sha256('public/x'), t(undef, 'repository:public/x:pull'))->status, 200, 'a blob, too';
-lacks(ask(GET => 'public/x/manifests/1', t(undef)), 'repository:public/x:pull', 'a token for nothing gives nothing');
+lacks(\%service, ask(GET => 'public/x/manifests/1', t(undef)), 'repository:public/x:pull', 'a token for nothing gives nothing');
 my $r = ask(GET => 'team/a/manifests/1', t(undef, 'repository:team/a:pull'));
 error_is($r, 401, 'UNAUTHORIZED', 'nobody does not pull what is not for everybody');
 ok !exists challenge($r)->{error}, 'and is told to log in';
@@ -55,11 +45,11 @@ is $s->req(GET => '/v2/', headers => t(undef))->status, 200, 'a token for nobody
 my $for_a = t('alice', 'repository:team/a:pull,push');
 is ask(GET => 'team/a/manifests/1', $for_a)->status, 200, 'alice pulls';
 is ask(PUT => 'team/a/manifests/2', $for_a, body => $image)->status, 201, 'and pushes';
-lacks(ask(GET => 'team/b/manifests/1', $for_a), 'repository:team/b:pull', 'her token for one repository is none for another');
-lacks(ask(PUT => 'team/b/manifests/1', $for_a, body => $image), 'repository:team/b:pull,push', 'to push neither');
-lacks(ask(POST => 'team/a/blobs/uploads/', t('alice', 'repository:team/a:pull'), body => ''), 'repository:team/a:pull,push', 'a token to pull is none to push');
-lacks(ask(GET => 'team/a/manifests/1', t('alice', 'repository:team/a:push')), 'repository:team/a:pull', 'nor one to push one to pull');
-lacks(ask(DELETE => 'team/a/manifests/2', t('admin', 'repository:team/a:pull,push')), 'repository:team/a:delete', 'a token to push is none to delete');
+lacks(\%service, ask(GET => 'team/b/manifests/1', $for_a), 'repository:team/b:pull', 'her token for one repository is none for another');
+lacks(\%service, ask(PUT => 'team/b/manifests/1', $for_a, body => $image), 'repository:team/b:pull,push', 'to push neither');
+lacks(\%service, ask(POST => 'team/a/blobs/uploads/', t('alice', 'repository:team/a:pull'), body => ''), 'repository:team/a:pull,push', 'a token to pull is none to push');
+lacks(\%service, ask(GET => 'team/a/manifests/1', t('alice', 'repository:team/a:push')), 'repository:team/a:pull', 'nor one to push one to pull');
+lacks(\%service, ask(DELETE => 'team/a/manifests/2', t('admin', 'repository:team/a:pull,push')), 'repository:team/a:delete', 'a token to push is none to delete');
 error_is(ask(DELETE => 'team/a/manifests/2', t('alice', 'repository:team/a:pull,push,delete')), 403, 'DENIED', 'who may not delete gets no token for it, nor a challenge');
 error_is(ask(DELETE => 'team/a/manifests/2', $for_a), 403, 'DENIED', 'by another token neither');
 error_is(ask(PUT => 'team/a/manifests/2', t('bob', 'repository:team/a:pull,push'), body => $image), 403, 'DENIED', 'bob may not push');
@@ -72,7 +62,7 @@ my $list = sub { my $r = ask(GET => '_catalog', $_[0]); return $r->status == 200
 is $list->(t('bob', 'registry:catalog:*')), 'public/x team/a team/b', 'a token to list shows what its user may pull';
 is $list->(t('admin', 'registry:catalog:*')), 'private public/x team/a team/b', 'all of it where that is all';
 is $list->(t(undef, 'registry:catalog:*')), 'public/x', 'for nobody what is everybody\'s';
-lacks(ask(GET => '_catalog', t('admin', 'repository:team/a:*')), 'registry:catalog:*', 'another token does not do');
+lacks(\%service, ask(GET => '_catalog', t('admin', 'repository:team/a:*')), 'registry:catalog:*', 'another token does not do');
 is $list->([basic('bob', 'b')]), 'public/x team/a team/b', 'a password does';
 
 # Mounts
@@ -81,7 +71,7 @@ sub mount { my ($digest, $from, $h) = @_; return ask(POST => "team/b/blobs/uploa
 my $both = t('alice', 'repository:team/b:pull,push', 'repository:team/a:pull');
 my $one = t('alice', 'repository:team/b:pull,push');
 is mount($missing, 'team/a', $both)->status, 202, 'what is not there is not mounted';
-lacks(mount($_, 'team/a', $one), 'repository:team/b:pull,push repository:team/a:pull', 'a token that lacks the source is not enough, whether the blob is there or not')
+lacks(\%service, mount($_, 'team/a', $one), 'repository:team/b:pull,push repository:team/a:pull', 'a token that lacks the source is not enough, whether the blob is there or not')
 	for $blob_a, $missing;
 is mount($_, 'private', $one)->status, 202, 'from where she may not pull: as if the blob were missing, whether it is there or not' for $blob_private, $missing;
 is mount($_, 'private', t('alice', 'repository:team/b:pull,push', 'repository:private:pull'))->status, 202, 'whatever token she asked for' for $blob_private, $missing;
@@ -92,7 +82,7 @@ is mount($blob_a, 'NOT%20A%20NAME', $one)->status, 202, 'a source that is no nam
 is mount($blob_a, 'team/a', $both)->status, 201, 'a token for both mounts';
 is mount(sha256('public/x'), '', t('alice', 'repository:team/b:pull,push', 'repository:public/x:pull'))->status, 201, 'without a source, too';
 $r = $s->req(POST => "/v2/team/b/blobs/uploads/?mount=$blob_a&from=team/a&digest=$blob_a", headers => [@$one], body => 'team/a');
-lacks($r, 'repository:team/b:pull,push repository:team/a:pull', 'before the body is read, if there is one');
+lacks(\%service, $r, 'repository:team/b:pull,push repository:team/a:pull', 'before the body is read, if there is one');
 
 # Rights that change while workers and tokens live
 my ($bob, $everybody) = (t('bob', 'repository:team/a:pull'), t(undef, 'repository:public/x:pull'));

@@ -8,9 +8,10 @@ use warnings;
 use Exporter qw(import);
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64 encode_base64);
+use Berth::Check;
 use Berth::Test;
 
-our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form token_of claims challenge reconfigure);
+our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form token_of claims challenge reconfigure lacks memory_closed in_memory);
 
 # basic - the header of a login, as a list for `headers`
 sub basic
@@ -60,6 +61,43 @@ sub challenge
 	return { fault => scalar(@all) . ' challenges' } if @all != 1;
 	my ($scheme, $rest) = $all[0] =~ /^(\w+) ((?:\w+="[^"\\]*"(?:,|\z))+)\z/ or return { fault => $all[0] };
 	return { scheme => $scheme, $rest =~ /(\w+)="([^"]*)"/g };
+}
+
+# lacks - 401, with a challenge that says of which service, { realm, service }, and for what a wider token has to be
+sub lacks
+{
+	my ($service, $r, $scope, $title) = @_;
+	my $c = challenge($r);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	error_is($r, 401, 'UNAUTHORIZED', $title);
+	is_deeply($c, { scheme => 'Bearer', scope => $scope, error => 'insufficient_scope', %$service }, "$title: the challenge says what for");
+	return;
+}
+
+# memory_closed - why a test cannot look into the memory of workers, if so
+sub memory_closed
+{
+	return $ENV{BERTH_SANITIZERS} ? 'the memory of a sanitizer build is another' : $> != 0 ? 'only root can look into the memory of such a process' : '';
+}
+
+# in_memory - which of the texts lie in the memory of a server's workers; a text that is always there, too, if it was read
+sub in_memory
+{
+	my ($s, @texts) = @_;
+	my %found;
+	no warnings qw(portable);       # addresses of 64 bits
+
+	for my $pid ($s->worker_pids) {
+		open my $mem, '<:raw', "/proc/$pid/mem" or die "mem: $!";
+		for (split /\n/, slurp("/proc/$pid/maps")) {
+			my ($from, $to) = /^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+			sysseek $mem, hex $from, 0;
+			my $n = sysread $mem, my $bytes, hex($to) - hex $from or next;
+			index($bytes, $_) >= 0 and $found{$_} = 1 for @texts;
+		}
+	}
+	return sort keys %found;
 }
 
 # reconfigure - give a server another configuration; it holds, and no worker of the old one is left

@@ -69,12 +69,7 @@ sub start_tool
 	@$self{qw(tool in out)} = ($pid, $in, $out);
 	my $said = $self->attach;
 	return if $said eq 'attached';
-	if ($ENV{CI}) {
-		print "1..1\nnot ok 1 - workers can be traced\n# $said\n";
-		exit 1;
-	}
-	plan(skip_all => "workers cannot be traced here: $said");
-	return;
+	return lacking('workers can be traced', "workers cannot be traced here: $said");
 }
 
 sub tell

@@ -20,7 +20,7 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-	build_dir source_dir program have_program need_program plain_build_only
+	build_dir source_dir program have_program lacking need_program plain_build_only
 	sha256 sha512 random_bytes tmp_dir slurp spew run run_ok wait_for run_parallel read_response
 ));
 
@@ -49,17 +49,24 @@ sub have_program
 	return;
 }
 
-# A test that needs a program which is not there fails in CI, and is skipped, aloud, where a person runs it.
+# A test that lacks what it needs fails in CI, and is skipped, aloud, where a person runs it: lacking(what it needs, why not)
+sub lacking
+{
+	my ($need, $why) = @_;
+
+	if ($ENV{CI}) {
+		print "1..1\nnot ok 1 - $need\n";
+		print STDERR "# this test cannot run: $why\n";
+		exit 1;
+	}
+	plan(skip_all => $why);
+	return;
+}
+
 sub need_program
 {
 	for my $name (@_) {
-		next if have_program($name);
-		if ($ENV{CI}) {
-			print "1..1\nnot ok 1 - $name is installed\n";
-			print STDERR "# this test needs $name, which is not installed\n";
-			exit 1;
-		}
-		plan(skip_all => "$name is not installed");
+		lacking("$name is installed", "$name is not installed") if !have_program($name);
 	}
 	return 1;
 }
