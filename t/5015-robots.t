@@ -117,4 +117,15 @@ is status(GET => '/v2/', @robot), 503, 'a robot that comes while the file has a 
 is status(GET => '/v2/', @alice), 200, 'users get in all the same';
 ok wait_for { grep { ($_->{msg} // $_->{message} // '') =~ /no robot gets in/ || ($_->{event} // '') eq 'robots' } $s->log_events }, 'the log says why';
 ok !(grep { slurp($_) =~ /\Q$secret\E/ } grep { -f } glob "$dir/* " . $s->config_file . '*'), 'no file has the secret';
+$s->stop;
+
+# A robot proves itself by its secret, whoever else says who it is
+spew("$dir/nginx-users", htpasswd('robot+deploy' => 'x', carol => 'y'));
+chmod 0755, $dir;
+write_over($file, $line);
+$s = Berth::Server->start(config => "auth = { remote_user = true; token = { enabled = \"on\"; }; $auth };\n",
+	nginx_args => ['with=basic', "passwords=$dir/nginx-users"]);
+is status(GET => '/v2/', basic('carol', 'y')), 200, 'whom nginx knows is logged in';
+is status(GET => $_, basic('robot+deploy', 'x')), 401, "a user of nginx who is called like a robot is none: $_"
+	for '/v2/', '/v2/team/app/tags/list', '/v2/token?service=berth&scope=repository:team/app:push';
 done_testing();

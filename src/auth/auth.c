@@ -225,7 +225,7 @@ int auth_identify(struct auth *a, const struct credentials *c, struct identity *
 	if (!auth_on(a))
 		return 0;
 	if (a->cfg->auth.remote_user && c->remote_user && *c->remote_user) {
-		if (auth_set_user(id, c->remote_user, strlen(c->remote_user)) < 0)
+		if (auth_set_user(id, c->remote_user, strlen(c->remote_user)) < 0 || (a->robots && robot_is(id->user)))
 			return auth_refuse(id, "REMOTE_USER is no user's name", e);
 		id->kind = IDENTITY_USER;
 		return 0;
