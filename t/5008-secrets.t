@@ -83,12 +83,34 @@ SKIP: {
 	is join(' ', grep { $_ ne 'htpasswd' } @found), '', 'nor in the memory of a worker, once it has answered';
 	ok scalar(grep { $_ eq 'htpasswd' } @found), 'which could be read';
 }
-my ($worker) = $s->worker_pids;
 SKIP: {
-	skip 'only root is told', 1 if $> != 0;
-	# What a process that keeps its memory to itself has under /proc is root's, whoever it runs as; here the worker is root's anyhow, so ask as another.
+	skip 'only root can be another user', 5 if $> != 0;
+	my ($worker) = $s->worker_pids;
 	my $as = run('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'head', '-c1', "/proc/$worker/mem");
 	isnt $as->{status}, 0, 'nobody else can look into it';
+	# What a process that keeps its memory to itself has under /proc is root's, whoever it runs as; it leaves no core file then.
+	my $at = tmp_dir();
+	chmod 0755, $at;
+	mkdir "$at/store";
+	chown 65534, 65534, "$at/store";
+	spew("$at/htpasswd", htpasswd(%password));
+	chmod 0644, "$at/htpasswd";
+	run('cp', program('berth-fcgi'), "$at/berth-fcgi");     # where it was built may be closed to others
+	for my $case (['with logins', "auth = { htpasswd = \"$at/htpasswd\"; };", 0], ['without them', '', 65534]) {
+		my ($who, $auth, $owner) = @$case;
+		my $pid = fork // die "fork: $!";
+		if (!$pid) {
+			open STDERR, '>', '/dev/null';
+			exec 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', "$at/berth-fcgi", '--config', spew("$at/conf", "$auth\n"),
+				'--root', "$at/store", '--workers', 1, '--listen', "$at/store/socket";
+		}
+		my @worker;
+		ok wait_for { @worker = Berth::Server::children($pid) }, "workers run as another user $who";
+		ok wait_for { ((stat "/proc/$worker[0]/mem")[4] // -1) == $owner },
+			"$who " . ($owner ? 'what they have under /proc is theirs' : 'they are closed to who they run as');
+		kill TERM => $pid;
+		waitpid $pid, 0;
+	}
 }
 
 # Guessing: one address is slowed down, others are not

@@ -83,10 +83,8 @@ if (!$pid) {
 	open STDOUT, '>', '/dev/null';
 	exec 'taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-e', 'trace=faccessat,faccessat2', '-e', 'inject=faccessat,faccessat2:delay_enter=200000', gc_cmd($s, '--dry-run');
 }
-sub parent_of { return ((eval { slurp("/proc/$_[0]/stat") } // '') =~ /\) \S (\d+) /)[0] // 0 }
-sub children_of { my ($p) = @_; return grep { parent_of($_) == $p } map { m{(\d+)$} } glob '/proc/[0-9]*' }
 my ($gc, $helper);
-wait_for { ($gc) = grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^\S*berth\0/ } children_of($pid); ($helper) = $gc ? children_of($gc) : (); $helper };
+wait_for { ($gc) = grep { (eval { slurp("/proc/$_/cmdline") } // '') =~ /^\S*berth\0/ } Berth::Server::children($pid); ($helper) = $gc ? Berth::Server::children($gc) : (); $helper };
 ok $helper, 'it works, with a helper';
 kill KILL => $gc if $gc;
 ok $helper && wait_for { !-d "/proc/$helper" || (eval { slurp("/proc/$helper/stat") } // '') =~ /\) [ZX] / }, 'kill -9 of it ends the helper';
