@@ -74,7 +74,7 @@ struct master {
 	int signal_fd;
 	struct keyring *keys;
 	struct throttle *throttle;      /* shared by all workers, of every generation */
-	int serving_fd;                 /* holds the epoch: see store/epoch.h */
+	struct serving serving;         /* holds the epoch: see store/epoch.h */
 	sigset_t saved;
 	bool stopping;
 	struct schedule schedule;
@@ -335,7 +335,7 @@ static void reload(struct master *m)
 	struct err e = ERR_INIT;
 	struct store_options so;
 	struct config *cfg = supervisor_config(m->o, false);
-	int serving = -1;
+	struct serving serving = SERVING_INIT;
 	size_t i;
 
 	if (!cfg)
@@ -345,14 +345,14 @@ static void reload(struct master *m)
 	    fill_set(cfg, &e) < 0) {
 		err_text(&e, &why);
 		log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
-		os_cleanup_fd(&serving);
+		epoch_end(&serving);
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);
 		err_release(&e);
 		return;
 	}
-	os_cleanup_fd(&m->serving_fd);
-	m->serving_fd = serving;
+	epoch_end(&m->serving);
+	m->serving = serving;
 	config_close(&m->cfg);
 	m->cfg = cfg;
 	keyring_close(&m->keys);
@@ -489,7 +489,7 @@ static int join(struct master *m, const struct store_options *so, struct err *e)
 	char before[STORE_EPOCH_LEN + 1], after[STORE_EPOCH_LEN + 1];
 	bool had = read_epoch(m->cfg, before);
 
-	if (epoch_begin(so, &m->serving_fd, e) < 0)
+	if (epoch_begin(so, &m->serving, e) < 0)
 		return -1;
 	if (!so->readonly)
 		settings_compare(m->cfg, had && read_epoch(m->cfg, after) && strcmp(before, after) == 0);
@@ -498,7 +498,7 @@ static int join(struct master *m, const struct store_options *so, struct err *e)
 
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
 {
-	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving_fd = -1, .generation = 1 };
+	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1 };
 	struct store_options so = store_options(cfg);
 	size_t i;
 	int rc;
@@ -526,7 +526,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	}
 	if (rc == 0)
 		log_say(LOG_INFO, "stopped", "all workers have finished");
-	os_cleanup_fd(&m.serving_fd);
+	epoch_end(&m.serving);
 	os_cleanup_fd(&m.signal_fd);
 	os_cleanup_fd(&m.ready[0]);
 	os_cleanup_fd(&m.ready[1]);

@@ -16,11 +16,11 @@ need_program($_) for 'strace', 'taskset';
 
 my $DAY = 24 * 3600;
 my $s = bare_store();
-my @images;
+my (@images, @untagged);
 for my $i (1 .. 40) {
 	my $repo = sprintf 'team/app%02d', $i;
 	push @images, lay_image($s, $repo, 'v1', "{\"app\":$i}", "layer of $repo", 'a layer of all');
-	lay_image($s, $repo, undef, "{\"old\":$i}", "layer of what has no tag in $repo");
+	push @untagged, lay_image($s, $repo, undef, "{\"old\":$i}", "layer of what has no tag in $repo");
 	lay_blob($s, $repo, "garbage of $repo");
 }
 lay_manifest($s, 'team/app17', '{"schemaVersion":2,"layers":[', 'broken');
@@ -34,21 +34,21 @@ my ($cpu, @more) = map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split /,/, (slurp('/p
 lacking('there are two processors', 'there is one processor, so nothing is shared') if !@more;
 my $two = "$cpu,$more[0]";
 
-# processes - how many of them there are
+# processes - how many of them there are; and how many of these read tags
 sub processes
 {
 	my ($cpus, @o) = @_;
 	my $trace = tmp_dir() . '/trace';
 
 	run('taskset', '-c', $cpus, 'strace', '-f', '-o', $trace, '-e', 'trace=execve,openat', gc_cmd($s, '--dry-run', @o));
-	my %pid = map { /^(\d+)/ ? ($1 => 1) : () } split /\n/, slurp($trace);
-	return scalar keys %pid;
+	my @lines = split /\n/, slurp($trace);
+	my ($all, $readers) = map { my %pid = map { /^(\d+)/ ? ($1 => 1) : () } @$_; scalar keys %pid } \@lines, [grep { m{/current/link} } @lines];
+	return { all => $all, readers => $readers };
 }
-is processes($two), 2, 'two processors: two processes';
-is processes($cpu), 1, 'one processor: one';
-is processes($two, '--rate', 100_000), 1, 'a rate: one, which keeps it';
-
-is processes($two, '--untagged'), 1, 'a dry run that looks for what is untagged: one, for it takes locks';
+is processes($two)->{readers}, 2, 'two processors: two processes read';
+is processes($cpu)->{all}, 1, 'one processor: one does all';
+is processes($two, '--rate', 100_000)->{all}, 1, 'a rate: one, which keeps it';
+is processes($two, '--untagged')->{readers}, 1, 'a dry run that looks for what is untagged: one reads, for it takes locks';
 
 {
 	my ($one, $both) = map { gc_by($_, '--dry-run') } $cpu, $two;
@@ -69,7 +69,7 @@ for my $case (['memfd_create:error=EMFILE', 0], ['clone,clone3:error=EAGAIN', 0]
 }
 # whichever of the two it is that meets them
 for my $i (1 .. 6) {
-	my $link = revision_link($s, $images[5 * $i]{repository}, $images[5 * $i]{digest});
+	my $link = revision_link($s, $untagged[5 * $i]{repository}, $untagged[5 * $i]{digest});
 	my $r = run('taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-P', substr($link, 1 + length $s->root),
 		'-e', 'inject=faccessat,faccessat2:error=EIO', gc_cmd($s));
 	is "$r->{status} $r->{err}", "1 berth: cannot look for " . substr($link, 1 + length $s->root) . ": Input/output error\n",
@@ -90,7 +90,57 @@ kill KILL => $gc if $gc;
 ok $helper && wait_for { !-d "/proc/$helper" || (eval { slurp("/proc/$helper/stat") } // '') =~ /\) [ZX] / }, 'kill -9 of it ends the helper';
 waitpid $pid, 0;
 
-gc_ok($s, '--untagged', 'what is left of it does not hinder the next');
+gc_ok($s, '--grace', '1000h', 'what is left of it does not hinder the next');
+
+# --- they delete, too, where nobody serves
+
+lay_file(blob_file($s, sha256("no link $_")), "no link $_") for 1 .. 1100;      # enough for two
+make_old($s, 2 * $DAY);
+my $dir = tmp_dir();
+my $copies = 0;
+sub copy
+{
+	my $c = bare_store("$dir/copy" . ++$copies);
+	run('cp', '-a', '--', $s->root . '/.', $c->root)->{status} and die "cp\n";
+	return $c;
+}
+sub left { my ($c) = @_; return join ' ', @{ blobs_on_disk($c) }, @{ links_on_disk($c) }, files_below($c->root . '/berth/trash') }
+
+my ($one, $both) = (copy(), copy());
+my ($by_one, $by_both) = (run('taskset', '-c', $cpu, gc_cmd($one, '--json')), run('taskset', '-c', $two, 'strace', '-f', '-s', 300, '-o', "$dir/renames", '-e', 'trace=renameat', gc_cmd($both, '--json')));
+my %renames;
+/^(\d+) +renameat\(\d+, "[^"]*(_layers|blobs)\// and $renames{$2}{$1} = 1 for split /\n/, slurp("$dir/renames");
+is scalar(keys %{ $renames{$_} // {} }), 2, "two processes delete ($_)" for qw(_layers blobs);
+ok told($by_both) eq told($by_one), 'they tell what one alone tells';
+is gc_total($by_both)->{$_}, gc_total($by_one)->{$_}, "and count as many $_" for qw(links blobs manifests unreadable bytes kept_blobs);
+is left($both), left($one), 'and leave the same';
+is missing_of($both, @images, @untagged), '', 'which is all that is needed';
+
+# one of them or both are killed
+for my $at ('renameat:signal=KILL:when=3', 'renameat:signal=KILL:when=300', 'unlinkat:signal=KILL:when=5', 'unlinkat:signal=KILL:when=600',
+	'fsync:signal=KILL:when=4', 'waitid,wait4:signal=KILL:when=2', 'prctl:signal=KILL', 'renameat:error=EIO:when=200') {
+	my $c = copy();
+	my $r = run('taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-e', "inject=$at", gc_cmd($c));
+	isnt $r->{status}, 0, "$at: it does not end well";
+	is missing_of($c, @images, @untagged), '', 'nothing that is kept is missing';
+	make_old($c, 8 * $DAY, 'berth/trash', 'berth/tmp');
+	gc_ok($c, 'the next one ends well');
+	is left($c), left($one), 'and leaves what one that was not disturbed leaves';
+	run('rm', '-rf', '--', $c->root);
+}
+
+# --- where somebody serves one process deletes, in small batches
+
+my $serving = copy();
+my $server = Berth::Server->start(root => $serving->root);
+my $r = run('taskset', '-c', $two, 'strace', '-f', '-s', 300, '-o', "$dir/renames", '-e', 'trace=renameat', gc_cmd($serving));
+is $r->{status}, 0, 'beside a master' or diag $r->{err};
+my %pids = map { /^(\d+) +renameat\(\d+, "[^"]*(?:_layers|blobs)\// ? ($1 => 1) : () } split /\n/, slurp("$dir/renames");
+is scalar(keys %pids), 1, 'one process deletes, for it lets writers in all the time';
+is left($serving), left($one), 'the same';
+$server->stop;
+
+gc_ok($s, '--untagged', 'and all of it');
 is missing_of($s, @images), '', 'which takes nothing that is needed';
 is scalar(grep { -e layer_link($s, $_->{repository}, sha256("garbage of $_->{repository}")) } @images), 1, 'and all garbage but that beside the broken manifest';
 done_testing();

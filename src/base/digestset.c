@@ -12,9 +12,11 @@
 
 #include "base/mem.h"
 
+#define SMALL 4096              /* slots: up to there a table grows in few steps */
+
 static unsigned nibble(char c)
 {
-	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+	return ((unsigned char)c & 15) + 9 * ((unsigned char)c >> 6);      /* without a branch, as in digest.c */
 }
 
 static void key_of(const struct digest *d, unsigned char key[DIGESTSET_KEY])
@@ -26,47 +28,58 @@ static void key_of(const struct digest *d, unsigned char key[DIGESTSET_KEY])
 		key[i] = (unsigned char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
 }
 
+static const unsigned char no_key[DIGESTSET_KEY];
+
+static bool is_free(const unsigned char key[DIGESTSET_KEY])
+{
+	return memcmp(key, no_key, DIGESTSET_KEY) == 0;
+}
+
 /* The slot of a key in a table that is not full: where it is, or where it would go. */
-static size_t slot_of(const struct digestset *s, enum digest_alg alg, const unsigned char key[DIGESTSET_KEY])
+static unsigned char *slot_of(const struct digestset *s, enum digest_alg alg, const unsigned char key[DIGESTSET_KEY])
 {
 	size_t mask = s->of[alg].cap - 1, i;
 	uint64_t hash;
 
 	memcpy(&hash, key, sizeof(hash));
-	for (i = (size_t)hash & mask; s->of[alg].used[i]; i = (i + 1) & mask)
+	for (i = (size_t)hash & mask; !is_free(s->of[alg].keys[i]); i = (i + 1) & mask)
 		if (memcmp(s->of[alg].keys[i], key, DIGESTSET_KEY) == 0)
 			break;
-	return i;
+	return s->of[alg].keys[i];
 }
 
 static void put(struct digestset *s, enum digest_alg alg, const unsigned char key[DIGESTSET_KEY])
 {
-	size_t i = slot_of(s, alg, key);
+	unsigned char *slot;
 
-	if (s->of[alg].used[i])
+	if (is_free(key)) {
+		s->of[alg].zero = true;
 		return;
-	s->of[alg].used[i] = 1;
-	memcpy(s->of[alg].keys[i], key, DIGESTSET_KEY);
+	}
+	slot = slot_of(s, alg, key);
+	if (!is_free(slot))
+		return;
+	memcpy(slot, key, DIGESTSET_KEY);
 	s->of[alg].count++;
 }
 
-/* A quarter of the slots stays free. */
-static void make_room(struct digestset *s, enum digest_alg alg)
+/* Room for so many more. Of eight slots three stay free: to find that one is not there takes four looks then, and not nine. */
+static void make_room(struct digestset *s, enum digest_alg alg, size_t more)
 {
-	unsigned char(*keys)[DIGESTSET_KEY] = s->of[alg].keys, *used = s->of[alg].used;
-	size_t cap = s->of[alg].cap, i;
+	unsigned char(*keys)[DIGESTSET_KEY] = s->of[alg].keys;
+	size_t cap = s->of[alg].cap, want = cap ? cap : 16, i;
 
-	if (cap && s->of[alg].count + 1 <= cap / 4 * 3)
+	while (s->of[alg].count + more > want / 8 * 5)
+		want *= want < SMALL ? 4 : 2;
+	if (want == cap)
 		return;
-	s->of[alg].cap = cap ? cap * 2 : 16;
-	s->of[alg].keys = xreallocarray(NULL, s->of[alg].cap, DIGESTSET_KEY);
-	s->of[alg].used = xcalloc(s->of[alg].cap, 1);
+	s->of[alg].cap = want;
+	s->of[alg].keys = xcalloc(want, DIGESTSET_KEY);
 	s->of[alg].count = 0;
 	for (i = 0; i < cap; i++)
-		if (used[i])
+		if (!is_free(keys[i]))
 			put(s, alg, keys[i]);
 	free(keys);
-	free(used);
 }
 
 void digestset_add(struct digestset *s, const struct digest *d)
@@ -74,7 +87,7 @@ void digestset_add(struct digestset *s, const struct digest *d)
 	unsigned char key[DIGESTSET_KEY];
 
 	key_of(d, key);
-	make_room(s, d->alg);
+	make_room(s, d->alg, 1);
 	put(s, d->alg, key);
 }
 
@@ -82,38 +95,51 @@ bool digestset_has(const struct digestset *s, const struct digest *d)
 {
 	unsigned char key[DIGESTSET_KEY];
 
-	if (!s->of[d->alg].cap)
-		return false;
 	key_of(d, key);
-	return s->of[d->alg].used[slot_of(s, d->alg, key)];
+	if (is_free(key))
+		return s->of[d->alg].zero;
+	return s->of[d->alg].cap && !is_free(slot_of(s, d->alg, key));
 }
 
 /* The algorithm, one byte, and the key. */
+static void write_key(struct str *out, int alg, const unsigned char key[DIGESTSET_KEY])
+{
+	str_addc(out, (char)alg);
+	str_add(out, (const char *)key, DIGESTSET_KEY);
+}
+
 void digestset_write(const struct digestset *s, struct str *out)
 {
 	for (int alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		for (size_t i = 0; i < s->of[alg].cap; i++) {
-			if (!s->of[alg].used[i])
-				continue;
-			str_addc(out, (char)alg);
-			str_add(out, (const char *)s->of[alg].keys[i], DIGESTSET_KEY);
-		}
+		if (s->of[alg].zero)
+			write_key(out, alg, no_key);
+		for (size_t i = 0; i < s->of[alg].cap; i++)
+			if (!is_free(s->of[alg].keys[i]))
+				write_key(out, alg, s->of[alg].keys[i]);
 	}
+}
+
+size_t digestset_size(const struct digestset *s)
+{
+	return digestset_count(s) * (1 + DIGESTSET_KEY);
 }
 
 int digestset_read(struct digestset *s, const char *bytes, size_t len)
 {
-	size_t i;
+	size_t more[DIGEST_ALG_COUNT] = { 0 }, i;
 
 	if (len % (1 + DIGESTSET_KEY))
 		return -1;
-	for (i = 0; i < len; i += 1 + DIGESTSET_KEY)
+	for (i = 0; i < len; i += 1 + DIGESTSET_KEY) {
 		if ((unsigned char)bytes[i] >= DIGEST_ALG_COUNT)
 			return -1;
-	for (i = 0; i < len; i += 1 + DIGESTSET_KEY) {
-		make_room(s, (enum digest_alg)bytes[i]);
-		put(s, (enum digest_alg)bytes[i], (const unsigned char *)bytes + i + 1);
+		more[(int)bytes[i]]++;
 	}
+	for (int alg = 0; alg < DIGEST_ALG_COUNT; alg++)
+		if (more[alg])
+			make_room(s, (enum digest_alg)alg, more[alg]);
+	for (i = 0; i < len; i += 1 + DIGESTSET_KEY)
+		put(s, (enum digest_alg)bytes[i], (const unsigned char *)bytes + i + 1);
 	return 0;
 }
 
@@ -123,7 +149,7 @@ size_t digestset_count(const struct digestset *s)
 	int alg;
 
 	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++)
-		count += s->of[alg].count;
+		count += s->of[alg].count + s->of[alg].zero;
 	return count;
 }
 
@@ -131,9 +157,7 @@ void digestset_release(struct digestset *s)
 {
 	int alg;
 
-	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++)
 		free(s->of[alg].keys);
-		free(s->of[alg].used);
-	}
 	*s = (struct digestset)DIGESTSET_INIT;
 }

@@ -3,7 +3,7 @@
 #define BERTH_BASE_DIGESTSET_H
 
 /*
- * digestset: many digests in little memory: about 64 bytes each, however long their text is.
+ * digestset: many digests in little memory: from 50 to 100 bytes each, however long their text is.
  *
  * Of a digest its first 256 bits are kept, which for sha256 is all of it. Two sha512 digests that share them would be
  * taken for one; none are known, and nobody can make them.
@@ -18,9 +18,9 @@
 
 struct digestset {
 	struct {
-		unsigned char (*keys)[DIGESTSET_KEY];
-		unsigned char *used;
-		size_t count, cap;      /* cap is 0 or a power of two */
+		unsigned char (*keys)[DIGESTSET_KEY];   /* a free slot holds zeros: so a look is at one cache line */
+		bool zero;                              /* the digest of zeros is in, which has no slot */
+		size_t count, cap;      /* cap is 0 or a power of two; count is of the slots in use */
 	} of[DIGEST_ALG_COUNT];
 };
 
@@ -35,9 +35,11 @@ size_t digestset_count(const struct digestset *s);
 
 /*
  * digestset_write - add all of it to out, as bytes for digestset_read in a process of the same program
+ * digestset_size  - how many bytes that are
  * digestset_read  - add what such bytes hold; 0, or -1 where they are none, with nothing added
  */
 void digestset_write(const struct digestset *s, struct str *out);
+size_t digestset_size(const struct digestset *s);
 int digestset_read(struct digestset *s, const char *bytes, size_t len);
 
 #endif

@@ -45,6 +45,17 @@ bool os_gone(int err)
 	return err == ENOENT || err == ENOTDIR || err == ESTALE || err == ELOOP;
 }
 
+int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size)
+{
+	struct statx sx;
+
+	if (statx(dirfd, path, AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_SIZE, &sx) < 0)
+		return -1;
+	*when = (int64_t)sx.stx_mtime.tv_sec;
+	*size = sx.stx_size;
+	return 0;
+}
+
 ssize_t os_read_full(int fd, void *buf, size_t len)
 {
 	size_t have = 0;

@@ -29,6 +29,12 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode);
  */
 bool os_gone(int err);
 
+/*
+ * os_age - when what lies at the path was last changed (seconds since the epoch), and its size; 0, or -1 with errno
+ * One call, and as fresh as an open: a network file system asks its server (statx(2), AT_STATX_FORCE_SYNC).
+ */
+int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size);
+
 /* os_read_full - read until len bytes or the end; the number read, or -1 */
 ssize_t os_read_full(int fd, void *buf, size_t len);
 int os_write_full(int fd, const void *buf, size_t len);

@@ -2,7 +2,7 @@
 #ifndef BERTH_REGISTRY_GC_MARK_H
 #define BERTH_REGISTRY_GC_MARK_H
 
-/* gc_mark: the first half of a collection, for one repository: which content it names, and which links nothing names. */
+/* gc_mark: the first half of a collection: which content the repositories name, and which of their links nothing names. */
 
 #include "base/digestset.h"
 #include "base/err.h"
@@ -21,7 +21,7 @@ struct gc_candidates {
 
 struct gc_marks {
 	struct digestset kept;          /* content that something names */
-	struct names names;             /* of the repositories that have candidates */
+	struct names names;             /* of all repositories */
 	struct gc_candidates links;     /* that nothing in their repository names, those of one repository together */
 };
 
@@ -31,10 +31,18 @@ void gc_candidates_add(struct gc_candidates *c, size_t repository, const struct 
 void gc_marks_release(struct gc_marks *m);
 
 /*
- * gc_mark_repository - add to the marks what a repository names, and those of its links that nothing in it names
+ * gc_record_digest - a digest as a record of a report, with the repository that it is of, or 0
+ * gc_take_digest   - what such a record holds; 0, or -1 where it is none
+ */
+void gc_record_digest(struct str *out, char type, size_t repository, const struct digest *d);
+int gc_take_digest(struct gc_candidate *c, const char *data, size_t len);
+
+/*
+ * gc_mark - read all that names something
  *
+ * Where there are many repositories processes share them, but not in a dry run that looks for what is untagged.
  * Returns 0, or -1 with *e: then something could not be read, and nothing may be deleted.
  */
-int gc_mark_repository(struct gc_work *w, const struct name *n, struct gc_marks *m, struct err *e);
+int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e);
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gc_share: marking by several processes.
+ * gc_share: processes that take one task after the other from a counter that all share.
  *
- * Owns the processes and what they report. They take one repository after the other from a counter that all share, and
- * write what they found into a file in memory each, which is read when they have ended: so they wait for nobody.
- * Invariant: what one of them did not report whole is an error, never an empty report.
+ * Owns the processes and what they report. Each writes what it found into a file in memory, which is read when it has
+ * ended: so they wait for nobody. Invariant: what one of them did not report whole is an error, never an empty report.
  */
 #include "registry/gc_share.h"
 
@@ -21,13 +20,11 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/process.h"
-#include "store/repo.h"
 
 #define PROCESSES_MAX 8
-#define REPOSITORIES_EACH 8             /* for fewer of them a process is not worth it */
 
 struct board {                          /* in memory that all share */
-	_Atomic size_t next;            /* the repository that nobody has taken yet */
+	_Atomic size_t next;            /* the task that nobody has taken yet */
 	struct {
 		bool failed;
 		struct err why;
@@ -41,85 +38,81 @@ struct helper {
 
 struct share {
 	struct gc_work *w;
-	struct gc_marks *m;
-	struct names repositories;
+	const struct gc_job *job;
 	struct board *board;
 	struct helper helpers[PROCESSES_MAX];
 	unsigned nhelpers;
 	struct str told;                /* by a helper */
 };
 
-static int add_name(void *arg, const struct name *n, struct err *e)
+struct told {                           /* a record of type 'T'; the name and what follow, each with its NUL */
+	enum gc_kind kind;
+	uint64_t bytes;
+	bool named;
+};
+
+void gc_record_begin(struct str *out, char type, size_t len)
 {
-	(void)e;
-	names_add(arg, n->s, n->len);
-	return 0;
+	str_addc(out, type);
+	str_add(out, &len, sizeof(len));
 }
 
-static int mark_some(struct share *s, struct err *e)
+void gc_record(struct str *out, char type, const void *data, size_t len)
+{
+	gc_record_begin(out, type, len);
+	str_add(out, data, len);
+}
+
+static int do_some(struct share *s, struct err *e)
 {
 	size_t i;
+	int rc = 0;
 
-	while ((i = atomic_fetch_add(&s->board->next, 1)) < s->repositories.count) {
-		struct name n = gc_name(s->repositories.v[i]);
-
-		gc_progress(s->w, "repositories looked at", i + 1, s->repositories.count);
-		if (gc_mark_repository(s->w, &n, s->m, e) < 0)
-			return -1;
-	}
-	return 0;
+	while (rc == 0 && (i = atomic_fetch_add(&s->board->next, 1)) < s->job->tasks)
+		rc = s->job->task(s->job->arg, i, e);
+	return rc < 0 ? -1 : 0;
 }
 
-/* Lines: "T kind bytes name what" told, "R name" a repository with candidates, "L digest" one of them, "K" the kept ones. */
 static void note_told(void *arg, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
 {
+	struct told t = { .kind = kind, .bytes = bytes, .named = n != NULL };
+	cleanup_str struct str text = STR_INIT;
 	struct share *s = arg;
 
-	str_addf(&s->told, "T %d %llu %s %s\n", (int)kind, (unsigned long long)bytes, n->s, what);
+	str_add(&text, &t, sizeof(t));
+	if (n)
+		str_add(&text, n->s, n->len + 1);
+	str_add(&text, what, strlen(what) + 1);
+	gc_record(&s->told, 'T', text.buf, text.len);
 }
 
-static void write_report(const struct share *s, struct str *out)
+static int report(struct share *s, int fd, struct err *e)
 {
-	const struct gc_marks *m = s->m;
-	size_t i, at = SIZE_MAX;
+	struct str *out = &s->told;
 
-	str_add(out, s->told.buf, s->told.len);
-	for (i = 0; i < m->links.count; i++) {
-		if (m->links.v[i].repository != at) {
-			at = m->links.v[i].repository;
-			str_addf(out, "R %s\n", m->names.v[at]);
-		}
-		str_addf(out, "L %s\n", m->links.v[i].d.text);
-	}
-	str_puts(out, "K\n");
-	digestset_write(&m->kept, out);
+	s->job->report(s->job->arg, out);
+	gc_record(out, 'S', s->w->out, sizeof(*s->w->out));
+	gc_record(out, '.', "", 0);
+	return os_write_full(fd, out->buf, out->len) < 0 ? err_sys(e, "cannot report what a process found") : 0;
 }
 
+/* The memory is a copy, so what it counts begins anew in the caller's own places. */
 static _Noreturn void be_helper(struct share *s, unsigned me)
 {
-	struct gc_marks marks = GC_MARKS_INIT;
 	struct gc_options o = *s->w->o;
 	struct gc_result result = { 0 };
-	struct gc_work w = *s->w;
-	struct str report = STR_INIT;
 	struct err e = ERR_INIT;
 
+	store_forked(s->w->r->st);
 	os_signal(SIGTERM, SIG_DFL);
 	os_signal(SIGINT, SIG_DFL);
-	o.tell = note_told;
+	o.tell = o.tell ? note_told : NULL;
 	o.progress = NULL;
 	o.arg = s;
-	w.o = &o;
-	w.out = &result;
-	s->w = &w;
-	s->m = &marks;
-	if (mark_some(s, &e) == 0) {
-		write_report(s, &report);
-		if (os_write_full(s->helpers[me].report, report.buf, report.len) < 0)
-			err_sys(&e, "cannot report what was read");
-		else
-			_exit(0);
-	}
+	s->w->o = &o;
+	s->w->out = &result;
+	if (do_some(s, &e) == 0 && s->job->finish(s->job->arg, &e) == 0 && report(s, s->helpers[me].report, &e) == 0)
+		_exit(0);
 	e.more = NULL;          /* memory of this process alone */
 	e.nmore = 0;
 	s->board->of[me].why = e;
@@ -146,75 +139,85 @@ static bool start_helper(struct share *s)
 	return true;
 }
 
-static int take_told(struct share *s, const char *rest, const char *end)
+static int take_told(const struct share *s, const char *data, size_t len)
 {
-	cleanup_free char *what = NULL;
-	char *after;
-	unsigned long kind = strtoul(rest, &after, 10);
-	unsigned long long bytes = strtoull(after, &after, 10);
-	const char *blank = *after == ' ' ? memchr(after + 1, ' ', (size_t)(end - after - 1)) : NULL;
+	const char *text = data + sizeof(struct told), *end = data + len;
+	struct told t;
 	struct name n;
 
-	if (kind >= GC_KINDS || !blank || name_parse(&n, after + 1, (size_t)(blank - after - 1)) < 0)
+	if (len <= sizeof(t) || end[-1] != '\0')
 		return -1;
-	what = xstrndup(blank + 1, (size_t)(end - blank - 1));
-	gc_tell(s->w, (enum gc_kind)kind, &n, what, bytes);
+	memcpy(&t, data, sizeof(t));
+	if (t.named) {
+		if (name_parse(&n, text, strlen(text)) < 0)
+			return -1;
+		text += strlen(text) + 1;
+	}
+	if (text >= end)
+		return -1;
+	s->w->o->tell(s->w->o->arg, t.kind, t.named ? &n : NULL, text, t.bytes);
 	return 0;
 }
 
-/* A line of a report; -1 where it is none. */
-static int take_line(struct share *s, const char *line, size_t len)
+static int take_counts(const struct share *s, const char *data, size_t len)
 {
-	const char *rest = line + 2, *end = line + len;
-	struct digest d;
+	struct gc_result r, *out = s->w->out;
 
-	if (len < 3 || line[1] != ' ')
+	if (len != sizeof(r))
 		return -1;
-	switch (line[0]) {
-	case 'R':
-		names_add(&s->m->names, rest, (size_t)(end - rest));
-		return 0;
-	case 'L':
-		if (digest_parse(&d, rest, (size_t)(end - rest)) < 0 || !s->m->names.count)
-			return -1;
-		gc_candidates_add(&s->m->links, s->m->names.count - 1, &d);
-		return 0;
-	case 'T':
-		return take_told(s, rest, end);
-	default:
-		return -1;
-	}
+	memcpy(&r, data, sizeof(r));
+	for (int kind = 0; kind < GC_KINDS; kind++)
+		out->count[kind] += r.count[kind];
+	out->bytes += r.bytes;
+	out->kept += r.kept;
+	return 0;
 }
 
-static int take_text(struct share *s, const struct str *text)
+static int take_record(const struct share *s, char type, const char *data, size_t len)
 {
-	const char *p = text->buf, *all = text->buf + text->len, *end;
+	if (type == 'T')
+		return s->w->o->tell ? take_told(s, data, len) : -1;
+	return type == 'S' ? take_counts(s, data, len) : s->job->take(s->job->arg, type, data, len);
+}
 
-	for (; (end = memchr(p, '\n', (size_t)(all - p))) != NULL; p = end + 1) {
-		if (end == p + 1 && *p == 'K')
-			return digestset_read(&s->m->kept, end + 1, (size_t)(all - end - 1));
-		if (take_line(s, p, (size_t)(end - p)) < 0)
+static int take_records(const struct share *s, const char *p, size_t size)
+{
+	const char *end = p + size;
+	size_t len;
+
+	while ((size_t)(end - p) > sizeof(len)) {
+		char type = *p;
+
+		memcpy(&len, p + 1, sizeof(len));
+		p += 1 + sizeof(len);
+		if (type == '.')
+			return p == end ? 0 : -1;
+		if (len > (size_t)(end - p) || take_record(s, type, p, len) < 0)
 			return -1;
+		p += len;
 	}
 	return -1;
 }
 
-static int take_report(struct share *s, int fd, struct err *e)
+static int take_report(const struct share *s, int fd, struct err *e)
 {
-	cleanup_str struct str text = STR_INIT;
 	off_t size = lseek(fd, 0, SEEK_END);
+	char *text = size <= 0 ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	int rc;
 
-	if (size < 0 || lseek(fd, 0, SEEK_SET) < 0 || os_read_str(fd, (uint64_t)size, &text) < 0)
+	if (text == MAP_FAILED)
 		return err_sys(e, "cannot read the report of a process");
-	return take_text(s, &text) < 0 ? err_set(e, ERR_UNKNOWN, "what a process read cannot be understood") : 0;
+	rc = take_records(s, text, (size_t)size);
+	munmap(text, (size_t)size);
+	return rc < 0 ? err_set(e, ERR_UNKNOWN, "what a process found cannot be understood") : 0;
 }
 
 /* What a helper that has ended leaves, with its status. */
-static int take_helper(struct share *s, unsigned i, int status, struct err *e)
+static int take_helper(const struct share *s, unsigned i, int status, struct err *e)
 {
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		errno = ECHILD;
-		return err_sys(e, "a process that reads manifests was ended");
+		return err_sys(e, "a process that collects was ended");
 	}
 	if (s->board->of[i].failed) {
 		*e = s->board->of[i].why;
@@ -229,7 +232,9 @@ static int share_out(struct share *s, unsigned processes, struct err *e)
 
 	while (s->nhelpers + 1 < processes && start_helper(s))
 		;
-	rc = mark_some(s, e);
+	rc = do_some(s, e);
+	if (rc == 0 && processes > 1)
+		rc = s->job->finish(s->job->arg, e);
 	for (unsigned i = 0; i < s->nhelpers; i++) {
 		int status = -1;
 
@@ -244,30 +249,28 @@ static int share_out(struct share *s, unsigned processes, struct err *e)
 	return rc;
 }
 
-static unsigned processes_for(const struct gc_work *w, size_t repositories)
+unsigned gc_processes(const struct gc_work *w, const struct gc_job *job)
 {
-	size_t most = repositories / REPOSITORIES_EACH;
+	size_t most = (job->tasks - job->first) / job->each;
 	cpu_set_t cpus;
 	size_t n = sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ? 1 : (size_t)CPU_COUNT(&cpus);
 
-	/* The second takes locks and may build an index: not with the descriptors of another process. */
-	if (w->o->rate || (w->o->untagged && w->o->dry_run))
+	if (w->o->rate || most <= 1)
 		return 1;
 	n = n < most ? n : most;
 	return (unsigned)(n > PROCESSES_MAX ? PROCESSES_MAX : n);
 }
 
-int gc_mark_all(struct gc_work *w, struct gc_marks *out, struct err *e)
+int gc_share(struct gc_work *w, unsigned processes, const struct gc_job *job, struct err *e)
 {
-	struct share s = { .w = w, .m = out, .repositories = NAMES_INIT, .told = STR_INIT };
-	int rc = -1;
+	struct share s = { .w = w, .job = job, .told = STR_INIT };
+	int rc;
 
 	s.board = mmap(NULL, sizeof(*s.board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s.board == MAP_FAILED)
 		return err_sys(e, "cannot have memory to share");
-	if (repo_walk(w->r->st, NULL, add_name, &s.repositories, e) == 0)
-		rc = share_out(&s, processes_for(w, s.repositories.count), e);
+	atomic_store(&s.board->next, job->first);
+	rc = share_out(&s, processes, e);
 	munmap(s.board, sizeof(*s.board));
-	names_release(&s.repositories);
 	return rc;
 }

@@ -23,6 +23,7 @@
 
 #define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s (store.md) */
 #define BATCH_MAX 64
+#define ALONE_USEC 100000       /* who begins to serve in the middle of it waits this long, and for what it took emptied */
 #define SECOND UINT64_C(1000000)
 #define PACE_USEC 10000         /* shorter waits are saved up */
 
@@ -33,7 +34,8 @@ int gc_enter(struct gc_work *w, struct err *e)
 		return -1;
 	w->begun = time_now_usec();
 	w->done = 0;
-	if (collector_now(w->c, &w->now, e) == 0)
+	w->alone = w->o->dry_run;
+	if ((w->o->dry_run || collector_nobody_serves(w->c, &w->alone, e) == 0) && collector_now(w->c, &w->now, e) == 0)
 		return 0;
 	gc_unlock(w);
 	return -1;
@@ -47,7 +49,9 @@ void gc_unlock(struct gc_work *w)
 
 bool gc_batch_goes_on(struct gc_work *w)
 {
-	if (!w->o->dry_run && w->done > 0 && (w->done == BATCH_MAX || time_now_usec() - w->begun >= BATCH_USEC))
+	bool full = !w->alone && w->done == BATCH_MAX;
+
+	if (!w->o->dry_run && w->done > 0 && (full || time_now_usec() - w->begun >= (w->alone ? ALONE_USEC : BATCH_USEC)))
 		return false;
 	w->done++;
 	return true;
@@ -81,7 +85,7 @@ void gc_pace(struct gc_work *w)
 
 void gc_leave(struct gc_work *w)
 {
-	if (!w->o->dry_run)
+	if (!w->alone)
 		collector_stay_away(w->c);
 	keep_pace(w, w->done);
 }

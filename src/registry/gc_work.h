@@ -16,6 +16,7 @@ struct gc_work {
 	struct gc_result *out;
 	struct collector *c;
 	int64_t now;                    /* as the file system says, at the beginning of the batch */
+	bool alone;                     /* in this batch there is nobody who would have to wait for it, as a rule */
 	uint64_t begun;                 /* the batch, microseconds */
 	unsigned done;                  /* in this batch */
 	uint64_t paced, since;          /* objects, and since when (microseconds), for the rate */
@@ -23,9 +24,10 @@ struct gc_work {
 };
 
 /*
- * gc_enter  - begin a batch: the exclusive lock, what was noted, the time
+ * gc_enter  - begin a batch: the exclusive lock, what was noted, the time, and whether anybody serves
  * gc_unlock - the batch is over; no other lock may be held when gc_leave follows
- * gc_leave  - stay away for as long as the batch took, or as the rate demands; purging before it counts as staying away
+ * gc_leave  - stay away for as long as the batch took, where somebody serves, or as the rate demands; purging before it
+ *             counts as staying away
  * gc_batch_goes_on - count one more object, and tell whether it may still come into this batch
  * gc_pace   - count one more object that is looked at outside of a batch, and wait where the rate demands it
  */

@@ -53,6 +53,38 @@ static void add_all(struct references *r, struct json_object *o)
 	}
 }
 
+/*
+ * Every quotation mark of a text without a backslash begins a string or ends one, so its strings can be had without a
+ * tree. That is nearly every manifest there is, and a collection reads them all. The text has passed json_check.
+ */
+static bool is_plain(const char *buf, size_t len)
+{
+	size_t white = 0;
+
+	while (white < len && memchr(" \t\r\n", buf[white], 4))
+		white++;
+	return white < len && buf[white] == '{' && !memchr(buf, '\\', len) && !memmem(buf, len, "\"subject\"", strlen("\"subject\""));
+}
+
+static bool is_key(const char *p, const char *end)
+{
+	while (p < end && memchr(" \t\r\n", *p, 4))
+		p++;
+	return p < end && *p == ':';
+}
+
+static void add_plain(struct references *r, const char *buf, size_t len)
+{
+	const char *end = buf + len, *p = buf, *close;
+	struct digest d;
+
+	while ((p = memchr(p, '"', (size_t)(end - p))) != NULL && (close = memchr(p + 1, '"', (size_t)(end - p - 1))) != NULL) {
+		if (digest_parse(&d, p + 1, (size_t)(close - p - 1)) == 0 && !is_key(close + 1, end))
+			add(r, &d);
+		p = close + 1;
+	}
+}
+
 int references_read(struct references *r, const char *buf, size_t len)
 {
 	cleanup_json struct json_object *o = NULL;
@@ -60,6 +92,12 @@ int references_read(struct references *r, const char *buf, size_t len)
 	struct json_fault f;
 
 	*r = (struct references)REFERENCES_INIT;
+	if (json_check(buf, len, &f) < 0)
+		return 0;
+	if (is_plain(buf, len)) {
+		add_plain(r, buf, len);
+		return 1;
+	}
 	o = json_read(buf, len, &f);
 	if (!o || !json_object_is_type(o, json_type_object))
 		return 0;

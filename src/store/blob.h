@@ -72,15 +72,16 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
 
 /*
- * blob_walk       - visit the digests that have a directory of content
+ * blob_walk       - visit the digests that have a directory of content, a part of them: those that begin with one byte
  * blob_walk_links - visit the digests that the repository has a layer directory for
  * What visit returns other than 0 ends the walk and comes back. A directory that can't be listed is an error.
  */
-int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e);
+#define BLOB_PARTS 256
+int blob_walk(struct store *st, unsigned part, digest_visit *visit, void *arg, struct err *e);
 int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
 
 /*
- * blob_age      - when content was last made young, in seconds since the epoch, and its size; opened and looked at now
+ * blob_age      - when content was last made young, in seconds since the epoch, and its size, as the file system says now
  * blob_link_age - the same of the repository's link and its content, whichever is younger; target: what the link holds
  * Each returns 1, 0 where it is gone or spoilt, -1 with *e.
  */

@@ -5,33 +5,21 @@
  * Owns what blob.c owns; it is apart since no request comes here.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
 
-#include "os/dir.h"
 #include "os/file.h"
 #include "store/blob.h"
 #include "store/link.h"
 #include "store/store_path.h"
 
-int blob_walk(struct store *st, digest_visit *visit, void *arg, struct err *e)
+int blob_walk(struct store *st, unsigned part, digest_visit *visit, void *arg, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	int alg, rc = 0;
 
 	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
-		cleanup_names struct names two = NAMES_INIT;
-		size_t i;
-
 		path_blobs(&dir, (enum digest_alg)alg);
-		if (os_dir_list(st->dirfd, dir.buf, DIR_DIRS, &two) < 0 && !os_gone(errno))
-			return err_sys(e, "cannot list %s", dir.buf);
-		for (i = 0; rc == 0 && i < two.count; i++) {
-			path_blobs(&dir, (enum digest_alg)alg);
-			str_addf(&dir, "/%s", two.v[i]);
-			rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
-		}
+		str_addf(&dir, "/%02x", part);
+		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
 	}
 	return rc;
 }
@@ -44,20 +32,13 @@ int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit,
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	cleanup_fd int fd = -1;
-	struct stat sb;
 
 	/* Not blob_open: a spoilt file of no bytes has an age, and goes like any other. */
 	path_blob(&path, d);
 	*size = 0;
-	fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
-	if (fd < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
-	if (fstat(fd, &sb) < 0)
-		return err_sys(e, "cannot look at %s", path.buf);
-	*when = (int64_t)sb.st_mtim.tv_sec;
-	*size = (uint64_t)sb.st_size;
-	return 1;
+	if (os_age(st->dirfd, path.buf, when, size) == 0)
+		return 1;
+	return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 }
 
 int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
@@ -69,7 +50,7 @@ int blob_link_age(struct store *st, const struct name *n, const struct digest *d
 	int found, content;
 
 	path_layer(&dir, n, d);
-	found = link_age(st, dir.buf, when, target, e);
+	found = link_age(st, dir.buf, d, when, target, e);
 	if (found != 1)
 		return found;
 	content = blob_age(st, target, &of_content, &size, e);

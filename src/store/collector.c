@@ -310,6 +310,17 @@ int collector_hear(struct collector *c, struct err *e)
 	return read_all_notes(c, e);
 }
 
+int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e)
+{
+	cleanup_fd int fd = os_open(c->st->dirfd, STORE_ONLINE_FILE, O_RDWR, 0);
+
+	*nobody = fd < 0 && os_gone(errno);
+	if (fd < 0)
+		return *nobody ? 0 : err_sys(e, "cannot open %s", STORE_ONLINE_FILE);
+	*nobody = os_lock_within(fd, true, 0, NULL) == 0;
+	return *nobody || errno == EWOULDBLOCK ? 0 : err_sys(e, "cannot lock %s", STORE_ONLINE_FILE);
+}
+
 bool collector_noted(const struct collector *c, const struct digest *d)
 {
 	return digestset_has(&c->noted, d);

@@ -49,6 +49,12 @@ void collector_leave(struct collector *c);
 void collector_stay_away(const struct collector *c);
 int collector_hear(struct collector *c, struct err *e);
 
+/*
+ * collector_nobody_serves - whether no master serves this store now, on whatever machine
+ * Who begins in the next moment waits for the lock like any writer. 0, or -1 with *e.
+ */
+int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e);
+
 bool collector_noted(const struct collector *c, const struct digest *d);
 
 /*

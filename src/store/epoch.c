@@ -2,7 +2,8 @@
 /*
  * epoch: beginning and reading epochs.
  *
- * Owns berth/locks/serving and berth/index/_epoch.
+ * Owns berth/locks/serving, berth/locks/online and berth/index/_epoch. Trying the first for being free would make a master
+ * that starts in this moment believe that others serve; so there is the second for whoever only wants to know.
  */
 #include "store/epoch.h"
 
@@ -45,28 +46,46 @@ static int write_new(int dirfd, bool flush, struct err *e)
 	return -1;
 }
 
-int epoch_begin(const struct store_options *o, int *fd, struct err *e)
+static int share(int dirfd, const char *file, int *fd, struct err *e)
 {
-	cleanup_fd int dirfd = -1, lock = -1;
+	*fd = os_lock_open(dirfd, file);
+	if (*fd >= 0 && os_lock(*fd, false, NULL) == 0)
+		return 0;
+	return err_sys(e, "cannot lock %s", file);
+}
 
-	*fd = -1;
+/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
+static int join_epoch(const struct store_options *o, int dirfd, int *fd, struct err *e)
+{
+	*fd = os_lock_open(dirfd, STORE_SERVING_FILE);
+	if (*fd < 0)
+		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
+	if (os_lock_within(*fd, true, 0, NULL) == 0 &&
+	    ((o->flush && flush_all(dirfd, e) < 0) || fallback_close(o, e) < 0 || write_new(dirfd, o->flush, e) < 0))
+		return -1;
+	return os_lock(*fd, false, NULL) < 0 ? err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE) : 0;
+}
+
+int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)
+{
+	cleanup_fd int dirfd = -1;
+
+	*s = (struct serving)SERVING_INIT;
 	if (o->readonly)
 		return 0;
 	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
 	if (dirfd < 0)
 		return err_sys(e, "cannot open the store %s", o->root);
-	lock = os_lock_open(dirfd, STORE_SERVING_FILE);
-	if (lock < 0)
-		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
-	/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
-	if (os_lock_within(lock, true, 0, NULL) == 0 &&
-	    ((o->flush && flush_all(dirfd, e) < 0) || fallback_close(o, e) < 0 || write_new(dirfd, o->flush, e) < 0))
-		return -1;
-	if (os_lock(lock, false, NULL) < 0)
-		return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);
-	*fd = lock;
-	lock = -1;
-	return 0;
+	if (join_epoch(o, dirfd, &s->epoch_fd, e) == 0 && share(dirfd, STORE_ONLINE_FILE, &s->online_fd, e) == 0)
+		return 0;
+	epoch_end(s);
+	return -1;
+}
+
+void epoch_end(struct serving *s)
+{
+	os_cleanup_fd(&s->epoch_fd);
+	os_cleanup_fd(&s->online_fd);
 }
 
 int epoch_read(int dirfd, char *out, struct err *e)

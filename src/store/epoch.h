@@ -13,12 +13,20 @@
 #include "base/err.h"
 #include "store/store.h"
 
+struct serving {
+	int epoch_fd, online_fd;        /* -1: not held */
+};
+
+#define SERVING_INIT { -1, -1 }
+
 /*
- * epoch_begin - serve on a root: join the epoch of those who serve already, or begin a new one
- * fd  gets a descriptor that the caller keeps open, its children too, as long as they serve
- * The layout is there (store_prepare). On a read-only store there is nothing to join: *fd is -1.
+ * epoch_begin - serve on a root: join the epoch of those who serve already, or begin a new one; and tell collections
+ *               that somebody is there for whom they have to make room
+ * s  what the caller keeps, its children too, as long as they serve; epoch_end lets go
+ * The layout is there (store_prepare). On a read-only store there is nothing to join, and nothing held.
  */
-int epoch_begin(const struct store_options *o, int *fd, struct err *e);
+int epoch_begin(const struct store_options *o, struct serving *s, struct err *e);
+void epoch_end(struct serving *s);
 
 /* epoch_read - the present epoch; "" where there is none; out holds STORE_EPOCH_LEN + 1 bytes */
 int epoch_read(int dirfd, char *out, struct err *e);

@@ -24,10 +24,14 @@ int link_read(struct store *st, const char *path, struct digest *out, struct err
 int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e);        /* of dir/link */
 
 /*
- * link_age - when dir/link was last made young, in seconds since the epoch; opened and looked at now
- * target  what it holds. Returns 1, 0 where there is none or it holds no digest, -1 with *e.
+ * link_age - when dir/link was last made young, in seconds since the epoch, as the file system says now
+ * called  the digest that the directory is called by
+ * target  what the link holds. One that is called by a sha256 digest holds that one, or it is a fault and its content of
+ *         no use to anybody: so it is not opened where it has the length of one.
+ * Returns 1, 0 where there is none or it holds no digest, -1 with *e.
  */
-int link_age(struct store *st, const char *dir, int64_t *when, struct digest *target, struct err *e);
+int link_age(struct store *st, const char *dir, const struct digest *called, int64_t *when, struct digest *target,
+	     struct err *e);
 
 /* link_touch - set dir/link's time to now, so that the collector sees it as young; failures do not matter */
 void link_touch(struct store *st, const char *dir);

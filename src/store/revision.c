@@ -95,7 +95,7 @@ int revision_age(struct store *st, const struct name *n, const struct digest *d,
 	int found;
 
 	path_revision(&dir, n, d);
-	found = link_age(st, dir.buf, when, &target, e);
+	found = link_age(st, dir.buf, d, when, &target, e);
 	if (found == 1 && blob_age(st, &target, &of_content, &size, e) == 1 && of_content > *when)
 		*when = of_content;
 	return found;

@@ -215,6 +215,11 @@ static void unique_name(struct store *st, const char *dir, struct str *path)
 	str_addf(path, "%s/%016" PRIx64 "-%" PRIu64, dir, st->id, st->serial++);
 }
 
+void store_forked(struct store *st)
+{
+	os_random(&st->id, sizeof(st->id));
+}
+
 void store_tmp(struct store *st, struct str *path)
 {
 	unique_name(st, STORE_TMP_DIR, path);

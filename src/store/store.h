@@ -66,6 +66,9 @@ int store_read(struct store *st, const char *path, struct str *out);
 /* store_replace - write such a file by one rename; `flush`: its data first. The caller flushes the directory. 0 or -1 with errno */
 int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush);
 
+/* store_forked - in a child that goes on with its parent's store: its new names are not to meet the parent's */
+void store_forked(struct store *st);
+
 /* store_tmp - a new name below berth/tmp/; nothing is made */
 void store_tmp(struct store *st, struct str *path);
 

@@ -26,6 +26,7 @@
 #define STORE_RESERVE_DIR "berth/gc/reserve"
 #define STORE_RUN_LOCK_FILE "berth/locks/run"
 #define STORE_SERVING_FILE "berth/locks/serving"
+#define STORE_ONLINE_FILE "berth/locks/online"            /* shared by all who serve: a collection tries whether it is free */
 #define STORE_SETTINGS_FILE "berth/locks/settings"
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
 #define STORE_EPOCH_FILE "berth/index/_epoch"

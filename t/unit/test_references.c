@@ -2,6 +2,7 @@
 /* references: whatever a stored manifest names is found, and what is no manifest is told apart. */
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "registry/references.h"
 #include "tap.h"
 
@@ -102,6 +103,34 @@ static void test_tolerance(void)
 	}
 }
 
+/* A text without a backslash is read without a tree, one with a backslash has to have one. */
+static void test_both_ways(void)
+{
+	static const char *const texts[] = {
+		"\"config\":" DESC(DA) ",\"layers\":[" DESC(DB) "," DESC(DA) "]",
+		"\"" DA "\":1,\"" DB "\" : [\"" DA "\"],\"x\":{\"" DA "\" \n:{}}",
+		"\"annotations\":{\"a\":\"" DB "\",\"b\":\"x" DA "\",\"c\":\"\",\"d\":\" " DA "\"}",
+		"\"a\":[[[\"" DA "\"],\"" DB "\"],null,\":\",\"" DA "\"]",
+	};
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_LEN(texts); i++) {
+		cleanup_references struct references plain = REFERENCES_INIT, tree = REFERENCES_INIT;
+		cleanup_str struct str text = STR_INIT;
+		bool same;
+
+		str_addf(&text, " {%s}", texts[i]);
+		read_ok(&plain, text.buf);
+		str_reset(&text);
+		str_addf(&text, " {%s,\"\\n\":\"\"}", texts[i]);
+		read_ok(&tree, text.buf);
+		same = plain.count > 0 && plain.count == tree.count;
+		for (j = 0; same && j < plain.count; j++)
+			same = digest_eq(&plain.v[j], &tree.v[j]);
+		ok(same, "a text names the same, however it is read (%zu)", i);
+	}
+}
+
 static void test_unknown(void)
 {
 	static const char *const texts[] = { "", "{", "[]", "null", "7", "\"" DA "\"", "{}x", "layers", "\x1f\x8b\x08" };
@@ -133,6 +162,7 @@ int main(void)
 	test_schema1();
 	test_case();
 	test_tolerance();
+	test_both_ways();
 	test_unknown();
 	test_empty();
 	return done_testing();
