@@ -27,7 +27,8 @@ static const char help_text[] =
 	"usage: berth-fcgi [OPTIONS]\n"
 	"\n"
 	"  --listen WHERE          where nginx reaches the workers: the path of a Unix socket, or HOST:PORT;\n"
-	"                          without it descriptor 0 must be a listening socket (spawn-fcgi)\n"
+	"                          without it descriptor 0 must be a listening socket (spawn-fcgi), or systemd hands\n"
+	"                          over one, or two: the second as for --listen-uploads\n"
 	"  --listen-uploads WHERE  a second socket with workers of its own, for requests that carry blobs\n"
 	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR              the store, whatever the configuration says\n"
@@ -108,9 +109,14 @@ static int parse_args(struct args *a, int argc, char **argv)
 
 static int open_sockets(struct args *a, struct err *e)
 {
-	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(STDIN_FILENO, &a->o.listen_on, e))
+	unsigned activated = sock_activated();
+	int first = activated ? SOCK_ACTIVATED : STDIN_FILENO;
+
+	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(first, &a->o.listen_on, e))
 		return -1;
-	return a->listen_uploads ? sock_listen(a->listen_uploads, &a->o.uploads_on, e) : 0;
+	if (a->listen_uploads)
+		return sock_listen(a->listen_uploads, &a->o.uploads_on, e);
+	return !a->listen && activated > 1 ? sock_inherited(SOCK_ACTIVATED + 1, &a->o.uploads_on, e) : 0;
 }
 
 /* Who starts us may have closed these; what is opened next must not become one of them. */

@@ -516,6 +516,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		fill_begin(&m.filling, m.cfg, let_go, &m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
 			m.npools > 1 ? m.pools[1].want : 0);
+		os_notify_ready();
 	}
 	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid && !m.filling)) {
 		for (i = 0; i < m.npools && !m.stopping; i++)

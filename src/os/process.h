@@ -21,4 +21,7 @@ pid_t os_fork(int at_end);
  */
 void os_keep_secrets(void);
 
+/* os_notify_ready - tells systemd that this process serves (Type=notify); nothing where nobody asked (NOTIFY_SOCKET) */
+void os_notify_ready(void);
+
 #endif

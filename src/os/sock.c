@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "os/lock.h"
 
 #define BACKLOG 1024
+#define ACTIVATED_MAX 64
 #define REFUSE_MAX 256          /* at a time: whoever refuses has other things to do, too */
 
 static int make_listening(int fd)
@@ -168,13 +170,27 @@ int sock_inherited(int fd, struct sock *s, struct err *e)
 	*s = (struct sock)SOCK_INIT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on) {
 		errno = ENOTSOCK;
-		return err_sys(e, "descriptor %d is no listening socket; use --listen, or start with spawn-fcgi", fd);
+		return err_sys(e, "descriptor %d is no listening socket; use --listen, or start with spawn-fcgi or systemd", fd);
 	}
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, "cannot set up descriptor %d", fd);
 	s->fd = fd;
 	return 0;
+}
+
+unsigned sock_activated(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t whose = 0, count = 0;
+
+	if (!pid || !fds || str_parse_u64(pid, strlen(pid), &whose) < 0 || str_parse_u64(fds, strlen(fds), &count) < 0 ||
+	    whose != (uint64_t)getpid() || count > ACTIVATED_MAX)
+		count = 0;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return (unsigned)count;
 }
 
 void sock_release(const struct sock *s)

@@ -29,6 +29,13 @@ int sock_listen(const char *where, struct sock *s, struct err *e);
 /* sock_inherited - the same for a descriptor that is handed over, as by spawn-fcgi and socket activation */
 int sock_inherited(int fd, struct sock *s, struct err *e);
 
+/*
+ * sock_activated - how many sockets systemd has handed over (LISTEN_PID, LISTEN_FDS), from descriptor SOCK_ACTIVATED on
+ * 0 where it was not this process that it started. The variables are gone afterwards: they are not for who comes next.
+ */
+#define SOCK_ACTIVATED 3
+unsigned sock_activated(void);
+
 /* sock_release - let go of the path without touching it, in a process that only accepts; sock_close - close all, remove the path */
 void sock_release(const struct sock *s);
 void sock_close(struct sock *s);
