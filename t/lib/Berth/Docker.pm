@@ -10,6 +10,9 @@
 # The daemon and its containerd run in mount and pid namespaces of their own, with /run and
 # /etc/docker empty in there, and with everything else below one temporary directory. They
 # use the machine's network, so that 127.0.0.1 is where berth listens; containers get none.
+# With start(network => 1) they have a network of their own instead, with a bridge and published
+# ports; inside() runs a command where these are. slirp4netns lets containers out from there, and
+# nobody in.
 # A pipe tells the first process of the namespace that the test has gone; when that process
 # ends, the kernel ends all others and takes the mounts away.
 
@@ -33,9 +36,16 @@ my $owner = $$;
 my $outer = <<'EOT';
 dir=$1
 exec 3<&0 </dev/null
-unshare --mount --propagation private --pid --fork --kill-child --mount-proc sh "$dir/inner" "$dir" <&3 3<&- &
+unshare --mount --propagation private --pid --fork --kill-child --mount-proc $2 sh "$dir/inner" "$dir" <&3 3<&- &
 exec 3<&-
-wait $!
+u=$! s=
+if [ -n "$2" ]; then
+	while [ "$(readlink /proc/$u/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+	slirp4netns --configure --mtu=65520 --disable-host-loopback $u tap0 >"$dir/slirp" 2>&1 &
+	s=$!
+fi
+wait $u
+[ -z "$s" ] || kill $s
 find /sys/fs/cgroup -depth -type d -path "*/${dir##*/}*" -exec rmdir {} + 2>/dev/null
 rm -rf "$dir"
 EOT
@@ -47,6 +57,11 @@ exec 3<&0 </dev/null
 mount -n -t tmpfs tmpfs /run
 if [ -d /etc/docker ]; then mount -n -t tmpfs tmpfs /etc/docker; fi
 exec >"$dir/log" 2>&1
+if [ -e "$dir/resolv.conf" ]; then
+	mount -n --bind "$dir/resolv.conf" /etc/resolv.conf
+	until ip -o address show dev tap0 2>/dev/null | grep -q 'inet '; do sleep 0.05; done
+	ip link set lo up
+fi
 containerd --config "$dir/containerd.toml" --log-level warn 3<&- &
 c=$!
 dockerd --config-file "$dir/daemon.json" 3<&- &
@@ -65,7 +80,7 @@ EOT
 sub start
 {
 	my ($class, %o) = @_;
-	my @missing = grep { !have_program($_) } @needed;
+	my @missing = grep { !have_program($_) } @needed, $o{network} ? qw(slirp4netns nsenter ip iptables) : ();
 	my $client = -x '/usr/bin/docker' ? '/usr/bin/docker' : have_program('docker');
 
 	push @missing, 'docker' unless $client;
@@ -76,6 +91,7 @@ sub start
 	my $name = ($dir =~ m{([^/]+)$})[0];
 	my $self = bless { dir => $dir, client => $client }, $class;
 	spew("$dir/outer", $outer);
+	spew("$dir/resolv.conf", "nameserver 10.0.2.3\n") if $o{network};    # what slirp4netns answers as
 	spew("$dir/inner", $inner);
 	spew("$dir/containerd.toml", <<"EOT");
 version = 2
@@ -90,7 +106,7 @@ EOT
 	spew("$dir/daemon.json", json({
 		'data-root' => "$dir/data", 'exec-root' => '/run/docker', pidfile => '/run/docker.pid',
 		hosts => ["unix://$dir/sock"], containerd => '/run/containerd/containerd.sock',
-		bridge => 'none', iptables => JSON::PP::false, 'ip-forward' => JSON::PP::false,
+		$o{network} ? () : (bridge => 'none', iptables => JSON::PP::false, 'ip-forward' => JSON::PP::false),
 		'cgroup-parent' => "/$name", 'exec-opts' => ['native.cgroupdriver=cgroupfs'],
 		'insecure-registries' => ['127.0.0.0/8'], 'max-concurrent-uploads' => 20,
 		'max-concurrent-downloads' => 20, 'log-level' => 'warn', 'shutdown-timeout' => 2,
@@ -108,7 +124,7 @@ EOT
 		delete @ENV{ grep { /^(?:DOCKER|CONTAINERD)_/ } keys %ENV };
 		$ENV{PATH} = join(':', $ENV{PATH} // '/usr/bin:/bin', qw(/usr/local/sbin /usr/sbin /sbin));
 		$ENV{container} = 'berth';    # no AppArmor profile is to be left in the kernel
-		exec('sh', "$dir/outer", $dir) or POSIX::_exit(127);
+		exec('sh', "$dir/outer", $dir, $o{network} ? '--net' : ()) or POSIX::_exit(127);
 	}
 	close($r);
 	$self->{pid} = $pid;
@@ -129,6 +145,15 @@ EOT
 		sleep(0.05);
 	}
 	return $self;
+}
+
+# run() for a command that is to see the daemon's own network.
+sub inside
+{
+	my $self = shift;
+	my $o = ref $_[0] eq 'HASH' ? shift : {};
+
+	return run($o, 'nsenter', '--net=/proc/' . _child($self->{pid}) . '/ns/net', '--', @_);
 }
 
 sub env

@@ -1,0 +1,123 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# docker-compose.yml: nginx and the workers, each in a container that may do no more than it has to.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+use Berth::Client;
+use Berth::Docker;
+use Berth::Image;
+
+plain_build_only('the images are built from the sources');
+need_program('docker-compose');
+
+my $d = Berth::Docker->start(network => 1);
+my @images = Berth::Image::load($d);
+my $dir = tmp_dir();
+my $url = 'http://127.0.0.1:5000';
+
+sub compose
+{
+	return run({ env => { %{ $d->env }, COMPOSE_PROJECT_NAME => 'berth' }, timeout => 300 }, 'docker-compose',
+		'-f', source_dir() . '/docker-compose.yml', @_);
+}
+
+# curl of what docker publishes: status, headers and body
+sub curl
+{
+	my $r = $d->inside('curl', '-sS', '-i', '--max-time', '20', @_);
+
+	return $r->{out} =~ s/\r\n/\n/gr;
+}
+
+sub body { return curl(@_) =~ /\n\n(.*)\z/s ? $1 : '' }
+sub served { return wait_for { curl("$url/v2/") =~ m{^HTTP/1.1 200 } } 60 }
+
+# What a container's own health check says.
+sub healthy
+{
+	my ($name) = @_;
+	my $test = json($d->value('inspect', '-f', '{{json .Config.Healthcheck.Test}}', $name));
+
+	return $d->docker('exec', $name, @{$test}[1 .. $#$test]);
+}
+
+for my $image (@images) {
+	my $has = $d->run_docker('run', '--rm', '--network', 'none', $image, 'sh', '-c',
+		'for p in gcc cc c++ make as ld; do command -v $p; done; ls /usr/include/*.h /usr/lib/gcc 2>/dev/null; [ -e /usr/lib/berth/start ] && echo start');
+	is $has->{out}, "start\n", "$image holds no compiler" or diag($has->{err});
+	note sprintf('%s: %.1f MB', $image, $d->value('image', 'inspect', '-f', '{{.Size}}', $image) / 1e6);
+}
+
+my $r = compose('up', '-d');
+is $r->{status}, 0, 'docker-compose up' or diag($r->{err});
+ok served(), 'starts a registry on port 5000';
+
+my @names = map { $d->value('ps', '-q', '-f', "label=com.docker.compose.service=$_") } qw(fcgi nginx);
+my ($fcgi, $nginx) = @names;
+for (['fcgi', $fcgi], ['nginx', $nginx]) {
+	my ($service, $id) = @$_;
+	my $about = json($d->value('inspect', '-f', '{{json .}}', $id));
+	my $host = $about->{HostConfig};
+
+	is $host->{RestartPolicy}{Name}, 'always', "$service is started again";
+	ok $host->{ReadonlyRootfs}, "$service can't write its own files";
+	is_deeply $host->{CapDrop}, ['ALL'], "$service has no capabilities";
+	my (undef, $status) = $d->docker('exec', $id, 'cat', '/proc/1/status');
+	like $status, qr/^Uid:\t5000\t5000\t5000\t5000$/m, "$service is not root";
+	like $status, qr/^CapEff:\t0{16}$/m, "$service has no capabilities in effect";
+	like $status, qr/^NoNewPrivs:\t1$/m, "$service can get none";
+	my ($rc) = $d->docker('exec', $id, 'sh', '-c', 'echo x >/usr/lib/berth/x');
+	isnt $rc, 0, "$service is refused a file of its image";
+	my ($rc2, $said) = healthy($id);
+	is $rc2, 0, "$service is healthy" or diag($said);
+}
+is $d->value('inspect', '-f', '{{.HostConfig.NetworkMode}}', $fcgi), 'none', 'the workers have no network';
+
+# --- the walk
+
+$d->busybox_image('busybox:latest');
+$d->docker_ok('tag', 'busybox', '127.0.0.1:5000/busybox:1.0', 'docker tag');
+my $said = $d->docker_ok('push', '127.0.0.1:5000/busybox:1.0', 'docker push');
+my ($digest) = $said =~ /^1\.0: digest: (sha256:[0-9a-f]{64}) size: \d+$/m;
+is body("$url/v2/_catalog"), qq({"repositories":["busybox"]}\n), 'the catalog has it';
+is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":["1.0"]}\n), 'the tag is there';
+like curl('--head', '-H', 'Accept: application/vnd.docker.distribution.manifest.v2+json', "$url/v2/busybox/manifests/1.0"),
+	qr/^HTTP\/1\.1 200 OK\n.*^Docker-Content-Digest: \Q$digest\E$/ms, 'the manifest has its digest';
+
+# --- logs
+
+my (undef, $log) = $d->docker('logs', $nginx);
+like $log, qr/^\{"time":.*"uri":"\/v2\/_catalog".*"status":200/m, "nginx's log is the container's output";
+(undef, $log) = $d->docker('logs', $fcgi);
+like $log, qr/"event":"ready"/, "so is the workers'";
+
+# --- a part that is away
+
+$d->docker_ok('stop', $fcgi, 'the workers are stopped');
+is $d->value('inspect', '-f', '{{.State.ExitCode}}', $fcgi), 0, 'they end well';
+isnt((healthy($nginx))[0], 0, 'the health check notices');
+like curl("$url/v2/_catalog"), qr/^HTTP\/1\.1 503 .*^Retry-After: \d+$/ms, 'clients are asked to come again';
+$d->docker_ok('start', $fcgi, 'they are started again');
+ok served(), 'and nginx finds them';
+my ($rc) = $d->docker('exec', $fcgi, 'sh', '-c', 'kill -TERM 1');
+ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', $fcgi) > 0 }, 30), 'workers that have ended are started again';
+ok served(), 'and serve';
+
+# --- down, up
+
+$r = compose('down');
+is $r->{status}, 0, 'docker-compose down' or diag($r->{err});
+$r = compose('up', '-d');
+ok served(), 'docker-compose up';
+is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":["1.0"]}\n), 'what was pushed is still there';
+like curl('-X', 'DELETE', "$url/v2/busybox/manifests/$digest"), qr/^HTTP\/1\.1 202 /, 'a manifest can be deleted';
+is body("$url/v2/_catalog"), qq({"repositories":["busybox"]}\n), 'the repository stays in the catalog';
+is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":null}\n), 'its tag is gone';
+is compose('down', '-v')->{status}, 0, 'docker-compose down -v';
+
+$d->stop;
+done_testing;

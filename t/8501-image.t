@@ -1,0 +1,147 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# One image in the place of registry:2: the compose file that somebody has for that, as it stands.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Time::HiRes qw(time);
+use Berth::Test;
+use Berth::Client;
+use Berth::Docker;
+use Berth::Image;
+
+plain_build_only('the images are built from the sources');
+need_program('docker-compose');
+
+my $d = Berth::Docker->start(network => 1);
+Berth::Image::load($d);
+$d->docker_ok('tag', 'berth', 'registry:2', 'berth is called registry:2');
+my $dir = tmp_dir();
+my $data = "$dir/data";
+my $url = 'http://127.0.0.1:5000';
+
+spew("$dir/docker-compose-registry.yaml", <<"EOT");
+registry:
+  restart: always
+  image: registry:2
+  container_name: registry-dev
+  ports:
+    - 5000:5000
+  volumes:
+    - $data:/var/lib/registry
+  environment:
+    REGISTRY_STORAGE_DELETE_ENABLED: 'true'
+EOT
+
+sub compose
+{
+	return run({ env => $d->env, timeout => 300 }, 'docker-compose', '-f', "$dir/docker-compose-registry.yaml", @_);
+}
+
+sub curl
+{
+	my $r = $d->inside('curl', '-sS', '-i', '--max-time', '20', @_);
+
+	return $r->{out} =~ s/\r\n/\n/gr;
+}
+
+sub body { return curl(@_) =~ /\n\n(.*)\z/s ? $1 : '' }
+sub served { my ($at) = @_; return wait_for { curl(($at // $url) . '/v2/') =~ m{^HTTP/1.1 200 } } 60 }
+
+# A container that is to end by itself: its status, and all that it said.
+sub ended
+{
+	my $r = $d->run_docker({ timeout => 60 }, 'run', '--rm', @_);
+
+	return [$r->{status}, $r->{out} . $r->{err}];
+}
+
+# owner and mode of everything below a directory
+sub owners { return { map { (split / /, $_, 2)[1, 0] } split /\n/, run('find', $_[0], '-printf', "%U:%G:%m %P\n")->{out} } }
+
+# --- the walk, on a store that is there already and is not all root's
+
+mkdir $data;
+run_ok('sh', '-c', 'mkdir -p "$1" && echo kept >"$1/data" && chown -R 1234:1234 "$1"', 'sh',
+	"$data/docker/registry/v2/blobs/sha256/00/" . '0' x 64, 'a store with a part that is not root\'s');
+my $before = owners($data);
+my $from = time;
+my $r = compose('up', '-d');
+is $r->{status}, 0, 'docker-compose up' or diag($r->{err});
+ok served(), 'a registry is there';
+note sprintf('%.1f s from docker-compose up to the first answer', time - $from);
+$d->busybox_image('busybox:latest');
+$d->docker_ok('tag', 'busybox', '127.0.0.1:5000/busybox:1.0', 'docker tag');
+my $said = $d->docker_ok('push', '127.0.0.1:5000/busybox:1.0', 'docker push');
+my ($digest, $size) = $said =~ /^1\.0: digest: (sha256:[0-9a-f]{64}) size: (\d+)$/m;
+is body("$url/v2/_catalog"), qq({"repositories":["busybox"]}\n), 'the catalog';
+is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":["1.0"]}\n), 'the tags';
+my $head = curl('--head', '-H', 'Accept: application/vnd.docker.distribution.manifest.v2+json', "$url/v2/busybox/manifests/1.0");
+like $head, qr{^HTTP/1\.1 200 OK\n}, 'the manifest';
+like $head, qr/^\Q$_\E$/m, "has $_" for "Content-Length: $size", 'Content-Type: application/vnd.docker.distribution.manifest.v2+json',
+	"Docker-Content-Digest: $digest", 'Docker-Distribution-Api-Version: registry/2.0', qq(Etag: "$digest"), 'X-Content-Type-Options: nosniff';
+$d->docker_ok('stop', 'registry-dev', 'docker stop');
+is $d->value('inspect', '-f', '{{.State.ExitCode}}', 'registry-dev'), 0, 'it ends well';
+$from = time;
+$d->docker_ok('start', 'registry-dev', 'docker start');
+ok served(), 'it is there again';
+note sprintf('%.1f s from docker start to the first answer', time - $from);
+is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":["1.0"]}\n), 'what was pushed is there';
+like curl('-X', 'DELETE', "$url/v2/busybox/manifests/$digest"), qr{^HTTP/1\.1 202 Accepted\n.*\n\n\z}s, 'delete';
+is body("$url/v2/_catalog"), qq({"repositories":["busybox"]}\n), 'the catalog still has it';
+is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":null}\n), 'the tags are null';
+$d->docker_ok('push', '127.0.0.1:5000/busybox:1.0', 'docker push once more');
+
+my $after = owners($data);
+is_deeply { map { $_ => $after->{$_} } keys %$before }, $before, 'nothing has changed its owner';
+is join(' ', grep { !$before->{$_} && $after->{$_} !~ /^0:0:/ } sort keys %$after), '', 'what is new is whose the container is';
+
+# --- parts that die, and the first process
+
+my $sh = sub { return $d->value('exec', 'registry-dev', 'sh', '-c', $_[0]) };
+my $pid_of = 'for p in /proc/[0-9]*; do c=$(tr "\0" " " <$p/cmdline); case $c in "%s"*) echo ${p#/proc/}; break;; esac; done';
+$sh->('(sleep 0.1 & sleep 0.2) & exit');
+ok wait_for(sub { $sh->('cat /proc/[0-9]*/status | grep -c "^State:.Z"; true') eq '0' }), 'it takes care of orphans';
+for my $part ('berth-fcgi --listen', 'nginx: master') {
+	my $restarts = $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev');
+	my $pid = $sh->(sprintf $pid_of, $part);
+	like $pid, qr/^\d+$/, "$part runs" or next;
+	$sh->("kill -KILL $pid; true");
+	ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev') > $restarts }, 30), 'the container ends with it, and is started again';
+	ok served(), 'and serves';
+}
+my (undef, $log) = $d->docker('logs', 'registry-dev');
+like $log, qr/^berth: berth-fcgi has ended; the container ends$/m, 'the log says which it was';
+like $log, qr/^berth: nginx has ended; the container ends$/m, 'each time';
+like $log, qr/^\{"time":.*"uri":"\/v2\/_catalog".*"status":200/m, "nginx's log is the container's output";
+$d->docker_ok('kill', '-s', 'HUP', 'registry-dev', 'SIGHUP');
+ok wait_for(sub { ($d->docker('logs', 'registry-dev'))[1] =~ /"event":"reload"/ }), 'reads the configuration again';
+ok served(), 'and it serves';
+is compose('down')->{status}, 0, 'docker-compose down';
+ok -d "$data/docker/registry/v2/repositories/busybox", 'leaves the data';
+
+# --- another user
+
+my @on = ('-v', "$data:/var/lib/registry");
+is_deeply ended('--user', '4321', @on, 'berth'), [2, "berth: uid 4321 can't write /var/lib/registry, which belongs to " .
+	"0:0, mode 755: run the container as its owner, or change that\n"], 'user: who can not write the store is told so in one line';
+run_ok('chown', '4321', $data, 'the top alone is given to that user');
+like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 can't write /var/lib/registry/docker, which[^\n]*\n\z}, 'the path is the one that matters';
+mkdir "$dir/own";
+run_ok('chown', '4321:4321', "$dir/own", 'a store of its own');
+$d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only', '--tmpfs', '/tmp', '--tmpfs', '/run/berth', '--cap-drop', 'ALL',
+	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: who can write it');
+ok served('http://127.0.0.1:5001'), 'serves, where REGISTRY_HTTP_ADDR says';
+is $d->value('exec', 'own', 'stat', '-c', '%u:%g', '/var/lib/registry/berth'), '4321:4321', 'as that user';
+is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check looks there, too';
+
+# --- what is wrong is one line
+
+like ended('-e', 'REGISTRY_HTTP_ADDR=5000', 'berth')->[1], qr/^berth: REGISTRY_HTTP_ADDR: not HOST:PORT: 5000\n\z/, 'an address that is none';
+like ended('-e', 'REGISTRY_HTTP_TLS_CERTIFICATE=/x', 'berth')->[1], qr/^[^\n]*REGISTRY_HTTP_TLS_CERTIFICATE[^\n]*\n\z/, 'what berth refuses';
+like ended(@on, 'berth', 'repo', 'list')->[1], qr/^busybox$/m, "a command of berth's can be run instead";
+
+$d->stop;
+done_testing;
