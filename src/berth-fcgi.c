@@ -112,6 +112,7 @@ static int open_sockets(struct args *a, struct err *e)
 	unsigned activated = sock_activated();
 	int first = activated ? SOCK_ACTIVATED : STDIN_FILENO;
 
+	a->o.outlived = activated && !a->listen;
 	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(first, &a->o.listen_on, e))
 		return -1;
 	if (a->listen_uploads)

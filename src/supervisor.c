@@ -422,9 +422,10 @@ static void wait_and_act(struct master *m)
 	for (i = 0; i < m->npools; i++) {
 		/*
 		 * While nobody accepts, nginx would wait for its time limit on each request. So the master takes the
-		 * connections and closes them, and clients hear at once that the service is away.
+		 * connections and closes them, and clients hear at once that the service is away. But when it stops
+		 * and another is to come, what arrives waits for that one.
 		 */
-		bool deserted = count(m, &m->pools[i], false, false) == 0;
+		bool deserted = count(m, &m->pools[i], false, false) == 0 && !(m->stopping && m->o->outlived);
 
 		fds[2 + i] = (struct pollfd){ .fd = deserted ? m->pools[i].fd : -1, .events = POLLIN };
 	}

@@ -4,6 +4,7 @@
 
 /* supervisor: the master process, which keeps workers alive. */
 
+#include <stdbool.h>
 #include "base/err.h"
 #include "conf/config.h"
 #include "os/sock.h"
@@ -14,6 +15,7 @@ struct supervisor_options {
 	unsigned workers;               /* 0: the configuration's */
 	struct sock listen_on;          /* requests of all kinds */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
+	bool outlived;                  /* the sockets are another's, who hands them to the next master, too */
 };
 
 /*
