@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Berth::Image: a bare Debian, and berth's images made on it. Both take a while, and containers can't pull: so the base
-# is kept as a tar below the build directory, and so are the images as long as what they are made of stays the same.
+# is kept as a tar below the build directory, and so are the images as long as what they are made of stays the same. Whoever
+# comes first makes them, and others wait: so tests that need the images do not have neighbouring numbers.
 #
 #   my $tar = Berth::Image::base_tar();       # by docker/base
 #   Berth::Image::load($d);                   # debian:bookworm-slim, berth, berth-fcgi, berth-nginx in that daemon
