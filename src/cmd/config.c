@@ -42,11 +42,11 @@ static int given(const struct config *c)
 	return CMD_DONE;
 }
 
-static int keys(void)
+static int keys(bool whole)
 {
 	cleanup_str struct str out = STR_INIT;
 
-	config_keys(&out);
+	config_keys(whole, &out);
 	fputs(out.buf, stdout);
 	return CMD_DONE;
 }
@@ -57,7 +57,9 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	int (*verb)(const struct config *) = NULL;
 
 	if (argc == 2 && strcmp(argv[1], "keys") == 0)
-		return keys();
+		return keys(false);
+	if (argc == 3 && strcmp(argv[1], "keys") == 0 && strcmp(argv[2], "--long") == 0)
+		return keys(true);
 	if (argc == 2 && strcmp(argv[1], "check") == 0)
 		verb = check;
 	else if (argc == 2 && strcmp(argv[1], "show") == 0)
@@ -72,7 +74,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_config_command = {
 	.name = "config",
-	.args = "check | show | given | keys",
+	.args = "check | show | given | keys [--long]",
 	.help = "say what the configuration is, or what is wrong with it",
 	.run = run,
 };

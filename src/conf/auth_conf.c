@@ -391,9 +391,17 @@ void auth_conf_given(const struct config_auth *a, struct str *out)
 		str_puts(out, ACCESS "\n");
 }
 
-void auth_conf_keys(struct str *out)
+void auth_conf_keys(bool whole, struct str *out)
 {
-	str_addf(out, "%-20s %-18s %s\n", GROUPS, "", "names for several users: ( { name = \"ci\"; users = [ \"a\", \"b\" ]; } )");
-	str_addf(out, "%-20s %-18s %s\n", ACCESS, "",
-		 "rules, which add up: ( { who = [ \"@ci\" ]; repo = \"team/**\"; may = [ \"pull\", \"push\", \"delete\" ]; } )");
+	static const struct { const char *name, *type, *help; } lists[] = {
+		{ GROUPS, "a list of groups", "names for several users: ( { name = \"ci\"; users = [ \"a\", \"b\" ]; } )" },
+		{ ACCESS, "a list of rules",
+		  "rules, which add up: ( { who = [ \"@ci\" ]; repo = \"team/**\"; may = [ \"pull\", \"push\", \"delete\" ]; } )" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (whole)
+			str_addf(out, "%s\n\ttype: must be %s\n\tdefault: \n\teffect: %s\n", lists[i].name, lists[i].type, lists[i].help);
+		else
+			str_addf(out, "%-20s %-18s %s\n", lists[i].name, "", lists[i].help);
 }

@@ -30,6 +30,6 @@ void auth_conf_release(struct config_auth *a);
 /* As config_show, config_given and config_keys: what they say of these lists. */
 void auth_conf_show(const struct config_auth *a, struct str *out);
 void auth_conf_given(const struct config_auth *a, struct str *out);
-void auth_conf_keys(struct str *out);
+void auth_conf_keys(bool whole, struct str *out);
 
 #endif

@@ -258,9 +258,21 @@ void config_given(const struct config *c, struct str *out)
 	auth_conf_given(&c->auth, out);
 }
 
-void config_keys(struct str *out)
+static void add_whole(const struct key *k, struct str *out)
+{
+	str_addf(out, "%s\n\ttype: ", k->name);
+	key_wants(k, out);
+	str_addf(out, "\n\tdefault: %s\n", k->preset);
+	env_names(k->name, out);
+	str_addf(out, "\teffect: %s\n", k->help);
+}
+
+void config_keys(bool whole, struct str *out)
 {
 	for (size_t i = 0; i < key_count; i++)
-		str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
-	auth_conf_keys(out);
+		if (whole)
+			add_whole(&key_table[i], out);
+		else
+			str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
+	auth_conf_keys(whole, out);
 }

@@ -152,7 +152,10 @@ void config_show(const struct config *c, struct str *out);
 /* config_given - the names of the settings that the file, the environment or --root gives, one a line, added to out */
 void config_given(const struct config *c, struct str *out);
 
-/* config_keys - a line for each setting that exists: its name, default and meaning, added to out */
-void config_keys(struct str *out);
+/*
+ * config_keys - a line for each setting that exists: its name, default and meaning, added to out
+ * whole  several lines each instead: the name, and indented what it must be, its default, variables and meaning
+ */
+void config_keys(bool whole, struct str *out);
 
 #endif

@@ -265,3 +265,17 @@ int env_apply(struct config *c, char *const *env, struct str *warn, struct str *
 		warn_of_others(env, warn);
 	return rc;
 }
+
+void env_names(const char *key, struct str *out)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+		if (!variables[i].key || strcmp(variables[i].key, key) != 0)
+			continue;
+		str_addf(out, "%s%s", first ? "\tvariables: " : ", ", variables[i].name);
+		first = false;
+	}
+	if (!first)
+		str_addc(out, '\n');
+}

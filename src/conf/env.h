@@ -16,4 +16,7 @@
  */
 int env_apply(struct config *c, char *const *env, struct str *warn, struct str *msg);
 
+/* env_names - an indented line "variables: ..." with those that set a key, added to out; nothing where there is none */
+void env_names(const char *key, struct str *out);
+
 #endif
