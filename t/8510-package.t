@@ -13,7 +13,7 @@ use Berth::Docker;
 use Berth::Image;
 
 plain_build_only('the package is built from the sources');
-need_program(qw(dpkg-buildpackage dh lintian help2man));
+need_program(qw(dpkg-buildpackage dh lintian));
 
 # --- building
 
