@@ -39,6 +39,8 @@ struct gc_result {
 	uint64_t count[GC_KINDS];
 	uint64_t bytes;                 /* of content that went, or would */
 	uint64_t kept;                  /* blobs that stay, manifests among them */
+	uint64_t kept_bytes;            /* their bytes; not known after a dry run */
+	uint64_t kept_uploads;          /* uploads under way */
 };
 
 /*

@@ -189,12 +189,18 @@ static int collect_upload(struct gc_work *w, const struct name *n, const struct 
 		path_upload(&path, n, uuid);
 		return collect_leftover(w, path.buf, e);
 	}
-	if (found < 0 || !is_old(w, when))
-		return found < 0 ? -1 : 0;
+	if (found < 0)
+		return -1;
+	if (!is_old(w, when)) {
+		w->out->kept_uploads++;
+		return 0;
+	}
 	if (!w->o->dry_run) {
 		found = open_old(w, n, uuid, &u, &size, e);
-		if (found <= 0)
+		if (found <= 0) {
+			w->out->kept_uploads += found == 0;
 			return found;
+		}
 		if (upload_remove(u, e) < 0)
 			return -1;
 	}

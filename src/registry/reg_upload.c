@@ -9,12 +9,25 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "base/metrics.h"
 #include "store/blob.h"
 #include "store/upload.h"
 
 int reg_upload_begin(struct registry *r, const struct name *n, struct uuid *out, struct err *e)
 {
-	return upload_create(r->st, n, out, e);
+	if (upload_create(r->st, n, out, e) < 0)
+		return -1;
+	metrics_add(METRIC_UPLOADS_BEGUN, 1);
+	return 0;
+}
+
+/* What the collector removes is counted there. */
+static int end(struct upload *u, struct err *e)
+{
+	if (upload_remove(u, e) < 0)
+		return -1;
+	metrics_add(METRIC_UPLOADS_ENDED, 1);
+	return 0;
 }
 
 static int unknown(const struct uuid *uuid, struct err *e)
@@ -159,7 +172,7 @@ int reg_upload_finish(struct registry *r, const struct name *n, const struct uui
 	if (rc < 0 && e->code != ERR_DIGEST_INVALID)
 		return -1;
 	/* The blob stands, or its bytes are refused: what is left of the upload is garbage, at worst for the collector. */
-	upload_remove(u, &ignored);
+	end(u, &ignored);
 	err_release(&ignored);
 	return rc;
 }
@@ -171,5 +184,5 @@ int reg_upload_cancel(struct registry *r, const struct name *n, const struct uui
 
 	if (found <= 0)
 		return found == 0 ? unknown(uuid, e) : -1;
-	return upload_remove(u, e);
+	return end(u, e);
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/metrics.h"
 #include "os/file.h"
 #include "store/collector.h"
 #include "store/link.h"
@@ -151,6 +152,8 @@ static int publish(struct store *st, const struct digest *d, const struct blob_s
 			return err_sys(e, "cannot make %s", dir.buf);
 		if (put_in_place(st, src->how, src->path, to.buf, e) < 0)
 			return -1;
+		metrics_add(METRIC_BLOBS_ADDED, 1);
+		metrics_add(METRIC_BLOB_BYTES_ADDED, (uint64_t)sb.st_size);
 	}
 	return flush_content_dirs(st, d, e);
 }

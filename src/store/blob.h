@@ -89,6 +89,9 @@ int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *
 int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
 		  struct err *e);
 
+/* blob_size - the size of content as its name has it, not opened, or 0: for sums, which nothing depends on */
+uint64_t blob_size(struct store *st, const struct digest *d);
+
 /*
  * blob_collect      - take content away; the caller holds the collector's lock exclusively
  * blob_collect_link - take the repository's link away; blob_flush_links makes that durable, before content goes

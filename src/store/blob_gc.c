@@ -41,6 +41,15 @@ int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 }
 
+uint64_t blob_size(struct store *st, const struct digest *d)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+
+	path_blob(&path, d);
+	return fstatat(st->dirfd, path.buf, &sb, 0) < 0 ? 0 : (uint64_t)sb.st_size;
+}
+
 int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
 		  struct err *e)
 {

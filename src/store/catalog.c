@@ -20,7 +20,7 @@
 
 int catalog_lock(struct store *st, int *fd, struct err *e)
 {
-	return lock_file(st, STORE_CATALOG_LOCK_FILE, "catalog", fd, e);
+	return lock_file(st, STORE_CATALOG_LOCK_FILE, LOCK_CATALOG, fd, e);
 }
 
 int catalog_add(struct store *st, const struct name *n, struct err *e)

@@ -327,9 +327,26 @@ bool collector_noted(const struct collector *c, const struct digest *d)
 }
 
 /* A new file each time: its time is the file system's own, whoever owns the one before it. */
-int collector_done(struct collector *c, struct err *e)
+int collector_done(struct collector *c, const struct str *text, struct err *e)
 {
-	return store_replace(c->st, STORE_LAST_FILE, "", 0, false) < 0 ? err_sys(e, "cannot write %s", STORE_LAST_FILE) : 0;
+	if (store_replace(c->st, STORE_LAST_FILE, text->buf, text->len, false) < 0)
+		return err_sys(e, "cannot write %s", STORE_LAST_FILE);
+	return 0;
+}
+
+ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended, struct err *e)
+{
+	cleanup_fd int fd = os_open(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
+	struct stat sb;
+	ssize_t n;
+
+	*ended = 0;
+	if (fd < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_LAST_FILE);
+	if (fstat(fd, &sb) < 0 || (n = os_read_full(fd, text, cap)) < 0)
+		return err_sys(e, "cannot read %s", STORE_LAST_FILE);
+	*ended = (int64_t)sb.st_mtim.tv_sec;
+	return sb.st_size > (off_t)cap ? 0 : n;
 }
 
 /* What the file system takes for now, from a file made for that. */

@@ -58,10 +58,13 @@ int collector_nobody_serves(const struct collector *c, bool *nobody, struct err 
 bool collector_noted(const struct collector *c, const struct digest *d);
 
 /*
- * collector_done - remember that a whole collection ended now
+ * collector_done - remember that a whole collection ended now, and what it has to say: a short text
+ * collector_said - that text, at most cap bytes of it, and when it ended, in seconds since the epoch; its length, 0 where
+ *                  there is none (or it is longer), -1 with *e
  * collector_last - how many seconds ago one did, on whatever machine, by the file system's clock; 1, 0 none ever, -1
  */
-int collector_done(struct collector *c, struct err *e);
+int collector_done(struct collector *c, const struct str *text, struct err *e);
+ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended, struct err *e);
 int collector_last(struct store *st, uint64_t *seconds, struct err *e);
 
 /*

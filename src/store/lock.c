@@ -8,9 +8,12 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "store/store_path.h"
+
+_Static_assert(LOCK_KINDS <= METRICS_LOCKS, "more kinds of locks than are counted");
 
 static unsigned stripe_of(const struct name *n)
 {
@@ -26,16 +29,25 @@ static unsigned stripe_of(const struct name *n)
 	return stripe;
 }
 
-void lock_waited(struct store *st, const char *kind, uint64_t usec)
+const char *lock_kind_name(enum lock_kind kind)
+{
+	static const char *const names[LOCK_KINDS] = { "repository", "turnstile", "collector", "upload", "catalog" };
+
+	return names[kind];
+}
+
+void lock_waited(struct store *st, enum lock_kind kind, uint64_t usec)
 {
 	struct log_event ev;
 
+	if (usec)
+		metrics_waited(kind, usec);
 	if (usec > st->waited)
 		st->waited = usec;
 	if (usec < LOCK_WAIT_LONG)
 		return;
 	log_begin(&ev, LOG_WARN, "lock_wait");
-	log_str(&ev, "lock", kind);
+	log_str(&ev, "lock", lock_kind_name(kind));
 	log_ms(&ev, "ms", usec);
 	log_end(&ev);
 }
@@ -48,7 +60,7 @@ uint64_t lock_longest_wait(struct store *st)
 	return waited;
 }
 
-static int take(struct store *st, int fd, bool alone, const char *kind)
+static int take(struct store *st, int fd, bool alone, enum lock_kind kind)
 {
 	uint64_t waited;
 	int rc = os_lock(fd, alone, &waited);
@@ -57,7 +69,7 @@ static int take(struct store *st, int fd, bool alone, const char *kind)
 	return rc;
 }
 
-int lock_file(struct store *st, const char *path, const char *kind, int *fd, struct err *e)
+int lock_file(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e)
 {
 	*fd = os_lock_open(st->dirfd, path);
 	if (*fd < 0)
@@ -74,7 +86,7 @@ static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e
 	cleanup_str struct str path = STR_INIT;
 
 	path_repository_lock(&path, stripe);
-	return lock_file(st, path.buf, "repository", fd, e);
+	return lock_file(st, path.buf, LOCK_REPOSITORY, fd, e);
 }
 
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
@@ -101,9 +113,9 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
  */
 static int enter(struct store *st, bool alone, struct err *e)
 {
-	if (take(st, st->turnstile_fd, true, "turnstile") < 0)
+	if (take(st, st->turnstile_fd, true, LOCK_TURNSTILE) < 0)
 		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
-	if (take(st, st->collector_fd, alone, "collector") < 0) {
+	if (take(st, st->collector_fd, alone, LOCK_COLLECTOR) < 0) {
 		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
 		os_unlock(st->turnstile_fd);
 		return -1;

@@ -13,20 +13,24 @@
 #include "base/ref.h"
 #include "store/store.h"
 
+enum lock_kind { LOCK_REPOSITORY, LOCK_TURNSTILE, LOCK_COLLECTOR, LOCK_UPLOAD, LOCK_CATALOG, LOCK_KINDS };
+
 #define LOCK_WAIT_LONG 1000000  /* microseconds: no request should wait as long, so the log says it */
 
 /*
  * lock_waited - a wait for a lock is over, with the lock or without: usec as os_lock() has measured it, 0 none
- * It counts for lock_longest_wait(); from LOCK_WAIT_LONG on it is also an event `lock_wait` in the log.
- * kind  "repository", "turnstile", "collector", "upload" or "catalog"
+ * It counts for lock_longest_wait() and in the metrics; from LOCK_WAIT_LONG on it is also an event `lock_wait` in the log.
  */
-void lock_waited(struct store *st, const char *kind, uint64_t usec);
+void lock_waited(struct store *st, enum lock_kind kind, uint64_t usec);
+
+/* lock_kind_name - as the log and the metrics call it; static text */
+const char *lock_kind_name(enum lock_kind kind);
 
 /* lock_longest_wait - the longest wait for a lock since this was last asked, in microseconds; 0 where there was none */
 uint64_t lock_longest_wait(struct store *st);
 
-/* lock_file - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it lets go. kind as above */
-int lock_file(struct store *st, const char *path, const char *kind, int *fd, struct err *e);
+/* lock_file - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it lets go */
+int lock_file(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e);
 
 /*
  * lock_repository - exclusive, for changes of a repository's manifests and tags

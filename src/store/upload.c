@@ -129,7 +129,7 @@ static int lock_upload(struct upload *u, struct err *e)
 	if (u->lock_fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
 	rc = os_lock_within(u->lock_fd, true, UPLOAD_LOCK_MS, &waited);
-	lock_waited(u->st, "upload", waited);
+	lock_waited(u->st, LOCK_UPLOAD, waited);
 	if (rc < 0) {
 		if (errno == EWOULDBLOCK)
 			return err_set(e, ERR_UNAVAILABLE, "another request is busy with this upload");

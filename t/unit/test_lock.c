@@ -112,7 +112,7 @@ static void test_waits(const char *path)
 }
 
 /* What the store says of a wait on standard error. */
-static void tell(struct store *st, const char *kind, uint64_t usec)
+static void tell(struct store *st, enum lock_kind kind, uint64_t usec)
 {
 	int saved = dup(STDERR_FILENO), fds[2];
 	ssize_t n;
@@ -131,14 +131,14 @@ static void tell(struct store *st, const char *kind, uint64_t usec)
 static void test_longest(struct store *st)
 {
 	is_int((intmax_t)lock_longest_wait(st), 0, "to begin with nothing was waited for");
-	tell(st, "upload", 0);
-	tell(st, "repository", 7000);
-	tell(st, "collector", 999999);
+	tell(st, LOCK_UPLOAD, 0);
+	tell(st, LOCK_REPOSITORY, 7000);
+	tell(st, LOCK_COLLECTOR, 999999);
 	is_str(got, "", "a wait of less than a second is no event");
-	tell(st, "turnstile", 5);
+	tell(st, LOCK_TURNSTILE, 5);
 	is_int((intmax_t)lock_longest_wait(st), 999999, "the longest wait is kept");
 	is_int((intmax_t)lock_longest_wait(st), 0, "until somebody asks");
-	tell(st, "catalog", LOCK_WAIT_LONG);
+	tell(st, LOCK_CATALOG, LOCK_WAIT_LONG);
 	ok(strstr(got, "\"level\":\"warn\",\"event\":\"lock_wait\"") &&
 	   strstr(got, ",\"lock\":\"catalog\",\"ms\":1000.000}\n"), "one of a second is: which lock, and how long");
 	is_int((intmax_t)lock_longest_wait(st), LOCK_WAIT_LONG, "and counts as well");
@@ -166,8 +166,8 @@ static void test_store(struct store *st)
 	}
 	ok(rc == 0 && longest > 0, "after a collector a writer has it, and the wait is known");
 
-	is_int(lock_file(st, "berth/locks/catalog", "catalog", &fd, &e), 0, "a lock file is made and taken");
-	is_int(lock_file(st, "nowhere/at/all", "catalog", &other, &e), -1, "one that can't be made is an error");
+	is_int(lock_file(st, "berth/locks/catalog", LOCK_CATALOG, &fd, &e), 0, "a lock file is made and taken");
+	is_int(lock_file(st, "nowhere/at/all", LOCK_CATALOG, &other, &e), -1, "one that can't be made is an error");
 	is_int(other, -1, "and leaves nothing open");
 	err_release(&e);
 }
