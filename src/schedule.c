@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/time.h"
 #include "errand.h"
 #include "registry/gc.h"
+#include "registry/gc_last.h"
 #include "store/collector.h"
 
 #define SECOND UINT64_C(1000000)
@@ -55,6 +57,7 @@ static int collect(const struct config *cfg, struct err *e)
 	struct registry reg = { .cfg = cfg };
 	struct gc_options o;
 	struct gc_result result;
+	struct gc_last last;
 	int rc = open_store(cfg, &st, e);
 
 	if (rc == 0)
@@ -67,9 +70,11 @@ static int collect(const struct config *cfg, struct err *e)
 	reg.st = st;
 	gc_presets(cfg, &o);
 	rc = gc_run(&reg, &o, &result, e);
-	if (rc == 1)
+	if (rc == 1) {
 		gc_log(&o, &result, time_now_usec() - begun);
-	else if (rc == 0)
+		rc = gc_last_adopt(st, true, &last, e) < 0 ? -1 : 1;
+	}
+	if (rc == 0)
 		log_say(LOG_INFO, "collector", "another collection is running");
 	return rc < 0 ? -1 : 0;
 }
@@ -104,6 +109,8 @@ bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int 
 	if (!s->pid || pid != s->pid)
 		return false;
 	s->pid = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		metrics_add(METRIC_GC_FAILED, 1);
 	if (WIFSIGNALED(status)) {
 		log_say(LOG_WARN, "collection_killed", "by signal %d; the next one goes on", WTERMSIG(status));
 		/* Its mark would have every writer take notes until then. */

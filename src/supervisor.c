@@ -25,10 +25,12 @@
 #include "auth/throttle.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/time.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/sock.h"
+#include "registry/gc_last.h"
 #include "registry/registry.h"
 #include "fill.h"
 #include "schedule.h"
@@ -280,6 +282,7 @@ static void mourn(struct master *m, struct proc *p, int status)
 
 	if (p->told_to_go || m->stopping)
 		return;
+	metrics_add(METRIC_RESTARTS + (enum metric)(pool - m->pools), 1);
 	slow_down(pool, lived);
 	log_begin(&ev, LOG_WARN, pool->pause ? "crash_loop" : "worker_died");
 	log_int(&ev, "worker", p->pid);
@@ -414,6 +417,17 @@ static int sleep_ms(const struct master *m)
 	return first - now < HOUR ? (int)((first - now) / 1000 + 1) : (int)(HOUR / 1000);
 }
 
+/* For who watches over us. */
+static void tell_counts(const struct master *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->npools; i++) {
+		metrics_set(METRIC_WORKERS_WANTED + (enum metric)i, m->pools[i].want);
+		metrics_set(METRIC_WORKERS + (enum metric)i, count(m, &m->pools[i], false, true));
+	}
+}
+
 static void wait_and_act(struct master *m)
 {
 	struct pollfd fds[4] = { { .fd = m->signal_fd, .events = POLLIN }, { .fd = m->ready[0], .events = POLLIN } };
@@ -453,6 +467,19 @@ static void tidy(const struct store_options *so)
 		log_say(LOG_WARN, "collector", "%s", e.cause);
 	else
 		collector_reserve(st);
+}
+
+/* Before the first process is forked. To go without is no reason not to serve. */
+static void begin_counting(const struct store_options *so)
+{
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	struct gc_last last;
+
+	if (metrics_share() < 0)
+		log_say(LOG_WARN, "metrics", "no memory that workers could share: %s", strerror(errno));
+	else if (store_open(&st, so, &e) < 0 || gc_last_adopt(st, false, &last, &e) < 0)
+		log_say(LOG_WARN, "metrics", "%s", e.cause);
 }
 
 static int open_master(struct master *m, struct err *e)
@@ -512,6 +539,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	rc = !m.keys || join(&m, &so, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
+		begin_counting(&so);
 		tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
 		fill_begin(&m.filling, m.cfg, let_go, &m);
@@ -524,6 +552,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 			tend(&m, &m.pools[i]);
 		if (!m.stopping)
 			schedule_tend(&m.schedule, m.cfg, let_go, &m);
+		tell_counts(&m);
 		wait_and_act(&m);
 	}
 	if (rc == 0)

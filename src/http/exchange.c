@@ -7,9 +7,11 @@
 #include "http/exchange.h"
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/time.h"
 #include "http/fcgi_io.h"
 #include "http/guard.h"
+#include "http/h_monitor.h"
 #include "http/route.h"
 #include "store/lock.h"
 
@@ -85,31 +87,72 @@ static void log_request(const struct exchange *x, const struct route_match *m, c
 	log_end(&ev);
 }
 
+/* As in the log, a precheck that says yes is only half a request. */
+static void count_request(const struct exchange *x, uint64_t usec)
+{
+	bool sent = !x->rs.has_length && x->rq.method != METHOD_HEAD && !x->rq.precheck;
+
+	if (x->rq.precheck && x->rs.status < 400)
+		return;
+	metrics_request(&(struct metrics_request){
+		.route = route_number(x->match ? x->match->route : NULL),
+		.method = x->rq.method,
+		.status = x->rs.status,
+		.usec = usec,
+		.in = x->rq.precheck ? 0 : x->rq.length,        /* refused before its body came in */
+		.out = sent ? x->rs.body.len + x->rs.elsewhere : 0,
+	});
+}
+
+static void log_monitor(const struct exchange *x, uint64_t usec)
+{
+	struct log_event ev;
+
+	log_begin(&ev, LOG_DEBUG, "monitor");
+	log_strn(&ev, "path", x->rq.path.buf, x->rq.path.len);
+	log_int(&ev, "status", x->rs.status);
+	log_ms(&ev, "ms", usec);
+	log_str(&ev, "remote", x->rq.remote);
+	log_end(&ev);
+}
+
+static int answer(struct exchange *x, struct route_match *m, struct err *e)
+{
+	/* Which route it is decides nothing yet: a challenge says what it needs. */
+	if (route_find(x->rq.path.buf, x->rq.path.len, m)) {
+		x->match = m;
+		x->op = route_op(m->route, x->rq.method, x->reg->cfg);
+	}
+	if (guard_identify(x, e) < 0)
+		return -1;
+	if (!m->route)
+		return err_set(e, ERR_NAME_UNKNOWN, "there is nothing at this path");
+	return dispatch(x, m, e);
+}
+
 void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
 {
 	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
-	uint64_t begun = time_now_usec();
+	uint64_t begun = time_now_usec(), usec;
 	cleanup_err struct err e = ERR_INIT;
 	cleanup_str struct str out = STR_INIT;
 	struct route_match m = { 0 };
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
+	bool monitor = rc == 0 && monitor_serve(&x);
 
-	/* Which route it is decides nothing yet: a challenge says what it needs. */
-	if (rc == 0 && route_find(x.rq.path.buf, x.rq.path.len, &m)) {
-		x.match = &m;
-		x.op = route_op(m.route, x.rq.method, reg->cfg);
-	}
-	if (rc == 0)
-		rc = guard_identify(&x, &e);
-	if (rc == 0 && !m.route)
-		rc = err_set(&e, ERR_NAME_UNKNOWN, "there is nothing at this path");
-	if (rc == 0)
-		rc = dispatch(&x, &m, &e);
+	if (rc == 0 && !monitor)
+		rc = answer(&x, &m, &e);
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
 	response_render(&x.rs, &x.rq, &out);
 	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
-	log_request(&x, &m, rc < 0 ? &e : NULL, time_now_usec() - begun);
+	usec = time_now_usec() - begun;
+	if (monitor) {
+		log_monitor(&x, usec);
+	} else {
+		count_request(&x, usec);
+		log_request(&x, &m, rc < 0 ? &e : NULL, usec);
+	}
 	identity_release(&x.who);
 	response_release(&x.rs);
 	request_release(&x.rq);

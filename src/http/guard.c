@@ -10,6 +10,7 @@
 
 #include "auth/access.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
@@ -102,6 +103,7 @@ static int challenge(struct exchange *x, const struct err *e)
 static int refused(struct exchange *x, unsigned retry_after, const struct err *e)
 {
 	audit(x, "login_refused", NULL, x->who.refused);
+	metrics_add(e->status == 429 ? METRIC_LOGIN_THROTTLED : e->status == 503 ? METRIC_LOGIN_UNAVAILABLE : METRIC_LOGIN_WRONG, 1);
 	if (retry_after)
 		response_header(&x->rs, "Retry-After", "%u", retry_after);
 	return challenge(x, e);

@@ -3,10 +3,19 @@
 #include "base/etag.h"
 #include "http/guard.h"
 #include "http/handlers.h"
+#include "http/range.h"
 #include "registry/reg_blob.h"
 
 /* The internal location of nginx's configuration, which maps it to the folder of all blobs. */
 #define ACCEL_PREFIX "/_berth/blobs/"
+
+/* With If-Range nginx sends all of it: it knows no validator that could match. */
+static uint64_t bytes_asked_for(const struct exchange *x, uint64_t size)
+{
+	const char *range = request_param(&x->rq, "HTTP_RANGE");
+
+	return range && !request_param(&x->rq, "HTTP_IF_RANGE") ? range_bytes(range, size) : size;
+}
 
 static void blob_headers(struct exchange *x, const struct digest *d)
 {
@@ -37,6 +46,7 @@ int h_blob_get(struct exchange *x, struct err *e)
 		response_length(&x->rs, info.size);
 		return 0;
 	}
+	x->rs.elsewhere = bytes_asked_for(x, info.size);
 	reg_blob_location(&info.content, &text);
 	response_header(&x->rs, "X-Accel-Redirect", ACCEL_PREFIX "%s", text.buf);
 	return 0;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * range: Content-Range.
+ * range: Content-Range, and Range as far as it is counted.
  *
  * Owns nothing and allocates nothing. Ranges of blobs on GET are nginx's, not ours.
  */
 #include "http/range.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 
@@ -30,4 +31,23 @@ int content_range_parse(const char *s, uint64_t *first, uint64_t *last)
 	*first = a;
 	*last = b;
 	return 0;
+}
+
+uint64_t range_bytes(const char *range, uint64_t size)
+{
+	static const char unit[] = "bytes=";
+	uint64_t a, b = UINT64_MAX;
+
+	if (strncasecmp(range, unit, strlen(unit)) != 0)
+		return size;
+	range += strlen(unit);
+	if (*range == '-') {
+		range++;
+		return take_u64(&range, &a) < 0 || *range || a > size ? size : a;
+	}
+	if (take_u64(&range, &a) < 0 || *range++ != '-' || (*range && take_u64(&range, &b) < 0) || *range || b < a)
+		return size;
+	if (a >= size)
+		return 0;
+	return (b < size ? b + 1 : size) - a;
 }

@@ -19,6 +19,16 @@ static const struct {
 	{ "OPTIONS", METHOD_OPTIONS },
 };
 
+const char *request_method_text(enum method m)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(methods); i++)
+		if (methods[i].method == m)
+			return methods[i].text;
+	return "other";
+}
+
 const char *request_param(const struct request *rq, const char *name)
 {
 	size_t len = strlen(name);

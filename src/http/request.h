@@ -17,6 +17,9 @@
 
 enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER };
 
+/* request_method_text - "GET" ...; "other" for METHOD_OTHER; static text */
+const char *request_method_text(enum method m);
+
 struct request {
 	char *const *params;            /* "NAME=value", NULL at the end; borrowed, as all text below, until the answer is sent */
 	enum method method;

@@ -24,6 +24,7 @@ struct response {
 	} headers[RESPONSE_HEADERS_MAX];
 	size_t nheaders;
 	struct str body;
+	uint64_t elsewhere;             /* bytes of a body that the web server sends, for the metrics */
 	bool has_length;                /* Content-Length was set by hand: the body is not sent from here */
 };
 

@@ -9,9 +9,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/handlers.h"
 
 enum { R_BASE, R_TOKEN, R_CATALOG, R_TAGS, R_MANIFEST, R_BLOB, R_REFERRERS, R_UPLOADS, R_UPLOAD, R_COUNT };
+
+_Static_assert(R_COUNT < METRICS_ROUTES, "more routes than are counted");
 
 /* All there is: what route_find() gives is one of these. */
 static const struct route routes[R_COUNT] = {
@@ -130,6 +133,18 @@ bool route_find(const char *path, size_t len, struct route_match *m)
 	if (is(third, "blobs") && is(before, "uploads"))
 		return last.len ? matched(m, &routes[R_UPLOAD], path, left, last) : matched(m, &routes[R_UPLOADS], path, left, none);
 	return false;
+}
+
+unsigned route_number(const struct route *r)
+{
+	return r ? (unsigned)(r - routes) + 1 : 0;
+}
+
+const char *route_label(unsigned number)
+{
+	if (number > R_COUNT)
+		return NULL;
+	return number ? routes[number - 1].label : "none";
 }
 
 static bool allowed(const struct op *o, const struct config *cfg)

@@ -51,6 +51,13 @@ bool route_find(const char *path, size_t len, struct route_match *out);
 /* route_op - what answers this method under this configuration, or NULL: 405 */
 const struct op *route_op(const struct route *r, enum method m, const struct config *cfg);
 
+/*
+ * route_number - a small number for a route, 0 for none (NULL)
+ * route_label  - the label of such a number: "none" for 0; NULL beyond the last
+ */
+unsigned route_number(const struct route *r);
+const char *route_label(unsigned number);
+
 /* route_list - a line for each path and method there is, "GET /v2/ login": what it needs behind it; added to out */
 void route_list(struct str *out);
 

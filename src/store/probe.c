@@ -83,6 +83,38 @@ int probe_file_system(int dirfd, const char *root, struct err *e)
 	return rc;
 }
 
+int probe_read(struct store *st)
+{
+	cleanup_fd int fd = os_open(st->dirfd, STORE_REPOSITORIES_DIR, O_RDONLY | O_DIRECTORY, 0);
+
+	return fd < 0 ? errno : 0;
+}
+
+/* What has no name goes by itself, whatever happens; where there is no such thing it gets one. */
+static int open_nameless(struct store *st)
+{
+	cleanup_str struct str tmp = STR_INIT;
+	int fd = os_open(st->dirfd, STORE_TMP_DIR, O_TMPFILE | O_WRONLY, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	store_tmp(st, &tmp);
+	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd >= 0)
+		unlinkat(st->dirfd, tmp.buf, 0);
+	return fd;
+}
+
+int probe_write(struct store *st)
+{
+	static const char block[4096];
+	cleanup_fd int fd = open_nameless(st);
+
+	if (fd < 0 || os_write_full(fd, block, sizeof(block)) < 0)
+		return errno;
+	return probe_read(st);
+}
+
 void probe_remedy(const char *root, int sys, struct str *out)
 {
 	struct stat st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range: Content-Range of uploads. */
+/* range: Content-Range of uploads, and Range of what is counted. */
 
 #include "base/mem.h"
 #include "http/range.h"
@@ -28,8 +28,23 @@ static void test_content_range(void)
 		ok(content_range_parse(bad[i], &a, &b) < 0 && !a && !b, "place %zu of the bad ones is refused", i);
 }
 
+static void test_range_bytes(void)
+{
+	static const struct { const char *text; uint64_t bytes; } cases[] = {
+		{ "bytes=0-0", 1 }, { "bytes=0-99", 100 }, { "bytes=10-19", 10 }, { "bytes=10-", 90 }, { "bytes=90-1000", 10 },
+		{ "bytes=-30", 30 }, { "bytes=-300", 100 }, { "Bytes=99-99", 1 }, { "bytes=100-", 0 }, { "bytes=100-200", 0 },
+		{ "bytes=0-18446744073709551615", 100 },
+		{ "", 100 }, { "bytes", 100 }, { "bytes=", 100 }, { "bytes=-", 100 }, { "bytes=5-4", 100 }, { "bytes=0-1,5-6", 100 },
+		{ "bytes=1", 100 }, { "octets=0-1", 100 }, { "bytes=18446744073709551616-", 100 }, { "bytes=0-1 ", 100 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		is_int((intmax_t)range_bytes(cases[i].text, 100), (intmax_t)cases[i].bytes, "\"%s\" of 100 bytes", cases[i].text);
+}
+
 int main(void)
 {
 	test_content_range();
+	test_range_bytes();
 	return done_testing();
 }

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h_monitor: /readyz and /metrics, for who watches over the registry.
+ *
+ * Owns the names of the metrics; doc/METRICS.md lists them, and a test compares. The web server alone can ask for
+ * these, by a parameter that no client can set, and it answers only those whom its configuration names.
+ */
+#include "http/h_monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/prom.h"
+#include "http/route.h"
+#include "registry/gc_last.h"
+#include "registry/ready.h"
+#include "store/lock.h"
+
+_Static_assert(METHOD_OTHER < METRICS_METHODS, "more methods than are counted");
+
+static const char *const pools[METRICS_POOLS] = { "requests", "uploads" };
+
+static uint64_t read_word(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static void simple(struct str *out, const char *name, enum prom_type type, const char *help, uint64_t value)
+{
+	prom_family(out, name, type, help);
+	prom_number(out, name, NULL, value);
+}
+
+/* One sample for each of n words that stand together, by one label. */
+static void labelled(struct str *out, const char *name, const char *label, const char *const *values, enum metric first, size_t n)
+{
+	cleanup_str struct str labels = STR_INIT;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		str_reset(&labels);
+		prom_label(&labels, label, values[i]);
+		prom_number(out, name, &labels, metrics_get(first + (enum metric)i));
+	}
+}
+
+static void add_requests_of(struct str *out, const char *name, unsigned route, enum method method)
+{
+	cleanup_str struct str labels = STR_INIT;
+	char text[8];
+	size_t i;
+
+	for (i = 0; i < METRICS_STATUSES; i++) {
+		uint64_t n = read_word(&metrics_table()->requests[route][method][i]);
+
+		if (!n)
+			continue;
+		str_reset(&labels);
+		prom_label(&labels, "route", route_label(route));
+		prom_label(&labels, "method", request_method_text(method));
+		snprintf(text, sizeof(text), "%d", metrics_status(i));
+		prom_label(&labels, "status", metrics_status(i) ? text : "other");
+		prom_number(out, name, &labels, n);
+	}
+}
+
+static void add_times(struct str *out, const char *name, const struct str *labels, const struct metrics_times *t)
+{
+	uint64_t counts[METRICS_BUCKETS + 1];
+	size_t i;
+
+	for (i = 0; i <= METRICS_BUCKETS; i++)
+		counts[i] = read_word(&t->bucket[i]);
+	prom_histogram(out, name, labels, metrics_bounds, counts, METRICS_BUCKETS, read_word(&t->usec));
+}
+
+/* Something by route: bytes, or, where there is no array of them, durations. */
+static void add_by_route(struct str *out, const char *name, const _Atomic uint64_t *bytes)
+{
+	cleanup_str struct str labels = STR_INIT;
+	unsigned route;
+
+	for (route = 0; route_label(route); route++) {
+		str_reset(&labels);
+		prom_label(&labels, "route", route_label(route));
+		if (bytes)
+			prom_number(out, name, &labels, read_word(&bytes[route]));
+		else
+			add_times(out, name, &labels, &metrics_table()->took[route]);
+	}
+}
+
+static void add_requests(struct str *out)
+{
+	unsigned route;
+	int method;
+
+	prom_family(out, "berth_http_requests_total", PROM_COUNTER,
+		    "Requests that workers have answered; status is the worker's, a range of a blob is 200 here.");
+	for (route = 0; route_label(route); route++)
+		for (method = 0; method <= METHOD_OTHER; method++)
+			add_requests_of(out, "berth_http_requests_total", route, (enum method)method);
+	prom_family(out, "berth_http_request_duration_seconds", PROM_HISTOGRAM,
+		    "How long a worker was at a request; receiving a body and sending a blob are not in it.");
+	add_by_route(out, "berth_http_request_duration_seconds", NULL);
+	prom_family(out, "berth_http_request_bytes_total", PROM_COUNTER, "Bytes of the bodies of answered requests.");
+	add_by_route(out, "berth_http_request_bytes_total", metrics_table()->in);
+	prom_family(out, "berth_http_response_bytes_total", PROM_COUNTER,
+		    "Bytes of the bodies of answers, those of blobs that nginx was told to send among them, sent to their end or not.");
+	add_by_route(out, "berth_http_response_bytes_total", metrics_table()->out);
+}
+
+static void add_refused(struct str *out)
+{
+	static const char *const reasons[] = { "wrong", "throttled", "unavailable" };
+
+	prom_family(out, "berth_logins_refused_total", PROM_COUNTER,
+		    "Logins refused: wrong, not looked at since too many were, or the files of users could not be read.");
+	labelled(out, "berth_logins_refused_total", "reason", reasons, METRIC_LOGIN_WRONG, ARRAY_LEN(reasons));
+}
+
+static void add_locks(struct str *out)
+{
+	cleanup_str struct str labels = STR_INIT;
+	int kind;
+
+	prom_family(out, "berth_lock_wait_seconds", PROM_HISTOGRAM, "Waits for a lock of the store that somebody else had.");
+	for (kind = 0; kind < LOCK_KINDS; kind++) {
+		str_reset(&labels);
+		prom_label(&labels, "lock", lock_kind_name((enum lock_kind)kind));
+		add_times(out, "berth_lock_wait_seconds", &labels, &metrics_table()->waited[kind]);
+	}
+}
+
+static void add_workers(struct str *out)
+{
+	size_t n = metrics_get(METRIC_WORKERS_WANTED + 1) ? 2 : 1;
+
+	prom_family(out, "berth_workers", PROM_GAUGE, "Workers that take requests.");
+	labelled(out, "berth_workers", "pool", pools, METRIC_WORKERS, n);
+	prom_family(out, "berth_workers_wanted", PROM_GAUGE, "Workers that there should be.");
+	labelled(out, "berth_workers_wanted", "pool", pools, METRIC_WORKERS_WANTED, n);
+	prom_family(out, "berth_worker_restarts_total", PROM_COUNTER, "Workers that died unasked and were replaced.");
+	labelled(out, "berth_worker_restarts_total", "pool", pools, METRIC_RESTARTS, n);
+}
+
+static uint64_t not_below_0(uint64_t n)
+{
+	return n > INT64_MAX ? 0 : n;
+}
+
+/* What the store holds: known where a collection has said it. */
+static void add_store(struct str *out, struct registry *r, bool known)
+{
+	struct statvfs fs;
+
+	simple(out, "berth_blobs_added_total", PROM_COUNTER, "Blobs and manifests that the store did not have before.",
+	       metrics_get(METRIC_BLOBS_ADDED));
+	simple(out, "berth_blob_added_bytes_total", PROM_COUNTER, "Their bytes.", metrics_get(METRIC_BLOB_BYTES_ADDED));
+	if (known) {
+		simple(out, "berth_stored_blobs", PROM_GAUGE,
+		       "Blobs and manifests in the store: as the last collection left it, and what was added since.",
+		       not_below_0(metrics_get(METRIC_BLOBS_BASE) + metrics_get(METRIC_BLOBS_ADDED)));
+		simple(out, "berth_stored_bytes", PROM_GAUGE, "Their bytes.",
+		       not_below_0(metrics_get(METRIC_BLOB_BYTES_BASE) + metrics_get(METRIC_BLOB_BYTES_ADDED)));
+	}
+	simple(out, "berth_uploads_begun_total", PROM_COUNTER, "Uploads begun.", metrics_get(METRIC_UPLOADS_BEGUN));
+	simple(out, "berth_uploads_ended_total", PROM_COUNTER, "Uploads finished, refused or cancelled.",
+	       metrics_get(METRIC_UPLOADS_ENDED));
+	simple(out, "berth_uploads_open", PROM_GAUGE, "Uploads under way: as the last collection left them, and what came since.",
+	       not_below_0(metrics_get(METRIC_UPLOADS_BASE) + metrics_get(METRIC_UPLOADS_BEGUN) -
+			   metrics_get(METRIC_UPLOADS_ENDED)));
+	if (fstatvfs(r->st->dirfd, &fs) < 0)
+		return;
+	simple(out, "berth_store_size_bytes", PROM_GAUGE, "The size of the store's file system.", (uint64_t)fs.f_blocks * fs.f_frsize);
+	simple(out, "berth_store_free_bytes", PROM_GAUGE, "What berth may still use of it.", (uint64_t)fs.f_bavail * fs.f_frsize);
+}
+
+static void add_gc(struct str *out, const struct gc_last *last)
+{
+	static const char *const results[] = { "done", "failed" };
+	static const char *const kinds[] = { "manifest", "link", "blob", "upload", "leftover" };
+
+	prom_family(out, "berth_gc_runs_total", PROM_COUNTER, "Collections, whoever ran them; failed: those that berth-fcgi began alone.");
+	labelled(out, "berth_gc_runs_total", "result", results, METRIC_GC_DONE, ARRAY_LEN(results));
+	prom_family(out, "berth_gc_removed_total", PROM_COUNTER, "What collections have removed.");
+	labelled(out, "berth_gc_removed_total", "kind", kinds, METRIC_GC_MANIFESTS, ARRAY_LEN(kinds));
+	simple(out, "berth_gc_freed_bytes_total", PROM_COUNTER, "Bytes that collections have freed.", metrics_get(METRIC_GC_BYTES));
+	if (!last)
+		return;
+	simple(out, "berth_gc_last_end_timestamp_seconds", PROM_GAUGE, "When the last collection ended, since the epoch.",
+	       (uint64_t)last->ended);
+	prom_family(out, "berth_gc_last_duration_seconds", PROM_GAUGE, "How long it took.");
+	prom_seconds(out, "berth_gc_last_duration_seconds", NULL, last->usec);
+}
+
+/* What nginx says of itself, as parameters of this request. */
+static void add_nginx(struct str *out, const struct request *rq)
+{
+	static const struct {
+		const char *param, *state;
+	} states[] = {
+		{ "BERTH_NGINX_ACTIVE", "active" }, { "BERTH_NGINX_READING", "reading" },
+		{ "BERTH_NGINX_WRITING", "writing" }, { "BERTH_NGINX_WAITING", "waiting" },
+	};
+	cleanup_str struct str labels = STR_INIT;
+	size_t i;
+
+	prom_family(out, "berth_nginx_connections", PROM_GAUGE,
+		    "Connections of clients to nginx: all, and those that it reads from, writes to, or that are idle.");
+	for (i = 0; i < ARRAY_LEN(states); i++) {
+		const char *text = request_param(rq, states[i].param);
+		uint64_t n;
+
+		if (!text || str_parse_u64(text, strlen(text), &n) < 0)
+			continue;
+		str_reset(&labels);
+		prom_label(&labels, "state", states[i].state);
+		prom_number(out, "berth_nginx_connections", &labels, n);
+	}
+}
+
+static void metrics(struct exchange *x)
+{
+	struct str *out = &x->rs.body;
+	cleanup_str struct str labels = STR_INIT, reason = STR_INIT;
+	cleanup_err struct err e = ERR_INIT;
+	struct gc_last last;
+	/* A text that cannot be read leaves out what only it says. */
+	bool known = gc_last_adopt(x->reg->st, true, &last, &e) == 1;
+
+	prom_family(out, "berth_build_info", PROM_GAUGE, "1, with the version of berth.");
+	prom_label(&labels, "version", PACKAGE_VERSION);
+	prom_number(out, "berth_build_info", &labels, 1);
+	simple(out, "berth_start_time_seconds", PROM_GAUGE, "When berth-fcgi was started, since the epoch.", metrics_get(METRIC_STARTED));
+	simple(out, "berth_ready", PROM_GAUGE, "1 where /readyz says 200, else 0.", ready_check(x->reg, &reason));
+	add_workers(out);
+	add_requests(out);
+	add_refused(out);
+	add_locks(out);
+	add_store(out, x->reg, known);
+	add_gc(out, known ? &last : NULL);
+	add_nginx(out, &x->rq);
+	response_header(&x->rs, "Content-Type", "%s", PROM_CONTENT_TYPE);
+	x->rs.status = 200;
+}
+
+static void ready(struct exchange *x)
+{
+	cleanup_str struct str reason = STR_INIT;
+	bool good = ready_check(x->reg, &reason);
+
+	x->rs.status = good ? 200 : 503;
+	response_header(&x->rs, "Content-Type", "text/plain; charset=utf-8");
+	response_header(&x->rs, "Cache-Control", "no-store");
+	str_addf(&x->rs.body, "%s\n", good ? "ready" : reason.buf);
+	if (!good)
+		log_say(LOG_WARN, "not_ready", "%s", reason.buf);
+}
+
+bool monitor_serve(struct exchange *x)
+{
+	const char *what = request_param(&x->rq, "BERTH_MONITOR");
+
+	if (!what)
+		return false;
+	if (strcmp(what, "metrics") == 0)
+		metrics(x);
+	else
+		ready(x);
+	return true;
+}
