@@ -5,7 +5,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use IO::Select;
 use Berth::Test;
 use Berth::Check;
 use Berth::Metrics;
@@ -27,6 +26,7 @@ sub by_hand
 
 	print {$k} $request;
 	1 while sysread $k, $got, 1 << 16, length $got;
+	close $k;               # nginx waits for that, and then writes its line
 	$sent += length $request;
 	$received += length $got;
 	$asked++;

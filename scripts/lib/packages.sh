@@ -19,6 +19,7 @@ packages_group() {
 		crun netavark skopeo busybox-static mandoc bash rsync ;;
 	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 dpkg-dev debhelper \
 		lintian systemd ;;
+		crun netavark skopeo busybox-static prometheus ;;
 	ci) printf '%s\n' clang libclang-rt-14-dev llvm valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;
 	esac
