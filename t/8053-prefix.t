@@ -25,6 +25,7 @@ my $r = at(GET => '/a/registry/v2/');
 is $r->status . $r->body, '200{}', 'it answers below the path';
 is common_fault($r), '', 'with the common headers';
 is at(GET => $_)->status, 404, "$_ is not it" for '/v2/', '/', '/a/registryv2/', '/a/%72egistry/v2/', '/a/registry/_berth/request';
+is at(GET => "/a/registry/$_")->status, 404, "$_ is for nobody who comes this way" for 'readyz', 'metrics', 'metrics/nginx';
 error_is at(GET => '/a/registry/../registry/v2/'), 400, 'UNSUPPORTED', 'nor is what only becomes it';
 is at(GET => '/a/registry/v2')->header('Location'), '/a/registry/v2/', 'a redirect stays below it';
 
