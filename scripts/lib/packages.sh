@@ -16,10 +16,9 @@ packages_group() {
 		libssl-dev libcrypt-dev ;;
 	serve) printf '%s\n' nginx curl perl ;;
 	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' iptables podman \
-		crun netavark skopeo busybox-static mandoc bash rsync ;;
+		crun netavark skopeo busybox-static mandoc bash rsync prometheus ;;
 	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 dpkg-dev debhelper \
 		lintian systemd ;;
-		crun netavark skopeo busybox-static prometheus ;;
 	ci) printf '%s\n' clang libclang-rt-14-dev llvm valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;
 	esac

@@ -154,20 +154,20 @@ static uint64_t not_below_0(uint64_t n)
 }
 
 /* What the store holds: known where a collection has said it. */
-static void add_store(struct str *out, struct registry *r, bool known)
+static void add_store(struct str *out, struct registry *r, bool known, bool sized)
 {
 	struct statvfs fs;
 
 	simple(out, "berth_blobs_added_total", PROM_COUNTER, "Blobs and manifests that the store did not have before.",
 	       metrics_get(METRIC_BLOBS_ADDED));
 	simple(out, "berth_blob_added_bytes_total", PROM_COUNTER, "Their bytes.", metrics_get(METRIC_BLOB_BYTES_ADDED));
-	if (known) {
+	if (known)
 		simple(out, "berth_stored_blobs", PROM_GAUGE,
 		       "Blobs and manifests in the store: as the last collection left it, and what was added since.",
 		       not_below_0(metrics_get(METRIC_BLOBS_BASE) + metrics_get(METRIC_BLOBS_ADDED)));
+	if (sized)
 		simple(out, "berth_stored_bytes", PROM_GAUGE, "Their bytes.",
 		       not_below_0(metrics_get(METRIC_BLOB_BYTES_BASE) + metrics_get(METRIC_BLOB_BYTES_ADDED)));
-	}
 	simple(out, "berth_uploads_begun_total", PROM_COUNTER, "Uploads begun.", metrics_get(METRIC_UPLOADS_BEGUN));
 	simple(out, "berth_uploads_ended_total", PROM_COUNTER, "Uploads finished, refused or cancelled.",
 	       metrics_get(METRIC_UPLOADS_ENDED));
@@ -242,7 +242,7 @@ static void metrics(struct exchange *x)
 	add_requests(out);
 	add_refused(out);
 	add_locks(out);
-	add_store(out, x->reg, known);
+	add_store(out, x->reg, known, known && last.result.sized);
 	add_gc(out, known ? &last : NULL);
 	add_nginx(out, &x->rq);
 	response_header(&x->rs, "Content-Type", "%s", PROM_CONTENT_TYPE);

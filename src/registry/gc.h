@@ -39,7 +39,8 @@ struct gc_result {
 	uint64_t count[GC_KINDS];
 	uint64_t bytes;                 /* of content that went, or would */
 	uint64_t kept;                  /* blobs that stay, manifests among them */
-	uint64_t kept_bytes;            /* their bytes; not known after a dry run */
+	bool sized;                     /* somebody serves who may want to tell them: so their bytes were looked up */
+	uint64_t kept_bytes;
 	uint64_t kept_uploads;          /* uploads under way */
 };
 

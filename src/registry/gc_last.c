@@ -54,7 +54,8 @@ void gc_last_text(const struct gc_result *r, uint64_t usec, struct str *out)
 	while (!l.run);
 	str_reset(out);
 	for (i = 0; (at = field(&l, i, &key)); i++)
-		str_addf(out, "%s %" PRIu64 "\n", key, *at);
+		if (at != &l.result.kept_bytes || r->sized)
+			str_addf(out, "%s %" PRIu64 "\n", key, *at);
 }
 
 /* One line; a key that is not known is a newer berth's. */
@@ -65,8 +66,10 @@ static int take_line(struct gc_last *l, const char *line, size_t len)
 	uint64_t *at;
 
 	for (i = 0; (at = field(l, i, &key)); i++)
-		if (strlen(key) == key_len && memcmp(key, line, key_len) == 0)
+		if (strlen(key) == key_len && memcmp(key, line, key_len) == 0) {
+			l->result.sized |= at == &l->result.kept_bytes;
 			return space ? str_parse_u64(space + 1, len - key_len - 1, at) : -1;
+		}
 	return 0;
 }
 

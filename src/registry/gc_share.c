@@ -170,6 +170,7 @@ static int take_counts(const struct share *s, const char *data, size_t len)
 		out->count[kind] += r.count[kind];
 	out->bytes += r.bytes;
 	out->kept += r.kept;
+	out->kept_bytes += r.kept_bytes;
 	return 0;
 }
 

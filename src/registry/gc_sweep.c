@@ -21,6 +21,7 @@ struct sweep {
 	struct gc_marks *m;
 	struct gc_candidates blobs;
 	struct gc_candidates young;     /* of links that stay: what they hold is kept */
+	bool sizes;                     /* of what is kept: somebody serves, and tells it */
 
 	/* what is swept now */
 	const struct gc_candidates *c;
@@ -74,6 +75,7 @@ static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err 
 
 	if (found == 1 && (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d))) {
 		s->w->out->kept++;
+		s->w->out->kept_bytes += size;
 		return 0;
 	}
 	if (found == 1 && !s->w->o->dry_run)
@@ -234,10 +236,13 @@ static int add_blob(void *arg, const struct digest *d, struct err *e)
 
 	(void)e;
 	gc_pace(s->w);
-	if (digestset_has(&s->m->kept, d))
-		s->w->out->kept++;
-	else
+	if (!digestset_has(&s->m->kept, d)) {
 		gc_candidates_add(&s->blobs, 0, d);
+		return 0;
+	}
+	s->w->out->kept++;
+	if (s->sizes)
+		s->w->out->kept_bytes += blob_size(s->w->r->st, d);
 	return 0;
 }
 
@@ -279,7 +284,11 @@ static int list_blobs(struct sweep *s, struct err *e)
 {
 	struct gc_job job = { .tasks = BLOB_PARTS, .each = 64, .task = list_part, .finish = list_finish, .report = list_report,
 			      .take = list_take, .arg = s };
+	bool nobody = true;
 
+	if (!s->w->o->dry_run && collector_nobody_serves(s->w->c, &nobody, e) < 0)
+		return -1;
+	s->sizes = s->w->out->sized = !nobody;
 	for (size_t i = 0; i < s->young.count; i++)
 		digestset_add(&s->m->kept, &s->young.v[i].d);
 	return gc_share(s->w, gc_processes(s->w, &job), &job, e);
