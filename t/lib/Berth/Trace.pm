@@ -16,7 +16,7 @@ use Time::HiRes ();
 
 use Berth::Test ();
 
-our @EXPORT = qw(calls_of traced_calls);
+our @EXPORT = qw(calls_of costs_of traced_calls);
 
 # traced_calls(file) - the successful calls in what `strace -f -ttt -o file` wrote, whole: those that were interrupted by
 # another process' are put together, and stand where they ended
@@ -48,25 +48,52 @@ sub traced
 	return scalar grep { /^TracerPid:\s*[1-9]/ } <$fh>;
 }
 
-# calls_of(server, code) - the system calls that all workers together make while the code runs, those in which they wait
-# for requests left out
-sub calls_of
+# trace_of(server, options, code) - the file of what strace writes of all workers while the code runs
+sub trace_of
 {
-	my ($s, $code) = @_;
+	my ($s, $options, $code) = @_;
 	my @pids = $s->worker_pids;
 	my $file = $s->dir . '/trace.' . Time::HiRes::time();
 	my $tracer = fork // die "fork: $!";
 
 	if (!$tracer) {
 		open STDERR, '>', '/dev/null';
-		exec Berth::Test::have_program('strace'), '-f', '-qq', '-s', '0', '-o', $file, map { ('-p', $_) } @pids or POSIX::_exit(127);
+		exec Berth::Test::have_program('strace'), '-f', '-qq', '-s', '0', @$options, '-o', $file, map { ('-p', $_) } @pids or POSIX::_exit(127);
 	}
 	my $on = Berth::Test::wait_for(sub { @pids == grep { traced($_) } @pids });
 	my $fault = eval { die "the workers cannot be traced\n" if !$on; $code->(); 1 } ? '' : $@;
 	kill INT => $tracer;
 	waitpid $tracer, 0;
 	die $fault if $fault;
-	return scalar grep { /^\d+ +(?!ppoll|poll|restart_syscall|rt_sig)\w+\(/ } split /\n/, Berth::Test::slurp($file);
+	return $file;
+}
+
+# is_work - a line of a system call that is begun, and that does not wait for a request
+sub is_work { return $_[0] =~ /^\d+ +(?:[\d.]+ )?(?!ppoll|poll|epoll_wait|restart_syscall|rt_sig)\w+\(/ }
+
+# calls_of(server, code) - the system calls that all workers together make while the code runs, those in which they wait
+# for requests left out
+sub calls_of
+{
+	my ($s, $code) = @_;
+
+	return scalar grep { is_work($_) } split /\n/, Berth::Test::slurp(trace_of($s, [], $code));
+}
+
+# costs_of(server, code) - { calls: as calls_of() counts them, but without what libfcgi reads from and says to its peer, which
+# comes in as many pieces as it comes; syncs: those that flush; bytes: read from files }
+sub costs_of
+{
+	my ($s, $code) = @_;
+	my $file = trace_of($s, ['-ttt', '-y'], $code);
+	my %n = (calls => scalar(grep { is_work($_) && !/^\d+ +[\d.]+ (?:read|accept4?)\(\d+<(?:socket|UNIX)/ } split /\n/, Berth::Test::slurp($file)), syncs => 0, bytes => 0);
+
+	for (traced_calls($file)) {
+		my (undef, undef, $name, $args, $result) = @$_;
+		$n{syncs}++ if $name =~ /^(?:f(?:data)?sync|syncfs|sync|msync)$/;
+		$n{bytes} += $result if $name =~ /^(?:p?read(?:64|v|v2)?|copy_file_range)$/ && $args =~ m{^\d+</};
+	}
+	return \%n;
 }
 
 1;
