@@ -11,7 +11,7 @@ use Berth::Source;
 use constant { MAX_LINES => 600, MAX_FUNCTION => 60, MAX_COLUMNS => 150 };
 
 my @own = sources(qr/\.[ch]$/, 'src');
-my @all = (@own, sources(qr/\.[ch]$/, 't/unit', 't/fuzz', 't/tool'));
+my @all = (@own, sources(qr/\.[ch]$/, 't/unit', 't/fuzz', 't/tool', 't/bench'));
 my %code = map { $_ => code_only(text($_)) } @all;
 
 # none(title, files, sub) - the sub gives what is wrong with a file, as "LINE: what" or text

@@ -30,11 +30,12 @@ my $owner = $$;
 *blob_path = \&Berth::Server::blob_path;
 *tree_digest = \&Berth::Server::tree_digest;
 
+# new: root; accesslog, cache: 1 for a line a request, and for the cache of descriptors that its image has on; auth: a file of users
 sub new
 {
 	my ($class, %o) = @_;
 
-	return bless { root => $o{root}, dir => tmp_dir(), secret => 'the secret of a test', pid => $$ }, $class;
+	return bless { %o, dir => tmp_dir(), secret => 'the secret of a test', pid => $$ }, $class;
 }
 
 sub root { return $_[0]{root} }
@@ -44,13 +45,18 @@ sub host { return "127.0.0.1:$_[0]{port}" }
 sub configure
 {
 	my ($self) = @_;
+	my $quiet = $self->{accesslog} ? 'false' : 'true';
+	my $cache = $self->{cache} ? '  cache: { blobdescriptor: inmemory }' : '';
+	my $auth = $self->{auth} ? qq(auth: { htpasswd: { realm: test, path: "$self->{auth}" } }) : '';
 
 	return spew("$self->{dir}/config.yml", <<"EOT");
 version: 0.1
-log: { level: error, accesslog: { disabled: true } }
+log: { level: error, accesslog: { disabled: $quiet } }
 storage:
   filesystem: { rootdirectory: $self->{root} }
   delete: { enabled: true }
+$cache
+$auth
 http: { addr: "127.0.0.1:$self->{port}", secret: "$self->{secret}" }
 EOT
 }
@@ -60,6 +66,27 @@ sub command { my ($self, @words) = @_; return ('docker-registry', @words, "$self
 
 sub without_settings { delete @ENV{ grep { /^REGISTRY_/ } keys %ENV }; return }
 
+# launch - the process alone, not waited for, on the port that it had; its pid
+sub launch
+{
+	my ($self) = @_;
+	my $pid = fork // die "fork: $!";
+
+	if (!$pid) {
+		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
+		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
+		open STDOUT, '>>', "$self->{dir}/log" or POSIX::_exit(127);
+		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
+		without_settings();
+		{ no warnings; exec Berth::Server::guard(), $self->command('serve') }
+		POSIX::_exit(127);
+	}
+	$self->{serves} = $pid;
+	$alive{ 0 + $self } = $self;
+	Scalar::Util::weaken($alive{ 0 + $self });
+	return $pid;
+}
+
 sub start
 {
 	my ($self) = @_;
@@ -67,19 +94,7 @@ sub start
 	for my $try (1 .. 5) {
 		$self->{port} = Berth::Server::free_port();
 		$self->configure;
-		my $pid = fork // die "fork: $!";
-		if (!$pid) {
-			$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
-			open STDIN, '<', '/dev/null' or POSIX::_exit(127);
-			open STDOUT, '>>', "$self->{dir}/log" or POSIX::_exit(127);
-			open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
-			without_settings();
-			{ no warnings; exec Berth::Server::guard(), $self->command('serve') }
-			POSIX::_exit(127);
-		}
-		$self->{serves} = $pid;
-		$alive{ 0 + $self } = $self;
-		Scalar::Util::weaken($alive{ 0 + $self });
+		my $pid = $self->launch;
 		return $self if wait_for { IO::Socket::INET->new(PeerAddr => $self->host) || waitpid($pid, POSIX::WNOHANG()) };
 		$self->stop;
 	}

@@ -112,16 +112,36 @@ sub guard
 	return $setpriv ? ($setpriv, '--pdeathsig', 'TERM', '--') : ();
 }
 
-sub start_workers
+# launch_workers, launch_nginx - the processes alone, not waited for
+sub launch_workers
 {
 	my ($self) = @_;
-	my @before = $self->log;
 	my @cmd = (guard(), @{ $self->{wrap} }, Berth::Test::program('berth-fcgi'),
 		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers},
 		'--listen', $self->worker_socket, '--listen-uploads', $self->upload_socket);
 
 	$self->{master} = $self->spawn("$self->{dir}/berth.log", @cmd);
 	delete $self->{master_status};
+	return $self->{real_master} = $self->{master};
+}
+
+sub launch_nginx
+{
+	my ($self) = @_;
+	my $run = "$self->{dir}/nginx";
+
+	$self->{nginx} = $self->spawn("$self->{dir}/nginx.log", guard(), Berth::Test::have_program('nginx'), '-p', $run, '-e', 'stderr',
+		'-c', "$run/nginx.conf", '-g', 'daemon off;');
+	delete $self->{nginx_status};
+	return $self->{nginx};
+}
+
+sub start_workers
+{
+	my ($self) = @_;
+	my @before = $self->log;
+
+	$self->launch_workers;
 	Berth::Test::wait_for(sub {
 		my @log = $self->log;
 		splice @log, 0, scalar @before;
@@ -152,7 +172,7 @@ sub limits
 sub start_nginx
 {
 	my ($self) = @_;
-	my $nginx = Berth::Test::have_program('nginx') // die "nginx is not installed\n";
+	Berth::Test::have_program('nginx') or die "nginx is not installed\n";
 	my $run = "$self->{dir}/nginx";
 	my @limits = $self->limits;
 	my $args = $self->{nginx_args};
@@ -164,9 +184,7 @@ sub start_nginx
 			@limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
 			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
-		$self->{nginx} = $self->spawn("$self->{dir}/nginx.log", guard(), $nginx, '-p', $run, '-e', 'stderr',
-			'-c', "$run/nginx.conf", '-g', 'daemon off;');
-		delete $self->{nginx_status};
+		$self->launch_nginx;
 		my $up = Berth::Test::wait_for(sub { !$self->nginx_alive || -s "$run/nginx.pid" && $self->listens }, 20);
 		if ($up && $self->nginx_alive) {
 			$self->{want_port} = $self->{port};
