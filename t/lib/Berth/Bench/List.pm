@@ -57,14 +57,13 @@ sub tags_end
 	return sprintf '/v2/zz-big/tags/list?n=100&last=v%06d', $b->scaled(100_000) - 100;
 }
 
-# deletes - milliseconds of one, the median of some: each manifest has a tag of its own
-sub deletes
+# delete_time - milliseconds of one, the median of some: each manifest has a tag of its own
+sub delete_time
 {
-	my ($b, $side) = @_;
-	my $s = side_of($b, $side, store => 'among');
+	my ($b, $s, $times) = @_;
 	my @paths;
 
-	for my $n (map { ++$b->{deletes} } 1 .. 10) {
+	for my $n (map { ++$b->{deletes} } 1 .. $times) {
 		my $m = image_1k("deleted $n");
 		my $r = $s->req('PUT', "/v2/among/manifests/goes$n", headers => ['Content-Type' => OCI_MANIFEST], body => $m);
 		die 'PUT: ' . $r->as_string if $r->status != 201;
@@ -124,7 +123,8 @@ sub rows
 		{ name => 'tags-end', group => 'many', title => "tags page n=100 at the end of $tags tags", as => 'time', unit => 'ms', target => 50, sides => $all,
 			limit => $first, measure => last_page(berth => \&tags_end, other => sub { '/v2/zz-big/tags/list' },
 				limit => sub { '/v2/zz-big/tags/list?n=100' }) },
-		{ name => 'delete', group => 'among', title => "DELETE of a manifest among $among tags", as => 'time', unit => 'ms', target => 30, measure => \&deletes },
+		{ name => 'delete', group => 'among', title => "DELETE of a manifest among $among tags", as => 'time', unit => 'ms', target => 30, 
+			measure => sub { my ($bench, $side) = @_; return delete_time($bench, side_of($bench, $side, store => 'among'), 10) } },
 		{ name => 'start', group => 'start', title => "start until the first answer, $repos repositories", as => 'time', unit => 'ms', target => 1,
 			measure => \&start_time },
 	);

@@ -69,7 +69,7 @@ sub memory
 	my ($b, $side) = @_;
 	my $s = side_of($b, $side, store => 'hundred');
 
-	$b->load($s, paths => paths_of($b, $_), s => $b->seconds / 2) for qw(manifest-tag blob-1m catalog-100);
+	$b->load($s, paths => paths_of($b, $_), s => $b->seconds / 2, H => [$ACCEPT]) for qw(manifest-tag blob-1m catalog-100);
 	$b->load($s, images => "memory/$side", c => 8, s => $b->seconds / 2);
 	return Berth::Bench::pss(pids($s));
 }
