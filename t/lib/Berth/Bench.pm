@@ -177,7 +177,7 @@ sub ratio_of
 sub summary
 {
 	my ($row, @rounds) = @_;
-	my %s = (rounds => scalar @rounds);
+	my %s;
 
 	for my $side (qw(berth other limit)) {
 		my @v = grep { defined } map { $_->{$side} } @rounds;

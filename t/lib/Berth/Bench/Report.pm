@@ -91,7 +91,7 @@ sub machine_of
 
 	return {
 		date => POSIX::strftime('%Y-%m-%d %H:%M UTC', gmtime), cores => scalar @cores, cpu => $cpu // 'unknown', memory_gib => sprintf('%.0f', $kib / 2**20),
-		kernel => $kernel =~ s/-.*//r, filesystem => version_of(qr/(\S+)\s*\z/, 'stat', '-f', '-c', '%T', $b->{dir}), load => $load,
+		kernel => $kernel =~ s/-.*//r, filesystem => version_of(qr{(\S+)\s*\z}, 'df', '--output=fstype', $b->{dir}), load => $load,
 		nginx => version_of(qr{nginx/(\S+)}, have_program('nginx'), '-v'), other => version_of(qr/(\d+\.\d+\.\d+)/, 'docker-registry', '--version'),
 	};
 }
