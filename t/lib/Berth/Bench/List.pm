@@ -123,7 +123,7 @@ sub rows
 		{ name => 'tags-end', group => 'many', title => "tags page n=100 at the end of $tags tags", as => 'time', unit => 'ms', target => 50, sides => $all,
 			limit => $first, measure => last_page(berth => \&tags_end, other => sub { '/v2/zz-big/tags/list' },
 				limit => sub { '/v2/zz-big/tags/list?n=100' }) },
-		{ name => 'delete', group => 'among', title => "DELETE of a manifest among $among tags", as => 'time', unit => 'ms', target => 30, 
+		{ name => 'delete', group => 'among', title => "DELETE of a manifest among $among tags", as => 'time', unit => 'ms', target => 30,
 			measure => sub { my ($bench, $side) = @_; return delete_time($bench, side_of($bench, $side, store => 'among'), 10) } },
 		{ name => 'start', group => 'start', title => "start until the first answer, $repos repositories", as => 'time', unit => 'ms', target => 1,
 			measure => \&start_time },
