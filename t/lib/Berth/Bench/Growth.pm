@@ -70,57 +70,87 @@ sub clients
 	});
 }
 
-# grown - a server of a side over a store of its own, which `lay` fills for n objects; it is ended and removed after `measure`
+# grown - what servers of these sides make of a store that `lay` fills; each measures it, then it is removed. Where more than
+# one is named they only read. { side => what `measure` returns }
 sub grown
 {
-	my ($b, $side, $lay, $measure) = @_;
+	my ($b, $sides, $lay, $measure) = @_;
 	my $s = bare_store("$b->{dir}/grown");
+	my %v;
 
 	$lay->($s);
-	my $server = $side eq 'berth' ? Berth::Server->start(root => $s->root, workers => workers(), config => "delete = true;\n")
-		: Berth::Other->new(root => $s->root, cache => 1, accesslog => 1)->start;
-	my $v = eval { $measure->($server) };
-	my $fault = $@;
-	$server->stop;
-	run('rm', '-rf', $s->root);
-	die $fault if !defined $v;
-	return $v;
+	for my $side (@$sides) {
+		my $server = $side eq 'berth' ? Berth::Server->start(root => $s->root, workers => workers(), config => "delete = true;\n")
+			: Berth::Other->new(root => $s->root, cache => 1, accesslog => 1)->start;
+		$v{$side} = eval { $measure->($server, $side) };
+		my $fault = $@;
+		$server->stop;
+		die $fault if !defined $v{$side};
+	}
+	run({ timeout => 1200 }, 'rm', '-rf', $s->root);
+	return \%v;
+}
+
+# pages - charts of pages, [title, x, path]: for each number of objects one store, which both sides read; the path is given the
+# side and the number
+sub pages
+{
+	my ($b, $sides, $lay, @charts) = @_;
+	my @out = map { { title => $_->[0], x => $_->[1], y => 'ms', lines => {} } } @charts;
+
+	for my $n (@{ tens($b) }) {
+		my $v = grown($b, $sides, sub { $lay->($_[0], $n) }, sub {
+			my ($server, $side) = @_;
+			return [map { Berth::Bench::List::page($b, $server, $_->[2]->($side, $n)) } @charts];
+		});
+		for my $side (@$sides) {
+			push @{ $out[$_]{lines}{ $CALLED{$side} } }, [$n, $v->{$side}[$_]] for 0 .. $#charts;
+			$b->progress("  $side, $n $charts[0][1]: " . join ', ', map { sprintf '%.2f ms', $_ } @{ $v->{$side} });
+		}
+	}
+	return @out;
 }
 
 sub tags { my ($n) = @_; return map { sprintf 'v%06d', $_ } 1 .. $n }
 sub repositories { my ($n) = @_; return map { sprintf 'team%02d/app%06d', $_ % 100, $_ } 1 .. $n }
+sub fifty_before_last { my @n = repositories(@_); @n = sort @n; return $n[-51] }
+
+# lay_names - repositories of one blob and nothing else: there is no quicker way to have many
+sub lay_names
+{
+	my ($s, @names) = @_;
+	my $d = lay_blob($s, $names[0], '{}');
+	my $hex = $d =~ s/.*://r;
+
+	for (@names) {
+		my $p = data_dir($s) . "/repositories/$_";
+		my ($above) = $p =~ m{^(.*)/};
+		lay_dirs($above, $p, "$p/_layers", "$p/_layers/sha256", "$p/_layers/sha256/$hex", ["$p/_layers/sha256/$hex/link", $d], "$p/_manifests");
+	}
+	return;
+}
 
 sub objects
 {
 	my ($b) = @_;
-	my $points = tens($b);
-	my $page = sub { my ($path) = @_; return sub { return Berth::Bench::List::page($b, $_[0], $path) } };
+	my $sides = [qw(berth other)];
 
 	return (
-		curve($b, 'first catalog page, n=100', 'repositories', 'ms', $points, [qw(berth other)], sub {
+		pages($b, $sides, sub { lay_names($_[0], repositories($_[1])) },
+			['first catalog page, n=100', 'repositories', sub { '/v2/_catalog?n=100' }],
+			['last catalog page, n=100', 'repositories', sub { '/v2/_catalog?n=100&last=' . fifty_before_last($_[1]) }]),
+		pages($b, $sides, sub { lay_tags($_[0], 'many', lay_repositories($_[0], 'many'), tags($_[1])) },
+			['last page of tags, n=100 (docker-registry: all tags)', 'tags',
+				sub { '/v2/many/tags/list' . ($_[0] eq 'berth' ? sprintf('?n=100&last=v%06d', $_[1] - 50) : '') }]),
+		pages($b, ['berth'], sub { lay_referrers(@_) },
+			['referrers, the first page (docker-registry has none)', 'referrers of one subject',
+				sub { '/v2/cost/app/referrers/' . sha256('subject') . '?n=100' }]),
+		curve($b, 'DELETE of a manifest', 'other tags', 'ms', tens($b), $sides, sub {
 			my ($side, $n) = @_;
-			return grown($b, $side, sub { lay_repositories($_[0], repositories($n)) }, $page->('/v2/_catalog?n=100'));
+			return grown($b, [$side], sub { lay_tags($_[0], 'among', lay_repositories($_[0], 'among'), tags($n)) },
+				sub { return Berth::Bench::List::delete_time($b, $_[0], 3) })->{$side};
 		}),
-		curve($b, 'last catalog page, n=100', 'repositories', 'ms', $points, [qw(berth other)], sub {
-			my ($side, $n) = @_;
-			my $last = (sort(repositories($n)))[-51];
-			return grown($b, $side, sub { lay_repositories($_[0], repositories($n)) }, $page->("/v2/_catalog?n=100&last=$last"));
-		}),
-		curve($b, 'last page of tags, n=100 (docker-registry: all)', 'tags', 'ms', $points, [qw(berth other)], sub {
-			my ($side, $n) = @_;
-			my $path = '/v2/many/tags/list' . ($side eq 'berth' ? sprintf('?n=100&last=v%06d', $n - 50) : '');
-			return grown($b, $side, sub { lay_tags($_[0], 'many', lay_repositories($_[0], 'many'), tags($n)) }, $page->($path));
-		}),
-		curve($b, 'DELETE of a manifest', 'other tags', 'ms', $points, [qw(berth other)], sub {
-			my ($side, $n) = @_;
-			return grown($b, $side, sub { lay_tags($_[0], 'among', lay_repositories($_[0], 'among'), tags($n)) },
-				sub { return Berth::Bench::List::delete_time($b, $_[0], 3) });
-		}),
-		curve($b, 'referrers, the first page (docker-registry has none)', 'referrers of one subject', 'ms', $points, ['berth'], sub {
-			my ($side, $n) = @_;
-			return grown($b, $side, sub { lay_referrers($_[0], $n) }, $page->('/v2/cost/app/referrers/' . sha256('subject') . '?n=100'));
-		}),
-		curve($b, 'gc, a tenth is garbage', 'manifests, with four blobs each', 's', $points, [qw(berth other)], sub { return gc_time($b, @_) }),
+		curve($b, 'gc, a tenth is garbage', 'blobs and manifests', 's', tens($b), $sides, sub { return gc_time($b, @_) }),
 	);
 }
 
@@ -139,7 +169,7 @@ sub gc_time
 	my ($b, $side, $n) = @_;
 	my $s = bare_store("$b->{dir}/grown");
 
-	lay_store($s, repositories => 20, images => $n, layers => 3, garbage => 10);
+	lay_store($s, repositories => 20, images => $n / 2, layers => 0, garbage => 10);
 	make_old($s, 3 * 24 * 3600);
 	run('sync', '-f', $b->{dir});
 	my $began = time;

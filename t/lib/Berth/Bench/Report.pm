@@ -99,11 +99,11 @@ sub machine_of
 # conditions_of - the same as a sentence for people; the load is what it was when this program began
 sub conditions_of
 {
-	my ($b, $m) = @_;
+	my ($b, $m, $rounds) = @_;
 
-	return sprintf "%s: %d cores (%s), %s GiB, Linux %s, stores on %s; nginx %s, docker-registry %s. %d rounds, %s s a measurement%s. "
+	return sprintf "%s: %d cores (%s), %s GiB, Linux %s, stores on %s; nginx %s, docker-registry %s. %s%s s a measurement%s. "
 		. "The machine's load average was %s before it.\n",
-		@$m{qw(date cores cpu memory_gib kernel filesystem nginx other)}, $b->{rounds}, $b->{seconds},
+		@$m{qw(date cores cpu memory_gib kernel filesystem nginx other)}, $rounds ? "$b->{rounds} rounds, " : '', $b->{seconds},
 		$b->{scale} == 1 ? '' : ", stores and layers $b->{scale} times their size", $m->{load};
 }
 
