@@ -11,7 +11,8 @@
 #   target        of the ratio's median: at least, with 'cost' at most. undef: none
 #   sides         which are measured: [qw(berth other limit)]
 #   limit         { what => text, share => 0.8 }: berth should reach that share of the limit's rate;
-#                 { what => text, times => 3 }: should take at most so many times the limit's time; neither: for comparison
+#                 { what => text, times => 3 }: should take at most so many times the limit's time; neither: for comparison;
+#                 unlike => 1: a figure of another unit, which stands there by itself
 #   prepare       code, run once before the rounds, given the bench
 #   measure       code, given the bench and a side: the figure
 package Berth::Bench;

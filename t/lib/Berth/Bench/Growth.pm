@@ -140,10 +140,10 @@ sub objects
 			['first catalog page, n=100', 'repositories', sub { '/v2/_catalog?n=100' }],
 			['last catalog page, n=100', 'repositories', sub { '/v2/_catalog?n=100&last=' . fifty_before_last($_[1]) }]),
 		pages($b, $sides, sub { lay_tags($_[0], 'many', lay_repositories($_[0], 'many'), tags($_[1])) },
-			['last page of tags, n=100 (docker-registry: all tags)', 'tags',
+			['tags, the last n=100 (docker-registry: all)', 'tags',
 				sub { '/v2/many/tags/list' . ($_[0] eq 'berth' ? sprintf('?n=100&last=v%06d', $_[1] - 50) : '') }]),
 		pages($b, ['berth'], sub { lay_referrers(@_) },
-			['referrers, the first page (docker-registry has none)', 'referrers of one subject',
+			['referrers, the first page (berth alone)', 'referrers of one subject',
 				sub { '/v2/cost/app/referrers/' . sha256('subject') . '?n=100' }]),
 		curve($b, 'DELETE of a manifest', 'other tags', 'ms', tens($b), $sides, sub {
 			my ($side, $n) = @_;

@@ -52,7 +52,7 @@ sub limit_text
 
 	return ('', '') if !$l || !defined $s->{limit};
 	my $want = $l->{share} ? sprintf(' (≥ %s: %s)', $l->{share}, yes($s->{limit_met})) : $l->{times} ? sprintf(' (≤ %s: %s)', $l->{times}, yes($s->{limit_met})) : '';
-	return ("$l->{what}: " . number($s->{limit}), sprintf('%.2f×%s', $s->{of_limit}, $want));
+	return ("$l->{what}: " . number($s->{limit}), $l->{unlike} ? '' : sprintf('%.2f×%s', $s->{of_limit}, $want));
 }
 
 sub table_of

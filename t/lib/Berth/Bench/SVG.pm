@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use List::Util qw(max min);
+use POSIX ();
 
 use constant { WIDTH => 400, HEIGHT => 260, LEFT => 58, RIGHT => 16, TOP => 34, BOTTOM => 44, COLUMNS => 2, LEGEND => 34 };
 
@@ -25,16 +26,16 @@ sub short
 	return $v >= 1e6 ? $v / 1e6 . 'M' : $v >= 1e3 ? $v / 1e3 . 'k' : $v;
 }
 
-# scale - a function from values to pixels, and the powers of ten (of two, where there are no three of them) within
+# scale - a function from values to pixels, and the round figures within: powers of ten, or 1, 2, 5, 10 where these were too few
 sub scale
 {
 	my ($from, $to, @values) = @_;
 	my ($low, $high) = (log10(min @values), log10(max @values));
 
-	$high = $low + 1 if $high - $low < 0.3;
-	my $base = $high - $low < 2.2 ? 2 : 10;
-	my $step = log10($base);
-	my @ticks = map { $base**$_ } POSIX::ceil($low / $step - 0.01) .. POSIX::floor($high / $step + 0.01);
+	($low, $high) = ($low - 0.2, $high + 0.2) if $high - $low < 0.3;
+	my @steps = $high - $low < 2.5 ? (1, 2, 5) : (1);
+	my @ticks = map { my $power = 10**$_; map { $_ * $power } @steps } POSIX::floor($low) .. POSIX::ceil($high);
+	@ticks = grep { log10($_) >= $low - 0.01 && log10($_) <= $high + 0.01 } @ticks;
 	return (sub { return $from + (log10($_[0]) - $low) / ($high - $low) * ($to - $from) }, @ticks);
 }
 
