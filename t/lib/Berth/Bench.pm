@@ -22,6 +22,7 @@ use warnings;
 
 use JSON::PP ();
 use List::Util qw(shuffle sum0);
+use POSIX ();
 use Time::HiRes qw(time);
 
 use Berth::Test;
@@ -112,7 +113,7 @@ sub load_begin
 
 	if (!$pid) {
 		open STDOUT, '>', $out or POSIX::_exit(127);
-		exec load_words({ s => 600, %o }, $side->port, $kind, $what) or POSIX::_exit(127);
+		exec Berth::Server::guard(), load_words({ s => 600, %o }, $side->port, $kind, $what) or POSIX::_exit(127);
 	}
 	return { pid => $pid, out => $out };
 }

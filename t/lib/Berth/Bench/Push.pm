@@ -9,6 +9,7 @@ package Berth::Bench::Push;
 use strict;
 use warnings;
 
+use POSIX ();
 use Time::HiRes qw(time);
 
 use Berth::Test;
@@ -108,12 +109,14 @@ sub busy_p99
 	my ($b, $side) = @_;
 	my $s = side_of($b, $side, store => 'hundred');
 	my ($file, $digest) = big_file($b);
+	my $parent = $$;
 	my $gc;
 
 	settle($b);
 	my $pulls = $b->load_begin($s, paths => Berth::Bench::Pull::paths_of($b, 'manifest-tag'), H => [Berth::Bench::Pull::accept_header()]);
 	if ($side eq 'berth' && !($gc = fork // die "fork: $!")) {
-		gc($s) while 1;
+		gc($s) while getppid() == $parent;
+		POSIX::_exit(0);
 	}
 	$b->load($s, images => 'busy/' . ++$b->{pushes}, c => 1, n => 1, f => $file, d => $digest);
 	if ($gc) {
