@@ -30,12 +30,11 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "os/sock.h"
-#include "registry/gc_last.h"
 #include "registry/registry.h"
 #include "fill.h"
 #include "schedule.h"
 #include "settings.h"
-#include "store/collector.h"
+#include "startup.h"
 #include "store/epoch.h"
 #include "store/store.h"
 #include "worker.h"
@@ -81,6 +80,7 @@ struct master {
 	bool stopping;
 	struct schedule schedule;
 	pid_t filling;                  /* the process that fills the fallback; 0: none */
+	pid_t checking;                 /* the process that looks whether a new program could start; 0: none */
 };
 
 struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
@@ -297,6 +297,59 @@ static void mourn(struct master *m, struct proc *p, int status)
 	log_end(&ev);
 }
 
+/* The workers stay this process's children, whatever program it runs, and are replaced as after a reload. */
+static void adopt(struct master *m, const struct upgrade *u)
+{
+	m->procs = xcalloc(u->count + 1, sizeof(*m->procs));
+	for (m->nprocs = 0; m->nprocs < u->count; m->nprocs++) {
+		const struct upgrade_worker *w = &u->workers[m->nprocs];
+
+		m->procs[m->nprocs] = (struct proc){ .pid = w->pid, .ready = true, .told_to_go = w->told_to_go,
+						     .born = time_now_usec(), .pool = &m->pools[w->pool < m->npools ? w->pool : 0] };
+	}
+	m->cap = m->nprocs;
+}
+
+static void hand_over(struct master *m, int status)
+{
+	const struct supervisor_options *o = m->o;
+	struct upgrade u = { .fd = { o->listen_on.fd, o->uploads_on.fd }, .lock_fd = { o->listen_on.lock_fd, o->uploads_on.lock_fd },
+			     .outlived = o->outlived };
+	cleanup_err struct err e = ERR_INIT;
+	sigset_t blocked;
+
+	m->checking = 0;
+	if (m->stopping)
+		return;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		log_say(LOG_ERROR, "upgrade", "the new %s could not start, and has said why; the old one stays", o->argv[0]);
+		return;
+	}
+	u.workers = xcalloc(m->nprocs + 1, sizeof(*u.workers));
+	for (u.count = 0; u.count < m->nprocs; u.count++) {
+		const struct proc *p = &m->procs[u.count];
+
+		u.workers[u.count] = (struct upgrade_worker){ p->pid, (unsigned)(p->pool - m->pools), p->told_to_go };
+	}
+	log_say(LOG_INFO, "upgrade", "%s begins in the place of this program", o->argv[0]);
+	sigprocmask(SIG_SETMASK, &m->saved, &blocked);
+	upgrade_exec(&u, o->argv, &e);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	log_say(LOG_ERROR, "upgrade", "%s; the old program stays", e.cause);
+	free(u.workers);
+}
+
+static void check_upgrade(struct master *m)
+{
+	if (m->checking)
+		return;
+	m->checking = upgrade_check(m->o->argv, let_go, m);
+	if (m->checking > 0)
+		return;
+	m->checking = 0;
+	log_say(LOG_ERROR, "fork", "cannot look whether %s could start: %s", m->o->argv[0], strerror(errno));
+}
+
 static void reap(struct master *m)
 {
 	pid_t pid;
@@ -306,6 +359,10 @@ static void reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status))
 			continue;
+		if (pid == m->checking) {
+			hand_over(m, status);
+			continue;
+		}
 		if (pid == m->filling) {
 			m->filling = 0;
 			continue;
@@ -396,6 +453,8 @@ static void read_signals(struct master *m)
 	while (read(m->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGHUP && !m->stopping)
 			reload(m);
+		else if (si.ssi_signo == SIGUSR2 && !m->stopping)
+			check_upgrade(m);
 		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
 			begin_stop(m);
 	}
@@ -455,33 +514,6 @@ static void wait_and_act(struct master *m)
 	reap(m);
 }
 
-/* What a collector that was killed left, and the reserve that the next one gives up: neither is worth not starting for. */
-static void tidy(const struct store_options *so)
-{
-	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-
-	if (so->readonly)
-		return;
-	if (store_open(&st, so, &e) < 0 || collector_tidy(st, &e) < 0)
-		log_say(LOG_WARN, "collector", "%s", e.cause);
-	else
-		collector_reserve(st);
-}
-
-/* Before the first process is forked. To go without is no reason not to serve. */
-static void begin_counting(const struct store_options *so)
-{
-	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-	struct gc_last last;
-
-	if (metrics_share() < 0)
-		log_say(LOG_WARN, "metrics", "no memory that workers could share: %s", strerror(errno));
-	else if (store_open(&st, so, &e) < 0 || gc_last_adopt(st, false, &last, &e) < 0)
-		log_say(LOG_WARN, "metrics", "%s", e.cause);
-}
-
 static int open_master(struct master *m, struct err *e)
 {
 	sigset_t set;
@@ -496,32 +528,11 @@ static int open_master(struct master *m, struct err *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, &m->saved);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return m->signal_fd < 0 ? err_sys(e, "cannot wait for signals") : 0;
-}
-
-/* Whether somebody else began the epoch that we are in: its text was there before we came. */
-static bool read_epoch(const struct config *cfg, char *out)
-{
-	cleanup_fd int dirfd = os_open(AT_FDCWD, cfg->root, O_RDONLY | O_DIRECTORY, 0);
-	cleanup_err struct err ignored = ERR_INIT;
-
-	*out = '\0';
-	return dirfd >= 0 && epoch_read(dirfd, out, &ignored) == 0 && *out;
-}
-
-static int join(struct master *m, const struct store_options *so, struct err *e)
-{
-	char before[STORE_EPOCH_LEN + 1], after[STORE_EPOCH_LEN + 1];
-	bool had = read_epoch(m->cfg, before);
-
-	if (epoch_begin(so, &m->serving, e) < 0)
-		return -1;
-	if (!so->readonly)
-		settings_compare(m->cfg, had && read_epoch(m->cfg, after) && strcmp(before, after) == 0);
-	return fill_set(m->cfg, e);
 }
 
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
@@ -536,11 +547,12 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	m.throttle = throttle_open();
 	m.keys = keyring_open(cfg, true, NULL, e);
-	rc = !m.keys || join(&m, &so, e) < 0 ? -1 : open_master(&m, e);
+	rc = !m.keys || startup_join(m.cfg, &so, &m.serving, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
+		if (o->before)
+			adopt(&m, o->before);
 		set_counts(&m);
-		begin_counting(&so);
-		tidy(&so);
+		startup_tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
 		fill_begin(&m.filling, m.cfg, let_go, &m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,

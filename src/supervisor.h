@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "conf/config.h"
 #include "os/sock.h"
+#include "upgrade.h"
 
 struct supervisor_options {
 	const char *config_file;        /* NULL: the default one, if it is there */
@@ -16,6 +17,8 @@ struct supervisor_options {
 	struct sock listen_on;          /* requests of all kinds */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
 	bool outlived;                  /* the sockets are another's, who hands them to the next master, too */
+	char **argv;                    /* how this program was started: SIGUSR2 starts what has this name then in its place */
+	const struct upgrade *before;   /* whom this program has taken over from; NULL: nobody */
 };
 
 /*

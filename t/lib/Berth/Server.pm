@@ -50,7 +50,7 @@ sub start
 	my ($class, %o) = @_;
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
-		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], wrap => $o{wrap} // [],
+		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], wrap => $o{wrap} // [], program => $o{program},
 		remote_user => $o{remote_user} // '' }, $class;
 
 	chmod 0755, $dir;
@@ -116,7 +116,7 @@ sub guard
 sub launch_workers
 {
 	my ($self) = @_;
-	my @cmd = (guard(), @{ $self->{wrap} }, Berth::Test::program('berth-fcgi'),
+	my @cmd = (guard(), @{ $self->{wrap} }, $self->{program} // Berth::Test::program('berth-fcgi'),
 		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers},
 		'--listen', $self->worker_socket, '--listen-uploads', $self->upload_socket);
 

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * startup: the store, before the first worker is there.
+ *
+ * Owns no state.
+ */
+#include "startup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "fill.h"
+#include "os/file.h"
+#include "registry/gc_last.h"
+#include "settings.h"
+#include "store/collector.h"
+
+/* What a collector that was killed left, and the reserve that the next one gives up: neither is worth not starting for. */
+static void tidy(const struct store_options *so)
+{
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+
+	if (so->readonly)
+		return;
+	if (store_open(&st, so, &e) < 0 || collector_tidy(st, &e) < 0)
+		log_say(LOG_WARN, "collector", "%s", e.cause);
+	else
+		collector_reserve(st);
+}
+
+/* Before the first process is forked. To go without is no reason not to serve. */
+static void begin_counting(const struct store_options *so)
+{
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	struct gc_last last;
+
+	if (metrics_share() < 0)
+		log_say(LOG_WARN, "metrics", "no memory that workers could share: %s", strerror(errno));
+	else if (store_open(&st, so, &e) < 0 || gc_last_adopt(st, false, &last, &e) < 0)
+		log_say(LOG_WARN, "metrics", "%s", e.cause);
+}
+
+void startup_tidy(const struct store_options *so)
+{
+	begin_counting(so);
+	tidy(so);
+}
+
+/* Whether somebody else began the epoch that we are in: its text was there before we came. */
+static bool read_epoch(const struct config *cfg, char *out)
+{
+	cleanup_fd int dirfd = os_open(AT_FDCWD, cfg->root, O_RDONLY | O_DIRECTORY, 0);
+	cleanup_err struct err ignored = ERR_INIT;
+
+	*out = '\0';
+	return dirfd >= 0 && epoch_read(dirfd, out, &ignored) == 0 && *out;
+}
+
+int startup_join(const struct config *cfg, const struct store_options *so, struct serving *serving, struct err *e)
+{
+	char before[STORE_EPOCH_LEN + 1], after[STORE_EPOCH_LEN + 1];
+	bool had = read_epoch(cfg, before);
+
+	if (epoch_begin(so, serving, e) < 0)
+		return -1;
+	if (!so->readonly)
+		settings_compare(cfg, had && read_epoch(cfg, after) && strcmp(before, after) == 0);
+	return fill_set(cfg, e);
+}
