@@ -107,18 +107,18 @@ sub copy
 sub left { my ($c) = @_; return join ' ', @{ blobs_on_disk($c) }, @{ links_on_disk($c) }, files_below($c->root . '/berth/trash') }
 
 my ($one, $both) = (copy(), copy());
-my ($by_one, $by_both) = (run('taskset', '-c', $cpu, gc_cmd($one, '--json')), run('taskset', '-c', $two, 'strace', '-f', '-s', 300, '-o', "$dir/renames", '-e', 'trace=renameat', gc_cmd($both, '--json')));
-my %renames;
-/^(\d+) +renameat\(\d+, "[^"]*(_layers|blobs)\// and $renames{$2}{$1} = 1 for split /\n/, slurp("$dir/renames");
-is scalar(keys %{ $renames{$_} // {} }), 2, "two processes delete ($_)" for qw(_layers blobs);
+my ($by_one, $by_both) = (run('taskset', '-c', $cpu, gc_cmd($one, '--json')), run('taskset', '-c', $two, 'strace', '-f', '-s', 300, '-o', "$dir/removed", '-e', 'trace=unlinkat', gc_cmd($both, '--json')));
+my %removed;
+/^(\d+) +unlinkat\(\d+, "[^"]*(_layers|blobs)\// and $removed{$2}{$1} = 1 for split /\n/, slurp("$dir/removed");
+is scalar(keys %{ $removed{$_} // {} }), 2, "two processes delete ($_)" for qw(_layers blobs);
 ok told($by_both) eq told($by_one), 'they tell what one alone tells';
 is gc_total($by_both)->{$_}, gc_total($by_one)->{$_}, "and count as many $_" for qw(links blobs manifests unreadable bytes kept_blobs);
 is left($both), left($one), 'and leave the same';
 is missing_of($both, @images, @untagged), '', 'which is all that is needed';
 
 # one of them or both are killed
-for my $at ('renameat:signal=KILL:when=3', 'renameat:signal=KILL:when=300', 'unlinkat:signal=KILL:when=5', 'unlinkat:signal=KILL:when=600',
-	'fsync:signal=KILL:when=4', 'waitid,wait4:signal=KILL:when=2', 'prctl:signal=KILL', 'renameat:error=EIO:when=200') {
+for my $at ('unlinkat:signal=KILL:when=30', 'unlinkat:signal=KILL:when=300', 'unlinkat:signal=KILL:when=5', 'unlinkat:signal=KILL:when=600',
+	'fsync:signal=KILL:when=4', 'waitid,wait4:signal=KILL:when=2', 'prctl:signal=KILL', 'unlinkat:error=EIO:when=201+') {
 	my $c = copy();
 	my $r = run('taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-e', "inject=$at", gc_cmd($c));
 	isnt $r->{status}, 0, "$at: it does not end well";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gc_sweep: small batches where somebody serves; long ones, shared among processes, where nobody does.
+ * gc_sweep: small batches where somebody serves; long ones, shared among processes, where nobody does. There nobody looks
+ * on either, so what goes is removed where it lies: one rename less, and no trash that all processes wait for.
  *
  * Owns what a batch took until the trash is emptied of it. Candidates are parted into runs; how far each of them is lies
  * in memory that all processes share, so that a batch may end in the middle of it.
@@ -50,18 +51,23 @@ static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err 
 		s->repository = c->repository;
 		s->nready = s->trashed.count;
 	}
+	if (found == 0 && s->w->alone && !s->w->o->dry_run)
+		blob_tidy_link(st, &n, &c->d);
 	if (found <= 0)
 		return found;
 	if (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d)) {
 		gc_candidates_add(&s->young, 0, &target);
 		return 0;
 	}
-	if (!s->w->o->dry_run && (found = blob_collect_link(st, &n, &c->d, &taken, e)) <= 0)
+	if (!s->w->o->dry_run && s->w->alone)
+		found = blob_remove_link(st, &n, &c->d, e);
+	else if (!s->w->o->dry_run)
+		found = blob_collect_link(st, &n, &c->d, &taken, e);
+	if (found <= 0)
 		return found;
-	if (taken.len) {
+	s->touched[c->repository] = !s->w->o->dry_run;
+	if (taken.len)
 		names_add(&s->trashed, taken.buf, taken.len);
-		s->touched[c->repository] = true;
-	}
 	gc_tell(s->w, GC_LINK, &n, c->d.text, 0);
 	return 0;
 }
@@ -78,7 +84,9 @@ static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err 
 		s->w->out->kept_bytes += size;
 		return 0;
 	}
-	if (found == 1 && !s->w->o->dry_run)
+	if (!s->w->o->dry_run && s->w->alone && found >= 0)     /* also what has lost its bytes */
+		found = blob_remove(s->w->r->st, &c->d, e);
+	else if (!s->w->o->dry_run && found == 1)
 		found = blob_collect(s->w->r->st, &c->d, &taken, e);
 	if (found <= 0)
 		return found;

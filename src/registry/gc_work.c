@@ -23,7 +23,7 @@
 
 #define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s (store.md) */
 #define BATCH_MAX 64
-#define ALONE_USEC 100000       /* who begins to serve in the middle of it waits this long, and for what it took emptied */
+#define ALONE_USEC 200000       /* who begins to serve in the middle of it waits this long, and for what it took emptied */
 #define SECOND UINT64_C(1000000)
 #define PACE_USEC 10000         /* shorter waits are saved up */
 

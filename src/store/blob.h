@@ -96,10 +96,16 @@ uint64_t blob_size(struct store *st, const struct digest *d);
  * blob_collect      - take content away; the caller holds the collector's lock exclusively
  * blob_collect_link - take the repository's link away; blob_flush_links makes that durable, before content goes
  * Each returns 1, 0 gone already, -1 with *e; what was taken is given to blob_purge or blob_purge_link.
+ * blob_remove, blob_remove_link - the same without the trash, where nobody serves: a crash in the middle leaves an empty
+ *                     directory. 1, 0 there was nothing but that at most (which blob_remove takes away), -1 with *e.
+ * blob_tidy_link    - take away such a directory of a link, if it is empty
  */
 int blob_collect(struct store *st, const struct digest *d, struct str *trashed, struct err *e);
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
 		      struct err *e);
+int blob_remove(struct store *st, const struct digest *d, struct err *e);
+int blob_remove_link(struct store *st, const struct name *n, const struct digest *d, struct err *e);
+void blob_tidy_link(struct store *st, const struct name *n, const struct digest *d);
 int blob_flush_links(struct store *st, const struct name *n, struct err *e);
 void blob_purge(struct store *st, const char *trashed);
 void blob_purge_link(struct store *st, const char *trashed);

@@ -5,6 +5,8 @@
  * Owns what blob.c owns; it is apart since no request comes here.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "os/file.h"
 #include "store/blob.h"
@@ -91,6 +93,43 @@ int blob_collect(struct store *st, const struct digest *d, struct str *trashed, 
 
 	path_blob_dir(&dir, d);
 	return take(st, dir.buf, trashed, e);
+}
+
+/* The file first: who finds the directory without it finds nothing. */
+static int remove_pair(struct store *st, const char *dir, const char *file, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	bool there;
+
+	str_addf(&path, "%s/%s", dir, file);
+	there = unlinkat(st->dirfd, path.buf, 0) == 0 || !os_gone(errno);
+	if (unlinkat(st->dirfd, dir, AT_REMOVEDIR) == 0 || !there)
+		return there;
+	return os_remove_tree(st->dirfd, dir) < 0 ? err_sys(e, "cannot remove %s", dir) : 1;
+}
+
+int blob_remove(struct store *st, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_blob_dir(&dir, d);
+	return remove_pair(st, dir.buf, "data", e);
+}
+
+int blob_remove_link(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layer(&dir, n, d);
+	return remove_pair(st, dir.buf, "link", e);
+}
+
+void blob_tidy_link(struct store *st, const struct name *n, const struct digest *d)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layer(&dir, n, d);
+	unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
 }
 
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
