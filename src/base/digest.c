@@ -82,6 +82,11 @@ int digest_cmp(const struct digest *a, const struct digest *b)
 	return strcmp(a->text, b->text);
 }
 
+size_t digest_hex_len(enum digest_alg alg)
+{
+	return algs[alg].hex_len;
+}
+
 const char *digest_alg_name(enum digest_alg alg)
 {
 	return algs[alg].name;

@@ -31,6 +31,7 @@ bool digest_eq(const struct digest *a, const struct digest *b);
 int digest_cmp(const struct digest *a, const struct digest *b);        /* byte order of the text */
 
 const char *digest_alg_name(enum digest_alg alg);                       /* "sha256" */
+size_t digest_hex_len(enum digest_alg alg);                             /* 64 */
 const char *digest_hex(const struct digest *d);                         /* borrowed from d */
 
 /* Hashing. A digester is owned by who opened it; close NULLs the pointer. */

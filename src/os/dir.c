@@ -68,16 +68,15 @@ static bool is_dir(int fd, const struct dirent64 *d)
 	return fstatat(fd, d->d_name, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
 }
 
-static void take(int fd, const struct dirent64 *d, enum dir_filter filter, struct names *out)
+static bool is_wanted(int fd, const struct dirent64 *d, enum dir_filter filter)
 {
 	if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-		return;
-	if (filter == DIR_ALL || is_dir(fd, d))
-		names_add(out, d->d_name, strlen(d->d_name));
+		return false;
+	return filter == DIR_ALL || is_dir(fd, d);
 }
 
 /* From where the descriptor stands to the end. A collection lists thousands of small directories: no calls but these. */
-static int read_rest(int fd, enum dir_filter filter, struct names *out)
+static int read_rest(int fd, enum dir_filter filter, dir_visit *visit, void *arg)
 {
 	_Alignas(struct dirent64) char buf[32 * 1024];
 
@@ -91,22 +90,33 @@ static int read_rest(int fd, enum dir_filter filter, struct names *out)
 		while (at < n) {
 			const struct dirent64 *d = (const void *)(buf + at);
 
-			take(fd, d, filter, out);
+			if (is_wanted(fd, d, filter))
+				visit(arg, d->d_name, strlen(d->d_name));
 			at += d->d_reclen;
 		}
 	}
 }
 
+static void add(void *arg, const char *name, size_t len)
+{
+	names_add(arg, name, len);
+}
+
+int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg)
+{
+	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+
+	return fd < 0 ? -1 : read_rest(fd, filter, visit, arg);
+}
+
 int os_dir_read(int fd, enum dir_filter filter, struct names *out)
 {
-	return lseek(fd, 0, SEEK_SET) < 0 ? -1 : read_rest(fd, filter, out);
+	return lseek(fd, 0, SEEK_SET) < 0 ? -1 : read_rest(fd, filter, add, out);
 }
 
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out)
 {
-	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
-
-	if (fd < 0 || read_rest(fd, filter, out) < 0)
+	if (os_dir_each(dirfd, path, filter, add, out) < 0)
 		return -1;
 	names_sort(out);
 	return 0;

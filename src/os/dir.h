@@ -24,11 +24,15 @@ enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; 
 /*
  * os_dir_read - add the names in an open directory, in no order; reads from its start
  * os_dir_list - the same by path, sorted
+ * os_dir_each - visit them, in no order, without a list; a name is the visitor's only as long as it looks
  *
  * Each returns 0, or -1 with errno (ENOENT, ENOTDIR where there is no such directory). An entry that vanishes meanwhile
  * is left out.
  */
 int os_dir_read(int fd, enum dir_filter filter, struct names *out);
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out);
+
+typedef void dir_visit(void *arg, const char *name, size_t len);
+int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg);
 
 #endif

@@ -7,30 +7,49 @@
 #include "store/walk.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "os/dir.h"
 #include "os/file.h"
 
+struct hexes {                          /* names of one length, one after the other, without NULs */
+	struct str all;
+	size_t len;
+};
+
+static void take_hex(void *arg, const char *name, size_t len)
+{
+	struct hexes *h = arg;
+
+	if (len == h->len)
+		str_add(&h->all, name, len);
+}
+
+static int compare(const void *a, const void *b, void *len)
+{
+	return memcmp(a, b, *(size_t *)len);
+}
+
 int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_visit *visit, void *arg, struct err *e)
 {
-	cleanup_names struct names hex = NAMES_INIT;
-	size_t i;
+	struct hexes h = { STR_INIT, digest_hex_len(alg) };
+	int rc = 0;
 
-	if (os_dir_list(st->dirfd, dir, DIR_DIRS, &hex) < 0 && !os_gone(errno))
-		return err_sys(e, "cannot list %s", dir);
-	for (i = 0; i < hex.count; i++) {
-		struct digest d;
-		int rc;
+	if (os_dir_each(st->dirfd, dir, DIR_DIRS, take_hex, &h) < 0 && !os_gone(errno)) {
+		rc = err_sys(e, "cannot list %s", dir);
+	} else if (h.all.len) {
+		qsort_r(h.all.buf, h.all.len / h.len, h.len, compare, &h.len);
+		for (size_t at = 0; rc == 0 && at < h.all.len; at += h.len) {
+			struct digest d;
 
-		if (digest_of_hex(&d, alg, hex.v[i], strlen(hex.v[i])) < 0)
-			continue;
-		rc = visit(arg, &d, e);
-		if (rc != 0)
-			return rc;
+			if (digest_of_hex(&d, alg, h.all.buf + at, h.len) == 0)
+				rc = visit(arg, &d, e);
+		}
 	}
-	return 0;
+	str_release(&h.all);
+	return rc;
 }
 
 int walk_all(struct store *st, const struct name *n,
