@@ -17,7 +17,7 @@ use File::Find ();
 
 use Berth::Test;
 
-my @context = qw(configure.ac Makefile.am sources.am .dockerignore m4 src nginx systemd docker doc/berth.conf.example scripts/lib/packages.sh);
+my @context = qw(configure.ac Makefile.am sources.am .dockerignore m4 src nginx systemd docker doc scripts/lib/packages.sh);
 
 # The lock is held until the program ends.
 my %lock;
