@@ -191,13 +191,6 @@ static int mark_task(void *arg, size_t i, struct err *e)
 	return rc;
 }
 
-static int mark_finish(void *arg, struct err *e)
-{
-	(void)arg;
-	(void)e;
-	return 0;
-}
-
 void gc_record_digest(struct str *out, char type, size_t repository, const struct digest *d)
 {
 	char data[sizeof(repository) + DIGEST_TEXT_MAX];
@@ -249,7 +242,7 @@ static int add_name(void *arg, const struct name *n, struct err *e)
 int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct mark_all all = { w, m };
-	struct gc_job job = { .each = 8, .task = mark_task, .finish = mark_finish, .report = mark_report, .take = mark_take, .arg = &all };
+	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all };
 
 	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
 		return -1;

@@ -73,6 +73,11 @@ static int do_some(struct share *s, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+static int finish(const struct gc_job *job, struct err *e)
+{
+	return job->finish ? job->finish(job->arg, e) : 0;
+}
+
 static void note_told(void *arg, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
 {
 	struct told t = { .kind = kind, .bytes = bytes, .named = n != NULL };
@@ -111,7 +116,7 @@ static _Noreturn void be_helper(struct share *s, unsigned me)
 	o.arg = s;
 	s->w->o = &o;
 	s->w->out = &result;
-	if (do_some(s, &e) == 0 && s->job->finish(s->job->arg, &e) == 0 && report(s, s->helpers[me].report, &e) == 0)
+	if (do_some(s, &e) == 0 && finish(s->job, &e) == 0 && report(s, s->helpers[me].report, &e) == 0)
 		_exit(0);
 	e.more = NULL;          /* memory of this process alone */
 	e.nmore = 0;
@@ -235,7 +240,7 @@ static int share_out(struct share *s, unsigned processes, struct err *e)
 		;
 	rc = do_some(s, e);
 	if (rc == 0 && processes > 1)
-		rc = s->job->finish(s->job->arg, e);
+		rc = finish(s->job, e);
 	for (unsigned i = 0; i < s->nhelpers; i++) {
 		int status = -1;
 

@@ -12,9 +12,12 @@
 struct gc_job {
 	size_t first, tasks;            /* the tasks first ... tasks - 1; whoever is free takes the next one */
 	size_t each;                    /* for fewer of them a process is not worth it */
-	int (*task)(void *arg, size_t i, struct err *e);        /* 0, 1 enough for now, -1 with *e */
+	int (*task)(void *arg, size_t i, struct err *e);        /* 0, 1 no more in this batch, -1 with *e */
 
-	/* In a process that helps: its last act, then what it found, as records. In this one: 0, or -1 where a record is none. */
+	/*
+	 * In each process where there are several: its last act; NULL: none. In one that helps: what it found, as records.
+	 * In this one: 0, or -1 where a record is none.
+	 */
 	int (*finish)(void *arg, struct err *e);
 	void (*report)(void *arg, struct str *out);
 	int (*take)(void *arg, char type, const char *data, size_t len);
@@ -35,7 +38,7 @@ void gc_record_begin(struct str *out, char type, size_t len);
  *
  * The others are forked: they have the memory of the caller as it is now, and its locks, so that a lock is let go only
  * when they have ended, too. What they count and tell counts as this process's; what they find comes by `report` and
- * `take`. They are gone when this returns, and die with the caller, whatever ends it. More than one process call finish.
+ * `take`. They are gone when this returns, and die with the caller, whatever ends it.
  *
  * Returns 0, or -1 with *e: then some of it was not done, or not reported.
  */

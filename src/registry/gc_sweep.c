@@ -20,8 +20,7 @@
 struct sweep {
 	struct gc_work *w;
 	struct gc_marks *m;
-	struct gc_candidates blobs;
-	struct gc_candidates young;     /* of links that stay: what they hold is kept */
+	struct gc_candidates found;     /* by the processes of this job: what links that stay hold; then, blobs that nothing names */
 	bool sizes;                     /* of what is kept: somebody serves, and tells it */
 
 	/* what is swept now */
@@ -56,7 +55,7 @@ static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err 
 	if (found <= 0)
 		return found;
 	if (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d)) {
-		gc_candidates_add(&s->young, 0, &target);
+		gc_candidates_add(&s->found, 0, &target);
 		return 0;
 	}
 	if (!s->w->o->dry_run && s->w->alone)
@@ -154,8 +153,8 @@ static void report(void *arg, struct str *out)
 {
 	const struct sweep *s = arg;
 
-	for (size_t i = 0; i < s->young.count; i++)
-		gc_record_digest(out, 'Y', 0, &s->young.v[i].d);
+	for (size_t i = 0; i < s->found.count; i++)
+		gc_record_digest(out, 'F', 0, &s->found.v[i].d);
 }
 
 static int take(void *arg, char type, const char *data, size_t len)
@@ -163,10 +162,18 @@ static int take(void *arg, char type, const char *data, size_t len)
 	struct sweep *s = arg;
 	struct gc_candidate c;
 
-	if (type != 'Y' || gc_take_digest(&c, data, len) < 0)
+	if (type != 'F' || gc_take_digest(&c, data, len) < 0)
 		return -1;
-	gc_candidates_add(&s->young, 0, &c.d);
+	gc_candidates_add(&s->found, 0, &c.d);
 	return 0;
+}
+
+/* What links that stay hold is kept. Before the next batch, or processes that it forks would report it as theirs. */
+static void keep_found(struct sweep *s)
+{
+	for (size_t i = 0; i < s->found.count; i++)
+		digestset_add(&s->m->kept, &s->found.v[i].d);
+	s->found.count = 0;
 }
 
 /* One batch: what several processes took is emptied out of the trash by each of them, before the lock is let go. */
@@ -182,6 +189,7 @@ static int sweep_batch(struct sweep *s, struct gc_job *job, struct err *e)
 	if (rc == 0)
 		rc = gc_share(s->w, processes, job, e);
 	gc_unlock(s->w);
+	keep_found(s);
 	if (rc == 0)
 		rc = purge(s, false, e);
 	gc_leave(s->w);
@@ -245,7 +253,7 @@ static int add_blob(void *arg, const struct digest *d, struct err *e)
 	(void)e;
 	gc_pace(s->w);
 	if (!digestset_has(&s->m->kept, d)) {
-		gc_candidates_add(&s->blobs, 0, d);
+		gc_candidates_add(&s->found, 0, d);
 		return 0;
 	}
 	s->w->out->kept++;
@@ -261,44 +269,15 @@ static int list_part(void *arg, size_t i, struct err *e)
 	return blob_walk(s->w->r->st, (unsigned)i, add_blob, s, e);
 }
 
-static int list_finish(void *arg, struct err *e)
-{
-	(void)arg;
-	(void)e;
-	return 0;
-}
-
-static void list_report(void *arg, struct str *out)
-{
-	const struct sweep *s = arg;
-
-	for (size_t i = 0; i < s->blobs.count; i++)
-		gc_record_digest(out, 'B', 0, &s->blobs.v[i].d);
-}
-
-static int list_take(void *arg, char type, const char *data, size_t len)
-{
-	struct sweep *s = arg;
-	struct gc_candidate c;
-
-	if (type != 'B' || gc_take_digest(&c, data, len) < 0)
-		return -1;
-	gc_candidates_add(&s->blobs, 0, &c.d);
-	return 0;
-}
-
 /* Content that nothing names: listed without a lock, so that only these have to be remembered. */
 static int list_blobs(struct sweep *s, struct err *e)
 {
-	struct gc_job job = { .tasks = BLOB_PARTS, .each = 64, .task = list_part, .finish = list_finish, .report = list_report,
-			      .take = list_take, .arg = s };
+	struct gc_job job = { .tasks = BLOB_PARTS, .each = 64, .task = list_part, .report = report, .take = take, .arg = s };
 	bool nobody = true;
 
 	if (!s->w->o->dry_run && collector_nobody_serves(s->w->c, &nobody, e) < 0)
 		return -1;
 	s->sizes = s->w->out->sized = !nobody;
-	for (size_t i = 0; i < s->young.count; i++)
-		digestset_add(&s->m->kept, &s->young.v[i].d);
 	return gc_share(s->w, gc_processes(s->w, &job), &job, e);
 }
 
@@ -306,16 +285,19 @@ static int list_blobs(struct sweep *s, struct err *e)
 int gc_sweep(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct sweep s = { .w = w, .m = m, .trashed = NAMES_INIT };
+	struct gc_candidates blobs = { 0 };
 	int rc;
 
 	s.touched = xcalloc(m->names.count + 1, sizeof(*s.touched));
 	rc = sweep(&s, &m->links, sweep_link, "links looked at", e);
 	if (rc == 0)
 		rc = list_blobs(&s, e);
+	blobs = s.found;
+	s.found = (struct gc_candidates){ 0 };
 	if (rc == 0)
-		rc = sweep(&s, &s.blobs, sweep_blob, "blobs looked at", e);
-	free(s.blobs.v);
-	free(s.young.v);
+		rc = sweep(&s, &blobs, sweep_blob, "blobs looked at", e);
+	free(blobs.v);
+	free(s.found.v);
 	free(s.touched);
 	names_release(&s.trashed);
 	return rc;
