@@ -18,37 +18,41 @@
 #include "settings.h"
 #include "store/collector.h"
 
-/* What a collector that was killed left, and the reserve that the next one gives up: neither is worth not starting for. */
-static void tidy(const struct store_options *so)
+/* What a collector that was killed left, and the reserve that the next one gives up. */
+static void tidy(struct store *st)
 {
-	cleanup_store struct store *st = NULL;
 	cleanup_err struct err e = ERR_INIT;
 
-	if (so->readonly)
-		return;
-	if (store_open(&st, so, &e) < 0 || collector_tidy(st, &e) < 0)
+	if (collector_tidy(st, &e) < 0)
 		log_say(LOG_WARN, "collector", "%s", e.cause);
 	else
 		collector_reserve(st);
 }
 
-/* Before the first process is forked. To go without is no reason not to serve. */
-static void begin_counting(const struct store_options *so)
+static void adopt_last(struct store *st)
 {
-	cleanup_store struct store *st = NULL;
 	cleanup_err struct err e = ERR_INIT;
 	struct gc_last last;
 
-	if (metrics_share() < 0)
-		log_say(LOG_WARN, "metrics", "no memory that workers could share: %s", strerror(errno));
-	else if (store_open(&st, so, &e) < 0 || gc_last_adopt(st, false, &last, &e) < 0)
+	if (gc_last_adopt(st, false, &last, &e) < 0)
 		log_say(LOG_WARN, "metrics", "%s", e.cause);
 }
 
+/* None of it is worth not starting for. */
 void startup_tidy(const struct store_options *so)
 {
-	begin_counting(so);
-	tidy(so);
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+
+	if (metrics_share() < 0)        /* before the first process is forked */
+		log_say(LOG_WARN, "metrics", "no memory that workers could share: %s", strerror(errno));
+	if (store_open(&st, so, &e) < 0) {
+		log_say(LOG_WARN, "collector", "%s", e.cause);
+		return;
+	}
+	adopt_last(st);
+	if (!so->readonly)
+		tidy(st);
 }
 
 /* Whether somebody else began the epoch that we are in: its text was there before we came. */

@@ -95,17 +95,11 @@ int blob_collect(struct store *st, const struct digest *d, struct str *trashed, 
 	return take(st, dir.buf, trashed, e);
 }
 
-/* The file first: who finds the directory without it finds nothing. */
-static int remove_pair(struct store *st, const char *dir, const char *file, struct err *e)
+static int remove_dir(struct store *st, const char *dir, const char *file, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
-	bool there;
+	int rc = store_remove_dir(st, dir, file);
 
-	str_addf(&path, "%s/%s", dir, file);
-	there = unlinkat(st->dirfd, path.buf, 0) == 0 || !os_gone(errno);
-	if (unlinkat(st->dirfd, dir, AT_REMOVEDIR) == 0 || !there)
-		return there;
-	return os_remove_tree(st->dirfd, dir) < 0 ? err_sys(e, "cannot remove %s", dir) : 1;
+	return rc < 0 ? err_sys(e, "cannot remove %s", dir) : rc;
 }
 
 int blob_remove(struct store *st, const struct digest *d, struct err *e)
@@ -113,7 +107,7 @@ int blob_remove(struct store *st, const struct digest *d, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return remove_pair(st, dir.buf, "data", e);
+	return remove_dir(st, dir.buf, "data", e);
 }
 
 int blob_remove_link(struct store *st, const struct name *n, const struct digest *d, struct err *e)
@@ -121,7 +115,7 @@ int blob_remove_link(struct store *st, const struct name *n, const struct digest
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	return remove_pair(st, dir.buf, "link", e);
+	return remove_dir(st, dir.buf, "link", e);
 }
 
 void blob_tidy_link(struct store *st, const struct name *n, const struct digest *d)

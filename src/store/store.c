@@ -255,12 +255,20 @@ void store_purge_all(struct store *st, const struct names *trashed)
 		store_purge(st, trashed->v[i]);
 }
 
-void store_purge_dir(struct store *st, const char *trashed, const char *file)
+int store_remove_dir(struct store *st, const char *dir, const char *file)
 {
 	cleanup_str struct str path = STR_INIT;
+	bool there;
 
-	str_addf(&path, "%s/%s", trashed, file);
-	unlinkat(st->dirfd, path.buf, 0);
-	if (unlinkat(st->dirfd, trashed, AT_REMOVEDIR) < 0)
+	str_addf(&path, "%s/%s", dir, file);
+	there = unlinkat(st->dirfd, path.buf, 0) == 0 || !os_gone(errno);
+	if (unlinkat(st->dirfd, dir, AT_REMOVEDIR) == 0 || !there)
+		return there;
+	return os_remove_tree(st->dirfd, dir) < 0 ? -1 : 1;
+}
+
+void store_purge_dir(struct store *st, const char *trashed, const char *file)
+{
+	if (store_remove_dir(st, trashed, file) <= 0)
 		store_purge(st, trashed);
 }

@@ -88,4 +88,11 @@ void store_purge(struct store *st, const char *trashed);
 void store_purge_all(struct store *st, const struct names *trashed);
 void store_purge_dir(struct store *st, const char *trashed, const char *file);
 
+/*
+ * store_remove_dir - remove a directory where it lies, the one file that it holds as a rule first: who finds it without
+ *                    that finds nothing
+ * Returns 1, 0 where the file was not there (and the directory is gone if it was empty), -1 with errno.
+ */
+int store_remove_dir(struct store *st, const char *dir, const char *file);
+
 #endif
