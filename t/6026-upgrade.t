@@ -47,44 +47,18 @@ my @uploads = map {
 # --- twenty clients, and three upgrades
 
 my $inode;
-my @result = run_parallel(21, sub {
-	my ($i) = @_;
-	if ($i == 20) {
-		for my $n (1 .. 3) {
-			sleep 0.5;
-			$inode = put_there(program('berth-fcgi'));
-			kill USR2 => $master;
-			wait_for { runs($master) == $inode } 10 or return 'the program is not the new one';
-			sleep 1;
-		}
-		return 'upgraded';
+my ($said, $failed, $total) = clients_beside($s, space => 'up', layer => $layer, seconds => 6, readers => 12, sub {
+	for my $n (1 .. 3) {
+		sleep 0.5;
+		$inode = put_there(program('berth-fcgi'));
+		kill USR2 => $master;
+		wait_for { runs($master) == $inode } 10 or return 'the program is not the new one';
+		sleep 1;
 	}
-	my ($n, @bad) = (0);
-	my $end = time + 6;
-	while (time < $end) {
-		my $r;
-		$n++;
-		if ($i < 12) {
-			my $p = ('/v2/up/app/manifests/one', "/v2/up/app/blobs/$layer", '/v2/_catalog', '/v2/up/app/tags/list')[$n % 4];
-			$r = eval { $s->req('GET', $p) };
-			push @bad, "GET $p: " . ($r ? $r->status : $@) unless $r && $r->status == 200;
-		} else {
-			my $bytes = "$i $n " . 'x' x 50_000;
-			my $config = "{\"n\":\"$i.$n\"}";
-			my $ok = eval {
-				$s->push_blob("up/push$i", $_) for $bytes, $config;
-				$r = $s->req('PUT', "/v2/up/push$i/manifests/t", headers => ['Content-Type' => OCI_MANIFEST], body => image_of(OCI_MANIFEST, $config, $bytes));
-				$r->status == 201 or die 'PUT manifest: ' . $r->status;
-			};
-			push @bad, "push: $@" unless $ok;
-		}
-	}
-	return "$n requests" . (@bad ? ', failed: ' . join '; ', @bad[0 .. ($#bad > 3 ? 3 : $#bad)] : '');
+	return 'upgraded';
 });
-is pop @result, 'upgraded', 'three new programs are put in the place of the old one in five seconds';
-is_deeply [grep { /failed|died/ } map { ref $_ ? "died: $_->{died}" : $_ } @result], [], 'twenty clients that GET and push see no failed request';
-my $total = 0;
-$total += (/^(\d+)/)[0] // 0 for grep { !ref } @result;
+is $said, 'upgraded', 'three new programs are put in the place of the old one in five seconds';
+is_deeply $failed, [], 'twenty clients that GET and push see no failed request';
 cmp_ok $total, '>', 200, "of $total";
 ok $s->master_alive, 'the master is the same process';
 $inode = (stat $program)[1];

@@ -10,14 +10,7 @@ use Berth::Check;
 use Berth::Client;
 use Berth::Metrics;
 
-cannot_run('it mounts a file system, which takes root') if $> != 0;
-# In a mount namespace of its own: whatever becomes of this test, nothing stays mounted.
-if (!$ENV{BERTH_TEST_MOUNTS}) {
-	cannot_run('there is no unshare') if !have_program('unshare');
-	cannot_run('no file system can be mounted here') if run('unshare', '--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt')->{status};
-	$ENV{BERTH_TEST_MOUNTS} = 1;
-	exec('unshare', '--mount', '--propagation', 'private', $^X, $0) or die "unshare: $!\n";
-}
+own_mounts();
 
 my $top = tmp_dir();
 is run('mount', '-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', $top)->{status}, 0, 'a file system of 8 MB';

@@ -11,13 +11,14 @@ use File::Find ();
 use File::Path qw(make_path);
 use JSON::PP ();
 use Test::More ();
+use Time::HiRes ();
 use Exporter qw(import);
 
 our @EXPORT = qw(
 	error_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
 	lay_blob lay_manifest lay_tag upload_start upload_range path_of
-	desc image_of index_of bytes_after_head
+	desc image_of index_of bytes_after_head clients_beside
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
 
@@ -269,6 +270,44 @@ sub bytes_after_head {
 	my $all = '';
 	1 while sysread $sock, $all, 1 << 16, length $all;
 	return $all =~ /\A.*?\r\n\r\n(.*)\z/s ? $1 : "no headers: $all";
+}
+
+# clients_beside - twenty clients that GET the image "app:one" of a name space, and push into it, for some seconds, while
+# something else is done beside them: what that returned, what failed (nothing, in a good case), and how many requests it were
+#   my ($said, $failed, $total) = clients_beside($s, space => 'hup', layer => $digest, seconds => 4, readers => 14, sub { ... });
+sub clients_beside {
+	my $beside = pop;
+	my ($s, %o) = @_;
+	my @paths = ("/v2/$o{space}/app/manifests/one", "/v2/$o{space}/app/blobs/$o{layer}", '/v2/_catalog', "/v2/$o{space}/app/tags/list");
+	my @result = Berth::Test::run_parallel(21, sub {
+		my ($i) = @_;
+		return $beside->() if $i == 20;
+		my ($n, @bad) = (0);
+		my $end = Time::HiRes::time() + $o{seconds};
+		while (Time::HiRes::time() < $end) {
+			my $r;
+			$n++;
+			if ($i < $o{readers}) {
+				my $p = $paths[$n % 4];
+				$r = eval { $s->req('GET', $p) };
+				push @bad, "GET $p: " . ($r ? $r->status : $@) unless $r && $r->status == 200;
+			} else {
+				my $repo = "$o{space}/push$i";
+				my ($bytes, $config) = ("$i $n " . 'x' x 50_000, "{\"n\":\"$i.$n\"}");
+				my $ok = eval {
+					$s->push_blob($repo, $_) for $bytes, $config;
+					$r = $s->req('PUT', "/v2/$repo/manifests/t", headers => ['Content-Type' => OCI_MANIFEST], body => image_of(OCI_MANIFEST, $config, $bytes));
+					$r->status == 201 or die 'PUT manifest: ' . $r->status;
+				};
+				push @bad, "push: $@" unless $ok;
+			}
+		}
+		return "$n requests" . (@bad ? ', failed: ' . join '; ', @bad[0 .. ($#bad > 3 ? 3 : $#bad)] : '');
+	});
+	my $said = pop @result;
+	my $total = 0;
+	$total += (/^(\d+)/)[0] // 0 for grep { !ref } @result;
+	return ($said, [grep { /failed|died/ } map { ref $_ ? "died: $_->{died}" : $_ } @result], $total);
 }
 
 1;

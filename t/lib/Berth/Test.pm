@@ -21,7 +21,7 @@ use Time::HiRes ();
 
 our @EXPORT = (@Test::More::EXPORT, qw(
 	build_dir source_dir program have_program lacking need_program plain_build_only
-	sha256 sha512 random_bytes tmp_dir slurp spew run run_ok wait_for run_parallel read_response
+	sha256 sha512 random_bytes tmp_dir slurp spew run run_ok wait_for run_parallel own_mounts read_response
 ));
 
 # Where the sources and the build are; `make check` and scripts/test say so, by hand the defaults hold.
@@ -196,6 +196,18 @@ sub wait_for(&;$)
 		return if Time::HiRes::time() > $end;
 		Time::HiRes::sleep(0.01);
 	}
+}
+
+# own_mounts - go on in a mount namespace of this test's own, where file systems can be mounted: whatever becomes of the
+# test, nothing stays mounted. Where that cannot be it is skipped, or fails in CI.
+sub own_mounts
+{
+	cannot_run('it mounts file systems, which takes root') if $> != 0;
+	return if $ENV{BERTH_TEST_MOUNTS};
+	cannot_run('there is no unshare') if !have_program('unshare');
+	cannot_run('no file system can be mounted here') if run('unshare', '--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt')->{status};
+	$ENV{BERTH_TEST_MOUNTS} = 1;
+	exec('unshare', '--mount', '--propagation', 'private', $^X, $0) or die "unshare: $!\n";
 }
 
 # Run the code n times at once, each in a process of its own with its number (0..n-1), and return the n results in
