@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define STR_MIN_CAP 64
+#define STR_MIN_CAP 256         /* a path fits: growing costs more than what is left unused */
 #define REPLACEMENT "\xef\xbf\xbd"      /* U+FFFD */
 
 char str_empty[1];      /* shared by all buffers without memory; never written */
@@ -66,7 +66,10 @@ void str_add(struct str *s, const void *data, size_t len)
 
 void str_addc(struct str *s, char c)
 {
-	str_add(s, &c, 1);
+	if (!reserve(s, 1))
+		return;
+	s->buf[s->len++] = c;
+	s->buf[s->len] = '\0';
 }
 
 void str_puts(struct str *s, const char *text)
@@ -74,30 +77,66 @@ void str_puts(struct str *s, const char *text)
 	str_add(s, text, strlen(text));
 }
 
-void str_addf(struct str *s, const char *fmt, ...)
+void str_add_u64(struct str *s, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + v % 10);
+	while (v /= 10);
+	str_add(s, digits + at, sizeof(digits) - at);
+}
+
+static void __attribute__((format(printf, 2, 0))) add_formatted(struct str *s, const char *fmt, va_list ap)
 {
 	char small[256];
-	va_list ap;
+	va_list again;
 	int n;
 
-	va_start(ap, fmt);
+	va_copy(again, ap);
 	n = vsnprintf(small, sizeof(small), fmt, ap);
-	va_end(ap);
 	if (n < 0) {                    /* more than INT_MAX bytes: no buffer of ours takes that */
 		s->over = true;
-		return;
-	}
-	if ((size_t)n < sizeof(small)) {
+	} else if ((size_t)n < sizeof(small)) {
 		str_add(s, small, (size_t)n);
-		return;
+	} else if (reserve(s, (size_t)n)) {
+		vsnprintf(s->buf + s->len, (size_t)n + 1, fmt, again);
+		s->len += (size_t)n;
 	}
-	if (!reserve(s, (size_t)n))
-		return;
-	va_start(ap, fmt);
-	vsnprintf(s->buf + s->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	s->len += (size_t)n;
+	va_end(again);
 }
+
+/* Plain text and "%s" are nearly all that is formatted, and vsnprintf takes ten times as long for them: it gets the rest. */
+void str_vaddf(struct str *s, const char *fmt, va_list ap)
+{
+	const char *at = strchrnul(fmt, '%');
+
+	while (at[0] && at[1] == 's') {
+		const char *text = va_arg(ap, const char *);
+
+		str_add(s, fmt, (size_t)(at - fmt));
+		str_puts(s, text ? text : "(null)");
+		fmt = at + 2;
+		at = strchrnul(fmt, '%');
+	}
+	if (*at)
+		add_formatted(s, fmt, ap);
+	else
+		str_add(s, fmt, (size_t)(at - fmt));
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	str_vaddf(s, fmt, ap);
+	va_end(ap);
+}
+
+/* Bytes that JSON takes as they are, of ASCII. */
+static const bool json_plain[256] = { [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
 static void add_json_ascii(struct str *s, unsigned char c)
 {
@@ -120,16 +159,20 @@ void str_add_json(struct str *s, const char *data, size_t len)
 	size_t done = 0, i = 0;         /* [done, i) goes out as it is */
 
 	while (i < len) {
-		unsigned char c = (unsigned char)data[i];
-		size_t n = str_utf8_len(data + i, len - i);
+		size_t n;
 
-		if (n > 1 || (n == 1 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)) {
+		if (json_plain[(unsigned char)data[i]]) {
+			i++;
+			continue;
+		}
+		n = str_utf8_len(data + i, len - i);
+		if (n > 1) {
 			i += n;
 			continue;
 		}
 		str_add(s, data + done, i - done);
 		if (n)
-			add_json_ascii(s, c);
+			add_json_ascii(s, (unsigned char)data[i]);
 		else
 			str_puts(s, REPLACEMENT);
 		done = ++i;
@@ -170,27 +213,45 @@ static int hex_value(char c)
 	return -1;
 }
 
+/* How many bytes stand for themselves before one that does not. */
+static size_t literal_len(const char *data, size_t len, bool plus)
+{
+	const char *percent;
+	size_t n = 0;
+
+	if (!plus) {
+		percent = memchr(data, '%', len);
+		return percent ? (size_t)(percent - data) : len;
+	}
+	while (n < len && data[n] != '%' && data[n] != '+')
+		n++;
+	return n;
+}
+
 int str_add_urldec(struct str *s, const char *data, size_t len, bool plus)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < len; i++) {
-		char c = data[i];
+	for (;;) {
+		size_t n = literal_len(data + i, len - i, plus);
+		int hi, lo;
 
-		if (c == '%') {
-			int hi = len - i > 2 ? hex_value(data[i + 1]) : -1;
-			int lo = len - i > 2 ? hex_value(data[i + 2]) : -1;
-
-			if (hi < 0 || lo < 0)
-				return -1;
-			c = (char)(hi * 16 + lo);
-			i += 2;
-		} else if (c == '+' && plus) {
-			c = ' ';
+		str_add(s, data + i, n);
+		i += n;
+		if (i == len)
+			return 0;
+		if (data[i] == '+') {
+			str_addc(s, ' ');
+			i++;
+			continue;
 		}
-		str_addc(s, c);
+		hi = len - i > 2 ? hex_value(data[i + 1]) : -1;
+		lo = len - i > 2 ? hex_value(data[i + 2]) : -1;
+		if (hi < 0 || lo < 0)
+			return -1;
+		str_addc(s, (char)(hi * 16 + lo));
+		i += 3;
 	}
-	return 0;
 }
 
 int str_parse_u64(const char *data, size_t len, uint64_t *out)

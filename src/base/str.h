@@ -9,6 +9,7 @@
  * outside gets a `max` (bytes, 0 for none): what would pass it is not added, nor anything after it; `over` is set and stays.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +32,9 @@ void str_reset(struct str *s);                                  /* empty, memory
 void str_add(struct str *s, const void *data, size_t len);
 void str_addc(struct str *s, char c);
 void str_puts(struct str *s, const char *text);
+void str_add_u64(struct str *s, uint64_t v);                    /* in decimal */
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /*
  * str_add_json - add bytes as the inside of a JSON string, without the quotes

@@ -28,6 +28,16 @@ static void test_buffer(void)
 	str_addf(&s, "%d-%s", 7, "x");
 	str_addf(&s, "%0300d", 1);
 	ok(s.len == 303 && strncmp(s.buf, "7-x000", 6) == 0 && s.buf[302] == '1', "formatted text is added, long text too");
+	str_reset(&s);
+	str_addf(&s, "%s/%s%%%s%c", "a", "", "b", 'c');
+	is_str(s.buf, "a/%bc", "text is added where it stands, whatever stands between");
+	str_reset(&s);
+	str_addf(&s, "%d:%s, %.2s", 1, "one", "two");
+	is_str(s.buf, "1:one, tw", "behind something else too");
+	str_reset(&s);
+	str_addf(&s, "plain");
+	str_addf(&s, "%s", "");
+	is_str(s.buf, "plain", "nothing is added for an empty text");
 	str_puts(&s, "x");
 	str_release(&s);
 	ok(s.buf == str_empty && !s.cap, "a released buffer can be used again");
@@ -70,6 +80,9 @@ static void test_max(void)
 	str_reset(&s);
 	str_addf(&s, "%0300d", 1);
 	ok(s.over && !s.len, "formatted text that does not fit is not added");
+	str_reset(&s);
+	str_addf(&s, "%s%s%s", "abc", "de", "f");
+	ok(s.over && strcmp(s.buf, "abc") == 0, "of several, those before the first that does not fit are");
 	str_release(&s);
 }
 
@@ -94,6 +107,12 @@ static void test_json(void)
 	json_is("\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "a surrogate becomes U+FFFD");
 	json_is("\xe2\x82", 2, "\xef\xbf\xbd\xef\xbf\xbd", "a sequence that breaks off becomes U+FFFD");
 	json_is("", 0, "", "nothing gives nothing");
+	json_is("\x7f~ !#[]", 7, "\\u007f~ !#[]", "what lies beside the bytes that are escaped stays");
+	json_is("ab\"", 3, "ab\\\"", "an escape may end a text");
+	json_is("\"ab", 3, "\\\"ab", "or begin it");
+	json_is("ab\"", 2, "ab", "what lies behind the end is not looked at");
+	json_is("a\xc3\xa9" "b\n\xc3\xa9", 7, "a\xc3\xa9" "b\\n\xc3\xa9", "runs begin and end at any character");
+	json_is("ab\xc3\xa9", 3, "ab\xef\xbf\xbd", "a sequence that the end cuts becomes U+FFFD");
 }
 
 static void test_url(void)
@@ -116,6 +135,13 @@ static void test_url(void)
 	ok(str_add_urldec(&s, "%4", 2, false) < 0, "one hex digit is refused");
 	ok(str_add_urldec(&s, "%4g", 3, false) < 0, "a letter that is no hex digit is refused");
 	ok(str_add_urldec(&s, "%-1", 3, false) < 0, "a sign is no hex digit");
+	ok(str_add_urldec(&s, "%41", 2, false) < 0, "what lies behind the end is not looked at");
+	str_reset(&s);
+	ok(str_add_urldec(&s, "%41", 3, false) == 0 && strcmp(s.buf, "A") == 0, "an encoded byte may be all there is");
+	str_reset(&s);
+	ok(str_add_urldec(&s, "+%41b++%2b", 10, true) == 0 && strcmp(s.buf, " Ab  +") == 0, "encoded bytes and pluses may stand in any order");
+	str_reset(&s);
+	ok(str_add_urldec(&s, "", 0, true) == 0 && str_add_urldec(&s, "", 0, false) == 0 && !s.len, "nothing gives nothing");
 	str_release(&s);
 }
 
@@ -134,6 +160,15 @@ static void test_numbers(void)
 		int rc = str_parse_u64(t[i].text, strlen(t[i].text), &v);
 
 		ok(rc == t[i].rc && v == t[i].val, "the number \"%s\" is %s", t[i].text, t[i].rc ? "refused" : "read");
+	}
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		struct str s = STR_INIT;
+
+		if (t[i].rc == 0 && t[i].text[1] != '0') {
+			str_add_u64(&s, t[i].val);
+			is_str(s.buf, t[i].text, "the number %s is written", t[i].text);
+		}
+		str_release(&s);
 	}
 	ok(str_parse_u64("12x", 2, &v) == 0 && v == 12, "a number ends where its length says");
 	ok(str_parse_u64("1\0002", 3, &v) < 0, "a NUL inside a number is refused");
