@@ -2,7 +2,7 @@
 /*
  * time: instants and durations as text.
  *
- * Owns nothing. Everything is UTC and independent of the process's time zone and locale.
+ * Owns the text of the last second that was asked for. Everything is UTC and independent of the process's time zone and locale.
  */
 
 #include <stdbool.h>
@@ -14,17 +14,38 @@
 #define NSEC_PER_MSEC 1000000L
 #define NSEC_PER_USEC 1000L
 
+/* The instant without its fraction, "2026-01-02T03:04:05", and its length; kept, since most are of the second before. */
+static const char *whole_second(time_t sec, size_t *len)
+{
+	static char text[TIME_RFC3339_MAX - 6];
+	static size_t text_len;
+	static time_t of;
+	struct tm tm;
+
+	if (!text_len || sec != of) {
+		text_len = gmtime_r(&sec, &tm) ? strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+		of = sec;
+	}
+	*len = text_len;
+	return text;
+}
+
 void time_rfc3339(char *buf, const struct timespec *ts, int with_ms)
 {
-	struct tm tm;
+	unsigned ms = (unsigned)(ts->tv_nsec / NSEC_PER_MSEC) % 1000;
 	size_t n;
+	const char *second = whole_second(ts->tv_sec, &n);
 
 	buf[0] = '\0';
-	if (!gmtime_r(&ts->tv_sec, &tm))
+	if (!n)
 		return;
-	n = strftime(buf, TIME_RFC3339_MAX - 6, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (with_ms)
-		n += (size_t)snprintf(buf + n, 5, ".%03u", (unsigned int)(ts->tv_nsec / NSEC_PER_MSEC) % 1000);
+	memcpy(buf, second, n);
+	if (with_ms) {
+		buf[n++] = '.';
+		buf[n++] = (char)('0' + ms / 100);
+		buf[n++] = (char)('0' + ms / 10 % 10);
+		buf[n++] = (char)('0' + ms % 10);
+	}
 	memcpy(buf + n, "Z", 2);
 }
 

@@ -18,6 +18,12 @@ static void test_format(void)
 	ts.tv_nsec = 1000000;
 	time_rfc3339(buf, &ts, 1);
 	is_str(buf, "2026-01-02T03:04:05.001Z", "milliseconds have three digits");
+	ts.tv_nsec = 999999999;
+	time_rfc3339(buf, &ts, 1);
+	is_str(buf, "2026-01-02T03:04:05.999Z", "another instant of the same second has its own milliseconds");
+	ts = (struct timespec){ .tv_sec = ts.tv_sec + 1 };
+	time_rfc3339(buf, &ts, 1);
+	is_str(buf, "2026-01-02T03:04:06.000Z", "the next second is told at once");
 	ts.tv_sec = 0;
 	time_rfc3339(buf, &ts, 0);
 	is_str(buf, "1970-01-01T00:00:00Z", "the epoch is 1970");
@@ -29,7 +35,12 @@ static void test_format(void)
 	ok(strlen(buf) < sizeof(buf), "an absurd instant stays within the buffer");
 	ts.tv_sec = (time_t)(INT64_MAX);
 	time_rfc3339(buf, &ts, 1);
-	ok(strlen(buf) < sizeof(buf), "so does one that has no year");
+	is_str(buf, "", "one that has no year is nothing");
+	time_rfc3339(buf, &ts, 0);
+	is_str(buf, "", "asked for again, too");
+	ts = (struct timespec){ 0 };
+	time_rfc3339(buf, &ts, 0);
+	is_str(buf, "1970-01-01T00:00:00Z", "and does not stick");
 }
 
 static void test_parse(void)
