@@ -104,6 +104,7 @@ int worker_run(struct registry *reg, struct auth *auth, int listen_fd, int ready
 	int pid = (int)getpid(), rc = 0;
 	FCGX_Request fr;
 
+	log_keep_pid();
 	if (signal_fd < 0)
 		return -1;
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&fr, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0)

@@ -2,13 +2,12 @@
 /*
  * log: events as lines of JSON on standard error.
  *
- * Owns the level, one static for the process. Invariant: a line is valid JSON whatever a client sent, goes out in one
+ * Owns the level, one static for the process, and the memory of lines. Invariant: a line is valid JSON whatever a client sent, goes out in one
  * write(2), so that lines of several workers do not mix, and never changes errno. A line that cannot be written is lost: a
  * registry must not stop because nobody reads its log.
  */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,8 @@ static const char *const level_names[] = {
 };
 
 static enum log_level level_now = LOG_INFO;
+static struct str spare = STR_INIT;     /* the last line's memory, for the next one */
+static pid_t own_pid;                   /* 0: ask each time */
 
 int log_level_parse(const char *s, enum log_level *out)
 {
@@ -44,6 +45,11 @@ int log_level_parse(const char *s, enum log_level *out)
 void log_set_level(enum log_level level)
 {
 	level_now = level;
+}
+
+void log_keep_pid(void)
+{
+	own_pid = getpid();
 }
 
 bool log_on(enum log_level level)
@@ -67,6 +73,13 @@ static size_t cut_len(const char *val, size_t len)
 	return LOG_TEXT_MAX;
 }
 
+static void add_key(struct str *line, const char *key)
+{
+	str_add(line, ",\"", 2);
+	str_puts(line, key);
+	str_add(line, "\":", 2);
+}
+
 static void add_text(struct str *line, const char *val, size_t len)
 {
 	size_t cut = cut_len(val, len);
@@ -83,11 +96,13 @@ static void begin(struct log_event *ev, enum log_level level, const char *event)
 	char now[TIME_RFC3339_MAX];
 	struct timespec ts;
 
+	ev->line = spare;
+	spare = (struct str)STR_INIT;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	time_rfc3339(now, &ts, 1);
 	str_addf(&ev->line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", now, level_names[level]);
 	add_text(&ev->line, event, strlen(event));
-	str_addf(&ev->line, ",\"pid\":%ld", (long)getpid());
+	log_int(ev, "pid", own_pid ? own_pid : getpid());
 }
 
 void log_begin(struct log_event *ev, enum log_level level, const char *event)
@@ -100,7 +115,6 @@ void log_begin(struct log_event *ev, enum log_level level, const char *event)
 
 void log_audit(struct log_event *ev, const char *action)
 {
-	ev->line = (struct str)STR_INIT;
 	ev->on = true;
 	begin(ev, LOG_INFO, "audit");
 	log_str(ev, "action", action);
@@ -116,20 +130,30 @@ void log_strn(struct log_event *ev, const char *key, const char *val, size_t len
 {
 	if (!ev->on || !val)
 		return;
-	str_addf(&ev->line, ",\"%s\":", key);
+	add_key(&ev->line, key);
 	add_text(&ev->line, val, len);
 }
 
 void log_int(struct log_event *ev, const char *key, int64_t val)
 {
-	if (ev->on)
-		str_addf(&ev->line, ",\"%s\":%" PRId64, key, val);
+	if (!ev->on)
+		return;
+	add_key(&ev->line, key);
+	if (val < 0)
+		str_addc(&ev->line, '-');
+	str_add_u64(&ev->line, val < 0 ? -(uint64_t)val : (uint64_t)val);
 }
 
 void log_ms(struct log_event *ev, const char *key, uint64_t usec)
 {
-	if (ev->on)
-		str_addf(&ev->line, ",\"%s\":%" PRIu64 ".%03" PRIu64, key, usec / 1000, usec % 1000);
+	unsigned below = (unsigned)(usec % 1000);
+	char fraction[] = { '.', (char)('0' + below / 100), (char)('0' + below / 10 % 10), (char)('0' + below % 10) };
+
+	if (!ev->on)
+		return;
+	add_key(&ev->line, key);
+	str_add_u64(&ev->line, usec / 1000);
+	str_add(&ev->line, fraction, sizeof(fraction));
 }
 
 void log_err(struct log_event *ev, const struct err *e)
@@ -156,20 +180,23 @@ void log_end(struct log_event *ev)
 	int saved = errno;
 	size_t off = 0;
 
-	if (ev->on) {
-		str_puts(&ev->line, "}\n");
-		while (off < ev->line.len) {
-			ssize_t n = write(STDERR_FILENO, ev->line.buf + off, ev->line.len - off);
+	if (!ev->on)
+		return;
+	str_puts(&ev->line, "}\n");
+	while (off < ev->line.len) {
+		ssize_t n = write(STDERR_FILENO, ev->line.buf + off, ev->line.len - off);
 
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				break;
-			off += (size_t)n;
-		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		off += (size_t)n;
 	}
 	ev->on = false;
-	str_release(&ev->line);
+	str_release(&spare);            /* there is one where a line was begun and ended within this one */
+	spare = ev->line;
+	str_reset(&spare);
+	ev->line = (struct str)STR_INIT;
 	errno = saved;
 }
 

@@ -21,6 +21,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 int log_level_parse(const char *s, enum log_level *out);        /* "error" "warn" "info" "debug"; 0 or -1 */
 void log_set_level(enum log_level level);
+
+/* log_keep_pid - this process' lines bear its pid without asking the kernel for each; no child of it may log */
+void log_keep_pid(void);
 bool log_on(enum log_level level);
 
 /* An event under construction: begin, any number of fields, end. Below the level all of it does nothing. */

@@ -164,6 +164,32 @@ static void test_text(void)
 	ok(one_json_line() && strlen(got) < 2000, "nothing but ill-formed bytes is cut as well");
 }
 
+static void test_nested(void)
+{
+	struct log_event outer, inner;
+	char pid[32];
+
+	capture();
+	log_begin(&outer, LOG_INFO, "outer");
+	log_str(&outer, "a", "1");
+	log_begin(&inner, LOG_DEBUG, "off");
+	log_end(&inner);
+	log_begin(&inner, LOG_INFO, "inner");
+	log_str(&inner, "b", "2");
+	log_end(&inner);
+	log_end(&outer);
+	captured();
+	ok(strstr(got, "\"inner\"") < strstr(got, "\"outer\"") && line_has(",\"b\":\"2\"}\n{") && line_has(",\"a\":\"1\"}\n"),
+	   "a line may be written while another is being put together");
+	snprintf(pid, sizeof(pid), "\"pid\":%ld}", (long)getpid());
+	log_keep_pid();
+	capture();
+	log_begin(&outer, LOG_INFO, "kept");
+	log_end(&outer);
+	captured();
+	ok(one_json_line() && line_has(pid), "a pid that is kept is the process' own");
+}
+
 static void test_err(void)
 {
 	struct err e = ERR_INIT;
@@ -220,6 +246,7 @@ int main(void)
 	test_levels();
 	test_event();
 	test_text();
+	test_nested();
 	test_err();
 	test_say();
 	return done_testing();
