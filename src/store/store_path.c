@@ -14,16 +14,28 @@ void path_blobs(struct str *p, enum digest_alg alg)
 	str_addf(p, V2 "/blobs/%s", digest_alg_name(alg));
 }
 
+/* A blob's directory below blobs/: "sha256/ab/ab…" */
+static void add_blob_dir(struct str *p, const struct digest *d)
+{
+	const char *hex = digest_hex(d);
+
+	str_addf(p, "%s/", digest_alg_name(d->alg));
+	str_add(p, hex, 2);
+	str_addf(p, "/%s", hex);
+}
+
 void path_blob_below(struct str *p, const struct digest *d)
 {
 	str_reset(p);
-	str_addf(p, "%s/%.2s/%s/data", digest_alg_name(d->alg), digest_hex(d), digest_hex(d));
+	add_blob_dir(p, d);
+	str_puts(p, "/data");
 }
 
 void path_blob_dir(struct str *p, const struct digest *d)
 {
 	str_reset(p);
-	str_addf(p, V2 "/blobs/%s/%.2s/%s", digest_alg_name(d->alg), digest_hex(d), digest_hex(d));
+	str_puts(p, STORE_BLOBS_DIR "/");
+	add_blob_dir(p, d);
 }
 
 void path_blob(struct str *p, const struct digest *d)
