@@ -31,11 +31,12 @@ struct digester {
 /* Without branches: no processor guesses the digits of a digest, and a collection looks at a million of them. */
 static bool lower_hex(const char *s, size_t len)
 {
+	static const bool digit[256] = { ['0' ... '9'] = true, ['a' ... 'f'] = true };
 	unsigned good = 1;
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		good &= (unsigned)((unsigned char)(s[i] - '0') < 10) | (unsigned)((unsigned char)(s[i] - 'a') < 6);
+		good &= digit[(unsigned char)s[i]];
 	return good;
 }
 
