@@ -14,7 +14,8 @@
 
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
-	const char *digest = response_find(&x->rs, "Docker-Content-Digest");
+	size_t digest_len;
+	const char *digest = response_find(&x->rs, "Docker-Content-Digest", &digest_len);
 	struct log_event ev;
 
 	log_audit(&ev, action);
@@ -28,7 +29,7 @@ static void audit(const struct exchange *x, const char *action, const char *need
 		log_str(&ev, "repository", x->name.s);
 	if (x->tail_len)
 		log_strn(&ev, "reference", x->tail, x->tail_len);
-	log_str(&ev, "digest", digest);
+	log_strn(&ev, "digest", digest, digest_len);
 	log_str(&ev, "reason", reason);
 	log_end(&ev);
 }

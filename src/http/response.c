@@ -2,87 +2,126 @@
 /*
  * response: rendering answers.
  *
- * Owns header values and the body until released. Knows neither libfcgi nor the registry.
+ * Owns headers and body until released. Invariant: no header's value holds a control byte, so none ends its line. Knows neither libfcgi nor the registry.
  */
 #include "http/response.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
+#define LINE_END "\r\n"
+
 void response_release(struct response *rs)
 {
-	size_t i;
-
-	for (i = 0; i < rs->nheaders; i++)
-		free(rs->headers[i].value);
 	rs->nheaders = 0;
+	str_release(&rs->head);
 	str_release(&rs->body);
 }
 
-static void add_header(struct response *rs, const char *name, char *value)
+/* Where the line of a header ends; that of the last one, behind all of them, too. */
+static size_t line_end(const struct response *rs, size_t i)
 {
-	const unsigned char *p;
+	return i + 1 < rs->nheaders ? rs->headers[i + 1].at : rs->head.len;
+}
 
-	for (p = (const unsigned char *)value; *p; p++)
-		assert(*p >= 0x20 && *p != 0x7f);
-	assert(rs->nheaders < RESPONSE_HEADERS_MAX);
-	rs->headers[rs->nheaders].name = name;
-	rs->headers[rs->nheaders++].value = value;
+/* Without the end of its line. */
+static size_t value_len(const struct response *rs, size_t i)
+{
+	return line_end(rs, i) - rs->headers[i].value - strlen(LINE_END);
+}
+
+static size_t find_header(const struct response *rs, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < rs->nheaders && strcmp(rs->headers[i].name, name) != 0; i++)
+		;
+	return i;
 }
 
 static void drop_header(struct response *rs, const char *name)
 {
-	size_t i;
+	size_t i = find_header(rs, name), at, end;
 
-	for (i = 0; i < rs->nheaders; i++) {
-		if (strcmp(rs->headers[i].name, name) != 0)
-			continue;
-		free(rs->headers[i].value);
-		memmove(&rs->headers[i], &rs->headers[i + 1], (rs->nheaders - i - 1) * sizeof(*rs->headers));
-		rs->nheaders--;
+	if (i == rs->nheaders)
 		return;
+	at = rs->headers[i].at;
+	end = line_end(rs, i);
+	memmove(rs->head.buf + at, rs->head.buf + end, rs->head.len - end + 1);
+	rs->head.len -= end - at;
+	for (rs->nheaders--; i < rs->nheaders; i++) {
+		rs->headers[i] = rs->headers[i + 1];
+		rs->headers[i].at -= end - at;
+		rs->headers[i].value -= end - at;
 	}
+}
+
+/* The line up to its value, and what follows that. */
+static void begin_header(struct response *rs, const char *name)
+{
+	size_t i = rs->nheaders;
+
+	assert(i < RESPONSE_HEADERS_MAX);
+	rs->headers[i].name = name;
+	rs->headers[i].at = rs->head.len;
+	str_puts(&rs->head, name);
+	str_add(&rs->head, ": ", 2);
+	rs->headers[i].value = rs->head.len;
+	rs->nheaders++;
+}
+
+static void end_header(struct response *rs)
+{
+	static const bool text[256] = { [0x20 ... 0x7e] = true, [0x80 ... 0xff] = true };
+	const char *end = rs->head.buf + rs->head.len, *p = rs->head.buf + rs->headers[rs->nheaders - 1].value;
+
+	while (p < end && text[(unsigned char)*p])
+		p++;
+	assert(p == end);
+	str_add(&rs->head, LINE_END, strlen(LINE_END));
 }
 
 void response_header(struct response *rs, const char *name, const char *fmt, ...)
 {
-	char *value = NULL;
 	va_list ap;
-	int n;
 
-	va_start(ap, fmt);
-	n = vasprintf(&value, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		abort();
 	drop_header(rs, name);
-	add_header(rs, name, value);
+	begin_header(rs, name);
+	va_start(ap, fmt);
+	str_vaddf(&rs->head, fmt, ap);
+	va_end(ap);
+	end_header(rs);
 }
 
 void response_header_more(struct response *rs, const char *name, const char *value)
 {
-	add_header(rs, name, xstrdup(value));
+	begin_header(rs, name);
+	str_puts(&rs->head, value);
+	end_header(rs);
 }
 
-const char *response_find(const struct response *rs, const char *name)
+const char *response_find(const struct response *rs, const char *name, size_t *len)
 {
-	size_t i;
+	size_t i = find_header(rs, name);
 
-	for (i = 0; i < rs->nheaders; i++)
-		if (strcmp(rs->headers[i].name, name) == 0)
-			return rs->headers[i].value;
-	return NULL;
+	*len = 0;
+	if (i == rs->nheaders)
+		return NULL;
+	*len = value_len(rs, i);
+	return rs->head.buf + rs->headers[i].value;
 }
 
 void response_length(struct response *rs, uint64_t len)
 {
-	response_header(rs, "Content-Length", "%" PRIu64, len);
+	static const char name[] = "Content-Length";
+
+	drop_header(rs, name);
+	begin_header(rs, name);
+	str_add_u64(&rs->head, len);
+	end_header(rs);
 	rs->has_length = true;
 }
 
@@ -118,7 +157,7 @@ void response_error(struct response *rs, const struct err *e, const char *reques
 		add_entry(&rs->body, e, e->more[i]);
 	}
 	str_puts(&rs->body, "]}\n");
-	if ((e->status == 429 || e->status == 503) && !response_find(rs, "Retry-After"))
+	if ((e->status == 429 || e->status == 503) && find_header(rs, "Retry-After") == rs->nheaders)
 		response_header(rs, "Retry-After", "%d", 1);
 }
 
@@ -178,27 +217,34 @@ static void render_precheck(const struct response *rs, struct str *out)
 	str_add(out, rs->body.buf, rs->body.len ? rs->body.len - 1 : 0);        /* without the newline */
 	str_puts(out, "\r\n");
 	for (i = 0; i < rs->nheaders; i++)
-		for (j = 0; j < ARRAY_LEN(passed); j++)
-			if (strcmp(rs->headers[i].name, passed[j].name) == 0)
-				str_addf(out, "%s: %s\r\n", passed[j].as, rs->headers[i].value);
+		for (j = 0; j < ARRAY_LEN(passed); j++) {
+			if (strcmp(rs->headers[i].name, passed[j].name) != 0)
+				continue;
+			str_addf(out, "%s: ", passed[j].as);
+			str_add(out, rs->head.buf + rs->headers[i].value, value_len(rs, i));
+			str_puts(out, LINE_END);
+		}
 	str_puts(out, "\r\n");
 }
 
 void response_render(const struct response *rs, const struct request *rq, struct str *out)
 {
 	bool bodyless = rs->status == 204 || rs->status == 304;
-	size_t i;
 
 	if (rq->precheck) {
 		render_precheck(rs, out);
 		return;
 	}
-	str_addf(out, "Status: %d %s\r\n", rs->status, reason(rs->status));
-	for (i = 0; i < rs->nheaders; i++)
-		str_addf(out, "%s: %s\r\n", rs->headers[i].name, rs->headers[i].value);
-	if (!rs->has_length && !bodyless)
-		str_addf(out, "Content-Length: %zu\r\n", rs->body.len);
-	str_puts(out, "\r\n");
+	str_puts(out, "Status: ");
+	str_add_u64(out, (uint64_t)rs->status);
+	str_addf(out, " %s" LINE_END, reason(rs->status));
+	str_add(out, rs->head.buf, rs->head.len);
+	if (!rs->has_length && !bodyless) {
+		str_puts(out, "Content-Length: ");
+		str_add_u64(out, rs->body.len);
+		str_puts(out, LINE_END);
+	}
+	str_puts(out, LINE_END);
 	if (!rs->has_length && !bodyless && rq->method != METHOD_HEAD)
 		str_add(out, rs->body.buf, rs->body.len);
 }

@@ -20,15 +20,16 @@ struct response {
 	int status;
 	struct {
 		const char *name;       /* static text */
-		char *value;            /* owned */
+		size_t at, value;       /* where in `head` its line begins, and in it the value; it ends where the next begins */
 	} headers[RESPONSE_HEADERS_MAX];
 	size_t nheaders;
+	struct str head;                /* the headers as they go out, a line each */
 	struct str body;
 	uint64_t elsewhere;             /* bytes of a body that the web server sends, for the metrics */
 	bool has_length;                /* Content-Length was set by hand: the body is not sent from here */
 };
 
-#define RESPONSE_INIT { .body = STR_INIT }
+#define RESPONSE_INIT { .head = STR_INIT, .body = STR_INIT }
 
 void response_release(struct response *rs);
 
@@ -38,8 +39,8 @@ void response_header(struct response *rs, const char *name, const char *fmt, ...
 /* response_header_more - one more header of a name that may be there already */
 void response_header_more(struct response *rs, const char *name, const char *value);
 
-/* response_find - the value of a header that was set, or NULL; borrowed */
-const char *response_find(const struct response *rs, const char *name);
+/* response_find - the value of a header that was set, of *len bytes, or NULL; borrowed until another header is set */
+const char *response_find(const struct response *rs, const char *name, size_t *len);
 
 /* response_length - the length of a body that comes from elsewhere, or of the one a HEAD does not get */
 void response_length(struct response *rs, uint64_t len);

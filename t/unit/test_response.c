@@ -44,6 +44,37 @@ static void test_plain(void)
 	response_release(&rs);
 }
 
+static void test_headers(void)
+{
+	struct response rs = RESPONSE_INIT;
+	const char *value;
+	size_t len;
+
+	rs.status = 201;
+	ok(!response_find(&rs, "Etag", &len) && !len, "of no headers none is found");
+	response_header(&rs, "Location", "/%s", "first");
+	response_header(&rs, "Etag", "%s", "");
+	response_header(&rs, "Range", "0-%u", 7);
+	response_header_more(&rs, "OCI-Tag", "a");
+	response_header_more(&rs, "OCI-Tag", "b");
+	value = response_find(&rs, "Location", &len);
+	ok(value && len == 6 && memcmp(value, "/first", 6) == 0, "a header that was set is found, with its length");
+	ok(response_find(&rs, "Etag", &len) && len == 0, "so is an empty one");
+	response_header(&rs, "Location", "/%s/%s", "the", "second");
+	response_header(&rs, "Location", "/%s", "third");
+	is_str(render(&rs, METHOD_PUT, false),
+	       "Status: 201 Created\r\nEtag: \r\nRange: 0-7\r\nOCI-Tag: a\r\nOCI-Tag: b\r\nLocation: /third\r\nContent-Length: 0\r\n\r\n",
+	       "one that is set again goes to the end, whatever lay behind it");
+	value = response_find(&rs, "Range", &len);
+	ok(value && len == 3 && memcmp(value, "0-7", 3) == 0, "those behind it are found where they are now");
+	value = response_find(&rs, "Location", &len);
+	ok(value && len == 6 && memcmp(value, "/third", 6) == 0, "and so is the last");
+	response_header(&rs, "Location", "/%s", "fourth");
+	value = response_find(&rs, "Location", &len);
+	ok(value && len == 7 && memcmp(value, "/fourth", 7) == 0, "the last can be set again");
+	response_release(&rs);
+}
+
 static void test_errors(void)
 {
 	struct response rs = RESPONSE_INIT;
@@ -95,6 +126,7 @@ static void test_precheck(void)
 int main(void)
 {
 	test_plain();
+	test_headers();
 	test_errors();
 	test_precheck();
 	str_release(&out);
