@@ -130,12 +130,15 @@ static int answer(struct exchange *x, struct route_match *m, struct err *e)
 	return dispatch(x, m, e);
 }
 
+/* What an answer's buffer may hold on to for the next one: any but large manifests and pages. */
+#define KEPT_MAX (64 * 1024)
+
 void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
 {
 	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
 	uint64_t begun = time_now_usec(), usec;
 	cleanup_err struct err e = ERR_INIT;
-	cleanup_str struct str out = STR_INIT;
+	static struct str out = STR_INIT;
 	struct route_match m = { 0 };
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
 	bool monitor = rc == 0 && monitor_serve(&x);
@@ -144,6 +147,7 @@ void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *
 		rc = answer(&x, &m, &e);
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
+	str_reset(&out);
 	response_render(&x.rs, &x.rq, &out);
 	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
 	usec = time_now_usec() - begun;
@@ -156,4 +160,6 @@ void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *
 	identity_release(&x.who);
 	response_release(&x.rs);
 	request_release(&x.rq);
+	if (out.cap > KEPT_MAX)
+		str_release(&out);
 }
