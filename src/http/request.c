@@ -6,6 +6,7 @@
  */
 #include "http/request.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -29,15 +30,40 @@ const char *request_method_text(enum method m)
 	return "other";
 }
 
+/* A request is asked for more than a dozen parameters, out of twenty and more: names of another length are not compared. */
+static void measure(struct request *rq)
+{
+	size_t i;
+
+	for (i = 0; i < REQUEST_MEASURED && rq->params[i]; i++) {
+		const char *eq = strchr(rq->params[i], '=');
+		size_t len = eq ? (size_t)(eq - rq->params[i]) : 0;
+
+		rq->name_len[i] = len <= USHRT_MAX ? (unsigned short)len : 0;
+	}
+	rq->measured = i;
+}
+
+/* The first parameter of that name from *i on: its value, and *i moves behind it; NULL where there is none. */
+static char *next_value(const struct request *rq, const char *name, size_t *i)
+{
+	size_t len = strlen(name), at;
+
+	for (at = *i; at < rq->measured; at++)
+		if (rq->name_len[at] == len && memcmp(rq->params[at], name, len) == 0)
+			break;
+	if (at >= rq->measured)
+		while (rq->params[at] && !(strncmp(rq->params[at], name, len) == 0 && rq->params[at][len] == '='))
+			at++;
+	*i = at + 1;
+	return rq->params[at] ? rq->params[at] + len + 1 : NULL;
+}
+
 const char *request_param(const struct request *rq, const char *name)
 {
-	size_t len = strlen(name);
-	char *const *p;
+	size_t i = 0;
 
-	for (p = rq->params; *p; p++)
-		if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
-			return *p + len + 1;
-	return NULL;
+	return next_value(rq, name, &i);
 }
 
 static const char *param_or(const struct request *rq, const char *name, const char *otherwise)
@@ -49,17 +75,15 @@ static const char *param_or(const struct request *rq, const char *name, const ch
 
 bool request_header(const struct request *rq, const char *name, struct str *out)
 {
-	size_t len = strlen(name);
+	const char *value;
 	bool found = false;
-	char *const *p;
+	size_t i = 0;
 
 	str_reset(out);
-	for (p = rq->params; *p; p++) {
-		if (strncmp(*p, name, len) != 0 || (*p)[len] != '=')
-			continue;
+	while ((value = next_value(rq, name, &i))) {
 		if (found)
 			str_puts(out, ", ");
-		str_puts(out, *p + len + 1);
+		str_puts(out, value);
 		found = true;
 	}
 	return found;
@@ -67,37 +91,55 @@ bool request_header(const struct request *rq, const char *name, struct str *out)
 
 void request_wipe(const struct request *rq, const char *name)
 {
-	size_t len = strlen(name);
-	char *const *p;
+	size_t i = 0;
+	char *value;
 
-	for (p = rq->params; *p; p++)
-		if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
-			explicit_bzero(*p + len + 1, strlen(*p + len + 1));
+	while ((value = next_value(rq, name, &i)))
+		explicit_bzero(value, strlen(value));
+}
+
+static bool has_control(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static size_t count_slashes(const char *s, size_t len)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < len; i++)
+		n += s[i] == '/';
+	return n;
 }
 
 /* One decoding, and then nothing that another reader could take for a different path. */
 static int decode_path(struct request *rq, const char *raw, size_t len, struct err *e)
 {
-	size_t i, slashes = 0, segment = 0;
+	const char *at, *end, *slash;
+	size_t slashes = 0;
 
-	for (i = 0; i < len; i++)
-		slashes += raw[i] == '/';
 	if (str_add_urldec(&rq->path, raw, len, false) < 0)
 		return err_set(e, ERR_NAME_INVALID, "the path is not percent-encoded");
-	for (i = 0; i <= rq->path.len; i++) {
-		unsigned char c = (unsigned char)rq->path.buf[i];
+	at = rq->path.buf;
+	end = at + rq->path.len;
+	do {
+		size_t n;
 
-		if (i < rq->path.len && (c < 0x20 || c == 0x7f))
+		slash = memchr(at, '/', (size_t)(end - at));
+		n = (size_t)((slash ? slash : end) - at);
+		if (has_control(at, n))
 			return err_set(e, ERR_NAME_INVALID, "the path holds a control byte");
-		if (i < rq->path.len && c != '/')
-			continue;
-		if ((i - segment == 1 && rq->path.buf[segment] == '.') ||
-		    (i - segment == 2 && memcmp(rq->path.buf + segment, "..", 2) == 0))
+		if ((n == 1 && *at == '.') || (n == 2 && memcmp(at, "..", 2) == 0))
 			return err_set(e, ERR_NAME_INVALID, "the path holds a dot segment");
-		segment = i + 1;
-		slashes -= i < rq->path.len;
-	}
-	if (slashes != 0)
+		slashes += slash != NULL;
+		at += n + 1;
+	} while (slash);
+	if (rq->path.len != len && count_slashes(raw, len) != slashes)
 		return err_set(e, ERR_NAME_INVALID, "the path holds an encoded slash");
 	return 0;
 }
@@ -109,6 +151,7 @@ int request_init(struct request *rq, char *const *params, struct err *e)
 
 	*rq = (struct request)REQUEST_INIT;
 	rq->params = params;
+	measure(rq);
 	rq->method_text = param_or(rq, "REQUEST_METHOD", "");
 	rq->method = METHOD_OTHER;
 	for (i = 0; i < ARRAY_LEN(methods); i++)

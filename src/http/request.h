@@ -20,8 +20,12 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_PATCH, ME
 /* request_method_text - "GET" ...; "other" for METHOD_OTHER; static text */
 const char *request_method_text(enum method m);
 
+#define REQUEST_MEASURED 64             /* as many parameters are found by the length of their name; the others more slowly */
+
 struct request {
 	char *const *params;            /* "NAME=value", NULL at the end; borrowed, as all text below, until the answer is sent */
+	unsigned short name_len[REQUEST_MEASURED];      /* of the first `measured` parameters; 0 where one is no such text */
+	size_t measured;
 	enum method method;
 	const char *method_text;
 	const char *id;                 /* "" where the server gave none */

@@ -48,6 +48,58 @@ static void test_params(void)
 	str_release(&s);
 }
 
+/* Many headers, so that the last parameters lie behind those whose names were measured. */
+static void test_many(void)
+{
+	static char filler[REQUEST_MEASURED][32], last[][32] = { "HTTP_X=one", "CONTENT_TYPE=text/plain", "HTTP_X=two", "HTTP_XY=no" };
+	char *params[REQUEST_MEASURED + 6], first[] = "HTTP_X=zero", bare[] = "HTTP_Y";
+	struct request rq;
+	struct str s = STR_INIT;
+	struct err e = ERR_INIT;
+	size_t i;
+
+	params[0] = first;
+	params[1] = bare;
+	for (i = 2; i < REQUEST_MEASURED; i++) {
+		snprintf(filler[i], sizeof(filler[i]), "HTTP_FILLER_%zu=", i);
+		params[i] = filler[i];
+	}
+	for (; i < REQUEST_MEASURED + ARRAY_LEN(last); i++)
+		params[i] = last[i - REQUEST_MEASURED];
+	params[i] = NULL;
+	is_int(request_init(&rq, params, &e), 0, "a request with very many headers is read");
+	ok(request_header(&rq, "HTTP_X", &s) && strcmp(s.buf, "zero, one, two") == 0, "a header is found wherever it stands");
+	is_str(request_param(&rq, "CONTENT_TYPE"), "text/plain", "so is a parameter behind all of them");
+	snprintf(filler[0], sizeof(filler[0]), "HTTP_FILLER_%d", REQUEST_MEASURED - 1);
+	ok(request_param(&rq, filler[0]) && !*request_param(&rq, filler[0]), "and an empty one");
+	ok(!request_param(&rq, "HTTP_Y"), "what has no value is no parameter");
+	request_wipe(&rq, "HTTP_X");
+	ok(!strchr(first, 'z') && !strchr(last[0], 'o') && !strchr(last[2], 'w'), "each of a name is wiped");
+	ok(strcmp(first, "HTTP_X=") == 0 && strcmp(last[3], "HTTP_XY=no") == 0, "and nothing else");
+	request_release(&rq);
+	str_release(&s);
+}
+
+/* What is told where more than one thing is wrong. */
+static void test_faults(void)
+{
+	static const struct { const char *uri, *detail; } t[] = {
+		{ "/v2/a%2Fb/%0a", "the path holds a control byte" }, { "/v2/../%0a", "the path holds a dot segment" },
+		{ "/v2/%0a/..", "the path holds a control byte" }, { "/v2/a%2f..", "the path holds a dot segment" },
+		{ "/v2/a%2fb", "the path holds an encoded slash" }, { "%2f", "the path holds an encoded slash" },
+		{ "/v2/../%zz", "the path is not percent-encoded" }, { "/v2/\x7f", "the path holds a control byte" },
+	};
+	struct err e = ERR_INIT;
+	struct request rq;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		from_uri(&rq, t[i].uri, &e);
+		is_str(e.detail, t[i].detail, "the path number %zu is refused for its first fault", i);
+		request_release(&rq);
+	}
+}
+
 static void test_missing(void)
 {
 	char *none[] = { NULL };
@@ -119,8 +171,10 @@ static void test_query(void)
 int main(void)
 {
 	test_params();
+	test_many();
 	test_missing();
 	test_paths();
+	test_faults();
 	test_query();
 	return done_testing();
 }
