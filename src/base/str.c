@@ -34,8 +34,7 @@ void str_reset(struct str *s)
 		s->buf[0] = '\0';
 }
 
-/* room for n more bytes and the NUL; false where the buffer's max forbids it */
-static bool reserve(struct str *s, size_t n)
+static bool make_room(struct str *s, size_t n)
 {
 	size_t cap;
 
@@ -55,6 +54,12 @@ static bool reserve(struct str *s, size_t n)
 	return true;
 }
 
+/* room for n more bytes and the NUL; false where the buffer's max forbids it */
+static inline bool reserve(struct str *s, size_t n)
+{
+	return (n < s->cap - s->len && !s->max && !s->over) || make_room(s, n);
+}
+
 void str_add(struct str *s, const void *data, size_t len)
 {
 	if (!len || !reserve(s, len))
@@ -70,11 +75,6 @@ void str_addc(struct str *s, char c)
 		return;
 	s->buf[s->len++] = c;
 	s->buf[s->len] = '\0';
-}
-
-void str_puts(struct str *s, const char *text)
-{
-	str_add(s, text, strlen(text));
 }
 
 void str_add_u64(struct str *s, uint64_t v)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
 	char *buf;
@@ -31,7 +32,13 @@ void str_release(struct str *s);
 void str_reset(struct str *s);                                  /* empty, memory kept; `over` cleared */
 void str_add(struct str *s, const void *data, size_t len);
 void str_addc(struct str *s, char c);
-void str_puts(struct str *s, const char *text);
+
+/* str_puts - add a text to its NUL; here, so that the length of a literal is the compiler's to know */
+static inline void str_puts(struct str *s, const char *text)
+{
+	str_add(s, text, strlen(text));
+}
+
 void str_add_u64(struct str *s, uint64_t v);                    /* in decimal */
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));

@@ -33,7 +33,7 @@ static inline void make_token(struct str *out, const char *header, const char *p
 	if (k)
 		b64_encode(B64_URL, raw.buf, raw.len, out);
 	else
-		str_puts(out, sig);
+		str_puts(out, sig ? sig : "");
 }
 
 #endif
