@@ -8,6 +8,12 @@
 
 #define V2 "docker/registry/v2"
 
+static void add_part(struct str *p, const char *part)
+{
+	str_addc(p, '/');
+	str_puts(p, part);
+}
+
 void path_blobs(struct str *p, enum digest_alg alg)
 {
 	str_reset(p);
@@ -19,9 +25,10 @@ static void add_blob_dir(struct str *p, const struct digest *d)
 {
 	const char *hex = digest_hex(d);
 
-	str_addf(p, "%s/", digest_alg_name(d->alg));
+	str_puts(p, digest_alg_name(d->alg));
+	str_addc(p, '/');
 	str_add(p, hex, 2);
-	str_addf(p, "/%s", hex);
+	add_part(p, hex);
 }
 
 void path_blob_below(struct str *p, const struct digest *d)
@@ -47,7 +54,8 @@ void path_blob(struct str *p, const struct digest *d)
 void path_repository(struct str *p, const struct name *n)
 {
 	str_reset(p);
-	str_addf(p, STORE_REPOSITORIES_DIR "/%s", n->s);
+	str_puts(p, STORE_REPOSITORIES_DIR "/");
+	str_add(p, n->s, n->len);
 }
 
 void path_layers_dir(struct str *p, const struct name *n)
@@ -59,13 +67,14 @@ void path_layers_dir(struct str *p, const struct name *n)
 void path_layers(struct str *p, const struct name *n, enum digest_alg alg)
 {
 	path_repository(p, n);
-	str_addf(p, "/_layers/%s", digest_alg_name(alg));
+	str_puts(p, "/_layers");
+	add_part(p, digest_alg_name(alg));
 }
 
 void path_layer(struct str *p, const struct name *n, const struct digest *d)
 {
 	path_layers(p, n, d->alg);
-	str_addf(p, "/%s", digest_hex(d));
+	add_part(p, digest_hex(d));
 }
 
 void path_manifests(struct str *p, const struct name *n)
@@ -77,13 +86,14 @@ void path_manifests(struct str *p, const struct name *n)
 void path_revisions(struct str *p, const struct name *n, enum digest_alg alg)
 {
 	path_manifests(p, n);
-	str_addf(p, "/revisions/%s", digest_alg_name(alg));
+	str_puts(p, "/revisions");
+	add_part(p, digest_alg_name(alg));
 }
 
 void path_revision(struct str *p, const struct name *n, const struct digest *d)
 {
 	path_revisions(p, n, d->alg);
-	str_addf(p, "/%s", digest_hex(d));
+	add_part(p, digest_hex(d));
 }
 
 void path_tags(struct str *p, const struct name *n)
@@ -95,7 +105,7 @@ void path_tags(struct str *p, const struct name *n)
 void path_tag(struct str *p, const struct name *n, const struct tag *t)
 {
 	path_tags(p, n);
-	str_addf(p, "/%s", t->s);
+	add_part(p, t->s);
 }
 
 void path_tag_current(struct str *p, const struct name *n, const struct tag *t)
@@ -119,13 +129,13 @@ void path_uploads(struct str *p, const struct name *n)
 void path_upload(struct str *p, const struct name *n, const struct uuid *u)
 {
 	path_uploads(p, n);
-	str_addf(p, "/%s", u->s);
+	add_part(p, u->s);
 }
 
 void path_upload_file(struct str *p, const struct name *n, const struct uuid *u, const char *file)
 {
 	path_upload(p, n, u);
-	str_addf(p, "/%s", file);
+	add_part(p, file);
 }
 
 void path_index(struct str *p, const struct name *n)
@@ -137,7 +147,7 @@ void path_index(struct str *p, const struct name *n)
 void path_index_file(struct str *p, const struct name *n, const char *file)
 {
 	path_index(p, n);
-	str_addf(p, "/%s", file);
+	add_part(p, file);
 }
 
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject)
