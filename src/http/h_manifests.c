@@ -13,7 +13,7 @@ static int reference(struct exchange *x, struct ref *ref, struct err *e)
 	enum ref_kind meant;
 
 	if (ref_parse(ref, x->tail, x->tail_len, &meant) == 0)
-		return ref->kind == REF_TAG ? 0 : exchange_digest(&ref->digest, x->tail, x->tail_len, e);
+		return 0;
 	if (meant == REF_DIGEST)
 		return err_set(e, ERR_DIGEST_INVALID, "%.*s", (int)x->tail_len, x->tail);
 	if (x->rq.method == METHOD_PUT)

@@ -80,12 +80,12 @@ struct segment {
 /* Takes the last segment off [path, path+*len). */
 static struct segment take_last(const char *path, size_t *len)
 {
-	size_t end = *len, at = end;
+	const char *slash = memrchr(path, '/', *len);
+	struct segment last = { slash ? slash + 1 : path, *len };
 
-	while (at > 0 && path[at - 1] != '/')
-		at--;
-	*len = at > 0 ? at - 1 : 0;
-	return (struct segment){ path + at, end - at };
+	*len = slash ? (size_t)(slash - path) : 0;
+	last.len -= (size_t)(last.s - path);
+	return last;
 }
 
 static bool is(struct segment s, const char *text)
