@@ -2,7 +2,8 @@
 /*
  * response: rendering answers.
  *
- * Owns headers and body until released. Invariant: no header's value holds a control byte, so none ends its line. Knows neither libfcgi nor the registry.
+ * Owns headers and body until released. Invariant: no header's value holds a control byte, so none ends its line. Knows
+ * neither libfcgi nor the registry.
  */
 #include "http/response.h"
 
