@@ -185,6 +185,8 @@ static int check_signature(const char *token, const struct parts *p, const struc
 
 static int check_header(struct json_object *header, const struct jwt_trust *trust, enum key_alg *alg, char **typ, struct err *e)
 {
+	*alg = KEY_ALG_COUNT;
+	*typ = NULL;
 	/* RFC 7515, 4.1.11: what a header marks as critical must be understood, and nothing is that could be marked */
 	if (json_object_object_get_ex(header, "crit", NULL))
 		return jwt_refuse(e, "\"crit\" in the token's header");
