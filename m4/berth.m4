@@ -20,3 +20,15 @@ AC_DEFUN([BERTH_TRY_CFLAGS], [
 m4_foreach_w([berth_flag], [$2], [BERTH_TRY_CFLAG([$1], berth_flag)
 ])
 ])
+
+dnl BERTH_NEED_FLAGS(VARIABLE, FLAG FLAG ...) - set VARIABLE to them; configure ends where the compiler cannot link with them.
+AC_DEFUN([BERTH_NEED_FLAGS], [
+$1="$2"
+AC_MSG_CHECKING([whether $CC takes $2])
+berth_save_CFLAGS=$CFLAGS
+CFLAGS="$CFLAGS -Werror $2"
+AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])], [AC_MSG_RESULT([yes])],
+	[AC_MSG_RESULT([no])
+	AC_MSG_ERROR([$CC cannot do what was asked for])])
+CFLAGS=$berth_save_CFLAGS
+])
