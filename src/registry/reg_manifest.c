@@ -25,7 +25,6 @@
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
-#include "store/store_path.h"
 #include "store/tag.h"
 
 void stored_manifest_release(struct stored_manifest *m)
@@ -145,7 +144,6 @@ static bool may_be_missing(const struct registry *r, const struct descriptor *d)
 static int check_references(struct registry *r, const struct name *n, const struct manifest *m, struct err *e)
 {
 	bool layers[DIGEST_ALG_COUNT] = { false }, revisions[DIGEST_ALG_COUNT] = { false };
-	cleanup_str struct str dir = STR_INIT;
 	size_t i, missing = 0;
 	int alg;
 
@@ -167,10 +165,8 @@ static int check_references(struct registry *r, const struct name *n, const stru
 	if (missing)
 		return -1;
 	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		path_layers(&dir, n, (enum digest_alg)alg);
-		/* _layers too: the directory of this algorithm may be as new as the link */
-		if (layers[alg] && (store_flush_dir(r->st, dir.buf) < 0 || store_flush_above(r->st, dir.buf, 1) < 0))
-			return err_sys(e, "cannot flush %s", dir.buf);
+		if (layers[alg] && blob_flush_layers(r->st, n, (enum digest_alg)alg, e) < 0)
+			return -1;
 		if (revisions[alg] && revision_flush(r->st, n, (enum digest_alg)alg, e) < 0)
 			return -1;
 	}

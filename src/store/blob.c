@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "os/file.h"
 #include "store/collector.h"
+#include "store/durable.h"
 #include "store/link.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -119,13 +120,14 @@ static int put_in_place(struct store *st, enum blob_taking how, const char *from
 	return rc;
 }
 
-/* The directories above content that a push may have made, <hex>, <2 hex> and <alg>. */
+/* The directories above content, all of which a push may have made: <hex>, <2 hex> and <alg>. */
 static int flush_content_dirs(struct store *st, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, above = STR_INIT;
 
-	path_blob(&path, d);
-	if (store_flush_above(st, path.buf, 3) < 0)
+	path_blob_dir(&dir, d);
+	str_add(&above, dir.buf, (size_t)(strrchr(dir.buf, '/') - dir.buf));
+	if (store_flush_dir(st, dir.buf) < 0 || durable_dir(st, above.buf) < 0)
 		return err_sys(e, "cannot flush the directories of blob %s", d->text);
 	return 0;
 }
@@ -182,12 +184,12 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	return rc;
 }
 
-/* <alg>, _layers, the repository itself and up to repositories/: whoever made them may have died before its flush. */
-static int flush_layer(struct store *st, const struct name *n, const char *dir, struct err *e)
+int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
 {
-	if (store_flush_above(st, dir, 3 + path_repository_above(n)) < 0)
-		return err_sys(e, "cannot flush the directories of %s", dir);
-	return 0;
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layers(&dir, n, alg);
+	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
 int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
@@ -222,7 +224,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 		rc = link_ensure(st, dir.buf, d, e);    /* made young */
 	str_reset(&tmp);                                /* used up */
 	if (rc == 0)
-		rc = flush_layer(st, n, dir.buf, e);
+		rc = blob_flush_layers(st, n, d->alg, e);
 out:	/* a link that was prepared and not published */
 	if (tmp.len)
 		os_remove_tree(st->dirfd, tmp.buf);
@@ -249,7 +251,7 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	    flush_content_dirs(st, &target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
-	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || flush_layer(st, n, dir.buf, e) < 0)
+	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || blob_flush_layers(st, n, d->alg, e) < 0)
 		return -1;
 	return 1;
 }

@@ -71,6 +71,9 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
  */
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
 
+/* blob_flush_layers - vouch on disk for every layer link of this algorithm that was seen. The caller holds lock_collector. */
+int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e);
+
 /*
  * blob_walk       - visit the digests that have a directory of content, a part of them: those that begin with one byte
  * blob_walk_links - visit the digests that the repository has a layer directory for

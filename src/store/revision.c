@@ -12,6 +12,7 @@
 
 #include "os/file.h"
 #include "store/blob.h"
+#include "store/durable.h"
 #include "store/link.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -50,10 +51,7 @@ int revision_set(struct store *st, const struct name *n, const struct digest *d,
 	path_revision(&dir, n, d);
 	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
 		return -1;
-	/* <alg>, revisions, _manifests, the repository itself and up to repositories/ */
-	if (store_flush_above(st, dir.buf, 4 + path_repository_above(n)) < 0)
-		return err_sys(e, "cannot flush the directories of %s", dir.buf);
-	return 0;
+	return revision_flush(st, n, d->alg, e);
 }
 
 int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
@@ -61,9 +59,7 @@ int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, 
 	cleanup_str struct str dir = STR_INIT;
 
 	path_revisions(&dir, n, alg);
-	if (store_flush_dir(st, dir.buf) < 0)
-		return err_sys(e, "cannot flush %s", dir.buf);
-	return 0;
+	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
 int revision_remove(struct store *st, const struct name *n, const struct digest *d, struct err *e)

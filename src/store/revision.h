@@ -28,7 +28,7 @@ void revision_touch(struct store *st, const struct name *n, const struct digest 
  */
 int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 
-/* revision_flush - vouch on disk for every revision link of this algorithm that was seen */
+/* revision_flush - vouch on disk for every revision link of this algorithm that was seen; the caller holds lock_collector */
 int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, struct err *e);
 
 /* revision_remove - take the link away, durably; the caller holds the repository's lock and has removed its tags */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "store/durable.h"
 #include "store/fallback.h"
 #include "store/link.h"
 #include "store/repo.h"
@@ -79,9 +80,11 @@ static int set_old(struct store *st, const struct name *n, const struct tag *t, 
 	path_tag_index(&index, n, t, d);
 	if (link_ensure(st, index.buf, d, e) < 0)
 		return -1;
-	if (store_flush_above(st, index.buf, 3) < 0)            /* <alg>, index, the tag */
+	str_add(&above, index.buf, (size_t)(strrchr(index.buf, '/') - index.buf));
+	if (durable_dir(st, above.buf) < 0)
 		return err_sys(e, "cannot flush the directories of %s", index.buf);
 	path_tag_current(&current, n, t);
+	str_reset(&above);
 	str_add(&above, current.buf, current.len - strlen("/link"));
 	store_tmp(st, &tmp);
 	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), st->flush) < 0) {
@@ -92,7 +95,7 @@ static int set_old(struct store *st, const struct name *n, const struct tag *t, 
 		err_sys(e, "cannot publish %s", current.buf);
 		goto fail;
 	}
-	return 0;
+	return durable_dir(st, above.buf) < 0 ? err_sys(e, "cannot flush the directories of %s", current.buf) : 0;
 fail:
 	unlinkat(st->dirfd, tmp.buf, 0);
 	return -1;
@@ -100,25 +103,18 @@ fail:
 
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT, current = STR_INIT;
+	cleanup_str struct str dir = STR_INIT;
 	struct digest old;
 	int rc = tag_read(st, n, t, &old, e);
 
 	if (rc < 0 || ((rc == 0 || !digest_eq(&old, d)) && fallback_forget_tag(st, n, t, rc == 1, e) < 0))
 		return -1;
 	path_tag(&dir, n, t);
-	path_tag_current(&current, n, t);
-	if (rc == 0)
-		rc = set_new(st, dir.buf, d, e);
-	else
-		rc = 0;
-	if (rc == 0)
-		rc = set_old(st, n, t, d, e);
-	if (rc < 0)
-		return -1;
-	if (store_flush_above(st, current.buf, 3) < 0)          /* current, the tag, tags */
-		return err_sys(e, "cannot flush the directories of %s", current.buf);
-	return 0;
+	rc = rc == 0 ? set_new(st, dir.buf, d, e) : 0;
+	if (rc <= 0)
+		return rc < 0 ? -1 : set_old(st, n, t, d, e);
+	path_tags(&dir, n);
+	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
 int tag_remove(struct store *st, const struct name *n, const struct tag *t, struct str *trashed, struct err *e)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * durable: names on disk, from a directory up to the store's layout.
+ *
+ * Owns what this process remembers, and the time of change of berth/locks/run. Invariant: the names of a directory that is
+ * remembered, and of all above it, were on disk when it was put down here, and it has not moved since.
+ */
+#include "store/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "store/store_path.h"
+
+#define NSEC INT64_C(1000000000)
+#define TICK (20 * 1000 * 1000)          /* nanoseconds: a file system's clock stands still for up to 10 ms */
+#define REMEMBERED 4096         /* directories, of 32 bytes each; a newer one takes an older one's place */
+
+struct seen {
+	uint64_t dev, ino;
+	int64_t born;           /* nanoseconds; 0: nobody */
+};
+
+static struct seen seen[REMEMBERED];
+static struct statx_timestamp moved;    /* the last move that this process knows of */
+
+void durable_forget(void)
+{
+	memset(seen, 0, sizeof(seen));
+}
+
+static struct seen *place_of(const struct seen *d)
+{
+	return &seen[(d->ino ^ d->ino >> 12) % REMEMBERED];
+}
+
+static bool is_known(const struct seen *d)
+{
+	const struct seen *s = place_of(d);
+
+	return d->born && s->born == d->born && s->ino == d->ino && s->dev == d->dev;
+}
+
+/* What is as young as the clock is coarse could go, and another one be born with its number at the same time. */
+static void remember(const struct seen *d)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (d->born && now.tv_sec * NSEC + now.tv_nsec - d->born > TICK)
+		*place_of(d) = *d;
+}
+
+static int look(struct store *st, const char *dir, struct seen *out)
+{
+	struct statx sx;
+
+	*out = (struct seen){ 0 };
+	if (statx(st->dirfd, dir, 0, STATX_INO | STATX_BTIME, &sx) < 0)
+		return -1;
+	if (!(sx.stx_mask & STATX_BTIME))
+		return 0;
+	out->dev = (uint64_t)sx.stx_dev_major << 32 | sx.stx_dev_minor;
+	out->ino = sx.stx_ino;
+	out->born = sx.stx_btime.tv_sec * NSEC + sx.stx_btime.tv_nsec;
+	return 0;
+}
+
+int durable_moving(int run_fd)
+{
+	struct timespec now[2];
+
+	/* Not the kernel's own time, which stands still for milliseconds: two moves must not look like one. */
+	clock_gettime(CLOCK_REALTIME, &now[0]);
+	now[1] = now[0];
+	return futimens(run_fd, now);
+}
+
+/* Who moves directories holds the collector's lock exclusively, so none moves from here on. */
+static void forget_if_moved(struct store *st)
+{
+	struct statx sx = { 0 };
+
+	if (statx(st->dirfd, STORE_RUN_LOCK_FILE, 0, STATX_MTIME, &sx) < 0 && errno != ENOENT)
+		durable_forget();
+	if (sx.stx_mtime.tv_sec == moved.tv_sec && sx.stx_mtime.tv_nsec == moved.tv_nsec)
+		return;
+	durable_forget();
+	moved = sx.stx_mtime;
+}
+
+/* .../repositories, or .../blobs/ALG: flushed at the start, with all above it */
+static bool is_layout(const char *dir)
+{
+	static const char blobs[] = STORE_BLOBS_DIR "/";
+
+	if (strncmp(dir, blobs, sizeof(blobs) - 1) == 0)
+		return !strchr(dir + sizeof(blobs) - 1, '/');
+	return strcmp(dir, STORE_REPOSITORIES_DIR) == 0;
+}
+
+/* The directory's own name, and those above, each of which is cut off `dir` in its turn. */
+static int flush_name(struct store *st, char *dir)
+{
+	struct seen d;
+
+	if (is_layout(dir))
+		return 0;
+	if (look(st, dir, &d) < 0)
+		return -1;
+	if (is_known(&d))
+		return 0;
+	*strrchr(dir, '/') = '\0';
+	if (store_flush_dir(st, dir) < 0 || flush_name(st, dir) < 0)
+		return -1;
+	remember(&d);
+	return 0;
+}
+
+int durable_dir(struct store *st, const char *dir)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	if (!st->flush)
+		return 0;
+	str_puts(&path, dir);
+	forget_if_moved(st);
+	return store_flush_dir(st, dir) < 0 ? -1 : flush_name(st, path.buf);
+}
