@@ -40,8 +40,6 @@ static int copy_stream(struct exchange *x, struct spool *sp, struct err *e)
 	static char buf[PIECE];
 	uint64_t max = x->reg->cfg->max_blob;
 
-	if (spool_make(sp, x->reg->st, e) < 0)
-		return -1;
 	for (;;) {
 		ssize_t n = fcgi_read(x->fr, buf, sizeof(buf));
 
@@ -49,6 +47,8 @@ static int copy_stream(struct exchange *x, struct spool *sp, struct err *e)
 			return broken(e);
 		if (n == 0)
 			return 0;
+		if (!sp->own && spool_make(sp, x->reg->st, e) < 0)
+			return -1;
 		sp->size += (uint64_t)n;
 		if (max && sp->size > max)
 			return too_large(max, e);

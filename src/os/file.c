@@ -133,26 +133,30 @@ int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool
 	return flush ? os_fsync(fd) : 0;
 }
 
+/* The directory itself first: as a rule all above it is there, and one call does it. Else the one above first. */
+static int make_dirs(int dirfd, char *path)
+{
+	char *slash = strrchr(path, '/');
+	int rc;
+
+	if (mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || !slash || slash == path)
+		return -1;
+	*slash = '\0';
+	rc = make_dirs(dirfd, path);
+	*slash = '/';
+	if (rc < 0)
+		return -1;
+	return mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 int os_mkdirs(int dirfd, const char *path)
 {
 	cleanup_str struct str p = STR_INIT;
-	size_t at;
 
-	/* The directory itself first: as a rule all above it is there, and one call does it. */
-	if (mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
-		return 0;
-	if (errno != ENOENT)
-		return -1;
 	str_puts(&p, path);
-	for (at = 1; at < p.len; at++) {
-		if (p.buf[at] != '/')
-			continue;
-		p.buf[at] = '\0';
-		if (mkdirat(dirfd, p.buf, 0777) < 0 && errno != EEXIST)
-			return -1;
-		p.buf[at] = '/';
-	}
-	return mkdirat(dirfd, p.buf, 0777) < 0 && errno != EEXIST ? -1 : 0;
+	return make_dirs(dirfd, p.buf);
 }
 
 int os_fsync(int fd)

@@ -113,7 +113,7 @@ static int verify(struct registry *r, int fd, const struct digest *d, struct err
 	return store_flush_fd(r->st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
 }
 
-static int commit_body(struct registry *r, const struct name *n, const struct upload *u, const struct spool *body,
+static int commit_body(struct registry *r, const struct name *n, struct upload *u, const struct spool *body,
 		       const struct digest *d, struct err *e)
 {
 	static const struct chunk anywhere = { 0 };
@@ -169,7 +169,7 @@ int reg_upload_finish(struct registry *r, const struct name *n, const struct uui
 	if (open_for(r, n, uuid, body->size ? c : &anywhere, body, &u, size, e) < 0)
 		return -1;
 	rc = u->fd < 0 ? commit_body(r, n, u, body, d, e) : finish_data(r, u, body, d, e);
-	if (rc < 0 && e->code != ERR_DIGEST_INVALID)
+	if (rc < 0 && e->code != ERR_DIGEST_INVALID && !u->taken)
 		return -1;
 	/* The blob stands, or its bytes are refused: what is left of the upload is garbage, at worst for the collector. */
 	end(u, &ignored);

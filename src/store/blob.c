@@ -211,12 +211,14 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	if (linked == 1)
 		linked = digest_eq(&old, d);            /* of another digest: the content may be elsewhere, or gone */
 	/*
-	 * What can run out of space comes before the data leaves its place, so that a retry finds it there. After that a
-	 * retry of the PUT has to begin anew: that the content is in the store does not show that this client has it.
+	 * What can run out of space comes before the data leaves its place, so that a retry finds it there: a link that an
+	 * upload becomes needs none. After that a retry of the PUT has to begin anew: that the content is in the store does
+	 * not show that this client has it.
 	 */
-	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && link_prepare(st, d, &tmp, e) < 0))
+	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
-	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, e) < 0)
+	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, e) < 0 ||
+	    (!linked && src->upload && upload_become_link(src->upload, d, &tmp, e) < 0))
 		goto out;
 	if (tmp.len)
 		rc = link_publish(st, tmp.buf, dir.buf, d, e);

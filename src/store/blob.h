@@ -44,7 +44,7 @@ struct blob_source {
 	} how;
 	const char *path;
 	int fd;                         /* the same file, open; its bytes are flushed already (store_flush_fd) */
-	const struct upload *upload;    /* the upload that this ends; NULL: none */
+	struct upload *upload;          /* the upload that this ends; NULL: none */
 };
 
 /*

@@ -130,3 +130,19 @@ int durable_dir(struct store *st, const char *dir)
 	forget_if_moved(st);
 	return store_flush_dir(st, dir) < 0 ? -1 : flush_name(st, path.buf);
 }
+
+int durable_name(struct store *st, const char *path)
+{
+	struct seen f;
+
+	if (!st->flush)
+		return 0;
+	if (look(st, path, &f) < 0)
+		return -1;
+	if (is_known(&f))
+		return 0;
+	if (store_flush_above(st, path, 1) < 0)
+		return -1;
+	remember(&f);
+	return 0;
+}

@@ -25,6 +25,12 @@
  */
 int durable_dir(struct store *st, const char *dir);
 
+/*
+ * durable_name - the name of this file is on disk when it returns: the directory that holds it is flushed, unless this
+ *                process has done so since the file was made. The names above are the caller's. 0 or -1 with errno
+ */
+int durable_name(struct store *st, const char *path);
+
 /* durable_moving - before directories get other names: with the lock of runs, run_fd, held. 0 or -1 with errno */
 int durable_moving(int run_fd);
 

@@ -4,12 +4,14 @@
  *
  * Owns the files in a set's directory: "root", whose first line is "<generation> <next leaf>" and whose other lines
  * are "<leaf> <its first name>", and the leaves, called by their numbers. The first leaf begins with nothing at all.
+ * In a leaf's file what was added since it was written follows what is in order: adding is one line and one flush.
  * Invariant: the leaves that the root names hold every name of the set; a leaf may hold names from beyond its end
  * (a crash in a split leaves them), which do not count there.
  */
 #include "store/sorted.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "store/durable.h"
 
 struct root {
 	uint64_t generation, next;      /* both 0: there is no root yet, and the set is empty */
@@ -152,9 +155,31 @@ static size_t root_find(const struct root *r, const char *name)
 	return lo;
 }
 
-/* The names of leaf i that count. 1, 0 where its file is missing, -1 with *e. */
+/* In order, each once, as they are as a rule. */
+static void put_in_order(struct names *n)
+{
+	size_t i, kept = 0;
+
+	for (i = 1; i < n->count && strcmp(n->v[i - 1], n->v[i]) < 0; i++)
+		;
+	if (i >= n->count)
+		return;
+	names_sort(n);
+	for (i = 0; i < n->count; i++) {
+		if (kept && strcmp(n->v[kept - 1], n->v[i]) == 0)
+			free(n->v[i]);
+		else
+			n->v[kept++] = n->v[i];
+	}
+	n->count = kept;
+}
+
+/*
+ * The names of leaf i that count; *whole: how many bytes the file has if nothing but lines is in it, else 0 (somebody's
+ * write broke off, and nothing may be added behind that). 1, 0 where its file is missing, -1 with *e.
+ */
 static int leaf_load(struct store *st, const char *dir, const struct root *r, size_t i, struct names *out,
-		     struct err *e)
+		     size_t *whole, struct err *e)
 {
 	const char *beyond = i + 1 < r->first.count ? r->first.v[i + 1] : NULL, *s, *end;
 	cleanup_str struct str path = STR_INIT, text = STR_INIT;
@@ -166,12 +191,44 @@ static int leaf_load(struct store *st, const char *dir, const struct root *r, si
 		return found;
 	for (s = text.buf; (end = strchr(s, '\n')) != NULL; s = end + 1) {
 		names_add(out, s, (size_t)(end - s));
-		if (!beyond || strcmp(out->v[out->count - 1], beyond) < 0)
-			continue;
-		free(out->v[--out->count]);
-		break;
+		if (beyond && strcmp(out->v[out->count - 1], beyond) >= 0)
+			free(out->v[--out->count]);
 	}
+	*whole = s == text.buf + text.len ? text.len : 0;
+	put_in_order(out);
 	return 1;
+}
+
+/* One more line at the end of the leaf's file of `size` bytes; whoever reads meanwhile sees it or does not. */
+static int leaf_append(struct store *st, const char *dir, uint64_t id, size_t size, const char *name, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, line = STR_INIT;
+	cleanup_fd int fd = -1;
+	int saved;
+
+	leaf_path(&path, dir, id);
+	str_addf(&line, "%s\n", name);
+	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_APPEND, 0);
+	if (fd < 0)
+		return err_sys(e, "cannot open %s", path.buf);
+	if (os_write_full(fd, line.buf, line.len) == 0 && store_flush_fd(st, fd) == 0)
+		return 0;
+	saved = errno;
+	if (ftruncate(fd, (off_t)size) < 0)
+		errno = saved;  /* the next one to add finds half a line, and writes all anew */
+	errno = saved;
+	return err_sys(e, "cannot write %s", path.buf);
+}
+
+/* The leaf as it stands, for a name that was found in it: who put it there may have died before its flush. */
+static int leaf_flush(struct store *st, const char *dir, uint64_t id, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+
+	leaf_path(&path, dir, id);
+	fd = os_open(st->dirfd, path.buf, O_RDONLY, 0);
+	return fd < 0 || store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush %s", path.buf) : 0;
 }
 
 static int leaf_save(struct store *st, const char *dir, uint64_t id, char *const *names, size_t count,
@@ -252,34 +309,47 @@ static int begin(struct store *st, const char *dir, const char *name, struct err
 	return rc;
 }
 
+/* A name that is new at its place among those of leaf i: the file is written anew, or, where it has too many, two are. */
+static int insert(struct store *st, const char *dir, struct root *r, size_t i, struct names *leaf, size_t at,
+		  const char *name, struct err *e)
+{
+	char *last;
+
+	names_add(leaf, name, strlen(name));
+	last = leaf->v[leaf->count - 1];
+	memmove(leaf->v + at + 1, leaf->v + at, (leaf->count - 1 - at) * sizeof(*leaf->v));
+	leaf->v[at] = last;
+	return leaf->count > SORTED_LEAF ? split(st, dir, r, i, leaf, e) :
+					   leaf_save(st, dir, r->ids[i], leaf->v, leaf->count, e);
+}
+
 int sorted_add(struct store *st, const char *dir, const char *name, struct err *e)
 {
 	cleanup_names struct names leaf = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
 	cleanup_root struct root r;
-	size_t i, at;
+	size_t i, at, whole;
 	bool there;
 	int rc = root_load(st, dir, &r, e);
 
 	if (rc <= 0)
 		return rc < 0 ? -1 : begin(st, dir, name, e);
 	i = root_find(&r, name);
-	rc = leaf_load(st, dir, &r, i, &leaf, e);
+	rc = leaf_load(st, dir, &r, i, &leaf, &whole, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : damaged(dir, e);
 	at = place_of(&leaf, name, &there);
-	if (!there) {
-		char *last;
-
-		names_add(&leaf, name, strlen(name));
-		last = leaf.v[leaf.count - 1];
-		memmove(leaf.v + at + 1, leaf.v + at, (leaf.count - 1 - at) * sizeof(*leaf.v));
-		leaf.v[at] = last;
-		rc = leaf.count > SORTED_LEAF ? split(st, dir, &r, i, &leaf, e) :
-						leaf_save(st, dir, r.ids[i], leaf.v, leaf.count, e);
-		if (rc < 0)
-			return -1;
-	}
-	return store_flush_dir(st, dir) < 0 ? err_sys(e, "cannot flush %s", dir) : 0;
+	if (there)
+		rc = leaf_flush(st, dir, r.ids[i], e);
+	else if (whole && leaf.count < SORTED_LEAF)
+		rc = leaf_append(st, dir, r.ids[i], whole, name, e);
+	else
+		rc = insert(st, dir, &r, i, &leaf, at, name, e);
+	if (rc < 0)
+		return -1;
+	leaf_path(&path, dir, r.ids[i]);
+	/* Where a split made another one of it, flushing the directory is good for both. */
+	return durable_name(st, path.buf) < 0 ? err_sys(e, "cannot flush %s", dir) : 0;
 }
 
 int sorted_remove(struct store *st, const char *dir, const char *name, struct err *e)
@@ -287,13 +357,13 @@ int sorted_remove(struct store *st, const char *dir, const char *name, struct er
 	cleanup_names struct names leaf = NAMES_INIT;
 	cleanup_root struct root r;
 	bool there = false;
-	size_t i, at;
+	size_t i, at, whole;
 	int rc = root_load(st, dir, &r, e);
 
 	if (rc <= 0)
 		return rc;
 	i = root_find(&r, name);
-	rc = leaf_load(st, dir, &r, i, &leaf, e);
+	rc = leaf_load(st, dir, &r, i, &leaf, &whole, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : damaged(dir, e);
 	at = place_of(&leaf, name, &there);
@@ -380,10 +450,10 @@ struct walk {
 static enum step walk_leaf(struct walk *w, const struct root *r, struct err *e)
 {
 	cleanup_names struct names leaf = NAMES_INIT;
-	size_t i = root_find(r, w->cursor.buf), j;
+	size_t i = root_find(r, w->cursor.buf), j, whole;
 	uint64_t now;
 	bool there;
-	int found = leaf_load(w->st, w->dir, r, i, &leaf, e);
+	int found = leaf_load(w->st, w->dir, r, i, &leaf, &whole, e);
 
 	if (found < 0 || root_generation(w->st, w->dir, &now, e) < 0)
 		return STEP_FAILED;

@@ -6,7 +6,8 @@
  * sorted: a set of names on disk, kept in byte order, so that a page costs what the page holds.
  *
  * A directory of leaves, files of up to SORTED_LEAF names each, one a line, and a file `root` that says which leaf
- * begins with which name. A leaf is replaced by one rename; when it is full it is split and a new root is published.
+ * begins with which name. A name is added to the end of a leaf's file; else a leaf is replaced by one rename. When it is
+ * full it is split and a new root is published.
  * Readers take no lock: the root has a generation, and who finds another one after reading a leaf reads again.
  * Changes exclude each other by a lock that the caller holds.
  *

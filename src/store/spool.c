@@ -16,6 +16,7 @@
 #include "store/store_path.h"
 
 #define HASH_BUFFER (256 * 1024)
+#define WORTH_BEGINNING (1024 * 1024)   /* bytes: fewer are hashed before a disk has begun */
 
 int spool_open(struct spool *sp, struct store *st, const char *file, struct err *e)
 {
@@ -66,7 +67,7 @@ int spool_hash_fd(int fd, bool flush, enum digest_alg alg, struct digest *out, s
 	cleanup_digester struct digester *h = digester_open(alg);
 	off_t at = 0;
 
-	if (flush)
+	if (flush && lseek(fd, 0, SEEK_END) >= WORTH_BEGINNING)
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);       /* a hint: fsync tells the failures */
 	for (;;) {
 		ssize_t n = pread(fd, buf, sizeof(buf), at);

@@ -28,8 +28,8 @@ int tag_read(struct store *st, const struct name *n, const struct tag *t, struct
 	return link_read(st, path.buf, out, e);
 }
 
-/* One link file and the directories above it, below the temporary directory `base`; not flushed. */
-static int write_below(struct store *st, const char *base, const char *sub, const struct digest *d)
+/* One link file and the directories above it, below the temporary directory `base`. */
+static int write_below(struct store *st, const char *base, const char *sub, const struct digest *d, bool flush)
 {
 	cleanup_str struct str path = STR_INIT;
 
@@ -37,20 +37,22 @@ static int write_below(struct store *st, const char *base, const char *sub, cons
 	if (os_mkdirs(st->dirfd, path.buf) < 0)
 		return -1;
 	str_puts(&path, "/link");
-	return os_write_file(st->dirfd, path.buf, d->text, strlen(d->text), st->flush);
+	return os_write_file(st->dirfd, path.buf, d->text, strlen(d->text), flush && st->flush);
 }
 
-/* A tag's directory, complete and flushed, below berth/tmp/: current/link and index/<alg>/<hex>/link. */
+/*
+ * A tag's directory, complete, below berth/tmp/: current/link, flushed, and index/<alg>/<hex>/link. The index is what the tag
+ * ever pointed to. registry:2 keeps it, and no answer of either rests on it: it is not flushed, and fsck mends it.
+ */
 static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
 {
-	cleanup_str struct str sub = STR_INIT, deepest = STR_INIT, current = STR_INIT;
+	cleanup_str struct str sub = STR_INIT, current = STR_INIT;
 
 	store_tmp(st, tmp);
 	str_addf(&sub, "index/%s/%s", digest_alg_name(d->alg), digest_hex(d));
-	str_addf(&deepest, "%s/%s/link", tmp->buf, sub.buf);
 	str_addf(&current, "%s/current", tmp->buf);
-	if (write_below(st, tmp->buf, sub.buf, d) == 0 && write_below(st, tmp->buf, "current", d) == 0 &&
-	    store_flush_above(st, deepest.buf, 4) == 0 && store_flush_dir(st, current.buf) == 0)
+	if (write_below(st, tmp->buf, "current", d, true) == 0 && write_below(st, tmp->buf, sub.buf, d, false) == 0 &&
+	    store_flush_dir(st, current.buf) == 0 && store_flush_dir(st, tmp->buf) == 0)
 		return 0;
 	err_sys(e, "cannot make %s", tmp->buf);
 	os_remove_tree(st->dirfd, tmp->buf);
@@ -72,33 +74,44 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, st
 	return rc;
 }
 
+/* A link file at its place by one rename, its directory made where it is missing; the caller flushes that. */
+static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, struct err *e)
+{
+	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
+
+	store_tmp(st, &tmp);
+	str_addf(&path, "%s/link", dir);
+	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), flush && st->flush) == 0 &&
+	    os_mkdirs(st->dirfd, dir) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+		return 0;
+	err_sys(e, "cannot write %s", path.buf);
+	unlinkat(st->dirfd, tmp.buf, 0);
+	return -1;
+}
+
+static int record(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	struct digest old;
+	int found;
+
+	path_tag_index(&dir, n, t, d);
+	found = link_read_in(st, dir.buf, &old, e);
+	if (found < 0)
+		return -1;
+	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, false, e);
+}
+
 /* The tag's directory is there, if only as a leftover: the index link, then the tag's own link by one rename. */
 static int set_old(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str index = STR_INIT, current = STR_INIT, tmp = STR_INIT, above = STR_INIT;
+	cleanup_str struct str dir = STR_INIT;
 
-	path_tag_index(&index, n, t, d);
-	if (link_ensure(st, index.buf, d, e) < 0)
+	path_tag(&dir, n, t);
+	str_puts(&dir, "/current");
+	if (record(st, n, t, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
 		return -1;
-	str_add(&above, index.buf, (size_t)(strrchr(index.buf, '/') - index.buf));
-	if (durable_dir(st, above.buf) < 0)
-		return err_sys(e, "cannot flush the directories of %s", index.buf);
-	path_tag_current(&current, n, t);
-	str_reset(&above);
-	str_add(&above, current.buf, current.len - strlen("/link"));
-	store_tmp(st, &tmp);
-	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), st->flush) < 0) {
-		err_sys(e, "cannot write %s", tmp.buf);
-		goto fail;
-	}
-	if (os_mkdirs(st->dirfd, above.buf) < 0 || renameat(st->dirfd, tmp.buf, st->dirfd, current.buf) < 0) {
-		err_sys(e, "cannot publish %s", current.buf);
-		goto fail;
-	}
-	return durable_dir(st, above.buf) < 0 ? err_sys(e, "cannot flush the directories of %s", current.buf) : 0;
-fail:
-	unlinkat(st->dirfd, tmp.buf, 0);
-	return -1;
+	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)

@@ -18,7 +18,7 @@
 int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e);
 
 /*
- * tag_set - point the tag to d, durably: the index link first, then the tag
+ * tag_set - point the tag to d, durably; beside it, and not flushed, the index link of registry:2's layout
  * The caller holds the repository's lock and the collector's, and has made the revision durable up to repositories/.
  */
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);

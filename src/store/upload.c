@@ -281,10 +281,56 @@ void upload_cut(struct upload *u, uint64_t size)
 		u->size = size;
 }
 
+/* In a directory that has no name of an upload any more: startedat, which is open and locked, becomes the link. */
+static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
+{
+	cleanup_str struct str from = STR_INIT, to = STR_INIT;
+	size_t len = strlen(d->text);
+	ssize_t n;
+
+	str_addf(&from, "%s/data", tmp);
+	if (unlinkat(u->st->dirfd, from.buf, 0) < 0 && errno != ENOENT)
+		return -1;
+	/* What registry:2 keeps beside it. */
+	str_reset(&from);
+	str_addf(&from, "%s/hashstates", tmp);
+	if (unlinkat(u->st->dirfd, from.buf, AT_REMOVEDIR) < 0 && errno != ENOENT && os_remove_tree(u->st->dirfd, from.buf) < 0)
+		return -1;
+	str_reset(&from);
+	str_addf(&from, "%s/startedat", tmp);
+	str_addf(&to, "%s/link", tmp);
+	n = pwrite(u->lock_fd, d->text, len, 0);        /* over the time, which is shorter: no room is needed */
+	if (n >= 0 && (size_t)n != len)
+		errno = ENOSPC;
+	if (n != (ssize_t)len || ftruncate(u->lock_fd, (off_t)len) < 0 || store_flush_fd(u->st, u->lock_fd) < 0)
+		return -1;
+	if (renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
+		return -1;
+	return store_flush_dir(u->st, tmp);
+}
+
+int upload_become_link(struct upload *u, const struct digest *d, struct str *tmp, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_upload(&dir, &u->name, &u->uuid);
+	store_tmp(u->st, tmp);
+	if (renameat(u->st->dirfd, dir.buf, u->st->dirfd, tmp->buf) < 0)
+		return err_sys(e, "cannot move %s", dir.buf);
+	u->taken = true;
+	if (rewrite(u, d, tmp->buf) == 0)
+		return 0;
+	err_sys(e, "cannot make a link of %s", tmp->buf);
+	os_remove_tree(u->st->dirfd, tmp->buf);
+	return -1;
+}
+
 int upload_remove(struct upload *u, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT, trashed = STR_INIT;
 
+	if (u->taken)
+		return 0;
 	path_upload(&dir, &u->name, &u->uuid);
 	if (store_trash(u->st, dir.buf, &trashed, e) < 0)
 		return -1;

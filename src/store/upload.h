@@ -26,6 +26,7 @@ struct upload {
 	int lock_fd;            /* startedat, locked exclusively as long as the upload is open */
 	int fd;                 /* data; -1 while there is none */
 	uint64_t size;
+	bool taken;             /* nothing of it has a name any more: upload_become_link */
 };
 
 /* upload_create - a new, empty upload of the repository, which need not exist */
@@ -74,7 +75,15 @@ void upload_cut(struct upload *u, uint64_t size);
 /* upload_data_path - where `data` lies */
 void upload_data_path(const struct upload *u, struct str *path);
 
-/* upload_remove - the upload and all of it is gone, by one rename; it stays locked until closed */
+/*
+ * upload_become_link - end the upload, and make of its directory what link_prepare() would make anew: an inode that is taken
+ *                      from one use to the next need not be made, nor removed, and file systems are slow at both
+ * tmp: the directory below berth/tmp/ that holds d's link and nothing else, flushed. For an upload whose data is content by
+ * now. The caller holds lock_collector. 0, or -1 with *e; whether u->taken tells whether the upload is gone.
+ */
+int upload_become_link(struct upload *u, const struct digest *d, struct str *tmp, struct err *e);
+
+/* upload_remove - the upload and all of it is gone, by one rename, if it was there; it stays locked until closed */
 int upload_remove(struct upload *u, struct err *e);
 
 #endif

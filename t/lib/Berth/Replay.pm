@@ -351,7 +351,7 @@ sub all_ok
 }
 
 # What berth calls garbage that a crash may leave: pushed again, or by fsck --repair and the collector, it is mended.
-my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository);
+my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository tag-index-link);
 
 # berth_ok - berth fsck, and a server, on states that were kept
 sub berth_ok
