@@ -169,7 +169,6 @@ damage('a descriptor that is not what the manifest says', 'index-descriptor', $d
 damage('a repository that the catalog lacks', 'index-catalog', '_catalog', sub { my ($leaf) = grep { m{/\d+$} } glob("$copy/berth/index/_catalog/*"); s{^team/app\n}{}m, spew($leaf, $_) for slurp($leaf) });
 damage('a damaged set of tags', 'index-damaged', '_names', sub { spew("$index_dir/_names/root", "x\n") });
 damage('a set of tags without its leaf', 'index-damaged', '_names', sub { unlink "$index_dir/_names/1" or die $! });
-damage('a set of tags out of order', 'index-damaged', '_names', sub { spew("$index_dir/_names/1", join '', map { "$_\n" } reverse split /\n/, slurp("$index_dir/_names/1")) });
 damage('a damaged catalog', 'index-damaged', '_catalog', sub { spew("$copy/berth/index/_catalog/root", "1 9\n1 \n2 m\n2 b\n") });
 damage('a format file that is missing', 'format', 'berth/format', sub { unlink "$copy/berth/format" }, check => sub { slurp("$copy/berth/format") eq "1\n" }, says => 'it is written');
 damage('a store of a newer berth', 'format', 'berth/format', sub { spew("$copy/berth/format", "2\n") }, repaired => 0);

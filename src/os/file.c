@@ -193,6 +193,25 @@ int os_fsync_above(int dirfd, const char *path, unsigned count)
 	return 0;
 }
 
+int os_overwrite(int fd, const void *buf, size_t len)
+{
+	size_t done = 0;
+	int rc;
+
+	while (done < len) {
+		ssize_t n = pwrite(fd, (const char *)buf + done, len - done, (off_t)done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			return -1;
+	}
+	do
+		rc = ftruncate(fd, (off_t)len);
+	while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
 /* Where copy_file_range(2) can't: another file system, an old kernel, a network file system without it. */
 static int append_by_copy(int dst, off_t to, int src, off_t from, uint64_t len)
 {

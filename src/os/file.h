@@ -51,6 +51,9 @@ ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap);
  */
 int os_read_str(int fd, uint64_t size, struct str *out);
 
+/* os_overwrite - an open file holds these bytes and no others: in place, not flushed. 0, or -1 with errno */
+int os_overwrite(int fd, const void *buf, size_t len);
+
 /* os_write_file - make a new file (it must not exist) with this content; flushed too if `flush` */
 int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool flush);
 

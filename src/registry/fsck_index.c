@@ -63,35 +63,25 @@ static void add(struct look *l, enum fsck_kind kind, const char *where, const ch
 	l->v[l->count++] = (struct fault){ kind, xstrdup(where), xstrdup(what.buf) };
 }
 
-struct reading {
-	struct names *out;
-	bool disordered;
-};
-
-static int take_sorted(void *arg, const char *name, struct err *e)
+static int take_name(void *arg, const char *name, struct err *e)
 {
-	struct reading *r = arg;
-
 	(void)e;
-	if (r->out->count && strcmp(r->out->v[r->out->count - 1], name) >= 0)
-		r->disordered = true;
-	names_add(r->out, name, strlen(name));
+	names_add(arg, name, strlen(name));
 	return 0;
 }
 
 /* The set in dir: 1 read, 0 damaged (and added), -1 with *e. */
 static int read_sorted(struct look *l, const char *dir, struct names *out, struct err *e)
 {
-	struct reading r = { .out = out };
 	struct err damaged = ERR_INIT;
-	int rc = sorted_walk(l->w->r->st, dir, "", take_sorted, &r, &damaged);
+	int rc = sorted_walk(l->w->r->st, dir, "", take_name, out, &damaged);
 
 	if (rc < 0 && damaged.sys != EUCLEAN) {
 		*e = damaged;
 		return -1;
 	}
 	err_release(&damaged);
-	if (rc == 0 && !r.disordered)
+	if (rc == 0)
 		return 1;
 	add(l, FSCK_INDEX_DAMAGED, dir, "is no sorted set", "");
 	return 0;

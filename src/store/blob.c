@@ -31,10 +31,19 @@ static bool digest_is_of_nothing(const struct digest *d)
 	return digest_eq(d, &nothing);
 }
 
-int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e)
+/* What lies at a blob's place: 1 content, its size in *size, 0 what can't be it. */
+static int judge(const struct digest *d, const struct stat *sb, uint64_t *size)
+{
+	if (!S_ISREG(sb->st_mode) || (sb->st_size == 0 && !digest_is_of_nothing(d)))
+		return 0;
+	*size = (uint64_t)sb->st_size;
+	return 1;
+}
+
+/* The same as blob_open, and *sb; the descriptor is the caller's whatever comes back. */
+static int open_content(struct store *st, const struct digest *d, int *fd, struct stat *sb, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	struct stat sb;
 
 	path_blob(&path, d);
 	*size = 0;
@@ -43,17 +52,44 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 		*fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
 	if (*fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
-	if (fstat(*fd, &sb) < 0) {
-		err_sys(e, "cannot look at %s", path.buf);
+	if (fstat(*fd, sb) < 0)
+		return err_sys(e, "cannot look at %s", path.buf);
+	return judge(d, sb, size);
+}
+
+int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e)
+{
+	struct stat sb;
+	int found = open_content(st, d, fd, &sb, size, e);
+
+	if (found <= 0)
 		os_cleanup_fd(fd);
-		return -1;
-	}
-	if (!S_ISREG(sb.st_mode) || (sb.st_size == 0 && !digest_is_of_nothing(d))) {
-		os_cleanup_fd(fd);
-		return 0;
-	}
-	*size = (uint64_t)sb.st_size;
-	return 1;
+	return found;
+}
+
+/* For a promise: content that was seen just now, and was made young. */
+static int hold_content(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct stat sb;
+	int found = open_content(st, d, &fd, &sb, size, e);
+
+	if (found == 1)
+		store_make_young(fd, &sb);
+	return found;
+}
+
+/* For a reader, who finds out at the latest when the content is to be sent. */
+static int look_at_content(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct stat sb;
+
+	path_blob(&path, d);
+	*size = 0;
+	if (fstatat(st->dirfd, path.buf, &sb, 0) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
+	return judge(d, &sb, size);
 }
 
 int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
@@ -68,19 +104,14 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 	      uint64_t *size, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
-	cleanup_fd int fd = -1;
 	int found;
 
 	*size = 0;
 	path_layer(&dir, n, d);
-	found = link_read_in(st, dir.buf, target, e);
-	if (found == 1)
-		found = blob_open(st, target, &fd, size, e);
-	if (found == 1 && touch) {
-		link_touch(st, dir.buf);
-		futimens(fd, NULL);
-	}
-	return found;
+	found = touch ? link_hold(st, dir.buf, target, e) : link_read_in(st, dir.buf, target, e);
+	if (found != 1)
+		return found;
+	return touch ? hold_content(st, target, size, e) : look_at_content(st, target, size, e);
 }
 
 /* Content already in place: 1 where it has the size wanted (touched and flushed then), 0 where not or none is there. */

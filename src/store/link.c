@@ -33,20 +33,43 @@ static int read_digest(int fd, struct digest *out)
 	return more < 0 ? -1 : digest_parse(out, text, (size_t)(n + more)) == 0;
 }
 
-int link_read(struct store *st, const char *path, struct digest *out, struct err *e)
+/* link_read, and the descriptor, which is the caller's whatever comes back */
+static int read_open(struct store *st, const char *path, int *fd, struct digest *out, struct err *e)
 {
-	cleanup_fd int fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
-	int found = fd < 0 ? -1 : read_digest(fd, out);
+	int found;
 
+	*fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+	found = *fd < 0 ? -1 : read_digest(*fd, out);
 	/* A network file system gives ESTALE for what was replaced between look-up and open: look again. */
 	if (found < 0 && errno == ESTALE) {
-		os_cleanup_fd(&fd);
-		fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
-		found = fd < 0 ? -1 : read_digest(fd, out);
+		os_cleanup_fd(fd);
+		*fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+		found = *fd < 0 ? -1 : read_digest(*fd, out);
 	}
 	if (found < 0 && os_gone(errno))
 		return 0;
 	return found < 0 ? err_sys(e, "cannot read %s", path) : found;
+}
+
+int link_read(struct store *st, const char *path, struct digest *out, struct err *e)
+{
+	cleanup_fd int fd = -1;
+
+	return read_open(st, path, &fd, out, e);
+}
+
+int link_hold(struct store *st, const char *dir, struct digest *out, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	struct stat sb;
+	int found;
+
+	str_addf(&path, "%s/link", dir);
+	found = read_open(st, path.buf, &fd, out, e);
+	if (found == 1 && fstat(fd, &sb) == 0)
+		store_make_young(fd, &sb);
+	return found;
 }
 
 int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e)

@@ -23,6 +23,9 @@
 int link_read(struct store *st, const char *path, struct digest *out, struct err *e);
 int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e);        /* of dir/link */
 
+/* link_hold - link_read_in, and what was found is made young, so that the collector leaves it alone for its grace */
+int link_hold(struct store *st, const char *dir, struct digest *out, struct err *e);
+
 /*
  * link_age - when dir/link was last made young, in seconds since the epoch, as the file system says now
  * called  the digest that the directory is called by

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -22,7 +23,7 @@
 #include "store/probe.h"
 #include "store/store_path.h"
 
-/* Made in this order; each one's parent stands before it, so that flushing in this order is flushing from the top. */
+/* Made in this order; each one's parent stands before it. */
 static const char *const layout[] = {
 	"docker",
 	"docker/registry",
@@ -40,6 +41,11 @@ static const char *const layout[] = {
 	"berth/index/_catalog",
 	"berth/locks",
 	"berth/locks/repository",
+};
+
+/* Those that hold names which a promise rests on. What is lost of the others is made again, and nothing with it is. */
+static const char *const vital[] = {
+	"docker", "docker/registry", "docker/registry/v2", STORE_BLOBS_DIR, "berth", "berth/index",
 };
 
 static int write_format(int dirfd, bool flush, struct err *e)
@@ -102,9 +108,9 @@ int store_prepare(const struct store_options *o, struct err *e)
 	/* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */
 	if (os_fsync(dirfd) < 0 || (os_fsync_dir(dirfd, "..") < 0 && errno != EACCES))
 		return err_sys(e, "cannot flush the store %s", o->root);
-	for (i = 0; i < ARRAY_LEN(layout); i++)
-		if (os_fsync_dir(dirfd, layout[i]) < 0)
-			return err_sys(e, "cannot flush %s/%s", o->root, layout[i]);
+	for (i = 0; i < ARRAY_LEN(vital); i++)
+		if (os_fsync_dir(dirfd, vital[i]) < 0)
+			return err_sys(e, "cannot flush %s/%s", o->root, vital[i]);
 	return 0;
 }
 
@@ -179,6 +185,12 @@ int store_flush_above(struct store *st, const char *path, unsigned count)
 int store_flush_all(struct store *st)
 {
 	return st->flush ? syncfs(st->dirfd) : 0;
+}
+
+void store_make_young(int fd, const struct stat *sb)
+{
+	if (sb->st_mtim.tv_sec != time(NULL))
+		futimens(fd, NULL);
 }
 
 int store_read(struct store *st, const char *path, struct str *out)

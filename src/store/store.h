@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include "base/err.h"
 #include "base/str.h"
@@ -56,6 +57,12 @@ int store_flush_above(struct store *st, const char *path, unsigned count);
 
 /* store_flush_all - whatever waits for this file system's disk, where flushing one by one would take longer */
 int store_flush_all(struct store *st);
+
+/*
+ * store_make_young - an open file's time of change is now: to the second, as the collector counts; sb: what fstat says of it
+ * A file that can't be changed stays as it is.
+ */
+void store_make_young(int fd, const struct stat *sb);
 
 /*
  * store_read - the content of a file of berth's own, whole

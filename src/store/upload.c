@@ -285,8 +285,6 @@ void upload_cut(struct upload *u, uint64_t size)
 static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 {
 	cleanup_str struct str from = STR_INIT, to = STR_INIT;
-	size_t len = strlen(d->text);
-	ssize_t n;
 
 	str_addf(&from, "%s/data", tmp);
 	if (unlinkat(u->st->dirfd, from.buf, 0) < 0 && errno != ENOENT)
@@ -299,12 +297,9 @@ static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 	str_reset(&from);
 	str_addf(&from, "%s/startedat", tmp);
 	str_addf(&to, "%s/link", tmp);
-	n = pwrite(u->lock_fd, d->text, len, 0);        /* over the time, which is shorter: no room is needed */
-	if (n >= 0 && (size_t)n != len)
-		errno = ENOSPC;
-	if (n != (ssize_t)len || ftruncate(u->lock_fd, (off_t)len) < 0 || store_flush_fd(u->st, u->lock_fd) < 0)
-		return -1;
-	if (renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
+	/* In the one block that is there: that needs no room. */
+	if (os_overwrite(u->lock_fd, d->text, strlen(d->text)) < 0 || store_flush_fd(u->st, u->lock_fd) < 0 ||
+	    renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
 		return -1;
 	return store_flush_dir(u->st, tmp);
 }

@@ -52,7 +52,7 @@ static const struct known table[] = {
 	CALL(mremap, 0), CALL(munmap, 0), CALL(openat, 2), CALL(ppoll, 0), CALL(pread64, 0), CALL(pselect6, 0),
 	CALL(pwrite64, 0), CALL(read, 0), CALL(readlinkat, 2), CALL(renameat, 4), CALL(renameat2, 4),
 	CALL(rt_sigaction, 0), CALL(rt_sigprocmask, 0), CALL(shutdown, 0), CALL(statx, 2), CALL(symlinkat, 3), CALL(syncfs, 0),
-	CALL(sync_file_range, 0), CALL(unlinkat, 2), CALL(utimensat, 2), CALL(write, 0), CALL(writev, 0),
+	CALL(sync_file_range, 0), CALL(sysinfo, 0), CALL(unlinkat, 2), CALL(utimensat, 2), CALL(write, 0), CALL(writev, 0),
 	CALL(clock_nanosleep, 0), CALL(fstatfs, 0), CALL(getsockname, 0), CALL(getpeername, 0), CALL(getsockopt, 0),
 	CALL(setsockopt, 0), CALL(newfstatat, 2),
 #ifdef SYS_epoll_wait

@@ -106,6 +106,45 @@ static void test_many(void)
 	names_release(&s.names);
 }
 
+/* The path of the only leaf of a set, from the second line of its root. */
+static void only_leaf(struct str *path)
+{
+	char root[64] = "";
+
+	os_read_file(st->dirfd, SET "/root", root, sizeof(root) - 1);
+	str_addf(path, SET "/%ld", strtol(strchr(root, '\n') + 1, NULL, 10));
+}
+
+/* What somebody wrote last was cut off, or was lost and is zeros: what comes after must not be lost with it. */
+static void test_broken_end(void)
+{
+	static const struct {
+		const char *bytes, *title;
+		size_t len;
+	} ends[] = {
+		{ "ha", "half a line", 2 },
+		{ "\0\0\0", "lost bytes", 3 },
+		{ "z\nb\nm\n", "names out of order, one of them twice", 6 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		cleanup_names struct names one = NAMES_INIT;
+		cleanup_str struct str leaf = STR_INIT;
+		cleanup_fd int fd = -1;
+		int rc;
+
+		names_add(&one, "m", 1);
+		sorted_build(st, SET, &one, &e);
+		only_leaf(&leaf);
+		fd = os_open(st->dirfd, leaf.buf, O_WRONLY | O_APPEND, 0);
+		os_write_full(fd, ends[i].bytes, ends[i].len);
+		is_int(sorted_add(st, SET, "q", &e), 0, "a name is added behind %s", ends[i].title);
+		sorted_add(st, SET, "a", &e);
+		is_str(walked("", 10, &rc), i == 2 ? "a b m q z " : "a m q ", "and it is there, in order, with the others");
+	}
+}
+
 static void test_damage(void)
 {
 	cleanup_names struct names none = NAMES_INIT;
@@ -132,6 +171,7 @@ int main(void)
 	os_mkdirs(st->dirfd, SET);
 	test_few();
 	test_many();
+	test_broken_end();
 	test_damage();
 	store_close(&st);
 	os_remove_tree(AT_FDCWD, dir);

@@ -27,7 +27,7 @@ our @EXPORT = qw(faults_in kills_in faults_ok kills_ok);
 # - accept, epoll_wait, poll, and all calls on the request's own socket (read, write, shutdown, close): that is the
 #   connection, not the store; when it breaks there is nobody to answer. t/6030 and t/6007 break it.
 # - brk, mmap, munmap, futex, madvise: memory. Where the kernel gives none the process ends, by design (src/base/mem.c), and
-#   that is a kill, which t/6041 does. getpid, lseek, rt_sigprocmask: they cannot fail as they are used.
+#   that is a kill, which t/6041 does. getpid, lseek, sysinfo (qsort), rt_sigprocmask: they cannot fail as they are used.
 # - EINTR where Linux does not give it: making, linking, renaming and removing names, looking at a file.
 # A close that fails has closed all the same.
 my @write = qw(ENOSPC EDQUOT EIO ENOMEM);
@@ -41,7 +41,7 @@ my %may = (
 	(map { $_ => [@write, 'EINTR'] } qw(write pwrite64 writev ftruncate fallocate copy_file_range fsync fdatasync syncfs)),
 	close => [qw(EIO ENOSPC EDQUOT EINTR)],
 );
-my $of_no_matter = qr/^(?:poll|ppoll|select|pselect6|brk|mmap|munmap|mprotect|mremap|madvise|futex|getpid|lseek|rt_sig\w+|fcntl)$/;
+my $of_no_matter = qr/^(?:poll|ppoll|select|pselect6|brk|mmap|munmap|mprotect|mremap|madvise|futex|getpid|lseek|sysinfo|rt_sig\w+|fcntl)$/;
 
 # What a call is made to fail with. EIO always; the others, which take the same way through the code, by turns from call to
 # call, and all of them with BERTH_TEST_ALL=1.

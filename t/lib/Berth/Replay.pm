@@ -42,7 +42,7 @@ sub scenarios { return @{ $_[0]{scenarios} } }
 # scenario - do the steps now, to be replayed later
 # before  claims that hold from the start
 # steps   { do => code, body => what nginx spools for it, claims => {...} }; with dies => pattern its worker dies after the
-#         last call that gives a name like that, so nothing is claimed
+#         last call before `until` that gives a name like that, so nothing is claimed
 sub scenario
 {
 	my ($self, $name, $before, $steps) = @_;
@@ -85,6 +85,8 @@ sub die_early
 {
 	my ($step) = @_;
 	my $calls = $step->{calls};
+
+	@$calls = grep { $_->{t} < $step->{until} } @$calls;
 	my ($last) = grep { $calls->[$_]{name} =~ /^(?:link|rename)$/ && $calls->[$_]{paths}[0] . ' ' . $calls->[$_]{paths}[1] =~ $step->{dies} } reverse 0 .. $#$calls;
 
 	die "no call gives a name like $step->{dies}\n" if !defined $last;
