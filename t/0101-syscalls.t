@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Time::HiRes qw(sleep time);
 use Berth::Test;
 use Berth::Check;
 use Berth::Trace;
@@ -20,23 +21,23 @@ my %MAY = (
 	'DELETE blob'                      => [23, 1, 71],
 	'DELETE manifest, one tag'         => [115, 4, 3056],
 	'DELETE tag'                       => [77, 3, 1297],
-	'GET blob'                         => [9, 0, 71],
+	'GET blob'                         => [8, 0, 71],
 	'GET blob that is not there'       => [4, 0, 0],
-	'GET manifest by digest'           => [11, 0, 468],
+	'GET manifest by digest'           => [10, 0, 468],
 	'GET manifest by tag'              => [14, 0, 539],
 	'GET manifest that is not there'   => [4, 0, 0],
 	'HEAD blob'                        => [17, 0, 71],
 	'PATCH upload'                     => [42, 0, 0],
-	'POST upload'                      => [10, 0, 0],
-	'POST with all bytes'              => [69, 11, 7],
-	'PUT index'                        => [149, 26, 1234],
-	'PUT manifest, again'              => [132, 22, 1380],
-	'PUT manifest, new tag'            => [175, 28, 1070],
-	'PUT manifest, tag moves'          => [169, 26, 2235],
-	'PUT upload after a PATCH'         => [103, 11, 7],
-	'PUT upload with all bytes'        => [110, 11, 7],
+	'POST upload'                      => [9, 0, 0],
+	'POST with all bytes'              => [56, 7, 7],
+	'PUT index'                        => [119, 13, 1234],
+	'PUT manifest, again'              => [106, 10, 1380],
+	'PUT manifest, new tag'            => [140, 14, 1070],
+	'PUT manifest, tag moves'          => [137, 13, 2235],
+	'PUT upload after a PATCH'         => [72, 7, 7],
+	'PUT upload with all bytes'        => [90, 7, 7],
 	'catalog, 1 repository'            => [22, 0, 73],
-	'mount'                            => [94, 13, 108],
+	'mount'                            => [83, 10, 108],
 	'referrers, none'                  => [11, 0, 32],
 	'tags/list, 10 tags'               => [52, 0, 805],
 );
@@ -61,6 +62,9 @@ sub cost
 	for my $counted (0, 1) {
 		my @with = $make ? $make->() : ();
 		$before->(@with) if $before;
+		# At the beginning of a second: what was made young in the last one is made young again, which costs calls. And a
+		# directory as young as a clock is coarse is flushed again (t/6053-flushed-once.t).
+		sleep 1.05 - (time - int time) if $counted;
 		if ($counted) {
 			$cost{$what} = costs_of($s, sub { $good = $do->(@with) });
 		} else {
