@@ -146,7 +146,7 @@ $s->config("$open gc = { every = \"1s\"; grace = \"1s\"; };\n" =~ s/gc = \{ grac
 $s->push_blob('met/app', 'nor this');
 $was = metrics($s);
 $s->reload;
-ok wait_for(sub { delta($was, metrics($s), 'berth_gc_removed_total{kind="blob"}') == 1 }, 20), "a collection of berth-fcgi's own is counted";
+ok wait_for(sub { delta($was, metrics($s), 'berth_gc_removed_total{kind="blob"}') >= 1 }, 20), "a collection of berth-fcgi's own is counted";
 my $runs = by_name(metrics($s), 'berth_gc_runs_total');
 ok wait_for(sub { by_name(metrics($s), 'berth_gc_runs_total') > $runs }, 20), '... each time';
 is metrics($s)->{'berth_gc_runs_total{result="failed"}'}, 0, '... and none as failed';
