@@ -140,8 +140,6 @@ static _Noreturn void child(struct master *m, struct pool *pool)
 
 	if (auth_on(auth))
 		os_keep_secrets();
-	if (pool != &m->pools[0])
-		os_yield_to_others();   /* hashing a layer takes seconds, and who pulls meanwhile waits for milliseconds */
 	let_go(m);
 	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, m->ready[1], &e) < 0) {
 		struct log_event ev;

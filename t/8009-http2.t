@@ -54,7 +54,13 @@ is $r->status . $r->body, '206aye', 'a range is 206';
 for my $c (['GET', '/v2/h2/app/manifests/none', 404, 'MANIFEST_UNKNOWN'], ['GET', '/nothing', 404], ['PUT', '/v2/h2/app/manifests/-x', 400, 'TAG_INVALID', 'x'], ['PATCH', '/v2/h2/app/blobs/uploads/01234567-89ab-4cde-8f01-23456789abcd', 404, 'BLOB_UPLOAD_UNKNOWN', 'x' x 1000],
 	['POST', '/v2/_catalog', 405, 'UNSUPPORTED', 'x'], ['PUT', '/v2/h2/app/manifests/big', 413, 'SIZE_INVALID', 'x' x (5 << 20)], ['GET', '/v2/h2/app/../../x', 400]) {
 	my ($method, $p, $status, $code, $body) = @$c;
-	error_is h2($method, $p, defined $body ? (body => $body) : ()), $status, $code, "$method $p is $status with the error JSON";
+	my $r;
+	# a client that is still sending may see the end of the stream before the answer that came with it
+	for (1 .. 5) {
+		$r = h2($method, $p, defined $body ? (body => $body) : ());
+		last if $r->status != 0;
+	}
+	error_is $r, $status, $code, "$method $p is $status with the error JSON";
 }
 
 # pushes

@@ -150,6 +150,8 @@ void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *
 	str_reset(&out);
 	response_render(&x.rs, &x.rq, &out);
 	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
+	if (x.rs.secret)
+		explicit_bzero(out.buf, out.len);
 	usec = time_now_usec() - begun;
 	if (monitor) {
 		log_monitor(&x, usec);

@@ -52,6 +52,8 @@ static int answer(struct exchange *x, const struct scopes *want, bool refresh, s
 	response_json(&x->rs, 200);
 	response_header(&x->rs, "Cache-Control", "no-store");
 	str_add(&x->rs.body, json.buf, json.len);
+	x->rs.secret = true;
+	explicit_bzero(json.buf, json.len);
 	return 0;
 }
 

@@ -26,6 +26,7 @@ struct response {
 	struct str head;                /* the headers as they go out, a line each */
 	struct str body;
 	uint64_t elsewhere;             /* bytes of a body that the web server sends, for the metrics */
+	bool secret;                    /* the body is nobody else's business: the memory that it was in is wiped */
 	bool has_length;                /* Content-Length was set by hand: the body is not sent from here */
 };
 

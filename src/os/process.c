@@ -11,12 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#define LESS 5          /* of nice: a third of the weight */
 
 void os_signal(int sig, void (*action)(int))
 {
@@ -44,11 +41,6 @@ void os_keep_secrets(void)
 }
 
 /* sd_notify(3): a datagram to a Unix socket; one whose name begins with '@' is abstract. */
-void os_yield_to_others(void)
-{
-	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + LESS);
-}
-
 void os_notify_ready(void)
 {
 	static const char word[] = "READY=1";

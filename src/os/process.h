@@ -21,9 +21,6 @@ pid_t os_fork(int at_end);
  */
 void os_keep_secrets(void);
 
-/* os_yield_to_others - this process gets less of a processor than those that it shares it with, for good (nice 5) */
-void os_yield_to_others(void);
-
 /* os_notify_ready - tells systemd that this process serves (Type=notify); nothing where nobody asked (NOTIFY_SOCKET) */
 void os_notify_ready(void);
 

@@ -15,12 +15,14 @@
 #include "registry/reg_fallback.h"
 #include "store/catalog.h"
 #include "store/collector.h"
+#include "store/durable.h"
 #include "store/fallback.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/repo_copy.h"
 #include "store/repo_take.h"
+#include "store/store_path.h"
 
 /*
  * What was derived from a repository that is gone; its lock is held. The index goes last: by what is left of it a
@@ -68,6 +70,7 @@ int reg_repo_remove(struct registry *r, const struct name *n, struct err *e)
 
 struct move {
 	struct store *st;
+	int run_fd;                     /* the lock of runs */
 	const struct name *from, *to;
 	struct repo_copy copy;
 	struct names trashed;
@@ -135,7 +138,12 @@ static enum step try_to_move(struct move *m, struct err *e)
 	other = fds[1];
 	if (lock_collector_alone(m->st, e) < 0)
 		return STEP_FAILED;
-	step = move_locked(m, e);
+	if (durable_moving(m->run_fd) < 0) {
+		err_sys(e, "cannot write %s", STORE_RUN_LOCK_FILE);
+		step = STEP_FAILED;
+	} else {
+		step = move_locked(m, e);
+	}
 	unlock_collector(m->st);
 	if (step == STEP_DONE && forget(m->st, m->from, &m->trashed, e) < 0)
 		return STEP_FAILED;
@@ -167,6 +175,7 @@ int reg_repo_move(struct registry *r, const struct name *from, const struct name
 	/* Comparing the catalog takes its lock for long, which must not happen while writers wait. */
 	if (alone < 0 || catalog_make_current(r->st, e) < 0)
 		return -1;
+	m.run_fd = run;
 	m.copy = (struct repo_copy){ .st = r->st, .from = from, .to = to, .dir = STR_INIT };
 	rc = move(&m, e);
 	if (rc == 0)

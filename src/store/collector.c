@@ -23,7 +23,6 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
-#include "store/durable.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 
@@ -134,9 +133,7 @@ static int take_run_lock(struct store *st, int *fd, struct err *e)
 
 int collector_exclude(struct store *st, int *fd, struct err *e)
 {
-	int taken = take_run_lock(st, fd, e);
-
-	return taken == 1 && durable_moving(*fd) < 0 ? err_sys(e, "cannot write %s", STORE_RUN_LOCK_FILE) : taken;
+	return take_run_lock(st, fd, e);
 }
 
 int collector_tidy(struct store *st, struct err *e)

@@ -2,7 +2,7 @@
 /*
  * durable: names on disk, from a directory up to the store's layout.
  *
- * Owns what this process remembers, and the time of change of berth/locks/run. Invariant: the names of a directory that is
+ * Owns what this process remembers, and the length of berth/locks/run: a byte for each move. Invariant: the names of a directory that is
  * remembered, and of all above it, were on disk when it was put down here, and it has not moved since.
  */
 #include "store/durable.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/store_path.h"
 
@@ -25,7 +26,7 @@ struct seen {
 };
 
 static struct seen seen[REMEMBERED];
-static struct statx_timestamp moved;    /* the last move that this process knows of */
+static uint64_t moved;                  /* how many moves this process knows of */
 
 void durable_forget(void)
 {
@@ -59,7 +60,7 @@ static int look(struct store *st, const char *dir, struct seen *out)
 	struct statx sx;
 
 	*out = (struct seen){ 0 };
-	if (statx(st->dirfd, dir, 0, STATX_INO | STATX_BTIME, &sx) < 0)
+	if (statx(st->dirfd, dir, AT_STATX_FORCE_SYNC, STATX_INO | STATX_BTIME, &sx) < 0)
 		return -1;
 	if (!(sx.stx_mask & STATX_BTIME))
 		return 0;
@@ -71,25 +72,28 @@ static int look(struct store *st, const char *dir, struct seen *out)
 
 int durable_moving(int run_fd)
 {
-	struct timespec now[2];
+	struct stat sb;
+	int rc;
 
-	/* Not the kernel's own time, which stands still for milliseconds: two moves must not look like one. */
-	clock_gettime(CLOCK_REALTIME, &now[0]);
-	now[1] = now[0];
-	return futimens(run_fd, now);
+	if (fstat(run_fd, &sb) < 0)
+		return -1;
+	do
+		rc = ftruncate(run_fd, sb.st_size + 1);
+	while (rc < 0 && errno == EINTR);
+	return rc;
 }
 
-/* Who moves directories holds the collector's lock exclusively, so none moves from here on. */
+/* Who moves directories has counted it under the collector's lock, exclusively: none moves unseen while the caller has it. */
 static void forget_if_moved(struct store *st)
 {
 	struct statx sx = { 0 };
 
-	if (statx(st->dirfd, STORE_RUN_LOCK_FILE, 0, STATX_MTIME, &sx) < 0 && errno != ENOENT)
+	if (statx(st->dirfd, STORE_RUN_LOCK_FILE, AT_STATX_FORCE_SYNC, STATX_SIZE, &sx) < 0 && errno != ENOENT)
 		durable_forget();
-	if (sx.stx_mtime.tv_sec == moved.tv_sec && sx.stx_mtime.tv_nsec == moved.tv_nsec)
+	if (sx.stx_size == moved)
 		return;
 	durable_forget();
-	moved = sx.stx_mtime;
+	moved = sx.stx_size;
 }
 
 /* .../repositories, or .../blobs/ALG: flushed at the start, with all above it */

@@ -11,8 +11,9 @@
  * directory: that is remembered, by inode and time of birth (a number alone is soon given to another one). Where a file
  * system tells no time of birth nothing is remembered.
  *
- * A directory that moves away and comes back would be taken for one that never left. Whoever renames directories that
- * are to stay calls durable_moving() first, and what is remembered is forgotten by then.
+ * A directory that moves away and comes back, or is found under another name that is not on disk yet, would be taken for one
+ * that is known. Whoever renames directories that are to stay calls durable_moving() before each rename, and everybody
+ * forgets.
  */
 
 #include "store/store.h"
@@ -31,10 +32,13 @@ int durable_dir(struct store *st, const char *dir);
  */
 int durable_name(struct store *st, const char *path);
 
-/* durable_moving - before directories get other names: with the lock of runs, run_fd, held. 0 or -1 with errno */
+/*
+ * durable_moving - before directories get other names; run_fd: the lock of runs, which the caller holds, and the collector's
+ *                  lock exclusively. 0 or -1 with errno
+ */
 int durable_moving(int run_fd);
 
-/* durable_forget - all that is remembered; for tests, and for a process that goes on with another store */
+/* durable_forget - all that is remembered */
 void durable_forget(void);
 
 #endif

@@ -199,25 +199,26 @@ static int leaf_load(struct store *st, const char *dir, const struct root *r, si
 	return 1;
 }
 
-/* One more line at the end of the leaf's file of `size` bytes; whoever reads meanwhile sees it or does not. */
+/*
+ * One more line at the end of the leaf's file of `size` bytes; whoever reads meanwhile sees it or does not. 1, 0 where the file
+ * is not ours to write (somebody brought it back from a backup), -1 with *e.
+ */
 static int leaf_append(struct store *st, const char *dir, uint64_t id, size_t size, const char *name, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT, line = STR_INIT;
 	cleanup_fd int fd = -1;
-	int saved;
 
 	leaf_path(&path, dir, id);
 	str_addf(&line, "%s\n", name);
 	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_APPEND, 0);
 	if (fd < 0)
-		return err_sys(e, "cannot open %s", path.buf);
+		return errno == EACCES || errno == EPERM ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (os_write_full(fd, line.buf, line.len) == 0 && store_flush_fd(st, fd) == 0)
-		return 0;
-	saved = errno;
-	if (ftruncate(fd, (off_t)size) < 0)
-		errno = saved;  /* the next one to add finds half a line, and writes all anew */
-	errno = saved;
-	return err_sys(e, "cannot write %s", path.buf);
+		return 1;
+	err_sys(e, "cannot write %s", path.buf);
+	if (ftruncate(fd, (off_t)size) < 0)     /* then the next one to add finds half a line, and writes all anew */
+		err_sys(e, "cannot cut %s", path.buf);
+	return -1;
 }
 
 /* The leaf as it stands, for a name that was found in it: who put it there may have died before its flush. */
@@ -341,9 +342,9 @@ int sorted_add(struct store *st, const char *dir, const char *name, struct err *
 	at = place_of(&leaf, name, &there);
 	if (there)
 		rc = leaf_flush(st, dir, r.ids[i], e);
-	else if (whole && leaf.count < SORTED_LEAF)
-		rc = leaf_append(st, dir, r.ids[i], whole, name, e);
 	else
+		rc = whole && leaf.count < SORTED_LEAF ? leaf_append(st, dir, r.ids[i], whole, name, e) : 0;
+	if (rc == 0 && !there)
 		rc = insert(st, dir, &r, i, &leaf, at, name, e);
 	if (rc < 0)
 		return -1;

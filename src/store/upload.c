@@ -297,7 +297,7 @@ static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 	str_reset(&from);
 	str_addf(&from, "%s/startedat", tmp);
 	str_addf(&to, "%s/link", tmp);
-	/* In the one block that is there: that needs no room. */
+	/* In the one block that is there: that needs no room, but where a file system copies what is written over (btrfs, zfs). */
 	if (os_overwrite(u->lock_fd, d->text, strlen(d->text)) < 0 || store_flush_fd(u->st, u->lock_fd) < 0 ||
 	    renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
 		return -1;
@@ -310,6 +310,9 @@ int upload_become_link(struct upload *u, const struct digest *d, struct str *tmp
 
 	path_upload(&dir, &u->name, &u->uuid);
 	store_tmp(u->st, tmp);
+	/* The collector removes what is old in berth/tmp/, and an upload may be. */
+	if (utimensat(u->st->dirfd, dir.buf, NULL, 0) < 0)
+		return err_sys(e, "cannot take %s", dir.buf);
 	if (renameat(u->st->dirfd, dir.buf, u->st->dirfd, tmp->buf) < 0)
 		return err_sys(e, "cannot move %s", dir.buf);
 	u->taken = true;

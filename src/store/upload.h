@@ -26,7 +26,7 @@ struct upload {
 	int lock_fd;            /* startedat, locked exclusively as long as the upload is open */
 	int fd;                 /* data; -1 while there is none */
 	uint64_t size;
-	bool taken;             /* nothing of it has a name any more: upload_become_link */
+	bool taken;             /* it is no upload any more: upload_become_link */
 };
 
 /* upload_create - a new, empty upload of the repository, which need not exist */
