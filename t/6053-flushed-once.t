@@ -14,7 +14,7 @@ use Berth::Trace;
 plain_build_only('it counts system calls');
 need_program('strace');
 
-my $s = Berth::Server->start(config => "delete = true;\n", workers => 1);
+my $s = Berth::Server->start(config => "delete = true;\nupload_workers = 1;\n", workers => 1);
 my $n = 0;
 
 # How many flushes a push of a blob to a repository costs. All of them lie in one directory of two digits, which is there.

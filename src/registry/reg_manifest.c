@@ -41,7 +41,7 @@ static int unknown(const struct ref *ref, struct err *e)
 static int open_digest(struct registry *r, const struct name *n, struct stored_manifest *out, struct err *e)
 {
 	struct digest content;
-	int found = revision_read(r->st, n, &out->digest, &content, e);
+	int found = revision_find(r->st, n, &out->digest, &content, e);
 
 	return found == 1 ? blob_open(r->st, &content, &out->fd, &out->size, e) : found;
 }

@@ -68,7 +68,7 @@ static int add_indexed(struct page *p, const char *text, struct err *e)
 
 	if (digest_parse(&d, text, strlen(text)) < 0)
 		return 0;
-	found = revision_read(p->r->st, p->n, &d, &content, e);
+	found = revision_find(p->r->st, p->n, &d, &content, e);
 	if (found == 1)
 		found = index_read_referrer(p->r->st, p->n, &p->q->subject, &d, &descriptor, e);
 	return found <= 0 ? found : add(p, text, &descriptor);

@@ -108,7 +108,7 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 
 	*size = 0;
 	path_layer(&dir, n, d);
-	found = touch ? link_hold(st, dir.buf, target, e) : link_read_in(st, dir.buf, target, e);
+	found = touch ? link_hold(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
 	if (found != 1)
 		return found;
 	return touch ? hold_content(st, target, size, e) : look_at_content(st, target, size, e);

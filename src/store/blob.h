@@ -28,7 +28,8 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 /*
  * blob_find - look a blob up through the repository's link
  * target  the digest that the link holds: the content is that one's
- * touch   also make link and content young for the collector; the caller holds lock_collector then
+ * touch   for a promise: the link is read, and link and content are made young for the collector; the caller holds
+ *         lock_collector then. Without: for a reader, as link_find
  */
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e);

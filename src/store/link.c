@@ -80,6 +80,13 @@ int link_read_in(struct store *st, const char *dir, struct digest *out, struct e
 	return link_read(st, path.buf, out, e);
 }
 
+int link_find(struct store *st, const char *dir, const struct digest *called, struct digest *target, struct err *e)
+{
+	int64_t when;
+
+	return link_age(st, dir, called, &when, target, e);
+}
+
 int link_age(struct store *st, const char *dir, const struct digest *called, int64_t *when, struct digest *target,
 	     struct err *e)
 {

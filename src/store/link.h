@@ -23,6 +23,12 @@
 int link_read(struct store *st, const char *path, struct digest *out, struct err *e);
 int link_read_in(struct store *st, const char *dir, struct digest *out, struct err *e);        /* of dir/link */
 
+/*
+ * link_find - which digest dir/link holds, for a reader: link_age's way, one look instead of a file opened, read and closed
+ * A link of the right length that is spoilt is fsck's to find; the content that it is called by is what was asked for.
+ */
+int link_find(struct store *st, const char *dir, const struct digest *called, struct digest *target, struct err *e);
+
 /* link_hold - link_read_in, and what was found is made young, so that the collector leaves it alone for its grace */
 int link_hold(struct store *st, const char *dir, struct digest *out, struct err *e);
 

@@ -25,6 +25,14 @@ int revision_read(struct store *st, const struct name *n, const struct digest *d
 	return link_read_in(st, dir.buf, target, e);
 }
 
+int revision_find(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_revision(&dir, n, d);
+	return link_find(st, dir.buf, d, target, e);
+}
+
 int revision_linked(struct store *st, const struct name *n, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;

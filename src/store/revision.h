@@ -13,6 +13,9 @@
 /* revision_read - the digest that the repository's link for d holds; 1 found, 0 absent, -1 with *e */
 int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
 
+/* revision_find - the same for a reader, in fewer calls: see link_find */
+int revision_find(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
+
 /*
  * revision_linked - whether the digest's directory holds a link, whatever is in it
  * 1; 0 without one, as registry:2 leaves it when it deletes a manifest; -1 with *e.
