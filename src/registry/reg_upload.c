@@ -35,11 +35,14 @@ static int unknown(const struct uuid *uuid, struct err *e)
 	return err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", uuid->s);
 }
 
+/* A chunk that is being appended is not taken in yet. But a PUT that hashes holds the upload for long, and changes no size. */
+#define STATUS_WAIT 1000        /* milliseconds */
+
 int reg_upload_status(struct registry *r, const struct name *n, const struct uuid *uuid, uint64_t *size,
 		      struct err *e)
 {
 	bool busy;
-	int found = upload_size(r->st, n, uuid, size, &busy, e);
+	int found = upload_size(r->st, n, uuid, STATUS_WAIT, size, &busy, e);
 
 	return found == 0 ? unknown(uuid, e) : found < 0 ? -1 : 0;
 }
@@ -68,7 +71,7 @@ int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid 
 {
 	static const struct chunk anywhere = { 0 };
 	bool busy;
-	int found = upload_size(r->st, n, uuid, size, &busy, e);
+	int found = upload_size(r->st, n, uuid, 0, size, &busy, e);
 
 	if (found <= 0)
 		return found == 0 ? unknown(uuid, e) : -1;

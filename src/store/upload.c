@@ -172,8 +172,8 @@ void upload_close(struct upload **up)
 	*up = NULL;
 }
 
-int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, bool *busy,
-		struct err *e)
+int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, unsigned wait, uint64_t *size,
+		bool *busy, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int started = -1, data = -1;
@@ -186,7 +186,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	started = os_open(st->dirfd, path.buf, O_RDONLY, 0);
 	if (started < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
-	*busy = os_lock_within(started, false, 0, NULL) < 0 && errno == EWOULDBLOCK;
+	*busy = os_lock_within(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
 	path_upload_file(&path, n, uuid, "data");
 	data = os_open(st->dirfd, path.buf, O_RDONLY, 0);
 	if (data < 0 && errno == ENOENT) {      /* none came in yet, or the repository has gone since the look before */

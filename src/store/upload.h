@@ -50,11 +50,12 @@ int upload_stands(const struct upload *u, struct err *e);
 int upload_must_stand(const struct upload *u, struct err *e);
 
 /*
- * upload_size - the bytes taken in, without waiting for who holds the upload; 1, 0 unknown, -1 with *e
- * busy  somebody does hold it: the size may be about to change
+ * upload_size - the bytes taken in; 1, 0 unknown, -1 with *e
+ * wait  how long to wait for who holds the upload: milliseconds
+ * busy  somebody still does: the size may be about to change, or be changing
  */
-int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, uint64_t *size, bool *busy,
-		struct err *e);
+int upload_size(struct store *st, const struct name *n, const struct uuid *uuid, unsigned wait, uint64_t *size,
+		bool *busy, struct err *e);
 
 /*
  * upload_age - when bytes last came in, in seconds since the epoch: the newer of startedat and data

@@ -118,7 +118,7 @@ static void test_uploads(void)
 
 	is_int(upload_create(st, &n, &uuid, &e), 0, "an upload is begun");
 	is_int(repo_exists(st, &n, &e), 0, "which makes no repository");
-	ok(upload_size(st, &n, &uuid, &size, &busy, &e) == 1 && size == 0, "it is empty");
+	ok(upload_size(st, &n, &uuid, 0, &size, &busy, &e) == 1 && size == 0, "it is empty");
 	is_int(upload_open(&u, st, &other, &uuid, &e), 0, "another repository does not know it");
 	is_int(upload_open(&u, st, &n, &uuid, &e), 1, "it is opened");
 	spool_make(&body, st, &e);
@@ -128,7 +128,7 @@ static void test_uploads(void)
 	is_int(upload_append(u, &body, &e), 0, "a second is appended");
 	is_int((intmax_t)u->size, 6, "their bytes are counted");
 	upload_cut(u, 4);
-	ok(upload_size(st, &n, &uuid, &size, &busy, &e) == 1 && size == 4, "and can be taken back");
+	ok(upload_size(st, &n, &uuid, 0, &size, &busy, &e) == 1 && size == 4, "and can be taken back");
 	spool_release(&body);
 	is_int(upload_remove(u, &e), 0, "it is removed");
 	upload_close(&u);
