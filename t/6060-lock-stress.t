@@ -15,7 +15,8 @@ use Berth::Check;
 use Berth::GC;
 use Berth::Registers;
 
-my $SECONDS = $ENV{BERTH_STRESS_SECONDS} || ($ENV{BERTH_SANITIZERS} ? 20 : 120);
+my $SECONDS = $ENV{BERTH_STRESS_SECONDS} || ($ENV{BERTH_SANITIZERS} ? 20 : 60);
+my $MOST = $ENV{BERTH_STRESS_SECONDS} ? 1e9 : 5000;    # requests of a client: judging them takes longer than making them
 my $SEED = $ENV{BERTH_STRESS_SEED} || time;
 my $CLIENTS = 16;
 my $LIMIT = 60;         # seconds that no request may take
@@ -272,7 +273,7 @@ my @wheel = map { my ($n, $do) = @$_; ($do) x $n } @work;
 
 sub client {
 	srand $SEED * 64 + $me;
-	while (now() < $stop && @fault < 5) {
+	while (now() < $stop && @fault < 5 && @history < $MOST) {
 		any(@wheel)->(any(@repos), any(@tags), any(@images)->{digest});
 	}
 	return { history => \@history, fault => \@fault };
