@@ -171,9 +171,7 @@ sub dies {
 		$step->{do}->();
 		settled($trace);
 		$dies{until} = time;
-		my %old = map { ($_ => 1) } $s->worker_pids;
-		$s->reload;
-		wait_for(sub { my @now = $s->worker_pids; @now == keys %old && !grep { $old{$_} } @now }) or die "no other workers came\n";
+		$s->replace_workers;
 	};
 	return \%dies;
 }

@@ -2,9 +2,9 @@
 /*
  * log: events as lines of JSON on standard error.
  *
- * Owns the level, one static for the process, and the memory of lines. Invariant: a line is valid JSON whatever a client sent, goes out in one
- * write(2), so that lines of several workers do not mix, and never changes errno. A line that cannot be written is lost: a
- * registry must not stop because nobody reads its log.
+ * Owns the level, one static for the process, and the memory of lines. Invariant: a line is valid JSON whatever a client
+ * sent, goes out in one write(2), so that lines of several workers do not mix, and never changes errno. A line that cannot be
+ * written is lost: a registry must not stop because nobody reads its log.
  */
 
 #include <errno.h>

@@ -174,7 +174,7 @@ int reg_upload_finish(struct registry *r, const struct name *n, const struct uui
 	rc = u->fd < 0 ? commit_body(r, n, u, body, d, e) : finish_data(r, u, body, d, e);
 	if (rc < 0 && e->code != ERR_DIGEST_INVALID && !u->taken)
 		return -1;
-	/* The blob stands, its bytes are refused, or the upload is used up: what is left of the upload is garbage, at worst for the collector. */
+	/* The blob stands, its bytes are refused, or the upload is used up: what is left is garbage, at worst for the collector. */
 	end(u, &ignored);
 	err_release(&ignored);
 	return rc;

@@ -243,8 +243,8 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 		linked = digest_eq(&old, d);            /* of another digest: the content may be elsewhere, or gone */
 	/*
 	 * What can run out of space comes before the data leaves its place, so that a retry finds it there; an upload that
-	 * becomes the link needs none as a rule. After that a retry of the PUT has to begin anew: that the content is in the store does
-	 * not show that this client has it.
+	 * becomes the link needs none as a rule. After that a retry of the PUT has to begin anew: that the content is in
+	 * the store does not show that this client has it.
 	 */
 	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;

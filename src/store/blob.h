@@ -60,9 +60,9 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
  * durable
  *
  * Content already there wins, as in blob_write. Takes lock_collector itself and makes the repository where it doesn't
- * exist. With BLOB_BY_RENAME the name may be gone or still there afterwards, and the upload used up (`taken`), whatever comes
- * back. BLOB_UPLOAD_UNKNOWN 404 where the upload
- * has lost its name meanwhile: the repository was removed, or has another name now, and must not come back by this.
+ * exist. With BLOB_BY_RENAME the name may be gone or still there afterwards, and the upload used up (`taken`), whatever
+ * comes back. BLOB_UPLOAD_UNKNOWN 404 where the upload has lost its name meanwhile: the repository was removed, or has
+ * another name now, and must not come back by this.
  */
 int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
 		struct err *e);

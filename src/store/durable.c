@@ -2,8 +2,8 @@
 /*
  * durable: names on disk, from a directory up to the store's layout.
  *
- * Owns what this process remembers, and the length of berth/locks/run: a byte for each move. Invariant: the names of a directory that is
- * remembered, and of all above it, were on disk when it was put down here, and it has not moved since.
+ * Owns what this process remembers, and the length of berth/locks/run: a byte for each move. Invariant: the names of a
+ * directory that is remembered, and of all above it, were on disk when it was put down here, and it has not moved since.
  */
 #include "store/durable.h"
 
@@ -28,7 +28,7 @@ struct seen {
 static struct seen seen[REMEMBERED];
 static uint64_t moved;                  /* how many moves this process knows of */
 
-void durable_forget(void)
+static void forget(void)
 {
 	memset(seen, 0, sizeof(seen));
 }
@@ -89,10 +89,10 @@ static void forget_if_moved(struct store *st)
 	struct statx sx = { 0 };
 
 	if (statx(st->dirfd, STORE_RUN_LOCK_FILE, AT_STATX_FORCE_SYNC, STATX_SIZE, &sx) < 0 && errno != ENOENT)
-		durable_forget();
+		forget();
 	if (sx.stx_size == moved)
 		return;
-	durable_forget();
+	forget();
 	moved = sx.stx_size;
 }
 

@@ -38,7 +38,4 @@ int durable_name(struct store *st, const char *path);
  */
 int durable_moving(int run_fd);
 
-/* durable_forget - all that is remembered */
-void durable_forget(void);
-
 #endif
