@@ -16,10 +16,8 @@ $s->req('PATCH', $up, body => 'under way');
 
 sub reloaded {
 	my ($config) = @_;
-	my %old = map { $_ => 1 } $s->worker_pids;
 	$s->config($config);
-	$s->reload;
-	return wait_for { my @now = $s->worker_pids; @now == keys %old && !grep { $old{$_} } @now } 15;
+	return $s->replace_workers;
 }
 
 my @writes = (['POST', '/v2/ro/app/blobs/uploads/'], ['POST', '/v2/ro/app/blobs/uploads/?digest=' . sha256('x'), 'x'], ['POST', "/v2/ro/else/blobs/uploads/?mount=$layer&from=ro/app"], ['PATCH', $up, 'x'],

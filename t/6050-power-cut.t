@@ -171,7 +171,7 @@ sub dies {
 		$step->{do}->();
 		settled($trace);
 		$dies{until} = time;
-		$s->replace_workers;
+		$s->replace_workers or die "no other workers came\n";
 	};
 	return \%dies;
 }

@@ -111,22 +111,14 @@ static int note(struct registry *r, const struct name *n, const struct manifest 
 /* A blob or manifest that the new one names: 1 here (and young for the collector), 0 missing, -1 with *e. */
 static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct err *e)
 {
-	cleanup_fd int fd = -1;
 	struct digest content;
 	uint64_t size;
 	int found;
 
-	if (d->kind != MREF_CHILD_MANIFEST) {
+	if (d->kind == MREF_CHILD_MANIFEST)
+		found = revision_hold(r->st, n, &d->digest, &content, e);
+	else
 		found = blob_find(r->st, n, &d->digest, true, &content, &size, e);
-	} else {
-		found = revision_read(r->st, n, &d->digest, &content, e);
-		if (found == 1)
-			found = blob_open(r->st, &content, &fd, &size, e);
-		if (found == 1) {
-			revision_touch(r->st, n, &d->digest);
-			futimens(fd, NULL);
-		}
-	}
 	/* A link may hold another digest than it is called by. */
 	if (found == 1 && !digest_eq(&content, &d->digest) && collector_note(r->st, n, &content, 1, e) < 0)
 		return -1;

@@ -67,8 +67,7 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 	return found;
 }
 
-/* For a promise: content that was seen just now, and was made young. */
-static int hold_content(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+int blob_hold(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	struct stat sb;
@@ -111,7 +110,7 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 	found = touch ? link_hold(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
 	if (found != 1)
 		return found;
-	return touch ? hold_content(st, target, size, e) : look_at_content(st, target, size, e);
+	return touch ? blob_hold(st, target, size, e) : look_at_content(st, target, size, e);
 }
 
 /* Content already in place: 1 where it has the size wanted (touched and flushed then), 0 where not or none is there. */

@@ -25,6 +25,9 @@
  */
 int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e);
 
+/* blob_hold - for a promise: content that is seen now, and is made young; 1, 0 absent, -1. The caller holds lock_collector */
+int blob_hold(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
+
 /*
  * blob_find - look a blob up through the repository's link
  * target  the digest that the link holds: the content is that one's

@@ -42,9 +42,6 @@ int link_hold(struct store *st, const char *dir, struct digest *out, struct err 
 int link_age(struct store *st, const char *dir, const struct digest *called, int64_t *when, struct digest *target,
 	     struct err *e);
 
-/* link_touch - set dir/link's time to now, so that the collector sees it as young; failures do not matter */
-void link_touch(struct store *st, const char *dir);
-
 /*
  * link_prepare - a directory below berth/tmp/ that holds the link, flushed; its path goes to *tmp
  * link_publish - rename it to dir; the directories above dir are made where they are missing, and not flushed

@@ -44,12 +44,15 @@ int revision_linked(struct store *st, const struct name *n, const struct digest 
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
 
-void revision_touch(struct store *st, const struct name *n, const struct digest *d)
+int revision_hold(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
+	uint64_t size;
+	int found;
 
 	path_revision(&dir, n, d);
-	link_touch(st, dir.buf);
+	found = link_hold(st, dir.buf, target, e);
+	return found == 1 ? blob_hold(st, target, &size, e) : found;
 }
 
 int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e)

@@ -22,8 +22,11 @@ int revision_find(struct store *st, const struct name *n, const struct digest *d
  */
 int revision_linked(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 
-/* revision_touch - make the link young for the collector */
-void revision_touch(struct store *st, const struct name *n, const struct digest *d);
+/*
+ * revision_hold - for a promise, as blob_find with touch: link and content are there, and made young for the collector
+ * The caller holds lock_collector. 1, 0 one of them is absent or spoilt, -1 with *e.
+ */
+int revision_hold(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
 
 /*
  * revision_set - link the manifest d, whose content is in place and flushed; durable, up to repositories/

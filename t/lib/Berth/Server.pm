@@ -301,15 +301,14 @@ sub kill_workers
 
 sub reload { my ($self) = @_; return kill HUP => $self->{real_master} }
 
-# Other workers serve when it returns, by a reload; none of those before is left.
+# A reload; true when other workers serve, as many as before, and none of those before is left.
 sub replace_workers
 {
 	my ($self) = @_;
 	my %old = map { ($_ => 1) } $self->worker_pids;
 
 	$self->reload;
-	Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now == keys %old && !grep { $old{$_} } @now }) or die "no other workers came\n";
-	return;
+	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now == keys %old && !grep { $old{$_} } @now }, 15);
 }
 
 sub restart
