@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -79,6 +80,22 @@ static int wait_for_request(int ep, int signal_fd, bool *request, bool *told, st
 	return 0;
 }
 
+/*
+ * libfcgi closes by shutdown(2), waits until nginx has closed its end, for up to two seconds, and closes then: a worker would
+ * sleep once in each request, and be woken. What that guards against is a reset, which bytes left unread would make. Where all
+ * has been read, as of every request without a body, there is nothing to guard against, and the connection is closed here.
+ * Kept it is never: what is left unread of a body must not be taken for the next request.
+ */
+static void finish(FCGX_Request *fr)
+{
+	bool all_read = FCGX_GetChar(fr->in) == EOF && FCGX_GetError(fr->in) == 0;
+
+	fr->keepConnection = all_read;
+	FCGX_Finish_r(fr);
+	fr->keepConnection = 0;
+	os_cleanup_fd(&fr->ipcFd);
+}
+
 /* One request, if it is still there: another worker may have taken it. */
 static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, struct err *e)
 {
@@ -91,9 +108,7 @@ static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, stru
 		return err_sys(e, "cannot accept a request");
 	}
 	exchange_serve(fr, reg, auth);
-	/* What is left unread of a body must never be taken for the next request. */
-	fr->keepConnection = 0;
-	FCGX_Finish_r(fr);
+	finish(fr);
 	return 0;
 }
 

@@ -6,11 +6,13 @@
  */
 #include "os/process.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -38,6 +40,16 @@ pid_t os_fork(int at_end)
 void os_keep_secrets(void)
 {
 	prctl(PR_SET_DUMPABLE, 0);
+}
+
+void os_wait_your_turn(void)
+{
+	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
+}
+
+void os_stand_back(void)
+{
+	setpriority(PRIO_PROCESS, 0, 10);
 }
 
 /* sd_notify(3): a datagram to a Unix socket; one whose name begins with '@' is abstract. */

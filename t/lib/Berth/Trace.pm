@@ -81,16 +81,18 @@ sub calls_of
 }
 
 # costs_of(server, code) - { calls: as calls_of() counts them, but without what libfcgi reads from and says to its peer, which
-# comes in as many pieces as it comes; syncs: those that flush; bytes: read from files }
+# comes in as many pieces as it comes; syncs: those that flush; bytes: read from files; shutdowns: ends of a connection after which
+# libfcgi waits for its peer }
 sub costs_of
 {
 	my ($s, $code) = @_;
 	my $file = trace_of($s, ['-ttt', '-y'], $code);
-	my %n = (calls => scalar(grep { is_work($_) && !/^\d+ +[\d.]+ (?:read|accept4?)\(\d+<(?:socket|UNIX)/ } split /\n/, Berth::Test::slurp($file)), syncs => 0, bytes => 0);
+	my %n = (calls => scalar(grep { is_work($_) && !/^\d+ +[\d.]+ (?:read|accept4?)\(\d+<(?:socket|UNIX)/ } split /\n/, Berth::Test::slurp($file)), syncs => 0, bytes => 0, shutdowns => 0);
 
 	for (traced_calls($file)) {
 		my (undef, undef, $name, $args, $result) = @$_;
 		$n{syncs}++ if $name =~ /^(?:f(?:data)?sync|syncfs|sync|msync)$/;
+		$n{shutdowns}++ if $name eq 'shutdown';
 		$n{bytes} += $result if $name =~ /^(?:p?read(?:64|v|v2)?|copy_file_range)$/ && $args =~ m{^\d+</};
 	}
 	return \%n;
