@@ -243,7 +243,11 @@ int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct mark_all all = { w, m };
 	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all };
+	bool nobody = false;
 
+	if (!w->o->dry_run && collector_nobody_serves(w->c, &nobody, e) < 0)
+		return -1;
+	job.stands_back = !nobody;
 	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
 		return -1;
 	job.tasks = m->names.count;

@@ -111,6 +111,8 @@ static _Noreturn void be_helper(struct share *s, unsigned me)
 	store_forked(s->w->r->st);
 	os_signal(SIGTERM, SIG_DFL);
 	os_signal(SIGINT, SIG_DFL);
+	if (s->job->stands_back)
+		os_stand_back();
 	o.tell = o.tell ? note_told : NULL;
 	o.progress = NULL;
 	o.arg = s;
@@ -234,11 +236,13 @@ static int take_helper(const struct share *s, unsigned i, int status, struct err
 
 static int share_out(struct share *s, unsigned processes, struct err *e)
 {
-	int rc;
+	unsigned wanted = s->job->stands_back ? processes : processes - 1;
+	int rc = 0;
 
-	while (s->nhelpers + 1 < processes && start_helper(s))
+	while (processes > 1 && s->nhelpers < wanted && start_helper(s))
 		;
-	rc = do_some(s, e);
+	if (!s->job->stands_back || s->nhelpers == 0)
+		rc = do_some(s, e);
 	if (rc == 0 && processes > 1)
 		rc = finish(s->job, e);
 	for (unsigned i = 0; i < s->nhelpers; i++) {

@@ -4,6 +4,7 @@
 
 /* gc_share: a part of a collection, done by several processes. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/err.h"
 #include "base/str.h"
@@ -12,6 +13,7 @@
 struct gc_job {
 	size_t first, tasks;            /* the tasks first ... tasks - 1; whoever is free takes the next one */
 	size_t each;                    /* for fewer of them a process is not worth it */
+	bool stands_back;               /* nobody waits for it: see gc_share */
 	int (*task)(void *arg, size_t i, struct err *e);        /* 0, 1 no more in this batch, -1 with *e */
 
 	/*
@@ -35,6 +37,9 @@ void gc_record_begin(struct str *out, char type, size_t len);
  * gc_processes - how many it is worth having: one for each processor that this process may use, eight at most; with a
  *                rate one, which keeps it
  * gc_share     - do the tasks with so many processes, this one among them
+ *
+ * A job that stands back is done by helpers alone, as far as there are any, and they give way to whoever serves. This process
+ * could not get its own rank back, and it will hold locks that writers wait for.
  *
  * The others are forked: they have the memory of the caller as it is now, and its locks, so that a lock is let go only
  * when they have ended, too. What they count and tell counts as this process's; what they find comes by `report` and

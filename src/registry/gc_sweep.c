@@ -278,6 +278,7 @@ static int list_blobs(struct sweep *s, struct err *e)
 	if (!s->w->o->dry_run && collector_nobody_serves(s->w->c, &nobody, e) < 0)
 		return -1;
 	s->sizes = s->w->out->sized = !nobody;
+	job.stands_back = s->sizes || s->w->o->dry_run;
 	return gc_share(s->w, gc_processes(s->w, &job), &job, e);
 }
 
