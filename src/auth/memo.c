@@ -20,7 +20,7 @@
 #define SECOND 1000000u
 
 struct memo {
-	unsigned char key[32];
+	struct hmac *key;
 	struct kept {
 		struct memo_proof proof;
 		uint64_t since;         /* 0: free */
@@ -30,8 +30,11 @@ struct memo {
 struct memo *memo_open(void)
 {
 	struct memo *m = xcalloc(1, sizeof(*m));
+	unsigned char key[32];
 
-	os_random(m->key, sizeof(m->key));
+	os_random(key, sizeof(key));
+	m->key = hmac_open(key, sizeof(key));
+	explicit_bzero(key, sizeof(key));
 	return m;
 }
 
@@ -39,6 +42,7 @@ void memo_close(struct memo **m)
 {
 	if (!*m)
 		return;
+	hmac_close(&(*m)->key);
 	explicit_bzero(*m, sizeof(**m));
 	free(*m);
 	*m = NULL;
@@ -53,7 +57,7 @@ void memo_prove(const struct memo *m, const char *user, const char *hash, const 
 	str_add(&text, user, strlen(user) + 1);
 	str_add(&text, hash, strlen(hash) + 1);
 	str_add(&text, password, len);
-	digest_hmac(out->mac, m->key, sizeof(m->key), text.buf, text.len);
+	hmac_of(m->key, out->mac, text.buf, text.len);
 	explicit_bzero(text.buf, text.len);
 }
 

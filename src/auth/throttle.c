@@ -27,6 +27,7 @@
 
 struct throttle {
 	unsigned char key[16];
+	_Atomic uint64_t last;          /* the second of the last wrong password */
 	_Atomic uint64_t table[SETS][WAYS];
 };
 
@@ -90,7 +91,8 @@ unsigned throttle_wait(const struct throttle *t, const char *address, uint64_t n
 	uint64_t second = now / 1000000, level;
 	struct place at;
 
-	if (!t)
+	/* by then no level is left */
+	if (!t || second - atomic_load(&t->last) > LEVEL_MAX)
 		return 0;
 	at = place_of(t, address);
 	for (int i = 0; i < WAYS; i++) {
@@ -131,6 +133,7 @@ void throttle_fail(struct throttle *t, const char *address, uint64_t now)
 
 	if (!t)
 		return;
+	atomic_store(&t->last, second);
 	at = place_of(t, address);
 	do {
 		slot = choose(t, &at, second);

@@ -6,8 +6,10 @@
  * given out as valid has an algorithm's name, a colon and exactly its number of lower-case hex digits.
  */
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/digest.h"
@@ -180,4 +182,41 @@ void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_
 
 	if (!HMAC(md_of(DIGEST_SHA256), key, (int)key_len, data, len, out, &mdlen) || mdlen != DIGEST_MAC_LEN)
 		abort();
+}
+
+struct hmac {
+	EVP_MAC_CTX *ctx;
+};
+
+struct hmac *hmac_open(const void *key, size_t key_len)
+{
+	static char sha256[] = "SHA256";
+	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0), OSSL_PARAM_construct_end() };
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	struct hmac *h = xcalloc(1, sizeof(*h));
+
+	h->ctx = EVP_MAC_CTX_new(mac);
+	if (!h->ctx || !EVP_MAC_init(h->ctx, key, key_len, params))
+		abort();
+	EVP_MAC_free(mac);
+	return h;
+}
+
+/* Without a key: the one that is there, from the beginning. */
+void hmac_of(const struct hmac *h, unsigned char out[DIGEST_MAC_LEN], const void *data, size_t len)
+{
+	size_t n = 0;
+
+	if (!EVP_MAC_init(h->ctx, NULL, 0, NULL) || !EVP_MAC_update(h->ctx, data, len) ||
+	    !EVP_MAC_final(h->ctx, out, &n, DIGEST_MAC_LEN) || n != DIGEST_MAC_LEN)
+		abort();
+}
+
+void hmac_close(struct hmac **h)
+{
+	if (!*h)
+		return;
+	EVP_MAC_CTX_free((*h)->ctx);
+	free(*h);
+	*h = NULL;
 }

@@ -106,6 +106,8 @@ static void test_hmac(void)
 					       0x8e, 0x0b, 0xc6, 0x21, 0x37, 0x28, 0xc5, 0x14, 0x05, 0x46, 0x04, 0x0f, 0x0e, 0xe3, 0x7f, 0x54 };
 	static const char text6[] = "Test Using Larger Than Block-Size Key - Hash Key First";
 	unsigned char key[131], mac[DIGEST_MAC_LEN];
+	struct hmac *h;
+	int i;
 
 	memset(key, 0x0b, 20);
 	digest_hmac(mac, key, 20, "Hi There", 8);
@@ -113,6 +115,16 @@ static void test_hmac(void)
 	memset(key, 0xaa, sizeof(key));
 	digest_hmac(mac, key, sizeof(key), text6, strlen(text6));
 	ok(memcmp(mac, want6, sizeof(mac)) == 0, "with a key longer than a block too");
+	h = hmac_open(key, sizeof(key));
+	memset(key, 0, sizeof(key));
+	for (i = 0; i < 2; i++) {
+		hmac_of(h, mac, text6, 10 + (size_t)i);
+		hmac_of(h, mac, text6, strlen(text6));
+		ok(memcmp(mac, want6, sizeof(mac)) == 0, "with a key that was made ready, again and again");
+	}
+	hmac_close(&h);
+	ok(h == NULL, "close leaves no pointer");
+	hmac_close(&h);
 }
 
 int main(void)
