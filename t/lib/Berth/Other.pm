@@ -73,6 +73,7 @@ sub launch
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
+		Berth::Server::gate_wait($self->{gate});
 		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
 		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
 		open STDOUT, '>>', "$self->{dir}/log" or POSIX::_exit(127);

@@ -89,6 +89,7 @@ sub spawn
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
+		gate_wait($self->{gate});
 		setpgrp 0, 0;           # a group, which can be ended as one when its first process is gone
 		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
 		delete $ENV{$_} for grep { /^(?:REGISTRY|BERTH|NGINX)_/ && $_ ne 'BERTH_SANITIZERS' } keys %ENV;
@@ -102,6 +103,27 @@ sub spawn
 		POSIX::_exit(127);
 	}
 	return $pid;
+}
+
+# gate - what is launched while a server has a gate begins when gate_open() is called: so two begin at once, and what it costs
+# to copy this process for them does not count
+sub gate
+{
+	pipe my $out, my $in or die "pipe: $!";
+	return [$out, $in];
+}
+
+sub gate_open { my ($gate) = @_; close $gate->[1]; return }
+
+# In the child.
+sub gate_wait
+{
+	my ($gate) = @_;
+
+	return if !$gate;
+	close $gate->[1];
+	sysread $gate->[0], my $nothing, 1;
+	return;
 }
 
 # Should this test be killed with -9, the kernel ends what it started.

@@ -91,18 +91,20 @@ sub start_time
 	my $s = side_of($b, $side, store => 'many', shared => 1);
 	my $path = '/v2/zz-big/manifests/v000001';
 	my $began;
+	local $s->{gate} = Berth::Server::gate();
 
 	if ($side eq 'other') {
 		$s->stop;
-		$began = time;
 		$s->launch;
 	} else {
 		$s->stop_nginx;
 		$s->stop_workers;
-		$began = time;
 		$s->launch_workers;
 		$s->launch_nginx;
 	}
+	sleep 0.1;
+	$began = time;
+	Berth::Server::gate_open($s->{gate});
 	while (!answers($s, $path)) {
 		die "it does not start\n" if time - $began > 60;
 		sleep 0.001;

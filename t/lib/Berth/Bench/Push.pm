@@ -109,18 +109,15 @@ sub busy_p99
 	my ($b, $side) = @_;
 	my $s = side_of($b, $side, store => 'hundred');
 	my ($file, $digest) = big_file($b);
-	my $parent = $$;
 	my $gc;
 
 	settle($b);
 	my $pulls = $b->load_begin($s, paths => Berth::Bench::Pull::paths_of($b, 'manifest-tag'), H => [Berth::Bench::Pull::accept_header()]);
-	if ($side eq 'berth' && !($gc = fork // die "fork: $!")) {
-		gc($s) while getppid() == $parent;
-		POSIX::_exit(0);
-	}
+	$gc = $s->spawn("$b->{dir}/gc.log", Berth::Server::guard(), 'sh', '-c', 'while "$@"; do :; done', 'sh', gc_cmd($s)) if $side eq 'berth';
 	$b->load($s, images => 'busy/' . ++$b->{pushes}, c => 1, n => 1, f => $file, d => $digest);
 	if ($gc) {
-		kill KILL => $gc;
+		die "gc failed: " . slurp("$b->{dir}/gc.log") . "\n" if waitpid($gc, POSIX::WNOHANG()) != 0;
+		kill TERM => -$gc;
 		waitpid $gc, 0;
 	}
 	drop_blob($s, $digest);

@@ -62,7 +62,7 @@ sub user_and_header
 		my ($self) = @_;
 
 		return <<"EOT";
-location /bare/static/ { alias "$self->{dir}/"; sendfile on; tcp_nopush on; }
+location /bare/static/ { alias "$self->{dir}/"; sendfile on; }
 location = /bare/fcgi { include berth-fastcgi.conf; fastcgi_pass unix:$self->{socket}; }
 location = /bare/accel { include berth-fastcgi.conf; fastcgi_param BARE_FILE /bare/static/static-1k; fastcgi_pass unix:$self->{socket}; }
 EOT
