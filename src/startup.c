@@ -7,13 +7,11 @@
 #include "startup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "fill.h"
-#include "os/file.h"
 #include "registry/gc_last.h"
 #include "settings.h"
 #include "store/collector.h"
@@ -55,24 +53,11 @@ void startup_tidy(const struct store_options *so)
 		tidy(st);
 }
 
-/* Whether somebody else began the epoch that we are in: its text was there before we came. */
-static bool read_epoch(const struct config *cfg, char *out)
-{
-	cleanup_fd int dirfd = os_open(AT_FDCWD, cfg->root, O_RDONLY | O_DIRECTORY, 0);
-	cleanup_err struct err ignored = ERR_INIT;
-
-	*out = '\0';
-	return dirfd >= 0 && epoch_read(dirfd, out, &ignored) == 0 && *out;
-}
-
 int startup_join(const struct config *cfg, const struct store_options *so, struct serving *serving, struct err *e)
 {
-	char before[STORE_EPOCH_LEN + 1], after[STORE_EPOCH_LEN + 1];
-	bool had = read_epoch(cfg, before);
-
 	if (epoch_begin(so, serving, e) < 0)
 		return -1;
 	if (!so->readonly)
-		settings_compare(cfg, had && read_epoch(cfg, after) && strcmp(before, after) == 0);
-	return fill_set(cfg, e);
+		settings_compare(cfg, !serving->began);
+	return serving->began && !cfg->fallback ? 0 : fill_set(cfg, e);
 }

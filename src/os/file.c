@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -174,6 +176,13 @@ int os_fsync_dir(int dirfd, const char *path)
 	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
 
 	return fd < 0 ? -1 : os_fsync(fd);
+}
+
+bool os_syncfs_reaches(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type != FUSE_SUPER_MAGIC;
 }
 
 int os_fsync_above(int dirfd, const char *path, unsigned count)

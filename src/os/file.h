@@ -66,6 +66,9 @@ int os_mkdirs(int dirfd, const char *path);
 int os_fsync(int fd);
 int os_fsync_dir(int dirfd, const char *path);
 
+/* os_syncfs_reaches - whether syncfs(2) gets as far as fsync(2) of each file and directory: not where a program is the file system (FUSE) */
+bool os_syncfs_reaches(int fd);
+
 /*
  * os_fsync_above - flush the directories above path, the nearest first
  * count  how many of them; 1 is the one that holds path's own name

@@ -19,15 +19,6 @@
 #include "store/fallback.h"
 #include "store/store_path.h"
 
-/*
- * Nobody served until now, so what lies here may be of a registry that does not flush, or of the days of fsync = "off". All
- * later promises rest on it: links and content that are found there are not flushed one by one.
- */
-static int flush_all(int dirfd, struct err *e)
-{
-	return syncfs(dirfd) < 0 ? err_sys(e, "cannot flush the store") : 0;
-}
-
 static int write_new(int dirfd, bool flush, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -54,16 +45,31 @@ static int share(int dirfd, const char *file, int *fd, struct err *e)
 	return err_sys(e, "cannot lock %s", file);
 }
 
-/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
-static int join_epoch(const struct store_options *o, int dirfd, int *fd, struct err *e)
+/*
+ * Nobody served until now, so what lies here may be of a registry that does not flush, or of the days of fsync = "off". All
+ * later promises rest on it: links and content that are found there are not flushed one by one. Nor is what was made for
+ * this start, where syncfs(2) reaches it.
+ */
+static int begin_epoch(const struct store_options *o, int dirfd, struct err *e)
 {
-	*fd = os_lock_open(dirfd, STORE_SERVING_FILE);
-	if (*fd < 0)
-		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
-	if (os_lock_within(*fd, true, 0, NULL) == 0 &&
-	    ((o->flush && flush_all(dirfd, e) < 0) || fallback_close(o, e) < 0 || write_new(dirfd, o->flush, e) < 0))
+	struct store_options one_by_one = *o;
+
+	one_by_one.flush = o->flush && !os_syncfs_reaches(dirfd);
+	if (fallback_close(&one_by_one, e) < 0 || write_new(dirfd, one_by_one.flush, e) < 0 || store_flush_layout(&one_by_one, dirfd, e) < 0)
 		return -1;
-	return os_lock(*fd, false, NULL) < 0 ? err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE) : 0;
+	return o->flush && syncfs(dirfd) < 0 ? err_sys(e, "cannot flush the store") : 0;
+}
+
+/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
+static int join_epoch(const struct store_options *o, int dirfd, struct serving *s, struct err *e)
+{
+	s->epoch_fd = os_lock_open(dirfd, STORE_SERVING_FILE);
+	if (s->epoch_fd < 0)
+		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
+	s->began = os_lock_within(s->epoch_fd, true, 0, NULL) == 0;
+	if ((s->began ? begin_epoch : store_flush_layout)(o, dirfd, e) < 0)
+		return -1;
+	return os_lock(s->epoch_fd, false, NULL) < 0 ? err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE) : 0;
 }
 
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)
@@ -76,7 +82,7 @@ int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)
 	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
 	if (dirfd < 0)
 		return err_sys(e, "cannot open the store %s", o->root);
-	if (join_epoch(o, dirfd, &s->epoch_fd, e) == 0 && share(dirfd, STORE_ONLINE_FILE, &s->online_fd, e) == 0)
+	if (join_epoch(o, dirfd, s, e) == 0 && share(dirfd, STORE_ONLINE_FILE, &s->online_fd, e) == 0)
 		return 0;
 	epoch_end(s);
 	return -1;

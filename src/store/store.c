@@ -101,11 +101,16 @@ int store_prepare(const struct store_options *o, struct err *e)
 	if (faccessat(dirfd, "berth/tmp", W_OK | X_OK, AT_EACCESS) < 0 ||
 	    faccessat(dirfd, "docker/registry/v2/repositories", W_OK | X_OK, AT_EACCESS) < 0)
 		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
-	if (probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0)
-		return -1;
+	return probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0 ? -1 : 0;
+}
+
+/* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */
+int store_flush_layout(const struct store_options *o, int dirfd, struct err *e)
+{
+	size_t i;
+
 	if (!o->flush)
 		return 0;
-	/* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */
 	if (os_fsync(dirfd) < 0 || (os_fsync_dir(dirfd, "..") < 0 && errno != EACCES))
 		return err_sys(e, "cannot flush the store %s", o->root);
 	for (i = 0; i < ARRAY_LEN(vital); i++)

@@ -40,10 +40,12 @@ struct store_options {
 };
 
 /*
- * store_prepare - make what is missing of the layout, durably; once, before processes open the store
+ * store_prepare      - make what is missing of the layout; once, before processes open the store. epoch_begin makes it durable
+ * store_flush_layout - make it durable by itself; dirfd is the root's
  * Errors: one line for the operator in e->cause (which path, what is wrong), code UNAVAILABLE or UNKNOWN.
  */
 int store_prepare(const struct store_options *o, struct err *e);
+int store_flush_layout(const struct store_options *o, int dirfd, struct err *e);
 
 /* store_open - an owned store, or -1 with *e as above; *out is NULL then */
 int store_open(struct store **out, const struct store_options *o, struct err *e);
