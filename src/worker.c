@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -85,12 +86,15 @@ static int wait_for_request(int ep, int signal_fd, bool *request, bool *told, st
  * sleep once in each request, and be woken. What that guards against is a reset, which bytes left unread would make. Where all
  * has been read, as of every request without a body, there is nothing to guard against, and the connection is closed here.
  * Kept it is never: what is left unread of a body must not be taken for the next request.
+ *
+ * The answer is sent before anything more is read, and what has not come by then is not waited for: libfcgi's way, then.
  */
 static void finish(FCGX_Request *fr)
 {
-	bool all_read = FCGX_GetChar(fr->in) == EOF && FCGX_GetError(fr->in) == 0;
-
-	fr->keepConnection = all_read;
+	FCGX_FClose(fr->err);
+	FCGX_FClose(fr->out);
+	fcntl(fr->ipcFd, F_SETFL, O_NONBLOCK);
+	fr->keepConnection = FCGX_GetChar(fr->in) == EOF && FCGX_GetError(fr->in) == 0;
 	FCGX_Finish_r(fr);
 	fr->keepConnection = 0;
 	os_cleanup_fd(&fr->ipcFd);

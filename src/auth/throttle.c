@@ -92,7 +92,7 @@ unsigned throttle_wait(const struct throttle *t, const char *address, uint64_t n
 	struct place at;
 
 	/* by then no level is left */
-	if (!t || second - atomic_load(&t->last) > LEVEL_MAX)
+	if (!t || (int64_t)(second - atomic_load(&t->last)) > LEVEL_MAX)
 		return 0;
 	at = place_of(t, address);
 	for (int i = 0; i < WAYS; i++) {

@@ -186,28 +186,32 @@ void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_
 
 struct hmac {
 	EVP_MAC_CTX *ctx;
+	size_t key_len;
+	unsigned char key[];
 };
 
 struct hmac *hmac_open(const void *key, size_t key_len)
 {
 	static char sha256[] = "SHA256";
-	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0), OSSL_PARAM_construct_end() };
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0), OSSL_PARAM_END };
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	struct hmac *h = xcalloc(1, sizeof(*h));
+	struct hmac *h = xcalloc(1, sizeof(*h) + key_len);
 
-	h->ctx = EVP_MAC_CTX_new(mac);
-	if (!h->ctx || !EVP_MAC_init(h->ctx, key, key_len, params))
+	h->ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	if (!h->ctx || !EVP_MAC_CTX_set_params(h->ctx, params))
 		abort();
 	EVP_MAC_free(mac);
+	memcpy(h->key, key, key_len);
+	h->key_len = key_len;
 	return h;
 }
 
-/* Without a key: the one that is there, from the beginning. */
-void hmac_of(const struct hmac *h, unsigned char out[DIGEST_MAC_LEN], const void *data, size_t len)
+/* The key again each time: without one, OpenSSL before 3.0.3 does not begin anew. */
+void hmac_of(struct hmac *h, unsigned char out[DIGEST_MAC_LEN], const void *data, size_t len)
 {
 	size_t n = 0;
 
-	if (!EVP_MAC_init(h->ctx, NULL, 0, NULL) || !EVP_MAC_update(h->ctx, data, len) ||
+	if (!EVP_MAC_init(h->ctx, h->key, h->key_len, NULL) || !EVP_MAC_update(h->ctx, data, len) ||
 	    !EVP_MAC_final(h->ctx, out, &n, DIGEST_MAC_LEN) || n != DIGEST_MAC_LEN)
 		abort();
 }
@@ -217,6 +221,7 @@ void hmac_close(struct hmac **h)
 	if (!*h)
 		return;
 	EVP_MAC_CTX_free((*h)->ctx);
+	explicit_bzero((*h)->key, (*h)->key_len);
 	free(*h);
 	*h = NULL;
 }

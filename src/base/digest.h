@@ -47,11 +47,11 @@ void digester_close(struct digester **h);
 /* digest_hmac - HMAC-SHA256 (RFC 2104) of data under a key, as bytes */
 void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len);
 
-/* The same with a key that is made ready once, for who needs it at each request. hmac_open copies the key; aborts where libcrypto does not work. */
+/* The same for who needs it at each request: what costs, once. hmac_open copies the key, and hmac_close wipes it. */
 struct hmac;
 
 struct hmac *hmac_open(const void *key, size_t key_len);
-void hmac_of(const struct hmac *h, unsigned char out[DIGEST_MAC_LEN], const void *data, size_t len);
+void hmac_of(struct hmac *h, unsigned char out[DIGEST_MAC_LEN], const void *data, size_t len);
 void hmac_close(struct hmac **h);
 
 void digest_of(struct digest *out, enum digest_alg alg, const void *data, size_t len);

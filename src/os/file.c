@@ -180,9 +180,17 @@ int os_fsync_dir(int dirfd, const char *path)
 
 bool os_syncfs_reaches(int fd)
 {
+	static const unsigned long reached[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
+		OVERLAYFS_SUPER_MAGIC, NFS_SUPER_MAGIC };
 	struct statfs fs;
+	size_t i;
 
-	return fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type != FUSE_SUPER_MAGIC;
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	for (i = 0; i < ARRAY_LEN(reached); i++)
+		if ((unsigned long)fs.f_type == reached[i])
+			return true;
+	return false;
 }
 
 int os_fsync_above(int dirfd, const char *path, unsigned count)

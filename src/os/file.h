@@ -66,7 +66,10 @@ int os_mkdirs(int dirfd, const char *path);
 int os_fsync(int fd);
 int os_fsync_dir(int dirfd, const char *path);
 
-/* os_syncfs_reaches - whether syncfs(2) gets as far as fsync(2) of each file and directory: not where a program is the file system (FUSE) */
+/*
+ * os_syncfs_reaches - whether syncfs(2) gets as far as fsync(2) of each file and directory
+ * Known of the file systems that stores lie on; on FUSE, CIFS and 9p it only hands pages on.
+ */
 bool os_syncfs_reaches(int fd);
 
 /*

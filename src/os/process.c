@@ -44,12 +44,14 @@ void os_keep_secrets(void)
 
 void os_wait_your_turn(void)
 {
-	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 }
 
 void os_stand_back(void)
 {
-	setpriority(PRIO_PROCESS, 0, 10);
+	if (getpriority(PRIO_PROCESS, 0) < 10)
+		setpriority(PRIO_PROCESS, 0, 10);
 }
 
 /* sd_notify(3): a datagram to a Unix socket; one whose name begins with '@' is abstract. */

@@ -22,12 +22,12 @@ pid_t os_fork(int at_end);
 void os_keep_secrets(void);
 
 /*
- * os_wait_your_turn - a process that wakes lets the one that woke it go on, and gets its share of a processor as before (SCHED_BATCH)
- * Nothing where the kernel refuses: it is about speed alone.
+ * os_wait_your_turn - when this process wakes, it lets whoever woke it go on; its share of a processor is as before (SCHED_BATCH)
+ * Nothing where the kernel refuses, or where somebody chose another class: it is about speed alone.
  */
 void os_wait_your_turn(void);
 
-/* os_stand_back - a tenth of what others get of a processor, where they want it (nice 10); for this process's life */
+/* os_stand_back - a tenth of what others get of a processor, where they want it (nice 10, or more); for this process's life */
 void os_stand_back(void);
 
 /* os_notify_ready - tells systemd that this process serves (Type=notify); nothing where nobody asked (NOTIFY_SOCKET) */

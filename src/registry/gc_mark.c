@@ -183,7 +183,6 @@ static int mark_task(void *arg, size_t i, struct err *e)
 	struct marking g = { .w = all->w, .n = &n, .at = i, .m = all->m };
 	int rc;
 
-	gc_progress(all->w, "repositories looked at", i + 1, all->m->names.count);
 	rc = mark_repository(&g, e);
 	digestset_release(&g.marked);
 	digestset_release(&g.named);
@@ -242,15 +241,16 @@ static int add_name(void *arg, const struct name *n, struct err *e)
 int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct mark_all all = { w, m };
-	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all };
-	bool nobody = false;
+	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all,
+		.progress = "repositories looked at" };
+	/* Looking for what is untagged takes locks and may build an index: not with the descriptors of another process. */
+	bool by_itself = w->o->untagged && w->o->dry_run, nobody = false;
 
 	if (!w->o->dry_run && collector_nobody_serves(w->c, &nobody, e) < 0)
 		return -1;
-	job.stands_back = !nobody;
+	job.stands_back = !nobody && !by_itself;
 	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
 		return -1;
 	job.tasks = m->names.count;
-	/* Looking for what is untagged takes locks and may build an index: not with the descriptors of another process. */
-	return gc_share(w, w->o->untagged && w->o->dry_run ? 1 : gc_processes(w, &job), &job, e);
+	return gc_share(w, by_itself ? 1 : gc_processes(w, &job), &job, e);
 }

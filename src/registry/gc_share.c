@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -68,8 +69,11 @@ static int do_some(struct share *s, struct err *e)
 	size_t i;
 	int rc = 0;
 
-	while (rc == 0 && (i = atomic_fetch_add(&s->board->next, 1)) < s->job->tasks)
+	while (rc == 0 && (i = atomic_fetch_add(&s->board->next, 1)) < s->job->tasks) {
+		if (s->job->progress)
+			gc_progress(s->w, s->job->progress, i + 1, s->job->tasks);
 		rc = s->job->task(s->job->arg, i, e);
+	}
 	return rc < 0 ? -1 : 0;
 }
 
@@ -234,24 +238,42 @@ static int take_helper(const struct share *s, unsigned i, int status, struct err
 	return take_report(s, s->helpers[i].report, e);
 }
 
+/* Whoever watches hears of what helpers do, too. */
+static int wait_helper(const struct share *s, unsigned i)
+{
+	bool tells = s->job->progress && s->w->o->progress;
+	int status = -1;
+	pid_t got;
+
+	while ((got = waitpid(s->helpers[i].pid, &status, tells ? WNOHANG : 0)) == 0 || (got < 0 && errno == EINTR)) {
+		size_t taken = atomic_load(&s->board->next);
+
+		if (got == 0) {
+			gc_progress(s->w, s->job->progress, taken < s->job->tasks ? taken : s->job->tasks, s->job->tasks);
+			nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		}
+	}
+	return status;
+}
+
 static int share_out(struct share *s, unsigned processes, struct err *e)
 {
-	unsigned wanted = s->job->stands_back ? processes : processes - 1;
+	bool helpers_alone = s->job->stands_back && !s->w->o->rate && s->job->tasks > s->job->first;
+	unsigned wanted = helpers_alone ? processes : processes - 1;
 	int rc = 0;
 
-	while (processes > 1 && s->nhelpers < wanted && start_helper(s))
+	while (s->nhelpers < wanted && start_helper(s))
 		;
-	if (!s->job->stands_back || s->nhelpers == 0)
+	if (!helpers_alone || s->nhelpers == 0)
 		rc = do_some(s, e);
 	if (rc == 0 && processes > 1)
 		rc = finish(s->job, e);
 	for (unsigned i = 0; i < s->nhelpers; i++) {
-		int status = -1;
+		int status;
 
 		if (rc < 0)
 			kill(s->helpers[i].pid, SIGKILL);
-		while (waitpid(s->helpers[i].pid, &status, 0) < 0 && errno == EINTR)
-			;
+		status = wait_helper(s, i);
 		if (rc == 0)
 			rc = take_helper(s, i, status, e);
 		close(s->helpers[i].report);

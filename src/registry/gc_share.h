@@ -14,6 +14,7 @@ struct gc_job {
 	size_t first, tasks;            /* the tasks first ... tasks - 1; whoever is free takes the next one */
 	size_t each;                    /* for fewer of them a process is not worth it */
 	bool stands_back;               /* nobody waits for it: see gc_share */
+	const char *progress;           /* what the tasks are, for who watches; NULL: nothing is told */
 	int (*task)(void *arg, size_t i, struct err *e);        /* 0, 1 no more in this batch, -1 with *e */
 
 	/*
@@ -38,8 +39,9 @@ void gc_record_begin(struct str *out, char type, size_t len);
  *                rate one, which keeps it
  * gc_share     - do the tasks with so many processes, this one among them
  *
- * A job that stands back is done by helpers alone, as far as there are any, and they give way to whoever serves. This process
- * could not get its own rank back, and it will hold locks that writers wait for.
+ * A job that stands back is done by helpers alone, one at least, and they give way to whoever serves (nice). This process
+ * could not get its own rank back, and it will hold locks that writers wait for. With a rate it does all by itself: it waits
+ * most of the time.
  *
  * The others are forked: they have the memory of the caller as it is now, and its locks, so that a lock is let go only
  * when they have ended, too. What they count and tell counts as this process's; what they find comes by `report` and

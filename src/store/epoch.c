@@ -49,27 +49,47 @@ static int share(int dirfd, const char *file, int *fd, struct err *e)
  * Nobody served until now, so what lies here may be of a registry that does not flush, or of the days of fsync = "off". All
  * later promises rest on it: links and content that are found there are not flushed one by one. Nor is what was made for
  * this start, where syncfs(2) reaches it.
+ *
+ * The old epoch is gone for good before the new one is there. So a power cut leaves one of them or none, and never an old
+ * one beside an index that has changed since; and where there is one, all that was before it is on disk.
  */
 static int begin_epoch(const struct store_options *o, int dirfd, struct err *e)
 {
 	struct store_options one_by_one = *o;
 
 	one_by_one.flush = o->flush && !os_syncfs_reaches(dirfd);
-	if (fallback_close(&one_by_one, e) < 0 || write_new(dirfd, one_by_one.flush, e) < 0 || store_flush_layout(&one_by_one, dirfd, e) < 0)
+	if (unlinkat(dirfd, STORE_EPOCH_FILE, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "cannot remove %s", STORE_EPOCH_FILE);
+	if (fallback_close(&one_by_one, e) < 0 || store_flush_layout(&one_by_one, dirfd, e) < 0)
 		return -1;
-	return o->flush && syncfs(dirfd) < 0 ? err_sys(e, "cannot flush the store") : 0;
+	if (o->flush && syncfs(dirfd) < 0)
+		return err_sys(e, "cannot flush the store");
+	return write_new(dirfd, one_by_one.flush, e);
 }
 
-/* Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. */
+/*
+ * Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. Who had to
+ * wait and finds no epoch waited for one who died beginning it, and tries again; not for ever, since somebody may have removed
+ * it by hand while others serve.
+ */
 static int join_epoch(const struct store_options *o, int dirfd, struct serving *s, struct err *e)
 {
+	char text[STORE_EPOCH_LEN + 1] = "";
+	int tries;
+
 	s->epoch_fd = os_lock_open(dirfd, STORE_SERVING_FILE);
 	if (s->epoch_fd < 0)
 		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
-	s->began = os_lock_within(s->epoch_fd, true, 0, NULL) == 0;
-	if ((s->began ? begin_epoch : store_flush_layout)(o, dirfd, e) < 0)
-		return -1;
-	return os_lock(s->epoch_fd, false, NULL) < 0 ? err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE) : 0;
+	for (tries = 0; tries < 3 && !*text; tries++) {
+		s->began = os_lock_within(s->epoch_fd, true, 0, NULL) == 0;
+		if (s->began && begin_epoch(o, dirfd, e) < 0)
+			return -1;
+		if (os_lock(s->epoch_fd, false, NULL) < 0)
+			return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);
+		if (epoch_read(dirfd, text, e) < 0)
+			return -1;
+	}
+	return s->began ? 0 : store_flush_layout(o, dirfd, e);
 }
 
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)

@@ -73,13 +73,12 @@ sub launch
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
-		Berth::Server::gate_wait($self->{gate});
 		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
 		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
 		open STDOUT, '>>', "$self->{dir}/log" or POSIX::_exit(127);
 		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
 		without_settings();
-		{ no warnings; exec Berth::Server::guard(), $self->command('serve') }
+		{ no warnings; exec Berth::Server::gated($self->{gate}, Berth::Server::guard(), $self->command('serve')) }
 		POSIX::_exit(127);
 	}
 	$self->{serves} = $pid;

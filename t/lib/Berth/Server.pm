@@ -89,7 +89,6 @@ sub spawn
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
-		gate_wait($self->{gate});
 		setpgrp 0, 0;           # a group, which can be ended as one when its first process is gone
 		$SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE CHLD);
 		delete $ENV{$_} for grep { /^(?:REGISTRY|BERTH|NGINX)_/ && $_ ne 'BERTH_SANITIZERS' } keys %ENV;
@@ -97,6 +96,7 @@ sub spawn
 		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
 		open STDOUT, '>>', $log or POSIX::_exit(127);
 		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
+		@cmd = gated($self->{gate}, @cmd);
 		{ no warnings; exec { $cmd[0] } @cmd }
 		print STDERR "$cmd[0]: $!\n";
 		STDERR->flush;
@@ -106,24 +106,24 @@ sub spawn
 }
 
 # gate - what is launched while a server has a gate begins when gate_open() is called: so two begin at once, and what it costs
-# to copy this process for them does not count
+# to copy and clear this process for them does not count. Until then a shell waits; it ends where this process is gone.
 sub gate
 {
 	pipe my $out, my $in or die "pipe: $!";
 	return [$out, $in];
 }
 
-sub gate_open { my ($gate) = @_; close $gate->[1]; return }
+sub gate_open { my ($gate) = @_; syswrite $gate->[1], "go\n" x 8; return }
 
-# In the child.
-sub gate_wait
+# gated - in the child: the words that wait
+sub gated
 {
-	my ($gate) = @_;
+	my ($gate, @cmd) = @_;
 
-	return if !$gate;
-	close $gate->[1];
-	sysread $gate->[0], my $nothing, 1;
-	return;
+	return @cmd if !$gate;
+	fcntl $gate->[0], Fcntl::F_SETFD(), 0;         # it may be 3 itself
+	POSIX::dup2(fileno $gate->[0], 3) // POSIX::_exit(127);
+	return ('/bin/sh', '-c', 'read -r _ <&3 && exec "$@" 3<&-', 'sh', @cmd);
 }
 
 # Should this test be killed with -9, the kernel ends what it started.

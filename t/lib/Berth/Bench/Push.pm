@@ -9,7 +9,6 @@ package Berth::Bench::Push;
 use strict;
 use warnings;
 
-use POSIX ();
 use Time::HiRes qw(time);
 
 use Berth::Test;
@@ -109,16 +108,19 @@ sub busy_p99
 	my ($b, $side) = @_;
 	my $s = side_of($b, $side, store => 'hundred');
 	my ($file, $digest) = big_file($b);
+	my $enough = "$b->{dir}/enough";
 	my $gc;
 
 	settle($b);
 	my $pulls = $b->load_begin($s, paths => Berth::Bench::Pull::paths_of($b, 'manifest-tag'), H => [Berth::Bench::Pull::accept_header()]);
-	$gc = $s->spawn("$b->{dir}/gc.log", Berth::Server::guard(), 'sh', '-c', 'while "$@"; do :; done', 'sh', gc_cmd($s)) if $side eq 'berth';
+	unlink $enough;
+	$gc = $s->spawn("$b->{dir}/gc.log", Berth::Server::guard(), 'sh', '-c', 'until [ -e "$0" ]; do "$@" || exit 1; done', $enough, gc_cmd($s))
+		if $side eq 'berth';
 	$b->load($s, images => 'busy/' . ++$b->{pushes}, c => 1, n => 1, f => $file, d => $digest);
 	if ($gc) {
-		die "gc failed: " . slurp("$b->{dir}/gc.log") . "\n" if waitpid($gc, POSIX::WNOHANG()) != 0;
-		kill TERM => -$gc;
+		spew($enough, '');
 		waitpid $gc, 0;
+		die 'gc failed: ' . slurp("$b->{dir}/gc.log") if $?;
 	}
 	drop_blob($s, $digest);
 	return $b->load_end($pulls)->{p99_ms};
