@@ -244,9 +244,9 @@ int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all,
 		.progress = "repositories looked at" };
 	/* Looking for what is untagged takes locks and may build an index: not with the descriptors of another process. */
-	bool by_itself = w->o->untagged && w->o->dry_run, nobody = false;
+	bool by_itself = w->o->untagged && w->o->dry_run, nobody;
 
-	if (!w->o->dry_run && collector_nobody_serves(w->c, &nobody, e) < 0)
+	if (collector_nobody_serves(w->c, &nobody, e) < 0)
 		return -1;
 	job.stands_back = !nobody && !by_itself;
 	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)

@@ -273,12 +273,12 @@ static int list_part(void *arg, size_t i, struct err *e)
 static int list_blobs(struct sweep *s, struct err *e)
 {
 	struct gc_job job = { .tasks = BLOB_PARTS, .each = 64, .task = list_part, .report = report, .take = take, .arg = s };
-	bool nobody = true;
+	bool nobody;
 
-	if (!s->w->o->dry_run && collector_nobody_serves(s->w->c, &nobody, e) < 0)
+	if (collector_nobody_serves(s->w->c, &nobody, e) < 0)
 		return -1;
-	s->sizes = s->w->out->sized = !nobody;
-	job.stands_back = s->sizes || s->w->o->dry_run;
+	job.stands_back = !nobody;
+	s->sizes = s->w->out->sized = !nobody && !s->w->o->dry_run;
 	return gc_share(s->w, gc_processes(s->w, &job), &job, e);
 }
 
