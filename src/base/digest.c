@@ -8,7 +8,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,14 +175,6 @@ void digest_of(struct digest *out, enum digest_alg alg, const void *data, size_t
 	set_text(out, alg, md, mdlen);
 }
 
-void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len)
-{
-	unsigned int mdlen = 0;
-
-	if (!HMAC(md_of(DIGEST_SHA256), key, (int)key_len, data, len, out, &mdlen) || mdlen != DIGEST_MAC_LEN)
-		abort();
-}
-
 struct hmac {
 	EVP_MAC_CTX *ctx;
 	size_t key_len;
@@ -224,4 +215,12 @@ void hmac_close(struct hmac **h)
 	explicit_bzero((*h)->key, (*h)->key_len);
 	free(*h);
 	*h = NULL;
+}
+
+void digest_hmac(unsigned char out[DIGEST_MAC_LEN], const void *key, size_t key_len, const void *data, size_t len)
+{
+	struct hmac *h = hmac_open(key, key_len);
+
+	hmac_of(h, out, data, len);
+	hmac_close(&h);
 }
