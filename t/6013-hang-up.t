@@ -14,15 +14,8 @@ use Berth::FCGI;
 my $s = Berth::Server->start(config => "delete = true;\n", workers => 1);
 my $f = Berth::FCGI->new($s->worker_socket);
 
-# head - what a front end says before the body
-sub head
-{
-	my (%p) = @_;
-	my %params = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v2/', SERVER_PROTOCOL => 'HTTP/1.1', REMOTE_ADDR => '127.0.0.1',
-		REQUEST_SCHEME => 'http', CONTENT_LENGTH => '', CONTENT_TYPE => '', BERTH_REQUEST_ID => 'x', %p);
-
-	return Berth::FCGI::begin(1) . Berth::FCGI::stream(Berth::FCGI::FCGI_PARAMS, Berth::FCGI::pairs(\%params));
-}
+# head - up to the parameters, from a front end that would keep its connection
+sub head { return Berth::FCGI::head(1, @_) }
 
 # The answer to these bytes, how long it took, and whether the worker ends the connection within so many seconds.
 sub ask

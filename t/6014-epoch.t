@@ -7,10 +7,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Fcntl ':flock';
-use Time::HiRes qw(sleep);
 use Berth::Test;
 use Berth::Check;
-use Berth::Recording;
 use Berth::Trace;
 
 plain_build_only('it traces system calls');

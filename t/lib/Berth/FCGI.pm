@@ -76,6 +76,17 @@ sub pairs
 	return $out;
 }
 
+# head - a request up to its parameters: what it does not name is as nginx would say it of GET /v2/
+sub head
+{
+	my ($keep, %params) = @_;
+	my %defaults = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v2/', SERVER_PROTOCOL => 'HTTP/1.1',
+		REMOTE_ADDR => '127.0.0.1', REQUEST_SCHEME => 'http', CONTENT_LENGTH => '', CONTENT_TYPE => '',
+		BERTH_REQUEST_ID => sprintf('%08x%08x', $$, int rand 2**31));
+
+	return begin($keep) . stream(FCGI_PARAMS, pairs({ %defaults, %params }));
+}
+
 # One request on a connection of its own. params: a hash, or a list of pairs where order or repetition matters.
 # Options: stdin => bytes, keep => 1 (FCGI_KEEP_CONN), timeout => s, sock => a connection made before.
 # Returns a Berth::Response (status 200 where the worker names none) with {app_status}, {stderr} and {ended}.
@@ -83,13 +94,9 @@ sub request
 {
 	my ($self, %o) = @_;
 	my $sock = $o{sock} // $self->connect;
-	my %defaults = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v2/', SERVER_PROTOCOL => 'HTTP/1.1',
-		REMOTE_ADDR => '127.0.0.1', REQUEST_SCHEME => 'http', CONTENT_LENGTH => '', CONTENT_TYPE => '',
-		BERTH_REQUEST_ID => sprintf('%08x%08x', $$, int rand 2**31));
 	my $params = $o{params} // {};
-	my $bytes = begin($o{keep})
-		. stream(FCGI_PARAMS, pairs(ref $params eq 'ARRAY' ? $params : { %defaults, %$params }))
-		. stream(FCGI_STDIN, $o{stdin} // '');
+	my $head = ref $params eq 'ARRAY' ? begin($o{keep}) . stream(FCGI_PARAMS, pairs($params)) : head($o{keep}, %$params);
+	my $bytes = $head . stream(FCGI_STDIN, $o{stdin} // '');
 
 	local $SIG{PIPE} = 'IGNORE';
 	for (my $off = 0; $off < length $bytes;) {
