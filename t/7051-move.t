@@ -153,7 +153,7 @@ $front->switch('old');          # berth's address first, as in the manual: for a
 my $begun = path_of($front->req(POST => '/v2/before/app/blobs/uploads/', headers => ['Content-Length' => 0])->header('Location'));
 $b->req(GET => '/v2/_catalog');
 is $b->req(GET => '/v2/before/app/tags/list')->json->{tags}[0], 'v1', 'berth has been asked for a list already';
-$c->retag($front, 'before/app', 'late', $c->repo('before/app')->{tags}{v1});
+$c->image($front, 'before/app', 'late');        # another one: a manifest that is pushed again is 500 at registry:2 to who reads it just then
 $c->image($front, 'late/app', 'v1');
 like $begun, qr/_state=/, 'an upload is begun at registry:2';
 $begun = path_of($front->req(PATCH => $begun, body => 'first, ', headers => ['Content-Type' => 'application/octet-stream'])->header('Location'));
