@@ -11,7 +11,6 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "fill.h"
 #include "registry/gc_last.h"
 #include "settings.h"
 #include "store/collector.h"
@@ -59,5 +58,5 @@ int startup_join(const struct config *cfg, const struct store_options *so, struc
 		return -1;
 	if (!so->readonly)
 		settings_compare(cfg, !serving->began);
-	return serving->began && !cfg->fallback ? 0 : fill_set(cfg, e);
+	return 0;
 }

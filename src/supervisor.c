@@ -31,7 +31,6 @@
 #include "os/process.h"
 #include "os/sock.h"
 #include "registry/registry.h"
-#include "fill.h"
 #include "schedule.h"
 #include "settings.h"
 #include "startup.h"
@@ -79,7 +78,6 @@ struct master {
 	sigset_t saved;
 	bool stopping;
 	struct schedule schedule;
-	pid_t filling;                  /* the process that fills the fallback; 0: none */
 	pid_t checking;                 /* the process that looks whether a new program could start; 0: none */
 };
 
@@ -364,10 +362,6 @@ static void reap(struct master *m)
 			hand_over(m, status);
 			continue;
 		}
-		if (pid == m->filling) {
-			m->filling = 0;
-			continue;
-		}
 		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
 			;
 		if (i == m->nprocs)
@@ -402,8 +396,7 @@ static void reload(struct master *m)
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0 ||
-	    fill_set(cfg, &e) < 0) {
+	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0) {
 		err_text(&e, &why);
 		log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
 		epoch_end(&serving);
@@ -423,7 +416,6 @@ static void reload(struct master *m)
 	schedule_set(&m->schedule, m->cfg);
 	if (!so.readonly)
 		settings_compare(m->cfg, false);
-	fill_begin(&m->filling, m->cfg, let_go, m);
 	for (i = 0; i < m->npools; i++)
 		end_crash_loop(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
@@ -440,8 +432,6 @@ static void begin_stop(struct master *m)
 		else
 			tell_to_go(&m->procs[i]);
 	schedule_stop(&m->schedule);
-	if (m->filling)
-		kill(m->filling, SIGTERM);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
@@ -555,12 +545,11 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		set_counts(&m);
 		startup_tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
-		fill_begin(&m.filling, m.cfg, let_go, &m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
 			m.npools > 1 ? m.pools[1].want : 0);
 		os_notify_ready();
 	}
-	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid && !m.filling)) {
+	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid)) {
 		for (i = 0; i < m.npools && !m.stopping; i++)
 			tend(&m, &m.pools[i]);
 		if (!m.stopping)

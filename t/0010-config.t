@@ -49,6 +49,10 @@ is $r->{out}, "$file: ok\n", 'a good configuration is called ok';
 is $r->{err}, '', 'a good configuration has no complaint';
 is check('')->{status}, 0, 'an empty file is a configuration';
 
+$r = check("delete = true;\nfallback = true;\n");
+is $r->{status}, 0, 'a setting of versions before 1.0 does not hinder';
+is $r->{err}, "berth: warning: $file:2: \"fallback\" has no effect any more: without a worker clients get 503; remove the line\n", 'and is one line that says what has become of it';
+
 fault('a setting that does not exist', "workers = 3;\nwrokers = 3;\n", 2, 'unknown setting "wrokers"');
 fault('an unknown member of a group', "log = {\n\tcolour = 1;\n};\n", 2, 'unknown setting "log.colour"');
 fault('an unknown group', "\nlogs: { level = \"info\"; }", 2, 'unknown setting "logs"');
@@ -116,7 +120,7 @@ $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; 
 	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;"
 	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };'
 	. ' auth = { htpasswd = "/h"; token = { enabled = "on"; realm = "https://x/v2/token"; service = "s"; key = "/k"; algorithm = "ES256"; proxies = "10.0.0.0/8,::1"; }; };');
-is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fallback => 'false', fsync => 'off',
+is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
 	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
 	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
 	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.robots' => '', 'auth.remote_user' => 'false',

@@ -30,6 +30,7 @@
 struct walk {
 	struct config *c;
 	struct faults f;
+	struct str *warn;               /* NULL: nobody reads it */
 };
 
 static int set_value(struct config *c, const struct key *k, const config_setting_t *s)
@@ -45,6 +46,14 @@ static int set_value(struct config *c, const struct key *k, const config_setting
 	default:        /* floats, lists, arrays, groups */
 		return -1;
 	}
+}
+
+/* A setting of versions before 1.0. Who has it is told, and still gets a registry. */
+static void warn_of_fallback(struct walk *w, unsigned line)
+{
+	if (w->warn)
+		str_addf(w->warn, "%s%s:%u: \"fallback\" has no effect any more: without a worker clients get 503; remove the line",
+			 w->warn->len ? "\n" : "", w->f.file, line);
 }
 
 /* walk_group - every setting of a group; libconfig limits the depth of its grammar, and only known groups are entered */
@@ -71,6 +80,8 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 			key_wants(k, w->f.msg);
 		} else if (!k && key_is_group(name.buf) && config_setting_is_group(s)) {
 			walk_group(w, s, name.buf);
+		} else if (!k && strcmp(name.buf, "fallback") == 0) {
+			warn_of_fallback(w, line);
 		} else if (!k && key_is_group(name.buf)) {
 			str_addf(fault(&w->f, line), "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
 		} else if (!k && !auth_conf_read(&w->c->auth, name.buf, s, &w->f)) {
@@ -79,10 +90,10 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 	}
 }
 
-/* parse - the text of the file into c; all faults into msg */
-static int parse(struct config *c, const char *file, const struct str *text, struct str *msg)
+/* parse - the text of the file into c; all faults into msg, what does not hinder into warn */
+static int parse(struct config *c, const char *file, const struct str *text, struct str *warn, struct str *msg)
 {
-	struct walk w = { .c = c, .f = { .file = file, .msg = msg } };
+	struct walk w = { .c = c, .f = { .file = file, .msg = msg }, .warn = warn };
 	const char *why;
 	unsigned line;
 	config_t tree;
@@ -101,7 +112,7 @@ static int parse(struct config *c, const char *file, const struct str *text, str
 	return w.f.rc;
 }
 
-static int load_file(struct config *c, const char *file, struct str *msg)
+static int load_file(struct config *c, const char *file, struct str *warn, struct str *msg)
 {
 	cleanup_str struct str text = STR_INIT, why = STR_INIT;
 	int found = text_read(file ? file : CONFIG_DEFAULT_FILE, !file, &text, &why);
@@ -115,17 +126,7 @@ static int load_file(struct config *c, const char *file, struct str *msg)
 	if (!found)
 		return 0;
 	c->file = xstrdup(file);
-	return parse(c, file, &text, msg);
-}
-
-/* nginx asks nobody who they are, and where nothing is written no link can be kept. */
-static void bound_fallback(struct config *c, struct str *warn)
-{
-	if (!c->fallback || (!c->auth.on && !c->readonly))
-		return;
-	c->fallback = false;
-	if (warn)
-		str_addf(warn, "%s\"fallback\" is off, since \"%s\" is on", warn->len ? "\n" : "", c->auth.on ? "auth" : "readonly");
+	return parse(c, file, &text, warn, msg);
 }
 
 struct config *config_load(const char *file, char *const *env, struct str *warn, struct str *msg)
@@ -136,12 +137,11 @@ struct config *config_load(const char *file, char *const *env, struct str *warn,
 	for (size_t i = 0; i < key_count; i++)
 		if (key_set_text(c, &key_table[i], key_table[i].preset) < 0)
 			abort();        /* the table contradicts itself */
-	rc = load_file(c, file, msg);
+	rc = load_file(c, file, warn, msg);
 	if (env_apply(c, env, warn, msg) < 0)
 		rc = -1;
 	if (rc == 0)
 		rc = auth_conf_check(c, warn, msg);
-	bound_fallback(c, warn);
 	return rc < 0 ? NULL : STEAL(c);
 }
 

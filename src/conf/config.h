@@ -78,7 +78,6 @@ struct config {
 	unsigned upload_workers;        /* "upload_workers": 1..1024; 0 (default): one a core, at least 2 */
 	bool delete_enabled;            /* "delete": default false */
 	bool readonly;                  /* "readonly": default false */
-	bool fallback;                  /* "fallback": default false; never with "auth" or "readonly" */
 	bool fsync;                     /* "fsync": "full" (default) or "off" */
 	enum config_sparse sparse;      /* "manifests.sparse": "refuse" (default), "index", "all" */
 	uint64_t max_manifest;          /* "manifests.max_size": bytes; "4 MiB"; 1 KiB..64 MiB */

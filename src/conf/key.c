@@ -44,8 +44,6 @@ const struct key key_table[] = {
 	  .help = "whether clients may delete manifests, tags and blobs" },
 	{ "readonly", KEY_BOOL, GOES_TO(readonly), .preset = "false",
 	  .help = "whether every write is refused" },
-	{ "fallback", KEY_BOOL, GOES_TO(fallback), .preset = "false",
-	  .help = "whether nginx serves pulls by itself while no worker lives; never with logins, rules or readonly" },
 	{ "fsync", KEY_FLAG, GOES_TO(fsync), .preset = "full", .words = fsync_words,
 	  .help = "full: what was answered survives a power cut; off: faster, and it may not" },
 	{ "manifests.sparse", KEY_WORD, GOES_TO(sparse), .preset = "refuse", .words = sparse_words,

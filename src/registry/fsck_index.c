@@ -15,7 +15,6 @@
 #include "registry/fsck_work.h"
 #include "registry/reg_index.h"
 #include "store/catalog.h"
-#include "store/fallback.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -118,9 +117,6 @@ static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, s
 	index_pair(d, t, &pair);
 	if (s->pairs_hold && !has(&s->pairs, pair.v[0]))
 		add(s->l, FSCK_INDEX_TAGS, path.buf, "lacks ", pair.v[0]);
-	path_fallback(&path, s->l->n);
-	if (!fallback_agrees(s->l->w->r->st, s->l->n, t, d))
-		add(s->l, FSCK_INDEX_FALLBACK, path.buf, "leads elsewhere than the tag ", t->s);
 	return 0;
 }
 

@@ -57,7 +57,6 @@ static const struct {
 	[FSCK_INDEX_DESCRIPTOR] = { "index-descriptor", "run berth index rebuild" },
 	[FSCK_INDEX_CATALOG] = { "index-catalog", "run berth index rebuild" },
 	[FSCK_INDEX_DAMAGED] = { "index-damaged", "run berth index rebuild" },
-	[FSCK_INDEX_FALLBACK] = { "index-fallback", "run berth index rebuild" },
 };
 
 const char *fsck_kind_name(enum fsck_kind kind)

@@ -11,9 +11,7 @@
 
 #include "os/file.h"
 #include "registry/describe.h"
-#include "registry/reg_fallback.h"
 #include "registry/reg_manifest.h"
-#include "store/fallback.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
@@ -108,13 +106,7 @@ int reg_index_ready(struct registry *r, const struct name *n, struct err *e)
 
 int reg_index_rebuild(struct registry *r, const struct name *n, struct err *e)
 {
-	cleanup_names struct names trashed = NAMES_INIT;
 	cleanup_fd int lock = -1;
 
-	if (lock_repository(r->st, n, &lock, e) < 0 || index_drop(r->st, n, e) < 0 ||
-	    fallback_forget(r->st, n, &trashed, e) < 0 || compare(r, n, e) < 0)
-		return -1;
-	os_cleanup_fd(&lock);
-	store_purge_all(r->st, &trashed);
-	return reg_fallback_fill(r, n, e);
+	return lock_repository(r->st, n, &lock, e) < 0 || index_drop(r->st, n, e) < 0 ? -1 : compare(r, n, e);
 }

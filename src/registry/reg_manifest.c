@@ -21,7 +21,6 @@
 #include "registry/reg_index.h"
 #include "store/blob.h"
 #include "store/collector.h"
-#include "store/fallback.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
@@ -226,24 +225,6 @@ static int index_subject(struct registry *r, const struct name *n, const struct 
 	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, true, e);
 }
 
-/* The links of what is on disk now, for the time when there is no worker. */
-static void link_fallback(struct registry *r, const struct name *n, const struct manifest_push *p)
-{
-	cleanup_str struct str text = STR_INIT;
-	enum mediatype type;
-	size_t i;
-
-	if (!r->cfg->fallback)
-		return;
-	manifest_sniff(&text, p->bytes->buf, p->bytes->len);
-	type = mediatype_parse(text.buf, text.len);
-	fallback_add(r->st, n, p->digest.text, type, &p->digest);
-	if (p->ref.kind == REF_TAG)
-		fallback_add(r->st, n, p->ref.tag.s, type, &p->digest);
-	for (i = 0; p->ref.kind == REF_DIGEST && i < p->ntags; i++)
-		fallback_add(r->st, n, p->tags[i].s, type, &p->digest);
-}
-
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e)
 {
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
@@ -266,10 +247,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	    blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
 	    revision_set(r->st, n, &p->digest, e) < 0)
 		return -1;
-	if (set_tags(r, n, p, e) < 0)
-		return -1;
-	link_fallback(r, n, p);
-	return 0;
+	return set_tags(r, n, p, e);
 }
 
 /* One tag goes; what lay there is added to what is to be emptied. 1, 0 absent, -1. */

@@ -12,11 +12,9 @@
 
 #include "os/dir.h"
 #include "os/file.h"
-#include "registry/reg_fallback.h"
 #include "store/catalog.h"
 #include "store/collector.h"
 #include "store/durable.h"
-#include "store/fallback.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -115,8 +113,7 @@ static enum step move_locked(struct move *m, struct err *e)
 	if (movable == 0 && !m->copy.dir.len)
 		return STEP_COPY;
 	/* The index of `to` is that of one that was there before, if any: to be compared at its first use. */
-	if (movable < 0 || index_drop(m->st, m->to, e) < 0 || fallback_forget(m->st, m->to, &m->trashed, e) < 0 ||
-	    catalog_lock(m->st, &catalog, e) < 0 ||
+	if (movable < 0 || index_drop(m->st, m->to, e) < 0 || catalog_lock(m->st, &catalog, e) < 0 ||
 	    catalog_add(m->st, m->to, e) < 0)
 		return STEP_FAILED;
 	if (movable)
@@ -163,7 +160,6 @@ static int move(struct move *m, struct err *e)
 int reg_repo_move(struct registry *r, const struct name *from, const struct name *to, struct err *e)
 {
 	struct move m = { .st = r->st, .from = from, .to = to, .trashed = NAMES_INIT };
-	cleanup_err struct err ignored = ERR_INIT;
 	cleanup_fd int run = -1;
 	int alone, rc;
 
@@ -180,8 +176,6 @@ int reg_repo_move(struct registry *r, const struct name *from, const struct name
 	rc = move(&m, e);
 	if (rc == 0)
 		store_purge_all(r->st, &m.trashed);
-	if (rc == 0)
-		reg_fallback_fill(r, to, &ignored);     /* it has moved, whatever becomes of these */
 	repo_copy_end(&m.copy);
 	names_release(&m.trashed);
 	return rc;

@@ -16,7 +16,6 @@
 
 #include "os/file.h"
 #include "os/lock.h"
-#include "store/fallback.h"
 #include "store/store_path.h"
 
 static int write_new(int dirfd, bool flush, struct err *e)
@@ -60,7 +59,7 @@ static int begin_epoch(const struct store_options *o, int dirfd, struct err *e)
 	one_by_one.flush = o->flush && !os_syncfs_reaches(dirfd);
 	if (unlinkat(dirfd, STORE_EPOCH_FILE, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove %s", STORE_EPOCH_FILE);
-	if (fallback_close(&one_by_one, e) < 0 || store_flush_layout(&one_by_one, dirfd, e) < 0)
+	if (store_flush_layout(&one_by_one, dirfd, e) < 0)
 		return -1;
 	if (o->flush && syncfs(dirfd) < 0)
 		return err_sys(e, "cannot flush the store");

@@ -24,7 +24,7 @@ struct serving {
 /*
  * epoch_begin - serve on a root: join the epoch of those who serve already, or begin a new one; and tell collections
  *               that somebody is there for whom they have to make room. The layout is durable afterwards; with a new epoch
- *               all that is in the store is, and its fallback is closed
+ *               all that is in the store is
  * s  what the caller keeps, its children too, as long as they serve; epoch_end lets go
  * The layout is there (store_prepare). On a read-only store there is nothing to join, and nothing held.
  */

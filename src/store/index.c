@@ -15,7 +15,6 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "store/epoch.h"
-#include "store/fallback.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
 
@@ -102,7 +101,7 @@ int index_remove(struct store *st, const struct name *n, struct names *trashed, 
 	int had = 0;
 	size_t i;
 
-	if (index_drop(st, n, e) < 0 || fallback_forget(st, n, trashed, e) < 0)
+	if (index_drop(st, n, e) < 0)
 		return -1;
 	for (i = 0; i < ARRAY_LEN(dirs); i++) {
 		int found;

@@ -83,6 +83,23 @@ static int check_format(int dirfd, bool may_write, bool flush, struct err *e)
 	return 0;
 }
 
+/*
+ * Versions before 1.0 kept links there for an nginx that serves while no worker lives. Nobody keeps them up any more, and an
+ * nginx that is configured as it was then would follow them: they go, durably.
+ */
+static int remove_fallback(int dirfd, bool flush, struct err *e)
+{
+	static const char set_aside[] = STORE_TRASH_DIR "/fallback";
+
+	os_remove_tree(dirfd, set_aside);
+	if (renameat(dirfd, STORE_FALLBACK_DIR, dirfd, set_aside) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", STORE_FALLBACK_DIR);
+	if (flush && os_fsync_above(dirfd, STORE_FALLBACK_DIR, 1) < 0)
+		return err_sys(e, "cannot flush the directory of %s", STORE_FALLBACK_DIR);
+	os_remove_tree(dirfd, set_aside);
+	return 0;
+}
+
 int store_prepare(const struct store_options *o, struct err *e)
 {
 	cleanup_fd int dirfd = -1;
@@ -101,7 +118,9 @@ int store_prepare(const struct store_options *o, struct err *e)
 	if (faccessat(dirfd, "berth/tmp", W_OK | X_OK, AT_EACCESS) < 0 ||
 	    faccessat(dirfd, "docker/registry/v2/repositories", W_OK | X_OK, AT_EACCESS) < 0)
 		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
-	return probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0 ? -1 : 0;
+	if (probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0)
+		return -1;
+	return remove_fallback(dirfd, o->flush, e);
 }
 
 /* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */

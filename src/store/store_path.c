@@ -156,18 +156,6 @@ void path_index_referrers(struct str *p, const struct name *n, const struct dige
 	str_addf(p, "/_referrers/%s/%s", digest_alg_name(subject->alg), digest_hex(subject));
 }
 
-void path_fallback(struct str *p, const struct name *n)
-{
-	str_reset(p);
-	str_addf(p, STORE_FALLBACK_DIR "/%s/_", n->s);
-}
-
-void path_fallback_below(struct str *p, const struct name *n)
-{
-	str_reset(p);
-	str_addf(p, "%s/_", n->s);
-}
-
 void path_repository_lock(struct str *p, unsigned stripe)
 {
 	str_reset(p);

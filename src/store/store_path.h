@@ -31,7 +31,7 @@
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* a repository's name never begins with '_' */
-#define STORE_FALLBACK_DIR "berth/index/_fallback"       /* see store/fallback.h */
+#define STORE_FALLBACK_DIR "berth/index/_fallback"       /* of versions before 1.0: removed at the start */
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that is not what its name says; fsck puts it there */
 #define STORE_REPOSITORIES_DIR "docker/registry/v2/repositories"
 #define STORE_BLOBS_DIR "docker/registry/v2/blobs"
@@ -60,10 +60,6 @@ void path_upload_file(struct str *p, const struct name *n, const struct uuid *u,
 void path_index(struct str *p, const struct name *n);
 void path_index_file(struct str *p, const struct name *n, const char *file);
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject);
-
-/* A repository's links for nginx; _below: what follows STORE_FALLBACK_DIR "/". */
-void path_fallback(struct str *p, const struct name *n);
-void path_fallback_below(struct str *p, const struct name *n);
 
 void path_repository_lock(struct str *p, unsigned stripe);              /* stripe 0..255 */
 

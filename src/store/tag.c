@@ -15,7 +15,6 @@
 
 #include "os/file.h"
 #include "store/durable.h"
-#include "store/fallback.h"
 #include "store/link.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -120,7 +119,7 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	struct digest old;
 	int rc = tag_read(st, n, t, &old, e);
 
-	if (rc < 0 || ((rc == 0 || !digest_eq(&old, d)) && fallback_forget_tag(st, n, t, rc == 1, e) < 0))
+	if (rc < 0)
 		return -1;
 	path_tag(&dir, n, t);
 	rc = rc == 0 ? set_new(st, dir.buf, d, e) : 0;
@@ -134,8 +133,6 @@ int tag_remove(struct store *st, const struct name *n, const struct tag *t, stru
 {
 	cleanup_str struct str dir = STR_INIT;
 
-	if (fallback_forget_tag(st, n, t, true, e) < 0)
-		return -1;
 	path_tag(&dir, n, t);
 	return store_trash(st, dir.buf, trashed, e);
 }

@@ -69,10 +69,6 @@ static void test_own(void)
 	is_str(p.buf, "berth/index/team/app/_tags", "a file of it");
 	path_index_referrers(&p, &n, &d);
 	is_str(p.buf, "berth/index/team/app/_referrers/sha256/" HEX, "what refers to a manifest");
-	path_fallback(&p, &n);
-	is_str(p.buf, STORE_FALLBACK_DIR "/team/app/_", "its links for nginx");
-	path_fallback_below(&p, &n);
-	is_str(p.buf, "team/app/_", "the same, below the directory of all of them");
 	path_repository_lock(&p, 10);
 	is_str(p.buf, "berth/locks/repository/0a", "a stripe of locks");
 }

@@ -161,16 +161,6 @@ sub listing_of
 	return \%out;
 }
 
-# A link of the fallback (src/store/fallback.h) leads where the tag does, as long as there is a tag.
-sub fallback_fault
-{
-	my ($r, $path, $to) = @_;
-	my ($repo, $tag) = $path =~ m{\Aberth/index/_fallback/(.+)/_/([^/:]+):\w+\z} or return;
-	my $d = $r->{$repo}{tags}{$tag} // return;
-
-	return $to =~ m{\A-> (?:\.\./)+\Q@{[ blob($d) =~ s{/data\z}{}r ]}\E\z} ? () : "$path leads to $to, the tag to $d";
-}
-
 sub faults_of
 {
 	my ($state) = @_;
@@ -183,9 +173,7 @@ sub faults_of
 			push @bad, "$path is no tag" if $path =~ m{/_manifests/tags/[^/]+\z} && !defined $state->{"$path/current/link"};
 			next;
 		}
-		if ($path =~ m{\Aberth/index/_fallback/}) {
-			push @bad, fallback_fault($r, $path, text($state, $path));
-		} elsif ($path =~ m{\A\Q$V2\E/blobs/(\w+)/../(\w+)/data\z}) {
+		if ($path =~ m{\A\Q$V2\E/blobs/(\w+)/../(\w+)/data\z}) {
 			push @bad, "$path has wrong bytes" if !is_right($state->{$path}, "$1:$2");
 		} elsif ($path =~ m{/_(?:layers|manifests/revisions)/(\w+)/(\w+)/link\z}) {
 			push @bad, grep { $_ } link_fault($state, $path, "$1:$2");
