@@ -17,6 +17,8 @@ packages_group() {
 	serve) printf '%s\n' nginx curl perl ;;
 	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' iptables podman \
 		crun netavark skopeo busybox-static mandoc bash rsync prometheus ;;
+	# What the families 1 to 5 and the unit tests need beyond these.
+	test-http) printf '%s\n' perl openssl strace procps iproute2 ;;
 	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 dpkg-dev debhelper \
 		lintian systemd ;;
 	ci) printf '%s\n' clang libclang-rt-14-dev llvm valgrind xz-utils ;;
