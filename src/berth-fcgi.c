@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "conf/config.h"
 #include "http/route.h"
+#include "os/process.h"
 #include "os/sock.h"
 #include "store/probe.h"
 #include "store/store.h"
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	fill_descriptors();
+	os_write_alone();
 	upgrade_taken(&a.before);
 	rc = parse_args(&a, argc, argv);
 	if (rc)

@@ -19,6 +19,7 @@
 #include "cmd/tag.h"
 #include "cmd/token.h"
 #include "cmd/user.h"
+#include "os/process.h"
 
 static const struct cmd *const commands[] = {
 	&cmd_access_command,
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
 	struct cmd_options o = { NULL, NULL };
 	int opt;
 
+	os_write_alone();
 	while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':

@@ -32,7 +32,7 @@ is delta($before, $after, 'berth_http_request_duration_seconds_count{route="mani
 # killed
 my @was = $s->kill_workers;
 ok wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; keys %now == @was && !grep { $now{$_} } @was }, 20), 'all workers are killed, and replaced';
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 10), '... and take requests';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), '... and take requests';
 my $m = metrics($s);
 is $m->{$_}, $after->{$_}, "$_ stays what it was" for grep { /^berth_http_requests_total\{|_bytes_total|blobs_added|^berth_uploads_(?:begun|ended)/ } sort keys %$after;
 is by_name($m, 'berth_worker_restarts_total'), scalar @was, 'each death is counted as a restart';
@@ -67,7 +67,7 @@ my @done = run_parallel(5, sub {
 });
 my $answered = 0;
 $answered += $_ for @done;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 30), 'workers die while clients ask';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 30), 'workers die while clients ask';
 my $counted = metrics($s)->{$get} - $base;
 cmp_ok $answered, '>', 50, "$answered requests were answered meanwhile";
 # a worker may be killed between its answer and counting it; never is one counted without an answer but for the same reason
@@ -76,7 +76,7 @@ cmp_ok abs($counted - $answered), '<=', 8, "and as many are counted, but for tho
 # a new master begins anew
 $s->stop_workers;
 $s->start_workers;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 10), 'a new master';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'a new master';
 $m = metrics($s);
 is $m->{$get} // 0, 0, '... begins at 0, as Prometheus expects of a restart';
 cmp_ok abs($m->{berth_start_time_seconds} - time), '<', 20, '... and says when';

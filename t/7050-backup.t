@@ -103,6 +103,7 @@ like $r->{err}, qr/another collection is running/, 'and it says why';
 let_go();
 is ended($pid), 0, 'the copy is made';
 is gc()->{status}, 0, 'after it, a collection does its work';
+is((stat "$dir/one$_")[2] & 027, 0, 'it is not for every user: ' . ($_ || 'the top')) for '', '/docker';
 my $copy = restored("$dir/one", 'first');
 is $before->faults($copy), '', 'what was deleted after its names were copied is there, whole';
 is found($copy), '', 'fsck finds nothing';

@@ -38,6 +38,20 @@ for my $bad ("$dir/a\$b", "$dir/a\"b", "$dir/a\nb", "$dir/a;b", "$dir/a\\b") {
 	is($r->{status}, 1, "a store called '" . ($bad =~ s/.*a//sr) =~ s/\n/\\n/r . "' cannot be written into a configuration");
 	like($r->{err}, qr/\Anginx\/render: .*\n/, '... and that is said');
 }
+# a site's own nginx: the file that goes to conf.d, with what configured has written, and with all that it offers
+{
+	local $ENV{REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY} = "$dir/store";
+	run_ok(source_dir() . '/nginx/configured', program('berth'), "$dir/site", @args[ 0, 2, 3 ], 'monitor=127.0.0.1:' . Berth::Server::free_port(), 'configured asks berth for the rest');
+	my $text = slurp(source_dir() . '/nginx/conf.d-berth.conf') =~ s{/etc/berth/nginx|/var/log/nginx}{$dir/site}gr =~ s/^#(include )/$1/mr;
+	for my $port ($text =~ /listen (?:\[::\]:)?(\d+);/g) {
+		my $free = Berth::Server::free_port();
+		$text =~ s/\b$port;/$free;/;
+	}
+	$text =~ s/^\s*listen \[::\].*\n//m if !-e '/proc/net/if_inet6';
+	like($text, qr{^include \Q$dir\E/site/with-monitor-http\.conf;$}m, '... and offers monitor=');
+	spew("$dir/site/conf.d.conf", "pid $dir/site/pid; events { }\nhttp {\n" . join(' ', map { "${_}_temp_path $dir/site/tmp/$_;" } qw(client_body proxy fastcgi uwsgi scgi)) . "\n$text}\n");
+	run_ok('nginx', '-t', '-q', '-p', "$dir/site", '-e', 'stderr', '-c', "$dir/site/conf.d.conf", 'conf.d-berth.conf is fine for nginx');
+}
 # parts that are asked for
 for (
 	[ ['with=nothing'], 'there is no nothing' ], [ ['with=tls'], 'needs certificate=' ], [ ['with=tls', 'certificate=/x', 'certificate_key='], 'certificate_key=' ],

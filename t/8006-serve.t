@@ -105,6 +105,8 @@ is(() = $text =~ /^  (?:curl|docker) /mg, 3, '... and three lines to try');
 is(get('127.0.0.1', $port, '/v2/'), '200', 'the registry serves');
 is(run('sh', '-c', ($text =~ /^  (curl .*)/m)[0] . ' 2>/dev/null')->{out}, "{\"repositories\":[]}\n", '... what the first line asks for');
 ok(-d "$root/docker" || -d "$root/berth", 'the store was made');
+is((stat $root)[2] & 027, 0, '... for nobody else');
+is(get('127.0.0.1', $port, $_), '404', "... $_ is not to be had") for '/metrics', '/readyz';
 refused([ '--port', $port, '--root', $root ], "127\\.0\\.0\\.1.*$port.*in use", 'a port in use');
 is(get('127.0.0.1', $port, '/v2/'), '200', 'the one that has the port was not hurt');
 kill INT => $s->{pid};
@@ -179,6 +181,13 @@ like(slurp($s->{out}), qr{curl http://127\.0\.0\.1:$port/}, '--listen 0.0.0.0 is
 kill TERM => $s->{pid};
 wait_for { ended($s) } 20;
 
+my $monitor = port();
+$s = start('--port', $port, '--root', $root, '--monitor', "127.0.0.1:$monitor");
+is(join(' ', map { get('127.0.0.1', $monitor, $_) } '/metrics', '/readyz'), '200 200', '--monitor says where /metrics and /readyz are');
+is(get('127.0.0.1', $port, $_), '404', "... and $_ is there alone") for '/metrics', '/readyz';
+kill TERM => $s->{pid};
+wait_for { ended($s) } 20;
+
 my $conf = spew("$dir/berth.conf", "root = \"$dir/elsewhere\";\nmanifests = { max_size = \"2 KiB\"; };\ndelete = true;\n");
 chmod 0644, $conf;
 $s = start('--port', $port, '--config', $conf);
@@ -204,6 +213,7 @@ wait_for { ended($s) } 20;
 # why not
 refused([ '--root', '/proc/nowhere' ], "can't make .*/proc/nowhere", 'a store that cannot be made');
 refused([ '--port', '0' ], 'not a port', 'port 0');
+refused([ '--root', $root, '--port', $port, '--monitor', '127.0.0.1' ], 'monitor= is what to listen on', 'a monitor without a port');
 refused([ '--port', 'http' ], 'not a port', 'a port by name');
 refused([ '--root', $root, '--port', $port, '--listen', '192.0.2.1' ], '192\.0\.2\.1', 'an address that is not ours');
 refused([ '--root', $root, '--port', $port, '--config', "$dir/none.conf" ], 'none\.conf', 'a configuration that is not there');

@@ -1,10 +1,12 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# /healthz, /readyz and /metrics: what they say when something is wrong, and who may ask.
+# /healthz, /readyz and /metrics: what they say when something is wrong, and where they are to be had.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
+use POSIX ();
 use Time::HiRes qw(sleep time);
 use Berth::Test;
 use Berth::Auth;
@@ -20,29 +22,28 @@ my $tmp = $s->root . '/berth/tmp';
 my $r = $s->req(GET => '/healthz');
 is $r->status . $r->body, "200ok\n", '/healthz says that nginx is there';
 is $s->req(HEAD => '/healthz')->status, 200, '... to HEAD as well';
-$r = $s->req(GET => '/readyz');
+$r = $s->watch('/readyz');
 is $r->status . $r->body, "200ready\n", '/readyz: ready';
 like $r->header('Content-Type'), qr{^text/plain\b}, '... in plain text';
 is $r->header('Cache-Control'), 'no-store', '... that nobody keeps';
-is $s->req(HEAD => '/readyz')->status, 200, '... to HEAD as well';
-like $s->req(GET => '/metrics/nginx')->body, qr/^Active connections: \d+ .*accepts handled requests/s, "/metrics/nginx is nginx's own stub_status";
-is $s->req(POST => $_, body => 'x')->status, 405, "$_: nobody may POST" for '/healthz', '/readyz', '/metrics';
+is $s->watch($_, method => 'HEAD')->status, 200, "... to HEAD as well: $_" for '/readyz', '/healthz';
+like $s->watch('/metrics/nginx')->body, qr/^Active connections: \d+ .*accepts handled requests/s, "/metrics/nginx is nginx's own stub_status";
+is $s->req(POST => '/healthz', body => 'x')->status, 405, '/healthz: nobody may POST';
+for my $path ('/healthz', '/readyz', '/metrics') {
+	my $r = $s->watch($path, method => 'POST', body => 'x');
+	is join('|', $r->status, $r->header('Allow'), $r->body), "405|GET, HEAD|only GET and HEAD\n", "$path: nobody may POST where it is watched";
+}
+is $s->watch($_)->status, 404, "$_ is not there where it is watched" for '/', '/v2/', '/v2/_catalog', '/_berth/none', '/_berth/request', '/readyz/', '/metrics/x';
 is scalar(grep { $_->{uri} =~ m{^/(?:healthz|readyz|metrics)} && $_->{status} == 200 } $s->access_events), 0, 'who watches does not fill the access log';
 is scalar(grep { /readyz|metrics/ } $s->log), 0, "nor the workers'";
 
-# --- who may ask
-sub closed
-{
-	my ($r, $title) = @_;
-	error_is $r, 404, 'NAME_UNKNOWN', $title;
-}
+# --- where the registry listens there is nothing of it, whoever asks
 for my $path (@closed) {
-	closed $s->req(GET => $path, from => '127.0.0.2'), "$path from another address is as if it were not there";
-	for my $h ('X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'Via') {
-		closed $s->req(GET => $path, headers => [ $h => '127.0.0.1' ]), "$path: a request with $h has come through a proxy";
+	error_is $s->req(GET => $path, from => $_), 404, 'NAME_UNKNOWN', "$path where the registry listens: not there, from $_" for '127.0.0.1', '127.0.0.2';
+	for my $h ('X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'Via', 'Host') {
+		error_is $s->req(GET => $path, headers => [ $h => '127.0.0.1' ]), 404, 'NAME_UNKNOWN', "... with $h";
 	}
-	closed $s->req(GET => $path, from => '127.0.0.2', headers => [ 'X-Forwarded-For' => '127.0.0.1' ]), "$path: an address that is only said does not count";
-	is $s->req(GET => $_)->status, 404, "$_ is not there" for "/v2$path", "/_berth$path", "$path/", "/_berth/monitor/none";
+	is $s->req(GET => $_)->status, 404, "$_ is not there" for "/v2$path", "/_berth$path", "$path/";
 }
 is $s->req(GET => '/healthz', from => '127.0.0.2')->status, 200, '/healthz is open to everybody';
 # no header of a client's is the parameter by which nginx asks
@@ -56,25 +57,25 @@ is $direct->request(params => { REQUEST_URI => '/metrics', HTTP_BERTH_MONITOR =>
 
 # --- the store cannot be written
 rename $tmp, "$tmp.away" or die;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 503 }, 5), 'a store that cannot be written is 503';
-$r = $s->req(GET => '/readyz');
+ok wait_for(sub { $s->watch('/readyz')->status == 503 }, 5), 'a store that cannot be written is 503';
+$r = $s->watch('/readyz');
 is $r->body, "the store cannot be written: No such file or directory\n", '... with the reason, in one line without a path';
 is metrics($s)->{berth_ready}, 0, '... and in the metrics';
 ok scalar(grep { ($_->{event} // '') eq 'not_ready' } $s->log_events), '... and in the log';
 is $s->req(GET => '/healthz')->status, 200, '... nginx is there all the same';
 rename "$tmp.away", $tmp or die;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 5), 'when it can be written again it is ready';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 5), 'when it can be written again it is ready';
 is metrics($s)->{berth_ready}, 1, '... and in the metrics';
 is join(' ', glob "$tmp/*"), '', 'looking has left nothing behind';
 
 # --- no workers
 $s->stop_workers;
-$r = $s->req(GET => '/readyz');
+$r = $s->watch('/readyz');
 is $r->status . $r->body, "503no worker answers\n", 'without workers nginx says 503 by itself';
-is $s->req(GET => '/metrics')->status, 503, '... of /metrics as well';
+is $s->watch('/metrics')->status, 503, '... of /metrics as well';
 is $s->req(GET => '/healthz')->status, 200, '... and is there';
 $s->start_workers;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 10), 'it is ready again with the workers';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'it is ready again with the workers';
 
 # --- one pool is gone
 my %before = map { $_ => 1 } $s->worker_pids;
@@ -82,7 +83,7 @@ my $end = time + 20;
 my $seen;
 while (!$seen && time < $end) {
 	kill KILL => grep { (readlink("/proc/$_/fd/0") // '') ne '' && takes_uploads($_) } $s->worker_pids;
-	my $r = $s->req(GET => '/readyz');
+	my $r = $s->watch('/readyz');
 	$seen = $r->body if $r->status == 503;
 	sleep 0.05;
 }
@@ -105,42 +106,98 @@ $s->stop;
 
 # --- read-only
 $s = Berth::Server->start(workers => 2, config => "readonly = true;\n", root => do { my $b = Berth::Server->start; my $d = tmp_dir() . '/store'; $b->stop_workers; rename $b->root, $d or die; $b->stop; $d });
-is $s->req(GET => '/readyz')->status, 200, 'with readonly = true ready means that it can be read';
+is $s->watch('/readyz')->status, 200, 'with readonly = true ready means that it can be read';
 rename $s->root . '/berth/tmp', $s->root . '/berth/away' or die;
 my $docker = $s->root . '/docker';
 rename $docker, "$docker.away" or die;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 503 }, 5), '... and 503 that it cannot';
-is $s->req(GET => '/readyz')->body, "the store cannot be read: No such file or directory\n", '... which is said';
+ok wait_for(sub { $s->watch('/readyz')->status == 503 }, 5), '... and 503 that it cannot';
+is $s->watch('/readyz')->body, "the store cannot be read: No such file or directory\n", '... which is said';
 rename "$docker.away", $docker or die;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 5), 'what is not needed for reading does not matter';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 5), 'what is not needed for reading does not matter';
 $s->stop;
 
-# --- who may ask is said to nginx
-$s = Berth::Server->start(workers => 2, nginx_args => ['monitor=127.0.0.8/30,::1']);
-is $s->req(GET => '/readyz', from => '127.0.0.9')->status, 200, 'monitor= lets in whom it names';
-is $s->req(GET => '/metrics', from => $_)->status, 404, "... and nobody else: $_" for '127.0.0.1', '127.0.0.12';
-$s->stop;
-$s = Berth::Server->start(workers => 2, nginx_args => ['monitor=none']);
-is $s->req(GET => $_)->status, 404, "monitor=none: nobody may ask for $_" for @closed;
-is $s->req(GET => '/healthz')->status, 200, '... but whether nginx is there';
-$s->stop;
-my $bad = run(source_dir() . '/nginx/render', tmp_dir(), 'listen=127.0.0.1:1', 'root=/x', 'workers=unix:/w', 'monitor=127.0.0.1 1; x');
-is $bad->{status}, 1, 'what is no address is refused';
-like $bad->{err}, qr/\Anginx\/render: not addresses: [^\n]*\n\z/, '... in one line';
-
-# --- behind a proxy, and with a login for all
-$s = Berth::Server->start(workers => 2, nginx_args => ['with=proxy', 'proxy=127.0.0.1,127.0.0.2']);
-for my $path (@closed) {
-	closed $s->req(GET => $path, from => $_, headers => [ 'X-Forwarded-For' => '127.0.0.1' ]), "$path through a trusted proxy ($_) is closed, whatever it says" for '127.0.0.1', '127.0.0.2';
-	closed $s->req(GET => $path, headers => [ 'X-Forwarded-For' => '192.0.2.1' ]), "$path for a client of a proxy on the loopback is closed";
-	is $s->req(GET => $path)->status, 200, "$path from the loopback itself is open";
+# --- nginx is told where
+my @two = map { '127.0.0.1:' . Berth::Server::free_port() } 1, 2;
+$s = Berth::Server->start(workers => 2, nginx_args => [ map { "monitor=$_" } @two ]);
+for my $at (@two) {
+	is $s->req(GET => $_, sock => IO::Socket::INET->new(PeerAddr => $at))->status, 200, "monitor=$at: $_ is there" for '/healthz', @closed;
 }
+is $s->req(GET => $_)->status, 404, "... and $_ not where the registry listens" for @closed;
 $s->stop;
+my @render = (source_dir() . '/nginx/render', tmp_dir(), 'listen=127.0.0.1:1', 'root=/x', 'workers=unix:/w');
+for ([], ['monitor=none'], ['monitor=']) {
+	run_ok(@render, @$_, "@$_: nginx is told no place");
+	unlike slurp("$render[1]/nginx.conf"), qr/monitor/, '... and has none';
+}
+for my $ok ('127.0.0.1:5001', '0.0.0.0:5001', '[::]:5001', '[::1]:5001', '*:5001', 'localhost:5001', 'unix:/run/a-b/m.sock') {
+	run_ok(@render, "monitor=$ok", "monitor=$ok");
+	like slurp("$render[1]/with-monitor-http.conf"), qr/^\tlisten \Q$ok\E;$/m, '... is listened on';
+}
+# some of these said who may ask, once
+for my $bad ('127.0.0.1', '127.0.0.1,::1', '::1', '10.0.0.0/8', 'fe80::1:5001', '127.0.0.1:5001,127.0.0.1:5002', '127.0.0.1 1; x', '127.0.0.1:5001; x',
+	'5001', ':5001', '127.0.0.1:', '127.0.0.1:123456', 'unix:x', 'unix:/a b', 'unix:/a;b', "127.0.0.1:5001\nx") {
+	my $r = run(@render, "monitor=$bad");
+	is $r->{status}, 1, "monitor=$bad is refused";
+	like $r->{err}, qr/\Anginx\/render: monitor= is what to listen on \(127\.0\.0\.1:5001, .*no longer who may ask: \Q$bad\E\n\z/, '... and said what it is';
+}
+
+# --- a login for all
 my $passwords = spew(tmp_dir() . '/passwords', htpasswd(alice => 'a'));
 $s = Berth::Server->start(workers => 2, config => "auth = { remote_user = true; access = ( " . rule('alice', '**', 'pull') . " ); };\n",
 	nginx_args => ['with=basic', "passwords=$passwords"]);
 is $s->req(GET => '/v2/')->status, 401, 'where nginx asks for a password';
-is $s->req(GET => $_)->status, 200, "... it does not for $_" for '/healthz', @closed;
-is $s->req(GET => $_, from => '127.0.0.2')->status, 404, "... and $_ is closed to others" for @closed;
+is $s->watch($_)->status, 200, "... it does not for $_ where it is watched" for '/healthz', @closed;
+isnt $s->req(GET => $_)->status, 200, "... and $_ is nowhere else" for @closed;
+$s->stop;
+
+# --- every proxy that is printed: whatever it says of a client, or does not, it gives nothing away
+my (%printed, @shipped);
+for my $file (grep { -f } map { glob source_dir() . "/$_" } '*', qw(doc/* nginx/* docker/* debian/* systemd/*)) {
+	my $text = slurp($file);
+	my $name = $file =~ s/^\Q@{[ source_dir() ]}\E\///r;
+
+	next if $text !~ /\bproxy_pass\b/;
+	push @shipped, $name if $name !~ /\.md$/;
+	$printed{$name} = [ grep { /\bproxy_pass\b/ } $text =~ /^```\w*\n(.*?)^```$/msg ] if $name =~ /\.md$/;
+}
+is "@shipped", 'nginx/with-prefix-http.conf.in nginx/with-sso-http.conf.in', 'two are shipped';
+my ($prefix, $sso) = map { Berth::Server::free_port() } 1, 2;
+$s = Berth::Server->start(workers => 2, nginx_args => sub { ('with=prefix', 'prefix=/r', "prefix_listen=127.0.0.1:$prefix", "prefix_registry=http://127.0.0.1:$_[0]",
+	'with=sso', "sso=http://127.0.0.1:$_[0]/v2/", "sso_listen=127.0.0.1:$sso", "sso_registry=http://127.0.0.1:$_[0]") });
+gives_nothing($prefix, '/r', 'with=prefix');
+gives_nothing($sso, '', 'with=sso');
+ok exists $printed{'doc/OPERATING.md'}, 'one is printed in the manual';
+for my $file (sort keys %printed) {
+	my $dir = tmp_dir();
+
+	chmod 0755, $dir;
+	for my $text (@{ $printed{$file} }) {
+		my $port = Berth::Server::free_port();
+		$text =~ s/\blisten [^;]*;/listen 127.0.0.1:$port;/g;
+		$text =~ s/127\.0\.0\.1:\d+(?=[ ;])(?<!:$port)/$s->host/ge;
+		$text = "server {\n$text}\n" if $text !~ /\bserver \{/;
+		spew("$dir/conf", "pid $dir/pid; error_log stderr; events { }\nhttp { access_log off; " .
+			join(' ', map { "${_}_temp_path $dir/$_;" } qw(client_body proxy fastcgi uwsgi scgi)) . "\n$text}\n");
+		my $pid = fork // die "fork: $!";
+		if (!$pid) {
+			open STDERR, '>', "$dir/err";
+			exec Berth::Server::guard(), 'nginx', '-p', $dir, '-e', 'stderr', '-c', "$dir/conf", '-g', 'daemon off;' or POSIX::_exit(127);
+		}
+		ok wait_for(sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") }), "$file: its proxy starts" or diag slurp("$dir/err");
+		gives_nothing($port, '', $file);
+		kill TERM => $pid;
+		waitpid $pid, 0;
+	}
+}
+
+sub gives_nothing
+{
+	my ($port, $below, $whose) = @_;
+	my $status = sub { return $s->req(GET => "$below$_[0]", sock => IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"))->status };
+
+	is $status->('/v2/'), 200, "$whose passes on to the registry";
+	is $status->($_), 404, "... but not $_" for @closed;
+	return;
+}
 
 done_testing;

@@ -130,7 +130,7 @@ blobs_are('after more was pushed');
 $s->reload;
 blobs_are('after a reload');
 $s->restart;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 10), 'a restart';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'a restart';
 $m = metrics($s);
 is $m->{'berth_gc_runs_total{result="done"}'}, 0, 'a collection before the start is not counted';
 ok exists $m->{berth_stored_blobs}, '... but what it found is';
@@ -158,7 +158,7 @@ ok wait_for(sub { metrics($s)->{'berth_gc_runs_total{result="failed"}'} > 0 }, 9
 rmdir $last;
 $s->config("auth = { htpasswd = \"$htpasswd\"; };\n");
 $s->restart;
-ok wait_for(sub { $s->req(GET => '/readyz')->status == 200 }, 10), 'with passwords';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'with passwords';
 sub refused { return "berth_logins_refused_total{reason=\"$_[0]\"}" }
 caused('a good login, and none', sub { $s->req(GET => '/v2/', headers => [basic('alice', 'a')]); $s->req(GET => '/v2/') }, berth_logins_refused_total => 0, requests('base', 'GET', 401) => 1);
 caused('a wrong password', sub { $s->req(GET => '/v2/', headers => [basic('alice', 'b')]) }, refused('wrong') => 1);

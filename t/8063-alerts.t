@@ -14,6 +14,12 @@ my $rules = "$doc/alerts.yml";
 my $dir = tmp_dir();
 run_ok('promtool', 'check', 'rules', $rules, 'promtool finds nothing wrong with the rules');
 
+my ($scrape) = slurp("$doc/METRICS.md") =~ /^```\n(scrape_configs:\n.*?)^```$/ms;
+run_ok('promtool', 'check', 'config', spew("$dir/prometheus.yml", "rule_files: [ $rules ]\n$scrape"), 'nor with the configuration that the manual prints');
+is +($scrape =~ /job_name: (\w+)/)[0], 'berth', '... which names the job as the rules do';
+my ($at) = $scrape =~ /targets: \[ "([^"]*)"/;
+like slurp("$doc/METRICS.md"), qr/`monitor=\Q$at\E`/, '... and asks where the manual has nginx listen';
+
 # --- each alert: series in steps of a minute, when it is looked at, and whether it is on then
 my $i = 'instance="r:5000"';
 my @cases = (

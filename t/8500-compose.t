@@ -19,10 +19,11 @@ my @images = Berth::Image::load($d);
 my $dir = tmp_dir();
 my $url = 'http://127.0.0.1:5000';
 
+my $file = source_dir() . '/docker-compose.yml';
 sub compose
 {
 	return run({ env => { %{ $d->env }, COMPOSE_PROJECT_NAME => 'berth' }, timeout => 300 }, 'docker-compose',
-		'-f', source_dir() . '/docker-compose.yml', @_);
+		'-f', $file, '--project-directory', source_dir(), @_);
 }
 
 # curl of what docker publishes: status, headers and body
@@ -76,6 +77,8 @@ for (['fcgi', $fcgi], ['nginx', $nginx]) {
 	is $rc2, 0, "$service is healthy" or diag($said);
 }
 is $d->value('inspect', '-f', '{{.HostConfig.NetworkMode}}', $fcgi), 'none', 'the workers have no network';
+is $d->value('exec', $fcgi, 'stat', '-c', '%a', '/var/lib/registry'), '750', 'the volume is for its owner and group';
+like curl("$url$_"), qr{^HTTP/1\.1 404 }, "$_ is not to be had" for '/metrics', '/readyz';
 
 # --- the walk
 
@@ -117,6 +120,20 @@ is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":["1.0"]}\n), '
 like curl('-X', 'DELETE', "$url/v2/busybox/manifests/$digest"), qr/^HTTP\/1\.1 202 /, 'a manifest can be deleted';
 is body("$url/v2/_catalog"), qq({"repositories":["busybox"]}\n), 'the repository stays in the catalog';
 is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":null}\n), 'its tag is gone';
+# --- metrics, by the line that the file offers: for a container of the same network
+
+(my $text = slurp($file)) =~ s/^(\s+)# (REGISTRY_HTTP_DEBUG_ADDR: )/$1$2/m or die "$file: no line for metrics";
+$file = spew("$dir/docker-compose.yml", $text);
+$r = compose('up', '-d');
+is $r->{status}, 0, 'docker-compose up with metrics' or diag($r->{err});
+ok served(), 'is a registry';
+like curl("$url$_"), qr{^HTTP/1\.1 404 }, "$_ is not where the registry is" for '/metrics', '/readyz';
+$nginx = $d->value('ps', '-q', '-f', 'label=com.docker.compose.service=nginx');
+my $ask = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerAddr => "nginx:5001") or die $@; print {$s} "GET /metrics HTTP/1.0\r\n\r\n"; print <$s>';
+my $other = $d->run_docker('run', '--rm', '--network', 'berth_default', '--entrypoint', 'perl', 'berth-nginx', '-e', $ask);
+like $other->{out}, qr{^HTTP/1\.1 200 .*^berth_ready 1$}ms, 'another container of the network scrapes them' or diag($other->{err});
+unlike +($d->docker('logs', $nginx))[1] . ($d->docker('logs', $d->value('ps', '-q', '-f', 'label=com.docker.compose.service=fcgi')))[1], qr/DEBUG_ADDR/,
+	'nobody says that the variable is not honoured';
 is compose('down', '-v')->{status}, 0, 'docker-compose down -v';
 
 $d->stop;

@@ -96,6 +96,11 @@ ok wait_for(sub { status("$url/"); in('cat /var/log/berth/access.log') =~ /"uri"
 like in('cat /var/log/berth/access.log.1'), qr/"uri"/, 'beside the old one';
 in('echo "BERTH_LISTEN=127.0.0.1:5005" >>/etc/default/berth; systemctl restart berth-nginx.service');
 ok wait_for(sub { status('http://127.0.0.1:5005/v2/') eq '200' }), 'BERTH_LISTEN says where it listens';
+is status("http://127.0.0.1:5005$_"), 404, "$_ is not there" for '/metrics', '/readyz';
+in('echo "BERTH_MONITOR=127.0.0.1:5001" >>/etc/default/berth; systemctl restart berth-nginx.service');
+ok wait_for(sub { status('http://127.0.0.1:5001/readyz') eq '200' }), 'but where BERTH_MONITOR says';
+is status('http://127.0.0.1:5001/metrics'), 200, 'both of them';
+is status('http://127.0.0.1:5005/metrics'), 404, 'and only there';
 
 # --- something wrong
 
@@ -114,13 +119,16 @@ echo 'd /run/berth 0755 www-data www-data -' >/etc/tmpfiles.d/berth.conf
 systemd-tmpfiles --create berth.conf
 chown -R www-data: /var/lib/registry
 spawn-fcgi -s /run/berth/workers.sock -u www-data -g www-data -M 0660 -P /run/berth/pid -- /usr/sbin/berth-fcgi --listen-uploads /run/berth/uploads.sock
-/usr/share/berth/nginx/configured berth /etc/berth/nginx listen=5000 workers=unix:/run/berth/workers.sock uploads=unix:/run/berth/uploads.sock
+/usr/share/berth/nginx/configured berth /etc/berth/nginx listen=5000 workers=unix:/run/berth/workers.sock uploads=unix:/run/berth/uploads.sock monitor=127.0.0.1:5001
 cp /usr/share/berth/nginx/conf.d-berth.conf /etc/nginx/conf.d/berth.conf
 nginx -t && systemctl restart nginx
 EOT
 is $rc, 0, 'spawn-fcgi starts the workers, and the system\'s nginx gets a file' or diag($out);
 ok wait_for(sub { status("$url/") eq '200' }), 'which is a registry' or diag(in('journalctl -n 20; cat /var/log/nginx/error.log'));
 works('b', 'spawn-fcgi');
+is status("http://127.0.0.1:5000$_"), 404, "$_ is not there" for '/metrics', '/readyz';
+in('sed -i "s,^#include,include," /etc/nginx/conf.d/berth.conf; systemctl reload nginx');
+ok wait_for(sub { status('http://127.0.0.1:5001/metrics') eq '200' }), 'but where monitor= says, once the file includes that';
 is in("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/"), 200, 'what else the nginx serves is still there';
 
 # --- removing

@@ -132,14 +132,18 @@ like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 can't write
 mkdir "$dir/own";
 run_ok('chown', '4321:4321', "$dir/own", 'a store of its own');
 $d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only', '--tmpfs', '/tmp', '--tmpfs', '/run/berth', '--cap-drop', 'ALL',
-	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: who can write it');
+	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-e', 'REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5002', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: who can write it');
 ok served('http://127.0.0.1:5001'), 'serves, where REGISTRY_HTTP_ADDR says';
 is $d->value('exec', 'own', 'stat', '-c', '%u:%g', '/var/lib/registry/berth'), '4321:4321', 'as that user';
 is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check looks there, too';
+my $ask = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerAddr => "127.0.0.1:5002") or die $@; print {$s} "GET /metrics HTTP/1.0\r\n\r\n"; print <$s>';
+like +($d->docker('exec', 'own', 'perl', '-e', $ask))[1], qr{^HTTP/1\.1 200 .*^berth_ready 1$}ms, 'REGISTRY_HTTP_DEBUG_ADDR says where the metrics are';
+like curl("http://127.0.0.1:5001$_"), qr{^HTTP/1\.1 404 }, "... and $_ is nowhere else" for '/metrics', '/readyz';
 
 # --- what is wrong is one line
 
 like ended('-e', 'REGISTRY_HTTP_ADDR=5000', 'berth')->[1], qr/^berth: REGISTRY_HTTP_ADDR: not HOST:PORT: 5000\n\z/, 'an address that is none';
+like ended('-e', 'REGISTRY_HTTP_DEBUG_ADDR=5001', 'berth')->[1], qr/^berth: REGISTRY_HTTP_DEBUG_ADDR: not HOST:PORT: 5001\n\z/, 'another';
 like ended('-e', 'REGISTRY_HTTP_TLS_CERTIFICATE=/x', 'berth')->[1], qr/^[^\n]*REGISTRY_HTTP_TLS_CERTIFICATE[^\n]*\n\z/, 'what berth refuses';
 like ended(@on, 'berth', 'repo', 'list')->[1], qr/^busybox$/m, "a command of berth's can be run instead";
 

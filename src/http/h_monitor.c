@@ -3,7 +3,7 @@
  * h_monitor: /readyz and /metrics, for who watches over the registry.
  *
  * Owns the names of the metrics; doc/METRICS.md lists them, and a test compares. The web server alone can ask for
- * these, by a parameter that no client can set, and it answers only those whom its configuration names.
+ * these, by a parameter that no client can set, and listens for them where its configuration says.
  */
 #include "http/h_monitor.h"
 

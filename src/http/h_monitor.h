@@ -5,8 +5,8 @@
 /*
  * h_monitor: whether this worker and the store are well, and what all workers have counted (doc/METRICS.md).
  *
- * Neither is a route: the web server names them by the parameter BERTH_MONITOR, "ready" or "metrics", and has decided
- * who may ask. Nobody is asked who they are, and these requests are not counted themselves.
+ * Neither is a route: the web server names them by the parameter BERTH_MONITOR, "ready" or "metrics", and
+ * listens for them where its configuration says. Nobody is asked who they are, and these requests are not counted themselves.
  */
 
 #include "http/exchange.h"

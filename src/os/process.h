@@ -21,6 +21,9 @@ pid_t os_fork(int at_end);
  */
 void os_keep_secrets(void);
 
+/* os_write_alone - nothing that this process makes from now on can be written by every user, whatever umask it was given */
+void os_write_alone(void);
+
 /*
  * os_wait_your_turn - when this process wakes, it lets whoever woke it go on; its share of a processor is as before (SCHED_BATCH)
  * Nothing where the kernel refuses, or where somebody chose another class: it is about speed alone.

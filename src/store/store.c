@@ -39,7 +39,7 @@ static const char *const layout[] = {
 	"berth/gc",
 	"berth/index",
 	"berth/index/_catalog",
-	"berth/locks",
+	STORE_LOCKS_DIR,
 	"berth/locks/repository",
 };
 
@@ -100,12 +100,42 @@ static int remove_fallback(int dirfd, bool flush, struct err *e)
 	return 0;
 }
 
+/* What was not there is not for other users, whatever the umask; what was there is as open as somebody has made it. */
+static int make_root(const char *root)
+{
+	mode_t mask = umask(0);
+	int rc;
+
+	umask(mask | 027);
+	rc = os_mkdirs(AT_FDCWD, root);
+	umask(mask);
+	return rc;
+}
+
+/* The top keeps others out of all below it, also where somebody has made an open root for it. */
+static mode_t layout_mode(const char *dir)
+{
+	return strchr(dir, '/') && strcmp(dir, STORE_LOCKS_DIR) != 0 ? 0777 : 0750;
+}
+
+/*
+ * Whoever can open a file can lock it, and everybody else waits then. Where this fails, as in a directory of somebody else's,
+ * store_others_may_read() tells.
+ */
+static void close_locks(int dirfd)
+{
+	struct stat sb;
+
+	if (fstatat(dirfd, STORE_LOCKS_DIR, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode) && (sb.st_mode & S_IRWXO))
+		fchmodat(dirfd, STORE_LOCKS_DIR, sb.st_mode & 0770, 0);
+}
+
 int store_prepare(const struct store_options *o, struct err *e)
 {
 	cleanup_fd int dirfd = -1;
 	size_t i;
 
-	if (!o->readonly && os_mkdirs(AT_FDCWD, o->root) < 0)
+	if (!o->readonly && make_root(o->root) < 0)
 		return err_sys(e, "cannot make the store %s", o->root);
 	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
 	if (dirfd < 0)
@@ -113,8 +143,9 @@ int store_prepare(const struct store_options *o, struct err *e)
 	if (o->readonly)
 		return check_format(dirfd, false, false, e);
 	for (i = 0; i < ARRAY_LEN(layout); i++)
-		if (mkdirat(dirfd, layout[i], 0777) < 0 && errno != EEXIST)
+		if (mkdirat(dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
 			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
+	close_locks(dirfd);
 	if (faccessat(dirfd, "berth/tmp", W_OK | X_OK, AT_EACCESS) < 0 ||
 	    faccessat(dirfd, "docker/registry/v2/repositories", W_OK | X_OK, AT_EACCESS) < 0)
 		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
@@ -189,6 +220,19 @@ void store_close(struct store **stp)
 	os_cleanup_fd(&st->collector_fd);
 	free(st);
 	*stp = NULL;
+}
+
+static bool others_enter(const struct store *st, const char *dir)
+{
+	struct stat sb;
+
+	return fstatat(st->dirfd, dir, &sb, 0) == 0 && (sb.st_mode & S_IXOTH);
+}
+
+bool store_others_may_read(const struct store *st)
+{
+	return others_enter(st, ".") &&
+	       (others_enter(st, "docker") || (others_enter(st, "berth") && others_enter(st, STORE_LOCKS_DIR)));
 }
 
 int store_flush_fd(struct store *st, int fd)

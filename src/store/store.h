@@ -40,7 +40,8 @@ struct store_options {
 };
 
 /*
- * store_prepare      - make what is missing of the layout; once, before processes open the store. epoch_begin makes it durable
+ * store_prepare      - make what is missing of the layout; once, before processes open the store. epoch_begin makes it durable.
+ *                      A new store is for its owner and group alone, and so are the locks of any
  * store_flush_layout - make it durable by itself; dirfd is the root's
  * Errors: one line for the operator in e->cause (which path, what is wrong), code UNAVAILABLE or UNKNOWN.
  */
@@ -51,6 +52,9 @@ int store_flush_layout(const struct store_options *o, int dirfd, struct err *e);
 int store_open(struct store **out, const struct store_options *o, struct err *e);
 void store_close(struct store **st);
 #define cleanup_store __attribute__((cleanup(store_close)))
+
+/* store_others_may_read - whether users who are neither the owner nor of the group can read the content, or hold a lock */
+bool store_others_may_read(const struct store *st);
 
 /* Flushing, all of it nothing with fsync = "off". `above` as in os_fsync_above(). */
 int store_flush_fd(struct store *st, int fd);

@@ -18,6 +18,7 @@
 #define STORE_BODY_DIR "berth/body"
 #define STORE_TMP_DIR "berth/tmp"
 #define STORE_TRASH_DIR "berth/trash"
+#define STORE_LOCKS_DIR "berth/locks"
 #define STORE_TURNSTILE_FILE "berth/locks/turnstile"
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
 #define STORE_GC_DIR "berth/gc"

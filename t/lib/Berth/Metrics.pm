@@ -16,7 +16,7 @@ our @EXPORT = qw(metrics scrape families by_name delta);
 sub scrape
 {
 	my ($s) = @_;
-	my $r = $s->req(GET => '/metrics');
+	my $r = $s->watch('/metrics');
 
 	die 'GET /metrics: ' . $r->as_string if $r->status != 200;
 	return $r->body;

@@ -20,6 +20,7 @@ use File::Path ();
 use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
 use Scalar::Util ();
@@ -152,6 +153,7 @@ sub launch_nginx
 	my ($self) = @_;
 	my $run = "$self->{dir}/nginx";
 
+	unlink "$self->{dir}/monitor.sock";     # of one that was killed
 	$self->{nginx} = $self->spawn("$self->{dir}/nginx.log", guard(), Berth::Test::have_program('nginx'), '-p', $run, '-e', 'stderr',
 		'-c', "$run/nginx.conf", '-g', 'daemon off;');
 	delete $self->{nginx_status};
@@ -203,7 +205,7 @@ sub start_nginx
 		$self->{port} = $self->{want_port} // free_port();
 		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
 			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'uploads=unix:' . $self->upload_socket,
-			@limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
+			"monitor=unix:$self->{dir}/monitor.sock", @limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
 			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
 		$self->launch_nginx;
@@ -514,6 +516,15 @@ sub req
 		$r->{sent} = $sent;
 	}
 	return $r;
+}
+
+# A request to the listener that is for who watches over the registry: /readyz, /metrics
+sub watch
+{
+	my ($self, $path, %o) = @_;
+	my $s = IO::Socket::UNIX->new(Peer => "$self->{dir}/monitor.sock") or die "cannot connect to $self->{dir}/monitor.sock: $!\n";
+
+	return $self->req($o{method} // 'GET', $path, %o, sock => $s);
 }
 
 # Push one blob with POST and PUT, both of which must succeed; returns its digest.
