@@ -83,6 +83,13 @@ push_one($huge, 'application/vnd.example.odd');
 ($pages, @seen) = walk('', 'with a huge one');
 is_deeply [sort @seen], [sort keys %all], 'with one of nearly 4 MiB every descriptor comes exactly once';
 
+# a byte that some escape in JSON, though it need not be
+my $del = referrer('del', 100, 'application/vnd.example.del') =~ s/\Q$to\E/desc(OCI_MANIFEST, 'del')/er =~ s/x{100}/"\x7f" x 4_000_000/er;
+is $s->req('PUT', '/v2/page/app/manifests/' . sha256($del), headers => ['Content-Type' => OCI_MANIFEST], body => $del)->status, 201, 'one with four million bytes 0x7f is pushed';
+my $page = $s->req('GET', '/v2/page/app/referrers/' . sha256('del'));
+cmp_ok length $page->body, '<', 500 + length $del, 'its descriptor is no longer than the manifest';
+ok index($page->body, "\x7f" x 4_000_000) > 0, 'and says the same';
+
 # deleted between two pages
 my $r = $s->req('GET', "/v2/page/app/referrers/$d");
 my ($next) = $r->header('Link') =~ /<([^>]+)>/;

@@ -81,6 +81,20 @@ bool access_may_all(const struct config *c, const char *user, enum config_right 
 	return false;
 }
 
+void access_patterns(const struct config *c, const char *user, enum config_right right, struct names *out)
+{
+	const struct config_auth *a = &c->auth;
+
+	if (!a->on || !a->ruled) {
+		if (access_may_all(c, user, right))
+			names_add(out, "**", 2);
+		return;
+	}
+	for (size_t i = 0; i < a->nrules; i++)
+		if ((a->rules[i].may & right) && speaks_of(a, &a->rules[i], user))
+			names_add(out, a->rules[i].repo, strlen(a->rules[i].repo));
+}
+
 bool access_anonymous(const struct config *c)
 {
 	if (!c->auth.on)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "conf/config.h"
+#include "os/dir.h"
 
 /*
  * access_may - whether somebody may do this in a repository
@@ -25,6 +26,9 @@ bool access_may(const struct config *c, const char *user, const char *name, size
 
 /* access_may_all - whether it holds for every repository there could be, by a rule that says so */
 bool access_may_all(const struct config *c, const char *user, enum config_right right);
+
+/* access_patterns - add the patterns (base/pattern.h) of the rules that give it: access_may() holds for no name beside them */
+void access_patterns(const struct config *c, const char *user, enum config_right right, struct names *out);
 
 /* access_anonymous - whether somebody who is not logged in may do anything at all */
 bool access_anonymous(const struct config *c);

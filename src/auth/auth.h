@@ -108,6 +108,14 @@ bool auth_may_list(const struct auth *a, const struct identity *id, const struct
 bool auth_may_list_all(const struct auth *a, const struct identity *id);
 
 /*
+ * The patterns (base/pattern.h) beside which the above hold for no name, so that nobody has to ask for each that there is.
+ * auth_may_patterns       for auth_may()
+ * auth_may_list_patterns  for auth_may_list(), where auth_may_list_all() does not hold
+ */
+void auth_may_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out);
+void auth_may_list_patterns(const struct auth *a, const struct identity *id, struct names *out);
+
+/*
  * Whether they may go on: 0, or -1 with UNAUTHORIZED 401, where a login or another token (id->error) could change it, else
  * DENIED 403.
  * auth_require          to do this there

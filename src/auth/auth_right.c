@@ -7,6 +7,8 @@
  */
 #include "auth/auth_own.h"
 
+#include <string.h>
+
 #include "auth/access.h"
 #include "base/pattern.h"
 
@@ -59,6 +61,36 @@ bool auth_may_list(const struct auth *a, const struct identity *id, const struct
 bool auth_may_list_all(const struct auth *a, const struct identity *id)
 {
 	return id->foreign || access_may_all(a->cfg, user_of(id), RIGHT_PULL);
+}
+
+static void rules_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out)
+{
+	access_patterns(a->cfg, user_of(id), right, out);
+	if (!id->robot || !(id->may & (unsigned)right))
+		return;
+	for (size_t i = 0; i < id->repositories.count; i++)
+		names_add(out, id->repositories.v[i], strlen(id->repositories.v[i]));
+}
+
+void auth_may_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out)
+{
+	if (!id->bearer) {
+		rules_patterns(a, id, right, out);
+		return;
+	}
+	/* A token names each repository. What is no repository's name in it may look like a pattern, and means nothing. */
+	for (size_t i = 0; i < id->scopes.count; i++) {
+		const struct scope *one = &id->scopes.v[i];
+		struct name n;
+
+		if (one->type == SCOPE_REPOSITORY && name_parse(&n, one->name, strlen(one->name)) == 0)
+			names_add(out, n.s, n.len);
+	}
+}
+
+void auth_may_list_patterns(const struct auth *a, const struct identity *id, struct names *out)
+{
+	rules_patterns(a, id, RIGHT_PULL, out);
 }
 
 /* What was refused. A refusal without detail is one that docker tries again, for a minute. */

@@ -110,6 +110,11 @@ bool pattern_match(const char *pattern, const char *name, size_t len)
 	return !p.s;
 }
 
+size_t pattern_head(const char *pattern)
+{
+	return strcspn(pattern, "*");
+}
+
 bool pattern_is_all(const char *pattern)
 {
 	return strcmp(pattern, "**") == 0;

@@ -24,6 +24,9 @@ const char *pattern_fault(const char *pattern);
  */
 bool pattern_match(const char *pattern, const char *name, size_t len);
 
+/* pattern_head - of how many bytes is the text with which every name begins that is meant: all of the pattern, without a star */
+size_t pattern_head(const char *pattern);
+
 /* pattern_is_all - whether every repository is meant: "**" and nothing else */
 bool pattern_is_all(const char *pattern);
 

@@ -154,14 +154,15 @@ static void add_json_ascii(struct str *s, unsigned char c)
 	str_addf(s, "\\u%04x", c);
 }
 
-void str_add_json(struct str *s, const char *data, size_t len)
+/* del: DEL goes out as it is, too. */
+static void add_json(struct str *s, const char *data, size_t len, bool del)
 {
 	size_t done = 0, i = 0;         /* [done, i) goes out as it is */
 
 	while (i < len) {
 		size_t n;
 
-		if (json_plain[(unsigned char)data[i]]) {
+		if (json_plain[(unsigned char)data[i]] || (del && data[i] == 0x7f)) {
 			i++;
 			continue;
 		}
@@ -178,6 +179,16 @@ void str_add_json(struct str *s, const char *data, size_t len)
 		done = ++i;
 	}
 	str_add(s, data + done, i - done);
+}
+
+void str_add_json(struct str *s, const char *data, size_t len)
+{
+	add_json(s, data, len, false);
+}
+
+void str_add_json_short(struct str *s, const char *data, size_t len)
+{
+	add_json(s, data, len, true);
 }
 
 static bool unreserved(unsigned char c)

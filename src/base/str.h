@@ -51,6 +51,12 @@ void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format
  */
 void str_add_json(struct str *s, const char *data, size_t len);
 
+/*
+ * str_add_json_short - the same, but for DEL, which is escaped for terminals and logs alone
+ * For what a client is to get back: text that came out of JSON is no longer than it was there.
+ */
+void str_add_json_short(struct str *s, const char *data, size_t len);
+
 /* str_add_urlenc - percent-encode all but unreserved characters (RFC 3986, 2.3); upper-case hex */
 void str_add_urlenc(struct str *s, const char *data, size_t len);
 

@@ -196,8 +196,12 @@ static bool may_pull(void *arg, const struct name *n)
 
 const struct repo_filter *guard_may_pull(struct exchange *x, struct repo_filter *of)
 {
-	*of = (struct repo_filter){ .has = may_pull, .arg = x };
-	return auth_may_all(x->auth, &x->who, RIGHT_PULL) ? NULL : of;
+	if (auth_may_all(x->auth, &x->who, RIGHT_PULL))
+		return NULL;
+	of->has = may_pull;
+	of->arg = x;
+	auth_may_patterns(x->auth, &x->who, RIGHT_PULL, &of->patterns);
+	return of;
 }
 
 static bool may_list(void *arg, const struct name *n)
@@ -209,8 +213,12 @@ static bool may_list(void *arg, const struct name *n)
 
 const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter *of)
 {
-	*of = (struct repo_filter){ .has = may_list, .arg = x };
-	return auth_may_list_all(x->auth, &x->who) ? NULL : of;
+	if (auth_may_list_all(x->auth, &x->who))
+		return NULL;
+	of->has = may_list;
+	of->arg = x;
+	auth_may_list_patterns(x->auth, &x->who, &of->patterns);
+	return of;
 }
 
 bool guard_everybody_may_pull(const struct exchange *x)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "http/exchange.h"
 #include "http/route.h"
+#include "registry/reg_walk.h"
 
 /*
  * guard_identify - set x->who from what the request brings, and wipe the password from memory
@@ -39,7 +40,8 @@ int guard_refresh(struct exchange *x, const char *token, size_t len, struct err 
 int guard_refuse(struct exchange *x, const struct err *e);
 
 /*
- * The repositories that x->who may pull from: NULL where that is all of them, else `of`, which holds as long as x does.
+ * The repositories that x->who may pull from: NULL where that is all of them, else `of` (of REPO_FILTER_INIT), which holds as
+ * long as x does.
  * guard_may_pull  to take a blob from, by a mount
  * guard_may_list  to name in a listing
  */

@@ -12,7 +12,7 @@ int h_catalog_get(struct exchange *x, struct err *e)
 {
 	cleanup_names struct names names = NAMES_INIT;
 	cleanup_page struct page p = PAGE_INIT;
-	struct repo_filter of;
+	cleanup_repo_filter struct repo_filter of = REPO_FILTER_INIT;
 	bool more;
 
 	if (page_read(&p, x, CATALOG_PAGE, CATALOG_MAX, e) < 0 ||

@@ -74,7 +74,7 @@ static int try_mount(struct exchange *x, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
 	int given = request_query(&x->rq, "from", &text);
-	struct repo_filter of;
+	cleanup_repo_filter struct repo_filter of = REPO_FILTER_INIT;
 	const struct repo_filter *may = guard_may_pull(x, &of);
 	struct name from;
 

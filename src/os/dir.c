@@ -47,6 +47,12 @@ void names_drop(struct names *n, size_t count)
 	memmove(n->v, n->v + count, n->count * sizeof(*n->v));
 }
 
+void names_cut(struct names *n, size_t count)
+{
+	while (n->count > count)
+		free(n->v[--n->count]);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -119,5 +125,41 @@ int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct name
 	if (os_dir_each(dirfd, path, filter, add, out) < 0)
 		return -1;
 	names_sort(out);
+	return 0;
+}
+
+struct page {
+	const char *after;
+	size_t max;
+	struct names *out;
+	const char *beyond;     /* there are `max` that are no greater than this one of them; NULL: not so many yet */
+};
+
+static void cut(struct page *p)
+{
+	names_sort(p->out);
+	names_cut(p->out, p->max);
+	if (p->out->count == p->max)
+		p->beyond = p->out->v[p->max - 1];
+}
+
+static void add_to_page(void *arg, const char *name, size_t len)
+{
+	struct page *p = arg;
+
+	if (strcmp(name, p->after) <= 0 || (p->beyond && strcmp(name, p->beyond) > 0))
+		return;
+	names_add(p->out, name, len);
+	if (p->out->count >= 2 * p->max)
+		cut(p);
+}
+
+int os_dir_page(int dirfd, const char *path, const char *after, size_t max, struct names *out)
+{
+	struct page p = { .after = after, .max = max, .out = out };
+
+	if (os_dir_each(dirfd, path, DIR_ALL, add_to_page, &p) < 0)
+		return -1;
+	cut(&p);
 	return 0;
 }

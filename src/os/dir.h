@@ -17,6 +17,7 @@ void names_release(struct names *n);
 #define cleanup_names __attribute__((cleanup(names_release)))
 void names_add(struct names *n, const char *s, size_t len);
 void names_drop(struct names *n, size_t count); /* the first ones */
+void names_cut(struct names *n, size_t count);  /* all but the first ones */
 void names_sort(struct names *n);               /* byte order */
 
 enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; directories alone, and links to them */
@@ -24,6 +25,7 @@ enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; 
 /*
  * os_dir_read - add the names in an open directory, in no order; reads from its start
  * os_dir_list - the same by path, sorted
+ * os_dir_page - of them the first `max` (1 or more) that are greater than `after`; out is empty before, and never gets twice as many
  * os_dir_each - visit them, in no order, without a list; a name is the visitor's only as long as it looks
  *
  * Each returns 0, or -1 with errno (ENOENT, ENOTDIR where there is no such directory). An entry that vanishes meanwhile
@@ -31,6 +33,7 @@ enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; 
  */
 int os_dir_read(int fd, enum dir_filter filter, struct names *out);
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out);
+int os_dir_page(int dirfd, const char *path, const char *after, size_t max, struct names *out);
 
 typedef void dir_visit(void *arg, const char *name, size_t len);
 int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg);

@@ -25,7 +25,7 @@ static int read_subject(struct json_object *o, struct digest *subject)
 static void add_member(struct str *out, const char *key, const char *val, size_t len)
 {
 	str_addf(out, ",\"%s\":\"", key);
-	str_add_json(out, val, len);
+	str_add_json_short(out, val, len);
 	str_addc(out, '"');
 }
 
@@ -52,9 +52,9 @@ static void add_annotations(struct str *out, struct json_object *o)
 		if (!json_object_is_type(val, json_type_string))
 			continue;
 		str_puts(out, count++ ? ",\"" : ",\"annotations\":{\"");
-		str_add_json(out, key, strlen(key));
+		str_add_json_short(out, key, strlen(key));
 		str_puts(out, "\":\"");
-		str_add_json(out, json_object_get_string(val), (size_t)json_object_get_string_len(val));
+		str_add_json_short(out, json_object_get_string(val), (size_t)json_object_get_string_len(val));
 		str_addc(out, '"');
 	}
 	if (count)
@@ -75,7 +75,7 @@ int manifest_describe(const char *buf, size_t len, const struct digest *d, struc
 		return 0;
 	manifest_sniff(&type, buf, len);
 	str_puts(out, "{\"mediaType\":\"");
-	str_add_json(out, type.buf, type.len);
+	str_add_json_short(out, type.buf, type.len);
 	str_addf(out, "\",\"digest\":\"%s\",\"size\":%zu", d->text, len);
 	add_artifact_type(out, o);
 	add_annotations(out, o);

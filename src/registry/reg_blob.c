@@ -6,11 +6,12 @@
  */
 #include "registry/reg_blob.h"
 
+#include <string.h>
+
 #include "os/file.h"
 #include "store/blob.h"
 #include "store/collector.h"
 #include "store/lock.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 int reg_blob_find(struct registry *r, const struct name *n, const struct digest *d, bool keep, struct blob_info *out,
@@ -47,32 +48,55 @@ struct mount {
 	struct registry *r;
 	const struct name *to;
 	const struct digest *d;
-	const struct repo_filter *of;
 };
 
+/* Most have not got it, and that is seen without the lock. */
 static int mount_from(void *arg, const struct name *from, struct err *e)
 {
 	struct mount *m = arg;
+	struct digest content;
+	uint64_t size;
+	int found = blob_find(m->r->st, from, m->d, false, &content, &size, e);
 
-	if (m->of && !m->of->has(m->of->arg, from))
-		return 0;
-	return blob_link(m->r->st, m->to, m->d, from, e);
+	return found == 1 ? blob_link(m->r->st, m->to, m->d, from, e) : found;
+}
+
+static bool is_among(const struct repo_filter *of, const struct name *n)
+{
+	return !of || of->has(of->arg, n);
+}
+
+/* Where a team's repositories are named alike, a layer is likely to be theirs: from those that come behind "team/" on. */
+static int mount_from_any(struct mount *m, const struct repo_filter *of, struct err *e)
+{
+	cleanup_str struct str near = STR_INIT;
+	const char *slash = strrchr(m->to->s, '/');
+	size_t looks = REG_BLOB_MOUNT_LOOKS;
+	int rc = is_among(of, m->to) ? mount_from(m, m->to, e) : 0;
+
+	if (slash)
+		str_add(&near, m->to->s, (size_t)(slash + 1 - m->to->s));
+	if (rc == 0 && near.len)
+		rc = reg_walk(m->r, of, near.buf, &looks, 0, mount_from, m, e);
+	if (rc == 0)
+		rc = reg_walk(m->r, of, "", &looks, 0, mount_from, m, e);
+	return rc == REG_WALK_TIRED ? 0 : rc;
 }
 
 int reg_blob_mount(struct registry *r, const struct name *n, const struct digest *d, const struct name *from,
 		   const struct repo_filter *of, struct err *e)
 {
-	struct mount m = { .r = r, .to = n, .d = d, .of = of };
+	struct mount m = { .r = r, .to = n, .d = d };
 	cleanup_fd int fd = -1;
 	uint64_t size;
 	int found;
 
 	if (from)
-		return mount_from(&m, from, e);
+		return is_among(of, from) ? blob_link(r->st, n, d, from, e) : 0;
 	/*
 	 * Content that lies in the store but belongs to no repository is nobody's to give. Where not all repositories may
-	 * be taken from, that it lies here at all is not to be told: then all that may are looked into, each time.
+	 * be taken from, that it lies here at all is not to be told: then those that may are looked into, each time.
 	 */
 	found = of ? 1 : blob_open(r->st, d, &fd, &size, e);
-	return found <= 0 ? found : repo_walk(r->st, NULL, mount_from, &m, e);
+	return found <= 0 ? found : mount_from_any(&m, of, e);
 }

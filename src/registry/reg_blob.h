@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "base/str.h"
-#include "registry/registry.h"
+#include "registry/reg_walk.h"
 
 struct blob_info {
 	struct digest content;  /* what the repository's link holds: the bytes lie under this digest */
@@ -31,11 +31,13 @@ void reg_blob_location(const struct digest *content, struct str *out);
 /* reg_blob_delete - the repository no longer has it; the bytes go with the next collection. BLOB_UNKNOWN 404. */
 int reg_blob_delete(struct registry *r, const struct name *n, const struct digest *d, struct err *e);
 
+#define REG_BLOB_MOUNT_LOOKS 1000
+
 /*
  * reg_blob_mount - give repository n a blob that another one has
- * from  the repository to take it from, or NULL: any
+ * from  the repository to take it from, or NULL: any; REG_BLOB_MOUNT_LOOKS are looked into at most, nearby names first
  * of    those that may be taken from. Neither the answer nor its time says anything about what the others have.
- * Returns 1 done and durable, 0 where it isn't there, -1 with *e.
+ * Returns 1 done and durable, 0 where it isn't there or was not found, -1 with *e.
  */
 int reg_blob_mount(struct registry *r, const struct name *n, const struct digest *d, const struct name *from,
 		   const struct repo_filter *of, struct err *e);

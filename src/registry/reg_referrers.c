@@ -17,6 +17,14 @@
 #include "store/repo.h"
 #include "store/revision.h"
 
+/*
+ * What a page looks at, whatever the filter leaves of it: so many entries of the index, or, where there is none, manifests; and
+ * bytes of either. The next page begins behind.
+ */
+#define ENTRIES 1000
+#define MANIFESTS 10000
+#define READ_MAX (16u * 1024 * 1024)
+
 /* Whether a descriptor is of the type asked for; both as JSON text, since neither is decoded for it. */
 static bool of_type(const struct str *descriptor, const char *type)
 {
@@ -27,7 +35,7 @@ static bool of_type(const struct str *descriptor, const char *type)
 	if (!type)
 		return true;
 	str_addc(&want, '"');
-	str_add_json(&want, type, strlen(type));
+	str_add_json_short(&want, type, strlen(type));
 	str_addc(&want, '"');
 	return json_top_raw(descriptor->buf, descriptor->len, "artifactType", &is, &len) == 1 && len == want.len &&
 	       memcmp(is, want.buf, len) == 0;
@@ -37,25 +45,19 @@ struct page {
 	struct registry *r;
 	const struct name *n;
 	const struct referrers_query *q;
-	struct str *out, *next;
-	struct str last;                /* of what was added */
-	struct names digests;           /* for a store without an index */
+	struct str *out;
+	struct names digests;           /* to look at */
+	size_t read;                    /* bytes */
 };
 
 /* One more descriptor: 0 added, 1 the page is full. */
-static int add(struct page *p, const char *digest, const struct str *descriptor)
+static int add(struct page *p, const struct str *descriptor)
 {
-	if (!of_type(descriptor, p->q->artifact_type))
-		return 0;
-	if (p->out->len && p->out->len + 1 + descriptor->len > p->q->max_bytes) {
-		str_puts(p->next, p->last.buf);
+	if (p->out->len && p->out->len + 1 + descriptor->len > p->q->max_bytes)
 		return 1;
-	}
 	if (p->out->len)
 		str_addc(p->out, ',');
 	str_add(p->out, descriptor->buf, descriptor->len);
-	str_reset(&p->last);
-	str_puts(&p->last, digest);
 	return 0;
 }
 
@@ -68,10 +70,11 @@ static int add_indexed(struct page *p, const char *text, struct err *e)
 
 	if (digest_parse(&d, text, strlen(text)) < 0)
 		return 0;
-	found = revision_find(p->r->st, p->n, &d, &content, e);
+	found = index_read_referrer(p->r->st, p->n, &p->q->subject, &d, &descriptor, e);
+	p->read += descriptor.len;
 	if (found == 1)
-		found = index_read_referrer(p->r->st, p->n, &p->q->subject, &d, &descriptor, e);
-	return found <= 0 ? found : add(p, text, &descriptor);
+		found = of_type(&descriptor, p->q->artifact_type) ? revision_find(p->r->st, p->n, &d, &content, e) : 0;
+	return found <= 0 ? found : add(p, &descriptor);
 }
 
 /* Without an index: what the manifest itself says. */
@@ -91,10 +94,11 @@ static int add_read(struct page *p, const char *text, struct err *e)
 	}
 	if (reg_manifest_read(&m, &bytes, &type, e) < 0)
 		return -1;
+	p->read += bytes.len;
 	if (!manifest_describe(bytes.buf, bytes.len, &ref.digest, &subject, &descriptor) ||
-	    !digest_eq(&subject, &p->q->subject))
+	    !digest_eq(&subject, &p->q->subject) || !of_type(&descriptor, p->q->artifact_type))
 		return 0;
-	return add(p, text, &descriptor);
+	return add(p, &descriptor);
 }
 
 static int take(void *arg, const struct digest *d, struct err *e)
@@ -102,10 +106,12 @@ static int take(void *arg, const struct digest *d, struct err *e)
 	struct page *p = arg;
 
 	(void)e;
-	names_add(&p->digests, d->text, strlen(d->text));
+	if (!p->q->last || strcmp(d->text, p->q->last) > 0)
+		names_add(&p->digests, d->text, strlen(d->text));
 	return 0;
 }
 
+/* Digests to look at, in order: one more than a page does, where there are as many. */
 static int candidates(struct page *p, struct err *e)
 {
 	struct store *st = p->r->st;
@@ -118,15 +124,15 @@ static int candidates(struct page *p, struct err *e)
 	}
 	if (reg_index_ready(p->r, p->n, e) < 0)
 		return -1;
-	return index_referrers(st, p->n, &p->q->subject, &p->digests, e);
+	return index_referrers(st, p->n, &p->q->subject, p->q->last ? p->q->last : "", ENTRIES + 1, &p->digests, e);
 }
 
 int reg_referrers_page(struct registry *r, const struct name *n, const struct referrers_query *q, struct str *out,
 		       struct str *next, struct err *e)
 {
-	struct page p = { .r = r, .n = n, .q = q, .out = out, .next = next, .last = STR_INIT, .digests = NAMES_INIT };
+	struct page p = { .r = r, .n = n, .q = q, .out = out, .digests = NAMES_INIT };
+	size_t i, looks = r->st->readonly ? MANIFESTS : ENTRIES;
 	int rc = repo_exists(r->st, n, e);
-	size_t i;
 
 	str_reset(out);
 	str_reset(next);
@@ -134,13 +140,13 @@ int reg_referrers_page(struct registry *r, const struct name *n, const struct re
 		return rc;
 	rc = candidates(&p, e);
 	for (i = 0; rc == 0 && i < p.digests.count; i++) {
-		const char *text = p.digests.v[i];
-
-		if (q->last && strcmp(text, q->last) <= 0)
-			continue;
-		rc = r->st->readonly ? add_read(&p, text, e) : add_indexed(&p, text, e);
+		if (i == looks || p.read >= READ_MAX)
+			rc = 1;
+		else
+			rc = r->st->readonly ? add_read(&p, p.digests.v[i], e) : add_indexed(&p, p.digests.v[i], e);
+		if (rc == 1)
+			str_puts(next, p.digests.v[i - 1]);     /* the first one finds room */
 	}
-	str_release(&p.last);
 	names_release(&p.digests);
 	return rc < 0 ? -1 : 0;
 }

@@ -22,8 +22,10 @@ struct referrers_query {
 
 /*
  * reg_referrers_page - descriptors as JSON, separated by commas, in byte order of their digests
- * next  where there are more: the digest after which they begin; else empty
+ * next  where there may be more: the digest after which they begin; else empty
  *
+ * A page holds at most 1000, and ends, empty even, where it has looked at as much as a page may: of what a filter leaves out, and
+ * of a read-only store's manifests, since no index can be kept there.
  * A descriptor is listed only if its manifest is here at this moment. A repository that does not exist has none.
  */
 int reg_referrers_page(struct registry *r, const struct name *n, const struct referrers_query *q, struct str *out,

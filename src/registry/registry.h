@@ -8,20 +8,12 @@
  * What the reg_* modules work on. Who asks, and over which protocol, is not known here: rights are checked above.
  */
 
-#include <stdbool.h>
-#include "base/ref.h"
 #include "conf/config.h"
 #include "store/store.h"
 
 struct registry {
 	struct store *st;               /* borrowed */
 	const struct config *cfg;       /* borrowed */
-};
-
-/* Which repositories there are, for whoever asks: the others are as if they were not there. A NULL filter: all. */
-struct repo_filter {
-	bool (*has)(void *arg, const struct name *n);
-	void *arg;
 };
 
 /*

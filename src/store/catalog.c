@@ -92,7 +92,6 @@ int catalog_make_current(struct store *st, struct err *e)
 }
 
 struct visitor {
-	struct store *st;
 	int (*visit)(void *arg, const struct name *n, struct err *e);
 	void *arg;
 };
@@ -101,18 +100,14 @@ static int visit_name(void *arg, const char *s, struct err *e)
 {
 	struct visitor *v = arg;
 	struct name n;
-	int exists;
 
-	if (name_parse(&n, s, strlen(s)) < 0)
-		return 0;
-	exists = repo_exists(v->st, &n, e);
-	return exists > 0 ? v->visit(v->arg, &n, e) : exists;
+	return name_parse(&n, s, strlen(s)) < 0 ? 0 : v->visit(v->arg, &n, e);
 }
 
 int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
 		 void *arg, struct err *e)
 {
-	struct visitor v = { .st = st, .visit = visit, .arg = arg };
+	struct visitor v = { .visit = visit, .arg = arg };
 
 	if (st->readonly)
 		return repo_walk(st, after, visit, arg, e);

@@ -24,7 +24,7 @@ int catalog_add(struct store *st, const struct name *n, struct err *e);
 int catalog_remove(struct store *st, const struct name *n, struct err *e);
 
 /*
- * catalog_walk - as repo_walk, without reading what lies before or between
+ * catalog_walk - as repo_walk, without reading what lies before or between; a name may be that of no repository: repo_exists()
  * The first call in an epoch compares the catalog with the directories. On a read-only store, where nothing can be
  * kept, it is repo_walk itself.
  */

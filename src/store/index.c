@@ -198,13 +198,6 @@ int index_set_tags(struct store *st, const struct name *n, const struct names *n
 	return sorted_build(st, dir.buf, pairs, e);
 }
 
-static int list(struct store *st, const char *dir, struct names *out, struct err *e)
-{
-	if (os_dir_list(st->dirfd, dir, DIR_ALL, out) == 0 || os_gone(errno))
-		return 0;
-	return err_sys(e, "cannot list %s", dir);
-}
-
 int index_walk_tags(struct store *st, const struct name *n, const char *after,
 		    int (*visit)(void *arg, const char *tag, struct err *e), void *arg, struct err *e)
 {
@@ -240,13 +233,15 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 	unlinkat(st->dirfd, path.buf, 0);
 }
 
-int index_referrers(struct store *st, const struct name *n, const struct digest *subject, struct names *out,
-		    struct err *e)
+int index_referrers(struct store *st, const struct name *n, const struct digest *subject, const char *after, size_t max,
+		    struct names *out, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
 	path_index_referrers(&path, n, subject);
-	return list(st, path.buf, out, e);
+	if (os_dir_page(st->dirfd, path.buf, after, max, out) == 0 || os_gone(errno))
+		return 0;
+	return err_sys(e, "cannot list %s", path.buf);
 }
 
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,

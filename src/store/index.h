@@ -66,15 +66,16 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
  * index_add_referrer - manifest d names `subject`; the text is its descriptor
  * flush  make it durable; where it is false the caller does it for all at once, by index_flush
  * index_remove_referrer - it is gone; a power cut may bring the entry back
- * index_referrers - add the digests, as text and in byte order, of the manifests that may name `subject`
+ * index_referrers - the digests, as text and in byte order, of the manifests that may name `subject`: the first `max` behind
+ *                   `after` ("": of all); out is empty before
  * index_read_referrer - the descriptor; 1, 0 where there is no such entry, -1 with *e
  */
 int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 		       const struct str *descriptor, bool flush, struct err *e);
 void index_remove_referrer(struct store *st, const struct name *n, const struct digest *subject,
 			   const struct digest *d);
-int index_referrers(struct store *st, const struct name *n, const struct digest *subject, struct names *out,
-		    struct err *e);
+int index_referrers(struct store *st, const struct name *n, const struct digest *subject, const char *after, size_t max,
+		    struct names *out, struct err *e);
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 			struct str *descriptor, struct err *e);
 

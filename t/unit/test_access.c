@@ -48,6 +48,7 @@ static void test_patterns(void)
 				len = strcspn(p, " ");
 				ok(pattern_match(t[i].pattern, p, len) == yes, "%s %s %.*s", t[i].pattern,
 				   yes ? "means" : "does not mean", (int)len, p);
+				ok(!yes || strncmp(p, t[i].pattern, pattern_head(t[i].pattern)) == 0, "%.*s begins as the pattern does", (int)len, p);
 			}
 		}
 	}
@@ -137,6 +138,38 @@ static void test_rules(void)
 	is_str(access_right_name(RIGHT_DELETE), "delete", "and words are found again");
 }
 
+/* What access_patterns() says of somebody, with spaces between. */
+static const char *patterns(const struct config *c, const char *user, enum config_right right)
+{
+	static struct str text = STR_INIT;
+	cleanup_names struct names all = NAMES_INIT;
+
+	access_patterns(c, user, right, &all);
+	str_reset(&text);
+	for (size_t i = 0; i < all.count; i++)
+		str_addf(&text, "%s%s", i ? " " : "", all.v[i]);
+	return text.buf;
+}
+
+static void test_patterns_of(void)
+{
+	cleanup_config struct config *open = load(""), *closed = load("auth = { remote_user = true; };"), *c = load(
+		"auth = { remote_user = true; groups = ( { name = \"ci\"; users = [ \"bob\" ]; } ); access = (\n"
+		"{ who = [ \"@anonymous\" ]; repo = \"public/" "**\"; may = [ \"pull\" ]; },\n"
+		"{ who = [ \"alice\", \"@ci\" ]; repo = \"team/*\"; may = [ \"push\" ]; },\n"
+		"{ who = [ \"bob\" ]; repo = \"shared\"; may = [ \"delete\" ]; } ); };\n");
+
+	if (!ok(open && closed && c, "the rules are read"))
+		return;
+	is_str(patterns(c, NULL, RIGHT_PULL), "public/" "**", "the patterns of who is not logged in");
+	is_str(patterns(c, "bob", RIGHT_PULL), "public/" "** team/*", "of a user, by groups too");
+	is_str(patterns(c, "bob", RIGHT_DELETE), "shared", "for one right");
+	is_str(patterns(c, "carol", RIGHT_PUSH), "", "none where there are none");
+	is_str(patterns(open, NULL, RIGHT_PULL), "**", "without auth all");
+	is_str(patterns(closed, "a", RIGHT_PULL), "**", "without rules all");
+	is_str(patterns(closed, NULL, RIGHT_PULL), "", "for those that are logged in");
+}
+
 static void test_without_rules(void)
 {
 	cleanup_config struct config *open = load(""), *closed = load("auth = { remote_user = true; };"),
@@ -157,6 +190,7 @@ int main(void)
 	test_patterns();
 	test_hostile();
 	test_rules();
+	test_patterns_of();
 	test_without_rules();
 	return done_testing();
 }

@@ -46,6 +46,8 @@ int main(void)
 	ok(strstr(out.buf, "image.index") && !strstr(out.buf, "artifactType"), "an index without one has none");
 	describe("{\"annotations\":{\"a\":\"b\\n\",\"c\":null,\"d\":\"\\u00e4\"}," SUBJECT "}");
 	ok(strstr(out.buf, ",\"annotations\":{\"a\":\"b\\n\",\"d\":\"\xc3\xa4\"}}"), "annotations go along, those that are strings");
+	describe("{\"artifactType\":\"\x7f\",\"annotations\":{\"\x7f\":\"\x7f\x7f\"}," SUBJECT "}");
+	ok(strstr(out.buf, ",\"artifactType\":\"\x7f\",\"annotations\":{\"\x7f\":\"\x7f\x7f\"}}"), "no text gets longer on the way");
 	describe("{\"annotations\":{}," SUBJECT "}");
 	ok(!strstr(out.buf, "annotations"), "none where there are none");
 	str_release(&out);

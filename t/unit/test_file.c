@@ -58,6 +58,35 @@ static void test_trees(void)
 	is_int(os_remove_tree(root, "t"), 0, "what is gone is no error");
 }
 
+/* Every page of every size, against the whole list. */
+static void test_pages(void)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	int wrong = 0;
+
+	os_mkdirs(root, "p");
+	for (int i = 0; i < 37; i++) {
+		char path[16];
+
+		snprintf(path, sizeof(path), "p/%d", i * 7919 % 1000);
+		os_write_file(root, path, "", 0, false);
+	}
+	os_dir_list(root, "p", DIR_ALL, &all);
+	for (size_t max = 1; max < 40; max++) {
+		for (size_t after = 0; after <= all.count; after++) {
+			cleanup_names struct names page = NAMES_INIT;
+			size_t want = all.count - after < max ? all.count - after : max;
+
+			wrong += os_dir_page(root, "p", after ? all.v[after - 1] : "", max, &page) != 0 || page.count != want;
+			for (size_t i = 0; i < page.count && i < want; i++)
+				wrong += strcmp(page.v[i], all.v[after + i]) != 0;
+		}
+	}
+	ok(all.count == 37 && wrong == 0, "a page of a directory is what comes behind a name, in order");
+	os_remove_tree(root, "p");
+	ok(os_dir_page(root, "p", "", 1, &all) < 0 && errno == ENOENT, "no directory is an error");
+}
+
 static void test_append(void)
 {
 	cleanup_fd int src = -1, dst = -1;
@@ -83,6 +112,7 @@ int main(void)
 	root = os_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
 	test_files();
 	test_trees();
+	test_pages();
 	test_append();
 	close(root);
 	os_remove_tree(AT_FDCWD, dir);

@@ -115,6 +115,14 @@ static void test_json(void)
 	json_is("ab\xc3\xa9", 3, "ab\xef\xbf\xbd", "a sequence that the end cuts becomes U+FFFD");
 }
 
+static void test_json_short(void)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	str_add_json_short(&s, "\x7f" "a\"\x7f\n\x01\xff", 7);
+	is_str(s.buf, "\x7f" "a\\\"\x7f\\n\\u0001\xef\xbf\xbd", "DEL stays where no terminal reads it, and nothing else that was escaped");
+}
+
 static void test_url(void)
 {
 	struct str s = STR_INIT;
@@ -219,6 +227,7 @@ int main(void)
 	test_growth_edges();
 	test_max();
 	test_json();
+	test_json_short();
 	test_url();
 	test_numbers();
 	test_utf8();
