@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "errand.h"
+#include "os/process.h"
 #include "registry/gc.h"
 #include "registry/gc_last.h"
 #include "store/collector.h"
@@ -58,8 +59,10 @@ static int collect(const struct config *cfg, struct err *e)
 	struct gc_options o;
 	struct gc_result result;
 	struct gc_last last;
-	int rc = open_store(cfg, &st, e);
+	int rc;
 
+	os_end_by_asking();             /* the master, or its end: see schedule_stop and os_fork */
+	rc = open_store(cfg, &st, e);
 	if (rc == 0)
 		rc = collector_last(st, &since, e);
 	if (rc < 0)
@@ -70,6 +73,8 @@ static int collect(const struct config *cfg, struct err *e)
 	reg.st = st;
 	gc_presets(cfg, &o);
 	rc = gc_run(&reg, &o, &result, e);
+	if (rc < 0 && os_asked_to_end())
+		os_end();               /* whoever begins this process looks for that */
 	if (rc == 1) {
 		gc_log(&o, &result, time_now_usec() - begun);
 		rc = gc_last_adopt(st, true, &last, e) < 0 ? -1 : 1;

@@ -224,7 +224,7 @@ SKIP: {
 	if (!$pid) {
 		open STDOUT, '>', '/dev/null';
 		open STDERR, '>', '/dev/null';
-		my @cmd = ('strace', '-f', '-o', '/dev/null', '-e', 'trace=openat', '-P', 'docker/registry/v2/blobs/sha512', '-e', 'inject=openat:delay_enter=2500000', gc_cmd($s));
+		my @cmd = ('strace', '-f', '-o', '/dev/null', '-e', 'trace=openat', '-P', 'docker/registry/v2/blobs/sha512/00', '-e', 'inject=openat:delay_enter=2500000', gc_cmd($s));
 		exec { $cmd[0] } @cmd or POSIX::_exit(127);
 	}
 	wait_for { content_of($s->root . '/berth/gc/run') };

@@ -2,13 +2,17 @@
 /*
  * digestset: open addressing, one table for each algorithm.
  *
- * Owns the tables. The keys are random by nature, so their first bytes serve as the hash.
+ * Owns the tables, and the secret of this process that their hash depends on. Digests are random only where somebody has
+ * hashed something: a manifest may name thousands that a client has chosen, so that all would begin at one slot if their
+ * own bytes chose it. SipHash-1-3 (Aumasson and Bernstein, 2012) is a pseudorandom function: who does not know the secret
+ * does no better with chosen digests than with random ones.
  */
 #include "base/digestset.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -28,6 +32,52 @@ static void key_of(const struct digest *d, unsigned char key[DIGESTSET_KEY])
 		key[i] = (unsigned char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
 }
 
+static uint64_t secret[2];
+static bool chosen;
+
+/* Before the first table is made, so that a process that is forked later can read those of its parent. */
+static void choose_secret(void)
+{
+	if (!chosen && getentropy(secret, sizeof(secret)) < 0)
+		abort();        /* only on a kernel without getrandom(2) */
+	chosen = true;
+}
+
+static uint64_t rotate(uint64_t x, int by)
+{
+	return x << by | x >> (64 - by);
+}
+
+static void mix(uint64_t v[4])
+{
+	v[0] += v[1], v[2] += v[3];
+	v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[1], v[0] += v[3];
+	v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] = rotate(v[2], 32);
+}
+
+static uint64_t hash_of(const unsigned char key[DIGESTSET_KEY])
+{
+	uint64_t v[4] = { secret[0] ^ 0x736f6d6570736575, secret[1] ^ 0x646f72616e646f6d, secret[0] ^ 0x6c7967656e657261,
+			  secret[1] ^ 0x7465646279746573 };
+	uint64_t words[DIGESTSET_KEY / 8 + 1];
+	size_t i;
+
+	memcpy(words, key, DIGESTSET_KEY);
+	words[DIGESTSET_KEY / 8] = (uint64_t)DIGESTSET_KEY << 56;
+	for (i = 0; i < ARRAY_LEN(words); i++) {
+		v[3] ^= words[i];
+		mix(v);
+		v[0] ^= words[i];
+	}
+	v[2] ^= 0xff;
+	for (i = 0; i < 3; i++)
+		mix(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
 static const unsigned char no_key[DIGESTSET_KEY];
 
 static bool is_free(const unsigned char key[DIGESTSET_KEY])
@@ -39,10 +89,8 @@ static bool is_free(const unsigned char key[DIGESTSET_KEY])
 static unsigned char *slot_of(const struct digestset *s, enum digest_alg alg, const unsigned char key[DIGESTSET_KEY])
 {
 	size_t mask = s->of[alg].cap - 1, i;
-	uint64_t hash;
 
-	memcpy(&hash, key, sizeof(hash));
-	for (i = (size_t)hash & mask; !is_free(s->of[alg].keys[i]); i = (i + 1) & mask)
+	for (i = (size_t)hash_of(key) & mask; !is_free(s->of[alg].keys[i]); i = (i + 1) & mask)
 		if (memcmp(s->of[alg].keys[i], key, DIGESTSET_KEY) == 0)
 			break;
 	return s->of[alg].keys[i];
@@ -73,6 +121,7 @@ static void make_room(struct digestset *s, enum digest_alg alg, size_t more)
 		want *= want < SMALL ? 4 : 2;
 	if (want == cap)
 		return;
+	choose_secret();
 	s->of[alg].cap = want;
 	s->of[alg].keys = xcalloc(want, DIGESTSET_KEY);
 	s->of[alg].count = 0;

@@ -5,8 +5,11 @@
 /*
  * digestset: many digests in little memory: from 50 to 100 bytes each, however long their text is.
  *
- * Of a digest its first 256 bits are kept, which for sha256 is all of it. Two sha512 digests that share them would be
- * taken for one; none are known, and nobody can make them.
+ * Of a digest its first 256 bits are kept, which for sha256 is all of it. Two sha512 digests that share them are taken for
+ * one. Nobody can make two contents that have such digests; a manifest may name a digest like that without having content
+ * for it.
+ *
+ * Where a digest is looked for depends on a secret of this process: whoever chooses the digests cannot make it slow.
  */
 
 #include <stdbool.h>

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "os/process.h"
 #include "registry/gc.h"
 
 #define PROGRESS_USEC 100000    /* a terminal need not be told more often */
@@ -168,8 +169,10 @@ static int collect(struct args *a, const struct config *c, struct err *e)
 	uint64_t begun = time_now_usec();
 	struct gc_result result;
 	struct registry reg;
-	int rc = cmd_store(c, &st, e);
+	int rc;
 
+	os_end_by_asking();
+	rc = cmd_store(c, &st, e);
 	reg = (struct registry){ .st = st, .cfg = c };
 	if (rc == 0)
 		rc = gc_run(&reg, &a->o, &result, e);
@@ -200,6 +203,11 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	if (isatty(STDERR_FILENO))
 		a.o.progress = progress;
 	rc = collect(&a, c, &e);
+	if (rc < 0 && os_asked_to_end()) {
+		cmd_complain(&e);
+		fflush(stdout);
+		os_end();
+	}
 	if (rc == 1)
 		return CMD_DONE;
 	if (rc == 0)

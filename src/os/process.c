@@ -2,21 +2,26 @@
 /*
  * process: signals, children that do not stay behind, and a word to systemd.
  *
- * Owns no state.
+ * Owns the signal by which this process, and those it has forked, were asked to end.
  */
 #include "os/process.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 void os_signal(int sig, void (*action)(int))
 {
@@ -36,6 +41,61 @@ pid_t os_fork(int at_end)
 			_exit(0);
 	}
 	return pid;
+}
+
+static const int askers[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+static volatile sig_atomic_t asked_here;                /* where there is no memory to share */
+static volatile sig_atomic_t *asked = &asked_here;
+
+static void on_asked(int sig)
+{
+	if (!*asked)
+		*asked = sig;
+}
+
+/* Calls that a signal interrupts are made again: the work looks by itself whether it is to go on. */
+void os_end_by_asking(void)
+{
+	struct sigaction sa = { .sa_handler = on_asked, .sa_flags = SA_RESTART }, old;
+	void *shared = mmap(NULL, sizeof(*asked), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	size_t i;
+
+	if (shared != MAP_FAILED)
+		asked = shared;
+	sigemptyset(&sa.sa_mask);
+	for (i = 0; i < ARRAY_LEN(askers); i++)
+		if (sigaction(askers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(askers[i], &sa, NULL);
+}
+
+int os_asked_to_end(void)
+{
+	return (int)*asked;
+}
+
+_Noreturn void os_end(void)
+{
+	int sig = os_asked_to_end();
+
+	os_signal(sig, SIG_DFL);
+	raise(sig);
+	_exit(128 + sig);       /* where it is blocked */
+}
+
+/* The signals are let in by the call that sleeps: one that came a moment before would not end it. */
+void os_sleep(uint64_t usec)
+{
+	struct timespec ts = { .tv_sec = (time_t)(usec / 1000000), .tv_nsec = (long)(usec % 1000000) * 1000 };
+	sigset_t set, saved;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < ARRAY_LEN(askers); i++)
+		sigaddset(&set, askers[i]);
+	sigprocmask(SIG_BLOCK, &set, &saved);
+	if (!os_asked_to_end())
+		ppoll(NULL, 0, &ts, &saved);
+	sigprocmask(SIG_SETMASK, &saved, NULL);
 }
 
 void os_keep_secrets(void)

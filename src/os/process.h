@@ -4,6 +4,7 @@
 
 /* process: what a process says about itself to the kernel. */
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* os_signal - what a signal does: SIG_IGN or SIG_DFL, whatever was inherited */
@@ -14,6 +15,19 @@ void os_signal(int sig, void (*action)(int));
  * A child that begins after that ends at once, with status 0.
  */
 pid_t os_fork(int at_end);
+
+/*
+ * For work that has something to put in order before it ends:
+ * os_end_by_asking - SIGTERM, SIGINT, SIGHUP and SIGPIPE do not end this process from now on; what was ignored stays so
+ * os_asked_to_end  - the first of them that came, 0 none. Processes forked after os_end_by_asking() share it: if one is
+ *                    asked, all are
+ * os_end           - ends this process by that signal, as if it had never waited
+ * os_sleep         - sleep as long, or until one of them comes
+ */
+void os_end_by_asking(void);
+int os_asked_to_end(void);
+_Noreturn void os_end(void);
+void os_sleep(uint64_t usec);
 
 /*
  * os_keep_secrets - from now on this process leaves no core file, and nobody but root can look into its memory

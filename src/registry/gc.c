@@ -46,7 +46,11 @@ static int sweep_untagged(struct gc_work *w, struct err *e)
 	int rc = gc_mark(w, &trial, e);
 
 	gc_marks_release(&trial);
-	return rc < 0 ? -1 : repo_walk(w->r->st, NULL, untagged_of, w, e);
+	/* What was noted meanwhile may be much, and in what follows it is read with the lock of a repository. */
+	if (rc < 0 || collector_enter(w->c, e) < 0)
+		return -1;
+	collector_leave(w->c);
+	return repo_walk(w->r->st, NULL, untagged_of, w, e);
 }
 
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)

@@ -72,7 +72,7 @@ static int do_some(struct share *s, struct err *e)
 	while (rc == 0 && (i = atomic_fetch_add(&s->board->next, 1)) < s->job->tasks) {
 		if (s->job->progress)
 			gc_progress(s->w, s->job->progress, i + 1, s->job->tasks);
-		rc = s->job->task(s->job->arg, i, e);
+		rc = gc_goes_on(e) < 0 ? -1 : s->job->task(s->job->arg, i, e);
 	}
 	return rc < 0 ? -1 : 0;
 }
@@ -113,8 +113,6 @@ static _Noreturn void be_helper(struct share *s, unsigned me)
 	struct err e = ERR_INIT;
 
 	store_forked(s->w->r->st);
-	os_signal(SIGTERM, SIG_DFL);
-	os_signal(SIGINT, SIG_DFL);
 	if (s->job->stands_back)
 		os_stand_back();
 	o.tell = o.tell ? note_told : NULL;

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "store/blob.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -27,10 +27,17 @@
 #define SECOND UINT64_C(1000000)
 #define PACE_USEC 10000         /* shorter waits are saved up */
 
+int gc_goes_on(struct err *e)
+{
+	int sig = os_asked_to_end();
+
+	return sig ? err_set(e, ERR_UNKNOWN, "the collection was ended by signal %d", sig) : 0;
+}
+
 /* A dry run deletes nothing, so nobody has to wait for it: one batch without a lock. */
 int gc_enter(struct gc_work *w, struct err *e)
 {
-	if ((w->o->dry_run ? collector_hear : collector_enter)(w->c, e) < 0)
+	if (gc_goes_on(e) < 0 || (w->o->dry_run ? collector_hear : collector_enter)(w->c, e) < 0)
 		return -1;
 	w->begun = time_now_usec();
 	w->done = 0;
@@ -51,6 +58,8 @@ bool gc_batch_goes_on(struct gc_work *w)
 {
 	bool full = !w->alone && w->done == BATCH_MAX;
 
+	if (os_asked_to_end())
+		return false;           /* and the next one does not begin */
 	if (!w->o->dry_run && w->done > 0 && (full || time_now_usec() - w->begun >= (w->alone ? ALONE_USEC : BATCH_USEC)))
 		return false;
 	w->done++;
@@ -68,10 +77,7 @@ static void keep_pace(struct gc_work *w, unsigned objects)
 	due = w->since + w->paced * SECOND / w->o->rate;
 	now = time_now_usec();
 	if (due > now + PACE_USEC) {
-		struct timespec ts = { .tv_sec = (time_t)((due - now) / SECOND),
-				       .tv_nsec = (long)((due - now) % SECOND) * 1000 };
-
-		nanosleep(&ts, NULL);
+		os_sleep(due - now);
 	} else if (due + SECOND < now) {
 		w->since = now;
 		w->paced = 0;
@@ -124,10 +130,10 @@ int gc_references(struct gc_work *w, const struct name *n, const struct digest *
 	cleanup_str struct str bytes = STR_INIT;
 	cleanup_fd int fd = -1;
 	uint64_t size;
-	int found = blob_open(w->r->st, content, &fd, &size, e);
+	int found;
 
 	*out = (struct references)REFERENCES_INIT;
-	if (found < 0)
+	if (gc_goes_on(e) < 0 || (found = blob_open(w->r->st, content, &fd, &size, e)) < 0)
 		return -1;
 	if (found == 0)
 		return 1;               /* nothing there names nothing */
@@ -222,6 +228,8 @@ static int collect_uploads(void *arg, const struct name *n, struct err *e)
 	for (i = 0; i < all.count; i++) {
 		struct uuid uuid;
 
+		if (gc_goes_on(e) < 0)
+			return -1;
 		if (uuid_parse(&uuid, all.v[i], strlen(all.v[i])) == 0 && collect_upload(w, n, &uuid, e) < 0)
 			return -1;
 	}
@@ -240,7 +248,7 @@ static int collect_names(struct gc_work *w, const char *dir, struct err *e)
 	for (i = 0; i < all.count; i++) {
 		str_reset(&path);
 		str_addf(&path, "%s/%s", dir, all.v[i]);
-		if (collect_leftover(w, path.buf, e) < 0)
+		if (gc_goes_on(e) < 0 || collect_leftover(w, path.buf, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -37,6 +37,12 @@ void gc_leave(struct gc_work *w);
 void gc_pace(struct gc_work *w);
 bool gc_batch_goes_on(struct gc_work *w);
 
+/*
+ * gc_goes_on - 0, or -1 with *e where this process was asked to end (os_end_by_asking)
+ * Every batch begins with it, and every manifest that is read.
+ */
+int gc_goes_on(struct err *e);
+
 /* gc_name - the name of a repository that was visited, from its text */
 struct name gc_name(const char *text);
 

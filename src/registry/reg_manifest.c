@@ -95,20 +95,14 @@ int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct
 	return 0;
 }
 
-/* The collector hears of the manifest and of all that it names before any of it is looked at. */
-static int note(struct registry *r, const struct name *n, const struct manifest *m, const struct digest *own, struct err *e)
-{
-	cleanup_free struct digest *all = xreallocarray(NULL, m->nrefs + 1, sizeof(*all));
-	size_t i;
-
-	for (i = 0; i < m->nrefs; i++)
-		all[i] = m->refs[i].digest;
-	all[i] = *own;
-	return collector_note(r->st, n, all, m->nrefs + 1, e);
-}
+/* What a manifest names that is here, for the collector: its digest, and that of the content where its link holds another. */
+struct found {
+	struct digest *v;
+	size_t count;
+};
 
 /* A blob or manifest that the new one names: 1 here (and young for the collector), 0 missing, -1 with *e. */
-static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct err *e)
+static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct found *f, struct err *e)
 {
 	struct digest content;
 	uint64_t size;
@@ -118,9 +112,11 @@ static int reference_found(struct registry *r, const struct name *n, const struc
 		found = revision_hold(r->st, n, &d->digest, &content, e);
 	else
 		found = blob_find(r->st, n, &d->digest, true, &content, &size, e);
-	/* A link may hold another digest than it is called by. */
-	if (found == 1 && !digest_eq(&content, &d->digest) && collector_note(r->st, n, &content, 1, e) < 0)
-		return -1;
+	if (found == 1) {
+		f->v[f->count++] = d->digest;
+		if (!digest_eq(&content, &d->digest))
+			f->v[f->count++] = content;
+	}
 	return found;
 }
 
@@ -132,7 +128,7 @@ static bool may_be_missing(const struct registry *r, const struct descriptor *d)
 }
 
 /* All that the manifest names is here, and on disk: what was only seen may be another worker's, not flushed yet. */
-static int check_references(struct registry *r, const struct name *n, const struct manifest *m, struct err *e)
+static int check_references(struct registry *r, const struct name *n, const struct manifest *m, struct found *f, struct err *e)
 {
 	bool layers[DIGEST_ALG_COUNT] = { false }, revisions[DIGEST_ALG_COUNT] = { false };
 	size_t i, missing = 0;
@@ -140,7 +136,7 @@ static int check_references(struct registry *r, const struct name *n, const stru
 
 	for (i = 0; i < m->nrefs; i++) {
 		const struct descriptor *d = &m->refs[i];
-		int found = reference_found(r, n, d, e);
+		int found = reference_found(r, n, d, f, e);
 
 		if (found < 0)
 			return -1;
@@ -162,6 +158,23 @@ static int check_references(struct registry *r, const struct name *n, const stru
 			return -1;
 	}
 	return 0;
+}
+
+/*
+ * The collector hears of the manifest and of all that it names, before anything makes that reachable. It deletes nothing
+ * while the caller holds its lock, so what has been found is there still. Of what is missing it hears nothing: what a
+ * client may name without having it has no end.
+ */
+static int check_and_note(struct registry *r, const struct name *n, const struct manifest *m, const struct digest *own,
+			  struct err *e)
+{
+	cleanup_free struct digest *all = xreallocarray(NULL, 2 * m->nrefs + 1, sizeof(*all));
+	struct found f = { .v = all };
+
+	if (check_references(r, n, m, &f, e) < 0)
+		return -1;
+	all[f.count++] = *own;
+	return collector_note(r->st, n, all, f.count, e);
 }
 
 static int failed(const char *header, struct err *e)
@@ -243,7 +256,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	    reg_index_hold(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
-	if (note(r, n, &m, &p->digest, e) < 0 || check_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
+	if (check_and_note(r, n, &m, &p->digest, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
 	    blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
 	    revision_set(r->st, n, &p->digest, e) < 0)
 		return -1;

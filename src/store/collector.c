@@ -14,20 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/digestset.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/process.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 
 #define RUN_LEN 16
 #define RESERVE_BYTES (1024 * 1024)
+#define RUN_WAIT 500           /* milliseconds: a writer that looks whether anybody has locks/run is in the way for a moment */
+#define UNASKED_BYTES 4096      /* that one process notes before it looks whether a collection is alive */
+#define CHUNK 65536             /* of notes; a line is 400 bytes long at most */
+#define READ_AT_ONCE (16 * CHUNK)       /* writers wait meanwhile, for some milliseconds */
 #define RESERVE_FILES 16       /* inodes: for the mark of the run, and for the notes of as many writers */
 
 struct collector {
@@ -37,6 +42,8 @@ struct collector {
 	struct digestset noted;
 	struct names files;             /* the writers' files that were seen, */
 	uint64_t *read;                 /* and how much of each has been read */
+	size_t room;                    /* how many bytes more may be read before writers are let in */
+	char chunk[CHUNK];
 	uint64_t entered, left;         /* since when the last batch kept writers out, and until when: microseconds */
 };
 
@@ -53,6 +60,23 @@ static int read_run(struct store *st, char run[RUN_LEN + 1], struct err *e)
 	return n == RUN_LEN && strspn(run, "0123456789abcdef") == RUN_LEN;
 }
 
+/*
+ * Takes away the mark of a run that was killed: true where there was none alive. The caller holds lock_collector. While
+ * locks/run is held here no collection begins, and none announces itself before the caller's step is over; so the mark
+ * that is there now is nobody's, and what this step does need not be noted. Others may have read the mark: the directory
+ * for their notes stays, for the next run to remove.
+ */
+static bool end_dead_run(struct store *st)
+{
+	cleanup_fd int fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
+
+	st->noted = 0;
+	if (fd < 0 || os_lock_within(fd, false, 0, NULL) < 0 || unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0)
+		return false;
+	log_say(LOG_WARN, "collector", "a collection was killed; its mark is gone now, and nothing is noted for it any more");
+	return true;
+}
+
 int collector_note(struct store *st, const struct name *n, const struct digest *digests, size_t count, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT, text = STR_INIT;
@@ -63,11 +87,15 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 
 	if (on <= 0)
 		return on;
+	if (st->noted >= UNASKED_BYTES && end_dead_run(st))
+		return 0;
 	str_addf(&path, STORE_GC_DIR "/%s/%016" PRIx64, run, st->id);
 	/* What an earlier note left that was refused for want of room must not become a part of this one. */
 	str_addc(&text, '\n');
 	for (i = 0; i < count; i++)
-		str_addf(&text, "%s %s\n", digests[i].text, n->s);
+		if (i == 0 || !digest_eq(&digests[i], &digests[i - 1]))
+			str_addf(&text, "%s %s\n", digests[i].text, n->s);
+	st->noted += text.len;
 	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT | O_APPEND, 0666);
 	if (fd < 0 || os_write_full(fd, text.buf, text.len) < 0)
 		return err_sys(e, "cannot note for the collector in %s", path.buf);
@@ -77,42 +105,47 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	return rc < 0 && errno != EINTR ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
 }
 
-/* Removes the mark of a run, and what was noted for it. The caller holds locks/run. */
-static int remove_run(struct store *st, const char *run, struct err *e)
+/* The caller holds locks/run. After this nobody is in the middle of a step who has seen the mark, or any before it. */
+static int remove_mark(struct store *st, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
 	int rc;
 
 	if (lock_collector_alone(st, e) < 0)
 		return -1;
 	rc = unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", STORE_RUN_FILE) : 0;
 	unlock_collector(st);
-	if (rc < 0)             /* writers still find the mark, and must find a place for their notes */
-		return -1;
+	return rc;
+}
+
+/* Removes what was noted for a run whose mark is gone. */
+static void remove_notes(struct store *st, const char *run)
+{
+	cleanup_str struct str dir = STR_INIT;
+
 	str_addf(&dir, STORE_GC_DIR "/%s", run);
 	os_remove_tree(st->dirfd, dir.buf);
-	return 0;
 }
 
 static int remove_leftovers(struct store *st, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
-	cleanup_str struct str path = STR_INIT;
 	char run[RUN_LEN + 1];
+	int left = read_run(st, run, e);
 	size_t i;
-	int on = read_run(st, run, e);
 
-	if (on < 0 || (on && remove_run(st, run, e) < 0))
+	if (left < 0)
 		return -1;
 	if (os_dir_list(st->dirfd, STORE_GC_DIR, DIR_DIRS, &all) < 0)
 		return err_sys(e, "cannot list %s", STORE_GC_DIR);
-	for (i = 0; i < all.count; i++) {
-		if (strspn(all.v[i], "0123456789abcdef") != RUN_LEN)
-			continue;
-		str_reset(&path);
-		str_addf(&path, STORE_GC_DIR "/%s", all.v[i]);
-		os_remove_tree(st->dirfd, path.buf);
-	}
+	for (i = 0; i < all.count; i++)
+		left |= strspn(all.v[i], "0123456789abcdef") == RUN_LEN;
+	if (!left)
+		return 0;
+	if (remove_mark(st, e) < 0)
+		return -1;
+	for (i = 0; i < all.count; i++)
+		if (strspn(all.v[i], "0123456789abcdef") == RUN_LEN)
+			remove_notes(st, all.v[i]);
 	return 0;
 }
 
@@ -120,7 +153,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 static int take_run_lock(struct store *st, int *fd, struct err *e)
 {
 	*fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
-	if (*fd >= 0 && os_lock_within(*fd, true, 0, NULL) == 0)
+	if (*fd >= 0 && os_lock_within(*fd, true, RUN_WAIT, NULL) == 0)
 		return 1;
 	if (*fd >= 0 && errno == EWOULDBLOCK) {
 		os_cleanup_fd(fd);
@@ -218,23 +251,21 @@ int collector_begin(struct collector **out, struct store *st, struct err *e)
 int collector_end(struct collector **cp, struct err *e)
 {
 	struct collector *c = *cp;
-	int rc = remove_run(c->st, c->run, e);
+	int rc = remove_mark(c->st, e);
 
+	if (rc == 0)            /* else writers still find the mark, and must find a place for their notes */
+		remove_notes(c->st, c->run);
 	collector_reserve(c->st);
 	release(cp);
 	return rc;
 }
 
-/* What one writer noted since the last time. A line that is not whole yet is read the next time. */
-static int read_notes(struct collector *c, const char *file, uint64_t *from, struct err *e)
+/* The whole lines of a piece of notes: how many bytes they are. */
+static size_t take_lines(struct collector *c, size_t len)
 {
-	cleanup_str struct str path = STR_INIT, text = STR_INIT;
-	const char *s, *end;
+	const char *s = c->chunk, *limit = s + len, *end;
 
-	str_addf(&path, STORE_GC_DIR "/%s/%s", c->run, file);
-	if (store_read(c->st, path.buf, &text) < 0)
-		return err_sys(e, "cannot read %s", path.buf);
-	for (s = text.buf + (*from < text.len ? *from : text.len); (end = strchr(s, '\n')) != NULL; s = end + 1) {
+	for (; (end = memchr(s, '\n', (size_t)(limit - s))) != NULL; s = end + 1) {
 		const char *blank = memchr(s, ' ', (size_t)(end - s));
 		struct digest d;
 
@@ -242,10 +273,33 @@ static int read_notes(struct collector *c, const char *file, uint64_t *from, str
 		if (blank && digest_parse(&d, s, (size_t)(blank - s)) == 0)
 			digestset_add(&c->noted, &d);
 	}
-	*from = (uint64_t)(s - text.buf);
-	return 0;
+	return (size_t)(s - c->chunk);
 }
 
+/*
+ * What one writer noted since the last time. A line that is not whole yet is read the next time. 0, 1 where there may be
+ * more than is to be read now, -1 with *e.
+ */
+static int read_notes(struct collector *c, const char *file, uint64_t *from, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	ssize_t n = 0;
+
+	str_addf(&path, STORE_GC_DIR "/%s/%s", c->run, file);
+	fd = os_open(c->st->dirfd, path.buf, O_RDONLY, 0);
+	while (fd >= 0 && c->room > 0 && lseek(fd, (off_t)*from, SEEK_SET) >= 0 && (n = os_read_full(fd, c->chunk, CHUNK)) >= 0) {
+		size_t taken = take_lines(c, (size_t)n);
+
+		*from += taken == 0 && n == CHUNK ? CHUNK : taken;      /* what is as long and has no end is no note */
+		c->room -= (size_t)n < c->room ? (size_t)n : c->room;
+		if (n < CHUNK)
+			return 0;
+	}
+	return fd >= 0 && c->room == 0 ? 1 : err_sys(e, "cannot read %s", path.buf);
+}
+
+/* As read_notes(), of all writers. */
 static int read_all_notes(struct collector *c, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
@@ -260,13 +314,14 @@ static int read_all_notes(struct collector *c, struct err *e)
 		return err_sys(e, "cannot list %s", dir.buf);
 	}
 	read = xcalloc(now.count + 1, sizeof(*read));
-	for (i = 0; i < now.count && rc == 0; i++) {
+	for (i = 0; i < now.count; i++) {
 		/* Both lists are sorted, and no file goes while the run is on. */
 		while (j < c->files.count && strcmp(c->files.v[j], now.v[i]) < 0)
 			j++;
 		if (j < c->files.count && strcmp(c->files.v[j], now.v[i]) == 0)
 			read[i] = c->read[j];
-		rc = read_notes(c, now.v[i], &read[i], e);
+		if (rc == 0)
+			rc = read_notes(c, now.v[i], &read[i], e);
 	}
 	names_release(&c->files);
 	free(c->read);
@@ -277,13 +332,21 @@ static int read_all_notes(struct collector *c, struct err *e)
 
 int collector_enter(struct collector *c, struct err *e)
 {
-	/* From now on: while it waits for those who are at it, no other writer gets in. */
-	c->entered = time_now_usec();
-	if (lock_collector_alone(c->st, e) < 0)
-		return -1;
-	if (read_all_notes(c, e) == 0)
-		return 0;
-	unlock_collector(c->st);
+	int more;
+
+	do {
+		/* From now on: while it waits for those who are at it, no other writer gets in. */
+		c->entered = time_now_usec();
+		if (lock_collector_alone(c->st, e) < 0)
+			return -1;
+		c->room = READ_AT_ONCE;
+		more = read_all_notes(c, e);
+		if (more == 0)
+			return 0;
+		collector_leave(c);
+		if (more > 0)
+			collector_stay_away(c);
+	} while (more > 0);
 	return -1;
 }
 
@@ -296,18 +359,20 @@ void collector_leave(struct collector *c)
 void collector_stay_away(const struct collector *c)
 {
 	uint64_t until = c->left + (c->left - c->entered), now = time_now_usec();
-	struct timespec ts;
 
-	if (now >= until)
-		return;
-	ts.tv_sec = (time_t)((until - now) / 1000000);
-	ts.tv_nsec = (long)((until - now) % 1000000) * 1000;
-	nanosleep(&ts, NULL);
+	if (now < until)
+		os_sleep(until - now);
 }
 
 int collector_hear(struct collector *c, struct err *e)
 {
-	return read_all_notes(c, e);
+	int more;
+
+	do {
+		c->room = READ_AT_ONCE;
+		more = read_all_notes(c, e);
+	} while (more > 0);
+	return more;
 }
 
 int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e)

@@ -9,6 +9,9 @@
  * that it makes reachable in a file of its own below berth/gc/<id>/, closed before the lock is let go. The collector
  * deletes in small batches under the exclusive lock, and reads what was noted at the beginning of each. So what became
  * reachable after the collector looked is either young, or noted, or both.
+ *
+ * A collector that is killed leaves the mark. It had locks/run all its life, so whoever gets that one knows that nobody
+ * collects: writers try, once for every few notes, and take the mark away.
  */
 
 #include <stdbool.h>
@@ -21,7 +24,8 @@
 #include "store/store.h"
 
 /*
- * collector_note - the caller makes these digests reachable, or found them and relies on them; it holds lock_collector
+ * collector_note - the caller makes these digests reachable, or found them and relies on them; it holds lock_collector,
+ *                  since before it looked whether they are there, until all that makes them reachable is done
  * UNAVAILABLE 503 where a collection runs and it can't be noted: the caller must not go on.
  */
 int collector_note(struct store *st, const struct name *n, const struct digest *digests, size_t count, struct err *e);
@@ -39,7 +43,8 @@ int collector_begin(struct collector **c, struct store *st, struct err *e);
 int collector_end(struct collector **c, struct err *e);
 
 /*
- * collector_enter - the exclusive lock, and what was noted until now
+ * collector_enter - the exclusive lock, and what was noted until now. Where that is much it lets writers in between, so no
+ *                   other lock should be held where this is the first one after long
  * collector_leave - let go; collector_stay_away - until writers could get in for as long as they were kept
  *                   out: while it was held, and while the collector waited for it
  * collector_hear  - what was noted until now, without a lock: for who deletes nothing

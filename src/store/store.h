@@ -30,6 +30,7 @@ struct store {
 	uint64_t id;            /* random, so that temporary names of processes and machines never meet */
 	uint64_t serial;
 	uint64_t waited;        /* the longest wait for a lock since lock_longest_wait(): microseconds */
+	uint64_t noted;         /* bytes, since this process last looked whether a collection is alive: see store/collector.h */
 	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" where nobody has begun one */
 };
 

@@ -2,6 +2,9 @@
 /* digestset: what was added is there, nothing else is, however many there are and whatever their first bytes. */
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "base/digestset.h"
 #include "tap.h"
 
@@ -68,28 +71,101 @@ static void test_many(enum digest_alg alg)
 	ok(digestset_has(&s, &d) && digestset_count(&s) == 1, "%s: and can be used again", digest_alg_name(alg));
 }
 
-/* The first bytes choose the slot: the same ones for all must cost time alone. */
-static void test_same_slot(void)
+/* The longest row of slots in use: no look goes over more of them. */
+static size_t longest_row(const struct digestset *s, enum digest_alg alg)
+{
+	static const unsigned char none[DIGESTSET_KEY];
+	size_t row = 0, longest = 0, cap = s->of[alg].cap, i;
+
+	for (i = 0; i < 2 * cap; i++) {
+		row = memcmp(s->of[alg].keys[i % cap], none, DIGESTSET_KEY) == 0 ? 0 : row + 1;
+		longest = row > longest ? row : longest;
+	}
+	return longest;
+}
+
+/*
+ * Digests that somebody has chosen, alike but for 16 bits: wherever these are, looks stay short. A table of random digests
+ * as full as it gets has rows of a hundred.
+ */
+static void test_chosen(enum digest_alg alg, const char *zeros, size_t at)
 {
 	cleanup_digestset struct digestset s = DIGESTSET_INIT;
-	char text[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 	unsigned i, missing = 0, extra = 0;
+	char text[DIGEST_TEXT_MAX + 1], hex[5];
+	size_t longest;
 	struct digest d;
 
-	for (i = 0; i < 1024; i++) {
-		snprintf(text + sizeof(text) - 5, 5, "%04x", i);
-		if (digest_parse(&d, text, sizeof(text) - 1) == 0 && i % 2 == 0)
+	snprintf(text, sizeof(text), "%s:%s%s", digest_alg_name(alg), zeros, alg == DIGEST_SHA512 ? zeros : "");
+	for (i = 0; i < 2 * MANY; i++) {
+		snprintf(hex, sizeof(hex), "%04x", i);
+		memcpy(text + strlen(digest_alg_name(alg)) + 1 + at, hex, 4);
+		if (digest_parse(&d, text, strlen(text)) == 0 && i % 2 == 0)
 			digestset_add(&s, &d);
 	}
-	for (i = 0; i < 1024; i++) {
-		snprintf(text + sizeof(text) - 5, 5, "%04x", i);
-		if (digest_parse(&d, text, sizeof(text) - 1) == 0 && i % 2 == 0)
+	for (i = 0; i < 2 * MANY; i += 97) {
+		snprintf(hex, sizeof(hex), "%04x", i);
+		memcpy(text + strlen(digest_alg_name(alg)) + 1 + at, hex, 4);
+		if (digest_parse(&d, text, strlen(text)) == 0 && i % 2 == 0)
 			missing += !digestset_has(&s, &d);
 		else
 			extra += digestset_has(&s, &d);
 	}
-	is_int(missing, 0, "digests that differ in the last bytes alone are all found");
-	is_int(extra, 0, "and are not taken for one another");
+	ok(missing == 0 && extra == 0, "%s, alike but for the digits from %zu on: all are found, and nothing else", digest_alg_name(alg), at);
+	longest = longest_row(&s, alg);
+	if (!ok(longest < 1000, "and a look goes over less than 1000 slots of %zu", s.of[alg].cap))
+		printf("# %zu\n", longest);
+}
+
+static void test_all_chosen(void)
+{
+	static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+	static const size_t at[] = { 0, 4, 8, 12, 16, 28, 32, 44, 48, 60 };
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
+		test_chosen(DIGEST_SHA256, zeros, at[i]);
+		test_chosen(DIGEST_SHA512, zeros, at[i]);
+	}
+}
+
+/* The order in which a set of a process writes its digests, as that of their slots is. */
+static void order_of(struct str *out)
+{
+	cleanup_digestset struct digestset s = DIGESTSET_INIT;
+
+	for (unsigned i = 0; i < 100; i++) {
+		struct digest d = nth(DIGEST_SHA256, i);
+
+		digestset_add(&s, &d);
+	}
+	digestset_write(&s, out);
+}
+
+/* Runs before this process has used a set: a child of one that has knows the tables of its parent. */
+static void test_secret(void)
+{
+	cleanup_str struct str mine = STR_INIT;
+	char other[100 * (1 + DIGESTSET_KEY)];
+	size_t have = 0;
+	ssize_t n;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe(fds) < 0 || (pid = fork()) < 0)
+		abort();
+	if (pid == 0) {
+		order_of(&mine);
+		_exit(write(fds[1], mine.buf, mine.len) == (ssize_t)mine.len ? 0 : 1);
+	}
+	close(fds[1]);
+	while ((n = read(fds[0], other + have, sizeof(other) - have)) > 0)
+		have += (size_t)n;
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	order_of(&mine);
+	is_int(mine.len, sizeof(other), "a set of 100 digests is so many bytes");
+	is_int(have, mine.len, "in another process, too");
+	ok(memcmp(mine.buf, other, have) != 0, "where their places are others: each process has its own secret");
 }
 
 static void test_ends(void)
@@ -129,10 +205,11 @@ static void test_bytes(void)
 
 int main(void)
 {
+	test_secret();
 	test_empty();
 	test_many(DIGEST_SHA256);
 	test_many(DIGEST_SHA512);
-	test_same_slot();
+	test_all_chosen();
 	test_ends();
 	test_bytes();
 	return done_testing();
