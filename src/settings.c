@@ -13,6 +13,8 @@
 #include "store/store.h"
 #include "store/store_path.h"
 
+#define SETTINGS_MAX (64 * 1024)        /* bytes */
+
 /* Each machine's own affair. */
 static const char *const own[] = { "root", "workers", "upload_workers", "log.level", "auth.htpasswd", NULL };
 
@@ -75,7 +77,7 @@ void settings_compare(const struct config *cfg, bool joined)
 		return;
 	}
 	hashed(cfg, &ours);
-	if (joined && store_read(st, STORE_SETTINGS_FILE, &theirs) == 1)
+	if (joined && store_read(st, STORE_SETTINGS_FILE, SETTINGS_MAX, &theirs) == 1)
 		differences(&ours, &theirs, &keys);
 	if (keys.len)
 		log_say(LOG_WARN, "settings",

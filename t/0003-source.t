@@ -58,6 +58,9 @@ none('no function that the house rules ban', \@own, sub {
 	my ($f) = @_;
 	map { my $b = $_; map { "$_ ($banned{$b})" } lines($code{$f}, qr/(?<![\w.>])($b)\s*\(/) } sort keys %banned;
 });
+none('a file in the store is opened by os_open_file(): what lies there may be a FIFO, or a link', [grep { m{^src/(store|registry)/} } @all], sub {
+	lines($code{$_[0]}, qr/\bos_open\((?!.*\b(O_DIRECTORY|O_PATH|O_CREAT|O_TMPFILE)\b).*/)
+});
 none('memory comes from xmalloc and its kin', [grep { !m{^src/base/mem\.} } @own], sub {
 	lines($code{$_[0]}, qr/(?<![\w.>])(malloc|calloc|realloc|reallocarray|strdup|strndup)\s*\(/)
 });

@@ -22,7 +22,8 @@ sub left
 
 	SKIP: {
 		skip memory_closed(), 1 if memory_closed();
-		my @found = in_memory($s, 'htpasswd', @texts);
+		my @found;
+		wait_for(sub { 2 > (@found = in_memory($s, 'htpasswd', @texts)) });     # an answer is sent before it is wiped
 		$kept++ if grep { $_ eq 'htpasswd' } @found;
 		is join(' ', grep { $_ ne 'htpasswd' } @found), '', "$title leaves nothing of it in memory";
 	}
@@ -47,9 +48,21 @@ tried('a wrong password', 401, [grant_type => 'password', username => 'bob', pas
 tried('a password in the place of a name', 401, [grant_type => 'password', username => "tippfehler-geheim-2" . 'x' x 200 . $plain, password => 'x'], $plain);
 tried('a form that is not taken', 400, [grant_type => 'nothing', @bob], $plain);
 tried('one that is too long', 413, [@bob, x => 'y' x 70_000], $plain);
-my $refresh = post(grant_type => 'password', username => 'alice', password => $password{alice}, access_type => 'offline')->json->{refresh_token};
+tried('a password in the place of a kind', 400, [grant_type => "tippfehler-geheim-3$plain"], $plain);
+is $s->req(POST => '/v2/token', body => "tippfehler-geheim-4$plain=x", headers => ['Content-Type' => 'text/plain'])->status, 400, 'what is no form';
+left('what is no form', $plain);
+# Of a token its signature is the secret, and of that the end.
+sub signature { return map { substr +(split /\./)[2], -32 } @_ }
+my $both = post(grant_type => 'password', username => 'alice', password => $password{alice}, access_type => 'offline')->json;
+my $refresh = $both->{refresh_token};
+left('a token that was given', signature($both->{token}, $refresh));
 my $access = tried('a token to refresh by', 200, [grant_type => 'refresh_token', refresh_token => $refresh, scope => 'repository:team/x:pull'])->json->{token};
+left('one that was refreshed', signature($access, $refresh));
+tried('a token to refresh by that is wrong', 401, [grant_type => 'refresh_token', refresh_token => "x$refresh"], signature($refresh));
 is $s->req(GET => '/v2/team/x/tags/list', headers => [bearer($access)])->status, 404, 'and a token for access';
+left('that', signature($access));
+my $basic = $s->req(GET => '/v2/token?service=berth', headers => [basic(alice => $password{alice})])->json->{token};
+left('a token for a password', signature($basic), substr((basic(alice => $password{alice}))[1], -16));
 ok $kept, 'the memory could be read' if $> == 0 && !$ENV{BERTH_SANITIZERS};
 
 my @secrets = (values %password, 'geheim', $plain, map { (split /\./)[2] } $refresh, $access);

@@ -160,25 +160,19 @@ static int check(struct auth *a, const struct credentials *c, const char *passwo
 /* RFC 7617: base64 of "user:password". */
 static int basic(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e)
 {
-	cleanup_str struct str pair = STR_INIT;
+	cleanup_str struct str pair = STR_SECRET;
 	const char *colon;
-	int rc;
 
-	/* All the room at once: a buffer that grows would leave parts of the password where it was before. */
-	str_add(&pair, text, strlen(text));
-	str_reset(&pair);
 	if (b64_decode(B64_LOGIN, text, strlen(text), &pair) < 0)
-		rc = auth_refuse(id, "not base64", e);
-	else if (!(colon = memchr(pair.buf, ':', pair.len)))
-		rc = auth_refuse(id, "no colon", e);
-	else if (pair.len == 1)
-		rc = 0;         /* neither user nor password: podman sends it for "not logged in" */
-	else if (auth_set_user(id, pair.buf, (size_t)(colon - pair.buf)) < 0)
-		rc = auth_refuse(id, "no user's name", e);
-	else
-		rc = check(a, c, colon + 1, pair.len - (size_t)(colon + 1 - pair.buf), id, e);
-	explicit_bzero(pair.buf, pair.len);
-	return rc;
+		return auth_refuse(id, "not base64", e);
+	colon = memchr(pair.buf, ':', pair.len);
+	if (!colon)
+		return auth_refuse(id, "no colon", e);
+	if (pair.len == 1)
+		return 0;       /* neither user nor password: podman sends it for "not logged in" */
+	if (auth_set_user(id, pair.buf, (size_t)(colon - pair.buf)) < 0)
+		return auth_refuse(id, "no user's name", e);
+	return check(a, c, colon + 1, pair.len - (size_t)(colon + 1 - pair.buf), id, e);
 }
 
 /* The ways to log in by the header. Each gets what stands behind the scheme, without spaces at its ends. */

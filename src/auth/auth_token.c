@@ -160,7 +160,7 @@ static int add_tokens(const struct auth *a, const struct identity *id, const cha
 		      struct str *json, struct err *e)
 {
 	const char *user = id->kind == IDENTITY_USER ? id->user : NULL;
-	cleanup_str struct str access = STR_INIT, more = STR_INIT, issued = STR_INIT;
+	cleanup_str struct str access = STR_SECRET, more = STR_SECRET, issued = STR_INIT;
 	cleanup_jwt struct jwt t = JWT_INIT, r = JWT_INIT;
 
 	begin(&t, a, user, stamp, AUTH_TOKEN_SECONDS);

@@ -24,7 +24,7 @@
 /* 1 read, 0 there is none, -1 with *e. */
 static int read_old(const char *file, struct stat *st, struct str *text, struct err *e)
 {
-	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY, 0);
+	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;

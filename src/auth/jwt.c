@@ -173,7 +173,7 @@ static struct key *choose(struct json_object *header, enum key_alg alg, const st
 
 static int check_signature(const char *token, const struct parts *p, const struct key *k, enum key_alg alg, struct err *e)
 {
-	cleanup_str struct str sig = STR_INIT;
+	cleanup_str struct str sig = STR_SECRET;
 
 	sig.max = KEY_SIGNATURE_MAX;
 	if (b64_decode(B64_URL, p->signature, p->signature_len, &sig) < 0)

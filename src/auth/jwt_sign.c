@@ -110,7 +110,7 @@ static int check(const struct jwt *t, struct err *e)
 
 int jwt_sign(const struct jwt *t, const struct key *k, const char *kid, struct str *out, struct err *e)
 {
-	cleanup_str struct str header = STR_INIT, payload = STR_INIT, token = STR_INIT, sig = STR_INIT;
+	cleanup_str struct str header = STR_INIT, payload = STR_INIT, token = STR_SECRET, sig = STR_SECRET;
 	enum key_alg alg = key_default_alg(k);
 
 	if (check(t, e) < 0)

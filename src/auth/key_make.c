@@ -69,15 +69,15 @@ struct key *key_load(const char *path, struct err *e)
 	ssize_t n = read_text(path, text, e);
 	BIO *bio;
 
-	if (n < 0)
-		return NULL;
-	bio = BIO_new_mem_buf(text, (int)n);
+	bio = BIO_new_mem_buf(text, n < 0 ? 0 : (int)n);
 	if (!bio)
 		abort();
-	pkey = PEM_read_bio_PrivateKey(bio, NULL, key_no_passphrase, NULL);
+	pkey = n < 0 ? NULL : PEM_read_bio_PrivateKey(bio, NULL, key_no_passphrase, NULL);
 	BIO_free(bio);
 	OPENSSL_cleanse(text, sizeof(text));
 	ERR_clear_error();
+	if (n < 0)
+		return NULL;
 	if (!pkey) {
 		not_a_key(e, path, "not a private key as PEM without a passphrase");
 		return NULL;

@@ -7,6 +7,7 @@
  */
 
 #include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -39,6 +40,7 @@ int key_alg_parse(const char *s, size_t len, enum key_alg *out)
 {
 	int i;
 
+	*out = KEY_ALG_COUNT;
 	for (i = 0; i < KEY_ALG_COUNT; i++) {
 		if (len == strlen(algs[i].name) && memcmp(s, algs[i].name, len) == 0) {
 			*out = (enum key_alg)i;
@@ -149,6 +151,7 @@ static int from_der(const struct key_curve *curve, const unsigned char *der, siz
 		rc = 0;
 	}
 	ECDSA_SIG_free(pair);
+	OPENSSL_cleanse(raw, sizeof(raw));
 	return rc;
 }
 
@@ -173,5 +176,6 @@ int key_sign(const struct key *k, enum key_alg alg, const void *data, size_t len
 		good = from_der(key_curve(k->kind), raw, n, sig) == 0;
 	else if (good)
 		str_add(sig, raw, n);
+	OPENSSL_cleanse(raw, sizeof(raw));
 	return good ? 0 : err_set(e, ERR_UNKNOWN, "cannot sign");
 }

@@ -52,13 +52,12 @@ void memo_close(struct memo **m)
 void memo_prove(const struct memo *m, const char *user, const char *hash, const char *password, size_t len,
 		struct memo_proof *out)
 {
-	cleanup_str struct str text = STR_INIT;
+	cleanup_str struct str text = STR_SECRET;
 
 	str_add(&text, user, strlen(user) + 1);
 	str_add(&text, hash, strlen(hash) + 1);
 	str_add(&text, password, len);
 	hmac_of(m->key, out->mac, text.buf, text.len);
-	explicit_bzero(text.buf, text.len);
 }
 
 static unsigned set_of(const struct memo_proof *p)

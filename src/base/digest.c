@@ -45,6 +45,7 @@ int digest_of_hex(struct digest *d, enum digest_alg alg, const char *hex, size_t
 {
 	size_t head = algs[alg].name_len;
 
+	d->text[0] = '\0';
 	if (len != algs[alg].hex_len || !lower_hex(hex, len))
 		return -1;
 	d->alg = alg;

@@ -3,8 +3,8 @@
  * log: events as lines of JSON on standard error.
  *
  * Owns the level, one static for the process, and the memory of lines. Invariant: a line is valid JSON whatever a client
- * sent, goes out in one write(2), so that lines of several workers do not mix, and never changes errno. A line that cannot be
- * written is lost: a registry must not stop because nobody reads its log.
+ * sent, goes out in one write(2) of at most PIPE_BUF bytes, which lines of other workers cannot get into, and never changes
+ * errno. A line that cannot be written is lost: a registry must not stop because nobody reads its log.
  */
 
 #include <errno.h>
@@ -16,6 +16,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+
+#define NUMBERS_ROOM 512        /* of a line: which no text takes */
+#define FIELD_LEAST 40          /* ,"":-18446744073709551615.999 and }, newline */
 
 static const char *const level_names[] = {
 	[LOG_ERROR] = "error",
@@ -57,20 +60,10 @@ bool log_on(enum log_level level)
 	return level <= level_now;
 }
 
-/* The longest beginning of at most LOG_TEXT_MAX bytes that does not end within a character. */
-static size_t cut_len(const char *val, size_t len)
+/* Room for a field of this key, whose value is a number or a text cut to nothing, and for the end of the line. */
+static bool has_room(const struct str *line, const char *key)
 {
-	size_t back;
-
-	if (len <= LOG_TEXT_MAX)
-		return len;
-	for (back = 1; back <= 3; back++) {
-		size_t at = LOG_TEXT_MAX - back;
-
-		if (str_utf8_len(val + at, len - at) > back)
-			return at;
-	}
-	return LOG_TEXT_MAX;
+	return line->len + strlen(key) + FIELD_LEAST <= LOG_LINE_MAX;
 }
 
 static void add_key(struct str *line, const char *key)
@@ -80,13 +73,15 @@ static void add_key(struct str *line, const char *key)
 	str_add(line, "\":", 2);
 }
 
+/* A text leaves the room that numbers behind it need. */
 static void add_text(struct str *line, const char *val, size_t len)
 {
-	size_t cut = cut_len(val, len);
+	size_t end = line->len + LOG_TEXT_MAX, most = LOG_LINE_MAX - NUMBERS_ROOM;
 
+	if (end < most)
+		most = end;
 	str_addc(line, '"');
-	str_add_json(line, val, cut);
-	if (cut < len)
+	if (str_add_json_max(line, val, len, line->len <= most ? most + 1 - line->len : 0) < len)
 		str_puts(line, "...");
 	str_addc(line, '"');
 }
@@ -128,7 +123,7 @@ void log_str(struct log_event *ev, const char *key, const char *val)
 
 void log_strn(struct log_event *ev, const char *key, const char *val, size_t len)
 {
-	if (!ev->on || !val)
+	if (!ev->on || !val || !has_room(&ev->line, key))
 		return;
 	add_key(&ev->line, key);
 	add_text(&ev->line, val, len);
@@ -136,7 +131,7 @@ void log_strn(struct log_event *ev, const char *key, const char *val, size_t len
 
 void log_int(struct log_event *ev, const char *key, int64_t val)
 {
-	if (!ev->on)
+	if (!ev->on || !has_room(&ev->line, key))
 		return;
 	add_key(&ev->line, key);
 	if (val < 0)
@@ -149,7 +144,7 @@ void log_ms(struct log_event *ev, const char *key, uint64_t usec)
 	unsigned below = (unsigned)(usec % 1000);
 	char fraction[] = { '.', (char)('0' + below / 100), (char)('0' + below / 10 % 10), (char)('0' + below % 10) };
 
-	if (!ev->on)
+	if (!ev->on || !has_room(&ev->line, key))
 		return;
 	add_key(&ev->line, key);
 	str_add_u64(&ev->line, usec / 1000);

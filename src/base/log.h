@@ -6,16 +6,18 @@
  * log: one event, one line, one JSON object, one write(2), to standard error.
  *
  * {"time":"2026-01-02T03:04:05.678Z","level":"info","event":"request","pid":12,...}: first these, then the fields that
- * the caller added. Text from a client is escaped, ill-formed UTF-8 replaced, and cut at LOG_TEXT_MAX bytes with "..."
- * behind it. Callers never pass a secret; the module has no way to recognise one.
+ * the caller added. Text from a client is escaped, ill-formed UTF-8 replaced, and then cut at LOG_TEXT_MAX bytes, or where the
+ * line has become long, with "..." behind it. Callers never pass a secret; the module has no way to recognise one.
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
 
 #define LOG_TEXT_MAX 512
+#define LOG_LINE_MAX PIPE_BUF   /* with the newline: what a pipe takes in one piece, so that lines of several processes do not mix */
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 

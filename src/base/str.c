@@ -19,19 +19,40 @@
 
 char str_empty[1];      /* shared by all buffers without memory; never written */
 
+/* All of its memory, since what was cut off again lies behind the end. */
+static void wipe(struct str *s)
+{
+	if (s->secret && s->cap)
+		explicit_bzero(s->buf, s->cap);
+}
+
 void str_release(struct str *s)
 {
+	wipe(s);
 	if (s->cap)
 		free(s->buf);
-	*s = (struct str)STR_INIT;
+	*s = (struct str){ .buf = str_empty, .secret = s->secret };
 }
 
 void str_reset(struct str *s)
 {
+	wipe(s);
 	s->len = 0;
 	s->over = false;
 	if (s->cap)
 		s->buf[0] = '\0';
+}
+
+/* realloc(3) may leave a copy where the buffer was. */
+static void move_secret(struct str *s, size_t cap)
+{
+	char *to = xmalloc(cap);
+
+	memcpy(to, s->buf, s->len + 1);
+	wipe(s);
+	if (s->cap)
+		free(s->buf);
+	s->buf = to;
 }
 
 static bool make_room(struct str *s, size_t n)
@@ -49,7 +70,10 @@ static bool make_room(struct str *s, size_t n)
 	cap = s->cap ? s->cap * 2 : STR_MIN_CAP;
 	if (cap <= s->len + n)
 		cap = s->len + n + 1;
-	s->buf = xrealloc(s->cap ? s->buf : NULL, cap);
+	if (s->secret)
+		move_secret(s, cap);
+	else
+		s->buf = xrealloc(s->cap ? s->buf : NULL, cap);
 	s->cap = cap;
 	return true;
 }
@@ -58,6 +82,17 @@ static bool make_room(struct str *s, size_t n)
 static inline bool reserve(struct str *s, size_t n)
 {
 	return (n < s->cap - s->len && !s->max && !s->over) || make_room(s, n);
+}
+
+char *str_room(struct str *s, size_t n)
+{
+	return reserve(s, n) ? s->buf + s->len : NULL;
+}
+
+void str_grown(struct str *s, size_t len)
+{
+	s->len += len;
+	s->buf[s->len] = '\0';
 }
 
 void str_add(struct str *s, const void *data, size_t len)
@@ -104,6 +139,8 @@ static void __attribute__((format(printf, 2, 0))) add_formatted(struct str *s, c
 		vsnprintf(s->buf + s->len, (size_t)n + 1, fmt, again);
 		s->len += (size_t)n;
 	}
+	if (s->secret)
+		explicit_bzero(small, sizeof(small));
 	va_end(again);
 }
 
@@ -138,57 +175,68 @@ void str_addf(struct str *s, const char *fmt, ...)
 /* Bytes that JSON takes as they are, of ASCII. */
 static const bool json_plain[256] = { [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
-static void add_json_ascii(struct str *s, unsigned char c)
+/* How a byte goes out that cannot go out as it is; the length. */
+static size_t escape_json(unsigned char c, char out[8])
 {
-	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\", hex[] = "0123456789abcdef";
 	const char *p;
 
+	out[0] = '\\';
 	for (p = shorts; *p; p += 2) {
 		if ((unsigned char)*p == c) {
-			char pair[2] = { '\\', p[1] };
-
-			str_add(s, pair, 2);
-			return;
+			out[1] = p[1];
+			return 2;
 		}
 	}
-	str_addf(s, "\\u%04x", c);
+	memcpy(out + 1, "u00", 3);
+	out[4] = hex[c >> 4];
+	out[5] = hex[c & 15];
+	return 6;
 }
 
-/* del: DEL goes out as it is, too. */
-static void add_json(struct str *s, const char *data, size_t len, bool del)
+/* As str_add_json_max(); del: DEL goes out as it is, too. */
+static size_t add_json(struct str *s, const char *data, size_t len, size_t max, bool del)
 {
 	size_t done = 0, i = 0;         /* [done, i) goes out as it is */
 
 	while (i < len) {
-		size_t n;
+		size_t n = 1, out = 1;
+		char escaped[8];
+		bool as_it_is = json_plain[(unsigned char)data[i]] || (del && data[i] == 0x7f);
 
-		if (json_plain[(unsigned char)data[i]] || (del && data[i] == 0x7f)) {
-			i++;
-			continue;
+		if (!as_it_is) {
+			n = str_utf8_len(data + i, len - i);
+			as_it_is = n > 1;
+			out = n > 1 ? n : n ? escape_json((unsigned char)data[i], escaped) : strlen(REPLACEMENT);
 		}
-		n = str_utf8_len(data + i, len - i);
-		if (n > 1) {
+		if (out > max)
+			break;
+		max -= out;
+		if (as_it_is) {
 			i += n;
 			continue;
 		}
 		str_add(s, data + done, i - done);
-		if (n)
-			add_json_ascii(s, (unsigned char)data[i]);
-		else
-			str_puts(s, REPLACEMENT);
+		str_add(s, n ? escaped : REPLACEMENT, out);
 		done = ++i;
 	}
 	str_add(s, data + done, i - done);
+	return i;
+}
+
+size_t str_add_json_max(struct str *s, const char *data, size_t len, size_t max)
+{
+	return add_json(s, data, len, max, false);
 }
 
 void str_add_json(struct str *s, const char *data, size_t len)
 {
-	add_json(s, data, len, false);
+	add_json(s, data, len, SIZE_MAX, false);
 }
 
 void str_add_json_short(struct str *s, const char *data, size_t len)
 {
-	add_json(s, data, len, true);
+	add_json(s, data, len, SIZE_MAX, true);
 }
 
 static bool unreserved(unsigned char c)

@@ -7,6 +7,7 @@
  *
  * `buf` is never NULL and always NUL-terminated; `len` does not count that NUL. A buffer whose content comes from
  * outside gets a `max` (bytes, 0 for none): what would pass it is not added, nor anything after it; `over` is set and stays.
+ * A buffer that begins as STR_SECRET leaves nothing behind: memory that it grows out of, or that is released, is wiped first.
  */
 
 #include <stdarg.h>
@@ -20,18 +21,27 @@ struct str {
 	size_t len, cap;        /* cap 0: buf is the shared empty string */
 	size_t max;
 	bool over;
+	bool secret;
 };
 
 extern char str_empty[1];
 
 #define STR_INIT { .buf = str_empty }
+#define STR_SECRET { .buf = str_empty, .secret = true }
 
 void str_release(struct str *s);
 #define cleanup_str __attribute__((cleanup(str_release)))
 
-void str_reset(struct str *s);                                  /* empty, memory kept; `over` cleared */
+void str_reset(struct str *s);                                  /* empty, memory kept, a secret's wiped; `over` cleared */
 void str_add(struct str *s, const void *data, size_t len);
 void str_addc(struct str *s, char c);
+
+/*
+ * str_room  - room for n bytes behind the text, to read into; borrowed until something is added. NULL where the max forbids it
+ * str_grown - len of them, at most n, were written, and are text now
+ */
+char *str_room(struct str *s, size_t n);
+void str_grown(struct str *s, size_t len);
 
 /* str_puts - add a text to its NUL; here, so that the length of a literal is the compiler's to know */
 static inline void str_puts(struct str *s, const char *text)
@@ -56,6 +66,9 @@ void str_add_json(struct str *s, const char *data, size_t len);
  * For what a client is to get back: text that came out of JSON is no longer than it was there.
  */
 void str_add_json_short(struct str *s, const char *data, size_t len);
+
+/* str_add_json_max - as much of that as makes at most max bytes, each character whole; how many bytes of data that was */
+size_t str_add_json_max(struct str *s, const char *data, size_t len, size_t max);
 
 /* str_add_urlenc - percent-encode all but unreserved characters (RFC 3986, 2.3); upper-case hex */
 void str_add_urlenc(struct str *s, const char *data, size_t len);

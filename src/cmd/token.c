@@ -80,7 +80,7 @@ static const struct account_change removing = { "rm", "token", HTPASSWD_REMOVE, 
 
 static int add(const struct config *c, const char *user, struct wanted *w)
 {
-	cleanup_str struct str secret = STR_INIT, line = STR_INIT;
+	cleanup_str struct str secret = STR_SECRET, line = STR_INIT;
 	int rc;
 
 	os_keep_secrets();
@@ -89,7 +89,6 @@ static int add(const struct config *c, const char *user, struct wanted *w)
 	rc = account_edit(c, &adding, c->auth.robots, user, line.buf);
 	if (rc == CMD_DONE)
 		printf("user:   %s\nsecret: %s\n", user, secret.buf);
-	explicit_bzero(secret.buf, secret.len);
 	return rc;
 }
 

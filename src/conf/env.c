@@ -110,6 +110,7 @@ static int parse_enabled(const char *text, bool *out)
 	const char *p = text, *end = text + strlen(text);
 	char quote = '\0';
 
+	*out = false;
 	if (*p != '{' || end == p + 1 || end[-1] != '}')
 		return -1;
 	p = skip_space(p + 1);

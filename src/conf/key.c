@@ -99,6 +99,8 @@ const struct key key_table[] = {
 };
 const size_t key_count = ARRAY_LEN(key_table);
 
+_Static_assert(ARRAY_LEN(key_table) <= 8 * sizeof(((struct config *)NULL)->given), "a bit for each setting that was given");
+
 static const struct unit {
 	const char *name;
 	unsigned shift;
@@ -133,6 +135,7 @@ int key_parse_size(const char *text, uint64_t *out)
 	const char *unit = text + digits;
 	uint64_t n;
 
+	*out = 0;
 	if (str_parse_u64(text, digits, &n) < 0)
 		return -1;
 	unit += strspn(unit, " ");

@@ -29,8 +29,9 @@ static int read_all(int fd, struct str *text)
 
 	if (fstat(fd, &st) < 0)
 		return -1;
-	if (S_ISDIR(st.st_mode)) {
-		errno = EISDIR;
+	/* A FIFO that nobody writes to would pass for a file without settings. */
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : ESPIPE;
 		return -1;
 	}
 	for (;;) {
@@ -52,7 +53,7 @@ int text_read(const char *file, int optional, struct str *text, struct str *why)
 	int fd, rc, sys;
 
 	str_reset(text);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && optional && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	rc = fd < 0 ? -1 : read_all(fd, text);
@@ -61,7 +62,7 @@ int text_read(const char *file, int optional, struct str *text, struct str *why)
 		close(fd);
 	if (rc == 0)
 		return 1;
-	str_addf(why, "cannot read: %s", strerror(sys));
+	str_addf(why, "cannot read: %s", sys == ESPIPE ? "not a file" : strerror(sys));
 	return -1;
 }
 
@@ -154,6 +155,7 @@ int text_check(const struct str *text, unsigned *line, const char **why)
 	const char *p = text->buf, *end = text->buf + text->len, *nul = memchr(p, '\0', text->len);
 
 	*why = NULL;
+	*line = 0;
 	if (nul) {      /* wherever it stands, in a string too */
 		p = nul;
 		*why = "a NUL byte";

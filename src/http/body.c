@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "http/fcgi_io.h"
 #include "os/file.h"
 
@@ -82,18 +81,20 @@ static int read_spooled(struct exchange *x, size_t max, struct str *out, struct 
 static int read_stream(struct exchange *x, size_t max, struct str *out, struct err *e)
 {
 	static char buf[PIECE];
+	int rc = 0;
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n = fcgi_read(x->fr, buf, sizeof(buf));
-
+	while (rc == 0 && (n = fcgi_read(x->fr, buf, sizeof(buf))) != 0) {
 		if (n < 0)
-			return broken(e);
-		if (n == 0)
-			return 0;
-		if ((size_t)n > max - out->len)
-			return too_large(max, e);
-		str_add(out, buf, (size_t)n);
+			rc = broken(e);
+		else if ((size_t)n > max - out->len)
+			rc = too_large(max, e);
+		else
+			str_add(out, buf, (size_t)n);
 	}
+	if (out->secret)
+		explicit_bzero(buf, sizeof(buf));
+	return rc;
 }
 
 int body_read(struct exchange *x, size_t max, struct str *out, struct err *e)
@@ -102,24 +103,12 @@ int body_read(struct exchange *x, size_t max, struct str *out, struct err *e)
 
 	str_reset(out);
 	if (x->rq.length_known && x->rq.length > max)
-		return too_large(max, e);
-	rc = x->rq.body_file ? read_spooled(x, max, out, e) : read_stream(x, max, out, e);
+		rc = too_large(max, e);
+	else if (x->rq.body_file && !out->secret)
+		rc = read_spooled(x, max, out, e);
+	else
+		rc = read_stream(x, max, out, e);
+	if (out->secret)
+		fcgi_wipe_read(x->fr, true);
 	return rc < 0 ? -1 : check_length(x, out->len, e);
-}
-
-int body_read_secret(struct exchange *x, size_t max, struct str *out, struct err *e)
-{
-	cleanup_free char *room = xcalloc(1, max + 1);
-	ssize_t n;
-
-	str_reset(out);
-	if (x->rq.length_known && x->rq.length > max)
-		return too_large(max, e);
-	n = fcgi_read_secret(x->fr, room, max + 1);
-	if (n > 0)
-		str_add(out, room, (size_t)n);
-	explicit_bzero(room, max + 1);
-	if (n < 0)
-		return broken(e);
-	return out->len > max ? too_large(max, e) : check_length(x, out->len, e);
 }

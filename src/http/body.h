@@ -15,10 +15,10 @@
  */
 int body_spool(struct exchange *x, struct spool *sp, struct err *e);
 
-/* body_read - the body in memory, at most max bytes; SIZE_INVALID 413 past them, 400 as above */
+/*
+ * body_read - the body in memory, at most max bytes; SIZE_INVALID 413 past them, 400 as above
+ * Into a buffer that is a secret's only the stream is read, and `out` is the only copy then.
+ */
 int body_read(struct exchange *x, size_t max, struct str *out, struct err *e);
-
-/* body_read_secret - the same, of the stream alone, for what nobody shall find in memory later: `out` is the only copy */
-int body_read_secret(struct exchange *x, size_t max, struct str *out, struct err *e);
 
 #endif

@@ -147,11 +147,15 @@ void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *
 		rc = answer(&x, &m, &e);
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
-	str_reset(&out);
+	/* Of every request that brought one, also where nobody asked for it. */
+	if (request_wipe(&x.rq, "HTTP_AUTHORIZATION"))
+		fcgi_wipe_read(fr, false);
+	out.secret = x.rs.body.secret;
 	response_render(&x.rs, &x.rq, &out);
 	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
-	if (x.rs.secret)
-		explicit_bzero(out.buf, out.len);
+	if (out.secret)
+		fcgi_wipe_written(fr);
+	str_reset(&out);
 	usec = time_now_usec() - begun;
 	if (monitor) {
 		log_monitor(&x, usec);

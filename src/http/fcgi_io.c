@@ -8,6 +8,7 @@
 
 #include <fcgiapp.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PIECE (64 * 1024)
 
@@ -30,22 +31,46 @@ ssize_t fcgi_read(struct FCGX_Request *fr, void *buf, size_t len)
 	return (ssize_t)have;
 }
 
-/* libfcgi's buffer is nobody's to find; but what was just taken from it lies right before where it goes on. */
-ssize_t fcgi_read_secret(struct FCGX_Request *fr, void *buf, size_t len)
+/*
+ * How the state of a stream begins in libfcgi, from its first release to 2.4.7. A reader's buffer holds what one read(2) brought,
+ * parameters and body alike, and behind buffStop what an earlier one did; it is freed with all of that in it.
+ */
+struct buffer {
+	unsigned char *buff;
+	int bufflen;
+	unsigned char *mBuff, *buffStop;
+};
+
+/* NULL where it does not look like that: another libfcgi. `at` is the stream's place in it. */
+static const struct buffer *buffer_of(const FCGX_Stream *stream, const unsigned char *at)
 {
-	size_t have;
+	const struct buffer *b = stream->data;
 
-	for (have = 0; have < len; have++) {
-		int c = FCGX_GetChar(fr->in);
+	if (b->bufflen <= 0 || b->bufflen > PIECE || b->buff > at || at > b->buffStop || b->buffStop > b->buff + b->bufflen)
+		return NULL;
+	return b;
+}
 
-		if (c < 0)
-			break;
-		((unsigned char *)buf)[have] = (unsigned char)c;
-		((volatile unsigned char *)fr->in->rdNext)[-1] = 0;
-	}
-	if (have < len && FCGX_GetError(fr->in) != 0)
-		return -1;
-	return (ssize_t)have;
+void fcgi_wipe_read(struct FCGX_Request *fr, bool unread)
+{
+	unsigned char *next = fr->in->rdNext;
+	const struct buffer *b = buffer_of(fr->in, next);
+
+	if (!b)
+		return;
+	explicit_bzero(b->buff, (size_t)(next - b->buff));
+	if (unread)
+		explicit_bzero(next, (size_t)(b->buffStop - next));
+	explicit_bzero(b->buffStop, (size_t)(b->buff + b->bufflen - b->buffStop));
+}
+
+void fcgi_wipe_written(struct FCGX_Request *fr)
+{
+	const struct buffer *b = buffer_of(fr->out, fr->out->wrNext);
+
+	FCGX_FFlush(fr->out);
+	if (b)
+		explicit_bzero(b->buff, (size_t)b->bufflen);
 }
 
 int fcgi_write(struct FCGX_Request *fr, const void *buf, size_t len)

@@ -4,6 +4,7 @@
 
 /* fcgi_io: one FastCGI request's streams; with the worker's accept loop the only place that knows libfcgi. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,8 +17,13 @@ struct FCGX_Request;
  */
 ssize_t fcgi_read(struct FCGX_Request *fr, void *buf, size_t len);
 
-/* fcgi_read_secret - the same, and what was read is not left in the stream's buffer */
-ssize_t fcgi_read_secret(struct FCGX_Request *fr, void *buf, size_t len);
+/*
+ * fcgi_wipe_read    - overwrite what libfcgi's buffer holds of the request, its parameters too, and goes on holding when it is
+ *                     freed; the parameters themselves stay. unread: what was not read yet, too; nothing can be read then
+ * fcgi_wipe_written - send what was written, and overwrite it in the buffer
+ */
+void fcgi_wipe_read(struct FCGX_Request *fr, bool unread);
+void fcgi_wipe_written(struct FCGX_Request *fr);
 
 /*
  * fcgi_write - write; what is left in the buffer goes when the request is finished

@@ -112,7 +112,7 @@ static int refused(struct exchange *x, unsigned retry_after, const struct err *e
 
 int guard_identify(struct exchange *x, struct err *e)
 {
-	cleanup_str struct str header = STR_INIT;
+	cleanup_str struct str header = STR_SECRET;
 	struct credentials c = { .remote = x->rq.remote, .remote_user = request_param(&x->rq, "REMOTE_USER") };
 	unsigned retry_after = 0;
 	int rc;
@@ -121,8 +121,6 @@ int guard_identify(struct exchange *x, struct err *e)
 		c.authorization = header.buf;
 	/* OPTIONS says what the registry can do, to everybody: browsers send it without credentials. */
 	rc = x->rq.method == METHOD_OPTIONS ? 0 : auth_identify(x->auth, &c, &x->who, &retry_after, e);
-	explicit_bzero(header.buf, header.len);
-	request_wipe(&x->rq, "HTTP_AUTHORIZATION");
 	return rc == 0 ? 0 : refused(x, retry_after, e);
 }
 

@@ -15,7 +15,7 @@
 #include "registry/reg_walk.h"
 
 /*
- * guard_identify - set x->who from what the request brings, and wipe the password from memory
+ * guard_identify - set x->who from what the request brings; exchange_serve wipes the password
  * UNAUTHORIZED 401 with the challenge, TOOMANYREQUESTS 429 with Retry-After, UNAVAILABLE 503; said in the audit.
  */
 int guard_identify(struct exchange *x, struct err *e);
@@ -31,7 +31,7 @@ int guard_allow(struct exchange *x, const struct route *r, const struct op *op, 
 int guard_allow_mount(struct exchange *x, struct err *e);
 
 /*
- * The token service's ways to log in by a form; as guard_identify. The text is the caller's to wipe.
+ * The token service's ways to log in by a form; as guard_identify.
  * guard_password  len: the password's
  * guard_refuse    the answer to whoever asks for a token and gets none: its challenge, and the audit where a login was refused
  */

@@ -38,22 +38,18 @@ static int read_scopes(const struct request *from, struct scopes *out, struct er
 
 static bool says(const struct request *from, const char *key, const char *value)
 {
-	cleanup_str struct str text = STR_INIT;
+	cleanup_str struct str text = STR_SECRET;      /* whatever somebody typed there */
 
 	return request_query(from, key, &text) == 1 && strcmp(text.buf, value) == 0;
 }
 
 static int answer(struct exchange *x, const struct scopes *want, bool refresh, struct err *e)
 {
-	cleanup_str struct str json = STR_INIT;
-
-	if (auth_issue(x->auth, &x->who, want, refresh, &json, e) < 0)
-		return guard_refuse(x, e);
 	response_json(&x->rs, 200);
+	x->rs.body.secret = true;
+	if (auth_issue(x->auth, &x->who, want, refresh, &x->rs.body, e) < 0)
+		return guard_refuse(x, e);
 	response_header(&x->rs, "Cache-Control", "no-store");
-	str_add(&x->rs.body, json.buf, json.len);
-	x->rs.secret = true;
-	explicit_bzero(json.buf, json.len);
 	return 0;
 }
 
@@ -69,23 +65,18 @@ int h_token_get(struct exchange *x, struct err *e)
 /* RFC 6749, 4.3 */
 static int by_password(struct exchange *x, const struct request *form, struct err *e)
 {
-	cleanup_str struct str user = STR_INIT, password = STR_INIT;
-	int rc;
+	/* The name, too: it may be a password that somebody typed in the wrong place. */
+	cleanup_str struct str user = STR_SECRET, password = STR_SECRET;
 
 	if (request_query(form, "username", &user) != 1 || request_query(form, "password", &password) != 1)
-		rc = bad_request(e, "grant_type=password needs username and password");
-	else
-		rc = guard_password(x, user.buf, password.buf, password.len, e);
-	/* The name, too: it may be a password that somebody typed in the wrong place. */
-	explicit_bzero(user.buf, user.cap);
-	explicit_bzero(password.buf, password.cap);
-	return rc;
+		return bad_request(e, "grant_type=password needs username and password");
+	return guard_password(x, user.buf, password.buf, password.len, e);
 }
 
 /* RFC 6749, 6 */
 static int by_refresh(struct exchange *x, const struct request *form, struct err *e)
 {
-	cleanup_str struct str token = STR_INIT;
+	cleanup_str struct str token = STR_SECRET;
 
 	if (request_query(form, "refresh_token", &token) != 1)
 		return bad_request(e, "grant_type=refresh_token needs refresh_token");
@@ -119,19 +110,15 @@ static bool is_form(const struct exchange *x)
 
 int h_token_post(struct exchange *x, struct err *e)
 {
-	cleanup_str struct str text = STR_INIT;
+	cleanup_str struct str text = STR_SECRET;
 	struct request form = REQUEST_INIT;
-	int rc;
 
+	if (body_read(x, FORM_MAX, &text, e) < 0)
+		return -1;
 	if (!is_form(x))
 		return bad_request(e, "the body must be " FORM_TYPE);
-	if (body_read_secret(x, FORM_MAX, &text, e) < 0)
-		return -1;
 	form.query = text.buf;
 	if (strlen(text.buf) != text.len)
-		rc = bad_request(e, "a NUL in the form");
-	else
-		rc = grant(x, &form, e);
-	explicit_bzero(text.buf, text.cap);
-	return rc;
+		return bad_request(e, "a NUL in the form");
+	return grant(x, &form, e);
 }

@@ -89,13 +89,17 @@ bool request_header(const struct request *rq, const char *name, struct str *out)
 	return found;
 }
 
-void request_wipe(const struct request *rq, const char *name)
+bool request_wipe(const struct request *rq, const char *name)
 {
+	bool found = false;
 	size_t i = 0;
 	char *value;
 
-	while ((value = next_value(rq, name, &i)))
+	while ((value = next_value(rq, name, &i))) {
 		explicit_bzero(value, strlen(value));
+		found = true;
+	}
+	return found;
 }
 
 static bool has_control(const char *s, size_t len)
@@ -202,7 +206,7 @@ static bool next_pair(const char **query, struct str *name, const char **value, 
 int request_query_each(const struct request *rq, const char *key, int (*visit)(void *arg, const struct str *value),
 		       void *arg)
 {
-	cleanup_str struct str name = STR_INIT, decoded = STR_INIT;
+	cleanup_str struct str name = STR_SECRET, decoded = STR_SECRET;        /* it may be a form with a password */
 	const char *query = rq->query, *value;
 	size_t len;
 	int rc = 0;
@@ -210,15 +214,11 @@ int request_query_each(const struct request *rq, const char *key, int (*visit)(v
 	while (rc == 0 && next_pair(&query, &name, &value, &len)) {
 		if (name.len != strlen(key) || memcmp(name.buf, key, name.len) != 0)
 			continue;
-		/* All the room at once, and wiped behind: it may be a password. */
-		str_reset(&decoded);
-		str_add(&decoded, value, len);
 		str_reset(&decoded);
 		if (str_add_urldec(&decoded, value, len, true) < 0 || strlen(decoded.buf) != decoded.len)
 			rc = -1;
 		else
 			rc = visit(arg, &decoded);
-		explicit_bzero(decoded.buf, decoded.cap);
 	}
 	return rc;
 }

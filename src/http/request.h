@@ -58,8 +58,8 @@ const char *request_param(const struct request *rq, const char *name);
  */
 bool request_header(const struct request *rq, const char *name, struct str *out);
 
-/* request_wipe - overwrite every parameter of that name, of which nobody shall find a copy in memory later */
-void request_wipe(const struct request *rq, const char *name);
+/* request_wipe - overwrite every parameter of that name, of which nobody shall find a copy in memory later; whether there was one */
+bool request_wipe(const struct request *rq, const char *name);
 
 /*
  * request_query - the decoded value of a query parameter, the first of that name

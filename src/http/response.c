@@ -17,8 +17,6 @@
 
 void response_release(struct response *rs)
 {
-	if (rs->secret)
-		explicit_bzero(rs->body.buf, rs->body.len);
 	rs->nheaders = 0;
 	str_release(&rs->head);
 	str_release(&rs->body);

@@ -24,9 +24,8 @@ struct response {
 	} headers[RESPONSE_HEADERS_MAX];
 	size_t nheaders;
 	struct str head;                /* the headers as they go out, a line each */
-	struct str body;
+	struct str body;                /* `secret` where it is nobody else's business */
 	uint64_t elsewhere;             /* bytes of a body that the web server sends, for the metrics */
-	bool secret;                    /* the body is nobody else's business: the memory that it was in is wiped */
 	bool has_length;                /* Content-Length was set by hand: the body is not sent from here */
 };
 

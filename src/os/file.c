@@ -42,6 +42,16 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+int os_open_file(int dirfd, const char *path, int flags, mode_t mode)
+{
+	int fd = os_open(dirfd, path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
+
+	/* A link; a directory, to write; a socket, or a FIFO to write that nobody reads; a device that is not there. */
+	if (fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO || errno == ENODEV))
+		errno = EUCLEAN;
+	return fd;
+}
+
 bool os_gone(int err)
 {
 	return err == ENOENT || err == ENOTDIR || err == ESTALE || err == ELOOP;
@@ -51,10 +61,12 @@ int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size)
 {
 	struct statx sx;
 
-	if (statx(dirfd, path, AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_SIZE, &sx) < 0)
+	*when = 0;
+	*size = 0;
+	if (statx(dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME | STATX_SIZE, &sx) < 0)
 		return -1;
 	*when = (int64_t)sx.stx_mtime.tv_sec;
-	*size = sx.stx_size;
+	*size = S_ISREG(sx.stx_mode) ? sx.stx_size : 0;
 	return 0;
 }
 
@@ -94,33 +106,31 @@ int os_write_full(int fd, const void *buf, size_t len)
 
 ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap)
 {
-	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_NONBLOCK, 0);
-	ssize_t n;
-	char more;
+	cleanup_fd int fd = os_open_file(dirfd, path, O_RDONLY, 0);
+	ssize_t n, more = 0;
+	char byte;
 
 	if (fd < 0)
 		return -1;
 	n = os_read_full(fd, buf, cap);
-	if (n < 0 || (size_t)n < cap)
-		return n;
-	switch (os_read_full(fd, &more, 1)) {
-	case 0:
-		return n;
-	case 1:
-		return n + 1;
-	default:
-		return -1;
-	}
+	if (n >= 0 && (size_t)n == cap)
+		more = os_read_full(fd, &byte, 1);
+	if (n >= 0 && more >= 0)
+		return n + more;
+	if (errno == EISDIR || errno == EAGAIN)
+		errno = EUCLEAN;
+	return -1;
 }
 
 int os_read_str(int fd, uint64_t size, struct str *out)
 {
-	cleanup_free char *buf = xmalloc((size_t)size + 1);
-	ssize_t n = os_read_full(fd, buf, (size_t)size);
+	char *room = size ? str_room(out, (size_t)size) : NULL;
+	ssize_t n = room ? os_read_full(fd, room, (size_t)size) : 0;
 
 	if (n < 0)
 		return -1;
-	str_add(out, buf, (size_t)n);
+	if (room)
+		str_grown(out, (size_t)n);
 	return 0;
 }
 
@@ -263,7 +273,7 @@ static int append_by_copy(int dst, off_t to, int src, off_t from, uint64_t len)
 int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len)
 {
 	off_t from = (off_t)off, to = (off_t)dst_size;
-	int saved;
+	int saved, rc;
 
 	while (len > 0) {
 		ssize_t n = copy_file_range(src, &from, dst, &to, len < (1u << 30) ? (size_t)len : (1u << 30), 0);
@@ -279,8 +289,8 @@ int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len)
 				return 0;
 		}
 		saved = errno;
-		if (ftruncate(dst, (off_t)dst_size) < 0)
-			errno = saved;  /* the first failure is the one to tell */
+		rc = ftruncate(dst, (off_t)dst_size);
+		(void)rc;               /* the first failure is the one to tell */
 		errno = saved;
 		return -1;
 	}

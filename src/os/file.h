@@ -23,6 +23,13 @@ void os_cleanup_fd(int *fd);
 int os_open(int dirfd, const char *path, int flags, mode_t mode);
 
 /*
+ * os_open_file - os_open of what has to be a regular file: no link is followed, and whatever lies there keeps nobody waiting
+ * EUCLEAN where it is seen at once that it is something else. A FIFO, a device or (to read) a directory opens: the caller asks
+ * S_ISREG of the fstat(2) that it needs anyway. Reading a FIFO ends at once, or fails with EAGAIN.
+ */
+int os_open_file(int dirfd, const char *path, int flags, mode_t mode);
+
+/*
  * os_gone - whether this errno says that there is no such file or directory
  * ESTALE among them: what a network file system says of what was removed between look-up and use; and ELOOP: links
  * that lead in circles lead nowhere.
@@ -30,7 +37,8 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode);
 bool os_gone(int err);
 
 /*
- * os_age - when what lies at the path was last changed (seconds since the epoch), and its size; 0, or -1 with errno
+ * os_age - when what lies at the path was last changed (seconds since the epoch), and its size, 0 where it is no regular file;
+ *          0, or -1 with errno
  * One call, and as fresh as an open: a network file system asks its server (statx(2), AT_STATX_FORCE_SYNC).
  */
 int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size);
@@ -40,8 +48,9 @@ ssize_t os_read_full(int fd, void *buf, size_t len);
 int os_write_full(int fd, const void *buf, size_t len);
 
 /*
- * os_read_file - the content of a small file
- * Returns its length, at most cap; cap + 1 where it is longer; -1 on errors (ENOENT among them). Not NUL-terminated.
+ * os_read_file - the content of a small file, opened as by os_open_file; a FIFO is empty
+ * Returns its length, at most cap; cap + 1 where it is longer; -1 on errors: ENOENT among them, and EUCLEAN for what is no file.
+ * Not NUL-terminated.
  */
 ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap);
 

@@ -17,7 +17,7 @@
 
 int os_lock_open(int dirfd, const char *path)
 {
-	return os_open(dirfd, path, O_RDWR | O_CREAT, 0666);
+	return os_open_file(dirfd, path, O_RDWR | O_CREAT, 0666);
 }
 
 static int lock_once(int fd, int op)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* os_lock_open - open a file to lock, made if missing; a descriptor that the caller owns, or -1 with errno */
+/* os_lock_open - open a file to lock, made if missing, not through a link; a descriptor that the caller owns, or -1 with errno */
 int os_lock_open(int dirfd, const char *path);
 
 /*

@@ -67,6 +67,7 @@ int manifest_describe(const char *buf, size_t len, const struct digest *d, struc
 	cleanup_json struct json_object *o = NULL;
 	struct json_fault f;
 
+	*subject = (struct digest){ 0 };
 	/* Most manifests have no subject: no tree is built for those. */
 	if (json_top_has(buf, len, "subject") != 1)
 		return 0;

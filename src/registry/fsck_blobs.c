@@ -71,17 +71,17 @@ static int check_place(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct place *p = arg;
 	struct fsck_fault f = { .where = p->data.buf, .arg = p, .mend = mend_content };
-	cleanup_fd int fd = os_open(w->r->st->dirfd, p->data.buf, O_RDONLY | O_NONBLOCK, 0);
+	cleanup_fd int fd = os_open_file(w->r->st->dirfd, p->data.buf, O_RDONLY, 0);
 	struct stat sb;
 
 	(void)e;
 	if (fd < 0 && errno == ENOENT)
 		return sure ? report_bare(w, p) : 1;
 	if (fd < 0 || fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)) {
-		f.kind = fd < 0 ? FSCK_UNREADABLE : FSCK_FOREIGN;
+		f.kind = fd < 0 && errno != EUCLEAN ? FSCK_UNREADABLE : FSCK_FOREIGN;
 		f.mend = NULL;
 		if (sure)
-			fsck_report(w, &f, fd < 0 ? "cannot be opened: %s" : "is no file", strerror(errno));
+			fsck_report(w, &f, f.kind == FSCK_UNREADABLE ? "cannot be opened: %s" : "is no file", strerror(errno));
 		return 1;
 	}
 	if (p->misplaced) {

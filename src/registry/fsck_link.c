@@ -27,6 +27,8 @@ int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *
 	char text[DIGEST_TEXT_MAX];
 	ssize_t n;
 
+	*state = FLINK_GONE;
+	*target = (struct digest){ 0 };
 	str_addf(&path, "%s/link", dir);
 	n = os_read_file(w->r->st->dirfd, path.buf, text, sizeof(text));
 	if (n < 0 && os_gone(errno)) {
@@ -34,7 +36,7 @@ int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *
 		*state = fd < 0 ? FLINK_GONE : FLINK_NONE;
 		return 0;
 	}
-	if (n < 0 && errno != EISDIR)
+	if (n < 0 && errno != EUCLEAN)
 		return err_sys(e, "cannot read %s", path.buf);
 	if (n == 0)
 		*state = FLINK_EMPTY;

@@ -48,6 +48,7 @@ static int find(struct fsck_work *w, const struct look *l, const struct fsck_ref
 	cleanup_fd int fd = -1;
 	int found = 0;
 
+	*size = 0;
 	if (ref->kind != FREF_MANIFEST && (found = blob_read_link(w->r->st, l->n, &ref->digest, content, e)) == 1)
 		found = blob_open(w->r->st, content, &fd, size, e);
 	if (found == 0 && (ref->kind == FREF_MANIFEST || ref->kind == FREF_OTHER)) {

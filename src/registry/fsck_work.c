@@ -230,9 +230,7 @@ void fsck_stray(struct fsck_work *w, const char *dir, const char *name)
 int fsck_manifest_bytes(struct fsck_work *w, const struct digest *content, struct str *bytes, uint64_t *size,
 			struct err *e)
 {
-	cleanup_free char *buf = NULL;
 	cleanup_fd int fd = -1;
-	ssize_t got;
 	int found = blob_open(w->r->st, content, &fd, size, e);
 
 	str_reset(bytes);
@@ -240,12 +238,7 @@ int fsck_manifest_bytes(struct fsck_work *w, const struct digest *content, struc
 		return found;
 	if (*size > w->r->cfg->max_manifest)
 		return 2;
-	buf = xmalloc((size_t)*size + 1);
-	got = os_read_full(fd, buf, (size_t)*size);
-	if (got < 0)
-		return err_sys(e, "cannot read %s", content->text);
-	str_add(bytes, buf, (size_t)got);
-	return 1;
+	return os_read_str(fd, *size, bytes) < 0 ? err_sys(e, "cannot read %s", content->text) : 1;
 }
 
 int fsck_content_good(struct fsck_work *w, const struct digest *d, struct err *e)

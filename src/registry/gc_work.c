@@ -156,7 +156,7 @@ static bool is_old(const struct gc_work *w, int64_t when)
 /* What has not changed for as long as an upload may rest, and is no upload. */
 static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
 {
-	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
+	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_PATH | O_NOFOLLOW, 0);
 	struct stat sb;
 
 	if (fd < 0 || fstat(fd, &sb) < 0 || !is_old(w, (int64_t)sb.st_mtim.tv_sec))

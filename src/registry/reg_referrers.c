@@ -61,22 +61,6 @@ static int add(struct page *p, const struct str *descriptor)
 	return 0;
 }
 
-/* The entry of the index, if its manifest still is here. */
-static int add_indexed(struct page *p, const char *text, struct err *e)
-{
-	cleanup_str struct str descriptor = STR_INIT;
-	struct digest d, content;
-	int found;
-
-	if (digest_parse(&d, text, strlen(text)) < 0)
-		return 0;
-	found = index_read_referrer(p->r->st, p->n, &p->q->subject, &d, &descriptor, e);
-	p->read += descriptor.len;
-	if (found == 1)
-		found = of_type(&descriptor, p->q->artifact_type) ? revision_find(p->r->st, p->n, &d, &content, e) : 0;
-	return found <= 0 ? found : add(p, &descriptor);
-}
-
 /* Without an index: what the manifest itself says. */
 static int add_read(struct page *p, const char *text, struct err *e)
 {
@@ -99,6 +83,23 @@ static int add_read(struct page *p, const char *text, struct err *e)
 	    !digest_eq(&subject, &p->q->subject) || !of_type(&descriptor, p->q->artifact_type))
 		return 0;
 	return add(p, &descriptor);
+}
+
+/* The entry of the index, if its manifest still is here; where the entry says nothing, what the manifest says. */
+static int add_indexed(struct page *p, const char *text, struct err *e)
+{
+	cleanup_str struct str descriptor = STR_INIT;
+	struct digest d, content;
+	int found;
+
+	if (digest_parse(&d, text, strlen(text)) < 0)
+		return 0;
+	found = index_read_referrer(p->r->st, p->n, &p->q->subject, &d, &descriptor, e);
+	p->read += descriptor.len;
+	if (found <= 0)
+		return found < 0 ? -1 : add_read(p, text, e);
+	found = of_type(&descriptor, p->q->artifact_type) ? revision_find(p->r->st, p->n, &d, &content, e) : 0;
+	return found <= 0 ? found : add(p, &descriptor);
 }
 
 static int take(void *arg, const struct digest *d, struct err *e)

@@ -47,11 +47,11 @@ static int open_content(struct store *st, const struct digest *d, int *fd, struc
 
 	path_blob(&path, d);
 	*size = 0;
-	*fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
+	*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (*fd < 0 && errno == ESTALE)
-		*fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
+		*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (*fd < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (fstat(*fd, sb) < 0)
 		return err_sys(e, "cannot look at %s", path.buf);
 	return judge(d, sb, size);
@@ -86,7 +86,7 @@ static int look_at_content(struct store *st, const struct digest *d, uint64_t *s
 
 	path_blob(&path, d);
 	*size = 0;
-	if (fstatat(st->dirfd, path.buf, &sb, 0) < 0)
+	if (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 	return judge(d, &sb, size);
 }

@@ -49,7 +49,9 @@ uint64_t blob_size(struct store *st, const struct digest *d)
 	struct stat sb;
 
 	path_blob(&path, d);
-	return fstatat(st->dirfd, path.buf, &sb, 0) < 0 ? 0 : (uint64_t)sb.st_size;
+	if (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode))
+		return 0;
+	return (uint64_t)sb.st_size;
 }
 
 int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,

@@ -47,7 +47,7 @@ int catalog_current(struct store *st, struct err *e)
 	if (!*st->epoch)
 		return 0;
 	n = os_read_file(st->dirfd, EPOCH_OF_CATALOG, text, sizeof(text));
-	if (n < 0 && errno != ENOENT)
+	if (n < 0 && !os_gone(errno) && errno != EUCLEAN)
 		return err_sys(e, "cannot read %s", EPOCH_OF_CATALOG);
 	return n == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
 }

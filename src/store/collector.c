@@ -190,7 +190,7 @@ void collector_reserve(struct store *st)
 
 		str_reset(&path);
 		str_addf(&path, STORE_RESERVE_DIR "/%u", i);
-		fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT, 0666);
+		fd = os_open_file(st->dirfd, path.buf, O_WRONLY | O_CREAT, 0666);
 		if (fd < 0 || (i == 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0))
 			return;
 	}
@@ -287,7 +287,7 @@ static int read_notes(struct collector *c, const char *file, uint64_t *from, str
 	ssize_t n = 0;
 
 	str_addf(&path, STORE_GC_DIR "/%s/%s", c->run, file);
-	fd = os_open(c->st->dirfd, path.buf, O_RDONLY, 0);
+	fd = os_open_file(c->st->dirfd, path.buf, O_RDONLY, 0);
 	while (fd >= 0 && c->room > 0 && lseek(fd, (off_t)*from, SEEK_SET) >= 0 && (n = os_read_full(fd, c->chunk, CHUNK)) >= 0) {
 		size_t taken = take_lines(c, (size_t)n);
 
@@ -377,7 +377,7 @@ int collector_hear(struct collector *c, struct err *e)
 
 int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e)
 {
-	cleanup_fd int fd = os_open(c->st->dirfd, STORE_ONLINE_FILE, O_RDWR, 0);
+	cleanup_fd int fd = os_open_file(c->st->dirfd, STORE_ONLINE_FILE, O_RDWR, 0);
 
 	*nobody = fd < 0 && os_gone(errno);
 	if (fd < 0)
@@ -401,7 +401,7 @@ int collector_done(struct collector *c, const struct str *text, struct err *e)
 
 ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended, struct err *e)
 {
-	cleanup_fd int fd = os_open(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
+	cleanup_fd int fd = os_open_file(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
 	struct stat sb;
 	ssize_t n;
 
@@ -411,7 +411,7 @@ ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended,
 	if (fstat(fd, &sb) < 0 || (n = os_read_full(fd, text, cap)) < 0)
 		return err_sys(e, "cannot read %s", STORE_LAST_FILE);
 	*ended = (int64_t)sb.st_mtim.tv_sec;
-	return sb.st_size > (off_t)cap ? 0 : n;
+	return !S_ISREG(sb.st_mode) || sb.st_size > (off_t)cap ? 0 : n;
 }
 
 /* What the file system takes for now, from a file made for that. */
@@ -439,7 +439,7 @@ static int time_of_disk(struct store *st, int64_t *now, struct err *e)
 
 int collector_last(struct store *st, uint64_t *seconds, struct err *e)
 {
-	cleanup_fd int fd = os_open(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
+	cleanup_fd int fd = os_open_file(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
 	struct stat sb;
 	int64_t now;
 
@@ -457,9 +457,10 @@ int collector_last(struct store *st, uint64_t *seconds, struct err *e)
 
 int collector_now(struct collector *c, int64_t *now, struct err *e)
 {
-	cleanup_fd int fd = os_open(c->st->dirfd, STORE_RUN_FILE, O_RDONLY, 0);
+	cleanup_fd int fd = os_open_file(c->st->dirfd, STORE_RUN_FILE, O_RDONLY, 0);
 	struct stat sb;
 
+	*now = 0;
 	if (fd < 0 || futimens(fd, NULL) < 0 || fstat(fd, &sb) < 0)
 		return err_sys(e, "cannot tell the time of %s", STORE_RUN_FILE);
 	*now = (int64_t)sb.st_mtim.tv_sec;

@@ -18,6 +18,8 @@
 #include "store/sorted.h"
 #include "store/store_path.h"
 
+#define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* as long as a manifest, whose annotations are in it, can be at most */
+
 int index_current(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -28,7 +30,7 @@ int index_current(struct store *st, const struct name *n, struct err *e)
 		return 0;
 	path_index_file(&path, n, "_epoch");
 	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
-	if (len < 0 && !os_gone(errno))
+	if (len < 0 && !os_gone(errno) && errno != EUCLEAN)
 		return err_sys(e, "cannot read %s", path.buf);
 	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
 }
@@ -252,8 +254,11 @@ int index_read_referrer(struct store *st, const struct name *n, const struct dig
 
 	path_index_referrers(&path, n, subject);
 	str_addf(&path, "/%s", d->text);
-	found = store_read(st, path.buf, descriptor);
-	return found < 0 ? err_sys(e, "cannot read %s", path.buf) : found;
+	found = store_read(st, path.buf, DESCRIPTOR_MAX, descriptor);
+	if (found < 0)
+		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path.buf);
+	/* What a crash has left is empty, or nothing but NULs. */
+	return found && descriptor->len >= 2 && descriptor->buf[0] == '{' && descriptor->buf[descriptor->len - 1] == '}';
 }
 
 int index_flush(struct store *st, struct err *e)

@@ -68,7 +68,7 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
  * index_remove_referrer - it is gone; a power cut may bring the entry back
  * index_referrers - the digests, as text and in byte order, of the manifests that may name `subject`: the first `max` behind
  *                   `after` ("": of all); out is empty before
- * index_read_referrer - the descriptor; 1, 0 where there is no such entry, -1 with *e
+ * index_read_referrer - the descriptor; 1, 0 where there is no such entry, or it is none, -1 with *e
  */
 int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 		       const struct str *descriptor, bool flush, struct err *e);

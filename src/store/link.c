@@ -26,11 +26,11 @@ static int read_digest(int fd, struct digest *out)
 		n = read(fd, text, sizeof(text));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EISDIR ? 0 : -1;
+		return errno == EISDIR || errno == EAGAIN ? 0 : -1;     /* a directory, a FIFO that somebody has open */
 	if (digest_parse(out, text, (size_t)n) == 0)
 		return 1;
 	more = os_read_full(fd, text + n, sizeof(text) - (size_t)n);
-	return more < 0 ? -1 : digest_parse(out, text, (size_t)(n + more)) == 0;
+	return more < 0 && errno != EAGAIN ? -1 : more >= 0 && digest_parse(out, text, (size_t)(n + more)) == 0;
 }
 
 /* link_read, and the descriptor, which is the caller's whatever comes back */
@@ -38,15 +38,16 @@ static int read_open(struct store *st, const char *path, int *fd, struct digest 
 {
 	int found;
 
-	*fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+	*out = (struct digest){ 0 };
+	*fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	found = *fd < 0 ? -1 : read_digest(*fd, out);
 	/* A network file system gives ESTALE for what was replaced between look-up and open: look again. */
 	if (found < 0 && errno == ESTALE) {
 		os_cleanup_fd(fd);
-		*fd = os_open(st->dirfd, path, O_RDONLY | O_NONBLOCK, 0);
+		*fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 		found = *fd < 0 ? -1 : read_digest(*fd, out);
 	}
-	if (found < 0 && os_gone(errno))
+	if (found < 0 && (os_gone(errno) || errno == EUCLEAN))
 		return 0;
 	return found < 0 ? err_sys(e, "cannot read %s", path) : found;
 }
@@ -93,6 +94,7 @@ int link_age(struct store *st, const char *dir, const struct digest *called, int
 	cleanup_str struct str path = STR_INIT;
 	uint64_t size;
 
+	*target = (struct digest){ 0 };
 	str_addf(&path, "%s/link", dir);
 	if (os_age(st->dirfd, path.buf, when, &size) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
@@ -108,7 +110,7 @@ static void link_touch(struct store *st, const char *dir)
 	cleanup_str struct str path = STR_INIT;
 
 	str_addf(&path, "%s/link", dir);
-	utimensat(st->dirfd, path.buf, NULL, 0);
+	utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 int link_prepare(struct store *st, const struct digest *target, struct str *tmp, struct err *e)

@@ -22,6 +22,8 @@
 #include "os/file.h"
 #include "store/durable.h"
 
+#define FILE_MAX (64 * 1024 * 1024)     /* a root of so many bytes has a hundred million names below it */
+
 struct root {
 	uint64_t generation, next;      /* both 0: there is no root yet, and the set is empty */
 	struct names first;             /* of each leaf: its first name */
@@ -45,8 +47,10 @@ static void leaf_path(struct str *p, const char *dir, uint64_t id)
 
 static int load(struct store *st, const char *path, struct str *out, struct err *e)
 {
-	int found = store_read(st, path, out);
+	int found = store_read(st, path, FILE_MAX, out);
 
+	if (found < 0 && errno == EUCLEAN)
+		return err_sys(e, "%s is no file of an index; berth index rebuild mends it", path);
 	return found < 0 ? err_sys(e, "cannot read %s", path) : found;
 }
 
@@ -210,7 +214,7 @@ static int leaf_append(struct store *st, const char *dir, uint64_t id, size_t si
 
 	leaf_path(&path, dir, id);
 	str_addf(&line, "%s\n", name);
-	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_APPEND, 0);
+	fd = os_open_file(st->dirfd, path.buf, O_WRONLY | O_APPEND, 0);
 	if (fd < 0)
 		return errno == EACCES || errno == EPERM ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (os_write_full(fd, line.buf, line.len) == 0 && store_flush_fd(st, fd) == 0)
@@ -228,7 +232,7 @@ static int leaf_flush(struct store *st, const char *dir, uint64_t id, struct err
 	cleanup_fd int fd = -1;
 
 	leaf_path(&path, dir, id);
-	fd = os_open(st->dirfd, path.buf, O_RDONLY, 0);
+	fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	return fd < 0 || store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush %s", path.buf) : 0;
 }
 

@@ -28,7 +28,7 @@ int spool_open(struct spool *sp, struct store *st, const char *file, struct err 
 		return err_set(e, ERR_UNKNOWN, "the spooled body has no name");
 	str_reset(&sp->path);
 	str_addf(&sp->path, STORE_BODY_DIR "/%s", base);
-	sp->fd = os_open(st->dirfd, sp->path.buf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	sp->fd = os_open_file(st->dirfd, sp->path.buf, O_RDONLY, 0);
 	if (sp->fd < 0 && errno == EACCES)
 		return err_sys(e, "nginx and berth run as two users, so the body %s can't be read; let both be one", sp->path.buf);
 	if (sp->fd < 0 || fstat(sp->fd, &sb) < 0)
@@ -67,6 +67,7 @@ int spool_hash_fd(int fd, bool flush, enum digest_alg alg, struct digest *out, s
 	cleanup_digester struct digester *h = digester_open(alg);
 	off_t at = 0;
 
+	*out = (struct digest){ 0 };
 	if (flush && lseek(fd, 0, SEEK_END) >= WORTH_BEGINNING)
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);       /* a hint: fsync tells the failures */
 	for (;;) {

@@ -261,9 +261,9 @@ void store_make_young(int fd, const struct stat *sb)
 		futimens(fd, NULL);
 }
 
-int store_read(struct store *st, const char *path, struct str *out)
+int store_read(struct store *st, const char *path, uint64_t max, struct str *out)
 {
-	cleanup_fd int fd = os_open(st->dirfd, path, O_RDONLY, 0);
+	cleanup_fd int fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	struct stat sb;
 
 	str_reset(out);
@@ -271,6 +271,10 @@ int store_read(struct store *st, const char *path, struct str *out)
 		return os_gone(errno) ? 0 : -1;
 	if (fstat(fd, &sb) < 0)
 		return -1;
+	if (!S_ISREG(sb.st_mode) || (uint64_t)sb.st_size > max) {
+		errno = EUCLEAN;
+		return -1;
+	}
 	return os_read_str(fd, (uint64_t)sb.st_size, out) < 0 ? -1 : 1;
 }
 

@@ -73,9 +73,10 @@ void store_make_young(int fd, const struct stat *sb);
 
 /*
  * store_read - the content of a file of berth's own, whole
- * Returns 1, 0 where there is no such file, -1 with errno.
+ * max  bytes: one that berth has written is never longer. Returns 1, 0 where there is no such file, -1 with errno: EUCLEAN where
+ *      what lies there is no file, or longer.
  */
-int store_read(struct store *st, const char *path, struct str *out);
+int store_read(struct store *st, const char *path, uint64_t max, struct str *out);
 
 /* store_replace - write such a file by one rename; `flush`: its data first. The caller flushes the directory. 0 or -1 with errno */
 int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush);

@@ -73,17 +73,23 @@ fail:
 	return -1;
 }
 
+/* What cannot be opened as a file: there is none. */
+static bool no_file(void)
+{
+	return os_gone(errno) || errno == EUCLEAN;
+}
+
 /* After waiting: whether what was locked still is the upload, and not the leftover of one that ended meanwhile. */
 static int still_named(struct store *st, const char *path, int fd)
 {
-	cleanup_fd int now = os_open(st->dirfd, path, O_RDONLY, 0);
+	cleanup_fd int now = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	struct stat a, b;
 
 	if (now < 0)
-		return os_gone(errno) ? 0 : -1;
+		return no_file() ? 0 : -1;
 	if (fstat(fd, &a) < 0 || fstat(now, &b) < 0)
 		return -1;
-	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+	return a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode);
 }
 
 int upload_stands(const struct upload *u, struct err *e)
@@ -103,18 +109,22 @@ int upload_must_stand(const struct upload *u, struct err *e)
 	return stands == 0 ? err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s) : stands < 0 ? -1 : 0;
 }
 
+/* What is no file counts as no data. */
 static int open_data(struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	struct stat sb;
 
 	upload_data_path(u, &path);
-	u->fd = os_open(u->st->dirfd, path.buf, O_RDWR, 0);
+	u->fd = os_open_file(u->st->dirfd, path.buf, O_RDWR, 0);
 	if (u->fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return errno == ENOENT || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (fstat(u->fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", path.buf);
-	u->size = (uint64_t)sb.st_size;
+	if (S_ISREG(sb.st_mode))
+		u->size = (uint64_t)sb.st_size;
+	else
+		os_cleanup_fd(&u->fd);
 	return 0;
 }
 
@@ -125,9 +135,9 @@ static int lock_upload(struct upload *u, struct err *e)
 	int rc;
 
 	path_upload_file(&path, &u->name, &u->uuid, "startedat");
-	u->lock_fd = os_open(u->st->dirfd, path.buf, O_RDWR, 0);
+	u->lock_fd = os_open_file(u->st->dirfd, path.buf, O_RDWR, 0);
 	if (u->lock_fd < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
 	rc = os_lock_within(u->lock_fd, true, UPLOAD_LOCK_MS, &waited);
 	lock_waited(u->st, LOCK_UPLOAD, waited);
 	if (rc < 0) {
@@ -183,13 +193,13 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	*size = 0;
 	*busy = false;
 	path_upload_file(&path, n, uuid, "startedat");
-	started = os_open(st->dirfd, path.buf, O_RDONLY, 0);
+	started = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (started < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
 	*busy = os_lock_within(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
 	path_upload_file(&path, n, uuid, "data");
-	data = os_open(st->dirfd, path.buf, O_RDONLY, 0);
-	if (data < 0 && errno == ENOENT) {      /* none came in yet, or the repository has gone since the look before */
+	data = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+	if (data < 0 && (errno == ENOENT || errno == EUCLEAN)) {      /* none came in yet, or the repository has gone since the look before */
 		path_upload_file(&path, n, uuid, "startedat");
 		found = still_named(st, path.buf, started);
 		return found < 0 ? err_sys(e, "cannot look at %s", path.buf) : found;
@@ -198,7 +208,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 		return err_sys(e, "cannot open %s", path.buf);
 	if (fstat(data, &sb) < 0)
 		return err_sys(e, "cannot look at %s", path.buf);
-	*size = (uint64_t)sb.st_size;
+	*size = S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0;
 	return 1;
 }
 
@@ -210,18 +220,19 @@ int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, 
 	struct stat sb;
 	size_t i;
 
+	*when = 0;
 	*size = 0;
 	for (i = 0; i < ARRAY_LEN(files); i++) {
 		cleanup_fd int fd = -1;
 
 		path_upload_file(&path, n, uuid, files[i]);
-		fd = os_open(st->dirfd, path.buf, O_RDONLY | O_NONBLOCK, 0);
-		if (fd < 0 && !os_gone(errno))
+		fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+		if (fd < 0 && !no_file())
 			return err_sys(e, "cannot open %s", path.buf);
-		if (fd < 0)
-			return i == 0 ? 0 : 1;  /* without startedat there is no upload, without data an empty one */
-		if (fstat(fd, &sb) < 0)
+		if (fd >= 0 && fstat(fd, &sb) < 0)
 			return err_sys(e, "cannot look at %s", path.buf);
+		if (fd < 0 || !S_ISREG(sb.st_mode))
+			return i == 0 ? 0 : 1;  /* without startedat there is no upload, without data an empty one */
 		if (i == 0 || (int64_t)sb.st_mtim.tv_sec > *when)
 			*when = (int64_t)sb.st_mtim.tv_sec;
 		*size = i ? (uint64_t)sb.st_size : 0;
@@ -248,6 +259,8 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 		err_sys(&failed, "cannot take %s", body->path.buf);
 		if (failed.sys == ENOENT && upload_must_stand(u, e) < 0)
 			return -1;
+		if (failed.sys == EEXIST)       /* no data of an upload, or it would have been opened */
+			return err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s);
 		*e = failed;
 		return -1;
 	}

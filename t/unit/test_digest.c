@@ -65,6 +65,14 @@ static void test_parse(void)
 	is_int(parse("sha256:"), -1, "an algorithm alone is refused");
 }
 
+static void test_hex(void)
+{
+	struct digest d;
+
+	digest_of(&d, DIGEST_SHA256, "", 0);
+	ok(digest_of_hex(&d, DIGEST_SHA256, "abc", 3) < 0 && !*d.text, "digits that are too few make no digest");
+}
+
 static void test_hash(void)
 {
 	cleanup_digester struct digester *h = NULL;
@@ -132,6 +140,7 @@ int main(void)
 	is_str(digest_alg_name(DIGEST_SHA256), "sha256", "the first algorithm is sha256");
 	is_str(digest_alg_name(DIGEST_SHA512), "sha512", "the second is sha512");
 	test_parse();
+	test_hex();
 	test_hash();
 	test_hmac();
 	return done_testing();

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "os/dir.h"
@@ -103,6 +104,33 @@ static void test_append(void)
 	ok(holds("dst", "123abcdefef"), "and the file is as it was");
 }
 
+/* Where the last read(2) put its bytes. */
+static const char *read_to;
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	read_to = buf;
+	return syscall(SYS_read, fd, buf, len);
+}
+
+static void test_read_str(void)
+{
+	struct str s = STR_INIT;
+	cleanup_fd int fd = -1;
+
+	str_puts(&s, "before ");
+	ok(os_write_file(root, "read", "content", 7, false) == 0, "a file");
+	fd = os_open(root, "read", O_RDONLY, 0);
+	is_int(os_read_str(fd, 4, &s), 0, "a part of it is read");
+	is_str(s.buf, "before cont", "behind what a buffer holds");
+	ok(read_to >= s.buf && read_to < s.buf + s.cap, "and right there: nothing is copied");
+	is_int(os_read_str(fd, 100, &s), 0, "what it has no more of");
+	is_str(s.buf, "before content", "is not missed");
+	is_int(os_read_str(fd, 0, &s), 0, "nothing is read");
+	str_release(&s);
+	ok(os_read_str(fd, 0, &s) == 0 && s.len == 0, "into no memory, too");
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/berth-test-file-XXXXXX";
@@ -114,6 +142,7 @@ int main(void)
 	test_trees();
 	test_pages();
 	test_append();
+	test_read_str();
 	close(root);
 	os_remove_tree(AT_FDCWD, dir);
 	return done_testing();

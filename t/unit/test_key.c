@@ -108,6 +108,7 @@ static void test_algorithms(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(no); i++)
 		ok(key_alg_parse(no[i], strlen(no[i]), &alg) < 0, "'%s' is no algorithm here", no[i]);
+	is_int(alg, KEY_ALG_COUNT, "what is none is not taken for one");
 	ok(key_alg_parse("RS256\0", 6, &alg) < 0, "nor is one with NUL behind it");
 	for (enum key_alg i = 0; i < KEY_ALG_COUNT; i++)
 		ok(key_alg_parse(key_alg_name(i), strlen(key_alg_name(i)), &alg) == 0 && alg == i, "%s is one", key_alg_name(i));

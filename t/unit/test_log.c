@@ -164,6 +164,52 @@ static void test_text(void)
 	ok(one_json_line() && strlen(got) < 2000, "nothing but ill-formed bytes is cut as well");
 }
 
+/* However many fields there are, and of whatever: one write of a length that a pipe takes in one piece. */
+static void test_hostile(void)
+{
+	static const char *const evil[] = { "\x01", "\"", "\xff", "\xf0\x9f\x98\x80", "\xc3\xa4\x1f", "\\\xe2\x82" };
+	char text[3000], key[16];
+
+	for (size_t kind = 0; kind < ARRAY_LEN(evil); kind++) {
+		struct log_event ev;
+		size_t unit = strlen(evil[kind]);
+		const char *last;
+
+		for (size_t i = 0; i < sizeof(text); i++)
+			text[i] = evil[kind][i % unit];
+		for (size_t fields = 1; fields <= 19; fields += 9) {
+			capture();
+			log_begin(&ev, LOG_ERROR, "evil");
+			for (size_t i = 0; i < fields; i++) {
+				snprintf(key, sizeof(key), "text%zu", i);
+				log_strn(&ev, key, text, sizeof(text));
+			}
+			log_int(&ev, "status", 404);
+			log_ms(&ev, "ms", 1234567);
+			log_end(&ev);
+			captured();
+			ok(strlen(got) <= 4096 && one_json_line(), "%zu long texts of kind %zu make one short line of JSON", fields, kind);
+			ok(line_has(",\"status\":404,\"ms\":1234.567}"), "and the numbers behind them are in it");
+			last = strstr(got, "...\"");
+			ok(last && last - strstr(got, "\"text0\":\"") <= 9 + 512, "the first is cut at 512 bytes as they stand there");
+		}
+	}
+	memset(text, 'k', sizeof(text));
+	capture();
+	{
+		struct log_event ev;
+
+		log_begin(&ev, LOG_ERROR, "many");
+		for (size_t i = 0; i < 300; i++) {
+			snprintf(key, sizeof(key), "number%zu", i);
+			log_int(&ev, key, INT64_MIN);
+		}
+		log_end(&ev);
+	}
+	captured();
+	ok(strlen(got) <= 4096 && one_json_line(), "more fields than a line has room for are left out");
+}
+
 static void test_nested(void)
 {
 	struct log_event outer, inner;
@@ -246,6 +292,7 @@ int main(void)
 	test_levels();
 	test_event();
 	test_text();
+	test_hostile();
 	test_nested();
 	test_err();
 	test_say();

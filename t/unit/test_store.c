@@ -136,6 +136,25 @@ static void test_uploads(void)
 	ok(entries("berth/tmp") == 0 && entries("berth/trash") == 0, "nothing temporary is left");
 }
 
+/* What is not found says nothing: no output is left as it was. */
+static void test_outputs(void)
+{
+	struct name n = name_of("none");
+	struct digest a = digest_of_text("a"), got = a, nothing = { 0 };
+	struct uuid uuid = { .s = "00000000-0000-4000-8000-000000000000" };
+	uint64_t size = 7;
+	int64_t when = 7;
+
+	ok(link_read_in(st, "docker/l/none", &got, &e) == 0 && memcmp(&got, &nothing, sizeof(got)) == 0, "a link that is not there holds no digest");
+	got = a;
+	ok(link_age(st, "docker/l/none", &a, &when, &got, &e) == 0 && when == 0 && memcmp(&got, &nothing, sizeof(got)) == 0,
+	   "and has no age");
+	when = 7;
+	ok(blob_age(st, &a, &when, &size, &e) == 0 && when == 0 && size == 0, "nor has content that is not there");
+	when = size = 7;
+	ok(upload_age(st, &n, &uuid, &when, &size, &e) == 0 && when == 0 && size == 0, "nor an upload");
+}
+
 static void test_tags(void)
 {
 	struct digest a = digest_of_text("a"), b = digest_of_text("b"), got;
@@ -224,6 +243,7 @@ int main(void)
 	test_links();
 	test_blobs();
 	test_uploads();
+	test_outputs();
 	test_tags();
 	test_walk();
 	store_close(&st);

@@ -62,6 +62,37 @@ static void test_growth_edges(void)
 	ok(good, "every length around a growth step keeps room for the NUL");
 }
 
+static void test_secret(void)
+{
+	static const char nothing[4096];
+	struct str s = STR_SECRET;
+
+	str_puts(&s, "password");
+	s.len = 3;
+	str_reset(&s);
+	ok(s.cap && memcmp(s.buf, nothing, s.cap) == 0, "a secret that is emptied is wiped, what was cut off of it too");
+	for (int i = 0; i < 200; i++)
+		str_addf(&s, "%04d", i);
+	is_int(s.len, 800, "a secret's buffer grows as any other");
+	ok(strncmp(s.buf, "00000001", 8) == 0 && strcmp(s.buf + 796, "0199") == 0, "and keeps what is in it");
+	str_release(&s);
+	ok(s.cap == 0 && s.secret, "what is released stays a secret's buffer");
+}
+
+static void test_room(void)
+{
+	struct str s = STR_INIT;
+	char *room = str_room(&s, 100);
+
+	memset(room, 'x', 100);
+	str_grown(&s, 60);
+	is_int(s.len, 60, "of room that was asked for as much as was filled becomes text");
+	is_int(strlen(s.buf), 60, "with its end");
+	s.max = 70;
+	ok(!str_room(&s, 11) && s.over && s.len == 60, "a buffer's max holds for it");
+	str_release(&s);
+}
+
 static void test_max(void)
 {
 	struct str s = STR_INIT;
@@ -225,6 +256,8 @@ int main(void)
 {
 	test_buffer();
 	test_growth_edges();
+	test_secret();
+	test_room();
 	test_max();
 	test_json();
 	test_json_short();
