@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use File::Path qw(make_path remove_tree);
 use Berth::Test;
 use Berth::Check;
 
@@ -58,6 +59,26 @@ all_right('after that');
 
 is $s->req('DELETE', "/v2/team/app/manifests/$subject")->status, 202, 'a manifest is deleted';
 is_deeply $s->req('GET', '/v2/team/app/tags/list')->json->{tags}, [qw(three two)], 'with the tag that pointed to it';
+
+# The same damage to what has no names any more.
+is $s->req('DELETE', "/v2/team/app/manifests/$_")->status, 202, "the tag $_ is deleted" for qw(two three);
+spew("$index/team/app/$_/root", "rubbish\n") for qw(_names _tags);
+is $s->req('GET', '/v2/team/app/tags/list')->status, 500, 'a spoilt index without tags is an error';
+is run(@berth, 'team/app')->{status}, 0, 'it is made again';
+is $s->req('GET', '/v2/team/app/tags/list')->body, qq({"name":"team/app","tags":null}\n), 'and has no tags';
+$s->push_image('team/app', 'one', layers => ['layer']);
+is_deeply $s->req('GET', '/v2/team/app/tags/list')->json->{tags}, ['one'], 'until one is pushed';
+
+# What is no directory, or no file, where an index has one.
+for my $what (qw(_names _tags _referrers _epoch)) {
+	my $path = "$index/team/app/$what";
+	my $dir = -d $path;
+	remove_tree($path);
+	$dir ? spew($path, 'x') : make_path("$path/inside");
+	is run(@berth, 'team/app')->{status}, 0, "the index is made again with a " . ($dir ? 'file' : 'directory') . " in the place of $what";
+	my ($d) = $s->push_image('team/app', 'one', layers => ['layer', $what]);
+	is_deeply $s->req('GET', '/v2/team/app/tags/list')->json->{tags}, ['one'], 'and it serves';
+}
 
 is run(@berth, 'none')->{status}, 1, 'a repository that is not there is a fault';
 is run(@berth, 'No')->{status}, 1, 'so is what is no name';

@@ -108,7 +108,8 @@ EOM
 	is missing_of($s, $good), '', 'the image stays';
 	is join(' ', map { key_of($_) } grep { $_->{what} eq sha256('garbage') } gc_told($r)), 'link l/app ' . sha256('garbage') . ' blob ' . sha256('garbage'), 'garbage goes';
 	ok !-e "$top/blobs/sha256/99/" . '9' x 64 . '/data', 'content without a byte, which a crash left, goes as any other';
-	ok -d "$top/repositories/$_", "$_ stays" for 'l/app/_layers', 'l/app/_manifests/tags', 'l/three/_manifests', 'only/uploads/_uploads', 'nothing/at/all', 'l/app/_signatures/x';
+	ok -d "$top/repositories/$_", "$_ stays" for 'l/app/_layers', 'l/app/_manifests/tags', 'l/three/_manifests', 'l/app/_signatures/x';
+	ok !-e "$top/repositories/$_", "$_ goes, which holds nothing" for 'only', 'nothing';
 	gc_ok($s, '--untagged', 'nor one with --untagged');
 	is missing_of($s, $good), '', 'the image stays then, too';
 }

@@ -47,13 +47,13 @@ static void tell(void *arg, const struct fsck_finding *f)
 		add_member(&line, "where", f->where);
 		add_member(&line, "what", f->what);
 		str_addf(&line, ",\"repaired\":%s", f->repaired ? "true" : "false");
-		if (!f->repaired)
+		if (*f->todo)
 			add_member(&line, "todo", f->todo);
 		str_addc(&line, '}');
 	} else {
 		str_addf(&line, "%s ", fsck_kind_name(f->kind));
 		fsck_add_text(&line, f->where);
-		str_addf(&line, ": %s; %s", f->what, f->repaired ? "repaired" : f->todo);
+		str_addf(&line, ": %s; %s%s%s", f->what, f->repaired ? "repaired" : "", f->repaired && *f->todo ? ": " : "", f->todo);
 	}
 	puts(line.buf);
 	fflush(stdout);         /* processes are made later on, and a long run is watched */

@@ -43,7 +43,7 @@ struct fsck_finding {
 	const char *where;              /* a path below the root, or NAME@DIGEST for a manifest */
 	const char *what;
 	bool repaired;
-	const char *todo;               /* what to do, where it is not repaired */
+	const char *todo;               /* what to do; "" where it is repaired and nothing is left to do */
 };
 
 struct fsck_options {

@@ -70,7 +70,7 @@ static int is_of_nothing(const struct digest *d)
 static int check_place(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct place *p = arg;
-	struct fsck_fault f = { .where = p->data.buf, .arg = p, .mend = mend_content };
+	struct fsck_fault f = { .where = p->data.buf, .arg = p, .mend = mend_content, .moves = true };
 	cleanup_fd int fd = os_open_file(w->r->st->dirfd, p->data.buf, O_RDONLY, 0);
 	struct stat sb;
 

@@ -115,7 +115,7 @@ static int mend_bad(struct fsck_work *w, void *arg, struct err *e)
 static int check_bad(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct bad *b = arg;
-	struct fsck_fault f = { .kind = FSCK_BLOB_BYTES, .where = b->path.buf, .mend = mend_bad, .arg = b };
+	struct fsck_fault f = { .kind = FSCK_BLOB_BYTES, .where = b->path.buf, .mend = mend_bad, .moves = true, .arg = b };
 	cleanup_fd int fd = -1;
 	struct digest is;
 	struct stat sb;

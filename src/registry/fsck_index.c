@@ -69,21 +69,23 @@ static int take_name(void *arg, const char *name, struct err *e)
 	return 0;
 }
 
+/* A part of the index that can't be read, whatever lies there: all of it is made again. 0 added, -1 with *e: of another sort. */
+static int damaged(struct look *l, const char *where, struct err *e)
+{
+	cleanup_str struct str why = STR_INIT;
+
+	if (!fsck_concerns_one(e))
+		return -1;
+	err_text(e, &why);
+	add(l, FSCK_INDEX_DAMAGED, where, e->sys == EUCLEAN ? "is no sorted set" : "", e->sys == EUCLEAN ? "" : why.buf);
+	err_release(e);
+	return 0;
+}
+
 /* The set in dir: 1 read, 0 damaged (and added), -1 with *e. */
 static int read_sorted(struct look *l, const char *dir, struct names *out, struct err *e)
 {
-	struct err damaged = ERR_INIT;
-	int rc = sorted_walk(l->w->r->st, dir, "", take_name, out, &damaged);
-
-	if (rc < 0 && damaged.sys != EUCLEAN) {
-		*e = damaged;
-		return -1;
-	}
-	err_release(&damaged);
-	if (rc == 0)
-		return 1;
-	add(l, FSCK_INDEX_DAMAGED, dir, "is no sorted set", "");
-	return 0;
+	return sorted_walk(l->w->r->st, dir, "", take_name, out, e) == 0 ? 1 : damaged(l, dir, e);
 }
 
 static int compare(const void *a, const void *b)
@@ -158,7 +160,7 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 	str_addf(&path, "/%s", d->text);
 	found = index_read_referrer(l->w->r->st, l->n, &subject, d, &says, e);
 	if (found < 0)
-		return -1;
+		return damaged(l, path.buf, e);
 	if (found == 0)
 		add(l, FSCK_INDEX_REFERRERS, path.buf, "is missing, though the manifest names that subject", "");
 	else if (says.len != is.len || memcmp(says.buf, is.buf, is.len) != 0)
@@ -168,11 +170,22 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 
 static int look(struct look *l, struct err *e)
 {
-	int current = index_current(l->w->r->st, l->n, e);
+	cleanup_str struct str path = STR_INIT;
+	int current = index_current(l->w->r->st, l->n, e), blocked;
 
 	look_reset(l);
-	if (current <= 0)
-		return current;         /* it will be compared before it is used */
+	path_index_file(&path, l->n, "_epoch");
+	if (current < 0)
+		return damaged(l, path.buf, e);
+	blocked = index_blocked(l->w->r->st, l->n, &path, e);
+	if (blocked < 0)
+		return damaged(l, path.buf, e);
+	if (blocked) {
+		add(l, FSCK_INDEX_DAMAGED, path.buf, "is no directory", "");
+		return 0;
+	}
+	if (current == 0)
+		return 0;               /* it will be compared before it is used */
 	if (look_at_tags(l, e) < 0)
 		return -1;
 	return revision_walk(l->w->r->st, l->n, look_at_revision, l, e);
@@ -230,10 +243,17 @@ int fsck_index(struct fsck_work *w, const struct name *n, struct err *e)
 /* The repositories that were met, against the set. */
 static int look_at_catalog(struct look *l, struct err *e)
 {
+	cleanup_str struct str at = STR_INIT;
 	size_t i;
 	int current = catalog_current(l->w->r->st, e);
 
 	look_reset(l);
+	if (current < 0)
+		return damaged(l, STORE_CATALOG_DIR, e);
+	if (store_blocked(l->w->r->st, STORE_CATALOG_DIR, &at) == 1) {
+		add(l, FSCK_INDEX_DAMAGED, at.buf, "is no directory", "");
+		return 0;
+	}
 	if (current == 1)
 		current = read_sorted(l, STORE_CATALOG_DIR, &l->sorted, e);
 	for (i = 0; current == 1 && i < l->w->repositories.count; i++) {
@@ -270,5 +290,5 @@ int fsck_catalog(struct fsck_work *w, struct err *e)
 	if (rc == 0 && l.count)
 		tell_all(&l, w->o->repair ? catalog_rebuild(w->r->st, &why) : 0, &why);
 	look_reset(&l);
-	return rc;
+	return rc < 0 ? fsck_unreadable(w, e) : 0;
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "os/file.h"
 #include "store/blob.h"
@@ -31,13 +32,19 @@ int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *
 	*target = (struct digest){ 0 };
 	str_addf(&path, "%s/link", dir);
 	n = os_read_file(w->r->st->dirfd, path.buf, text, sizeof(text));
-	if (n < 0 && os_gone(errno)) {
+	if (n < 0) {
+		bool gone = os_gone(errno);
+		mode_t type;
+
+		err_sys(e, "cannot read %s", path.buf);
+		type = fsck_type(w, path.buf);
+		if (!gone && (!type || type == S_IFREG))
+			return -1;
+		err_release(e);
 		fd = os_open(w->r->st->dirfd, dir, O_PATH | O_DIRECTORY, 0);
-		*state = fd < 0 ? FLINK_GONE : FLINK_NONE;
+		*state = type && type != S_IFREG ? FLINK_GARBAGE : fd < 0 ? FLINK_GONE : FLINK_NONE;
 		return 0;
 	}
-	if (n < 0 && errno != EUCLEAN)
-		return err_sys(e, "cannot read %s", path.buf);
 	if (n == 0)
 		*state = FLINK_EMPTY;
 	else
@@ -48,7 +55,10 @@ int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *
 
 int fsck_link_write(struct fsck_work *w, const struct name *n, const char *dir, const struct digest *d, struct err *e)
 {
-	if (collector_note(w->r->st, n, d, 1, e) < 0 || link_ensure(w->r->st, dir, d, e) < 0)
+	cleanup_str struct str path = STR_INIT;
+
+	str_addf(&path, "%s/link", dir);
+	if (fsck_clear(w, path.buf, e) < 0 || collector_note(w->r->st, n, d, 1, e) < 0 || link_ensure(w->r->st, dir, d, e) < 0)
 		return -1;
 	return store_flush_above(w->r->st, dir, 2) < 0 ? err_sys(e, "cannot flush the directories of %s", dir) : 0;
 }

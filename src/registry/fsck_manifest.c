@@ -78,7 +78,8 @@ static int wrong_size(struct fsck_work *w, struct look *l, const struct fsck_ref
 		l->size_good = fsck_content_good(w, content, e);
 		return l->size_good < 0 ? -1 : 1;
 	}
-	if (read && !l->size_good)
+	f.moves = read && !l->size_good;
+	if (f.moves)
 		f.mend = mend_sized;
 	else if (!read)
 		f.todo = "run berth fsck --data";
@@ -151,6 +152,7 @@ static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err 
 	if (!digest_eq(&is, &l->content)) {
 		f.kind = FSCK_BLOB_BYTES;
 		f.mend = mend_manifest;
+		f.moves = true;
 		if (sure && !w->o->data)        /* or fsck_data has told of it */
 			fsck_report(w, &f, "its bytes are not those of its digest");
 		return 1;

@@ -15,7 +15,9 @@
 #include "os/file.h"
 #include "registry/fsck_work.h"
 #include "store/catalog.h"
+#include "store/lock.h"
 #include "store/repo.h"
+#include "store/repo_take.h"
 #include "store/store_path.h"
 
 static bool is_dir(struct fsck_work *w, const char *path)
@@ -84,13 +86,29 @@ static void check_manifests_dir(struct fsck_work *w, const struct name *n)
 			fsck_stray(w, dir.buf, names.v[i]);
 }
 
+/* What a cancelled upload left where nothing else was ever pushed. That is no fault, so it goes without a word. */
+static int tidy(struct fsck_work *w, const struct name *n, struct err *e)
+{
+	int hollow = repo_is_hollow(w->r->st, n, e);
+
+	if (hollow < 0)
+		return fsck_unreadable(w, e);
+	if (hollow && lock_collector_alone(w->r->st, e) < 0)
+		return -1;
+	if (hollow) {
+		repo_tidy(w->r->st, n);
+		unlock_collector(w->r->st);
+	}
+	return 0;
+}
+
 static int check_repository(struct fsck_work *w, const struct name *n, struct err *e)
 {
 	struct half h = { .n = n, .path = STR_INIT };
 	int exists = repo_exists(w->r->st, n, e), rc = 0;
 
 	if (exists < 0)
-		return -1;
+		return fsck_unreadable(w, e);
 	if (exists) {
 		path_repository(&h.path, n);
 		w->out->repositories++;
@@ -101,7 +119,9 @@ static int check_repository(struct fsck_work *w, const struct name *n, struct er
 			rc = -1;
 		str_release(&h.path);
 	}
-	return rc < 0 ? -1 : fsck_uploads(w, n, e);
+	if (rc < 0 || fsck_uploads(w, n, e) < 0)
+		return -1;
+	return exists || !w->o->repair ? 0 : tidy(w, n, e);
 }
 
 /* A name that is no repository's: what begins with '_' is the repository's own, if it is a directory. */
@@ -109,14 +129,13 @@ static void check_odd(struct fsck_work *w, const char *dir, const char *name)
 {
 	cleanup_str struct str path = STR_INIT;
 	struct fsck_fault f = { .kind = FSCK_STOPPER };
-	struct stat sb;
 
 	str_addf(&path, "%s/%s", dir, name);
 	f.where = path.buf;
-	if (name[0] != '_')
-		fsck_stray(w, dir, name);
-	else if (fstatat(w->r->st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode))
+	if (name[0] == '_' && fsck_type(w, path.buf) == S_IFREG)
 		fsck_report(w, &f, "is a file; registry:2 stops there, and its collector then deletes what is in use");
+	else if (name[0] != '_' || !is_dir(w, path.buf))
+		fsck_stray(w, dir, name);
 }
 
 static bool is_link(struct fsck_work *w, const char *dir, const char *name)
@@ -223,6 +242,7 @@ static int each_upload(struct fsck_work *w, const struct name *n, const char *ab
 	b.uuid = &uuid;
 	str_addf(&b.dir, "%s/%s", above, name);
 	if (fsck_list(w, b.dir.buf, &files)) {
+		fsck_files(w, b.dir.buf, (const char *const[]){ "data", "startedat", NULL });
 		for (i = 0; i < files.count; i++)
 			if (strcmp(files.v[i], "data") != 0 && strcmp(files.v[i], "startedat") != 0 &&
 			    strcmp(files.v[i], "hashstates") != 0)         /* registry:2's */

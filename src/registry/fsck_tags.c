@@ -33,10 +33,12 @@ struct look {
 
 static int mend_current(struct fsck_work *w, void *arg, struct err *e)
 {
+	cleanup_str struct str path = STR_INIT;
 	struct look *l = arg;
 
 	/* The index may have been compared while the tag was none: it is compared again before it is used. */
-	return index_drop(w->r->st, l->n, e) < 0 ? -1 : tag_set(w->r->st, l->n, l->t, &l->record, e);
+	path_tag_current(&path, l->n, l->t);
+	return fsck_clear(w, path.buf, e) < 0 || index_drop(w->r->st, l->n, e) < 0 ? -1 : tag_set(w->r->st, l->n, l->t, &l->record, e);
 }
 
 static int mend_remove(struct fsck_work *w, void *arg, struct err *e)
@@ -48,11 +50,12 @@ static int mend_remove(struct fsck_work *w, void *arg, struct err *e)
 
 static int mend_index(struct fsck_work *w, void *arg, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, link = STR_INIT;
 	struct look *l = arg;
 
 	path_tag_index(&dir, l->n, l->t, l->d);
-	if (link_ensure(w->r->st, dir.buf, l->d, e) < 0)
+	str_addf(&link, "%s/link", dir.buf);
+	if (fsck_clear(w, link.buf, e) < 0 || link_ensure(w->r->st, dir.buf, l->d, e) < 0)
 		return -1;
 	return store_flush_above(w->r->st, dir.buf, 3) < 0 ? err_sys(e, "cannot flush the directories of %s", dir.buf) : 0;
 }
@@ -70,12 +73,15 @@ static void index_fault(struct look *l, const char *where, const struct digest *
 static int visit_index(void *arg, const struct digest *d, const char *dir, struct err *e)
 {
 	struct look *l = arg;
+	cleanup_names struct names none = NAMES_INIT;
 	enum fsck_link_state state;
 	struct digest target, content;
 	int found;
 
 	if (fsck_link_state(l->w, dir, &state, &target, e) < 0)
 		return -1;
+	if (state == FLINK_GONE && fsck_list(l->w, dir, &none) <= 0)
+		return 0;               /* no directory, and that is told, or gone indeed */
 	found = revision_read(l->w->r->st, l->n, d, &content, e);
 	if (found < 0)
 		return -1;

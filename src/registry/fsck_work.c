@@ -23,6 +23,8 @@
 #include "store/spool.h"
 #include "store/store_path.h"
 
+#define REMEMBERED 1000         /* paths */
+
 static const struct {
 	const char *name, *todo;
 } kinds[FSCK_KINDS] = {
@@ -48,9 +50,9 @@ static const struct {
 	[FSCK_REFERENCE] = { "missing-reference", "push it again, or delete the manifest" },
 	[FSCK_SIZE] = { "wrong-size", "push a manifest that says the right size" },
 	[FSCK_BLOB_BARE] = { "blob-without-data", "remove the directory" },
-	[FSCK_BLOB_EMPTY] = { "blob-empty", "push the blob again" },
+	[FSCK_BLOB_EMPTY] = { "blob-empty", "remove the file and push it again" },
 	[FSCK_BLOB_MISPLACED] = { "blob-misplaced", "move it out of the store" },
-	[FSCK_BLOB_BYTES] = { "blob-wrong-bytes", "push the blob again" },
+	[FSCK_BLOB_BYTES] = { "blob-wrong-bytes", "remove the file and push it again" },
 	[FSCK_INDEX_NAMES] = { "index-tag-names", "run berth index rebuild" },
 	[FSCK_INDEX_TAGS] = { "index-tags-of", "run berth index rebuild" },
 	[FSCK_INDEX_REFERRERS] = { "index-referrers", "run berth index rebuild" },
@@ -76,6 +78,21 @@ void fsck_add_text(struct str *out, const char *s)
 	}
 }
 
+/* Several parts of a check may come upon the same file. Of the first that can't be read each is told once; of more, all. */
+static bool is_told(struct fsck_work *w, const struct fsck_fault *f)
+{
+	size_t i;
+
+	if (f->kind != FSCK_UNREADABLE)
+		return false;
+	for (i = 0; i < w->unreadable.count; i++)
+		if (strcmp(w->unreadable.v[i], f->where) == 0)
+			return true;
+	if (w->unreadable.count < REMEMBERED)
+		names_add(&w->unreadable, f->where, strlen(f->where));
+	return false;
+}
+
 void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fmt, ...)
 {
 	struct fsck_finding finding = { .kind = f->kind, .where = f->where };
@@ -84,6 +101,8 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 	char text[512];
 	va_list ap;
 
+	if (is_told(w, f))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -92,10 +111,11 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 	if (!f->mend)
 		str_puts(&todo, f->todo ? f->todo : kinds[f->kind].todo);
 	else if (!w->o->repair)
-		str_puts(&todo, "--repair mends it");
-	else if (f->mend(w, f->arg, &e) == 0)
+		str_puts(&todo, f->moves ? "--repair moves it to berth/quarantine; push it again then" : "--repair mends it");
+	else if (f->mend(w, f->arg, &e) == 0) {
 		finding.repaired = true;
-	else {
+		str_puts(&todo, f->moves ? "it is in berth/quarantine; push it again" : "");
+	} else {
 		str_puts(&todo, "not repaired: ");
 		err_text(&e, &todo);
 		str_addf(&todo, "; %s", kinds[f->kind].todo);
@@ -116,11 +136,33 @@ static int look_again(struct fsck_work *w, const struct name *n, fsck_check *che
 {
 	cleanup_fd int lock = -1;
 	cleanup_collector struct store *held = NULL;
+	int rc;
 
 	if ((n && lock_repository(w->r->st, n, &lock, e) < 0) || lock_collector_alone(w->r->st, e) < 0)
 		return -1;
 	held = w->r->st;
-	return check(w, arg, true, e);
+	w->again = true;
+	rc = check(w, arg, true, e);
+	w->again = false;
+	return rc;
+}
+
+bool fsck_concerns_one(const struct err *e)
+{
+	switch (e->sys) {
+	case 0:
+	case EDQUOT:
+	case EINTR:
+	case EMFILE:
+	case ENFILE:
+	case ENOLCK:
+	case ENOMEM:
+	case ENOSPC:
+	case EROFS:
+		return false;
+	default:
+		return true;
+	}
 }
 
 int fsck_unreadable(struct fsck_work *w, struct err *e)
@@ -129,17 +171,8 @@ int fsck_unreadable(struct fsck_work *w, struct err *e)
 	struct err told = *e;
 	const char *blank = strrchr(told.cause, ' ');
 
-	switch (told.sys) {
-	case EACCES:
-	case EIO:
-	case ELOOP:
-	case ENXIO:
-	case EPERM:
-	case EUCLEAN:
-		break;
-	default:
+	if (!fsck_concerns_one(e))
 		return -1;
-	}
 	*e = (struct err)ERR_INIT;
 	f.where = blank ? blank + 1 : told.cause;       /* a cause ends with the path */
 	fsck_report(w, &f, "cannot be read: %s", strerror(told.sys));
@@ -170,8 +203,7 @@ bool fsck_ignored(const char *name)
 	return strncmp(name, ".nfs", 4) == 0 || strcmp(name, ".snapshot") == 0;
 }
 
-/* The type of what has this name, or 0 where nothing has. */
-static mode_t type_of(struct fsck_work *w, const char *path)
+mode_t fsck_type(struct fsck_work *w, const char *path)
 {
 	struct stat sb;
 
@@ -181,19 +213,43 @@ static mode_t type_of(struct fsck_work *w, const char *path)
 int fsck_list(struct fsck_work *w, const char *dir, struct names *out)
 {
 	struct fsck_fault f = { .kind = FSCK_UNREADABLE, .where = dir };
+	mode_t type;
 	int error;
 
 	if (os_dir_list(w->r->st->dirfd, dir, DIR_ALL, out) == 0)
 		return 1;
 	error = errno;
-	if (error == ENOTDIR && type_of(w, dir)) {
+	type = os_gone(error) ? fsck_type(w, dir) : 0;
+	if (type && type != S_IFDIR) {  /* S_IFDIR: it is there again */
 		f.kind = FSCK_FOREIGN;
-		fsck_report(w, &f, "is no directory");
-	} else if (!os_gone(error)) {
+		if (!w->again && strrchr(dir, '/')[1] != '_')
+			fsck_report(w, &f, type == S_IFLNK ? "is a link that leads to no directory" : "is no directory");
+	} else if (!os_gone(error) && !w->again) {
 		fsck_report(w, &f, "cannot be listed: %s", strerror(error));
 	}
 	names_release(out);
 	return 0;
+}
+
+void fsck_files(struct fsck_work *w, const char *dir, const char *const *names)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct fsck_fault f = { .kind = FSCK_FOREIGN };
+	mode_t type;
+
+	for (; *names; names++) {
+		str_reset(&path);
+		str_addf(&path, "%s/%s", dir, *names);
+		type = fsck_type(w, path.buf);
+		f.where = path.buf;
+		f.kind = FSCK_FOREIGN;
+		if (type && type != S_IFREG) {
+			fsck_report(w, &f, "is no file");
+		} else if (type && faccessat(w->r->st->dirfd, path.buf, R_OK, AT_EACCESS) < 0 && errno != ENOENT) {
+			f.kind = FSCK_UNREADABLE;
+			fsck_report(w, &f, "cannot be read: %s", strerror(errno));
+		}
+	}
 }
 
 static int mend_by_removal(struct fsck_work *w, void *arg, struct err *e)
@@ -213,8 +269,8 @@ void fsck_stray(struct fsck_work *w, const char *dir, const char *name)
 
 	str_addf(&path, "%s/%s", dir, name);
 	p = f.where = path.buf;
-	type = type_of(w, path.buf);
-	if (!type || fsck_ignored(name))
+	type = fsck_type(w, path.buf);
+	if (!type || fsck_ignored(name) || w->again)
 		return;
 	if (type == S_IFREG && len > 4 && strcmp(name + len - 4, ".tmp") == 0) {
 		/* Berth makes no such names here, so nobody is at work on it. */
@@ -264,6 +320,13 @@ int fsck_remove(struct fsck_work *w, const char *path, struct err *e)
 	return store_flush_above(w->r->st, path, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path) : 0;
 }
 
+int fsck_clear(struct fsck_work *w, const char *path, struct err *e)
+{
+	mode_t type = fsck_type(w, path);
+
+	return type && type != S_IFREG ? fsck_remove(w, path, e) : 0;
+}
+
 int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
@@ -274,7 +337,7 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 		return err_sys(e, "cannot make %s", STORE_QUARANTINE_DIR);
 	str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s", digest_alg_name(d->alg), digest_hex(d));
 	/* What an earlier repair put there stays; the lock keeps others from taking the name meanwhile. */
-	for (again = 1; type_of(w, to.buf); again++) {
+	for (again = 1; fsck_type(w, to.buf); again++) {
 		str_reset(&to);
 		str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s.%u", digest_alg_name(d->alg), digest_hex(d), again);
 	}

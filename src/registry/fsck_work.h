@@ -4,6 +4,7 @@
 
 /* fsck_work: what the parts of a check share: telling, mending, the second look. */
 
+#include <sys/types.h>
 #include "base/digest.h"
 #include "base/ref.h"
 #include "os/dir.h"
@@ -22,6 +23,8 @@ struct fsck_work {
 	size_t nblobs, blobs_cap;
 	struct names repositories;      /* that there are, in no order */
 	struct names trashed;           /* to be emptied when the locks are let go */
+	struct names unreadable;        /* of which it is told */
+	bool again;                     /* the second look: what does not belong in a directory was told in the first */
 };
 
 /* A fault, as it is told. */
@@ -29,6 +32,7 @@ struct fsck_fault {
 	enum fsck_kind kind;
 	const char *where;
 	const char *todo;               /* NULL: what is said of the kind */
+	bool moves;                     /* mending moves content to berth/quarantine/, and only a push brings it back */
 	int (*mend)(struct fsck_work *w, void *arg, struct err *e);     /* NULL: beyond repair */
 	void *arg;
 };
@@ -46,14 +50,26 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 typedef int fsck_check(struct fsck_work *w, void *arg, bool sure, struct err *e);
 int fsck_twice(struct fsck_work *w, const struct name *n, fsck_check *check, void *arg, struct err *e);
 
+/* fsck_concerns_one - whether a failure is that of one file or directory, and not of the process or the whole file system */
+bool fsck_concerns_one(const struct err *e);
+
 /*
  * fsck_unreadable - tell of a failure that concerns one file or directory, so that the rest is still looked at
  * Returns 0 told, and *e is empty again; -1 where the failure is of another sort.
  */
 int fsck_unreadable(struct fsck_work *w, struct err *e);
 
-/* fsck_list - the names in a directory: 1, 0 where it is gone or can't be read, which is told */
+/* fsck_type - the type of what has this name (S_IFREG and so on), or 0 where nothing has */
+mode_t fsck_type(struct fsck_work *w, const char *path);
+
+/*
+ * fsck_list - the names in a directory: 1, 0 where it is gone or can't be read, which is told
+ * Of what begins with '_' and is no directory tells who walks the repository.
+ */
 int fsck_list(struct fsck_work *w, const char *dir, struct names *out);
+
+/* fsck_files - that each of these entries of dir, where it is there, is a file to read; the list ends with NULL */
+void fsck_files(struct fsck_work *w, const char *dir, const char *const *names);
 
 /* fsck_stray - an entry of dir that does not belong there */
 void fsck_stray(struct fsck_work *w, const char *dir, const char *name);
@@ -74,9 +90,11 @@ int fsck_content_good(struct fsck_work *w, const struct digest *d, struct err *e
 /*
  * What mending consists of; with the locks held.
  * fsck_remove     - take a directory or file away by one rename, durably
+ * fsck_clear      - the same with what lies in a file's place and is none
  * fsck_quarantine - move the file at `path` to berth/quarantine/<alg>-<hex>, and take its directory away
  */
 int fsck_remove(struct fsck_work *w, const char *path, struct err *e);
+int fsck_clear(struct fsck_work *w, const char *path, struct err *e);
 int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *d, struct err *e);
 
 /* The parts, in the order in which they run. Each returns 0, or -1 with *e. */

@@ -18,6 +18,7 @@
 #include "os/process.h"
 #include "store/blob.h"
 #include "store/repo.h"
+#include "store/repo_take.h"
 #include "store/store_path.h"
 #include "store/upload.h"
 
@@ -215,16 +216,23 @@ static int collect_upload(struct gc_work *w, const struct name *n, const struct 
 	return 0;
 }
 
+struct uploads {
+	struct gc_work *w;
+	struct names hollow;            /* directories in which nobody has finished an upload, nor is at one */
+};
+
 static int collect_uploads(void *arg, const struct name *n, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
 	cleanup_str struct str dir = STR_INIT;
-	struct gc_work *w = arg;
+	struct uploads *u = arg;
+	struct gc_work *w = u->w;
 	size_t i;
+	int hollow;
 
 	path_uploads(&dir, n);
-	if (os_dir_list(w->r->st->dirfd, dir.buf, DIR_DIRS, &all) < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", dir.buf);
+	if (os_dir_list(w->r->st->dirfd, dir.buf, DIR_DIRS, &all) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot list %s", dir.buf);
 	for (i = 0; i < all.count; i++) {
 		struct uuid uuid;
 
@@ -232,6 +240,28 @@ static int collect_uploads(void *arg, const struct name *n, struct err *e)
 			return -1;
 		if (uuid_parse(&uuid, all.v[i], strlen(all.v[i])) == 0 && collect_upload(w, n, &uuid, e) < 0)
 			return -1;
+	}
+	hollow = w->o->dry_run ? 0 : repo_is_hollow(w->r->st, n, e);
+	if (hollow == 1)
+		names_add(&u->hollow, n->s, n->len);
+	return hollow < 0 ? -1 : 0;
+}
+
+/* Cancelled uploads, and those taken just now, leave a directory for each component of a name that never was a repository. */
+static int tidy(struct gc_work *w, const struct names *hollow, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < hollow->count) {
+		if (gc_enter(w, e) < 0)
+			return -1;
+		for (; i < hollow->count && gc_batch_goes_on(w); i++) {
+			struct name n = gc_name(hollow->v[i]);
+
+			repo_tidy(w->r->st, &n);
+		}
+		gc_unlock(w);
+		gc_leave(w);
 	}
 	return 0;
 }
@@ -257,9 +287,16 @@ static int collect_names(struct gc_work *w, const char *dir, struct err *e)
 int gc_leftovers(struct gc_work *w, struct err *e)
 {
 	static const char *const dirs[] = { STORE_BODY_DIR, STORE_TMP_DIR, STORE_TRASH_DIR };
+	struct uploads u = { .w = w, .hollow = NAMES_INIT };
 	size_t i;
+	int rc;
 
-	if (collector_now(w->c, &w->now, e) < 0 || repo_walk_dirs(w->r->st, collect_uploads, w, e) < 0)
+	rc = collector_now(w->c, &w->now, e) < 0 || repo_walk_dirs(w->r->st, collect_uploads, &u, e) < 0 ||
+			     tidy(w, &u.hollow, e) < 0 ?
+		     -1 :
+		     0;
+	names_release(&u.hollow);
+	if (rc < 0)
 		return -1;
 	for (i = 0; i < ARRAY_LEN(dirs); i++)
 		if (collect_names(w, dirs[i], e) < 0)

@@ -108,5 +108,5 @@ int reg_index_rebuild(struct registry *r, const struct name *n, struct err *e)
 {
 	cleanup_fd int lock = -1;
 
-	return lock_repository(r->st, n, &lock, e) < 0 || index_drop(r->st, n, e) < 0 ? -1 : compare(r, n, e);
+	return lock_repository(r->st, n, &lock, e) < 0 || index_clear(r->st, n, e) < 0 ? -1 : compare(r, n, e);
 }

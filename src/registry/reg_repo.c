@@ -43,6 +43,8 @@ static int take(struct store *st, const struct name *n, struct names *trashed, s
 	exists = repo_exists(st, n, e);
 	if (exists == 1)
 		return repo_take(st, n, trashed, e) < 0 ? -1 : 1;
+	if (exists == 0)
+		repo_tidy(st, n);
 	return exists;
 }
 

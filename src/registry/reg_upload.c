@@ -11,6 +11,7 @@
 
 #include "base/metrics.h"
 #include "store/blob.h"
+#include "store/repo_take.h"
 #include "store/upload.h"
 
 int reg_upload_begin(struct registry *r, const struct name *n, struct uuid *out, struct err *e)
@@ -26,6 +27,8 @@ static int end(struct upload *u, struct err *e)
 {
 	if (upload_remove(u, e) < 0)
 		return -1;
+	if (!u->taken)
+		repo_tidy_now(u->st, &u->name);
 	metrics_add(METRIC_UPLOADS_ENDED, 1);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/metrics.h"
 #include "os/file.h"
 #include "store/collector.h"
@@ -113,21 +114,23 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 	return touch ? blob_hold(st, target, size, e) : look_at_content(st, target, size, e);
 }
 
-/* Content already in place: 1 where it has the size wanted (touched and flushed then), 0 where not or none is there. */
-static int content_stands(struct store *st, const struct digest *d, uint64_t want, struct err *e)
+/* Content already in place, open: 1 where it has the size wanted, 0 where not or none is there. The descriptor is the caller's. */
+static int open_sized(struct store *st, const struct digest *d, uint64_t want, int *fd, struct err *e)
 {
-	cleanup_fd int fd = -1;
 	uint64_t size;
-	int found = blob_open(st, d, &fd, &size, e);
+	int found = blob_open(st, d, fd, &size, e);
 
-	if (found <= 0 || size != want)
-		return found < 0 ? -1 : 0;
-	futimens(fd, NULL);
-	/* Another registry does not flush; and who put it there may have died before its own flush was done. */
-	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 1;
+	return found < 0 ? -1 : found && size == want;
 }
 
-/* Put the file under the content's name. The directories above may vanish under us only while no lock is held. */
+/* Content that stays is touched. Another registry does not flush; and who put it there may have died before its own flush. */
+static int keep_content(struct store *st, const struct digest *d, int fd, struct err *e)
+{
+	futimens(fd, NULL);
+	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
+}
+
+/* Put the file under the content's name, where other content may be. The directories above stay while a lock is held. */
 static int put_in_place(struct store *st, enum blob_taking how, const char *from, const char *to, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -138,7 +141,6 @@ static int put_in_place(struct store *st, enum blob_taking how, const char *from
 			return 0;
 		if (errno != EEXIST)
 			return err_sys(e, "cannot take %s as %s", from, to);
-		/* Spoilt content of another size stands there: replace it in one step. */
 		store_tmp(st, &tmp);
 		if (linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
 			return err_sys(e, "cannot take %s", from);
@@ -163,12 +165,15 @@ static int flush_content_dirs(struct store *st, const struct digest *d, struct e
 }
 
 /*
- * Put the file, whose bytes hash to d and are flushed, in its place; durable when it returns. Content of that
- * size already there wins and is touched; of another size it is replaced. The caller holds lock_collector.
+ * Put the file, whose bytes hash to d and are flushed, in its place; durable when it returns. It replaces whatever is there:
+ * whether content of that size is corrupt shows only when all of it is read, and a rename costs less than its flush. With
+ * may_stay content of that size may stay where its directory is another user's, and it can't be replaced. The caller holds
+ * lock_collector.
  */
-static int publish(struct store *st, const struct digest *d, const struct blob_source *src, struct err *e)
+static int publish(struct store *st, const struct digest *d, const struct blob_source *src, bool may_stay, struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
+	cleanup_fd int old = -1;
 	struct stat sb;
 	int stands;
 
@@ -176,18 +181,30 @@ static int publish(struct store *st, const struct digest *d, const struct blob_s
 		return err_sys(e, "cannot look at %s", src->path);
 	path_blob_dir(&dir, d);
 	path_blob(&to, d);
-	stands = content_stands(st, d, (uint64_t)sb.st_size, e);
+	stands = open_sized(st, d, (uint64_t)sb.st_size, &old, e);
 	if (stands < 0)
 		return -1;
-	if (!stands) {
-		if (os_mkdirs(st->dirfd, dir.buf) < 0)
-			return err_sys(e, "cannot make %s", dir.buf);
-		if (put_in_place(st, src->how, src->path, to.buf, e) < 0)
+	if (stands)
+		futimens(src->fd, NULL);        /* as recent as what it replaces, which others may rely on */
+	else if (os_mkdirs(st->dirfd, dir.buf) < 0)
+		return err_sys(e, "cannot make %s", dir.buf);
+	if (put_in_place(st, src->how, src->path, to.buf, e) < 0) {
+		if (!stands || !may_stay || (e->sys != EACCES && e->sys != EPERM) || keep_content(st, d, old, e) < 0)
 			return -1;
+		err_release(e);
+	} else if (!stands) {
 		metrics_add(METRIC_BLOBS_ADDED, 1);
 		metrics_add(METRIC_BLOB_BYTES_ADDED, (uint64_t)sb.st_size);
 	}
 	return flush_content_dirs(st, d, e);
+}
+
+/* Whether an open file holds these bytes. One that can't be read does not. */
+static bool holds(int fd, const void *buf, size_t len)
+{
+	cleanup_free char *have = xmalloc(len + 1);
+
+	return os_read_full(fd, have, len) == (ssize_t)len && memcmp(have, buf, len) == 0;
 }
 
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
@@ -195,12 +212,13 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	struct blob_source src = { .how = BLOB_BY_RENAME };
 	cleanup_str struct str tmp = STR_INIT;
 	cleanup_fd int fd = -1;
-	int rc = -1, stands = content_stands(st, d, len, e);
+	cleanup_fd int old = -1;
+	int rc = -1, stands = open_sized(st, d, len, &old, e);
 
 	if (stands < 0)
 		return -1;
-	if (stands)
-		return flush_content_dirs(st, d, e);
+	if (stands && holds(old, buf, len))
+		return keep_content(st, d, old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
 	store_tmp(st, &tmp);
 	src.path = tmp.buf;
 	src.fd = fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
@@ -209,7 +227,7 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	if (os_write_full(fd, buf, len) < 0 || store_flush_fd(st, fd) < 0)
 		err_sys(e, "cannot write blob %s", d->text);
 	else
-		rc = publish(st, d, &src, e);
+		rc = publish(st, d, &src, false, e);
 	unlinkat(st->dirfd, tmp.buf, 0);        /* gone already where it was renamed */
 	return rc;
 }
@@ -247,7 +265,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	 */
 	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
-	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, e) < 0 ||
+	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, true, e) < 0 ||
 	    (!linked && src->upload && upload_become_link(src->upload, d, &tmp, e) < 0))
 		goto out;
 	if (tmp.len)
@@ -267,6 +285,7 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 {
 	cleanup_str struct str dir = STR_INIT;
 	cleanup_collector struct store *held = NULL;
+	cleanup_fd int fd = -1;
 	struct digest target;
 	uint64_t size;
 	int found;
@@ -276,10 +295,10 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	held = st;
 	found = blob_find(st, from, d, true, &target, &size, e);
 	if (found == 1)
-		found = content_stands(st, &target, size, e);
+		found = open_sized(st, &target, size, &fd, e);
 	if (found <= 0)
 		return found;
-	if (collector_note(st, n, (const struct digest[]){ *d, target }, 2, e) < 0 ||
+	if (keep_content(st, &target, fd, e) < 0 || collector_note(st, n, (const struct digest[]){ *d, target }, 2, e) < 0 ||
 	    flush_content_dirs(st, &target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);

@@ -53,8 +53,8 @@ struct blob_source {
 
 /*
  * blob_write - put bytes in memory, which hash to d, in their place; durable when it returns
- * Content of that size already there wins and is touched; of another size it is replaced. The caller holds
- * lock_collector.
+ * The same bytes already there stay and are touched; others are replaced: a push repairs what is corrupt. The caller
+ * holds lock_collector.
  */
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
 
@@ -62,10 +62,11 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
  * blob_commit - what a finished upload is: content from a file whose bytes hash to d, and the repository's link to it;
  * durable
  *
- * Content already there wins, as in blob_write. Takes lock_collector itself and makes the repository where it doesn't
- * exist. With BLOB_BY_RENAME the name may be gone or still there afterwards, and the upload used up (`taken`), whatever
- * comes back. BLOB_UPLOAD_UNKNOWN 404 where the upload has lost its name meanwhile: the repository was removed, or has
- * another name now, and must not come back by this.
+ * The file replaces content already there, which may be corrupt. (In a directory of another user's it can't, and content
+ * of the same size stays.) Takes lock_collector itself and makes the repository where it doesn't exist. With
+ * BLOB_BY_RENAME the name may be gone or still there afterwards, and the upload used up (`taken`), whatever comes back.
+ * BLOB_UPLOAD_UNKNOWN 404 where the upload has lost its name meanwhile: the repository was removed, or has another name
+ * now, and must not come back by this.
  */
 int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
 		struct err *e);

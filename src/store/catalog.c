@@ -75,7 +75,11 @@ int catalog_rebuild(struct store *st, struct err *e)
 {
 	cleanup_fd int lock = -1;
 
-	return catalog_lock(st, &lock, e) < 0 ? -1 : compare(st, e);
+	if (catalog_lock(st, &lock, e) < 0)
+		return -1;
+	if (store_unblock(st, STORE_CATALOG_DIR) < 0 || os_mkdirs(st->dirfd, STORE_CATALOG_DIR) < 0)
+		return err_sys(e, "cannot make %s", STORE_CATALOG_DIR);
+	return compare(st, e);
 }
 
 int catalog_make_current(struct store *st, struct err *e)

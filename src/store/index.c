@@ -55,6 +55,32 @@ int index_exists(struct store *st, const struct name *n, struct err *e)
 	return 0;
 }
 
+int index_blocked(struct store *st, const struct name *n, struct str *at, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int blocked = 0;
+	size_t i;
+
+	for (i = 0; blocked == 0 && i < ARRAY_LEN(dirs); i++) {
+		path_index_file(&path, n, dirs[i]);
+		blocked = store_blocked(st, path.buf, at);
+	}
+	return blocked < 0 ? err_sys(e, "cannot look for %s", path.buf) : blocked;
+}
+
+int index_clear(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		path_index_file(&path, n, dirs[i]);
+		if (store_unblock(st, path.buf) < 0)
+			return err_sys(e, "cannot clear the way to %s", path.buf);
+	}
+	return index_drop(st, n, e);
+}
+
 int index_begin(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -89,7 +115,7 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 
 	path_index_file(&path, n, "_epoch");
-	if (unlinkat(st->dirfd, path.buf, 0) < 0 && !os_gone(errno))
+	if (os_remove_tree(st->dirfd, path.buf) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot remove %s", path.buf);
 	if (store_flush_above(st, path.buf, 1) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot flush the directory of %s", path.buf);

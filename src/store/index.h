@@ -31,6 +31,13 @@ int index_begin(struct store *st, const struct name *n, struct err *e);
 int index_end(struct store *st, const struct name *n, struct err *e);
 int index_drop(struct store *st, const struct name *n, struct err *e);
 
+/*
+ * index_blocked - as store_blocked, of all its directories
+ * index_clear   - index_drop, and what blocks a directory goes: before all is made again
+ */
+int index_blocked(struct store *st, const struct name *n, struct str *at, struct err *e);
+int index_clear(struct store *st, const struct name *n, struct err *e);
+
 /* index_exists - whether there is any of it, current or not: 1, 0, or -1 with *e */
 int index_exists(struct store *st, const struct name *n, struct err *e);
 

@@ -134,6 +134,12 @@ int lock_collector_alone(struct store *st, struct err *e)
 	return enter(st, true, e);
 }
 
+/* Not by the turnstile: who waits there for the lock is not kept by somebody who may not get it. */
+bool lock_collector_if_free(struct store *st)
+{
+	return st->collector_fd >= 0 && os_lock_within(st->collector_fd, true, 0, NULL) == 0;
+}
+
 void unlock_collector(struct store *st)
 {
 	if (st->collector_fd >= 0)

@@ -8,6 +8,7 @@
  * Always taken in the order run (store/collector.h), upload, repository, collector. All are let go when the holder dies.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/ref.h"
@@ -53,6 +54,9 @@ int lock_collector(struct store *st, struct err *e);
 
 /* lock_collector_alone - the collector's own side of it, against all writers; unlock_collector lets go of either */
 int lock_collector_alone(struct store *st, struct err *e);
+
+/* lock_collector_if_free - lock_collector_alone where that needs no waiting: whether it is held */
+bool lock_collector_if_free(struct store *st);
 void unlock_collector(struct store *st);
 
 /* A scope that holds it: `cleanup_collector struct store *held = NULL;`, set to st once lock_collector has succeeded. */

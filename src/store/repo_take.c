@@ -16,6 +16,8 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "store/lock.h"
+#include "store/repo.h"
 #include "store/store_path.h"
 
 /* Whether this is a directory, and no link to one, with nothing but the repository's own in it: 1, 0, -1 with *e. */
@@ -40,6 +42,50 @@ static int stands_alone(struct store *st, const struct name *n, struct err *e)
 			return 0;
 	}
 	return 1;
+}
+
+int repo_is_hollow(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	int exists = repo_exists(st, n, e);
+
+	if (exists)
+		return exists < 0 ? -1 : 0;
+	path_repository(&path, n);
+	if (os_dir_list(st->dirfd, path.buf, DIR_ALL, &all) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", path.buf);
+	if (all.count == 0)
+		return 1;
+	if (all.count > 1 || strcmp(all.v[0], "_uploads") != 0)
+		return 0;
+	names_release(&all);
+	path_uploads(&path, n);
+	if (os_dir_list(st->dirfd, path.buf, DIR_ALL, &all) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", path.buf);
+	return all.count == 0;
+}
+
+void repo_tidy(struct store *st, const struct name *n)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+	cleanup_str struct str path = STR_INIT;
+
+	if (repo_exists(st, n, &ignored) != 0)
+		return;
+	path_uploads(&path, n);
+	if (unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		repo_prune(st, n);
+}
+
+void repo_tidy_now(struct store *st, const struct name *n)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+
+	if (repo_exists(st, n, &ignored) != 0 || !lock_collector_if_free(st))
+		return;
+	repo_tidy(st, n);
+	unlock_collector(st);
 }
 
 void repo_prune(struct store *st, const struct name *n)

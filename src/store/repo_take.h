@@ -42,6 +42,17 @@ int repo_move_whole(struct store *st, const struct name *from, const struct name
  */
 int repo_flush_above(struct store *st, const struct name *n, struct err *e);
 
+/*
+ * repo_is_hollow - whether the directory holds no more than an empty _uploads/: 1, 0, or -1 with *e; looked at without a lock
+ * repo_tidy      - remove such a directory, and what is empty above it: somebody began an upload there and did not finish
+ *                  it. A repository stays as it is. The caller holds the collector's lock exclusively; all who make such
+ *                  directories hold it shared until they have put something into them. A failure doesn't matter.
+ * repo_tidy_now  - the same where nobody has that lock at this moment; else it is left to the collector
+ */
+int repo_is_hollow(struct store *st, const struct name *n, struct err *e);
+void repo_tidy(struct store *st, const struct name *n);
+void repo_tidy_now(struct store *st, const struct name *n);
+
 /* repo_prune - remove the directories that are empty, from the repository's own upwards; a failure doesn't matter */
 void repo_prune(struct store *st, const struct name *n);
 

@@ -398,7 +398,7 @@ static uint64_t sweep_leaves(struct store *st, const char *dir, uint64_t below)
 		if (id >= below)
 			continue;
 		leaf_path(&path, dir, id);
-		unlinkat(st->dirfd, path.buf, 0);
+		os_remove_tree(st->dirfd, path.buf);    /* a directory, too, that got there by mistake */
 	}
 	return highest;
 }
@@ -407,14 +407,12 @@ int sorted_build(struct store *st, const char *dir, const struct names *names, s
 {
 	cleanup_root struct root old, r = { 0 };
 	size_t per = SORTED_LEAF / 2, leaves = names->count / per + 1, i;
-	struct err ignored = ERR_INIT;
+	cleanup_err struct err ignored = ERR_INIT;
 	uint32_t random;
 	uint64_t from;
 
 	/* A damaged root is what this mends: its numbers do not matter, since those of the files are looked at. */
-	root_load(st, dir, &old, &ignored);
-	err_release(&ignored);
-	if (names->count == 0 && old.first.count == 0 && ignored.code == ERR_UNKNOWN && !ignored.cause[0])
+	if (root_load(st, dir, &old, &ignored) == 0 && names->count == 0)
 		return 0;               /* no root is an empty set already */
 	/* A set that was removed and begins anew must not show a reader of the old one a generation that it has seen. */
 	os_random(&random, sizeof(random));

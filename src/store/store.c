@@ -285,12 +285,42 @@ int store_replace(struct store *st, const char *path, const void *buf, size_t le
 
 	store_tmp(st, &tmp);
 	if (os_write_file(st->dirfd, tmp.buf, buf, len, flush && st->flush) == 0 &&
-	    renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)
+	    (renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0 ||
+	     /* A directory that got there by mistake: a file of berth's own can be made again, and a directory is none. */
+	     (errno == EISDIR && os_remove_tree(st->dirfd, path) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)))
 		return 0;
 	saved = errno;
 	unlinkat(st->dirfd, tmp.buf, 0);
 	errno = saved;
 	return -1;
+}
+
+int store_blocked(struct store *st, const char *path, struct str *at)
+{
+	const char *slash = path;
+	struct stat sb;
+
+	do {
+		slash = strchr(slash, '/');
+		str_reset(at);
+		str_add(at, path, slash ? (size_t)(slash++ - path) : strlen(path));
+		/* A link to a directory will do. */
+		if (fstatat(st->dirfd, at->buf, &sb, 0) == 0 && S_ISDIR(sb.st_mode))
+			continue;
+		if (fstatat(st->dirfd, at->buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+			return errno == ENOENT ? 0 : -1;
+		if (!S_ISDIR(sb.st_mode))
+			return 1;
+	} while (slash);
+	return 0;
+}
+
+int store_unblock(struct store *st, const char *path)
+{
+	cleanup_str struct str at = STR_INIT;
+	int blocked = store_blocked(st, path, &at);
+
+	return blocked == 1 ? unlinkat(st->dirfd, at.buf, 0) : blocked;
 }
 
 static void unique_name(struct store *st, const char *dir, struct str *path)

@@ -78,8 +78,19 @@ void store_make_young(int fd, const struct stat *sb);
  */
 int store_read(struct store *st, const char *path, uint64_t max, struct str *out);
 
-/* store_replace - write such a file by one rename; `flush`: its data first. The caller flushes the directory. 0 or -1 with errno */
+/*
+ * store_replace - write such a file by one rename; `flush`: its data first. The caller flushes the directory.
+ * A directory in the file's place is removed. 0 or -1 with errno.
+ */
 int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush);
+
+/*
+ * store_blocked - whether something that is no directory lies where a directory of berth's own belongs, or where one above
+ *                 it does: 1 with that path in *at, 0, -1 with errno
+ * store_unblock - remove it; 0 or -1 with errno
+ */
+int store_blocked(struct store *st, const char *path, struct str *at);
+int store_unblock(struct store *st, const char *path);
 
 /* store_forked - in a child that goes on with its parent's store: its new names are not to meet the parent's */
 void store_forked(struct store *st);

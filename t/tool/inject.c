@@ -33,7 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CALLS_MAX 4096
+#define CALLS_MAX 16384
 #define PATH_SHOWN 160
 
 struct known {

@@ -159,6 +159,25 @@ static void test_damage(void)
 	is_str(walked("", 10, &rc), "again ", "whole");
 }
 
+/* What a disk may do to the root of a set that has no names any more. */
+static void test_damage_of_nothing(void)
+{
+	static const struct names none = NAMES_INIT;
+	int rc;
+
+	os_remove_tree(st->dirfd, SET "/root");
+	os_write_file(st->dirfd, SET "/root", "rubbish\n", 8, false);
+	is_int(sorted_build(st, SET, &none, &e), 0, "a damaged set of no names is built again");
+	is_str(walked("", 10, &rc), "", "as one without names");
+	is_int(rc, 0, "whose walk comes to an end");
+	is_int(sorted_add(st, SET, "first", &e), 0, "and a name is added to it");
+	is_str(walked("", 10, &rc), "first ", "and is there");
+	os_remove_tree(st->dirfd, SET "/root");
+	os_mkdirs(st->dirfd, SET "/root/inside");
+	is_int(sorted_build(st, SET, &none, &e), 0, "so is one with a directory in the place of its root");
+	is_int(sorted_add(st, SET, "second", &e), 0, "and a name is added to that");
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/berth-test-sorted-XXXXXX";
@@ -173,6 +192,7 @@ int main(void)
 	test_many();
 	test_broken_end();
 	test_damage();
+	test_damage_of_nothing();
 	store_close(&st);
 	os_remove_tree(AT_FDCWD, dir);
 	err_release(&e);

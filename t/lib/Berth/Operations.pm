@@ -155,6 +155,20 @@ sub upload_operations
 			want(put_blob($i, 'kept/other', $b), 201, 'PUT');
 			return put_after($i, 'kept/app', $b, $b);
 		},
+		'PUT in one piece of content that another repository has' => sub {
+			my ($i) = @_;
+			my $b = bytes();
+			want(put_blob($i, 'kept/other', $b), 201, 'PUT');
+			my $case = put_after($i, 'kept/app', $b);
+			$case->{kept} = sub { return blob_fault($i, 'kept/other', $b) };
+			return $case;
+		},
+		'PUT over corrupt content of the same size' => sub {
+			my ($i) = @_;
+			my $b = bytes();
+			lay_file(blob_file($i->server, sha256($b)), 'x' x length $b);
+			return put_after($i, 'kept/app', $b);
+		},
 		'PUT over spoilt content' => sub {
 			my ($i) = @_;
 			my $b = bytes();
@@ -193,6 +207,12 @@ sub upload_operations
 			my ($i) = @_;
 			my $loc = loc($i, 'kept/app');
 			patch($i, $loc, 'some bytes');
+			return { req => ['DELETE', $loc], ok => 204, gone => [404],
+				done => sub { my $r = $i->ask('GET', $loc); return $r->status eq '404' ? '' : 'afterwards it is ' . $r->status } };
+		},
+		'cancelling, where there is no repository' => sub {
+			my ($i) = @_;
+			my $loc = loc($i, fresh('up/cancelled') . '/deep/er');
 			return { req => ['DELETE', $loc], ok => 204, gone => [404],
 				done => sub { my $r = $i->ask('GET', $loc); return $r->status eq '404' ? '' : 'afterwards it is ' . $r->status } };
 		},
@@ -327,6 +347,13 @@ sub push_operations
 			my $t = push_text($i, $repo, text(), 'again');
 			my $fault = sub { return tagged_fault($i, $repo, $t, 'again') };
 			return { req => manifest_put($repo, 'again', $t), ok => 201, done => $fault, kept => $fault };
+		},
+		'PUT of a manifest over corrupt bytes' => sub {
+			my ($i) = @_;
+			my $repo = tag_repository($i);
+			my $t = push_text($i, $repo, text(), 'again');
+			lay_file(blob_file($i->server, sha256($t)), 'x' x length $t);
+			return { req => manifest_put($repo, 'again', $t), ok => 201, done => sub { return tagged_fault($i, $repo, $t, 'again') } };
 		},
 	);
 	return map { { name => $_, make => $make{$_} } } sort keys %make;
