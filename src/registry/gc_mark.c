@@ -243,14 +243,13 @@ int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 	struct mark_all all = { w, m };
 	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all,
 		.progress = "repositories looked at" };
-	/* Looking for what is untagged takes locks and may build an index: not with the descriptors of another process. */
-	bool by_itself = w->o->untagged && w->o->dry_run, nobody;
+	bool nobody;
 
 	if (collector_nobody_serves(w->c, &nobody, e) < 0)
 		return -1;
-	job.stands_back = !nobody && !by_itself;
+	job.stands_back = !nobody;
 	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
 		return -1;
 	job.tasks = m->names.count;
-	return gc_share(w, by_itself ? 1 : gc_processes(w, &job), &job, e);
+	return gc_share(w, gc_processes(w, &job), &job, e);
 }

@@ -1,274 +1,175 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gc_untagged: what keeps a manifest, worked out for one repository at a time.
+ * gc_untagged: manifests that nothing keeps, one repository at a time.
  *
- * Owns the graph of that repository while it is looked at.
+ * Owns what a batch took until the trash is emptied of it. The graph is read once, without a lock. What became reachable
+ * since is noted by writers or young, so each manifest is looked at once more in the batch that would remove it; those that
+ * keep it were looked at before, since they stand before it in the order. So what a batch costs does not depend on how many
+ * manifests there are.
  */
 #include "registry/gc_untagged.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/digestset.h"
-#include "base/mem.h"
+#include "os/dir.h"
 #include "os/file.h"
-#include "registry/reg_index.h"
-#include "registry/reg_manifest.h"
+#include "registry/gc_graph.h"
+#include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
-struct node {                           /* a manifest of the repository */
-	struct digest d;
-	struct digest *children;        /* owned: those of the repository's manifests that it names */
-	size_t nchildren;
-	bool has_subject;
-	struct digest subject;
-	bool spread;                    /* what it keeps is marked */
-};
-
-struct graph {
+struct sweep {
 	struct gc_work *w;
 	const struct name *n;
-	struct node *v;
-	size_t count, cap;
-	struct digestset all, kept;
+	struct gc_graph g;
+	size_t at;                      /* in the order */
+	uint64_t batch;                 /* from 1 */
+	bool touched;                   /* it removed something, */
+	struct names trashed;           /* of which this is in the trash */
 	struct digestset *gone;
-	bool keep_all;                  /* one of them can't be read: what it keeps isn't known */
 };
 
-static void graph_release(struct graph *g)
+/* The time keeps, too: an index that is young keeps children that are old. In the order are then only those that may go. */
+static void keep_known(struct sweep *s)
 {
-	size_t i;
+	struct gc_graph *g = &s->g;
+	size_t i, left = 0;
 
-	for (i = 0; i < g->count; i++)
-		free(g->v[i].children);
-	free(g->v);
-	digestset_release(&g->all);
-	digestset_release(&g->kept);
+	for (i = 0; i < g->ordered; i++) {
+		struct gc_node *node = &g->nodes[g->order[i]];
+
+		if (digestset_has(&g->tagged, &node->d) || (node->subject && digestset_has(&g->tagged, node->subject)) ||
+		    gc_is_young(s->w, node->when))
+			node->kept = true;
+		if (node->kept)
+			gc_graph_spread(g, node);
+		else
+			g->order[left++] = g->order[i];
+	}
+	g->ordered = left;
 }
 
-static int add_node(void *arg, const struct digest *d, struct err *e)
+/*
+ * What was pushed or tagged since the graph was read is noted, with all that it names. What was pushed anew need not be in
+ * the graph, but a subject that was is looked for by its digest.
+ */
+static bool is_noted(const struct sweep *s, const struct gc_node *node)
 {
-	struct graph *g = arg;
-	struct digest content;
-	int found = revision_read(g->w->r->st, g->n, d, &content, e);
+	return collector_noted(s->w->c, &node->d) || (node->subject && collector_noted(s->w->c, node->subject));
+}
+
+/* Out of the repository, by one rename; the index forgets it after. The caller flushes. 1, 0 absent, -1 with *e. */
+static int take(struct sweep *s, const struct gc_node *node, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	struct store *st = s->w->r->st;
+	int found = revision_collect(st, s->n, &node->d, &taken, e);
 
 	if (found <= 0)
 		return found;
-	if (g->count == g->cap) {
-		g->cap = g->cap ? g->cap * 2 : 64;
-		g->v = xreallocarray(g->v, g->cap, sizeof(*g->v));
-	}
-	g->v[g->count++] = (struct node){ .d = *d };
-	digestset_add(&g->all, d);
-	return 0;
+	s->touched = true;
+	if (taken.len)
+		names_add(&s->trashed, taken.buf, taken.len);
+	if (node->subject)
+		index_remove_referrer(st, s->n, node->subject, &node->d);
+	return 1;
 }
 
-/* Layers and configs are of no interest here: of what a manifest names only other manifests are kept in memory. */
-static int read_node(struct graph *g, struct node *node, struct err *e)
+static int sweep_node(struct sweep *s, struct gc_node *node, struct err *e)
 {
-	cleanup_references struct references refs = REFERENCES_INIT;
+	struct gc_graph *g = &s->g;
 	struct digest content;
-	size_t i, n = 0;
-	int found = revision_read(g->w->r->st, g->n, &node->d, &content, e);
+	int64_t when;
+	size_t i;
+	int found = node->kept ? 1 : revision_age(s->w->r->st, s->n, &node->d, &when, &content, e);
 
-	gc_pace(g->w);
 	if (found <= 0)
-		return found;           /* deleted meanwhile */
-	found = gc_references(g->w, g->n, &content, &refs, e);
-	if (found < 0)
-		return -1;
-	if (found == 0)
-		g->keep_all = true;
-	node->has_subject = refs.has_subject;
-	node->subject = refs.subject;
-	for (i = 0; i < refs.count; i++)
-		n += digestset_has(&g->all, &refs.v[i]);
-	if (n == 0)
+		return found;
+	if (node->kept || gc_is_young(s->w, when) || is_noted(s, node)) {
+		gc_graph_spread(g, node);
 		return 0;
-	node->children = xreallocarray(NULL, n, sizeof(*node->children));
-	for (i = 0; i < refs.count; i++)
-		if (digestset_has(&g->all, &refs.v[i]))
-			node->children[node->nchildren++] = refs.v[i];
-	return 0;
-}
-
-static int keep_tagged(void *arg, const struct tag *t, const struct digest *d, struct err *e)
-{
-	struct graph *g = arg;
-
-	(void)t;
-	(void)e;
-	digestset_add(&g->kept, d);
-	return 0;
-}
-
-/* Until nothing more is kept: what is named by what is kept, and what has it as its subject. */
-static void spread(struct graph *g)
-{
-	bool more = true;
-	size_t i, j;
-
-	while (more) {
-		more = false;
-		for (i = 0; i < g->count; i++) {
-			struct node *node = &g->v[i];
-
-			if (node->spread || (!digestset_has(&g->kept, &node->d) &&
-					     !(node->has_subject && digestset_has(&g->kept, &node->subject))))
-				continue;
-			node->spread = more = true;
-			digestset_add(&g->kept, &node->d);
-			for (j = 0; j < node->nchildren; j++)
-				digestset_add(&g->kept, &node->children[j]);
-		}
 	}
-}
-
-/* The time keeps, too: an index that is young keeps children that are old. */
-static int keep_young(struct graph *g, struct err *e)
-{
-	int64_t when;
-	size_t i;
-
-	for (i = 0; i < g->count; i++) {
-		int found = digestset_has(&g->kept, &g->v[i].d) ? 0 : revision_age(g->w->r->st, g->n, &g->v[i].d, &when, e);
-
-		if (found < 0)
-			return -1;
-		if (found == 1 && gc_is_young(g->w, when))
-			digestset_add(&g->kept, &g->v[i].d);
-	}
-	spread(g);
-	return 0;
-}
-
-/* What was pushed or tagged since the graph was read is noted, with all that it names; and from there it goes on. */
-static void keep_noted(struct graph *g)
-{
-	size_t i;
-
-	for (i = 0; i < g->count; i++)
-		if (collector_noted(g->w->c, &g->v[i].d) ||
-		    (g->v[i].has_subject && collector_noted(g->w->c, &g->v[i].subject)))
-			digestset_add(&g->kept, &g->v[i].d);
-	spread(g);
-}
-
-static int by_digest(const void *a, const void *b)
-{
-	return digest_cmp(&((const struct node *)a)->d, &((const struct node *)b)->d);
-}
-
-static size_t place_of(const struct graph *g, const struct digest *d)
-{
-	struct node key = { .d = *d };
-	const struct node *found = bsearch(&key, g->v, g->count, sizeof(*g->v), by_digest);
-
-	return (size_t)(found - g->v);  /* children are nodes: read_node sees to it */
-}
-
-/* An index goes before what it names, or a crash in between would leave one that names what is gone. There is a node. */
-static void put_parents_first(struct graph *g)
-{
-	cleanup_free size_t *named_by = xcalloc(g->count, sizeof(*named_by));
-	cleanup_free size_t *order = xcalloc(g->count, sizeof(*order));
-	struct node *v = xreallocarray(NULL, g->count, sizeof(*v));
-	size_t i, j, n = 0;
-
-	qsort(g->v, g->count, sizeof(*g->v), by_digest);
-	for (i = 0; i < g->count; i++)
-		for (j = 0; j < g->v[i].nchildren; j++)
-			named_by[place_of(g, &g->v[i].children[j])]++;
-	for (i = 0; i < g->count; i++)
-		if (named_by[i] == 0)
-			order[n++] = i;
-	for (i = 0; i < n; i++) {
-		const struct node *parent = &g->v[order[i]];
-
-		for (j = 0; j < parent->nchildren; j++) {
-			size_t child = place_of(g, &parent->children[j]);
-
-			if (--named_by[child] == 0)
-				order[n++] = child;
-		}
-	}
-	for (i = 0; i < g->count; i++)          /* only links that hold another digest can make a circle */
-		if (named_by[i] > 0)
-			order[n++] = i;
-	for (i = 0; i < n; i++)
-		v[i] = g->v[order[i]];
-	free(g->v);
-	g->v = v;
-	g->cap = g->count;
-}
-
-static int sweep_node(struct graph *g, const struct node *node, struct err *e)
-{
-	int64_t when;
-	int found = revision_age(g->w->r->st, g->n, &node->d, &when, e);
-
-	if (found <= 0 || gc_is_young(g->w, when))
-		return found < 0 ? -1 : 0;
-	if (!g->w->o->dry_run && (found = reg_manifest_collect(g->w->r, g->n, &node->d, e)) <= 0)
+	if (!s->w->o->dry_run && (found = take(s, node, e)) <= 0)
 		return found;
-	digestset_add(g->gone, &node->d);
-	gc_tell(g->w, GC_MANIFEST, g->n, node->d.text, 0);
+	for (i = node->first; i < node->first + node->count; i++)
+		if (g->edges[i].names)
+			g->nodes[g->edges[i].to].batch = s->batch;
+	digestset_add(s->gone, &node->d);
+	gc_tell(s->w, GC_MANIFEST, s->n, node->d.text, 0);
 	return 0;
 }
 
-/* One batch: the repository's lock before the collector's, as everywhere. */
-static int sweep_some(struct graph *g, size_t *i, struct err *e)
+/*
+ * One batch: the repository's lock before the collector's, as everywhere. It ends before a manifest that one of its indexes
+ * named: a power cut must not bring back the index alone.
+ */
+static int sweep_batch(struct sweep *s, struct err *e)
 {
+	struct gc_graph *g = &s->g;
 	cleanup_fd int lock = -1;
 	int rc = 0;
 
-	/* The index first: should it have to be compared, that is not done while all writers wait. */
-	if (lock_repository(g->w->r->st, g->n, &lock, e) < 0 || reg_index_hold(g->w->r, g->n, e) < 0 ||
-	    gc_enter(g->w, e) < 0)
+	if ((!s->w->o->dry_run && lock_repository(s->w->r->st, s->n, &lock, e) < 0) || gc_enter(s->w, e) < 0)
 		return -1;
-	keep_noted(g);
-	for (; rc == 0 && *i < g->count && gc_batch_goes_on(g->w); ++*i)
-		if (!digestset_has(&g->kept, &g->v[*i].d))
-			rc = sweep_node(g, &g->v[*i], e);
-	gc_unlock(g->w);
+	s->batch++;
+	while (rc == 0 && s->at < g->ordered) {
+		struct gc_node *node = &g->nodes[g->order[s->at]];
+
+		if (node->batch == s->batch || !gc_batch_goes_on(s->w))
+			break;
+		rc = sweep_node(s, node, e);
+		s->at++;
+	}
+	gc_unlock(s->w);
 	return rc;
 }
 
-static int sweep(struct graph *g, struct err *e)
+/* One flush for all of a batch, while nobody waits; what is not surely gone stays whole in the trash. */
+static int finish_batch(struct sweep *s, struct err *e)
 {
-	size_t i = 0;
+	struct store *st = s->w->r->st;
+	size_t i;
 
-	while (i < g->count) {
-		if (digestset_has(&g->kept, &g->v[i].d)) {
-			i++;
-			continue;
-		}
-		if (sweep_some(g, &i, e) < 0)
+	if (s->touched && revision_flush_gone(st, s->n, e) < 0)
+		return -1;
+	for (i = 0; i < s->trashed.count; i++)
+		revision_purge(st, s->trashed.v[i]);
+	names_drop(&s->trashed, s->trashed.count);
+	s->touched = false;
+	return 0;
+}
+
+/*
+ * That these have no tag, and that no index names them any more, is to be on disk before the first of them goes: who took a
+ * tag or an index away may have died, or failed, before its flush.
+ */
+static int sweep(struct sweep *s, struct err *e)
+{
+	struct store *st = s->w->r->st;
+
+	if (s->at == s->g.ordered)
+		return 0;
+	if (!s->w->o->dry_run && (tag_flush(st, s->n, e) < 0 || revision_flush_gone(st, s->n, e) < 0))
+		return -1;
+	while (s->at < s->g.ordered) {
+		if (sweep_batch(s, e) < 0 || finish_batch(s, e) < 0)
 			return -1;
-		gc_leave(g->w);
+		gc_leave(s->w);
 	}
 	return 0;
 }
 
 int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone, struct err *e)
 {
-	struct graph g = { .w = w, .n = n, .gone = gone };
-	int rc = revision_walk(w->r->st, n, add_node, &g, e);
-	size_t i;
+	struct sweep s = { .w = w, .n = n, .g = GC_GRAPH_INIT, .trashed = NAMES_INIT, .gone = gone };
+	int rc = gc_graph_read(&s.g, w, n, e);
 
-	for (i = 0; rc == 0 && i < g.count; i++)
-		rc = read_node(&g, &g.v[i], e);
-	if (rc == 0)
-		rc = tag_walk(w->r->st, n, keep_tagged, &g, e);
 	if (rc == 0)
 		rc = collector_now(w->c, &w->now, e);
-	spread(&g);
-	if (rc == 0 && !g.keep_all && g.count > 0) {
-		put_parents_first(&g);
-		rc = keep_young(&g, e) < 0 ? -1 : sweep(&g, e);
+	if (rc == 0 && !s.g.keep_all) {
+		keep_known(&s);
+		rc = sweep(&s, e);
 	}
-	graph_release(&g);
+	names_release(&s.trashed);
+	gc_graph_release(&s.g);
 	return rc;
 }

@@ -330,8 +330,8 @@ static bool subject_of(struct registry *r, const struct name *n, const struct re
 	       manifest_describe(bytes.buf, bytes.len, &ref->digest, subject, &descriptor);
 }
 
-/* A manifest, its tags, and what the index says of them: 1 gone, 0 absent. The caller holds the repository's lock. */
-static int remove_manifest(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
+/* A manifest, its tags, and what the index says of them. The caller holds the repository's lock. */
+static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
 			   struct err *e)
 {
 	cleanup_names struct names gone = NAMES_INIT;
@@ -346,25 +346,6 @@ static int remove_manifest(struct registry *r, const struct name *n, const struc
 		found = revision_remove(r->st, n, &ref->digest, e);
 	if (found == 1)
 		forget(r, n, &ref->digest, &gone, refers ? &subject : NULL);
-	return found;
-}
-
-int reg_manifest_collect(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
-{
-	cleanup_names struct names trashed = NAMES_INIT;
-	struct ref ref = { .kind = REF_DIGEST, .digest = *d };
-	int rc = remove_manifest(r, n, &ref, &trashed, e);
-
-	if (rc >= 0)
-		store_purge_all(r->st, &trashed);
-	return rc;
-}
-
-static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
-			   struct err *e)
-{
-	int found = remove_manifest(r, n, ref, trashed, e);
-
 	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;
 }
 

@@ -63,7 +63,4 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 int reg_manifest_delete(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
 			struct err *e);
 
-/* reg_manifest_collect - remove a manifest with the repository's lock and the collector's held: 1, 0 absent, -1 with *e */
-int reg_manifest_collect(struct registry *r, const struct name *n, const struct digest *d, struct err *e);
-
 #endif

@@ -72,29 +72,12 @@ int blob_link_age(struct store *st, const struct name *n, const struct digest *d
 	return content < 0 ? -1 : 1;
 }
 
-/* A directory goes by one rename; where the trash has no room for a name, piece by piece. */
-static int take(struct store *st, const char *dir, struct str *trashed, struct err *e)
-{
-	struct err full = ERR_INIT;
-	int rc = store_trash(st, dir, trashed, &full);
-
-	if (rc >= 0)
-		return rc;
-	str_reset(trashed);
-	if (full.sys != ENOSPC && full.sys != EDQUOT) {
-		*e = full;
-		return -1;
-	}
-	err_release(&full);
-	return os_remove_tree(st->dirfd, dir) < 0 ? err_sys(e, "cannot remove %s", dir) : 1;
-}
-
 int blob_collect(struct store *st, const struct digest *d, struct str *trashed, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return take(st, dir.buf, trashed, e);
+	return store_take(st, dir.buf, trashed, e);
 }
 
 static int remove_dir(struct store *st, const char *dir, const char *file, struct err *e)
@@ -134,7 +117,7 @@ int blob_collect_link(struct store *st, const struct name *n, const struct diges
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	return take(st, dir.buf, trashed, e);
+	return store_take(st, dir.buf, trashed, e);
 }
 
 void blob_purge(struct store *st, const char *trashed)

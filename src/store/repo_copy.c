@@ -46,6 +46,23 @@ static int put(struct repo_copy *c, const struct digest *d, const struct digest 
 	return 0;
 }
 
+/*
+ * A link that holds another digest than it is called by may be set anew, so it is looked at in each round. Whether the copy
+ * has what it holds now; what the copy had before goes.
+ */
+static int is_copied(const struct repo_copy *c, const struct digest *d, const struct digest *target, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct digest there;
+	int found;
+
+	copy_path(&path, c, d);
+	found = link_read_in(c->st, path.buf, &there, e);
+	if (found < 0 || (found == 1 && digest_eq(&there, target)))
+		return found;
+	return os_remove_tree(c->st->dirfd, path.buf) < 0 ? err_sys(e, "cannot remove %s", path.buf) : 0;
+}
+
 static int copy_link(void *arg, const struct digest *d, struct err *e)
 {
 	struct repo_copy *c = arg;
@@ -56,12 +73,14 @@ static int copy_link(void *arg, const struct digest *d, struct err *e)
 	if (digestset_has(&c->have, d))
 		return 0;
 	found = blob_read_link(c->st, c->from, d, &target, e);
-	/* One that holds another digest may be set anew; what holds its own stays as it is. */
-	if (found <= 0 || (!c->last && !digest_eq(d, &target)))
+	if (found <= 0)
+		return found;
+	if (digest_eq(d, &target))
+		digestset_add(&c->have, d);
+	else if ((found = is_copied(c, d, &target, e)) != 0)
 		return found < 0 ? -1 : 0;
 	if (put(c, d, &target, e) < 0)
 		return -1;
-	digestset_add(&c->have, d);
 	c->added++;
 	return 0;
 }

@@ -33,7 +33,7 @@ struct repo_copy {
 
 /*
  * repo_copy_begin - copy the layer links, and again what came meanwhile, until that is little; flushed
- * st, from and to are set by the caller. Links that hold another digest than they are called by come at the end.
+ * st, from and to are set by the caller.
  */
 int repo_copy_begin(struct repo_copy *c, struct err *e);
 

@@ -88,22 +88,48 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 	return 1;
 }
 
+int revision_collect(struct store *st, const struct name *n, const struct digest *d, struct str *trashed, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_revision(&dir, n, d);
+	return store_take(st, dir.buf, trashed, e);
+}
+
+int revision_flush_gone(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg;
+
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		path_revisions(&dir, n, (enum digest_alg)alg);
+		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot flush %s", dir.buf);
+	}
+	return 0;
+}
+
+void revision_purge(struct store *st, const char *trashed)
+{
+	store_purge_dir(st, trashed, "link");
+}
+
 int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)
 {
 	return walk_all(st, n, path_revisions, visit, arg, e);
 }
 
-int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct err *e)
+int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
+		 struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
-	struct digest target;
 	uint64_t size;
 	int64_t of_content;
 	int found;
 
 	path_revision(&dir, n, d);
-	found = link_age(st, dir.buf, d, when, &target, e);
-	if (found == 1 && blob_age(st, &target, &of_content, &size, e) == 1 && of_content > *when)
+	found = link_age(st, dir.buf, d, when, target, e);
+	if (found == 1 && blob_age(st, target, &of_content, &size, e) == 1 && of_content > *when)
 		*when = of_content;
 	return found;
 }

@@ -41,12 +41,27 @@ int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, 
 int revision_remove(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 
 /*
+ * The same in two steps, for many of them: the caller holds the repository's lock, and nothing points to them.
+ * revision_collect    - take one link away; 1, 0 absent, -1 with *e
+ * trashed  gets the path to give to revision_purge, or nothing where the disk is so full that it was removed in place
+ * revision_flush_gone - make all removals durable
+ * revision_purge      - empty the trash of one
+ */
+int revision_collect(struct store *st, const struct name *n, const struct digest *d, struct str *trashed, struct err *e);
+int revision_flush_gone(struct store *st, const struct name *n, struct err *e);
+void revision_purge(struct store *st, const char *trashed);
+
+/*
  * revision_walk - visit the digests of a repository's manifests
  * A directory without a link is visited too. What visit returns other than 0 ends the walk and comes back.
  */
 int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
 
-/* revision_age - when link or content was last made young, in seconds since the epoch; 1, 0 without a link, -1 with *e */
-int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct err *e);
+/*
+ * revision_age - when link or content was last made young, in seconds since the epoch; 1, 0 without a link, -1 with *e
+ * target  what the link holds, as link_age tells it
+ */
+int revision_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
+		 struct err *e);
 
 #endif

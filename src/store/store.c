@@ -356,6 +356,22 @@ int store_trash(struct store *st, const char *path, struct str *out, struct err 
 	return err_sys(e, "cannot move %s to the trash", path);
 }
 
+int store_take(struct store *st, const char *dir, struct str *trashed, struct err *e)
+{
+	struct err full = ERR_INIT;
+	int rc = store_trash(st, dir, trashed, &full);
+
+	if (rc >= 0)
+		return rc;
+	str_reset(trashed);
+	if (full.sys != ENOSPC && full.sys != EDQUOT) {
+		*e = full;
+		return -1;
+	}
+	err_release(&full);
+	return os_remove_tree(st->dirfd, dir) < 0 ? err_sys(e, "cannot remove %s", dir) : 1;
+}
+
 void store_purge(struct store *st, const char *trashed)
 {
 	os_remove_tree(st->dirfd, trashed);

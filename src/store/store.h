@@ -105,6 +105,9 @@ void store_tmp(struct store *st, struct str *path);
  */
 int store_trash(struct store *st, const char *path, struct str *out, struct err *e);
 
+/* store_take - the same for the collector: where the trash has no room for a name, piece by piece, and *trashed is empty */
+int store_take(struct store *st, const char *dir, struct str *trashed, struct err *e);
+
 /*
  * store_purge     - remove what store_trash took; a failure is left for the collector
  * store_purge_all - the same for several

@@ -22,13 +22,14 @@ our @EXPORT = qw(
 	collect_with_docker_registry quick_dir
 );
 
-# quick_dir - a directory in memory where there is room in it, else on disk: for tests that make thousands of files
+# quick_dir - a directory in memory where there is room in it (so many MiB), else on disk: for tests that make thousands of files
 sub quick_dir
 {
+	my ($mib) = @_;
 	my $r = run('df', '-k', '--output=avail', '/dev/shm');
 	my ($free) = $r->{out} =~ /(\d+)\s*\z/;
 
-	return tmp_dir() if $r->{status} || ($free // 0) < 200 << 10 || !-w '/dev/shm';
+	return tmp_dir() if $r->{status} || ($free // 0) < ($mib // 200) << 10 || !-w '/dev/shm';
 	return File::Temp::tempdir('berth-t.XXXXXX', DIR => '/dev/shm', CLEANUP => 1);
 }
 

@@ -20,7 +20,7 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-	build_dir source_dir program have_program lacking need_program plain_build_only
+	build_dir source_dir program have_program lacking need_program plain_build_only is_long skip_long
 	sha256 sha512 random_bytes tmp_dir slurp spew run run_ok wait_for run_parallel own_mounts read_response
 ));
 
@@ -78,6 +78,19 @@ sub plain_build_only
 
 	plan(skip_all => "belongs to the plain build: $why") if $ENV{BERTH_SANITIZERS};
 	return 1;
+}
+
+# What takes many minutes runs only where somebody asked for it. A test that is long as a whole ends with plan(skip_all) by
+# skip_long(why); a part of one stands in a SKIP block, where skip_long(why, number of its tests) leaves it.
+sub is_long { return $ENV{BERTH_TEST_LONG} ? 1 : 0 }
+
+sub skip_long
+{
+	my ($why, $count) = @_;
+
+	return if is_long();
+	$why = "takes long: $why; scripts/test --long runs it";
+	return $count ? skip($why, $count) : plan(skip_all => $why);
 }
 
 sub sha256 { return 'sha256:' . Digest::SHA::sha256_hex($_[0]) }
