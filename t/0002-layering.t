@@ -9,7 +9,7 @@ use Berth::Test;
 use Berth::Source;
 
 # From the top; '' is src/ itself. cmd and http stand side by side.
-my @layers = ('', 'cmd', 'http', 'auth', 'registry', 'store', 'conf', 'os', 'base');
+my @layers = ('', 'cmd', 'http', 'auth', 'registry', 'jose', 'store', 'conf', 'os', 'base');
 my %depth = map { $layers[$_] => $_ } 0 .. $#layers;
 my %beside = ('cmd http' => 1);
 
@@ -56,11 +56,11 @@ for my $fence (@fences) {
 
 	is "@over", '', "$title is included only where it may be";
 }
-# Two things need OpenSSL: digests, and keys. What it calls a key, a certificate or a signature stays within auth/key*.
+# Two things need OpenSSL: digests, and keys. What it calls a key, a certificate or a signature stays within jose/key*.
 my @openssl = grep { grep { m|^openssl/| } @{ $system{$_} } } sort keys %system;
-is join("\n", grep { !m{^(base/digest\.c|auth/key(_jwk|_make|_sign|_x5c)?\.c|auth/key_own\.h)$} } @openssl), '',
+is join("\n", grep { !m{^(base/digest\.c|jose/key(_jwk|_make|_sign|_x5c)?\.c|jose/key_own\.h)$} } @openssl), '',
 	'OpenSSL is included by digest and by key alone';
-my @own = grep { my $n = $_; $n !~ m{^auth/key} && grep { $_ eq 'auth/key_own.h' } @{ $includes{$n} } } sort keys %includes;
-is "@own", '', 'auth/key_own.h, which shows what a key is to OpenSSL, is included by key alone';
+my @own = grep { my $n = $_; $n !~ m{^jose/key} && grep { $_ eq 'jose/key_own.h' } @{ $includes{$n} } } sort keys %includes;
+is "@own", '', 'jose/key_own.h, which shows what a key is to OpenSSL, is included by key alone';
 
 done_testing;

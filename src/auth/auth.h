@@ -18,12 +18,12 @@
 #include <stddef.h>
 #include "auth/challenge.h"
 #include "auth/keyring.h"
-#include "auth/scope.h"
 #include "auth/throttle.h"
 #include "base/err.h"
 #include "base/ref.h"
 #include "base/str.h"
 #include "conf/config.h"
+#include "jose/scope.h"
 
 #define AUTH_USER_MAX 255               /* bytes */
 

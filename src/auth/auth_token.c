@@ -14,9 +14,9 @@
 #include <time.h>
 
 #include "auth/access.h"
-#include "auth/jwt.h"
 #include "base/mem.h"
 #include "base/ref.h"
+#include "jose/jwt.h"
 
 #define TYP_ACCESS "JWT"
 #define TYP_REFRESH "berth-refresh"

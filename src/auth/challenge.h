@@ -8,9 +8,9 @@
  */
 
 #include <stdbool.h>
-#include "auth/scope.h"
 #include "base/str.h"
 #include "conf/config.h"
+#include "jose/scope.h"
 
 /* Of the request that is refused; all of it borrowed. What a client sends is believed only as far as said here. */
 struct challenge {

@@ -10,11 +10,11 @@
  */
 
 #include <stdbool.h>
-#include "auth/jwks.h"
-#include "auth/key.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "conf/config.h"
+#include "jose/jwks.h"
+#include "jose/key.h"
 
 struct keyring {
 	struct key *own;        /* owned; NULL: berth issues no tokens */

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "auth/jwt.h"
 #include "base/b64.h"
+#include "jose/jwt.h"
 
 #define NOW 1700000000
 

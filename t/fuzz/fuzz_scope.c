@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-#include "auth/scope.h"
+#include "jose/scope.h"
 
 static void check_one(const struct scope *one)
 {

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "auth/jwt.h"
 #include "base/b64.h"
 #include "base/mem.h"
+#include "jose/jwt.h"
 
 struct options {
 	const char *keys, *roots, *iss, *aud, *sub, *scope, *key, *kind, *alg;

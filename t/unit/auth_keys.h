@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "auth/key.h"
 #include "base/json_check.h"
 #include "base/mem.h"
+#include "jose/key.h"
 
 static const char rsa_pem[] =
 	"-----BEGIN PRIVATE KEY-----\n"

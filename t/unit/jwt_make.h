@@ -5,9 +5,9 @@
 /* jwt_make: tokens with any header and any payload, signed as asked for, for the tests that attack jwt. */
 
 #include <stdlib.h>
-#include "auth/jwt.h"
 #include "base/b64.h"
 #include "base/str.h"
+#include "jose/jwt.h"
 
 #define NOW 1700000000
 #define ISS "https://auth.example.com"

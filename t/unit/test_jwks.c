@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jwks: sets of keys from text, files and directories, and their names. */
 
-#include "auth/jwks.h"
+#include "jose/jwks.h"
 
 #include "auth_keys.h"
 #include "tap.h"

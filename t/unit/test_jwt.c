@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jwt: tokens that hold, and tokens that must not. */
 
-#include "auth/jwt.h"
+#include "jose/jwt.h"
 
 #include <openssl/evp.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key: the vectors of RFC 7515, 7638 and 8037, which keys are taken, signatures, and the file of a private key. */
 
-#include "auth/key.h"
+#include "jose/key.h"
 
 #include <dirent.h>
 #include <sys/wait.h>

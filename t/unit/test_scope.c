@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scope: from text and to text. */
 
-#include "auth/scope.h"
+#include "jose/scope.h"
 
 #include <string.h>
 

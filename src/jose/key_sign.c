@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/key_own.h"
 #include "base/mem.h"
+#include "jose/key_own.h"
 
 #define ED25519_SIG_LEN 64
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_AUTH_JWKS_H
-#define BERTH_AUTH_JWKS_H
+#ifndef BERTH_JOSE_JWKS_H
+#define BERTH_JOSE_JWKS_H
 
 /*
  * jwks: the keys whose signatures count, by their names.
@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "auth/key.h"
 #include "base/err.h"
+#include "jose/key.h"
 #include "os/dir.h"
 
 #define JWKS_MAX_KEYS 256

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_AUTH_SCOPE_H
-#define BERTH_AUTH_SCOPE_H
+#ifndef BERTH_JOSE_SCOPE_H
+#define BERTH_JOSE_SCOPE_H
 
 /*
  * scope: what a client asks a token service for, what a token grants, and what a challenge names: a resource and

@@ -5,16 +5,16 @@
  * Owns the compact form and the choice of the key. Invariant: a key comes from the trusted set or out of a chain that a
  * trusted root vouches for, and it is used with an algorithm of its own type only. Knows nothing of requests and users.
  */
-#include "auth/jwt.h"
+#include "jose/jwt.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/jwt_claims.h"
 #include "base/b64.h"
 #include "base/json.h"
 #include "base/json_check.h"
 #include "base/mem.h"
+#include "jose/jwt_claims.h"
 
 struct parts {                  /* borrowed slices of the token */
 	const char *header, *payload, *signature;

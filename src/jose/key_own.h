@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_AUTH_KEY_OWN_H
-#define BERTH_AUTH_KEY_OWN_H
+#ifndef BERTH_JOSE_KEY_OWN_H
+#define BERTH_JOSE_KEY_OWN_H
 
 /* key_own: what the files of `key` share with libcrypto. Private to src/auth/key*.c. */
 
 #include <openssl/evp.h>
-#include "auth/key.h"
+#include "jose/key.h"
 
 #define KEY_SHA256_LEN 32
 #define KEY_COORDINATE_MAX 66   /* bytes of a coordinate on P-521 */

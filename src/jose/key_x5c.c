@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/key_own.h"
 #include "base/b64.h"
 #include "base/mem.h"
+#include "jose/key_own.h"
 
 #define AUTH_LEVEL 2                    /* libcrypto's: 112 bits, so no SHA-1 and no RSA below 2048 */
 #define DER_MAX 16384

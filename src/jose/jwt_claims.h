@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_AUTH_JWT_CLAIMS_H
-#define BERTH_AUTH_JWT_CLAIMS_H
+#ifndef BERTH_JOSE_JWT_CLAIMS_H
+#define BERTH_JOSE_JWT_CLAIMS_H
 
 /* jwt_claims: the payload of a token. Private to src/auth/jwt*.c. */
 
-#include "auth/jwt.h"
+#include "jose/jwt.h"
 
 /* jwt_refuse - what is wrong with a token: sets *e to UNAUTHORIZED, returns -1 */
 int jwt_refuse(struct err *e, const char *why);

@@ -5,7 +5,7 @@
  * Owns what they must be (RFC 7519, 4.1) and the limits on them. Invariant: claims that were read are bounded, for this
  * service, from the issuer that is trusted, and of the present. A part of `jwt`.
  */
-#include "auth/jwt_claims.h"
+#include "jose/jwt_claims.h"
 
 #include <string.h>
 

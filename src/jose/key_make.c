@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "auth/key_own.h"
 #include "base/mem.h"
+#include "jose/key_own.h"
 #include "os/file.h"
 
 #define FORBIDDEN_MODE 0027     /* the group may read, as where a secret is mounted into a container; nobody else */

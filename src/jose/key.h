@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_AUTH_KEY_H
-#define BERTH_AUTH_KEY_H
+#ifndef BERTH_JOSE_KEY_H
+#define BERTH_JOSE_KEY_H
 
 /*
  * key: public and private keys, signatures in JOSE's form (RFC 7515, 7518, 8037), and chains of certificates.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_AUTH_JWT_H
-#define BERTH_AUTH_JWT_H
+#ifndef BERTH_JOSE_JWT_H
+#define BERTH_JOSE_JWT_H
 
 /*
  * jwt: tokens as registries use them: a JSON Web Token (RFC 7519) in compact form, whose `access` names what it grants.
@@ -14,11 +14,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "auth/jwks.h"
-#include "auth/key.h"
-#include "auth/scope.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "jose/jwks.h"
+#include "jose/key.h"
+#include "jose/scope.h"
 
 #define JWT_MAX 32768           /* bytes of a token */
 #define JWT_LEEWAY 60           /* seconds that clocks may differ, and a token outlives its end */

@@ -6,7 +6,7 @@
  * a curve that has a name, RSA within its bounds. With key_jwk, key_sign, key_x5c and key_make this is all that knows
  * libcrypto's keys; none of them knows what a token is.
  */
-#include "auth/key.h"
+#include "jose/key.h"
 
 #include <limits.h>
 #include <openssl/bio.h>
@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/key_own.h"
 #include "base/b64.h"
 #include "base/mem.h"
+#include "jose/key_own.h"
 
 struct key_pem {
 	BIO *bio;

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/jwt_claims.h"
 #include "base/b64.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "jose/jwt_claims.h"
 #include "os/file.h"
 
 #define JTI_BYTES 16

@@ -5,7 +5,7 @@
  * Owns the keys and how files of them are read. Invariant: every key in the set may verify; the set, its files and its
  * notes are bounded. Knows nothing of tokens.
  */
-#include "auth/jwks.h"
+#include "jose/jwks.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/key_own.h"
 #include "base/b64.h"
 #include "base/mem.h"
+#include "jose/key_own.h"
 
 #define ED25519_LEN 32
 

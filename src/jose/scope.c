@@ -5,7 +5,7 @@
  * Owns the grammar of scopes. Invariant: a set holds each resource once, at most SCOPES_MAX of them, none without an
  * action; names and classes are visible ASCII without space, quote or backslash. Knows nothing of users and rules.
  */
-#include "auth/scope.h"
+#include "jose/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
