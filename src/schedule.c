@@ -12,10 +12,10 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "care/gc.h"
+#include "care/gc_last.h"
 #include "errand.h"
 #include "os/process.h"
-#include "registry/gc.h"
-#include "registry/gc_last.h"
 #include "store/collector.h"
 
 #define SECOND UINT64_C(1000000)

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "registry/gc_last.h"
+#include "care/gc_last.h"
 #include "settings.h"
 #include "store/collector.h"
 

@@ -9,7 +9,7 @@ use Berth::Test;
 use Berth::Source;
 
 # From the top; '' is src/ itself. cmd and http stand side by side.
-my @layers = ('', 'cmd', 'http', 'auth', 'registry', 'jose', 'store', 'conf', 'os', 'base');
+my @layers = ('', 'cmd', 'http', 'care', 'auth', 'registry', 'jose', 'store', 'conf', 'os', 'base');
 my %depth = map { $layers[$_] => $_ } 0 .. $#layers;
 my %beside = ('cmd http' => 1);
 

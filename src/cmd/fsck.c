@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
-#include "registry/fsck.h"
+#include "care/fsck.h"
 
 #define JOBS_MAX 256
 

@@ -12,8 +12,8 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "care/gc.h"
 #include "os/process.h"
-#include "registry/gc.h"
 
 #define PROGRESS_USEC 100000    /* a terminal need not be told more often */
 

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "registry/reg_du.h"
-#include "registry/reg_repo.h"
+#include "care/du.h"
+#include "care/repos.h"
 #include "store/repo.h"
 
 struct call {

@@ -15,8 +15,8 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/prom.h"
+#include "care/gc_last.h"
 #include "http/route.h"
-#include "registry/gc_last.h"
 #include "registry/ready.h"
 #include "store/lock.h"
 

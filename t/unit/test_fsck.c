@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fsck: its pure parts, the words of the kinds, and the descriptors of stored manifests. */
 
-#include "registry/fsck.h"
+#include "care/fsck.h"
 
 #include <string.h>
 
-#include "registry/fsck_refs.h"
+#include "care/fsck_refs.h"
 #include "tap.h"
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_du: two walks over the links, one to learn which content is shared, one to add up sizes.
+ *
+ * Owns the sets while it counts. Takes no lock: what is pushed or removed meanwhile is counted or not.
+ */
+#include "care/du.h"
+
+#include <stdbool.h>
+
+#include "base/digestset.h"
+#include "os/file.h"
+#include "store/blob.h"
+#include "store/repo.h"
+#include "store/revision.h"
+
+struct count {
+	struct registry *r;
+	struct digestset once;          /* content that some repository has, */
+	struct digestset twice;         /* and what more than one has */
+	struct digestset told;          /* shared content that is in the total already */
+	int (*tell)(void *arg, const struct name *n, const struct du *du, struct err *e);
+	void *arg;
+	struct du *total;
+
+	/* of the repository that is being looked at */
+	const struct name *n;
+	struct digestset mine;
+	int (*each)(struct count *c, const struct digest *content, struct err *e);
+	struct du du;
+};
+
+/* First walk: the content that this repository has, once. */
+static int meet(struct count *c, const struct digest *content, struct err *e)
+{
+	(void)e;
+	digestset_add(digestset_has(&c->once, content) ? &c->twice : &c->once, content);
+	return 0;
+}
+
+/* Second walk: its size. */
+static int weigh(struct count *c, const struct digest *content, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	uint64_t size;
+	int found = blob_open(c->r->st, content, &fd, &size, e);
+
+	if (found <= 0)
+		return found;           /* a link to nothing weighs nothing; fsck tells of it */
+	if (!digestset_has(&c->twice, content)) {
+		c->du.own += size;
+		c->du.own_blobs++;
+		return 0;
+	}
+	c->du.shared += size;
+	c->du.shared_blobs++;
+	if (digestset_has(&c->told, content))
+		return 0;
+	digestset_add(&c->told, content);
+	c->total->shared += size;
+	c->total->shared_blobs++;
+	return 0;
+}
+
+static int visit_content(struct count *c, const struct digest *content, struct err *e)
+{
+	if (digestset_has(&c->mine, content))
+		return 0;
+	digestset_add(&c->mine, content);
+	return c->each(c, content, e);
+}
+
+static int visit_layer(void *arg, const struct digest *d, struct err *e)
+{
+	struct count *c = arg;
+	struct digest content;
+	int found = blob_read_link(c->r->st, c->n, d, &content, e);
+
+	return found <= 0 ? found : visit_content(c, &content, e);
+}
+
+static int visit_revision(void *arg, const struct digest *d, struct err *e)
+{
+	struct count *c = arg;
+	struct digest content;
+	int found = revision_read(c->r->st, c->n, d, &content, e);
+
+	return found <= 0 ? found : visit_content(c, &content, e);
+}
+
+static int visit_repository(struct count *c, const struct name *n, struct err *e)
+{
+	int rc;
+
+	c->n = n;
+	c->du = (struct du){ 0 };
+	rc = blob_walk_links(c->r->st, n, visit_layer, c, e);
+	if (rc == 0)
+		rc = revision_walk(c->r->st, n, visit_revision, c, e);
+	digestset_release(&c->mine);
+	return rc;
+}
+
+static int learn(void *arg, const struct name *n, struct err *e)
+{
+	struct count *c = arg;
+
+	c->each = meet;
+	return visit_repository(c, n, e);
+}
+
+static int add_up(void *arg, const struct name *n, struct err *e)
+{
+	struct count *c = arg;
+
+	c->each = weigh;
+	if (visit_repository(c, n, e) < 0)
+		return -1;
+	c->total->own += c->du.own;
+	c->total->own_blobs += c->du.own_blobs;
+	return c->tell(c->arg, n, &c->du, e);
+}
+
+static int all_exist(struct registry *r, const struct name *names, size_t count, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		int exists = repo_exists(r->st, &names[i], e);
+
+		if (exists == 0)
+			err_set(e, ERR_NAME_UNKNOWN, "there is no repository %s", names[i].s);
+		if (exists <= 0)
+			return -1;
+	}
+	return 0;
+}
+
+int reg_du(struct registry *r, const struct name *names, size_t count,
+	   int (*tell)(void *arg, const struct name *n, const struct du *du, struct err *e), void *arg, struct du *total,
+	   struct err *e)
+{
+	struct count c = { .r = r, .tell = tell, .arg = arg, .total = total };
+	size_t i;
+	int rc;
+
+	*total = (struct du){ 0 };
+	rc = names ? all_exist(r, names, count, e) : 0;
+	if (rc == 0)
+		rc = repo_walk(r->st, NULL, learn, &c, e);
+	if (rc == 0 && !names)
+		rc = repo_walk(r->st, NULL, add_up, &c, e);
+	for (i = 0; rc == 0 && names && i < count; i++)
+		rc = add_up(&c, &names[i], e);
+	digestset_release(&c.once);
+	digestset_release(&c.twice);
+	digestset_release(&c.told);
+	return rc;
+}

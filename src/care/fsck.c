@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsck: the parts of a check in their order.
+ *
+ * Owns what one run collects. Content comes before the links to it, so that what was moved away is told of as missing
+ * in the same run.
+ */
+#include "care/fsck.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "care/fsck_work.h"
+#include "os/file.h"
+#include "store/store_path.h"
+
+static int mend_format(struct fsck_work *w, void *arg, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	(void)arg;
+	str_addf(&text, "%d\n", STORE_FORMAT);
+	if (store_replace(w->r->st, STORE_FORMAT_FILE, text.buf, text.len, true) < 0 ||
+	    store_flush_above(w->r->st, STORE_FORMAT_FILE, 1) < 0)
+		return err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
+	return 0;
+}
+
+/* Whether the part below berth/ is one that this program knows, as far as can be seen. */
+static bool check_format(struct fsck_work *w)
+{
+	struct fsck_fault f = { .kind = FSCK_FORMAT, .where = STORE_FORMAT_FILE };
+	uint64_t version;
+	char text[32];
+	ssize_t n = os_read_file(w->r->st->dirfd, STORE_FORMAT_FILE, text, sizeof(text));
+	mode_t type = n < 0 ? fsck_type(w, STORE_FORMAT_FILE) : S_IFREG;
+
+	if (n < 0 && type == S_IFREG) {
+		f.kind = FSCK_UNREADABLE;
+		fsck_report(w, &f, "cannot be read: %s%s", strerror(errno), w->o->repair ? "; nothing else was looked at" : "");
+		return !w->o->repair;   /* what a newer berth has made is not this one's to repair */
+	}
+	while (n > 0 && n <= (ssize_t)sizeof(text) && text[n - 1] == '\n')
+		n--;
+	if (n <= 0) {
+		f.mend = mend_format;
+		fsck_report(w, &f, "is %s", n == 0 ? "empty" : type ? "no file" : "missing");
+		return true;
+	}
+	if ((size_t)n <= sizeof(text) && str_parse_u64(text, (size_t)n, &version) == 0 && version <= STORE_FORMAT)
+		return true;
+	fsck_report(w, &f, "is of a newer berth (this one knows format %d); nothing else was looked at", STORE_FORMAT);
+	return false;
+}
+
+int fsck_run(struct registry *r, const struct fsck_options *o, struct fsck_result *out, struct err *e)
+{
+	struct fsck_work w = { .r = r, .o = o, .out = out, .repositories = NAMES_INIT, .trashed = NAMES_INIT, .unreadable = NAMES_INIT };
+	int rc = 0;
+
+	*out = (struct fsck_result){ 0 };
+	if (check_format(&w) && (fsck_blobs(&w, e) < 0 || (o->data && fsck_data(&w, e) < 0) || fsck_repositories(&w, e) < 0 ||
+				 fsck_catalog(&w, e) < 0))
+		rc = -1;
+	free(w.blobs);
+	names_release(&w.repositories);
+	names_release(&w.trashed);
+	names_release(&w.unreadable);
+	return rc;
+}

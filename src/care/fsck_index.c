@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsck_index: what is derived from links, where the epoch says that it holds.
+ *
+ * An index may name too much, never too little. What is found is collected under the repository's lock, mended by
+ * making the whole index again, which takes that lock itself, and told then.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "care/fsck_work.h"
+#include "os/file.h"
+#include "registry/describe.h"
+#include "registry/reg_index.h"
+#include "store/catalog.h"
+#include "store/index.h"
+#include "store/lock.h"
+#include "store/repo.h"
+#include "store/revision.h"
+#include "store/sorted.h"
+#include "store/store_path.h"
+#include "store/tag.h"
+
+struct fault {
+	enum fsck_kind kind;
+	char *where, *what;             /* owned */
+};
+
+struct look {
+	struct fsck_work *w;
+	const struct name *n;           /* NULL: the catalog */
+	struct names sorted;            /* the catalog as it is on disk */
+	struct fault *v;
+	size_t count, cap;
+};
+
+static void look_reset(struct look *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		free(l->v[i].where);
+		free(l->v[i].what);
+	}
+	free(l->v);
+	names_release(&l->sorted);
+	*l = (struct look){ .w = l->w, .n = l->n, .sorted = NAMES_INIT };
+}
+
+static void add(struct look *l, enum fsck_kind kind, const char *where, const char *fmt, const char *text)
+{
+	cleanup_str struct str what = STR_INIT;
+
+	if (l->count == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 8;
+		l->v = xreallocarray(l->v, l->cap, sizeof(*l->v));
+	}
+	str_puts(&what, fmt);
+	str_puts(&what, text);
+	l->v[l->count++] = (struct fault){ kind, xstrdup(where), xstrdup(what.buf) };
+}
+
+static int take_name(void *arg, const char *name, struct err *e)
+{
+	(void)e;
+	names_add(arg, name, strlen(name));
+	return 0;
+}
+
+/* A part of the index that can't be read, whatever lies there: all of it is made again. 0 added, -1 with *e: of another sort. */
+static int damaged(struct look *l, const char *where, struct err *e)
+{
+	cleanup_str struct str why = STR_INIT;
+
+	if (!fsck_concerns_one(e))
+		return -1;
+	err_text(e, &why);
+	add(l, FSCK_INDEX_DAMAGED, where, e->sys == EUCLEAN ? "is no sorted set" : "", e->sys == EUCLEAN ? "" : why.buf);
+	err_release(e);
+	return 0;
+}
+
+/* The set in dir: 1 read, 0 damaged (and added), -1 with *e. */
+static int read_sorted(struct look *l, const char *dir, struct names *out, struct err *e)
+{
+	return sorted_walk(l->w->r->st, dir, "", take_name, out, e) == 0 ? 1 : damaged(l, dir, e);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, *(char *const *)b);
+}
+
+static bool has(const struct names *sorted, const char *name)
+{
+	return sorted->count && bsearch(name, sorted->v, sorted->count, sizeof(*sorted->v), compare);
+}
+
+/* The two sets that speak of tags, and whether each could be read. */
+struct tag_sets {
+	struct look *l;
+	struct names names, pairs;
+	bool names_hold, pairs_hold;
+};
+
+static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+{
+	cleanup_names struct names pair = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	struct tag_sets *s = arg;
+
+	(void)e;
+	path_index_file(&path, s->l->n, "_names");
+	if (s->names_hold && !has(&s->names, t->s))
+		add(s->l, FSCK_INDEX_NAMES, path.buf, "lacks the tag ", t->s);
+	path_index_file(&path, s->l->n, "_tags");
+	index_pair(d, t, &pair);
+	if (s->pairs_hold && !has(&s->pairs, pair.v[0]))
+		add(s->l, FSCK_INDEX_TAGS, path.buf, "lacks ", pair.v[0]);
+	return 0;
+}
+
+static int look_at_tags(struct look *l, struct err *e)
+{
+	struct tag_sets s = { .l = l, .names = NAMES_INIT, .pairs = NAMES_INIT };
+	cleanup_str struct str dir = STR_INIT;
+	int names, pairs = 0, rc = -1;
+
+	path_index_file(&dir, l->n, "_names");
+	names = read_sorted(l, dir.buf, &s.names, e);
+	path_index_file(&dir, l->n, "_tags");
+	if (names >= 0)
+		pairs = read_sorted(l, dir.buf, &s.pairs, e);
+	s.names_hold = names == 1;
+	s.pairs_hold = pairs == 1;
+	if (names >= 0 && pairs >= 0)
+		rc = tag_walk(l->w->r->st, l->n, look_at_tag, &s, e);
+	names_release(&s.names);
+	names_release(&s.pairs);
+	return rc;
+}
+
+static int look_at_revision(void *arg, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str bytes = STR_INIT, is = STR_INIT, says = STR_INIT, path = STR_INIT;
+	struct look *l = arg;
+	struct digest content, subject;
+	uint64_t size;
+	int found = revision_read(l->w->r->st, l->n, d, &content, e);
+
+	if (found == 1)
+		found = fsck_manifest_bytes(l->w, &content, &bytes, &size, e);
+	if (found != 1)
+		return found < 0 ? -1 : 0;
+	if (!manifest_describe(bytes.buf, bytes.len, d, &subject, &is))
+		return 0;
+	path_index_referrers(&path, l->n, &subject);
+	str_addf(&path, "/%s", d->text);
+	found = index_read_referrer(l->w->r->st, l->n, &subject, d, &says, e);
+	if (found < 0)
+		return damaged(l, path.buf, e);
+	if (found == 0)
+		add(l, FSCK_INDEX_REFERRERS, path.buf, "is missing, though the manifest names that subject", "");
+	else if (says.len != is.len || memcmp(says.buf, is.buf, is.len) != 0)
+		add(l, FSCK_INDEX_DESCRIPTOR, path.buf, "is not what the manifest says", "");
+	return 0;
+}
+
+static int look(struct look *l, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int current = index_current(l->w->r->st, l->n, e), blocked;
+
+	look_reset(l);
+	path_index_file(&path, l->n, "_epoch");
+	if (current < 0)
+		return damaged(l, path.buf, e);
+	blocked = index_blocked(l->w->r->st, l->n, &path, e);
+	if (blocked < 0)
+		return damaged(l, path.buf, e);
+	if (blocked) {
+		add(l, FSCK_INDEX_DAMAGED, path.buf, "is no directory", "");
+		return 0;
+	}
+	if (current == 0)
+		return 0;               /* it will be compared before it is used */
+	if (look_at_tags(l, e) < 0)
+		return -1;
+	return revision_walk(l->w->r->st, l->n, look_at_revision, l, e);
+}
+
+static int look_locked(struct look *l, struct err *e)
+{
+	cleanup_fd int lock = -1;
+
+	return lock_repository(l->w->r->st, l->n, &lock, e) < 0 ? -1 : look(l, e);
+}
+
+struct mended {
+	int rc;
+	const struct err *why;
+};
+
+static int mended(struct fsck_work *w, void *arg, struct err *e)
+{
+	struct mended *m = arg;
+
+	(void)w;
+	if (m->rc == 0)
+		return 0;
+	errno = m->why->sys;
+	return err_sys(e, "%s", m->why->cause[0] ? m->why->cause : m->why->detail);
+}
+
+static void tell_all(struct look *l, int rc, const struct err *why)
+{
+	struct mended m = { rc, why };
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		struct fsck_fault f = { .kind = l->v[i].kind, .where = l->v[i].where, .mend = mended, .arg = &m };
+
+		fsck_report(l->w, &f, "%s", l->v[i].what);
+	}
+}
+
+int fsck_index(struct fsck_work *w, const struct name *n, struct err *e)
+{
+	cleanup_err struct err why = ERR_INIT;
+	struct look l = { .w = w, .n = n, .sorted = NAMES_INIT };
+	int rc = look(&l, e);
+
+	if (rc == 0 && l.count)
+		rc = look_locked(&l, e);
+	if (rc == 0 && l.count)
+		tell_all(&l, w->o->repair ? reg_index_rebuild(w->r, n, &why) : 0, &why);
+	look_reset(&l);
+	return rc < 0 ? fsck_unreadable(w, e) : 0;
+}
+
+/* The repositories that were met, against the set. */
+static int look_at_catalog(struct look *l, struct err *e)
+{
+	cleanup_str struct str at = STR_INIT;
+	size_t i;
+	int current = catalog_current(l->w->r->st, e);
+
+	look_reset(l);
+	if (current < 0)
+		return damaged(l, STORE_CATALOG_DIR, e);
+	if (store_blocked(l->w->r->st, STORE_CATALOG_DIR, &at) == 1) {
+		add(l, FSCK_INDEX_DAMAGED, at.buf, "is no directory", "");
+		return 0;
+	}
+	if (current == 1)
+		current = read_sorted(l, STORE_CATALOG_DIR, &l->sorted, e);
+	for (i = 0; current == 1 && i < l->w->repositories.count; i++) {
+		const char *text = l->w->repositories.v[i];
+		struct name n;
+		int exists;
+
+		if (has(&l->sorted, text) || name_parse(&n, text, strlen(text)) < 0)
+			continue;
+		exists = repo_exists(l->w->r->st, &n, e);
+		if (exists < 0)
+			return -1;
+		if (exists)
+			add(l, FSCK_INDEX_CATALOG, STORE_CATALOG_DIR, "lacks the repository ", text);
+	}
+	return current < 0 ? -1 : 0;
+}
+
+static int look_at_catalog_locked(struct look *l, struct err *e)
+{
+	cleanup_fd int lock = -1;
+
+	return catalog_lock(l->w->r->st, &lock, e) < 0 ? -1 : look_at_catalog(l, e);
+}
+
+int fsck_catalog(struct fsck_work *w, struct err *e)
+{
+	cleanup_err struct err why = ERR_INIT;
+	struct look l = { .w = w, .sorted = NAMES_INIT };
+	int rc = look_at_catalog(&l, e);
+
+	if (rc == 0 && l.count)
+		rc = look_at_catalog_locked(&l, e);
+	if (rc == 0 && l.count)
+		tell_all(&l, w->o->repair ? catalog_rebuild(w->r->st, &why) : 0, &why);
+	look_reset(&l);
+	return rc < 0 ? fsck_unreadable(w, e) : 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fsck_manifest: a manifest's bytes, and what it names.
+ *
+ * A manifest whose link is spoilt or whose content is missing has been told of already: here it is nothing.
+ */
+#include <string.h>
+
+#include "base/digestset.h"
+#include "care/fsck_refs.h"
+#include "care/fsck_work.h"
+#include "os/file.h"
+#include "store/blob.h"
+#include "store/revision.h"
+#include "store/store_path.h"
+
+struct look {
+	const struct name *n;
+	const struct digest *d;
+	struct digest content;
+	struct str where;               /* NAME@DIGEST */
+	struct digest of_size;          /* content of a wrong size, */
+	int size_good;                  /* and whether its bytes are right */
+};
+
+static int mend_manifest(struct fsck_work *w, void *arg, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct look *l = arg;
+
+	path_blob(&path, &l->content);
+	return fsck_quarantine(w, path.buf, &l->content, e);
+}
+
+static int mend_sized(struct fsck_work *w, void *arg, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct look *l = arg;
+
+	path_blob(&path, &l->of_size);
+	return fsck_quarantine(w, path.buf, &l->of_size, e);
+}
+
+/* What stands for a reference in this repository: 1, 0 nothing, -1 with *e. */
+static int find(struct fsck_work *w, const struct look *l, const struct fsck_ref *ref, struct digest *content,
+		uint64_t *size, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int found = 0;
+
+	*size = 0;
+	if (ref->kind != FREF_MANIFEST && (found = blob_read_link(w->r->st, l->n, &ref->digest, content, e)) == 1)
+		found = blob_open(w->r->st, content, &fd, size, e);
+	if (found == 0 && (ref->kind == FREF_MANIFEST || ref->kind == FREF_OTHER)) {
+		found = revision_read(w->r->st, l->n, &ref->digest, content, e);
+		if (found == 1)
+			found = blob_open(w->r->st, content, &fd, size, e);
+	}
+	return found;
+}
+
+static bool may_be_missing(const struct fsck_work *w, const struct fsck_ref *ref)
+{
+	bool child = ref->kind == FREF_MANIFEST || ref->kind == FREF_OTHER;
+
+	return ref->optional || w->r->cfg->sparse == SPARSE_ALL || (child && w->r->cfg->sparse == SPARSE_INDEX);
+}
+
+/* Which of the two is right shows in the bytes, which are read in the first look. */
+static int wrong_size(struct fsck_work *w, struct look *l, const struct fsck_ref *ref, const struct digest *content,
+		      uint64_t size, bool sure, struct err *e)
+{
+	struct fsck_fault f = { .kind = FSCK_SIZE, .where = l->where.buf, .arg = l };
+	bool read = l->size_good >= 0 && digest_eq(&l->of_size, content);
+
+	if (!sure) {
+		l->of_size = *content;
+		l->size_good = fsck_content_good(w, content, e);
+		return l->size_good < 0 ? -1 : 1;
+	}
+	f.moves = read && !l->size_good;
+	if (f.moves)
+		f.mend = mend_sized;
+	else if (!read)
+		f.todo = "run berth fsck --data";
+	fsck_report(w, &f, "the %s %s has %llu bytes, the manifest says %llu%s", fsck_ref_text(ref->kind),
+		    ref->digest.text, (unsigned long long)size, (unsigned long long)ref->size,
+		    !read ? "" : l->size_good ? "; the bytes are right" : "; the bytes are wrong, too");
+	return 1;
+}
+
+static int check_ref(struct fsck_work *w, struct look *l, const struct fsck_ref *ref, bool sure, struct err *e)
+{
+	struct fsck_fault f = { .kind = FSCK_REFERENCE, .where = l->where.buf };
+	struct digest content;
+	uint64_t size;
+	int found = find(w, l, ref, &content, &size, e);
+
+	if (found < 0)
+		return -1;
+	if (found == 0) {
+		if (may_be_missing(w, ref))
+			return 0;
+		if (sure)
+			fsck_report(w, &f, "its %s %s is not in the repository", fsck_ref_text(ref->kind),
+				    ref->digest.text);
+		return 1;
+	}
+	return ref->has_size && ref->size != size ? wrong_size(w, l, ref, &content, size, sure, e) : 0;
+}
+
+static int check_refs(struct fsck_work *w, struct look *l, const struct fsck_refs *refs, bool sure, struct err *e)
+{
+	cleanup_digestset struct digestset seen = DIGESTSET_INIT;
+	int wrong = 0;
+	size_t i;
+
+	for (i = 0; i < refs->count; i++) {
+		int rc;
+
+		if (digestset_has(&seen, &refs->v[i].digest))
+			continue;       /* a layer may stand there twice */
+		digestset_add(&seen, &refs->v[i].digest);
+		rc = check_ref(w, l, &refs->v[i], sure, e);
+		if (rc < 0)
+			return -1;
+		wrong |= rc;
+	}
+	return wrong;
+}
+
+static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err *e)
+{
+	struct look *l = arg;
+	struct fsck_fault f = { .kind = FSCK_MANIFEST_TOO_LARGE, .where = l->where.buf, .arg = l };
+	cleanup_fsck_refs struct fsck_refs refs = { 0 };
+	cleanup_str struct str bytes = STR_INIT;
+	uint64_t size;
+	struct digest is;
+	int found = revision_read(w->r->st, l->n, l->d, &l->content, e);
+
+	if (found == 1)
+		found = fsck_manifest_bytes(w, &l->content, &bytes, &size, e);
+	if (found <= 0)
+		return found;
+	if (found == 2) {
+		if (sure)
+			fsck_report(w, &f, "has %llu bytes, more than manifests.max_size", (unsigned long long)size);
+		return 1;
+	}
+	digest_of(&is, l->content.alg, bytes.buf, bytes.len);
+	if (!digest_eq(&is, &l->content)) {
+		f.kind = FSCK_BLOB_BYTES;
+		f.mend = mend_manifest;
+		f.moves = true;
+		if (sure && !w->o->data)        /* or fsck_data has told of it */
+			fsck_report(w, &f, "its bytes are not those of its digest");
+		return 1;
+	}
+	if (!fsck_refs_read(&refs, bytes.buf, bytes.len)) {
+		f.kind = FSCK_MANIFEST_UNREADABLE;
+		if (sure)
+			fsck_report(w, &f, "is no manifest that can be read");
+		return 1;
+	}
+	return check_refs(w, l, &refs, sure, e);
+}
+
+int fsck_manifest(struct fsck_work *w, const struct name *n, const struct digest *d, struct err *e)
+{
+	struct look l = { .n = n, .d = d, .where = STR_INIT, .size_good = -1 };
+	int rc;
+
+	str_addf(&l.where, "%s@%s", n->s, d->text);
+	rc = fsck_twice(w, n, check_manifest, &l, e);
+	str_release(&l.where);
+	w->out->manifests++;
+	return rc;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc: the order of a collection.
+ *
+ * Owns nothing. Invariant: nothing is deleted before all that could keep it has been read; what became reachable since is
+ * noted by writers (store/collector.h) or young, and both are looked at under the exclusive lock, right before the
+ * deletion.
+ */
+#include "care/gc.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "care/gc_last.h"
+#include "care/gc_mark.h"
+#include "care/gc_sweep.h"
+#include "care/gc_untagged.h"
+#include "care/gc_work.h"
+#include "store/repo.h"
+
+static int mark_and_sweep(struct gc_work *w, struct err *e)
+{
+	struct gc_marks m = GC_MARKS_INIT;
+	int rc;
+
+	w->tells = true;
+	rc = gc_mark(w, &m, e);
+	if (rc == 0)
+		rc = gc_sweep(w, &m, e);
+	gc_marks_release(&m);
+	return rc;
+}
+
+static int untagged_of(void *arg, const struct name *n, struct err *e)
+{
+	cleanup_digestset struct digestset gone = DIGESTSET_INIT;
+
+	return gc_untagged(arg, n, &gone, e);
+}
+
+/* Manifests go first, so that what they alone named goes in the same run; but nothing goes before all could be read. */
+static int sweep_untagged(struct gc_work *w, struct err *e)
+{
+	struct gc_marks trial = GC_MARKS_INIT;
+	int rc = gc_mark(w, &trial, e);
+
+	gc_marks_release(&trial);
+	/* What was noted meanwhile may be much, and in what follows it is read with the lock of a repository. */
+	if (rc < 0 || collector_enter(w->c, e) < 0)
+		return -1;
+	collector_leave(w->c);
+	return repo_walk(w->r->st, NULL, untagged_of, w, e);
+}
+
+int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
+{
+	struct gc_work w = { .r = r, .o = o, .out = out };
+	cleanup_str struct str text = STR_INIT;
+	struct err at_end = ERR_INIT;
+	uint64_t since = time_now_usec();
+	int begun = collector_begin(&w.c, r->st, e), rc;
+
+	*out = (struct gc_result){ 0 };
+	if (begun <= 0)
+		return begun;
+	rc = o->untagged && !o->dry_run ? sweep_untagged(&w, e) : 0;
+	if (rc == 0)
+		rc = mark_and_sweep(&w, e);
+	if (rc == 0)
+		rc = gc_leftovers(&w, e);
+	if (rc == 0 && !o->dry_run) {
+		gc_last_text(out, time_now_usec() - since, &text);
+		rc = collector_done(w.c, &text, e);
+	}
+	if (collector_end(&w.c, &at_end) < 0 && rc == 0) {
+		*e = at_end;
+		rc = -1;
+	}
+	return rc < 0 ? -1 : 1;
+}
+
+void gc_presets(const struct config *cfg, struct gc_options *o)
+{
+	*o = (struct gc_options){ .untagged = cfg->gc_untagged, .grace = cfg->gc_grace, .uploads = cfg->gc_uploads,
+				  .rate = cfg->gc_rate };
+}
+
+void gc_log(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
+{
+	static const char *const names[GC_KINDS] = { "manifests", "links", "blobs", "uploads", "leftovers", "unreadable" };
+	struct log_event ev;
+	int kind;
+
+	log_begin(&ev, LOG_INFO, o->dry_run ? "would_collect" : "collected");
+	for (kind = 0; kind < GC_KINDS; kind++)
+		log_int(&ev, names[kind], (int64_t)r->count[kind]);
+	log_int(&ev, "bytes", (int64_t)r->bytes);
+	log_int(&ev, "kept_blobs", (int64_t)r->kept);
+	log_ms(&ev, "ms", usec);
+	log_end(&ev);
+}

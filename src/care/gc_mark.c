@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc_mark: what repositories name.
+ *
+ * Owns the marks until they are released. Takes no lock: what becomes reachable meanwhile is noted by writers or young.
+ */
+#include "care/gc_mark.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "care/gc_share.h"
+#include "care/gc_untagged.h"
+#include "registry/references.h"
+#include "store/blob.h"
+#include "store/repo.h"
+#include "store/revision.h"
+#include "store/tag.h"
+
+struct marking {
+	struct gc_work *w;
+	const struct name *n;
+	size_t at;                      /* its index in the names */
+	struct gc_marks *m;
+	struct digestset marked;        /* its manifests that have been looked at */
+	struct digestset named;         /* what they name */
+	struct digestset gone;          /* in a dry run: those that would go before this */
+	bool keep_all;                  /* one of them can't be read */
+};
+
+void gc_candidates_add(struct gc_candidates *c, size_t repository, const struct digest *d)
+{
+	if (c->count == c->cap) {
+		c->cap = c->cap ? c->cap * 2 : 256;
+		c->v = xreallocarray(c->v, c->cap, sizeof(*c->v));
+	}
+	c->v[c->count++] = (struct gc_candidate){ repository, *d };
+}
+
+void gc_marks_release(struct gc_marks *m)
+{
+	digestset_release(&m->kept);
+	names_release(&m->names);
+	free(m->links.v);
+	*m = (struct gc_marks)GC_MARKS_INIT;
+}
+
+/*
+ * A digest that a manifest of the repository names. registry:2 writes sha512 links that hold a sha256 digest, and finds
+ * the bytes only if its link for that one is there as well.
+ */
+static int mark_named(struct marking *g, const struct digest *d, struct err *e)
+{
+	struct digest target;
+	int found;
+
+	digestset_add(&g->m->kept, d);
+	digestset_add(&g->named, d);
+	if (d->alg == DIGEST_SHA256)
+		return 0;
+	found = blob_read_link(g->w->r->st, g->n, d, &target, e);
+	if (found == 1) {
+		digestset_add(&g->m->kept, &target);
+		digestset_add(&g->named, &target);
+	}
+	return found < 0 ? -1 : 0;
+}
+
+/* A manifest that a link of the repository or one of its tags stands for, and all that it names. */
+static int mark_manifest(struct marking *g, const struct digest *d, const struct digest *content, struct err *e)
+{
+	cleanup_references struct references refs = REFERENCES_INIT;
+	size_t i;
+	int found = gc_references(g->w, g->n, content, &refs, e);
+
+	gc_pace(g->w);
+	digestset_add(&g->marked, d);
+	digestset_add(&g->m->kept, d);
+	digestset_add(&g->m->kept, content);
+	if (found == 0)
+		g->keep_all = true;
+	for (i = 0; found >= 0 && i < refs.count; i++)
+		if (mark_named(g, &refs.v[i], e) < 0)
+			found = -1;
+	return found < 0 ? -1 : 0;
+}
+
+/*
+ * What a link holds that is called by a sha256 digest is that digest, or a fault: so it is not opened. A spoilt link stands
+ * for what it is called by: fsck may mend it.
+ */
+static int content_of(struct marking *g, const struct digest *d, struct digest *content, struct err *e)
+{
+	*content = *d;
+	return d->alg == DIGEST_SHA256 ? 0 : revision_read(g->w->r->st, g->n, d, content, e);
+}
+
+/* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has taken away. */
+static int mark_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+{
+	struct marking *g = arg;
+	struct digest content;
+
+	(void)t;
+	if (digestset_has(&g->marked, d))
+		return 0;
+	return content_of(g, d, &content, e) < 0 ? -1 : mark_manifest(g, d, &content, e);
+}
+
+/* What no tag named. That its link is there is all that counts: a directory without one stands for nothing. */
+static int mark_revision(void *arg, const struct digest *d, struct err *e)
+{
+	struct marking *g = arg;
+	struct digest content;
+	int found;
+
+	if (digestset_has(&g->marked, d) || digestset_has(&g->gone, d))
+		return 0;
+	found = content_of(g, d, &content, e);
+	if (found == 0)
+		found = revision_linked(g->w->r->st, g->n, d, e);
+	return found < 0 ? -1 : found == 0 ? 0 : mark_manifest(g, d, &content, e);
+}
+
+/* The same: bytes of another digest are of no use to whoever asks for this one. So nine links of ten need not be opened. */
+static int keep_link(struct marking *g, const struct digest *d, struct err *e)
+{
+	struct digest target;
+	int found;
+
+	if (d->alg == DIGEST_SHA256 && digestset_has(&g->m->kept, d))
+		return 0;
+	found = blob_read_link(g->w->r->st, g->n, d, &target, e);
+	if (found == 1)
+		digestset_add(&g->m->kept, &target);
+	return found < 0 ? -1 : 0;
+}
+
+static int mark_link(void *arg, const struct digest *d, struct err *e)
+{
+	struct marking *g = arg;
+
+	gc_pace(g->w);
+	if (g->keep_all || digestset_has(&g->named, d))
+		return keep_link(g, d, e);
+	gc_candidates_add(&g->m->links, g->at, d);
+	return 0;
+}
+
+/* A dry run removes no manifest, so it has to know which ones would be gone by now. */
+static int find_gone(struct marking *g, struct err *e)
+{
+	struct gc_work *w = g->w;
+	int rc;
+
+	if (!w->o->untagged || !w->o->dry_run)
+		return 0;
+	w->tells = false;
+	rc = gc_untagged(w, g->n, &g->gone, e);
+	w->tells = true;
+	return rc;
+}
+
+static int mark_repository(struct marking *g, struct err *e)
+{
+	struct store *st = g->w->r->st;
+
+	if (find_gone(g, e) < 0 || tag_walk(st, g->n, mark_tag, g, e) < 0 || revision_walk(st, g->n, mark_revision, g, e) < 0)
+		return -1;
+	return blob_walk_links(st, g->n, mark_link, g, e);
+}
+
+struct mark_all {
+	struct gc_work *w;
+	struct gc_marks *m;
+};
+
+static int mark_task(void *arg, size_t i, struct err *e)
+{
+	struct mark_all *all = arg;
+	struct name n = gc_name(all->m->names.v[i]);
+	struct marking g = { .w = all->w, .n = &n, .at = i, .m = all->m };
+	int rc;
+
+	rc = mark_repository(&g, e);
+	digestset_release(&g.marked);
+	digestset_release(&g.named);
+	digestset_release(&g.gone);
+	return rc;
+}
+
+void gc_record_digest(struct str *out, char type, size_t repository, const struct digest *d)
+{
+	char data[sizeof(repository) + DIGEST_TEXT_MAX];
+	size_t len = strlen(d->text);
+
+	memcpy(data, &repository, sizeof(repository));
+	memcpy(data + sizeof(repository), d->text, len);
+	gc_record(out, type, data, sizeof(repository) + len);
+}
+
+int gc_take_digest(struct gc_candidate *c, const char *data, size_t len)
+{
+	if (len < sizeof(c->repository))
+		return -1;
+	memcpy(&c->repository, data, sizeof(c->repository));
+	return digest_parse(&c->d, data + sizeof(c->repository), len - sizeof(c->repository));
+}
+
+static void mark_report(void *arg, struct str *out)
+{
+	const struct gc_marks *m = ((struct mark_all *)arg)->m;
+
+	for (size_t i = 0; i < m->links.count; i++)
+		gc_record_digest(out, 'L', m->links.v[i].repository, &m->links.v[i].d);
+	gc_record_begin(out, 'K', digestset_size(&m->kept));
+	digestset_write(&m->kept, out);
+}
+
+static int mark_take(void *arg, char type, const char *data, size_t len)
+{
+	struct gc_marks *m = ((struct mark_all *)arg)->m;
+	struct gc_candidate c;
+
+	if (type == 'K')
+		return digestset_read(&m->kept, data, len);
+	if (type != 'L' || gc_take_digest(&c, data, len) < 0 || c.repository >= m->names.count)
+		return -1;
+	gc_candidates_add(&m->links, c.repository, &c.d);
+	return 0;
+}
+
+static int add_name(void *arg, const struct name *n, struct err *e)
+{
+	(void)e;
+	names_add(arg, n->s, n->len);
+	return 0;
+}
+
+int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
+{
+	struct mark_all all = { w, m };
+	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all,
+		.progress = "repositories looked at" };
+	bool nobody;
+
+	if (collector_nobody_serves(w->c, &nobody, e) < 0)
+		return -1;
+	job.stands_back = !nobody;
+	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
+		return -1;
+	job.tasks = m->names.count;
+	return gc_share(w, gc_processes(w, &job), &job, e);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc_sweep: small batches where somebody serves; long ones, shared among processes, where nobody does. There nobody looks
+ * on either, so what goes is removed where it lies: one rename less, and no trash that all processes wait for.
+ *
+ * Owns what a batch took until the trash is emptied of it. Candidates are parted into runs; how far each of them is lies
+ * in memory that all processes share, so that a batch may end in the middle of it.
+ */
+#include "care/gc_sweep.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+#include "care/gc_share.h"
+#include "store/blob.h"
+
+#define RUN_MAX 256                     /* candidates */
+
+struct sweep {
+	struct gc_work *w;
+	struct gc_marks *m;
+	struct gc_candidates found;     /* by the processes of this job: what links that stay hold; then, blobs that nothing names */
+	bool sizes;                     /* of what is kept: somebody serves, and tells it */
+
+	/* what is swept now */
+	const struct gc_candidates *c;
+	int (*one)(struct sweep *s, const struct gc_candidate *c, struct err *e);
+	size_t *begins, nruns;          /* run i: the candidates from begins[i] to before begins[i + 1] */
+	size_t *at;                     /* shared: where in it to go on */
+
+	bool *touched;                  /* of which repositories a link went */
+	size_t repository, flushed;     /* whose links are swept; those before it whose directories are flushed */
+	struct names trashed;           /* in the trash */
+	size_t nready;                  /* as many of them may be removed for good */
+};
+
+/* One link, under the exclusive lock. */
+static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err *e)
+{
+	struct name n = gc_name(s->m->names.v[c->repository]);
+	struct store *st = s->w->r->st;
+	cleanup_str struct str taken = STR_INIT;
+	struct digest target;
+	int64_t when;
+	int found = blob_link_age(st, &n, &c->d, &when, &target, e);
+
+	/* Candidates of one repository stand together: when one of another comes, that of before is done with. */
+	if (c->repository != s->repository) {
+		s->repository = c->repository;
+		s->nready = s->trashed.count;
+	}
+	if (found == 0 && s->w->alone && !s->w->o->dry_run)
+		blob_tidy_link(st, &n, &c->d);
+	if (found <= 0)
+		return found;
+	if (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d)) {
+		gc_candidates_add(&s->found, 0, &target);
+		return 0;
+	}
+	if (!s->w->o->dry_run && s->w->alone)
+		found = blob_remove_link(st, &n, &c->d, e);
+	else if (!s->w->o->dry_run)
+		found = blob_collect_link(st, &n, &c->d, &taken, e);
+	if (found <= 0)
+		return found;
+	s->touched[c->repository] = !s->w->o->dry_run;
+	if (taken.len)
+		names_add(&s->trashed, taken.buf, taken.len);
+	gc_tell(s->w, GC_LINK, &n, c->d.text, 0);
+	return 0;
+}
+
+static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err *e)
+{
+	cleanup_str struct str taken = STR_INIT;
+	uint64_t size;
+	int64_t when;
+	int found = blob_age(s->w->r->st, &c->d, &when, &size, e);
+
+	if (found == 1 && (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d))) {
+		s->w->out->kept++;
+		s->w->out->kept_bytes += size;
+		return 0;
+	}
+	if (!s->w->o->dry_run && s->w->alone && found >= 0)     /* also what has lost its bytes */
+		found = blob_remove(s->w->r->st, &c->d, e);
+	else if (!s->w->o->dry_run && found == 1)
+		found = blob_collect(s->w->r->st, &c->d, &taken, e);
+	if (found <= 0)
+		return found;
+	if (taken.len)
+		names_add(&s->trashed, taken.buf, taken.len);
+	s->w->out->bytes += size;
+	gc_tell(s->w, GC_BLOB, NULL, c->d.text, size);
+	return 0;
+}
+
+/*
+ * What was taken from repositories that are done with (or `all`) is emptied out of the trash, but not before its going is
+ * durable: a crash must not bring back a directory that has lost its link.
+ */
+static int purge_links(struct sweep *s, bool all, struct err *e)
+{
+	struct store *st = s->w->r->st;
+	size_t until = all ? s->m->names.count : s->repository, ready = all ? s->trashed.count : s->nready, i;
+
+	for (; s->flushed < until; s->flushed++) {
+		struct name n = gc_name(s->m->names.v[s->flushed]);
+
+		if (s->touched[s->flushed] && blob_flush_links(st, &n, e) < 0)
+			return -1;
+		s->touched[s->flushed] = false;
+	}
+	for (i = 0; i < ready; i++)
+		blob_purge_link(st, s->trashed.v[i]);
+	names_drop(&s->trashed, ready);
+	s->nready = 0;
+	if (all)                        /* the next batch may go back to one that was left in the middle */
+		s->flushed = s->repository = 0;
+	return 0;
+}
+
+static int purge(struct sweep *s, bool all, struct err *e)
+{
+	if (s->one == sweep_link)
+		return purge_links(s, all, e);
+	for (size_t i = 0; i < s->trashed.count; i++)
+		blob_purge(s->w->r->st, s->trashed.v[i]);
+	names_drop(&s->trashed, s->trashed.count);
+	return 0;
+}
+
+static int sweep_run(void *arg, size_t i, struct err *e)
+{
+	struct sweep *s = arg;
+
+	while (s->begins[i] + s->at[i] < s->begins[i + 1]) {
+		if (!gc_batch_goes_on(s->w))
+			return 1;
+		if (s->one(s, &s->c->v[s->begins[i] + s->at[i]++], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int finish(void *arg, struct err *e)
+{
+	return purge(arg, true, e);
+}
+
+static void report(void *arg, struct str *out)
+{
+	const struct sweep *s = arg;
+
+	for (size_t i = 0; i < s->found.count; i++)
+		gc_record_digest(out, 'F', 0, &s->found.v[i].d);
+}
+
+static int take(void *arg, char type, const char *data, size_t len)
+{
+	struct sweep *s = arg;
+	struct gc_candidate c;
+
+	if (type != 'F' || gc_take_digest(&c, data, len) < 0)
+		return -1;
+	gc_candidates_add(&s->found, 0, &c.d);
+	return 0;
+}
+
+/* What links that stay hold is kept. Before the next batch, or processes that it forks would report it as theirs. */
+static void keep_found(struct sweep *s)
+{
+	for (size_t i = 0; i < s->found.count; i++)
+		digestset_add(&s->m->kept, &s->found.v[i].d);
+	s->found.count = 0;
+}
+
+/* One batch: what several processes took is emptied out of the trash by each of them, before the lock is let go. */
+static int sweep_batch(struct sweep *s, struct gc_job *job, struct err *e)
+{
+	unsigned processes;
+	int rc;
+
+	if (gc_enter(s->w, e) < 0)
+		return -1;
+	processes = s->w->alone ? gc_processes(s->w, job) : 1;
+	rc = processes > 1 ? purge(s, true, e) : 0;     /* or others would take it for theirs */
+	if (rc == 0)
+		rc = gc_share(s->w, processes, job, e);
+	gc_unlock(s->w);
+	keep_found(s);
+	if (rc == 0)
+		rc = purge(s, false, e);
+	gc_leave(s->w);
+	return rc;
+}
+
+/* Parts the candidates into runs of one repository each. */
+static void part(struct sweep *s, const struct gc_candidates *c)
+{
+	size_t i;
+
+	s->begins = xcalloc(c->count + 1, sizeof(*s->begins));
+	s->nruns = 0;
+	for (i = 0; i < c->count; i++)
+		if (i == 0 || c->v[i].repository != c->v[i - 1].repository || i - s->begins[s->nruns - 1] == RUN_MAX)
+			s->begins[s->nruns++] = i;
+	s->begins[s->nruns] = c->count;
+}
+
+static int sweep_runs(struct sweep *s, const char *what, struct err *e)
+{
+	struct gc_job job = { .tasks = s->nruns, .each = 2, .task = sweep_run, .finish = finish, .report = report, .take = take, .arg = s };
+
+	while (job.first < job.tasks) {
+		if (sweep_batch(s, &job, e) < 0)
+			return -1;
+		while (job.first < job.tasks && s->begins[job.first] + s->at[job.first] == s->begins[job.first + 1])
+			job.first++;
+		gc_progress(s->w, what, s->begins[job.first], s->c->count);
+	}
+	return purge(s, true, e);
+}
+
+static int sweep(struct sweep *s, const struct gc_candidates *c,
+		 int (*one)(struct sweep *s, const struct gc_candidate *c, struct err *e), const char *what, struct err *e)
+{
+	size_t size;
+	int rc = -1;
+
+	if (c->count == 0)
+		return 0;
+	s->c = c;
+	s->one = one;
+	part(s, c);
+	size = s->nruns * sizeof(*s->at);
+	s->at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s->at == MAP_FAILED) {
+		err_sys(e, "cannot have memory to share");
+	} else {
+		rc = sweep_runs(s, what, e);
+		munmap(s->at, size);
+	}
+	free(s->begins);
+	return rc;
+}
+
+static int add_blob(void *arg, const struct digest *d, struct err *e)
+{
+	struct sweep *s = arg;
+
+	(void)e;
+	gc_pace(s->w);
+	if (!digestset_has(&s->m->kept, d)) {
+		gc_candidates_add(&s->found, 0, d);
+		return 0;
+	}
+	s->w->out->kept++;
+	if (s->sizes)
+		s->w->out->kept_bytes += blob_size(s->w->r->st, d);
+	return 0;
+}
+
+static int list_part(void *arg, size_t i, struct err *e)
+{
+	struct sweep *s = arg;
+
+	return blob_walk(s->w->r->st, (unsigned)i, add_blob, s, e);
+}
+
+/* Content that nothing names: listed without a lock, so that only these have to be remembered. */
+static int list_blobs(struct sweep *s, struct err *e)
+{
+	struct gc_job job = { .tasks = BLOB_PARTS, .each = 64, .task = list_part, .report = report, .take = take, .arg = s };
+	bool nobody;
+
+	if (collector_nobody_serves(s->w->c, &nobody, e) < 0)
+		return -1;
+	job.stands_back = !nobody;
+	s->sizes = s->w->out->sized = !nobody && !s->w->o->dry_run;
+	return gc_share(s->w, gc_processes(s->w, &job), &job, e);
+}
+
+/* All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. */
+int gc_sweep(struct gc_work *w, struct gc_marks *m, struct err *e)
+{
+	struct sweep s = { .w = w, .m = m, .trashed = NAMES_INIT };
+	struct gc_candidates blobs = { 0 };
+	int rc;
+
+	s.touched = xcalloc(m->names.count + 1, sizeof(*s.touched));
+	rc = sweep(&s, &m->links, sweep_link, "links looked at", e);
+	if (rc == 0)
+		rc = list_blobs(&s, e);
+	blobs = s.found;
+	s.found = (struct gc_candidates){ 0 };
+	if (rc == 0)
+		rc = sweep(&s, &blobs, sweep_blob, "blobs looked at", e);
+	free(blobs.v);
+	free(s.found.v);
+	free(s.touched);
+	names_release(&s.trashed);
+	return rc;
+}
