@@ -29,8 +29,9 @@ static const char help_text[] =
 	"\n"
 	"  --listen WHERE          where nginx reaches the workers: the path of a Unix socket, or HOST:PORT;\n"
 	"                          without it descriptor 0 must be a listening socket (spawn-fcgi), or systemd hands\n"
-	"                          over one, or two: the second as for --listen-uploads\n"
-	"  --listen-uploads WHERE  a second socket with workers of its own, for requests that carry blobs\n"
+	"                          over up to three: the second as for --listen-uploads, the third for --listen-writes\n"
+	"  --listen-writes WHERE   a socket with workers of its own, for what may wait for locks and flushes\n"
+	"  --listen-uploads WHERE  one with workers of its own, for requests that carry blobs\n"
 	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR              the store, whatever the configuration says\n"
 	"  --workers N             how many workers, whatever the configuration says\n"
@@ -45,7 +46,7 @@ static const char help_text[] =
 
 struct args {
 	struct supervisor_options o;
-	const char *listen, *listen_uploads;
+	const char *listen, *listen_writes, *listen_uploads;
 	bool check;
 	struct upgrade before;
 };
@@ -63,7 +64,8 @@ static int list_routes(void)
 static int parse_args(struct args *a, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' },   { "listen-uploads", required_argument, NULL, 'u' },
+		{ "listen", required_argument, NULL, 'l' },   { "listen-writes", required_argument, NULL, 'W' },
+		{ "listen-uploads", required_argument, NULL, 'u' },
 		{ "config", required_argument, NULL, 'c' },   { "root", required_argument, NULL, 'r' },
 		{ "workers", required_argument, NULL, 'w' },  { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },        { "routes", no_argument, NULL, 'R' },
@@ -77,6 +79,9 @@ static int parse_args(struct args *a, int argc, char **argv)
 		switch (opt) {
 		case 'l':
 			a->listen = optarg;
+			break;
+		case 'W':
+			a->listen_writes = optarg;
 			break;
 		case 'u':
 			a->listen_uploads = optarg;
@@ -119,8 +124,8 @@ static int parse_args(struct args *a, int argc, char **argv)
 /* Those that the program before this one listened on. */
 static int take_sockets(struct args *a, struct err *e)
 {
-	struct sock *const socks[] = { &a->o.listen_on, &a->o.uploads_on };
-	const char *const where[] = { a->listen, a->listen_uploads };
+	struct sock *const socks[] = { &a->o.listen_on, &a->o.writes_on, &a->o.uploads_on };
+	const char *const where[] = { a->listen, a->listen_writes, a->listen_uploads };
 
 	a->o.before = &a->before;
 	a->o.outlived = a->before.outlived;
@@ -135,6 +140,14 @@ static int take_sockets(struct args *a, struct err *e)
 	return 0;
 }
 
+/* One that need not be: as the command line says, or else the one that is handed over, if there is one. */
+static int open_other(const char *where, int inherited, struct sock *s, struct err *e)
+{
+	if (where)
+		return sock_listen(where, s, e);
+	return inherited < 0 ? 0 : sock_inherited(inherited, s, e);
+}
+
 static int open_sockets(struct args *a, struct err *e)
 {
 	unsigned activated = sock_activated();
@@ -145,9 +158,9 @@ static int open_sockets(struct args *a, struct err *e)
 	a->o.outlived = activated && !a->listen;
 	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(first, &a->o.listen_on, e))
 		return -1;
-	if (a->listen_uploads)
-		return sock_listen(a->listen_uploads, &a->o.uploads_on, e);
-	return !a->listen && activated > 1 ? sock_inherited(SOCK_ACTIVATED + 1, &a->o.uploads_on, e) : 0;
+	if (open_other(a->listen_uploads, !a->listen && activated > 1 ? SOCK_ACTIVATED + 1 : -1, &a->o.uploads_on, e) < 0)
+		return -1;
+	return open_other(a->listen_writes, !a->listen && activated > 2 ? SOCK_ACTIVATED + 2 : -1, &a->o.writes_on, e);
 }
 
 /* Who starts us may have closed these; what is opened next must not become one of them. */
@@ -188,6 +201,7 @@ static int serve(struct args *a, struct config *cfg)
 		fprintf(stderr, "berth-fcgi: %s\n", line.buf);
 	}
 	sock_close(&a->o.listen_on);
+	sock_close(&a->o.writes_on);
 	sock_close(&a->o.uploads_on);
 	upgrade_release(&a->before);
 	err_release(&e);
@@ -196,7 +210,7 @@ static int serve(struct args *a, struct config *cfg)
 
 int main(int argc, char **argv)
 {
-	struct args a = { .o = { .listen_on = SOCK_INIT, .uploads_on = SOCK_INIT, .argv = argv }, .before = UPGRADE_INIT };
+	struct args a = { .o = { .listen_on = SOCK_INIT, .writes_on = SOCK_INIT, .uploads_on = SOCK_INIT, .argv = argv }, .before = UPGRADE_INIT };
 	struct config *cfg;
 	int rc;
 

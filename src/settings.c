@@ -16,7 +16,7 @@
 #define SETTINGS_MAX (64 * 1024)        /* bytes */
 
 /* Each machine's own affair. */
-static const char *const own[] = { "root", "workers", "upload_workers", "log.level", "auth.htpasswd", NULL };
+static const char *const own[] = { "root", "workers", "write_workers", "upload_workers", "log.level", "auth.htpasswd", NULL };
 
 static bool is_own(const char *line, size_t len)
 {

@@ -29,6 +29,7 @@
 #include "base/time.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "os/seats.h"
 #include "os/sock.h"
 #include "registry/registry.h"
 #include "schedule.h"
@@ -55,8 +56,9 @@ struct proc {
 
 struct pool {                           /* the workers of one socket */
 	const char *label;
-	int fd;
+	int fd;                         /* -1: there is no such pool, and nobody is wanted for it */
 	unsigned want;
+	struct seats *seats;            /* for those who wait for locks: half of the pool */
 	unsigned deaths;                /* early ones in a row */
 	uint64_t pause;                 /* 0, or, in a crash loop, how long to wait between one new worker and the next */
 	uint64_t not_before;            /* no new worker until then; 0: at once */
@@ -65,8 +67,7 @@ struct pool {                           /* the workers of one socket */
 struct master {
 	const struct supervisor_options *o;
 	struct config *cfg;
-	struct pool pools[2];
-	size_t npools;
+	struct pool pools[METRICS_POOLS];
 	struct proc *procs;
 	size_t nprocs, cap;
 	unsigned generation;
@@ -112,8 +113,9 @@ static struct store_options store_options(const struct config *cfg)
 
 static void set_counts(struct master *m)
 {
-	m->pools[0].want = config_workers(m->cfg);
-	m->pools[1].want = config_upload_workers(m->cfg);
+	m->pools[POOL_REQUESTS].want = config_workers(m->cfg);
+	m->pools[POOL_WRITES].want = m->pools[POOL_WRITES].fd < 0 ? 0 : config_write_workers(m->cfg);
+	m->pools[POOL_UPLOADS].want = m->pools[POOL_UPLOADS].fd < 0 ? 0 : config_upload_workers(m->cfg);
 }
 
 /* What is the master's alone, in a process that it has forked. */
@@ -124,6 +126,7 @@ static void let_go(void *arg)
 	close(m->signal_fd);
 	close(m->ready[0]);
 	sock_release(&m->o->listen_on);         /* the path is the master's: who comes after it may take it */
+	sock_release(&m->o->writes_on);
 	sock_release(&m->o->uploads_on);
 	sigprocmask(SIG_SETMASK, &m->saved, NULL);
 }
@@ -136,6 +139,8 @@ static _Noreturn void child(struct master *m, struct pool *pool)
 	struct auth *auth = auth_open(m->cfg, m->keys, m->throttle);
 	struct err e = ERR_INIT;
 
+	so.seats = pool->seats;
+	so.nseats = (pool->want + 1) / 2;
 	if (auth_on(auth))
 		os_keep_secrets();
 	os_wait_your_turn();    /* a batch of requests is handed over at once: fewer switches between nginx and its workers */
@@ -304,7 +309,7 @@ static void adopt(struct master *m, const struct upgrade *u)
 		const struct upgrade_worker *w = &u->workers[m->nprocs];
 
 		m->procs[m->nprocs] = (struct proc){ .pid = w->pid, .ready = true, .told_to_go = w->told_to_go,
-						     .born = time_now_usec(), .pool = &m->pools[w->pool < m->npools ? w->pool : 0] };
+						     .born = time_now_usec(), .pool = &m->pools[w->pool < METRICS_POOLS ? w->pool : 0] };
 	}
 	m->cap = m->nprocs;
 }
@@ -312,8 +317,8 @@ static void adopt(struct master *m, const struct upgrade *u)
 static void hand_over(struct master *m, int status)
 {
 	const struct supervisor_options *o = m->o;
-	struct upgrade u = { .fd = { o->listen_on.fd, o->uploads_on.fd }, .lock_fd = { o->listen_on.lock_fd, o->uploads_on.lock_fd },
-			     .outlived = o->outlived };
+	struct upgrade u = { .fd = { o->listen_on.fd, o->writes_on.fd, o->uploads_on.fd }, .outlived = o->outlived,
+			     .lock_fd = { o->listen_on.lock_fd, o->writes_on.lock_fd, o->uploads_on.lock_fd } };
 	cleanup_err struct err e = ERR_INIT;
 	sigset_t blocked;
 
@@ -366,6 +371,7 @@ static void reap(struct master *m)
 			;
 		if (i == m->nprocs)
 			continue;
+		seats_free(m->procs[i].pool->seats, pid);
 		mourn(m, &m->procs[i], status);
 		m->procs[i] = m->procs[--m->nprocs];
 	}
@@ -416,7 +422,7 @@ static void reload(struct master *m)
 	schedule_set(&m->schedule, m->cfg);
 	if (!so.readonly)
 		settings_compare(m->cfg, false);
-	for (i = 0; i < m->npools; i++)
+	for (i = 0; i < METRICS_POOLS; i++)
 		end_crash_loop(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
 }
@@ -457,7 +463,7 @@ static int sleep_ms(const struct master *m)
 	uint64_t first = m->schedule.pid ? 0 : m->schedule.due, now = time_now_usec();
 	size_t i;
 
-	for (i = 0; i < m->npools; i++)
+	for (i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].not_before > now && (!first || m->pools[i].not_before < first))
 			first = m->pools[i].not_before;
 	if (!first)
@@ -472,7 +478,7 @@ static void tell_counts(const struct master *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->npools; i++) {
+	for (i = 0; i < METRICS_POOLS; i++) {
 		metrics_set(METRIC_WORKERS_WANTED + (enum metric)i, m->pools[i].want);
 		metrics_set(METRIC_WORKERS + (enum metric)i, count(m, &m->pools[i], false, true));
 	}
@@ -480,10 +486,10 @@ static void tell_counts(const struct master *m)
 
 static void wait_and_act(struct master *m)
 {
-	struct pollfd fds[4] = { { .fd = m->signal_fd, .events = POLLIN }, { .fd = m->ready[0], .events = POLLIN } };
+	struct pollfd fds[2 + METRICS_POOLS] = { { .fd = m->signal_fd, .events = POLLIN }, { .fd = m->ready[0], .events = POLLIN } };
 	size_t i;
 
-	for (i = 0; i < m->npools; i++) {
+	for (i = 0; i < METRICS_POOLS; i++) {
 		/*
 		 * While nobody accepts, nginx would wait for its time limit on each request. So the master takes the
 		 * connections and closes them, and clients hear at once that the service is away. But when it stops
@@ -493,13 +499,13 @@ static void wait_and_act(struct master *m)
 
 		fds[2 + i] = (struct pollfd){ .fd = deserted ? m->pools[i].fd : -1, .events = POLLIN };
 	}
-	if (poll(fds, 2 + m->npools, m->stopping ? -1 : sleep_ms(m)) < 0)
+	if (poll(fds, ARRAY_LEN(fds), m->stopping ? -1 : sleep_ms(m)) < 0)
 		return;
 	if (fds[0].revents)
 		read_signals(m);
 	if (fds[1].revents)
 		read_ready(m);
-	for (i = 0; i < m->npools; i++)
+	for (i = 0; i < METRICS_POOLS; i++)
 		if (fds[2 + i].revents)
 			sock_refuse(m->pools[i].fd);
 	reap(m);
@@ -528,15 +534,21 @@ static int open_master(struct master *m, struct err *e)
 
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
 {
-	struct master m = { .o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1 };
+	struct master m = {
+		.pools = {
+			[POOL_REQUESTS] = { .label = "requests", .fd = o->listen_on.fd },
+			[POOL_WRITES] = { .label = "writes", .fd = o->writes_on.fd },
+			[POOL_UPLOADS] = { .label = "uploads", .fd = o->uploads_on.fd },
+		},
+		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1,
+	};
 	struct store_options so = store_options(cfg);
 	size_t i;
 	int rc;
 
-	m.pools[0] = (struct pool){ .label = "requests", .fd = o->listen_on.fd };
-	m.pools[1] = (struct pool){ .label = "uploads", .fd = o->uploads_on.fd };
-	m.npools = o->uploads_on.fd >= 0 ? 2 : 1;
 	m.throttle = throttle_open();
+	for (i = 0; i < METRICS_POOLS; i++)
+		m.pools[i].seats = seats_open();
 	m.keys = keyring_open(cfg, true, NULL, e);
 	rc = !m.keys || startup_join(m.cfg, &so, &m.serving, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
@@ -545,12 +557,12 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		set_counts(&m);
 		startup_tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
-		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for uploads", m.cfg->root, m.pools[0].want,
-			m.npools > 1 ? m.pools[1].want : 0);
+		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for writes, %u for uploads", m.cfg->root,
+			m.pools[POOL_REQUESTS].want, m.pools[POOL_WRITES].want, m.pools[POOL_UPLOADS].want);
 		os_notify_ready();
 	}
 	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid)) {
-		for (i = 0; i < m.npools && !m.stopping; i++)
+		for (i = 0; i < METRICS_POOLS && !m.stopping; i++)
 			tend(&m, &m.pools[i]);
 		if (!m.stopping)
 			schedule_tend(&m.schedule, m.cfg, let_go, &m);
@@ -564,6 +576,8 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	os_cleanup_fd(&m.ready[0]);
 	os_cleanup_fd(&m.ready[1]);
 	free(m.procs);
+	for (i = 0; i < METRICS_POOLS; i++)
+		seats_close(&m.pools[i].seats);
 	throttle_close(&m.throttle);
 	keyring_close(&m.keys);
 	config_close(&m.cfg);

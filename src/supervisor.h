@@ -15,6 +15,7 @@ struct supervisor_options {
 	const char *root;               /* NULL: the configuration's */
 	unsigned workers;               /* 0: the configuration's */
 	struct sock listen_on;          /* requests of all kinds */
+	struct sock writes_on;          /* short writes, and what waits for locks; with workers of their own; .fd -1: none */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
 	bool outlived;                  /* the sockets are another's, who hands them to the next master, too */
 	char **argv;                    /* how this program was started: SIGUSR2 starts what has this name then in its place */

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include "base/err.h"
 
-#define UPGRADE_POOLS 2
+#define UPGRADE_POOLS 3
 
 struct upgrade_worker {
 	pid_t pid;
@@ -30,7 +30,7 @@ struct upgrade {
 	size_t count;
 };
 
-#define UPGRADE_INIT { .fd = { -1, -1 }, .lock_fd = { -1, -1 } }
+#define UPGRADE_INIT { .fd = { -1, -1, -1 }, .lock_fd = { -1, -1, -1 } }
 
 void upgrade_release(struct upgrade *u);
 

@@ -117,10 +117,10 @@ is $c->{root}, '/var/lib/registry', 'the root is /var/lib/registry where none is
 is $c->{delete}, 'false', 'deleting is off where it is not set';
 is $c->{'manifests.max_size'}, 4194304, 'a size is shown in bytes';
 $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
-	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010;"
+	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010; write_workers = 7;"
 	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };'
 	. ' auth = { htpasswd = "/h"; token = { enabled = "on"; realm = "https://x/v2/token"; service = "s"; key = "/k"; algorithm = "ES256"; proxies = "10.0.0.0/8,::1"; }; };');
-is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
+is_deeply $c, { root => '/srv/x', workers => 16, write_workers => 7, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
 	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
 	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
 	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.robots' => '', 'auth.remote_user' => 'false',
@@ -128,7 +128,7 @@ is_deeply $c, { root => '/srv/x', workers => 16, upload_workers => 10, delete =>
 	'auth.token.proxies' => '10.0.0.0/8,::1', (map { ("auth.foreign.$_" => '') } qw(realm service issuer bundle jwks)), 'auth.groups' => '', 'auth.access' => '' },
 	'each setting is read, in each form that it may have';
 $r = run($berth, '--config', $file, 'config', 'given');
-is $r->{out}, "root\nworkers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\n"
+is $r->{out}, "root\nworkers\nwrite_workers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\n"
 	. "gc.every\ngc.grace\ngc.uploads\ngc.untagged\ngc.rate\nauth.htpasswd\nauth.token.enabled\nauth.token.realm\nauth.token.service\nauth.token.key\nauth.token.algorithm\n"
 	. "auth.token.proxies\nlog.level\n",
 	'`berth config given` names the settings that the file gives';

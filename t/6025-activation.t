@@ -47,19 +47,27 @@ END { kill TERM => @pids if @pids }
 sub answers { return eval { Berth::FCGI->new($_[0])->request(params => \%get)->body } // 'nothing' }
 
 my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$dir/notify") or die "notify: $!";
-my $pid = start('systemd-socket-activate', '-E', "NOTIFY_SOCKET=$dir/notify", '-l', "$dir/a.sock", '-l', "$dir/b.sock",
+my $pid = start('systemd-socket-activate', '-E', "NOTIFY_SOCKET=$dir/notify", '-l', "$dir/a.sock", '-l', "$dir/b.sock", '-l', "$dir/c.sock",
 	$program, '--root', "$dir/store", '--workers', '2');
-ok wait_for(sub { -S "$dir/b.sock" }), 'systemd listens';
+ok wait_for(sub { -S "$dir/c.sock" }), 'systemd listens';
 ok !-e "$dir/store", 'and starts nothing before it is needed';
 is answers("$dir/a.sock"), '{}', 'the first request starts the workers, and is answered';
 is answers("$dir/b.sock"), '{}', 'the second socket has workers, too';
-like slurp("$dir/log"), qr/2 workers, [1-9]\d* for uploads/, 'of its own';
+is answers("$dir/c.sock"), '{}', 'and the third';
+like slurp("$dir/log"), qr/2 workers, 2 for writes, [1-9]\d* for uploads/, 'each of its own';
 my $word = '';
 $notify->blocking(0);
 ok wait_for(sub { $notify->recv($word, 100); $word ne '' }), 'systemd is told';
 is $word, 'READY=1', 'that it serves';
 is stop($pid), 0, 'SIGTERM ends it';
 ok -S "$dir/a.sock", 'the socket stays, which is systemd\'s';
+
+unlink glob("$dir/*.sock");
+$pid = start('systemd-socket-activate', '-l', "$dir/a.sock", '-l', "$dir/b.sock", $program, '--root', "$dir/store", '--workers', '2');
+ok wait_for(sub { -S "$dir/b.sock" }), 'two sockets, as before there was a third';
+is answers("$dir/b.sock"), '{}', 'the second has workers';
+like slurp("$dir/log"), qr/2 workers, 0 for writes, [1-9]\d* for uploads/, 'for uploads; writes are done by those of the first';
+stop($pid);
 
 unlink glob("$dir/*.sock");
 $pid = start('systemd-socket-activate', '-l', "$dir/a.sock", $program, '--root', "$dir/store", '--workers', '2');

@@ -23,7 +23,7 @@ my $s = Berth::Server->start(workers => 2, env => { LSAN_OPTIONS => "suppression
 my ($d, $text) = $s->push_image('fuzz/app', 'one', layers => ['layer']);
 my $layer = sha256('layer');
 my $loc = upload_start($s, 'fuzz/app');
-my @fcgi = map { Berth::FCGI->new($_) } $s->worker_socket, $s->upload_socket;
+my @fcgi = map { Berth::FCGI->new($_) } $s->worker_socket, $s->write_socket, $s->upload_socket;
 
 sub record { my ($type, $bytes, %o) = @_; return pack('CCnnCC', $o{version} // 1, $type, $o{id} // 1, $o{length} // length $bytes, $o{pad} // 0, 0) . $bytes . ($o{padding} // "\xaa" x ($o{pad} // 0)) }
 sub begin { my ($role, $flags) = @_; return record(BEGIN_REQUEST, pack('nCx5', $role // 1, $flags // 0)) }
@@ -204,7 +204,7 @@ sub well {
 	my ($when) = @_;
 	my $fault = '';
 	for my $i (1 .. 20) {
-		my ($a) = talk($fcgi[$i % 2], join('', records(@{ $good[1] })), 'after');
+		my ($a) = talk($fcgi[$i % @fcgi], join('', records(@{ $good[1] })), 'after');
 		$fault ||= status_of($a) ne '200' ? 'status ' . status_of($a) : $a->[0] !~ /\r\n\r\n\Q$text\E\z/ ? 'other bytes' : '';
 	}
 	is $fault, '', "$when every worker answers as before";
@@ -212,7 +212,7 @@ sub well {
 }
 
 my @pids = $s->worker_pids;
-is scalar(@pids), 4, 'two workers and two for uploads';
+is scalar(@pids), 6, 'two workers, two for writes and two for uploads';
 is join(' ', map { my ($a) = talk($fcgi[0], join('', records(@$_)), 'good'); status_of($a) } @good), '200 200 304 200 200 200 200 201 201 201 416 204 204', 'the requests that are spoilt below are good ones';
 
 try_some(scalar(@spoil) * 12, 1);

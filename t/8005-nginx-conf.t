@@ -21,6 +21,7 @@ mkdir "$dir/store/berth";
 run_ok($render, "$dir/a", @args, 'the configuration is rendered');
 run_ok('nginx', '-t', '-q', '-p', "$dir/a", '-e', 'stderr', '-c', "$dir/a/nginx.conf", '... and nginx takes it');
 my $all = join '', map { slurp($_) } glob "$dir/a/*.conf";
+is(join(' ', $all =~ /^\s*server unix:(\S+) max_fails/mg), '/w /w /u', '... where no socket for writes is named, they go to the first');
 unlike($all, qr/\@[A-Z_]+\@/, '... with nothing left to fill in');
 like($all, qr/client_max_body_size 4194304;/, '... 4 MiB for a manifest');
 like($all, qr/client_max_body_size 0;/, '... no limit for a blob');

@@ -89,7 +89,7 @@ while (!$seen && time < $end) {
 }
 is $seen, "no worker takes uploads\n", 'while no worker takes uploads it is not ready';
 
-# takes_uploads - does it poll the second socket? The descriptors are alike in all workers; the epoll set is not.
+# takes_uploads - does it poll the socket for uploads? The descriptors are alike in all workers; the epoll set is not.
 sub takes_uploads
 {
 	my ($pid) = @_;

@@ -36,7 +36,8 @@ sub out_bytes { return "berth_http_response_bytes_total{route=\"$_[0]\"}" }
 # --- at the beginning
 is by_name($m, 'berth_http_requests_total'), 0, 'to begin with nothing was asked; who watches is not counted';
 is $m->{'berth_workers{pool="requests"}'}, 2, 'workers';
-is $m->{'berth_workers{pool="uploads"}'}, $m->{'berth_workers_wanted{pool="uploads"}'}, '... of both pools';
+is $m->{'berth_workers{pool="writes"}'}, 2, '... as many for writes';
+is $m->{'berth_workers{pool="uploads"}'}, $m->{'berth_workers_wanted{pool="uploads"}'}, '... and those for uploads';
 ok !exists $m->{berth_stored_blobs}, 'what the store holds is not known before a collection';
 is $m->{'berth_nginx_connections{state="writing"}'}, 1, 'nginx says how many connections it writes to';
 like scrape($s), qr/^berth_build_info\{version="[0-9.]+"\} 1$/m, 'the version';
@@ -150,12 +151,14 @@ ok wait_for(sub { delta($was, metrics($s), 'berth_gc_removed_total{kind="blob"}'
 my $runs = by_name(metrics($s), 'berth_gc_runs_total');
 ok wait_for(sub { by_name(metrics($s), 'berth_gc_runs_total') > $runs }, 20), '... each time';
 is metrics($s)->{'berth_gc_runs_total{result="failed"}'}, 0, '... and none as failed';
-rename "$last", "$last.away";
-mkdir $last or die;
+my $lock = $s->root . '/berth/locks/run';
+rename $lock, "$lock.away" or die "$lock: $!";
+mkdir $lock or die "$lock: $!";
 ok wait_for(sub { metrics($s)->{'berth_gc_runs_total{result="failed"}'} > 0 }, 90), 'one that fails is counted as that';
 
 # --- logins
-rmdir $last;
+rmdir $lock;
+rename "$lock.away", $lock or die "$lock: $!";
 $s->config("auth = { htpasswd = \"$htpasswd\"; };\n");
 $s->restart;
 ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'with passwords';

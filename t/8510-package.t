@@ -118,8 +118,8 @@ set -e
 echo 'd /run/berth 0755 www-data www-data -' >/etc/tmpfiles.d/berth.conf
 systemd-tmpfiles --create berth.conf
 chown -R www-data: /var/lib/registry
-spawn-fcgi -s /run/berth/workers.sock -u www-data -g www-data -M 0660 -P /run/berth/pid -- /usr/sbin/berth-fcgi --listen-uploads /run/berth/uploads.sock
-/usr/share/berth/nginx/configured berth /etc/berth/nginx listen=5000 workers=unix:/run/berth/workers.sock uploads=unix:/run/berth/uploads.sock monitor=127.0.0.1:5001
+spawn-fcgi -s /run/berth/workers.sock -u www-data -g www-data -M 0660 -P /run/berth/pid -- /usr/sbin/berth-fcgi --listen-writes /run/berth/writes.sock --listen-uploads /run/berth/uploads.sock
+/usr/share/berth/nginx/configured berth /etc/berth/nginx listen=5000 workers=unix:/run/berth/workers.sock writes=unix:/run/berth/writes.sock uploads=unix:/run/berth/uploads.sock monitor=127.0.0.1:5001
 cp /usr/share/berth/nginx/conf.d-berth.conf /etc/nginx/conf.d/berth.conf
 nginx -t && systemctl restart nginx
 EOT

@@ -129,7 +129,7 @@ int htpasswd_edit(const char *file, enum htpasswd_change change, const char *use
 		file = real;
 	str_addf(&lock, "%s.lock", file);
 	fd = os_open(AT_FDCWD, lock.buf, O_RDWR | O_CREAT, 0600);
-	if (fd < 0 || os_lock_within(fd, true, LOCK_MS, NULL) < 0)
+	if (fd < 0 || os_lock(fd, true, LOCK_MS, NULL) < 0)
 		return err_sys(e, "cannot lock %s", lock.buf);
 	return edit(file, change, user, hash, owner, e);
 }

@@ -22,8 +22,10 @@
 #define METRICS_METHODS 8
 #define METRICS_STATUSES 24     /* the last is "any other" */
 #define METRICS_LOCKS 8
-#define METRICS_POOLS 2         /* 0: workers for all requests, 1: for uploads */
 #define METRICS_BUCKETS 13      /* bounds of a histogram; one more bucket has what is beyond them */
+
+/* The workers of one socket each. The first is always there, and does what belongs to one that is not. */
+enum metrics_pool { POOL_REQUESTS, POOL_WRITES, POOL_UPLOADS, METRICS_POOLS };
 
 enum metric {
 	/* counters */

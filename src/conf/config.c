@@ -235,6 +235,11 @@ unsigned config_workers(const struct config *c)
 	return c->workers ? c->workers : within(2 * cores(), 4);
 }
 
+unsigned config_write_workers(const struct config *c)
+{
+	return c->write_workers ? c->write_workers : config_workers(c);
+}
+
 unsigned config_upload_workers(const struct config *c)
 {
 	return c->upload_workers ? c->upload_workers : within(cores(), 2);

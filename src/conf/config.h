@@ -75,6 +75,7 @@ struct config {
 	char *file;                     /* the file that was read, NULL where none was */
 	char *root;                     /* "root": absolute path of the store; default /var/lib/registry */
 	unsigned workers;               /* "workers": 1..1024; 0 (default): twice the cores, at least 4 */
+	unsigned write_workers;         /* "write_workers": 1..1024; 0 (default): as many as workers */
 	unsigned upload_workers;        /* "upload_workers": 1..1024; 0 (default): one a core, at least 2 */
 	bool delete_enabled;            /* "delete": default false */
 	bool readonly;                  /* "readonly": default false */
@@ -138,6 +139,7 @@ void config_token_key(const struct config *c, struct str *out);
 
 /* The values that 0 stands for, from the cores this process may use. */
 unsigned config_workers(const struct config *c);
+unsigned config_write_workers(const struct config *c);
 unsigned config_upload_workers(const struct config *c);
 
 /*

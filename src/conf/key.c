@@ -38,6 +38,8 @@ const struct key key_table[] = {
 	  .help = "the directory that holds everything" },
 	{ "workers", KEY_COUNT, GOES_TO(workers), .preset = "0", .max = COUNT_MAX,
 	  .help = "processes that answer requests; 0: twice the cores, at least 4" },
+	{ "write_workers", KEY_COUNT, GOES_TO(write_workers), .preset = "0", .max = COUNT_MAX,
+	  .help = "processes that do short writes; 0: as many as workers" },
 	{ "upload_workers", KEY_COUNT, GOES_TO(upload_workers), .preset = "0", .max = COUNT_MAX,
 	  .help = "processes that hash uploads; 0: one a core, at least 2" },
 	{ "delete", KEY_BOOL, GOES_TO(delete_enabled), .preset = "false",

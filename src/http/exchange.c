@@ -143,6 +143,7 @@ void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
 	bool monitor = rc == 0 && monitor_serve(&x);
 
+	lock_limit(reg->st, LOCK_REQUEST_MS);
 	if (rc == 0 && !monitor)
 		rc = answer(&x, &m, &e);
 	if (rc < 0)

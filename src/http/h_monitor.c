@@ -22,7 +22,7 @@
 
 _Static_assert(METHOD_OTHER < METRICS_METHODS, "more methods than are counted");
 
-static const char *const pools[METRICS_POOLS] = { "requests", "uploads" };
+static const char *const pools[METRICS_POOLS] = { "requests", "writes", "uploads" };
 
 static uint64_t read_word(const _Atomic uint64_t *word)
 {
@@ -136,16 +136,24 @@ static void add_locks(struct str *out)
 	}
 }
 
+/* One sample for each pool that there is. */
+static void by_pool(struct str *out, const char *name, enum metric first)
+{
+	int pool;
+
+	for (pool = 0; pool < METRICS_POOLS; pool++)
+		if (pool == POOL_REQUESTS || metrics_get(METRIC_WORKERS_WANTED + (enum metric)pool))
+			labelled(out, name, "pool", &pools[pool], first + (enum metric)pool, 1);
+}
+
 static void add_workers(struct str *out)
 {
-	size_t n = metrics_get(METRIC_WORKERS_WANTED + 1) ? 2 : 1;
-
 	prom_family(out, "berth_workers", PROM_GAUGE, "Workers that take requests.");
-	labelled(out, "berth_workers", "pool", pools, METRIC_WORKERS, n);
+	by_pool(out, "berth_workers", METRIC_WORKERS);
 	prom_family(out, "berth_workers_wanted", PROM_GAUGE, "Workers that there should be.");
-	labelled(out, "berth_workers_wanted", "pool", pools, METRIC_WORKERS_WANTED, n);
+	by_pool(out, "berth_workers_wanted", METRIC_WORKERS_WANTED);
 	prom_family(out, "berth_worker_restarts_total", PROM_COUNTER, "Workers that died unasked and were replaced.");
-	labelled(out, "berth_worker_restarts_total", "pool", pools, METRIC_RESTARTS, n);
+	by_pool(out, "berth_worker_restarts_total", METRIC_RESTARTS);
 }
 
 static uint64_t not_below_0(uint64_t n)

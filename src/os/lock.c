@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock: flock(2), waited for with and without a limit.
+ * lock: flock(2), waited for up to a limit.
  *
- * Owns no state.
+ * Owns SIGALRM and the real-time timer while it waits, and gives both back as they were.
  */
 #include "os/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "base/time.h"
@@ -18,6 +20,66 @@
 int os_lock_open(int dirfd, const char *path)
 {
 	return os_open_file(dirfd, path, O_RDWR | O_CREAT, 0666);
+}
+
+/* Its only work is to interrupt flock(2). */
+static void wake(int sig)
+{
+	(void)sig;
+}
+
+struct alarm {
+	struct sigaction action;        /* what was there before */
+	sigset_t mask;
+};
+
+/*
+ * After the first time the alarm rings again and again: one that rings just before flock(2) begins interrupts nothing. The
+ * workers keep all signals blocked, so this one is let through for as long as it is needed.
+ */
+static void set_alarm(struct alarm *before, unsigned ms)
+{
+	struct itimerval timer = { .it_value = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 }, .it_interval = { 0, 10 * 1000 } };
+	struct sigaction action = { .sa_handler = wake };       /* without SA_RESTART */
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigaction(SIGALRM, &action, &before->action);
+	sigprocmask(SIG_UNBLOCK, &set, &before->mask);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Keeps errno. */
+static void unset_alarm(const struct alarm *before)
+{
+	static const struct itimerval none;
+	int saved = errno;
+
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigprocmask(SIG_SETMASK, &before->mask, NULL);
+	sigaction(SIGALRM, &before->action, NULL);
+	errno = saved;
+}
+
+/* The kernel wakes those who wait as soon as the lock is free, the first first; who only tried now and then would be late. */
+static int wait_for(int fd, int op, unsigned ms, uint64_t *waited)
+{
+	uint64_t begun = time_now_usec(), now;
+	struct alarm before;
+	int rc;
+
+	set_alarm(&before, ms);
+	do {
+		rc = flock(fd, op);
+		now = time_now_usec();
+	} while (rc < 0 && errno == EINTR && now - begun < (uint64_t)ms * 1000);
+	unset_alarm(&before);
+	if (rc < 0 && errno == EINTR)
+		errno = EWOULDBLOCK;
+	if (waited)
+		*waited = now - begun + 1;      /* at least 1, so that a wait is told from none */
+	return rc;
 }
 
 static int lock_once(int fd, int op)
@@ -30,62 +92,15 @@ static int lock_once(int fd, int op)
 	return rc;
 }
 
-/* 1 where somebody else has the lock; else the wait is over before it began: 0, or -1 with errno. */
-static int try_first(int fd, int op, uint64_t *waited)
+int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited)
 {
+	int op = exclusive ? LOCK_EX : LOCK_SH;
+
 	if (waited)
 		*waited = 0;
 	if (lock_once(fd, op | LOCK_NB) == 0)
 		return 0;
-	return errno == EWOULDBLOCK ? 1 : -1;
-}
-
-/* Since a time that is past; at least 1, so that a wait is told from none. Keeps errno. */
-static void measure(uint64_t since, uint64_t *waited)
-{
-	int saved = errno;
-
-	if (waited)
-		*waited = time_now_usec() - since + 1;
-	errno = saved;
-}
-
-int os_lock(int fd, bool exclusive, uint64_t *waited)
-{
-	int op = exclusive ? LOCK_EX : LOCK_SH, rc = try_first(fd, op, waited);
-	uint64_t begun;
-
-	if (rc <= 0)
-		return rc;
-	begun = time_now_usec();
-	rc = lock_once(fd, op);
-	measure(begun, waited);
-	return rc;
-}
-
-/*
- * flock(2) has no time limit of its own, and a signal to end the wait would need a timer and a handler in a process
- * that keeps its signals blocked. So: try, sleep a little longer each time, up to 32 ms.
- */
-int os_lock_within(int fd, bool exclusive, unsigned ms, uint64_t *waited)
-{
-	int op = exclusive ? LOCK_EX : LOCK_SH, rc = try_first(fd, op, waited);
-	long pause = 500 * 1000;
-	uint64_t begun;
-
-	if (rc <= 0 || ms == 0)
-		return rc ? -1 : 0;
-	begun = time_now_usec();
-	do {
-		struct timespec ts = { .tv_nsec = pause };
-
-		nanosleep(&ts, NULL);
-		if (pause < 20 * 1000 * 1000)
-			pause *= 2;
-		rc = lock_once(fd, op | LOCK_NB);
-	} while (rc < 0 && errno == EWOULDBLOCK && time_now_usec() - begun < (uint64_t)ms * 1000);
-	measure(begun, waited);
-	return rc;
+	return errno == EWOULDBLOCK && ms ? wait_for(fd, op, ms, waited) : -1;
 }
 
 /*

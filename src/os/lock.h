@@ -16,14 +16,12 @@
 int os_lock_open(int dirfd, const char *path);
 
 /*
- * os_lock - wait for the lock; 0, or -1 with errno
+ * os_lock - wait for the lock, at most ms milliseconds; 0, or -1 with errno: EWOULDBLOCK where they passed
+ * ms      0: try once. There is no waiting without a limit.
  * waited  gets how long that took, in microseconds, also where it failed; 0 where the lock was free, which costs one
  *         system call and no look at the clock. NULL: nobody wants to know.
  */
-int os_lock(int fd, bool exclusive, uint64_t *waited);
-
-/* os_lock_within - wait at most ms milliseconds; -1 with errno EWOULDBLOCK where they passed; waited as above */
-int os_lock_within(int fd, bool exclusive, unsigned ms, uint64_t *waited);
+int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited);
 void os_unlock(int fd);
 
 #endif

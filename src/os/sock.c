@@ -68,7 +68,7 @@ static int lock_path(const char *path, bool *was_there, int *out, struct err *e)
 	*out = os_lock_open(AT_FDCWD, lock.buf);
 	if (*out < 0)
 		return err_sys(e, "cannot make %s", lock.buf);
-	if (os_lock_within(*out, true, 0, NULL) == 0)
+	if (os_lock(*out, true, 0, NULL) == 0)
 		return 0;
 	os_cleanup_fd(out);
 	errno = EADDRINUSE;

@@ -44,6 +44,11 @@ static int look(struct registry *r)
 	return error;
 }
 
+static bool missing(enum metrics_pool pool)
+{
+	return metrics_get(METRIC_WORKERS_WANTED + (enum metric)pool) && !metrics_get(METRIC_WORKERS + (enum metric)pool);
+}
+
 bool ready_check(struct registry *r, struct str *reason)
 {
 	int error = look(r);
@@ -53,7 +58,9 @@ bool ready_check(struct registry *r, struct str *reason)
 		str_puts(reason, "the store does not answer");
 	else if (error)
 		str_addf(reason, "the store cannot be %s: %s", r->cfg->readonly ? "read" : "written", strerror(error));
-	else if (metrics_get(METRIC_WORKERS_WANTED + 1) && !metrics_get(METRIC_WORKERS + 1))
+	else if (missing(POOL_WRITES))
+		str_puts(reason, "no worker takes writes");
+	else if (missing(POOL_UPLOADS))
 		str_puts(reason, "no worker takes uploads");
 	return reason->len == 0;
 }

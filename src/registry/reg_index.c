@@ -97,11 +97,12 @@ int reg_index_hold(struct registry *r, const struct name *n, struct err *e)
 int reg_index_ready(struct registry *r, const struct name *n, struct err *e)
 {
 	cleanup_fd int lock = -1;
-	int current = index_current(r->st, n, e);
+	int rc = r->st->readonly ? 0 : index_current(r->st, n, e);
 
-	if (current)
-		return current < 0 ? -1 : 0;
-	return lock_repository(r->st, n, &lock, e) < 0 ? -1 : reg_index_hold(r, n, e);
+	if (rc || r->st->readonly)
+		return rc;
+	rc = lock_repository_now(r->st, n, &lock, e);
+	return rc <= 0 ? rc : reg_index_hold(r, n, e) < 0 ? -1 : 1;
 }
 
 int reg_index_rebuild(struct registry *r, const struct name *n, struct err *e)

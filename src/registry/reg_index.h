@@ -15,7 +15,11 @@
 /* reg_index_hold - make the index hold; the caller has the repository's lock */
 int reg_index_hold(struct registry *r, const struct name *n, struct err *e);
 
-/* reg_index_ready - the same for a reader, who takes the lock only where there is something to compare */
+/*
+ * reg_index_ready - the same for a reader, who takes the lock only where there is something to compare, and waits for nobody
+ * Returns 1, 0 where somebody else is busy with the repository, or the store is read-only: the caller reads the links
+ * themselves; -1 with *e.
+ */
 int reg_index_ready(struct registry *r, const struct name *n, struct err *e);
 
 /* reg_index_rebuild - compare whatever the epoch says; takes the lock */

@@ -48,6 +48,7 @@ struct page {
 	struct str *out;
 	struct names digests;           /* to look at */
 	size_t read;                    /* bytes */
+	bool indexed;                   /* they are referrers; else any manifest of the repository */
 };
 
 /* One more descriptor: 0 added, 1 the page is full. */
@@ -116,15 +117,17 @@ static int take(void *arg, const struct digest *d, struct err *e)
 static int candidates(struct page *p, struct err *e)
 {
 	struct store *st = p->r->st;
+	int ready = reg_index_ready(p->r, p->n, e);
 
-	if (st->readonly) {
+	if (ready < 0)
+		return -1;
+	p->indexed = ready;
+	if (!ready) {
 		if (revision_walk(st, p->n, take, p, e) < 0)
 			return -1;
 		names_sort(&p->digests);
 		return 0;
 	}
-	if (reg_index_ready(p->r, p->n, e) < 0)
-		return -1;
 	return index_referrers(st, p->n, &p->q->subject, p->q->last ? p->q->last : "", ENTRIES + 1, &p->digests, e);
 }
 
@@ -132,7 +135,7 @@ int reg_referrers_page(struct registry *r, const struct name *n, const struct re
 		       struct str *next, struct err *e)
 {
 	struct page p = { .r = r, .n = n, .q = q, .out = out, .digests = NAMES_INIT };
-	size_t i, looks = r->st->readonly ? MANIFESTS : ENTRIES;
+	size_t i, looks;
 	int rc = repo_exists(r->st, n, e);
 
 	str_reset(out);
@@ -140,11 +143,12 @@ int reg_referrers_page(struct registry *r, const struct name *n, const struct re
 	if (rc <= 0)
 		return rc;
 	rc = candidates(&p, e);
+	looks = p.indexed ? ENTRIES : MANIFESTS;
 	for (i = 0; rc == 0 && i < p.digests.count; i++) {
 		if (i == looks || p.read >= READ_MAX)
 			rc = 1;
 		else
-			rc = r->st->readonly ? add_read(&p, p.digests.v[i], e) : add_indexed(&p, p.digests.v[i], e);
+			rc = p.indexed ? add_indexed(&p, p.digests.v[i], e) : add_read(&p, p.digests.v[i], e);
 		if (rc == 1)
 			str_puts(next, p.digests.v[i - 1]);     /* the first one finds room */
 	}

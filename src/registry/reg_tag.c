@@ -18,6 +18,7 @@ struct page {
 	const struct name *n;
 	size_t max;
 	struct names *out;
+	bool indexed;
 };
 
 /* One more name of the list: 1 where the page is full. A name without a link is what a crash left, not a tag. */
@@ -36,7 +37,7 @@ static int take(void *arg, const char *s, struct err *e)
 	return 0;
 }
 
-/* Where nothing can be kept, the directory is read and sorted each time. */
+/* Without an index the directory is read and sorted each time. */
 static int walk_directory(struct page *p, const char *last, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -51,7 +52,7 @@ static int walk_directory(struct page *p, const char *last, struct err *e)
 
 static int walk(struct page *p, const char *last, struct err *e)
 {
-	if (p->r->st->readonly)
+	if (!p->indexed)
 		return walk_directory(p, last, e);
 	return index_walk_tags(p->r->st, p->n, last, take, p, e);
 }
@@ -60,7 +61,7 @@ int reg_tag_page(struct registry *r, const struct name *n, const char *last, siz
 		 bool *none, struct err *e)
 {
 	struct page p = { .r = r, .n = n, .max = max, .out = out };
-	int rc = repo_exists(r->st, n, e);
+	int rc = repo_exists(r->st, n, e), ready;
 
 	*more = *none = false;
 	if (rc == 0)
@@ -69,8 +70,10 @@ int reg_tag_page(struct registry *r, const struct name *n, const char *last, siz
 		return -1;
 	if (max == 0)
 		return 0;
-	if (!r->st->readonly && reg_index_ready(r, n, e) < 0)
+	ready = reg_index_ready(r, n, e);
+	if (ready < 0)
 		return -1;
+	p.indexed = ready;
 	rc = walk(&p, last ? last : "", e);
 	*more = rc == 1;
 	if (rc == 0 && out->count == 0) {

@@ -82,6 +82,14 @@ int catalog_rebuild(struct store *st, struct err *e)
 	return compare(st, e);
 }
 
+/* With the lock, which the caller has: another process may have done it before. */
+static int compare_once(struct store *st, struct err *e)
+{
+	int current = catalog_current(st, e);
+
+	return current < 0 ? -1 : current ? 0 : compare(st, e);
+}
+
 int catalog_make_current(struct store *st, struct err *e)
 {
 	cleanup_fd int lock = -1;
@@ -89,10 +97,18 @@ int catalog_make_current(struct store *st, struct err *e)
 
 	if (current)
 		return current < 0 ? -1 : 0;
-	if (catalog_lock(st, &lock, e) < 0)
-		return -1;
-	current = catalog_current(st, e);            /* another worker may have done it while this one waited */
-	return current < 0 ? -1 : current ? 0 : compare(st, e);
+	return catalog_lock(st, &lock, e) < 0 ? -1 : compare_once(st, e);
+}
+
+/* For a reader: 1 it is current, 0 somebody else is busy with it, -1 with *e. */
+static int make_current_now(struct store *st, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int rc = catalog_current(st, e);
+
+	if (rc == 0 && (rc = lock_file_now(st, STORE_CATALOG_LOCK_FILE, LOCK_CATALOG, &lock, e)) == 1)
+		rc = compare_once(st, e) < 0 ? -1 : 1;
+	return rc;
 }
 
 struct visitor {
@@ -112,10 +128,9 @@ int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, co
 		 void *arg, struct err *e)
 {
 	struct visitor v = { .visit = visit, .arg = arg };
+	int current = st->readonly ? 0 : make_current_now(st, e);
 
-	if (st->readonly)
-		return repo_walk(st, after, visit, arg, e);
-	if (catalog_make_current(st, e) < 0)
-		return -1;
+	if (current <= 0)
+		return current < 0 ? -1 : repo_walk(st, after, visit, arg, e);
 	return sorted_walk(st, STORE_CATALOG_DIR, after ? after : "", visit_name, &v, e);
 }

@@ -26,7 +26,8 @@ int catalog_remove(struct store *st, const struct name *n, struct err *e);
 /*
  * catalog_walk - as repo_walk, without reading what lies before or between; a name may be that of no repository: repo_exists()
  * The first call in an epoch compares the catalog with the directories. On a read-only store, where nothing can be
- * kept, it is repo_walk itself.
+ * kept, it is repo_walk itself; and while somebody else is busy with a catalog that is not compared yet, for which no
+ * reader waits.
  */
 int catalog_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
 		 void *arg, struct err *e);

@@ -71,7 +71,7 @@ static bool end_dead_run(struct store *st)
 	cleanup_fd int fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
 
 	st->noted = 0;
-	if (fd < 0 || os_lock_within(fd, false, 0, NULL) < 0 || unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0)
+	if (fd < 0 || os_lock(fd, false, 0, NULL) < 0 || unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0)
 		return false;
 	log_say(LOG_WARN, "collector", "a collection was killed; its mark is gone now, and nothing is noted for it any more");
 	return true;
@@ -153,7 +153,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 static int take_run_lock(struct store *st, int *fd, struct err *e)
 {
 	*fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
-	if (*fd >= 0 && os_lock_within(*fd, true, RUN_WAIT, NULL) == 0)
+	if (*fd >= 0 && os_lock(*fd, true, RUN_WAIT, NULL) == 0)
 		return 1;
 	if (*fd >= 0 && errno == EWOULDBLOCK) {
 		os_cleanup_fd(fd);
@@ -382,7 +382,7 @@ int collector_nobody_serves(const struct collector *c, bool *nobody, struct err 
 	*nobody = fd < 0 && os_gone(errno);
 	if (fd < 0)
 		return *nobody ? 0 : err_sys(e, "cannot open %s", STORE_ONLINE_FILE);
-	*nobody = os_lock_within(fd, true, 0, NULL) == 0;
+	*nobody = os_lock(fd, true, 0, NULL) == 0;
 	return *nobody || errno == EWOULDBLOCK ? 0 : err_sys(e, "cannot lock %s", STORE_ONLINE_FILE);
 }
 

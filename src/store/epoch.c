@@ -18,6 +18,8 @@
 #include "os/lock.h"
 #include "store/store_path.h"
 
+#define PATIENCE 600000 /* milliseconds: another master that begins an epoch may have gigabytes to flush */
+
 static int write_new(int dirfd, bool flush, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -39,7 +41,7 @@ static int write_new(int dirfd, bool flush, struct err *e)
 static int share(int dirfd, const char *file, int *fd, struct err *e)
 {
 	*fd = os_lock_open(dirfd, file);
-	if (*fd >= 0 && os_lock(*fd, false, NULL) == 0)
+	if (*fd >= 0 && os_lock(*fd, false, PATIENCE, NULL) == 0)
 		return 0;
 	return err_sys(e, "cannot lock %s", file);
 }
@@ -80,10 +82,10 @@ static int join_epoch(const struct store_options *o, int dirfd, struct serving *
 	if (s->epoch_fd < 0)
 		return err_sys(e, "cannot open %s/%s", o->root, STORE_SERVING_FILE);
 	for (tries = 0; tries < 3 && !*text; tries++) {
-		s->began = os_lock_within(s->epoch_fd, true, 0, NULL) == 0;
+		s->began = os_lock(s->epoch_fd, true, 0, NULL) == 0;
 		if (s->began && begin_epoch(o, dirfd, e) < 0)
 			return -1;
-		if (os_lock(s->epoch_fd, false, NULL) < 0)
+		if (os_lock(s->epoch_fd, false, PATIENCE, NULL) < 0)
 			return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);
 		if (epoch_read(dirfd, text, e) < 0)
 			return -1;

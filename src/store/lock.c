@@ -6,11 +6,15 @@
  */
 #include "store/lock.h"
 
+#include <errno.h>
+#include <time.h>
+
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/seats.h"
 #include "store/store_path.h"
 
 _Static_assert(LOCK_KINDS <= METRICS_LOCKS, "more kinds of locks than are counted");
@@ -44,6 +48,7 @@ void lock_waited(struct store *st, enum lock_kind kind, uint64_t usec)
 		metrics_waited(kind, usec);
 	if (usec > st->waited)
 		st->waited = usec;
+	st->wait_left -= usec < st->wait_left ? usec : st->wait_left;
 	if (usec < LOCK_WAIT_LONG)
 		return;
 	log_begin(&ev, LOG_WARN, "lock_wait");
@@ -60,25 +65,84 @@ uint64_t lock_longest_wait(struct store *st)
 	return waited;
 }
 
-static int take(struct store *st, int fd, bool alone, enum lock_kind kind)
+void lock_limit(struct store *st, unsigned ms)
 {
-	uint64_t waited;
-	int rc = os_lock(fd, alone, &waited);
+	st->limited = true;
+	st->wait_left = (uint64_t)ms * 1000;
+}
 
+/* Says no to who has waited long enough. */
+static int busy(enum lock_kind kind, struct err *e)
+{
+	static const char *const with[LOCK_KINDS] = {
+		[LOCK_REPOSITORY] = "others are busy with this repository", [LOCK_TURNSTILE] = "others are busy with the store",
+		[LOCK_COLLECTOR] = "others are busy with the store", [LOCK_UPLOAD] = "another request is busy with this upload",
+		[LOCK_CATALOG] = "others are busy with the catalog",
+	};
+
+	return err_set(e, ERR_UNAVAILABLE, "%s", with[kind]);
+}
+
+/* Locks that stop only some requests: those that wait for one must not take all workers from the others. */
+static bool of_some(enum lock_kind kind)
+{
+	return kind == LOCK_REPOSITORY || kind == LOCK_UPLOAD;
+}
+
+/* 1 taken, 0 it was not to be had within ms and what the request has left, -1 with errno. */
+static int take(struct store *st, int fd, bool alone, enum lock_kind kind, unsigned ms)
+{
+	uint64_t waited = 0;
+	int seat = -1, rc = os_lock(fd, alone, 0, NULL);
+
+	if (st->limited && st->wait_left / 1000 < ms)
+		ms = (unsigned)(st->wait_left / 1000);
+	if (rc < 0 && errno == EWOULDBLOCK && ms) {
+		if (st->seats && of_some(kind) && (seat = seats_take(st->seats, st->nseats)) < 0 && ms > LOCK_STANDING_MS)
+			ms = LOCK_STANDING_MS;
+		rc = os_lock(fd, alone, ms, &waited);
+		if (seat >= 0)
+			seats_leave(st->seats, seat);
+	}
 	lock_waited(st, kind, waited);
+	return rc == 0 ? 1 : errno == EWOULDBLOCK ? 0 : -1;
+}
+
+int lock_take(struct store *st, int fd, enum lock_kind kind, struct err *e)
+{
+	int rc = take(st, fd, true, kind, LOCK_LONG_MS);
+
+	if (rc < 0)
+		return err_sys(e, "cannot lock the %s", lock_kind_name(kind));
+	return rc ? 0 : busy(kind, e);
+}
+
+/* As take(), of a file that is opened for it. */
+static int take_file(struct store *st, const char *path, enum lock_kind kind, unsigned ms, int *fd, struct err *e)
+{
+	int rc;
+
+	*fd = os_lock_open(st->dirfd, path);
+	if (*fd < 0)
+		return err_sys(e, "cannot open %s", path);
+	rc = take(st, *fd, true, kind, ms);
+	if (rc < 0)
+		err_sys(e, "cannot lock %s", path);
+	if (rc <= 0)
+		os_cleanup_fd(fd);
 	return rc;
 }
 
 int lock_file(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e)
 {
-	*fd = os_lock_open(st->dirfd, path);
-	if (*fd < 0)
-		return err_sys(e, "cannot open %s", path);
-	if (take(st, *fd, true, kind) == 0)
-		return 0;
-	err_sys(e, "cannot lock %s", path);
-	os_cleanup_fd(fd);
-	return -1;
+	int rc = take_file(st, path, kind, LOCK_LONG_MS, fd, e);
+
+	return rc == 0 ? busy(kind, e) : rc < 0 ? -1 : 0;
+}
+
+int lock_file_now(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e)
+{
+	return take_file(st, path, kind, 0, fd, e);
 }
 
 static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e)
@@ -92,6 +156,14 @@ static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
 {
 	return lock_stripe(st, stripe_of(n), fd, e);
+}
+
+int lock_repository_now(struct store *st, const struct name *n, int *fd, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_repository_lock(&path, stripe_of(n));
+	return lock_file_now(st, path.buf, LOCK_REPOSITORY, fd, e);
 }
 
 int lock_repositories(struct store *st, const struct name *a, const struct name *b, int fds[2], struct err *e)
@@ -109,35 +181,49 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
 
 /*
  * The turnstile is held only for the moment of entering. Whoever waits for the exclusive lock keeps it, so that no
- * further writer gets in before, and the collector gets its turn.
+ * further writer gets in before, and the collector gets its turn. 1 in, 0 not within ms, -1.
  */
-static int enter(struct store *st, bool alone, struct err *e)
+static int enter(struct store *st, bool alone, unsigned ms, struct err *e)
 {
-	if (take(st, st->turnstile_fd, true, LOCK_TURNSTILE) < 0)
-		return err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE);
-	if (take(st, st->collector_fd, alone, LOCK_COLLECTOR) < 0) {
+	int rc = take(st, st->turnstile_fd, true, LOCK_TURNSTILE, LOCK_LONG_MS);
+
+	if (rc <= 0)
+		return rc < 0 ? err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE) : busy(LOCK_TURNSTILE, e);
+	rc = take(st, st->collector_fd, alone, LOCK_COLLECTOR, ms);
+	if (rc < 0)
 		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
-		os_unlock(st->turnstile_fd);
-		return -1;
-	}
 	os_unlock(st->turnstile_fd);
-	return 0;
+	return rc;
 }
 
 int lock_collector(struct store *st, struct err *e)
 {
-	return st->collector_fd < 0 ? 0 : enter(st, false, e);
+	int rc = st->collector_fd < 0 ? 1 : enter(st, false, LOCK_LONG_MS, e);
+
+	return rc == 0 ? busy(LOCK_COLLECTOR, e) : rc < 0 ? -1 : 0;
 }
 
+/*
+ * Behind a slow writer it lets those who came meanwhile get in before it tries again: they do not wait as long as it may. They
+ * need the pause, since who gives a lock back and asks for it at once has it again before anybody else is awake.
+ */
 int lock_collector_alone(struct store *st, struct err *e)
 {
-	return enter(st, true, e);
+	static const struct timespec pause = { .tv_nsec = 500 * 1000 * 1000 };
+	unsigned tries;
+	int rc = enter(st, true, LOCK_TURN_MS, e);
+
+	for (tries = 1; rc == 0 && tries < LOCK_LONG_MS / LOCK_TURN_MS; tries++) {
+		nanosleep(&pause, NULL);
+		rc = enter(st, true, LOCK_TURN_MS, e);
+	}
+	return rc == 0 ? busy(LOCK_COLLECTOR, e) : rc < 0 ? -1 : 0;
 }
 
 /* Not by the turnstile: who waits there for the lock is not kept by somebody who may not get it. */
 bool lock_collector_if_free(struct store *st)
 {
-	return st->collector_fd >= 0 && os_lock_within(st->collector_fd, true, 0, NULL) == 0;
+	return st->collector_fd >= 0 && os_lock(st->collector_fd, true, 0, NULL) == 0;
 }
 
 void unlock_collector(struct store *st)

@@ -19,6 +19,21 @@ enum lock_kind { LOCK_REPOSITORY, LOCK_TURNSTILE, LOCK_COLLECTOR, LOCK_UPLOAD, L
 #define LOCK_WAIT_LONG 1000000  /* microseconds: no request should wait as long, so the log says it */
 
 /*
+ * How long, in milliseconds. Nobody waits for ever: a lock that is not to be had is UNAVAILABLE 503, and a client comes
+ * again. LOCK_TURN_MS is less than LOCK_REQUEST_MS: those whom a collector keeps waiting get in before they give up.
+ */
+#define LOCK_REQUEST_MS 10000   /* all waits of one request together */
+#define LOCK_STANDING_MS 3000   /* the same where half of its pool waits for repositories and uploads already */
+#define LOCK_LONG_MS 300000     /* each wait of the operator's commands, and of the collector */
+#define LOCK_TURN_MS 5000       /* how long a collector keeps writers waiting while it waits itself */
+
+/*
+ * lock_limit - from now on all waits of this process together take at most ms milliseconds, and a lock that is busy after
+ *              that is refused at once; a worker says it at the beginning of each request
+ */
+void lock_limit(struct store *st, unsigned ms);
+
+/*
  * lock_waited - a wait for a lock is over, with the lock or without: usec as os_lock() has measured it, 0 none
  * It counts for lock_longest_wait() and in the metrics; from LOCK_WAIT_LONG on it is also an event `lock_wait` in the log.
  */
@@ -30,14 +45,23 @@ const char *lock_kind_name(enum lock_kind kind);
 /* lock_longest_wait - the longest wait for a lock since this was last asked, in microseconds; 0 where there was none */
 uint64_t lock_longest_wait(struct store *st);
 
-/* lock_file - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it lets go */
-int lock_file(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e);
+/* lock_take - lock an open file exclusively; closing it lets go */
+int lock_take(struct store *st, int fd, enum lock_kind kind, struct err *e);
 
 /*
- * lock_repository - exclusive, for changes of a repository's manifests and tags
+ * lock_file     - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it lets go
+ * lock_file_now - the same for who does not wait: 1 locked, 0 somebody else has it, -1 with *e
+ */
+int lock_file(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e);
+int lock_file_now(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e);
+
+/*
+ * lock_repository     - exclusive, for changes of a repository's manifests and tags
+ * lock_repository_now - the same for who does not wait: 1 locked, 0 somebody else has it, -1 with *e
  * One of 256 stripes, by the first byte of the SHA-256 of the name; *fd is owned, closing it lets go (cleanup_fd).
  */
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e);
+int lock_repository_now(struct store *st, const struct name *n, int *fd, struct err *e);
 
 /*
  * lock_repositories - the same for two, in the order that everybody keeps: the lower stripe first, one if they are equal

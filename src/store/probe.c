@@ -60,7 +60,7 @@ static int try_all(int dirfd, const char *root, const char *file, const char *ot
 	fd = os_lock_open(dirfd, file);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "cannot open a file of the store %s", root);
-	if (os_lock_within(fd, true, 0, NULL) < 0) {
+	if (os_lock(fd, true, 0, NULL) < 0) {
 		errno = ENOLCK;
 		return err_sys(e, "the file system of %s has no locks (flock)", root);
 	}

@@ -192,6 +192,8 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 	*out = NULL;
 	st->flush = o->flush;
 	st->readonly = o->readonly;
+	st->seats = o->seats;
+	st->nseats = o->nseats;
 	st->file_mode = 0666 & ~umask_now();
 	st->turnstile_fd = st->collector_fd = -1;
 	os_random(&st->id, sizeof(st->id));

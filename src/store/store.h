@@ -20,6 +20,8 @@
 #define STORE_EPOCH_LEN 32      /* hex digits of a random number */
 #define STORE_FORMAT 1          /* of the part below berth/; a newer one is refused */
 
+struct seats;
+
 struct store {
 	int dirfd;              /* the root */
 	bool flush;             /* fsync = "full": a promise is on disk before it is made */
@@ -31,6 +33,10 @@ struct store {
 	uint64_t serial;
 	uint64_t waited;        /* the longest wait for a lock since lock_longest_wait(): microseconds */
 	uint64_t noted;         /* bytes, since this process last looked whether a collection is alive: see store/collector.h */
+	bool limited;           /* see lock_limit() */
+	uint64_t wait_left;     /* where it is: how much longer this process may wait for locks, microseconds */
+	struct seats *seats;    /* as in the options */
+	unsigned nseats;
 	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" where nobody has begun one */
 };
 
@@ -38,6 +44,8 @@ struct store_options {
 	const char *root;
 	bool flush;
 	bool readonly;          /* nothing is written; a read-only file system will do */
+	struct seats *seats;    /* places of those processes of a pool who may wait for long (os/seats.h), borrowed; NULL: all may */
+	unsigned nseats;
 };
 
 /*

@@ -131,20 +131,13 @@ static int open_data(struct upload *u, struct err *e)
 static int lock_upload(struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	uint64_t waited;
-	int rc;
 
 	path_upload_file(&path, &u->name, &u->uuid, "startedat");
 	u->lock_fd = os_open_file(u->st->dirfd, path.buf, O_RDWR, 0);
 	if (u->lock_fd < 0)
 		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
-	rc = os_lock_within(u->lock_fd, true, UPLOAD_LOCK_MS, &waited);
-	lock_waited(u->st, LOCK_UPLOAD, waited);
-	if (rc < 0) {
-		if (errno == EWOULDBLOCK)
-			return err_set(e, ERR_UNAVAILABLE, "another request is busy with this upload");
-		return err_sys(e, "cannot lock %s", path.buf);
-	}
+	if (lock_take(u->st, u->lock_fd, LOCK_UPLOAD, e) < 0)
+		return -1;
 	return upload_stands(u, e);
 }
 
@@ -196,7 +189,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	started = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (started < 0)
 		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
-	*busy = os_lock_within(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
+	*busy = os_lock(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
 	path_upload_file(&path, n, uuid, "data");
 	data = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (data < 0 && (errno == ENOENT || errno == EUCLEAN)) {      /* none came in yet, or the repository has gone since the look before */

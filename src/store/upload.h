@@ -17,8 +17,6 @@
 #include "store/spool.h"
 #include "store/store.h"
 
-#define UPLOAD_LOCK_MS 10000    /* who waits longer for an upload in use gets 503 */
-
 struct upload {
 	struct store *st;       /* borrowed */
 	struct name name;
@@ -35,7 +33,7 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 /*
  * upload_open - open and lock an upload
  * Returns 1 with an owned upload, 0 where this repository has none of that uuid, -1 with *e: UNAVAILABLE 503 where
- * another request holds it for more than UPLOAD_LOCK_MS.
+ * another request holds it for longer than this one may wait (store/lock.h).
  */
 int upload_open(struct upload **out, struct store *st, const struct name *n, const struct uuid *uuid, struct err *e);
 void upload_close(struct upload **u);

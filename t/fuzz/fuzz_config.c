@@ -48,7 +48,7 @@ static void check_config(struct config *c)
 	size_t i;
 
 	CHECK(other && c->root[0] == '/' && !fuzz_has_control(c->root, strlen(c->root)));
-	CHECK(c->workers <= 1024 && c->upload_workers <= 1024 && c->sparse <= SPARSE_ALL && c->log_level <= LOG_DEBUG);
+	CHECK(c->workers <= 1024 && c->write_workers <= 1024 && c->upload_workers <= 1024 && c->sparse <= SPARSE_ALL && c->log_level <= LOG_DEBUG);
 	CHECK(config_workers(c) >= 1 && config_workers(c) <= 1024 && config_upload_workers(c) >= 1);
 	CHECK(c->max_manifest >= 1024 && c->max_manifest <= 64 << 20 && c->max_blob <= INT64_MAX);
 	for (i = 0; i < key_count; i++) {

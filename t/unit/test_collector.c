@@ -261,7 +261,7 @@ static void test_looked_at(struct store *collecting)
 	struct collector *c;
 	pid_t pid;
 
-	if (fd < 0 || os_lock(fd, false, NULL) < 0 || (pid = fork()) < 0)
+	if (fd < 0 || os_lock(fd, false, 1000, NULL) < 0 || (pid = fork()) < 0)
 		abort();
 	if (pid == 0) {
 		usleep(5000);

@@ -134,6 +134,7 @@ static void test_load(void)
 	if (ok(c != NULL, "it is read, without anybody who wants warnings")) {
 		is_str(c->file, name, "its name is known");
 		is_int(config_workers(c), 7, "a number of workers is taken as it is");
+		ok(config_write_workers(c) == config_workers(c), "0 write workers means as many as workers");
 		ok(config_upload_workers(c) >= 2 && config_upload_workers(c) <= 1024, "0 upload workers means some");
 		c->workers = 0;
 		ok(config_workers(c) >= 4 && config_workers(c) <= 1024, "0 workers means some more");

@@ -37,7 +37,7 @@ static pid_t holder(const char *path, bool exclusive, unsigned ms)
 	if (pid == 0) {
 		int fd = os_lock_open(AT_FDCWD, path);
 
-		if (os_lock(fd, exclusive, NULL) < 0 || os_write_full(ready[1], "x", 1) < 0)
+		if (os_lock(fd, exclusive, 60000, NULL) < 0 || os_write_full(ready[1], "x", 1) < 0)
 			_exit(99);
 		sleep_ms(ms);
 		_exit(0);
@@ -58,10 +58,10 @@ static void ended(pid_t pid)
 }
 
 /*
- * Takes a lock that another process holds for a while; limit in milliseconds, or -1 for none. On a busy machine the
+ * Takes a lock that another process holds for a while; limit in milliseconds. On a busy machine the
  * holder may have ended before this one comes to try, which then has nothing to wait for: again.
  */
-static int against_holder(const char *path, bool exclusive, int limit, int want, uint64_t *waited)
+static int against_holder(const char *path, bool exclusive, unsigned limit, int want, uint64_t *waited)
 {
 	int tries, rc = 0;
 
@@ -70,7 +70,7 @@ static int against_holder(const char *path, bool exclusive, int limit, int want,
 		int fd = os_lock_open(AT_FDCWD, path), saved;
 
 		*waited = 99;
-		rc = limit < 0 ? os_lock(fd, exclusive, waited) : os_lock_within(fd, exclusive, (unsigned)limit, waited);
+		rc = os_lock(fd, exclusive, limit, waited);
 		saved = errno;
 		close(fd);
 		ended(pid);
@@ -87,16 +87,13 @@ static void test_waits(const char *path)
 	uint64_t waited = 99;
 	pid_t pid;
 
-	is_int(os_lock(fd, true, &waited), 0, "a free lock is taken");
+	is_int(os_lock(fd, true, 1000, &waited), 0, "a free lock is taken");
 	is_int((intmax_t)waited, 0, "without a wait");
 	os_unlock(fd);
-	waited = 99;
-	ok(os_lock_within(fd, true, 1000, &waited) == 0 && waited == 0, "also where a limit is set");
-	os_unlock(fd);
 
-	is_int(against_holder(path, true, -1, 0, &waited), 0, "a lock that another process has is taken after it");
+	is_int(against_holder(path, true, 60000, 0, &waited), 0, "a lock that another process has is taken after it");
 	ok(waited >= 50000, "and the wait is measured: %" PRIu64 " us", waited);
-	is_int(against_holder(path, false, 60000, 0, &waited), 0, "so it is within a limit");
+	is_int(against_holder(path, false, 60000, 0, &waited), 0, "also to share it");
 	ok(waited >= 50000, "with its wait: %" PRIu64 " us", waited);
 	is_int(against_holder(path, true, 50, -1, &waited), -1, "a limit that passes ends the wait");
 	ok(errno == EWOULDBLOCK && waited >= 50000, "which counts all the same: %" PRIu64 " us", waited);
@@ -104,10 +101,10 @@ static void test_waits(const char *path)
 	ok(errno == EWOULDBLOCK && waited == 0, "and no wait");
 
 	pid = holder(path, false, 200);
-	ok(os_lock(fd, false, &waited) == 0 && waited == 0, "who shares a lock does not wait for who shares it");
+	ok(os_lock(fd, false, 1000, &waited) == 0 && waited == 0, "who shares a lock does not wait for who shares it");
 	os_unlock(fd);
 	ended(pid);
-	is_int(os_lock(-1, true, &waited), -1, "what is no file is no lock");
+	is_int(os_lock(-1, true, 1000, &waited), -1, "what is no file is no lock");
 	close(fd);
 }
 
@@ -172,6 +169,41 @@ static void test_store(struct store *st)
 	err_release(&e);
 }
 
+/* All waits of a request together have one limit; and nobody waits who was told not to. */
+static void test_limit(struct store *st)
+{
+	struct err e = ERR_INIT;
+	char path[sizeof(dir) + 32];
+	int tries, rc = 0, fd = -1;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/berth/locks/limit", dir);
+	for (tries = 0; tries < 20 && rc == 0; tries++) {
+		os_cleanup_fd(&fd);
+		pid = holder(path, true, 300);
+		lock_limit(st, 20);
+		rc = lock_file(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e);
+		if (rc < 0) {
+			is_int(e.status, 503, "a wait that is too long for a request ends it");
+			is_str(e.detail, "others are busy with the catalog", "which is said");
+			ok(lock_longest_wait(st) >= 20000, "it has waited that long");
+			rc = lock_file(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e);
+			ok(rc == 0 || lock_longest_wait(st) == 0, "the next lock that is busy is refused at once");
+			rc = -1;
+		}
+		ended(pid);
+	}
+	is_int(rc, -1, "that was seen");
+	os_cleanup_fd(&fd);
+	is_int(lock_file(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 0, "one that is free is taken all the same");
+	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &tries, &e), 0, "who does not wait is told that it is not free");
+	os_cleanup_fd(&fd);
+	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 1, "or has it");
+	os_cleanup_fd(&fd);
+	err_release(&e);
+	st->limited = false;
+}
+
 int main(void)
 {
 	struct store_options o = { .root = dir };
@@ -185,6 +217,7 @@ int main(void)
 	test_waits(path);
 	test_longest(st);
 	test_store(st);
+	test_limit(st);
 	store_close(&st);
 	os_remove_tree(AT_FDCWD, dir);
 	return done_testing();

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
 #include "os/file.h"
@@ -69,14 +70,23 @@ static void test_stuck(struct registry *r)
 
 static void test_pools(struct registry *r)
 {
-	metrics_set(METRIC_WORKERS_WANTED + 1, 2);
-	ok(!asks(r), "without a worker for uploads it is not ready");
-	is_str(reason.buf, "no worker takes uploads", "which is said");
-	metrics_set(METRIC_WORKERS + 1, 1);
-	ok(asks(r), "with one it is");
-	metrics_set(METRIC_WORKERS_WANTED + 1, 0);
-	metrics_set(METRIC_WORKERS + 1, 0);
-	ok(asks(r), "and where there is no such pool");
+	static const struct {
+		enum metrics_pool pool;
+		const char *reason;
+	} others[] = { { POOL_WRITES, "no worker takes writes" }, { POOL_UPLOADS, "no worker takes uploads" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		enum metric pool = (enum metric)others[i].pool;
+
+		metrics_set(METRIC_WORKERS_WANTED + pool, 2);
+		ok(!asks(r), "without a worker of this kind it is not ready");
+		is_str(reason.buf, others[i].reason, "which is said");
+		metrics_set(METRIC_WORKERS + pool, 1);
+		ok(asks(r), "with one it is");
+		metrics_set(METRIC_WORKERS_WANTED + pool, 0);
+		metrics_set(METRIC_WORKERS + pool, 0);
+		ok(asks(r), "and where there is no such pool");
+	}
 }
 
 int main(void)

@@ -40,7 +40,7 @@ for my $sig (qw(TERM INT HUP)) {
 # start: options
 #   config          text of the configuration file (root is given with --root and so wins)
 #   env             variables for the workers, { NAME => value }; no REGISTRY_* of the caller's gets through
-#   workers         number of workers (4)
+#   workers         number of workers (4), and as many for writes
 #   nginx_extra     text for nginx's server { }
 #   nginx_args      more for nginx/render, [ 'with=limits', ... ], or code that returns it and is given nginx's port
 #   remote_user     the variable of nginx that says who the user is, for REMOTE_USER: '$remote_user'
@@ -72,6 +72,7 @@ sub url  { return "http://127.0.0.1:$_[0]{port}" }
 sub master_pid { return $_[0]{real_master} }
 sub nginx_pid  { return $_[0]{nginx} }
 sub worker_socket { return "$_[0]{dir}/workers.sock" }
+sub write_socket { return "$_[0]{dir}/writes.sock" }
 sub upload_socket { return "$_[0]{dir}/uploads.sock" }
 sub config_file { return "$_[0]{dir}/berth.conf" }
 
@@ -141,7 +142,7 @@ sub launch_workers
 	my ($self) = @_;
 	my @cmd = (guard(), @{ $self->{wrap} }, $self->{program} // Berth::Test::program('berth-fcgi'),
 		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers},
-		'--listen', $self->worker_socket, '--listen-uploads', $self->upload_socket);
+		'--listen', $self->worker_socket, '--listen-writes', $self->write_socket, '--listen-uploads', $self->upload_socket);
 
 	$self->{master} = $self->spawn("$self->{dir}/berth.log", @cmd);
 	delete $self->{master_status};
@@ -204,7 +205,8 @@ sub start_nginx
 	for my $try (1 .. 20) {
 		$self->{port} = $self->{want_port} // free_port();
 		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
-			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'uploads=unix:' . $self->upload_socket,
+			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'writes=unix:' . $self->write_socket,
+			'uploads=unix:' . $self->upload_socket,
 			"monitor=unix:$self->{dir}/monitor.sock", @limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
 			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
@@ -254,7 +256,7 @@ sub nginx_alive  { return $_[0]->alive('nginx') }
 sub master_status { return $_[0]{master_status} }
 sub nginx_status  { return $_[0]{nginx_status} }
 
-# Pids of the workers that live, both kinds: the children of the master.
+# Pids of the workers that live, of all kinds: the children of the master.
 sub worker_pids
 {
 	my ($self) = @_;
