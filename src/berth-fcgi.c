@@ -35,20 +35,16 @@ static const char help_text[] =
 	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR              the store, whatever the configuration says\n"
 	"  --workers N             how many workers, whatever the configuration says\n"
-	"  --check                 look whether it could start: the configuration, and the store, which is made ready\n"
 	"  --routes                every path and method, and what each needs of who asks\n"
 	"  --help                  this text\n"
 	"  --version               the version\n"
 	"\n"
 	"SIGTERM: finish what is under way, then go. SIGHUP: read the configuration again.\n"
-	"SIGUSR2: go on as the program that has this name now, without a pause.\n"
 	"Exit status: 0 stopped, 1 failed, 2 used wrongly or configured wrongly.\n";
 
 struct args {
 	struct supervisor_options o;
 	const char *listen, *listen_writes, *listen_uploads;
-	bool check;
-	struct upgrade before;
 };
 
 static int list_routes(void)
@@ -69,7 +65,6 @@ static int parse_args(struct args *a, int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },   { "root", required_argument, NULL, 'r' },
 		{ "workers", required_argument, NULL, 'w' },  { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },        { "routes", no_argument, NULL, 'R' },
-		{ "check", no_argument, NULL, 'C' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t n;
@@ -100,9 +95,6 @@ static int parse_args(struct args *a, int argc, char **argv)
 			}
 			a->o.workers = (unsigned)n;
 			break;
-		case 'C':
-			a->check = true;
-			break;
 		case 'h':
 			fputs(help_text, stdout);
 			return EXIT_DONE + 1;
@@ -121,25 +113,6 @@ static int parse_args(struct args *a, int argc, char **argv)
 	return EXIT_USAGE + 1;
 }
 
-/* Those that the program before this one listened on. */
-static int take_sockets(struct args *a, struct err *e)
-{
-	struct sock *const socks[] = { &a->o.listen_on, &a->o.writes_on, &a->o.uploads_on };
-	const char *const where[] = { a->listen, a->listen_writes, a->listen_uploads };
-
-	a->o.before = &a->before;
-	a->o.outlived = a->before.outlived;
-	for (int i = 0; i < UPGRADE_POOLS; i++) {
-		if (a->before.fd[i] < 0)
-			continue;
-		if (sock_inherited(a->before.fd[i], socks[i], e) < 0)
-			return -1;
-		socks[i]->lock_fd = a->before.lock_fd[i];
-		socks[i]->path = where[i] && strchr(where[i], '/') ? where[i] : NULL;
-	}
-	return 0;
-}
-
 /* One that need not be: as the command line says, or else the one that is handed over, if there is one. */
 static int open_other(const char *where, int inherited, struct sock *s, struct err *e)
 {
@@ -153,9 +126,7 @@ static int open_sockets(struct args *a, struct err *e)
 	unsigned activated = sock_activated();
 	int first = activated ? SOCK_ACTIVATED : STDIN_FILENO;
 
-	if (a->before.fd[0] >= 0)
-		return take_sockets(a, e);
-	a->o.outlived = activated && !a->listen;
+	a->o.outlived = !a->listen;
 	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(first, &a->o.listen_on, e))
 		return -1;
 	if (open_other(a->listen_uploads, !a->listen && activated > 1 ? SOCK_ACTIVATED + 1 : -1, &a->o.uploads_on, e) < 0)
@@ -182,10 +153,6 @@ static int serve(struct args *a, struct config *cfg)
 	int rc = store_prepare(&so, &e);
 
 	str_puts(&root, cfg->root);
-	if (rc == 0 && a->check) {
-		config_close(&cfg);
-		return EXIT_DONE;
-	}
 	if (rc == 0 && open_sockets(a, &e) < 0) {
 		of_store = false;
 		rc = -1;
@@ -203,20 +170,19 @@ static int serve(struct args *a, struct config *cfg)
 	sock_close(&a->o.listen_on);
 	sock_close(&a->o.writes_on);
 	sock_close(&a->o.uploads_on);
-	upgrade_release(&a->before);
 	err_release(&e);
 	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 int main(int argc, char **argv)
 {
-	struct args a = { .o = { .listen_on = SOCK_INIT, .writes_on = SOCK_INIT, .uploads_on = SOCK_INIT, .argv = argv }, .before = UPGRADE_INIT };
+	struct args a = { .o = { .listen_on = SOCK_INIT, .writes_on = SOCK_INIT, .uploads_on = SOCK_INIT } };
 	struct config *cfg;
 	int rc;
 
+	supervisor_hold_signals(&a.o);
 	fill_descriptors();
 	os_write_alone();
-	upgrade_taken(&a.before);
 	rc = parse_args(&a, argc, argv);
 	if (rc)
 		return rc - 1;

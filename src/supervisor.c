@@ -76,10 +76,8 @@ struct master {
 	struct keyring *keys;
 	struct throttle *throttle;      /* shared by all workers, of every generation */
 	struct serving serving;         /* holds the epoch: see store/epoch.h */
-	sigset_t saved;
 	bool stopping;
 	struct schedule schedule;
-	pid_t checking;                 /* the process that looks whether a new program could start; 0: none */
 };
 
 struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
@@ -106,6 +104,16 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 	return cfg;
 }
 
+void supervisor_hold_signals(struct supervisor_options *o)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, &o->signals);
+}
+
 static struct store_options store_options(const struct config *cfg)
 {
 	return (struct store_options){ .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
@@ -128,7 +136,10 @@ static void let_go(void *arg)
 	sock_release(&m->o->listen_on);         /* the path is the master's: who comes after it may take it */
 	sock_release(&m->o->writes_on);
 	sock_release(&m->o->uploads_on);
-	sigprocmask(SIG_SETMASK, &m->saved, NULL);
+	/* Who sends one of these to all processes of this name means the master. */
+	os_signal(SIGHUP, SIG_IGN);
+	os_signal(SIGUSR2, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &m->o->signals, NULL);
 }
 
 /* In the child: never returns. */
@@ -301,59 +312,6 @@ static void mourn(struct master *m, struct proc *p, int status)
 	log_end(&ev);
 }
 
-/* The workers stay this process's children, whatever program it runs, and are replaced as after a reload. */
-static void adopt(struct master *m, const struct upgrade *u)
-{
-	m->procs = xcalloc(u->count + 1, sizeof(*m->procs));
-	for (m->nprocs = 0; m->nprocs < u->count; m->nprocs++) {
-		const struct upgrade_worker *w = &u->workers[m->nprocs];
-
-		m->procs[m->nprocs] = (struct proc){ .pid = w->pid, .ready = true, .told_to_go = w->told_to_go,
-						     .born = time_now_usec(), .pool = &m->pools[w->pool < METRICS_POOLS ? w->pool : 0] };
-	}
-	m->cap = m->nprocs;
-}
-
-static void hand_over(struct master *m, int status)
-{
-	const struct supervisor_options *o = m->o;
-	struct upgrade u = { .fd = { o->listen_on.fd, o->writes_on.fd, o->uploads_on.fd }, .outlived = o->outlived,
-			     .lock_fd = { o->listen_on.lock_fd, o->writes_on.lock_fd, o->uploads_on.lock_fd } };
-	cleanup_err struct err e = ERR_INIT;
-	sigset_t blocked;
-
-	m->checking = 0;
-	if (m->stopping)
-		return;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		log_say(LOG_ERROR, "upgrade", "the new %s could not start, and has said why; the old one stays", o->argv[0]);
-		return;
-	}
-	u.workers = xcalloc(m->nprocs + 1, sizeof(*u.workers));
-	for (u.count = 0; u.count < m->nprocs; u.count++) {
-		const struct proc *p = &m->procs[u.count];
-
-		u.workers[u.count] = (struct upgrade_worker){ p->pid, (unsigned)(p->pool - m->pools), p->told_to_go };
-	}
-	log_say(LOG_INFO, "upgrade", "%s begins in the place of this program", o->argv[0]);
-	sigprocmask(SIG_SETMASK, &m->saved, &blocked);
-	upgrade_exec(&u, o->argv, &e);
-	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	log_say(LOG_ERROR, "upgrade", "%s; the old program stays", e.cause);
-	free(u.workers);
-}
-
-static void check_upgrade(struct master *m)
-{
-	if (m->checking)
-		return;
-	m->checking = upgrade_check(m->o->argv, let_go, m);
-	if (m->checking > 0)
-		return;
-	m->checking = 0;
-	log_say(LOG_ERROR, "fork", "cannot look whether %s could start: %s", m->o->argv[0], strerror(errno));
-}
-
 static void reap(struct master *m)
 {
 	pid_t pid;
@@ -363,10 +321,6 @@ static void reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status))
 			continue;
-		if (pid == m->checking) {
-			hand_over(m, status);
-			continue;
-		}
 		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
 			;
 		if (i == m->nprocs)
@@ -450,8 +404,9 @@ static void read_signals(struct master *m)
 	while (read(m->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGHUP && !m->stopping)
 			reload(m);
-		else if (si.ssi_signo == SIGUSR2 && !m->stopping)
-			check_upgrade(m);
+		else if (si.ssi_signo == SIGUSR2)
+			log_say(LOG_WARN, "signal", "SIGUSR2 does nothing; for a new program restart this one on sockets that somebody "
+						    "else holds open: see berth-fcgi(8)");
 		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
 			begin_stop(m);
 	}
@@ -527,7 +482,7 @@ static int open_master(struct master *m, struct err *e)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, &m->saved);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return m->signal_fd < 0 ? err_sys(e, "cannot wait for signals") : 0;
 }
@@ -552,8 +507,6 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.keys = keyring_open(cfg, true, NULL, e);
 	rc = !m.keys || startup_join(m.cfg, &so, &m.serving, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
-		if (o->before)
-			adopt(&m, o->before);
 		set_counts(&m);
 		startup_tidy(&so);
 		schedule_set(&m.schedule, m.cfg);

@@ -4,11 +4,11 @@
 
 /* supervisor: the master process, which keeps workers alive. */
 
+#include <signal.h>
 #include <stdbool.h>
 #include "base/err.h"
 #include "conf/config.h"
 #include "os/sock.h"
-#include "upgrade.h"
 
 struct supervisor_options {
 	const char *config_file;        /* NULL: the default one, if it is there */
@@ -18,9 +18,15 @@ struct supervisor_options {
 	struct sock writes_on;          /* short writes, and what waits for locks; with workers of their own; .fd -1: none */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
 	bool outlived;                  /* the sockets are another's, who hands them to the next master, too */
-	char **argv;                    /* how this program was started: SIGUSR2 starts what has this name then in its place */
-	const struct upgrade *before;   /* whom this program has taken over from; NULL: nobody */
+	sigset_t signals;               /* those that were blocked when this program began: its children begin so, too */
 };
+
+/*
+ * supervisor_hold_signals - let those for the master wait until it listens to them: the first thing that main does
+ * A SIGHUP or SIGUSR2 that comes before would end it. SIGTERM and SIGINT may: there is nothing yet to be finished.
+ * Fills o->signals.
+ */
+void supervisor_hold_signals(struct supervisor_options *o);
 
 /*
  * supervisor_config - read the configuration as the master does: the file, the environment, then the command line

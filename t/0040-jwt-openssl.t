@@ -125,7 +125,7 @@ is $mixed->{err}, "$dir/mixed.pem: block 1: $bad{rsa1024}\n$dir/mixed.pem: block
 
 openssl('pkey', '-in', $key{p256}, '-aes256', '-passout', 'pass:secret', '-out', "$dir/locked.key");
 chmod 0600, "$dir/locked.key";
-is run({ timeout => 10 }, $tool, 'public', '--key', "$dir/locked.key")->{out},
+is run({ timeout => 120 }, $tool, 'public', '--key', "$dir/locked.key")->{out},
 	"refused: $dir/locked.key: not a private key as PEM without a passphrase\n", 'a key behind a passphrase is refused, nobody is asked for it';
 
 done_testing;

@@ -42,7 +42,7 @@ is upload_range($s, $loc), '0-599999', 'after the restart the upload has what it
 patched_ok(2, 'the third chunk after a restart');
 
 $s->stop_workers('KILL');
-wait_for { !$s->worker_pids } 5;
+wait_for { !$s->worker_pids };
 $s->start_workers;
 patched_ok(3, 'the fourth chunk after kill -9 of the master');
 

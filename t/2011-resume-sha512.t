@@ -37,10 +37,10 @@ sub goes_on {
 sub break_off {
 	my ($type) = @_;
 	my $k = $s->sock;
-	my $piece = 'q' x 100_000;
-	my ($head, $body) = $type eq 'chunked' ? ('Transfer-Encoding: chunked', sprintf "%x\r\n%s\r\n", length $piece, $piece) : ('Content-Length: 200000', $piece);
+	my $piece = 'q' x 600_000;
+	my ($head, $body) = $type eq 'chunked' ? ('Transfer-Encoding: chunked', sprintf "%x\r\n%s\r\n", length $piece, $piece) : ('Content-Length: 1200000', $piece);
 	print {$k} "PATCH $loc HTTP/1.1\r\nHost: x\r\n$head\r\n\r\n$body";
-	wait_for { grep { (-s $_ // 0) > 0 } glob $s->root . '/berth/body/*' } 5;
+	wait_for { grep { (-s $_ // 0) > 0 } glob $s->root . '/berth/body/*' };
 	close $k;
 	leftovers($s);
 	return;

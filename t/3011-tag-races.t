@@ -67,7 +67,7 @@ my @r = run_parallel(7, sub {
 	}
 	my %seen;
 	my $n = 0;
-	my $end = time + 15;
+	my $end = time + 120;
 	do {
 		my $r = $s->req($i % 2 ? 'GET' : 'HEAD', '/v2/race/app/manifests/moving');
 		my $d = $r->header('Docker-Content-Digest') // '';

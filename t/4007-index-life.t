@@ -47,7 +47,7 @@ is_deeply tags('life/b/c'), [map { "t$_" } 1 .. 5], 'the repository inside it ke
 # nobody else writes: the index is not looked through again, and is right after any number of starts
 for my $how ('TERM', 'KILL') {
 	$s->stop_workers($how);
-	wait_for { !$s->worker_pids } 5;
+	wait_for { !$s->worker_pids };
 	$s->start_workers;
 	is_deeply tags('life/a'), [map { "t$_" } 1 .. 6], "after a stop by SIG$how the tags are right";
 	is_deeply catalog(), \@repos, "and the catalog (SIG$how)";

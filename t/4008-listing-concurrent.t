@@ -96,7 +96,7 @@ my $stop = $s->dir . '/done';
 		return '';
 	}
 	my $rounds = 0;
-	my $end = time + 15;
+	my $end = time + 120;
 	do {
 		my %seen;
 		my @all = eval { pages($req, '/v2/many/tags/tags/list', 'tags', $i == 8 ? 23 : 100) };

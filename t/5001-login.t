@@ -126,7 +126,7 @@ for my $line (sort keys %bad) {
 	mkdir "$dir/store";
 	for my $cmd ([$berth, '--config', "$dir/berth.conf", 'config', 'check'],
 		[program('berth-fcgi'), '--config', "$dir/berth.conf", '--listen', "$dir/sock"]) {
-		my $r = run({ timeout => 20 }, @$cmd);
+		my $r = run({ timeout => 120 }, @$cmd);
 		my $name = "a line that is $bad{$line} is refused by " . ($cmd->[0] =~ m{([^/]+)$})[0];
 		is $r->{status}, 2, $name;
 		like $r->{err}, qr/\A\Q$file\E:$at: [^\n]*\Q$bad{$line}\E[^\n]*\n\z/, "$name, with its number";

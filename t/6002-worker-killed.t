@@ -27,7 +27,7 @@ sub killed_while {
 		POSIX::_exit(0);
 	}
 	close $w;
-	my $spooled = wait_for { grep { -s $_ && -s _ == $size } glob $s->root . '/berth/body/* ' . $s->root . '/berth/body/*/*' } 20;
+	my $spooled = wait_for { grep { -s $_ && -s _ == $size } glob $s->root . '/berth/body/* ' . $s->root . '/berth/body/*/*' };
 	my @killed = $s->kill_workers;
 	sysread $r, my $st, 10;
 	waitpid $pid, 0;
@@ -51,7 +51,7 @@ for my $try (1 .. 6) {
 		}
 		is $r->status, 201, "its retry of the same request succeeds (try $try)" or diag $r->body;
 	}
-	my $now = wait_for { my @p = $s->worker_pids; my %old = map { $_ => 1 } @killed; @p == $count && !grep { $old{$_} } @p } 10;
+	my $now = wait_for { my @p = $s->worker_pids; my %old = map { $_ => 1 } @killed; @p == $count && !grep { $old{$_} } @p };
 	ok $now, "as many workers as before are back, all of them others (try $try)";
 	my $r = $s->req('HEAD', "/v2/kill/app/blobs/$d");
 	is $r->status, 200, "the blob is there (try $try)";
@@ -63,7 +63,7 @@ ok $hit, 'at least one of them was killed before it had answered';
 is scalar(uploads_of($s, 'kill/app')), 0, 'no upload is left';
 
 # all_back - SIGHUP ends the waiting that so many deaths have brought
-sub all_back { $s->reload; return wait_for { $s->worker_pids == $count } 10 }
+sub all_back { $s->reload; return wait_for { $s->worker_pids == $count } }
 
 # the retry of a client that begins anew
 all_back();
@@ -92,7 +92,7 @@ my @result = run_parallel(6, sub {
 		return {};
 	}
 	my $end = time + 2;
-	for (my $n = 0; time < $end && $n < 400; $n++) {
+	for (my $n = 0; $n < 400 && (time < $end || (keys %made < 5 && time < $end + 120)); $n++) {
 		my $config = "{\"n\":\"$i.$n\"}";
 		my $ok = eval { $s->push_blob("kill/small$i", $config); 1 } or next;
 		my $m = image_of(OCI_MANIFEST, $config);

@@ -39,42 +39,35 @@ for my $i (1 .. 20) {
 }
 
 my $bytes = 'abcdefghij';
-my ($longest, $n, $fault) = (0, 0, '');
+my ($n, $fault) = (0, '');
 for my $second (0 .. 4) {
 	for my $i (0 .. $#sock) {
 		my $b = substr $bytes, $second, 1;
 		syswrite $sock[$i], $i % 2 ? "1\r\n$b\r\n" : $b;
 	}
 	syswrite $_, substr $text, $second, 1 for @put;
-	my $end = time + 1;
-	while (time < $end) {
-		my $t = time;
+	# no slow one sends its next byte before these are answered
+	for (1 .. 30) {
 		my $r = $s->req('GET', '/v2/slow/app/manifests/one');
 		$fault ||= 'GET ' . $r->status if $r->status != 200 || $r->body ne $m;
-		my $took = time - $t;
-		$longest = $took if $took > $longest;
 		if ($n % 10 == 0) {
 			my $w = "quick $n";
-			$t = time;
 			$fault ||= 'push failed' unless eval { $s->push_blob('slow/quick', $w) };
-			$took = time - $t;
-			$longest = $took if $took > $longest;
 		}
 		$n++;
 	}
 }
 is $fault, '', 'ninety slow connections fail nobody else';
-cmp_ok $n, '>', 50, "who got $n requests through in five seconds with two workers";
-cmp_ok $longest, '<', 3, sprintf 'none of which took long (%.3f s)', $longest;
+is $n, 150, 'whom two workers serve while the slow ones wait';
 
 # they are served in the end
 for my $i (0 .. $#sock) {
 	syswrite $sock[$i], $i % 2 ? "5\r\nfghij\r\n0\r\n\r\n" : 'fghij';
 }
-is_deeply [map { my $r = eval { read_response($_, timeout => 20) }; $r ? $r->status . ' ' . $r->header('Range') : 'nothing' } @sock], [('202 0-9') x 50], 'the slow PATCHes are taken when they are complete';
+is_deeply [map { my $r = eval { read_response($_) }; $r ? $r->status . ' ' . $r->header('Range') : 'nothing' } @sock], [('202 0-9') x 50], 'the slow PATCHes are taken when they are complete';
 is $s->req('PUT', "$loc[7]?digest=" . sha256($bytes))->status, 201, 'with the right bytes';
 syswrite $_, substr $text, 5 for @put;
-is_deeply [map { my $r = eval { read_response($_, timeout => 20) }; $r ? $r->status : 'nothing' } @put], [(201) x 20], 'the slow manifests too' if $s->push_blob('slow/app', 'layer');
+is_deeply [map { my $r = eval { read_response($_) }; $r ? $r->status : 'nothing' } @put], [(201) x 20], 'the slow manifests too' if $s->push_blob('slow/app', 'layer');
 my $rest = '';
 1 while sysread $reader[0], $rest, 1 << 20, length $rest;
 ok substr($rest, -length $big) eq $big, 'a reader that was slow gets all of its blob';

@@ -14,14 +14,14 @@ my ($d) = $s->push_image('log/app', 'one', layers => ['layer']);
 my $blob = sha256('layer');
 my $loc = upload_start($s, 'log/app');
 my ($uuid) = $loc =~ m{([^/]+)$};
-wait_for { 3 == grep { ($_->{method} // '') eq 'POST' } $s->access_events } 5;
+wait_for { 3 == grep { ($_->{method} // '') eq 'POST' } $s->access_events };
 
 # fresh - does something and gives the events of requests that it made, and nginx's lines for them
 sub fresh {
 	my ($what, $n) = @_;
 	my ($a, $b) = (scalar(my @x = $s->log), scalar(my @y = $s->access_log));
 	$what->();
-	wait_for { my @l = $s->access_log; @l >= $b + $n } 5;
+	wait_for { my @l = $s->access_log; @l >= $b + $n };
 	my @e = $s->log_events;
 	my @n = $s->access_events;
 	return ([grep { ($_->{event} // '') eq 'request' } @e[$a .. $#e]], [@n[$b .. $#n]]);
@@ -109,7 +109,7 @@ for my $a (@secret) {
 	$t->req('DELETE', '/v2/log/app/manifests/x', headers => \@h);
 	$t->req('GET', '/v2/Bad/tags/list', headers => \@h);
 }
-wait_for { my @l = $t->access_log; @l >= 24 } 5;
+wait_for { my @l = $t->access_log; @l >= 24 };
 my $all = join '', map { content_of($_) // '' } $t->log_file, $t->dir . '/nginx/access.log', $t->dir . '/nginx.log';
 for my $x ((map { (split / /, $_)[1] } @secret), 'hunter2secret', 'd1ge5tsecret', 'c00kiesecret', 'cHJveHlzZWNyZXQ', 'c2VjcmV0LXBheWxvYWQ') {
 	ok index($all, $x) < 0, 'no log has ' . substr $x, 0, 20;
@@ -125,7 +125,7 @@ for my $c (['error', '', ''], ['warn', '', ''], ['info', 'request', ''], ['debug
 	my %old = map { $_ => 1 } $e->worker_pids;
 	$e->config('log: { level = "' . ($level eq 'env' ? 'error' : $level) . qq("; };\n));
 	$e->reload;
-	wait_for { my @now = $e->worker_pids; @now && !grep { $old{$_} } @now } 5;
+	wait_for { my @now = $e->worker_pids; @now && !grep { $old{$_} } @now };
 	$e->push_blob('log/app', 'x');
 	my %has = map { ($_->{event} // '') => 1 } $e->log_events;
 	is_deeply [map { $has{$_} ? $_ : '' } 'request', 'precheck'], \@want, $level eq 'env' ? 'REGISTRY_LOG_LEVEL wins over the file' : "what is logged at level $level";

@@ -26,12 +26,12 @@ sub killed_at {
 		exec 'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:signal=KILL:when=$n", map { ('-p', $_) } @pids or POSIX::_exit(127);
 	}
 	my $on = wait_for { @pids == grep { my $p = $_; grep { /^TracerPid:\s*[1-9]/ } split /\n/, slurp("/proc/$p/status") } @pids };
-	my $r = eval { $s->req('DELETE', $path, timeout => 10) };
+	my $r = eval { $s->req('DELETE', $path) };
 	kill INT => $tracer;
 	waitpid $tracer, 0;
 	# the master would wait longer after each death; a new one does not
 	$s->stop_workers('KILL');
-	wait_for { !$s->worker_pids } 5;
+	wait_for { !$s->worker_pids };
 	$s->start_workers;
 	return 'not traced' if !$on;
 	return $r ? $r->status : 'nothing';

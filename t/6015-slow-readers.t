@@ -47,7 +47,7 @@ sub held
 	my ($before, $had) = (nginx_memory(), $answered->());
 	my @k = map { ask($path) } 1 .. $clients;
 
-	ok wait_for(sub { $answered->() == $had + $clients }, 60), "workers are done with $clients requests of which nobody has read a byte ($path)";
+	ok wait_for(sub { $answered->() == $had + $clients }), "workers are done with $clients requests of which nobody has read a byte ($path)";
 	my $n = (nginx_memory() - $before) / $clients;
 	return ($n, @k);
 }

@@ -25,7 +25,7 @@ sub store { my $d = "$dir/store" . ++$n; mkdir $d; return $d }
 sub said
 {
 	my ($status, $like, $title, @cmd) = @_;
-	my $r = run({ timeout => 30 }, @cmd);
+	my $r = run({ timeout => 120 }, @cmd);
 	my @lines = split /\n/, $r->{out} . $r->{err};
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -83,7 +83,7 @@ like $w // '', qr/others who serve \Q@{[ $b->root ]}\E have other settings: dele
 $two->stop;
 $b->config("delete = true;\n");
 $b->reload;
-wait_for { grep { ($_->{event} // '') eq 'reload' } $b->log_events } 10;
+wait_for { grep { ($_->{event} // '') eq 'reload' } $b->log_events };
 my $three = Berth::Server->start(root => $b->root, workers => 1, config => "delete = true;\n");
 is_deeply [warned($three, 'settings')], [], 'what counts is what the others have now';
 $three->stop;

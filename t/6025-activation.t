@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# Started by systemd: sockets that are handed over, the word that it serves, and how little the units may do.
+# Started by systemd, and by others who hold its sockets: sockets that are handed over and outlive a master, the word that it
+# serves, and how little the units may do.
 use strict;
 use warnings;
 use FindBin;
@@ -8,8 +9,11 @@ use lib "$FindBin::Bin/lib";
 use IO::Socket::UNIX;
 use Socket qw(SOCK_DGRAM);
 use Berth::Test;
+use Berth::Check;
+use Berth::GC;
+use Berth::Repo;
 
-need_program(qw(systemd-socket-activate systemd-analyze));
+need_program(qw(spawn-fcgi systemd-socket-activate systemd-analyze));
 
 my $dir = tmp_dir();
 my $program = program('berth-fcgi');
@@ -78,6 +82,80 @@ my $r = run({ env => { LISTEN_PID => 1, LISTEN_FDS => 1 } }, $program, '--root',
 is $r->{status}, 1, 'sockets that were another process\'s';
 is $r->{err}, "berth-fcgi: descriptor 0 is no listening socket; use --listen, or start with spawn-fcgi or systemd: Socket operation on non-socket\n",
 	'are not taken';
+
+# --- a new master on sockets that stay, under load
+
+my $s = Berth::Server->start(held => 1, workers => 4, config => qq(gc = { every = "1s"; grace = "1h"; rate = 2; };\n));
+$s->push_image('held/app', 'one', layers => ['a layer of it' x 1000]);
+my @garbage = map { $s->push_blob('held/garbage', "garbage $_") } 1 .. 60;
+make_old($s, 7200);
+my $all = random_bytes(700_000);
+my @uploads = map { upload_start($s, "held/slow$_") } 1 .. 2;
+
+sub patch
+{
+	my ($from, $to, $what) = @_;
+
+	for (@uploads) {
+		my $r = $s->req(PATCH => $_, headers => ['Content-Range' => "$from-" . ($to - 1)], body => substr $all, $from, $to - $from);
+		is $r->status, 202, $what;
+		$_ = path_of($r->header('Location'));
+	}
+	return;
+}
+patch(0, 300_000, 'an upload is begun');
+my @masters = $s->master_pid;
+my ($said, $failed, $total) = clients_beside($s, space => 'held', layer => sha256('a layer of it' x 1000), readers => 12, sub {
+	my ($more) = @_;
+	for (1 .. 3) {
+		$more->(40);
+		wait_for { grep { ($_->{event} // '') eq 'collecting' && kill 0, $_->{pid} } $s->log_events } or return 'nothing is collected';
+		$s->stop_workers == 0 or return 'the old master has not ended well';
+		$s->start_workers;
+		push @masters, $s->master_pid;
+	}
+	$more->(40);
+	return 'replaced';
+});
+is $said, 'replaced', 'three times a master ends on SIGTERM, in a collection, and another starts on the same sockets';
+is_deeply $failed, [], 'twenty clients that pull and push see no failed request';
+cmp_ok $total, '>=', 20, "of $total";
+my %other = map { $_ => 1 } @masters;
+is keys %other, 4, 'they were four masters';
+patch(300_000, 700_000, 'an upload that another master began goes on');
+is $s->req(PUT => "$_?digest=" . sha256($all))->status, 201, 'and ends' for @uploads;
+ok $s->req(GET => '/v2/held/slow1/blobs/' . sha256($all))->body eq $all, 'with all its bytes';
+$s->config(qq(gc = { every = "1s"; grace = "1h"; };\n));
+$s->stop_workers;
+$s->start_workers;
+ok wait_for(sub { !grep { -e blob_file($s, $_) } @garbage }), 'a collection of the last master collects what those of the others had begun with';
+ok !(grep { ($_->{event} // '') eq 'collection_failed' } $s->log_events), 'none of them has failed';
+is $s->stop_workers, 0, 'SIGTERM ends the last one';
+is join(' ', fsck_kinds($s)), '', 'fsck finds nothing wrong';
+$s->stop;
+
+# --- the same by a shell's loop, which holds descriptor 0
+
+$pid = start('spawn-fcgi', '-n', '-s', "$dir/held.sock", '--', '/bin/sh', '-c', 'while "$@"; do :; done', 'sh', $program,
+	'--root', "$dir/store", '--workers', '1');
+ok wait_for(sub { answers("$dir/held.sock") eq '{}' }), 'spawn-fcgi and a loop of the shell start it';
+my ($first) = Berth::Server::children($pid);
+my $f = Berth::FCGI->new("$dir/held.sock");
+my $slow = $f->connect;
+syswrite $slow, substr Berth::FCGI::head(0, %get), 0, 50;
+kill TERM => $first;
+ok wait_for(sub { slurp("$dir/log") =~ /"event":"stopping"/ }), 'the master is told to go while a request comes in';
+my $late = $f->connect;
+local $SIG{PIPE} = 'IGNORE';
+syswrite $late, Berth::FCGI::head(0, %get) . Berth::FCGI::stream(Berth::FCGI::FCGI_STDIN(), '');
+close $slow;
+my $answer = eval { $f->read_answer($late, 120) };
+is $answer ? $answer->body : $@, '{}', 'what comes meanwhile is answered';
+ok wait_for(sub { my ($now) = Berth::Server::children($pid); ($now // $first) != $first }), 'by the next one';
+my ($second) = Berth::Server::children($pid);
+stop($pid);
+kill TERM => $second;
+ok wait_for(sub { !kill 0, $second }), 'without the loop none comes after it';
 
 # --- the units
 

@@ -54,7 +54,7 @@ sub odd
 sub asked
 {
 	my ($method, $path, %o) = @_;
-	my $r = $s->req($method, $path, timeout => 30, %o);
+	my $r = $s->req($method, $path, timeout => 120, %o);
 
 	return $r->status . ($r->status >= 400 && $method ne 'HEAD' ? ' ' . (eval { $r->json->{errors}[0]{code} } // 'no JSON') : '');
 }
@@ -115,7 +115,7 @@ for my $what (sort keys %odd) {
 	# the index
 	my $about = $image =~ s/\}\z/,"subject":@{[desc(OCI_MANIFEST, $image)]},"annotations":{"for":"$repo"}}/r;
 	answers('a referrer', $put->(sha256($about), $about) => '201');
-	my $referrers = sub { my $r = $s->req('GET', "/v2/$repo/referrers/$d", timeout => 30); return $r->status . ' ' . ($r->body =~ s/\s+\z//r) };
+	my $referrers = sub { my $r = $s->req('GET', "/v2/$repo/referrers/$d", timeout => 120); return $r->status . ' ' . ($r->body =~ s/\s+\z//r) };
 	my $before = $referrers->();
 	my $index = $s->root . "/berth/index/$repo";
 	like $before, qr/"for":"$repo"/, 'is listed';
@@ -123,7 +123,7 @@ for my $what (sort keys %odd) {
 	is eval { $referrers->() } // $@, $before, "its entry is $what: the manifest itself says what belongs there";
 	$undo->();
 	my @list = ['GET', "/v2/$repo/tags/list"];
-	my @rebuild = ({ timeout => 60 }, program('berth'), '--root', $s->root, 'index', 'rebuild', $repo);
+	my @rebuild = ({ timeout => 120 }, program('berth'), '--root', $s->root, 'index', 'rebuild', $repo);
 	for my $which ('root', 'leaf') {
 		my ($file) = $which eq 'root' ? "$index/_names/root" : grep { /\d$/ } glob "$index/_names/*";
 		$undo = odd($what, $file);
@@ -201,14 +201,14 @@ my $dir = tmp_dir();
 spew("$dir/real", "delete = true;\n");
 symlink "$dir/real", "$dir/link";
 mkfifo("$dir/fifo", 0600) or die;
-is run({ timeout => 30 }, program('berth'), '--config', "$dir/link", 'config', 'given')->{out}, "delete\n", 'a configuration may be a link';
-my $r = run({ timeout => 30 }, program('berth'), '--config', "$dir/fifo", 'config', 'show');
+is run({ timeout => 120 }, program('berth'), '--config', "$dir/link", 'config', 'given')->{out}, "delete\n", 'a configuration may be a link';
+my $r = run({ timeout => 120 }, program('berth'), '--config', "$dir/fifo", 'config', 'show');
 like "$r->{status} $r->{err}", qr/^[12] .*fifo.*not a file/s, 'a FIFO is none';
 spew("$dir/users", "auth = { htpasswd = \"$dir/fifo\"; robots = \"$dir/fifo\"; };\n");
-$r = run({ timeout => 30 }, program('berth'), '--config', "$dir/users", 'config', 'check');
+$r = run({ timeout => 120 }, program('berth'), '--config', "$dir/users", 'config', 'check');
 isnt $r->{status}, 0, 'nor a file of users or robots';
 for my $cmd (['user', 'rm', 'alice'], ['token', 'rm', 'ci']) {
-	$r = run({ timeout => 30 }, program('berth'), '--config', "$dir/users", @$cmd);
+	$r = run({ timeout => 120 }, program('berth'), '--config', "$dir/users", @$cmd);
 	isnt $r->{status}, 0, "berth @$cmd says so";
 	isnt $r->{status}, 137, 'and does not wait';
 }

@@ -71,7 +71,7 @@ sub held_up
 	for (1 .. 5) {
 		my $h = hold($file);
 		my @c = map { $_->() } @requests;
-		$fault = wait_for(sub { waiting($h) >= $least }, 20) ? '' : waiting($h) . ' wait';
+		$fault = wait_for(sub { waiting($h) >= $least }) ? '' : waiting($h) . ' wait';
 		$fault ||= join ' ', grep { $s->req(GET => $_)->status != $pull{$_} } sort keys %pull;
 		$now = answered(@c);
 		flock $h, LOCK_UN;
@@ -96,7 +96,7 @@ my ($before, $status);
 for (1 .. 5) {
 	my $h = hold($stripe{'held/app'});
 	my @c = map { put('held/app', "three$_") } 1 .. $WORKERS;
-	wait_for { waiting($h) == $WORKERS } 20;
+	wait_for { waiting($h) == $WORKERS };
 	my $r = $s->req(PUT => '/v2/free/app/manifests/two', body => $m, headers => ['Content-Type' => OCI_MANIFEST]);
 	$before = answered(@c);
 	$status = $r->status . ' ' . (waiting($h) ? 'while others wait' : 'after all others');
@@ -152,7 +152,7 @@ sub ask_all { return map { my ($n, $file, $title, @request) = @$_; local $s = $s
 	open my $h, '+<', "$locks/collector" or die;
 	flock $h, LOCK_SH or die;
 	my $gc = open(my $out, '-|', program('berth'), '--config', $s->config_file, '--root', $s->root, 'gc', '--dry-run') // die;
-	ok wait_for(sub { waiting($h) }, 20), 'a collection waits for a writer';
+	ok wait_for(sub { waiting($h) }), 'a collection waits for a writer';
 	is $s->req(HEAD => "/v2/held/app/blobs/$layer")->status, 200, '... and another writer, who came later, for none of the two';
 	flock $h, LOCK_UN;
 	1 while <$out>;

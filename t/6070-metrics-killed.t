@@ -31,20 +31,20 @@ is delta($before, $after, 'berth_http_request_duration_seconds_count{route="mani
 
 # killed
 my @was = $s->kill_workers;
-ok wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; keys %now == @was && !grep { $now{$_} } @was }, 20), 'all workers are killed, and replaced';
-ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), '... and take requests';
+ok wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; keys %now == @was && !grep { $now{$_} } @was }), 'all workers are killed, and replaced';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), '... and take requests';
 my $m = metrics($s);
 is $m->{$_}, $after->{$_}, "$_ stays what it was" for grep { /^berth_http_requests_total\{|_bytes_total|blobs_added|^berth_uploads_(?:begun|ended)/ } sort keys %$after;
 is by_name($m, 'berth_worker_restarts_total'), scalar @was, 'each death is counted as a restart';
 is $m->{'berth_worker_restarts_total{pool="requests"}'}, 4, '... in the pool to which it belongs';
-ok wait_for(sub { my $m = metrics($s); by_name($m, 'berth_workers') == by_name($m, 'berth_workers_wanted') }, 10), 'all that are wanted are there again';
+ok wait_for(sub { my $m = metrics($s); by_name($m, 'berth_workers') == by_name($m, 'berth_workers_wanted') }), 'all that are wanted are there again';
 $s->req(GET => '/v2/kill/app/manifests/one') for 1 .. 3;
 is metrics($s)->{$get}, $after->{$get} + 3, 'and the new ones go on counting';
 
 # replaced by a reload
 @was = $s->worker_pids;
 $s->reload;
-ok wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @was }, 20), 'a reload replaces all workers';
+ok wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @was }), 'a reload replaces all workers';
 $m = metrics($s);
 is $m->{$get}, $after->{$get} + 3, '... and what was counted stays';
 is by_name($m, 'berth_worker_restarts_total'), scalar @was, '... and no restart is counted: nobody died';
@@ -55,9 +55,10 @@ my $base = $m->{$get};
 my @done = run_parallel(5, sub {
 	my ($i) = @_;
 	my $n = 0;
-	while (time < $stop) {
+	while (time < $stop || ($i && $n < 15 && time < $stop + 120)) {
 		if ($i == 0) {
 			kill KILL => ($s->worker_pids)[0];
+			$n++;
 			sleep 0.5;
 		} else {
 			$n++ if $s->req(GET => '/v2/kill/app/manifests/one')->status == 200;
@@ -65,20 +66,21 @@ my @done = run_parallel(5, sub {
 	}
 	return $n;
 });
-my $answered = 0;
+my ($answered, $killed) = (0, shift @done);
 $answered += $_ for @done;
-ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 30), 'workers die while clients ask';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), 'workers die while clients ask';
 my $counted = metrics($s)->{$get} - $base;
-cmp_ok $answered, '>', 50, "$answered requests were answered meanwhile";
+cmp_ok $answered, '>=', 60, "$answered requests were answered meanwhile";
 # a worker may be killed between its answer and counting it; never is one counted without an answer but for the same reason
-cmp_ok abs($counted - $answered), '<=', 8, "and as many are counted, but for those of the killed ($counted)";
+cmp_ok abs($counted - $answered), '<=', $killed, "and as many are counted, but for those of the killed ($counted)";
 
 # a new master begins anew
 $s->stop_workers;
+my $from = int time;
 $s->start_workers;
-ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'a new master';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), 'a new master';
 $m = metrics($s);
 is $m->{$get} // 0, 0, '... begins at 0, as Prometheus expects of a restart';
-cmp_ok abs($m->{berth_start_time_seconds} - time), '<', 20, '... and says when';
+ok $m->{berth_start_time_seconds} >= $from && $m->{berth_start_time_seconds} <= time, '... and says when';
 
 done_testing;

@@ -163,11 +163,10 @@ SKIP: {
 	if (!$pid) {
 		open STDOUT, '>', '/dev/null';
 		my @cmd = ('strace', '-f', '-y', '-o', $trace, '-e', 'trace=openat', '-P', sprintf('berth/locks/repository/%02x', stripe($q)),
-			'-e', 'inject=openat:delay_enter=1500000', gc_cmd($s, '--untagged'));
+			'-e', 'inject=openat:delay_enter=3000000', gc_cmd($s, '--untagged'));
 		exec { $cmd[0] } @cmd or POSIX::_exit(127);
 	}
-	wait_for { -s $trace && slurp($trace) =~ /openat/ } 5;
-	sleep 0.7;
+	wait_for { -s $trace && slurp($trace) =~ /openat/ };
 	my $at = put($q, 'now', OCI_INDEX, $out);
 	waitpid $pid, 0;
 	is is_here($q, $at), 'here', 'an index that gets a tag while a collection is on stays';

@@ -205,7 +205,9 @@ sub client {
 	@fault = ();
 	$n{$_} = 0 for qw(configs requests pushed pulled deleted mounted found uploaded again tagged untagged indexes);
 	srand $i * 7919 + $until;
-	one_step() while time < $until && @fault < 5;
+	for (my $steps = 0; (time < $until || $steps < 100) && @fault < 5; $steps++) {
+		one_step();
+	}
 	for my $key (must()) {
 		pull($key);
 	}
@@ -220,7 +222,7 @@ sub client {
 sub collect {
 	my ($until, @o) = @_;
 	my %sum = (runs => 0, links => 0, blobs => 0, manifests => 0, bad => []);
-	while (time < $until) {
+	for (my $more = 0; time < $until || ($sum{blobs} <= 5 && $more < 60); $more += time >= $until) {
 		my $r = gc($s, '--json', '--grace', '1s', @o);
 		if ($r->{status} || $r->{err} ne '') {
 			push @{ $sum{bad} }, "$r->{status} $r->{err}";
@@ -288,7 +290,7 @@ for my $phase (['', 0.6 * $SECONDS], ['--untagged', 0.4 * $SECONDS]) {
 my @events = grep { ($_->{event} // '') eq 'request' } $s->log_events;
 is scalar(grep { $_->{status} >= 500 } @events), 0, 'no request ended with 5xx';
 my $slowest = (sort { $b->{ms} <=> $a->{ms} } @events)[0];
-cmp_ok $slowest->{ms}, '<', 1000, 'no request took a second' or diag(join ' ', map { "$_=$slowest->{$_}" } grep { defined $slowest->{$_} } sort keys %$slowest);
+is lock_fault($CLIENTS + 1, @events), '', 'nobody waited for a lock for longer than all of them need by themselves';
 diag(sprintf '%d requests, the slowest took %.0f ms', scalar @events, $slowest->{ms});
 is join(' ', grep { !/^(?:reserve|last$)/ } files_below($s->root . '/berth/gc')), '', 'no run is left behind';
 is leftovers($s), '', 'nothing is left in body, tmp and trash';

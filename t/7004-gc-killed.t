@@ -154,7 +154,7 @@ is scalar(grep { -e blob_file($b, sha256("garbage of w $_")) } 1 .. 5), 0, 'and 
 		exec { $cmd[0] } @cmd or POSIX::_exit(127);
 	}
 	$run = wait_for { content_of($b->root . '/berth/gc/run') };
-	wait_for { -s $trace } 5;
+	wait_for { -s $trace };
 	for (1 .. 20) {
 		$b->req('HEAD', '/v2/w/app/blobs/' . sha256('layer of w'));
 	}

@@ -101,7 +101,7 @@ for my $x ([$a, 'berth and then docker-registry'], [$b, 'docker-registry and the
 my $host = other_registry(root => $a->root);
 my $accept = join ', ', OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST;
 require HTTP::Tiny;
-my $http = HTTP::Tiny->new(timeout => 30);
+my $http = HTTP::Tiny->new(timeout => 120);
 is pull_all(sub { my $r = $http->get("http://$host$_[0]", { headers => { Accept => $accept } }); return ($r->{status}, $r->{content}) }, 60), '',
 	'docker-registry serves what berth has collected';
 

@@ -34,13 +34,15 @@ my ($cpu, @more) = map { /^(\d+)-(\d+)$/ ? $1 .. $2 : $_ } split /,/, (slurp('/p
 lacking('there are two processors', 'there is one processor, so nothing is shared') if !@more;
 my $two = "$cpu,$more[0]";
 
-# processes - how many of them there are; and how many of these read tags
+# processes - how many of them there are; and how many of these read tags. Opening is slow, so that there is something left for
+# whoever comes later.
 sub processes
 {
 	my ($cpus, @o) = @_;
 	my $trace = tmp_dir() . '/trace';
 
-	run('taskset', '-c', $cpus, 'strace', '-f', '-o', $trace, '-e', 'trace=execve,openat', gc_cmd($s, '--dry-run', @o));
+	run('taskset', '-c', $cpus, 'strace', '-f', '-o', $trace, '-e', 'trace=execve,openat', '-e', 'inject=openat:delay_enter=2000',
+		gc_cmd($s, '--dry-run', @o));
 	my @lines = split /\n/, slurp($trace);
 	my ($all, $readers) = map { my %pid = map { /^(\d+)/ ? ($1 => 1) : () } @$_; scalar keys %pid } \@lines, [grep { m{/current/link} } @lines];
 	return { all => $all, readers => $readers };

@@ -35,7 +35,7 @@ sub begin {
 		my @cmd = (gc_cmd($s, @o));
 		exec { $cmd[0] } @cmd or POSIX::_exit(127);
 	}
-	wait_for { -e $mark } 20 or die "no collection is on\n";
+	wait_for { -e $mark } or die "no collection is on\n";
 	return $pid;
 }
 
@@ -177,13 +177,13 @@ $s->stop_workers;
 $s->config(qq(gc = { every = "30m"; grace = "1h"; rate = 1; };\n));
 utime time - 3600, time - 3600, "$gc_dir/last" or spew("$gc_dir/last", '') && utime time - 3600, time - 3600, "$gc_dir/last";
 $s->start_workers;
-ok +(wait_for { -e $mark } 20), 'the master has begun one';
+ok +(wait_for { -e $mark }), 'the master has begun one';
 $s->stop_workers;
 ok !-e $mark, 'a stop of the master ends it, with its mark';
 $s->start_workers;
-ok +(wait_for { -e $mark } 20), 'and begun another';
+ok +(wait_for { -e $mark }), 'and begun another';
 kill KILL => $s->master_pid;
-ok +(wait_for { !-e $mark } 20), 'kill -9 of the master ends it, with its mark';
+ok +(wait_for { !-e $mark }), 'kill -9 of the master ends it, with its mark';
 $s->stop_workers;
 $s->start_workers;
 is $s->req(GET => "/v2/n/app/blobs/$layer")->body, 'a layer', 'what is needed is there';

@@ -29,7 +29,7 @@ run_ok('cp', '-a', $s->root, $root, 'a copy to work on');
 chmod 0755, $work, $s->dir;
 run_ok('chown', '-R', 'nobody', $s->root, $root, 'which is not root\'s') if $> == 0;
 my @program = (program('berth'), '--config', $s->config_file, '--root', $root);
-sub fsck { return run({ timeout => 20 }, @program, 'fsck', @_) }
+sub fsck { return run({ timeout => 120 }, @program, 'fsck', @_) }
 my $clean = fsck('--data', '--json');
 is $clean->{status}, 0, 'nothing is wrong before' or diag($clean->{out});
 
@@ -72,7 +72,7 @@ for my $entry (@entries) {
 		push @{ $wrong{repair} }, "$say: status $repaired->{status} $repaired->{out}$repaired->{err}" if $repaired->{status} != 1 || $repaired->{out} !~ /"kind":"summary"/ || $repaired->{err} ne '';
 		if ($entry =~ m{^berth/index/} && !($name eq 'closed' && $is eq 'directory')) {
 			my $rest = fsck('--json');
-			my $rebuilt = $rest->{status} ? run({ timeout => 20 }, @program, 'index', 'rebuild') : $rest;
+			my $rebuilt = $rest->{status} ? run({ timeout => 120 }, @program, 'index', 'rebuild') : $rest;
 			push @{ $wrong{index} }, "$say: $repaired->{out}$rest->{out}$rebuilt->{err}" if $rest->{status} && $entry !~ m{/_referrers/\w+(?:/\w+)?$};
 		}
 		run('chmod', '-R', 'u+rwX', $root);

@@ -120,7 +120,9 @@ if (!$pushed) {
 	spew("$dir/pushed", $image // '');
 	POSIX::_exit($image ? 0 : 1);
 }
-ok !wait_for(sub { -e "$dir/pushed" }, 1), 'a manifest for a repository that is being copied waits';
+my $inode = (stat sprintf '%s/berth/locks/repository/%s', $s->root, substr sha256('team/app'), 7, 2)[1];
+ok wait_for(sub { slurp('/proc/locks') =~ /-> FLOCK .*:$inode / }), 'a push to a repository that is being copied waits';
+ok !-e "$dir/pushed", 'and is not answered';
 is $s->req(GET => '/v2/team/app/manifests/old', headers => [Accept => OCI_MANIFEST])->status, 200, 'pulls do not';
 is eval { $c->image($s, 'other/app', 'v1'); 1 }, 1, 'nor do pushes to others';
 let_go();

@@ -67,7 +67,7 @@ EOT
 
 		$self->configure($default);
 		kill HUP => $self->{pid};
-		Berth::Test::wait_for(sub { my %now = map { ($_ => 1) } Berth::Server::children($self->{pid}); keys %now && !grep { $now{$_} } @before }, 60)
+		Berth::Test::wait_for(sub { my %now = map { ($_ => 1) } Berth::Server::children($self->{pid}); keys %now && !grep { $now{$_} } @before })
 			or die "the old workers of the proxy do not end\n";
 		return;
 	}
@@ -119,7 +119,7 @@ sub client
 			$mine->note_blob($repo, sha256($bytes), $bytes);
 			my $image = $mine->image($front, $repo, "t$n", layers => [$bytes, "layer $i $n"]);
 			$mine->retag($front, $repo, 'latest', $image);
-			$n++;
+			spew("$dir/at$i", ++$n);
 			# pulls: what was pushed before, whoever pushed it
 			for my $tag ('latest', 't' . ($n - 1)) {
 				$req->(200, GET => "/v2/$repo/manifests/$tag", headers => [Accept => OCI_MANIFEST]);
@@ -144,9 +144,17 @@ my @client = map {
 	$pid;
 } 0 .. 3;
 
+# progress - each of them has pushed two more, or has ended
+sub progress
+{
+	my @from = map { -e "$dir/at$_" ? slurp("$dir/at$_") || 0 : 0 } 0 .. 3;
+
+	return wait_for { !grep { !-e "$dir/client$_" && (-e "$dir/at$_" && slurp("$dir/at$_") || 0) < $from[$_] + 2 } 0 .. 3 };
+}
+
 # --- there
 
-sleep 1.5;
+progress();
 my $b = Berth::Server->start(root => $root);
 $front->{berth} = $b->port;
 $front->switch('old');          # berth's address first, as in the manual: for a moment workers of the proxy with both configurations accept
@@ -165,7 +173,7 @@ is join(' ', grep { /late/ } @{ $front->req(GET => '/v2/_catalog?n=1000')->json-
 is $front->req(PUT => Berth::Content::with_digest($begun, sha256('first, last')), body => 'last',
 	headers => ['Content-Type' => 'application/octet-stream'])->status, 201, 'it is finished at berth';
 $c->note_blob('before/app', sha256('first, last'), 'first, last');
-sleep 1.5;
+progress();
 ok -e "$dir/client$_" ? 0 : 1, "client $_ is at work with berth" for 0 .. 3;
 
 # --- and back
@@ -178,14 +186,14 @@ $front->switch('old');
 is $front->req(PUT => Berth::Content::with_digest($begun, sha256('all')), body => 'all',
 	headers => ['Content-Type' => 'application/octet-stream'])->status, 201, 'it is finished at berth, while all else goes to registry:2';
 $c->note_blob('before/app', sha256('all'), 'all');
-sleep 1.5;
+progress();
 spew($stop, '');
 my $requests = 0;
 for my $i (0 .. 3) {
 	waitpid $client[$i], 0;
 	my $r = Storable::retrieve("$dir/client$i");
 	is $r->{fault}, '', "not one request of client $i failed";
-	cmp_ok $r->{pushed}, '>', 3, "it pushed all the while ($r->{pushed})";
+	cmp_ok $r->{pushed}, '>=', 6, "it pushed all the while ($r->{pushed})";
 	$requests += $r->{requests};
 	%{ $c->{repo} } = (%{ $c->{repo} }, %{ $r->{content}{repo} });
 	%{ $c->{bytes} } = (%{ $c->{bytes} }, %{ $r->{content}{bytes} });

@@ -112,7 +112,7 @@ SKIP: {
 		my $up = $b->req(POST => '/v2/a/blobs/uploads/', headers => [ 'Content-Length' => 0 ])->header('Location');
 		for my $chunked (0, 1) {
 			my $n = 0;
-			my $r = $b->req(PATCH => $up, chunked => $chunked, timeout => 30,
+			my $r = $b->req(PATCH => $up, chunked => $chunked,
 				headers => [ $chunked ? () : ('Content-Length' => 40 << 20) ],
 				body => sub { return $n++ < 640 ? 'x' x 65536 : undef });
 			error_is($r, 503, 'UNAVAILABLE', 'a body for which there is no room is 503' . ($chunked ? ', chunked' : ''));

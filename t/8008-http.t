@@ -23,7 +23,7 @@ sub all_of {
 	my @r;
 	print {$k} $bytes;
 	for my $method (@methods) {
-		my $r = eval { read_response($k, method => $method, rest => \$rest, timeout => 10) } or last;
+		my $r = eval { read_response($k, method => $method, rest => \$rest) } or last;
 		push @r, $r;
 	}
 	return @r;
@@ -75,7 +75,7 @@ sub expect {
 	my ($first) = (grep { $_ != 100 } $got =~ m{^HTTP/1\.1 (\d+)}mg)[0] // ($got =~ m{\AHTTP/1\.1 100} ? 100 : 'nothing');
 	return ($first, Berth::Response->parse($got)) if $first ne '100';
 	print {$k} $body;
-	return ($first, read_response($k, timeout => 10));
+	return ($first, read_response($k));
 }
 my $up = upload_start($s, 'h/app');
 my $text = image_of(OCI_MANIFEST, 'layer');
@@ -131,7 +131,7 @@ for my $c (['GET /v2/ HTTP/1.1', '', 400], ['GET /v2/%zz HTTP/1.1', $close, 400]
 	['GET /v2/ HTTP/1.1', "${close}X: " . 'a' x 33_000 . "\r\n", 431], ['TRACE /v2/ HTTP/1.1', $close, 405], ['POST / HTTP/1.1', $close, 405], ['GET /else HTTP/1.1', $close, 404], ['POST /v2/h/app/blobs/uploads/ HTTP/1.1', "${close}Content-Length: 70000\r\n", 413]) {
 	my $k = $s->sock;
 	print {$k} "$c->[0]\r\n$c->[1]\r\n";
-	$r = read_response($k, timeout => 10);
+	$r = read_response($k);
 	error_is $r, $c->[2], undef, substr($c->[0], 0, 40) . " is $c->[2] with the error JSON and the common headers once";
 }
 
@@ -139,8 +139,8 @@ for my $c (['GET /v2/ HTTP/1.1', '', 400], ['GET /v2/%zz HTTP/1.1', $close, 400]
 my $big = random_bytes(12 << 20);
 my $big_d = $s->push_blob('h/app', $big);
 my @slow = map { my $k = $s->sock; print {$k} "GET /v2/h/app/blobs/$big_d HTTP/1.1\r\n$close\r\n"; sysread $k, my $byte, 1; $k } 1 .. 30;
-is scalar(grep { $s->req('GET', '/v2/h/app/manifests/one', timeout => 10)->status == 200 } 1 .. 100), 100, 'beside thirty clients that do not read, two workers answer a hundred requests';
-is scalar(grep { $s->req('GET', "/v2/h/app/blobs/$blob", timeout => 10)->body eq 'layer' } 1 .. 20), 20, 'and serve blobs';
+is scalar(grep { $s->req('GET', '/v2/h/app/manifests/one')->status == 200 } 1 .. 100), 100, 'beside thirty clients that do not read, two workers answer a hundred requests';
+is scalar(grep { $s->req('GET', "/v2/h/app/blobs/$blob")->body eq 'layer' } 1 .. 20), 20, 'and serve blobs';
 my $got = '';
 1 while sysread $slow[0], $got, 1 << 20, length $got;
 ok substr($got, -length $big) eq $big, 'one that goes on reading gets its whole blob';

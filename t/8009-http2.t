@@ -18,8 +18,8 @@ my $n = 0;
 # h2 - one request by curl; a Berth::Response
 sub h2 {
 	my ($method, $path, %o) = @_;
-	my @cmd = ('curl', '-sS', '-i', '--http2-prior-knowledge', '--max-time', 20, '--path-as-is', '-X', $method);
-	@cmd = ('curl', '-sS', '-I', '--http2-prior-knowledge', '--max-time', 20) if $method eq 'HEAD';
+	my @cmd = ('curl', '-sS', '-i', '--http2-prior-knowledge', '--max-time', 60, '--path-as-is', '-X', $method);
+	@cmd = ('curl', '-sS', '-I', '--http2-prior-knowledge', '--max-time', 60) if $method eq 'HEAD';
 	push @cmd, map { ('-H', $_) } 'Expect:', @{ $o{headers} // [] };
 	push @cmd, '--data-binary', '@' . spew($s->dir . "/body$$." . $n++, $o{body}) if defined $o{body};
 	# an answer before the end of the body is followed by a reset without an error, over which curl 7.88 stumbles, the

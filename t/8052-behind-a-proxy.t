@@ -46,7 +46,7 @@ sub seen
 	my $e;
 
 	from($addr, '/v2/', 'User-Agent' => $agent, @h);
-	wait_for { ($e) = grep { $_->{user_agent} eq $agent } $b->access_events } 5;
+	wait_for { ($e) = grep { $_->{user_agent} eq $agent } $b->access_events };
 	return $e->{remote_addr};
 }
 is seen('127.0.0.2', 'X-Forwarded-For' => '192.0.2.7'), '192.0.2.7', 'the client is whom the proxy names';
@@ -57,7 +57,7 @@ is seen('127.0.0.3', 'X-Forwarded-For' => '192.0.2.11'), '127.0.0.3', 'and a cli
 spew("$dir/htpasswd", htpasswd(carol => 'c'));
 $b->config("auth = { htpasswd = \"$dir/htpasswd\"; };\n");
 $b->restart;
-ok wait_for(sub { from('127.0.0.2', '/v2/', 'X-Forwarded-For' => '192.0.2.20', basic('carol', 'x'))->status == 429 }, 30), 'who guesses passwords behind a proxy is held up';
+ok wait_for(sub { from('127.0.0.2', '/v2/', 'X-Forwarded-For' => '192.0.2.20', basic('carol', 'x'))->status == 429 }), 'who guesses passwords behind a proxy is held up';
 is from('127.0.0.2', '/v2/', 'X-Forwarded-For' => '192.0.2.21', basic('carol', 'c'))->status, 200, 'and others behind it are not';
 $b->stop;
 
@@ -96,37 +96,35 @@ sub sso
 	my ($method, $path, %o) = @_;
 	return $b->req($method, $path, %o, sock => IO::Socket::INET->new(PeerAddr => "127.0.0.1:$front"));
 }
-sub bearer { return (Authorization => "Bearer of-$_[0]") }
-is sso(GET => '/v2/', headers => [bearer('alice')])->status, 200, 'whom the service knows is logged in';
-is sso(GET => '/v2/team/app/tags/list', headers => [bearer('alice')])->status, 404, 'with the rights of that name';
-is sso(GET => $secret, headers => [bearer('alice')])->status, 403, 'and no others';
+sub of_user { return (Authorization => "Bearer of-$_[0]") }
+is sso(GET => '/v2/', headers => [of_user('alice')])->status, 200, 'whom the service knows is logged in';
+is sso(GET => '/v2/team/app/tags/list', headers => [of_user('alice')])->status, 404, 'with the rights of that name';
+is sso(GET => $secret, headers => [of_user('alice')])->status, 403, 'and no others';
 my $r = sso(GET => $secret);
 is $r->status, 401, 'whom it does not know is refused';
 is join('|', $r->headers('WWW-Authenticate')), 'Basic realm="sso"', 'with the challenge of the service';
 is sso(GET => $secret, headers => [Authorization => 'Bearer refused'])->status, 403, 'or forbidden';
-is sso(GET => $secret, headers => [bearer('nobody')])->status, 401, 'whom it lets in and does not name is nobody';
+is sso(GET => $secret, headers => [of_user('nobody')])->status, 401, 'whom it lets in and does not name is nobody';
 for my $h ('X-Berth-User', 'X_Berth_User', 'X-Auth-Request-User', 'Remote-User', 'REMOTE_USER') {
-	is sso(GET => $secret, headers => [bearer('alice'), $h => 'admin'])->status, 403, "$h from a client changes nothing";
-	is sso(GET => $secret, headers => [bearer('nobody'), $h => 'admin'])->status, 401, '... where the service names nobody';
+	is sso(GET => $secret, headers => [of_user('alice'), $h => 'admin'])->status, 403, "$h from a client changes nothing";
+	is sso(GET => $secret, headers => [of_user('nobody'), $h => 'admin'])->status, 401, '... where the service names nobody';
 }
-is sso(GET => $_, headers => [bearer('alice')])->status, 404, "$_ is not reached" for '/_sso', '/%5fsso', '/_berth/request';
-my $post = sso(POST => '/v2/team/app/blobs/uploads/', headers => [bearer('alice'), 'Content-Length' => 0]);
+is sso(GET => $_, headers => [of_user('alice')])->status, 404, "$_ is not reached" for '/_sso', '/%5fsso', '/_berth/request';
+my $post = sso(POST => '/v2/team/app/blobs/uploads/', headers => [of_user('alice'), 'Content-Length' => 0]);
 is $post->status, 202, 'an upload is begun';
 my $bytes = random_bytes(3_000_000);
-is sso(PUT => $post->header('Location') . '?digest=' . sha256($bytes), headers => [bearer('alice')], body => $bytes)->status, 201, 'and ended';
-is sha256(sso(GET => '/v2/team/app/blobs/' . sha256($bytes), headers => [bearer('alice')])->body), sha256($bytes), 'and comes back';
-is sso(GET => '/v2/team/app/blobs/' . sha256($bytes), headers => [bearer('alice'), Range => 'bytes=5-9'])->body, substr($bytes, 5, 5), 'in parts, too';
+is sso(PUT => $post->header('Location') . '?digest=' . sha256($bytes), headers => [of_user('alice')], body => $bytes)->status, 201, 'and ended';
+is sha256(sso(GET => '/v2/team/app/blobs/' . sha256($bytes), headers => [of_user('alice')])->body), sha256($bytes), 'and comes back';
+is sso(GET => '/v2/team/app/blobs/' . sha256($bytes), headers => [of_user('alice'), Range => 'bytes=5-9'])->body, substr($bytes, 5, 5), 'in parts, too';
 $bytes = random_bytes(200_000);
-is sso(POST => '/v2/team/app/blobs/uploads/?digest=' . sha256($bytes), headers => [bearer('alice')], body => do { my $i = 0; sub { $i++ < 1 ? $bytes : '' } }, chunked => 1)->status, 201, 'a chunked body passes';
-for my $c (['team/app', 401], ['secret/app', 403, bearer('alice')]) {
+is sso(POST => '/v2/team/app/blobs/uploads/?digest=' . sha256($bytes), headers => [of_user('alice')], body => do { my $i = 0; sub { $i++ < 1 ? $bytes : '' } }, chunked => 1)->status, 201, 'a chunked body passes';
+for my $c (['team/app', 401], ['secret/app', 403, of_user('alice')]) {
 	my ($repo, $status, @h) = @$c;
-	my $t = time;
 	my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$front");
 	print {$s} "POST /v2/$repo/blobs/uploads/?digest=" . sha256('x') . " HTTP/1.1\r\nHost: x\r\n" . (@h ? "$h[0]: $h[1]\r\n" : '') . "Content-Length: 1073741824\r\n\r\n";
 	$s->flush;
-	my $early = eval { read_response($s, timeout => 20) };
+	my $early = eval { read_response($s) };
 	is $early ? $early->status : 'nothing', $status, "1 GiB is refused with $status before it is sent";
-	cmp_ok time - $t, '<', 5, 'at once';
 }
 is leftovers($b), '', 'nothing is left in body, tmp and trash';
 

@@ -87,7 +87,7 @@ caused('a wait for a lock', sub {
 	my ($inode) = (stat $h)[1];
 	run_parallel(2, sub {
 		return $s->push_manifest('met/app', 'v3', $json, 'application/vnd.docker.distribution.manifest.v2+json')->status if $_[0] == 0;
-		wait_for { content_of('/proc/locks') =~ /-> FLOCK .*:$inode / } 20;
+		wait_for { content_of('/proc/locks') =~ /-> FLOCK .*:$inode / };
 		sleep 0.3;
 		flock $h, LOCK_UN;
 	});
@@ -118,11 +118,12 @@ my $left = upload_start($s, 'met/app');
 caused('a dry run', sub { run_ok(@gc, '--dry-run', 'a dry run') }, berth_gc_runs_total => 0);
 ok !exists $m->{berth_stored_blobs}, '... says nothing';
 sleep 2.1;
+my $from = int time;
 caused('a collection by hand', sub { run_ok(@gc, 'a collection by hand') }, 'berth_gc_runs_total{result="done"}' => 1, 'berth_gc_removed_total{kind="link"}' => 1,
 	'berth_gc_removed_total{kind="blob"}' => 1, berth_gc_freed_bytes_total => length 'nobody names this', berth_uploads_open => 0);
 blobs_are('after a collection');
 is $m->{berth_uploads_open}, 1, '... and uploads under way';
-cmp_ok abs($m->{berth_gc_last_end_timestamp_seconds} - time), '<', 30, '... and when it ended';
+ok $m->{berth_gc_last_end_timestamp_seconds} >= $from && $m->{berth_gc_last_end_timestamp_seconds} <= time, '... and when it ended';
 like $m->{berth_gc_last_duration_seconds}, qr/^\d+(?:\.\d+)?$/, '... and how long it took';
 caused('asking again', sub { metrics($s) for 1 .. 5 }, berth_gc_runs_total => 0, berth_gc_freed_bytes_total => 0);
 $s->push_blob('met/more', random_bytes(3000));
@@ -131,7 +132,7 @@ blobs_are('after more was pushed');
 $s->reload;
 blobs_are('after a reload');
 $s->restart;
-ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'a restart';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), 'a restart';
 $m = metrics($s);
 is $m->{'berth_gc_runs_total{result="done"}'}, 0, 'a collection before the start is not counted';
 ok exists $m->{berth_stored_blobs}, '... but what it found is';
@@ -147,21 +148,21 @@ $s->config("$open gc = { every = \"1s\"; grace = \"1s\"; };\n" =~ s/gc = \{ grac
 $s->push_blob('met/app', 'nor this');
 $was = metrics($s);
 $s->reload;
-ok wait_for(sub { delta($was, metrics($s), 'berth_gc_removed_total{kind="blob"}') >= 1 }, 20), "a collection of berth-fcgi's own is counted";
+ok wait_for(sub { delta($was, metrics($s), 'berth_gc_removed_total{kind="blob"}') >= 1 }), "a collection of berth-fcgi's own is counted";
 my $runs = by_name(metrics($s), 'berth_gc_runs_total');
-ok wait_for(sub { by_name(metrics($s), 'berth_gc_runs_total') > $runs }, 20), '... each time';
+ok wait_for(sub { by_name(metrics($s), 'berth_gc_runs_total') > $runs }), '... each time';
 is metrics($s)->{'berth_gc_runs_total{result="failed"}'}, 0, '... and none as failed';
 my $lock = $s->root . '/berth/locks/run';
 rename $lock, "$lock.away" or die "$lock: $!";
 mkdir $lock or die "$lock: $!";
-ok wait_for(sub { metrics($s)->{'berth_gc_runs_total{result="failed"}'} > 0 }, 90), 'one that fails is counted as that';
+ok wait_for(sub { metrics($s)->{'berth_gc_runs_total{result="failed"}'} > 0 }), 'one that fails is counted as that';
 
 # --- logins
 rmdir $lock;
 rename "$lock.away", $lock or die "$lock: $!";
 $s->config("auth = { htpasswd = \"$htpasswd\"; };\n");
 $s->restart;
-ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 10), 'with passwords';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), 'with passwords';
 sub refused { return "berth_logins_refused_total{reason=\"$_[0]\"}" }
 caused('a good login, and none', sub { $s->req(GET => '/v2/', headers => [basic('alice', 'a')]); $s->req(GET => '/v2/') }, berth_logins_refused_total => 0, requests('base', 'GET', 401) => 1);
 caused('a wrong password', sub { $s->req(GET => '/v2/', headers => [basic('alice', 'b')]) }, refused('wrong') => 1);

@@ -30,7 +30,7 @@ sub by_hand
 	$sent += length $request;
 	$received += length $got;
 	$asked++;
-	wait_for { $s->access_log >= $asked } 5;
+	wait_for { $s->access_log >= $asked };
 	return substr $got, 9, 3;
 }
 sub get { return by_hand("GET $_[0] HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" . ($_[1] // '') . "\r\n") }
@@ -80,7 +80,7 @@ sums('a whole line');
 get('/v2/');
 rename $log, "$log.1" or die;
 kill USR1 => $s->nginx_pid;
-ok wait_for(sub { -e $log }, 10), 'the log is rotated';
+ok wait_for(sub { -e $log }), 'the log is rotated';
 $asked = 0;
 get('/v2/') for 1 .. 2;
 run_ok($traffic, $log, $out, 'after that');

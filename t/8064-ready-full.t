@@ -20,14 +20,14 @@ my ($d) = $s->push_image('full/app', 'one');
 open my $h, '>', "$top/filler" or die;
 my $piece = 'x' x 4096;
 1 while syswrite $h, $piece;
-ok wait_for(sub { $s->watch('/readyz')->status == 503 }, 5), 'without a free byte it is not';
+ok wait_for(sub { $s->watch('/readyz')->status == 503 }), 'without a free byte it is not';
 is $s->watch('/readyz')->body, "the store cannot be written: No space left on device\n", '... and says so';
 my $m = metrics($s);
 is $m->{berth_ready} . $m->{berth_store_free_bytes}, '00', '... in the metrics as well';
 is $s->req(GET => '/v2/full/app/manifests/one')->status, 200, 'who asks all the same can pull';
 close $h;
 unlink "$top/filler";
-ok wait_for(sub { $s->watch('/readyz')->status == 200 }, 5), 'when there is room again it is ready';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), 'when there is room again it is ready';
 $s->stop;
 is run('umount', $top)->{status}, 0, 'it is unmounted';
 

@@ -35,7 +35,7 @@ sub curl
 }
 
 sub body { return curl(@_) =~ /\n\n(.*)\z/s ? $1 : '' }
-sub served { return wait_for { curl("$url/v2/") =~ m{^HTTP/1.1 200 } } 60 }
+sub served { return wait_for { curl("$url/v2/") =~ m{^HTTP/1.1 200 } } }
 
 # What a container's own health check says.
 sub healthy
@@ -107,7 +107,7 @@ like curl("$url/v2/_catalog"), qr/^HTTP\/1\.1 503 .*^Retry-After: \d+$/ms, 'clie
 $d->docker_ok('start', $fcgi, 'they are started again');
 ok served(), 'and nginx finds them';
 my ($rc) = $d->docker('exec', $fcgi, 'sh', '-c', 'kill -TERM 1');
-ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', $fcgi) > 0 }, 30), 'workers that have ended are started again';
+ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', $fcgi) > 0 }), 'workers that have ended are started again';
 ok served(), 'and serve';
 
 # --- down, up

@@ -68,7 +68,7 @@ sub works
 	is in("curl -s $url/$repo/blobs/$blob"), "hello\n", "$how: and pulled";
 }
 
-ok wait_for(sub { status("$url/") eq '200' }, 60), 'installed and started, it is a registry' or diag(in('systemctl status berth berth-nginx; journalctl -n 30'));
+ok wait_for(sub { status("$url/") eq '200' }), 'installed and started, it is a registry' or diag(in('systemctl status berth berth-nginx; journalctl -n 30'));
 works('a', 'systemd');
 is in('systemctl is-active berth.socket berth.service berth-nginx.service'), "active\n" x 3, 'by three units';
 is in('systemctl is-enabled berth.socket berth.service berth-nginx.service berth-gc.timer'), "enabled\n" x 3 . "disabled\n",

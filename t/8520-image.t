@@ -48,7 +48,7 @@ sub curl
 }
 
 sub body { return curl(@_) =~ /\n\n(.*)\z/s ? $1 : '' }
-sub served { my ($at) = @_; return wait_for { curl(($at // $url) . '/v2/') =~ m{^HTTP/1.1 200 } } 60 }
+sub served { my ($at) = @_; return wait_for { curl(($at // $url) . '/v2/') =~ m{^HTTP/1.1 200 } } }
 
 # A container that is to end by itself: its status, and all that it said.
 sub ended
@@ -109,7 +109,7 @@ for my $part ('berth-fcgi --listen', 'nginx: master') {
 	my $pid = $sh->(sprintf $pid_of, $part);
 	like $pid, qr/^\d+$/, "$part runs" or next;
 	$sh->("kill -KILL $pid; true");
-	ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev') > $restarts }, 30), 'the container ends with it, and is started again';
+	ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev') > $restarts }), 'the container ends with it, and is started again';
 	ok served(), 'and serves';
 }
 my (undef, $log) = $d->docker('logs', 'registry-dev');

@@ -18,7 +18,7 @@ our @EXPORT = qw(
 	error_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
 	lay_blob lay_manifest lay_tag upload_start upload_range path_of
-	desc image_of index_of bytes_after_head clients_beside
+	desc image_of index_of bytes_after_head clients_beside lock_fault
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
 
@@ -272,19 +272,40 @@ sub bytes_after_head {
 	return $all =~ /\A.*?\r\n\r\n(.*)\z/s ? $1 : "no headers: $all";
 }
 
-# clients_beside - twenty clients that GET the image "app:one" of a name space, and push into it, for some seconds, while
-# something else is done beside them: what that returned, what failed (nothing, in a good case), and how many requests it were
-#   my ($said, $failed, $total) = clients_beside($s, space => 'hup', layer => $digest, seconds => 4, readers => 14, sub { ... });
+# lock_fault - '' where nobody waited for locks for longer than so many requests of that run need, the longest of them, without
+# their own waits: then nobody holds a lock that does not need it. Events of the log; a slow machine is slow at both.
+sub lock_fault {
+	my ($holders, @events) = @_;
+	my ($wait, $own) = (0, 1);
+	for my $e (grep { ($_->{event} // '') eq 'request' } @events) {
+		my $lock = $e->{lock_ms} // 0;
+		$wait = $lock if $lock > $wait;
+		$own = $e->{ms} - $lock if $e->{ms} - $lock > $own;
+	}
+	return $wait <= $holders * $own ? '' : "a wait of $wait ms, where the longest request took $own ms by itself";
+}
+
+# clients_beside - twenty clients that GET the image "app:one" of a name space, and push into it, from before something else is
+# done in this process until after it: what that returned, what failed (nothing, in a good case), and how many requests it were
+#   my ($said, $failed, $total) = clients_beside($s, space => 'hup', layer => $digest, readers => 14, sub {
+#           my ($more) = @_;        # $more->(N): when N more requests have been answered; dies where that does not come
+#           ...
+#   });
 sub clients_beside {
 	my $beside = pop;
 	my ($s, %o) = @_;
 	my @paths = ("/v2/$o{space}/app/manifests/one", "/v2/$o{space}/app/blobs/$o{layer}", '/v2/_catalog', "/v2/$o{space}/app/tags/list");
-	my @result = Berth::Test::run_parallel(21, sub {
+	my ($over, $said) = ($s->dir . '/over');
+	my $more = sub {
+		my ($n) = @_;
+		my $from = () = $s->access_log;
+		Berth::Test::wait_for(sub { (() = $s->access_log) >= $from + $n }) or die "no $n requests are answered\n";
+	};
+	unlink $over;
+	my @result = Berth::Test::run_parallel(20, sub {
 		my ($i) = @_;
-		return $beside->() if $i == 20;
 		my ($n, @bad) = (0);
-		my $end = Time::HiRes::time() + $o{seconds};
-		while (Time::HiRes::time() < $end) {
+		while (!$n || !-e $over) {
 			my $r;
 			$n++;
 			if ($i < $o{readers}) {
@@ -303,8 +324,10 @@ sub clients_beside {
 			}
 		}
 		return "$n requests" . (@bad ? ', failed: ' . join '; ', @bad[0 .. ($#bad > 3 ? 3 : $#bad)] : '');
+	}, sub {
+		$said = eval { $beside->($more) } // "died: $@";
+		Berth::Test::spew($over, '');
 	});
-	my $said = pop @result;
 	my $total = 0;
 	$total += (/^(\d+)/)[0] // 0 for grep { !ref } @result;
 	return ($said, [grep { /failed|died/ } map { ref $_ ? "died: $_->{died}" : $_ } @result], $total);

@@ -98,9 +98,9 @@ sub worker_at
 	my $id = sprintf 'who-%d-%d', $$, ++$self->{serial};
 
 	wait_for {
-		my $r = eval { $f->request(params => { REQUEST_URI => '/v2/', BERTH_REQUEST_ID => $id }, timeout => 10) };
+		my $r = eval { $f->request(params => { REQUEST_URI => '/v2/', BERTH_REQUEST_ID => $id }) };
 		$r && $r->status eq '200';
-	} 30 or die "no worker answers\n";
+	} or die "no worker answers\n";
 	my $line = wait_for { my ($l) = grep { ($_->{request_id} // '') eq $id } $self->new_lines; $l } or die "no line in the log\n";
 	return $line->{pid};
 }
@@ -185,7 +185,7 @@ sub new_worker
 	if (++$self->{deaths} % 2 == 0) {
 		my @old = map { $self->worker_at($self->{$_}) } qw(traced free);
 		$self->{server}->reload;
-		wait_for { !grep { kill 0, $_ } @old } 30 or die "the workers are not replaced\n";
+		wait_for { !grep { kill 0, $_ } @old } or die "the workers are not replaced\n";
 	}
 	my $said = $self->attach;
 	die "inject: $said\n" if $said ne 'attached';

@@ -38,7 +38,7 @@ sub settled
 		$since = $now == $size ? $since + 1 : 0;
 		$size = $now;
 		return $since >= 8;
-	}, 20);
+	});
 }
 
 sub bytes_of { my ($s) = @_; $s =~ s/\\x([0-9a-f]{2})/chr hex $1/ge; return $s }

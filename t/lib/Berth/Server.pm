@@ -45,6 +45,7 @@ for my $sig (qw(TERM INT HUP)) {
 #   nginx_args      more for nginx/render, [ 'with=limits', ... ], or code that returns it and is given nginx's port
 #   remote_user     the variable of nginx that says who the user is, for REMOTE_USER: '$remote_user'
 #   root            directory of the store, to go on with another server's or one on another file system
+#   held            1: the test holds the sockets, as systemd does, and hands them to each master
 #   wrap            words before berth-fcgi's own: ['strace', '-f', '-o', $file]
 sub start
 {
@@ -52,13 +53,15 @@ sub start
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
 		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], wrap => $o{wrap} // [], program => $o{program},
-		remote_user => $o{remote_user} // '' }, $class;
+		remote_user => $o{remote_user} // '', held => $o{held} }, $class;
 
 	chmod 0755, $dir;
 	$servers{ 0 + $self } = $self;
 	Scalar::Util::weaken($servers{ 0 + $self });
 	$self->{root} = $o{root} // "$self->{dir}/store";
 	$self->config($o{config} // '');
+	$self->{sockets} = [ map { IO::Socket::UNIX->new(Local => $_, Listen => 1024) // die "$_: $!" } $self->worker_socket, $self->upload_socket, $self->write_socket ]
+		if $self->{held};
 	$self->start_workers;
 	$self->start_nginx;
 	return $self;
@@ -88,6 +91,7 @@ sub config
 sub spawn
 {
 	my ($self, $log, @cmd) = @_;
+	my $sockets = ref $cmd[0] ? shift @cmd : undef;
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
@@ -98,6 +102,7 @@ sub spawn
 		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
 		open STDOUT, '>>', $log or POSIX::_exit(127);
 		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
+		hand_over($sockets) if $sockets;
 		@cmd = gated($self->{gate}, @cmd);
 		{ no warnings; exec { $cmd[0] } @cmd }
 		print STDERR "$cmd[0]: $!\n";
@@ -105,6 +110,19 @@ sub spawn
 		POSIX::_exit(127);
 	}
 	return $pid;
+}
+
+# hand_over - in the child: listening sockets, as sd_listen_fds(3) says
+sub hand_over
+{
+	my ($sockets) = @_;
+	my @high = map { fcntl($_, Fcntl::F_DUPFD(), 10 + @$sockets) // POSIX::_exit(127) } @$sockets;
+
+	POSIX::dup2($high[$_], 3 + $_) // POSIX::_exit(127) for 0 .. $#high;
+	POSIX::close($_) for @high;
+	$ENV{LISTEN_PID} = $$;
+	$ENV{LISTEN_FDS} = @high;
+	return;
 }
 
 # gate - what is launched while a server has a gate begins when gate_open() is called: so two begin at once, and what it costs
@@ -141,10 +159,10 @@ sub launch_workers
 {
 	my ($self) = @_;
 	my @cmd = (guard(), @{ $self->{wrap} }, $self->{program} // Berth::Test::program('berth-fcgi'),
-		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers},
-		'--listen', $self->worker_socket, '--listen-writes', $self->write_socket, '--listen-uploads', $self->upload_socket);
+		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers});
 
-	$self->{master} = $self->spawn("$self->{dir}/berth.log", @cmd);
+	push @cmd, '--listen', $self->worker_socket, '--listen-writes', $self->write_socket, '--listen-uploads', $self->upload_socket if !$self->{held};
+	$self->{master} = $self->spawn("$self->{dir}/berth.log", $self->{sockets} // (), @cmd);
 	delete $self->{master_status};
 	return $self->{real_master} = $self->{master};
 }
@@ -173,7 +191,7 @@ sub start_workers
 		return 1 if grep { /"event":\s*"ready"/ } @log;
 		die "berth-fcgi did not start:\n" . join("\n", @log) . "\n" if !$self->master_alive;
 		return 0;
-	}, 20) or die "berth-fcgi was not ready in time:\n" . join("\n", $self->log) . "\n";
+	}) or die "berth-fcgi was not ready in time:\n" . join("\n", $self->log) . "\n";
 	# a wrapper's only child is the master; signals are for it
 	$self->{real_master} = @{ $self->{wrap} } ? (children($self->{master}))[0] : $self->{master};
 	return $self->{real_master};
@@ -211,7 +229,7 @@ sub start_nginx
 			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
 		$self->launch_nginx;
-		my $up = Berth::Test::wait_for(sub { !$self->nginx_alive || -s "$run/nginx.pid" && $self->listens }, 20);
+		my $up = Berth::Test::wait_for(sub { !$self->nginx_alive || -s "$run/nginx.pid" && $self->listens });
 		if ($up && $self->nginx_alive) {
 			$self->{want_port} = $self->{port};
 			return $self->{nginx};
@@ -299,21 +317,21 @@ sub access_events { my ($self) = @_; return decode($self->access_log) }
 
 sub end
 {
-	my ($self, $who, $sig, $timeout) = @_;
+	my ($self, $who, $sig) = @_;
 
 	return $self->{"${who}_status"} if !$self->alive($who);
 	kill $sig, $self->{"real_$who"} // $self->{$who};
-	if (!Berth::Test::wait_for(sub { !$self->alive($who) }, $timeout)) {
+	if (!Berth::Test::wait_for(sub { !$self->alive($who) })) {
 		kill KILL => $self->{$who};
-		Berth::Test::wait_for(sub { !$self->alive($who) }, 10);
+		Berth::Test::wait_for(sub { !$self->alive($who) });
 	}
 	kill KILL => -$self->{$who};
 	return $self->{"${who}_status"};
 }
 
 # Ends the workers (SIGTERM unless said otherwise) and waits for them; returns the master's wait status.
-sub stop_workers { my ($self, $sig) = @_; return $self->end('master', $sig // 'TERM', 30) }
-sub stop_nginx   { my ($self, $sig) = @_; return $self->end('nginx', $sig // 'TERM', 10) }
+sub stop_workers { my ($self, $sig) = @_; return $self->end('master', $sig // 'TERM') }
+sub stop_nginx   { my ($self, $sig) = @_; return $self->end('nginx', $sig // 'TERM') }
 
 # kill -9 to all workers of now; the master replaces them. Returns their pids.
 sub kill_workers
@@ -334,7 +352,7 @@ sub replace_workers
 	my %old = map { ($_ => 1) } $self->worker_pids;
 
 	$self->reload;
-	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now == keys %old && !grep { $old{$_} } @now }, 15);
+	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now == keys %old && !grep { $old{$_} } @now });
 }
 
 sub restart

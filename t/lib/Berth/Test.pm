@@ -24,6 +24,16 @@ our @EXPORT = (@Test::More::EXPORT, qw(
 	sha256 sha512 random_bytes tmp_dir slurp spew run run_ok wait_for run_parallel own_mounts read_response
 ));
 
+# What perl warns of is a fault of the test.
+my ($owner, $warned) = ($$, 0);
+$SIG{__WARN__} = sub { print STDERR @_; $warned++; return };
+END {
+	if ($$ == $owner && $warned) {
+		print STDERR "# $warned warnings\n";
+		$? ||= 1;
+	}
+}
+
 # Where the sources and the build are; `make check` and scripts/test say so, by hand the defaults hold.
 my $here = Cwd::realpath(File::Spec->catdir(File::Basename::dirname(__FILE__), (File::Spec->updir) x 3));
 sub source_dir { return $ENV{SRCDIR} ? Cwd::realpath($ENV{SRCDIR}) : $here }
@@ -197,16 +207,21 @@ sub run_ok
 	return $r->{out};
 }
 
-# Poll until the code returns something true, which is returned; nothing after the timeout (10 s).
-sub wait_for(&;$)
+# Poll until the code returns something true, which is returned; nothing after two minutes, which end a test that fails and
+# say nothing of how long anything takes: another limit can't be given. Dies then where nobody looks at what is returned.
+sub wait_for(&)
 {
-	my ($code, $timeout) = @_;
-	my $end = Time::HiRes::time() + ($timeout // 10);
+	my ($code) = @_;
+	my $end = Time::HiRes::time() + 120;
 
 	while (1) {
 		my $r = $code->();
 		return $r if $r;
-		return if Time::HiRes::time() > $end;
+		if (Time::HiRes::time() > $end) {
+			require Carp;
+			Carp::croak('what is waited for does not come') if !defined wantarray;
+			return;
+		}
 		Time::HiRes::sleep(0.01);
 	}
 }
@@ -225,9 +240,10 @@ sub own_mounts
 
 # Run the code n times at once, each in a process of its own with its number (0..n-1), and return the n results in
 # order: whatever the code returned (a scalar or a reference to plain data); a hash { died => message } where it died.
+# $meanwhile is called in this process while they run.
 sub run_parallel
 {
-	my ($n, $code) = @_;
+	my ($n, $code, $meanwhile) = @_;
 	my (@pid, @fh, @result);
 
 	STDOUT->flush;
@@ -248,6 +264,7 @@ sub run_parallel
 		push @pid, $pid;
 		push @fh, $r;
 	}
+	$meanwhile->() if $meanwhile;
 	for my $i (0 .. $n - 1) {
 		local $/;
 		my $fh = $fh[$i];
