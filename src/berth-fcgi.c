@@ -14,11 +14,11 @@
 #include "base/str.h"
 #include "conf/config.h"
 #include "http/route.h"
+#include "master/supervisor.h"
 #include "os/process.h"
 #include "os/sock.h"
 #include "store/probe.h"
 #include "store/store.h"
-#include "supervisor.h"
 
 #define EXIT_DONE 0
 #define EXIT_FAILED 1

@@ -9,13 +9,13 @@ use Berth::Test;
 use Berth::Source;
 
 # From the top; '' is src/ itself. cmd and http stand side by side.
-my @layers = ('', 'cmd', 'http', 'care', 'auth', 'registry', 'jose', 'store', 'conf', 'os', 'base');
+my @layers = ('', 'master', 'cmd', 'http', 'care', 'auth', 'registry', 'jose', 'store', 'conf', 'os', 'base');
 my %depth = map { $layers[$_] => $_ } 0 .. $#layers;
 my %beside = ('cmd http' => 1);
 
 # Which files may include a foreign library.
 my @fences = (
-	[qr{^fcgiapp\.h$}, 'libfcgi', sub { $_[0] =~ m{^(http/fcgi_io\.[ch]|worker\.c)$} }],
+	[qr{^fcgiapp\.h$}, 'libfcgi', sub { $_[0] =~ m{^(http/fcgi_io\.[ch]|master/worker\.c)$} }],
 	[qr{^fcgi_stdio\.h$}, "libfcgi's stdio, which redefines printf,", sub { 0 }],
 	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_conf\.[ch])$} }],
 	[qr{^crypt\.h$}, 'libcrypt', sub { $_[0] eq 'auth/pwhash.c' }],

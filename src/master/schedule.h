@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_SCHEDULE_H
-#define BERTH_SCHEDULE_H
+#ifndef BERTH_MASTER_SCHEDULE_H
+#define BERTH_MASTER_SCHEDULE_H
 
 /*
  * schedule: garbage collections that the master begins by itself (setting gc.every).

@@ -4,7 +4,7 @@
  *
  * Owns nothing: whoever begins one waits for it.
  */
-#include "errand.h"
+#include "master/errand.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
  *
  * Owns berth/locks/settings: a line "KEY HASH" for each setting that has to be the same everywhere.
  */
-#include "settings.h"
+#include "master/settings.h"
 
 #include <string.h>
 

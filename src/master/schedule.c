@@ -4,7 +4,7 @@
  *
  * Owns that process. Knows nothing of what is garbage, or of workers.
  */
-#include "schedule.h"
+#include "master/schedule.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -14,7 +14,7 @@
 #include "base/time.h"
 #include "care/gc.h"
 #include "care/gc_last.h"
-#include "errand.h"
+#include "master/errand.h"
 #include "os/process.h"
 #include "store/collector.h"
 

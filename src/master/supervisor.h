@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_SUPERVISOR_H
-#define BERTH_SUPERVISOR_H
+#ifndef BERTH_MASTER_SUPERVISOR_H
+#define BERTH_MASTER_SUPERVISOR_H
 
 /* supervisor: the master process, which keeps workers alive. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_WORKER_H
-#define BERTH_WORKER_H
+#ifndef BERTH_MASTER_WORKER_H
+#define BERTH_MASTER_WORKER_H
 
 /* worker: a process that answers one request at a time from a listening socket. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_SETTINGS_H
-#define BERTH_SETTINGS_H
+#ifndef BERTH_MASTER_SETTINGS_H
+#define BERTH_MASTER_SETTINGS_H
 
 /*
  * settings: whether those who serve one store have the same settings.

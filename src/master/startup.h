@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_STARTUP_H
-#define BERTH_STARTUP_H
+#ifndef BERTH_MASTER_STARTUP_H
+#define BERTH_MASTER_STARTUP_H
 
 /* startup: what a master does with the store before the first worker is there. */
 

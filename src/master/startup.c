@@ -4,7 +4,7 @@
  *
  * Owns no state.
  */
-#include "startup.h"
+#include "master/startup.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "care/gc_last.h"
-#include "settings.h"
+#include "master/settings.h"
 #include "store/collector.h"
 
 /* What a collector that was killed left, and the reserve that the next one gives up. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BERTH_ERRAND_H
-#define BERTH_ERRAND_H
+#ifndef BERTH_MASTER_ERRAND_H
+#define BERTH_MASTER_ERRAND_H
 
 /* errand: work that the master does in a process of its own, since it takes long. */
 

@@ -6,7 +6,7 @@
  * its successor has said that it is ready. The store is opened by each worker itself, after fork, since a lock belongs
  * to the open file.
  */
-#include "supervisor.h"
+#include "master/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,17 +27,17 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "master/schedule.h"
+#include "master/settings.h"
+#include "master/startup.h"
+#include "master/worker.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/seats.h"
 #include "os/sock.h"
 #include "registry/registry.h"
-#include "schedule.h"
-#include "settings.h"
-#include "startup.h"
 #include "store/epoch.h"
 #include "store/store.h"
-#include "worker.h"
 
 #define SECOND 1000000u
 #define HOUR (3600 * UINT64_C(1000000))

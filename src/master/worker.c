@@ -8,7 +8,7 @@
  * so cut an upload in the middle. Therefore signals stay blocked all the time, and SIGTERM shows on a descriptor beside
  * the listening one: so it is seen between two requests, and under any load.
  */
-#include "worker.h"
+#include "master/worker.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
