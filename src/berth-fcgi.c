@@ -113,7 +113,7 @@ static int parse_args(struct args *a, int argc, char **argv)
 	return EXIT_USAGE + 1;
 }
 
-/* One that need not be: as the command line says, or else the one that is handed over, if there is one. */
+/* An optional socket: the one that the command line names, or else the inherited one, if there is one. */
 static int open_other(const char *where, int inherited, struct sock *s, struct err *e)
 {
 	if (where)
@@ -134,7 +134,7 @@ static int open_sockets(struct args *a, struct err *e)
 	return open_other(a->listen_writes, !a->listen && activated > 2 ? SOCK_ACTIVATED + 2 : -1, &a->o.writes_on, e);
 }
 
-/* Who starts us may have closed these; what is opened next must not become one of them. */
+/* The parent may have closed these; the next open() must not return one of them. */
 static void fill_descriptors(void)
 {
 	int fd;
@@ -149,7 +149,7 @@ static int serve(struct args *a, struct config *cfg)
 	struct store_options so = { .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
 	struct err e = ERR_INIT;
 	cleanup_str struct str root = STR_INIT, line = STR_INIT;
-	bool of_store = true;   /* what fails has a remedy that is the store's */
+	bool of_store = true;   /* the failure concerns the store, and has a remedy there */
 	int rc = store_prepare(&so, &e);
 
 	str_puts(&root, cfg->root);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schedule: when a collection is due, and the process that does it.
+ * schedule: when a collection is due, and the process that runs it.
  *
  * Owns that process. Knows nothing of what is garbage, or of workers.
  */
 #include "master/schedule.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -14,7 +17,6 @@
 #include "base/time.h"
 #include "care/gc.h"
 #include "care/gc_last.h"
-#include "master/errand.h"
 #include "os/process.h"
 #include "store/collector.h"
 
@@ -28,7 +30,7 @@ static int open_store(const struct config *cfg, struct store **st, struct err *e
 	return store_open(st, &so, e);
 }
 
-/* Seconds since a collection ended, 0 where none ever did, so that the first comes after a whole pause. */
+/* Seconds since the last collection ended; 0 if there was none, so that the first one comes after a whole interval. */
 static uint64_t since_last(const struct config *cfg)
 {
 	cleanup_store struct store *st = NULL;
@@ -61,20 +63,20 @@ static int collect(const struct config *cfg, struct err *e)
 	struct gc_last last;
 	int rc;
 
-	os_end_by_asking();             /* the master, or its end: see schedule_stop and os_fork */
+	os_end_by_asking();             /* by the master, or when the master dies: see schedule_stop and os_fork */
 	rc = open_store(cfg, &st, e);
 	if (rc == 0)
 		rc = collector_last(st, &since, e);
 	if (rc < 0)
 		return -1;
 	if (rc == 1 && since + 1 < cfg->gc_every)
-		return 0;               /* another machine has done it meanwhile */
+		return 0;               /* another machine has collected meanwhile */
 	log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
 	reg.st = st;
 	gc_presets(cfg, &o);
 	rc = gc_run(&reg, &o, &result, e);
 	if (rc < 0 && os_asked_to_end())
-		os_end();               /* whoever begins this process looks for that */
+		os_end();               /* schedule_reap looks for the signal */
 	if (rc == 1) {
 		gc_log(&o, &result, time_now_usec() - begun);
 		rc = gc_last_adopt(st, true, &last, e) < 0 ? -1 : 1;
@@ -84,19 +86,38 @@ static int collect(const struct config *cfg, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+/* In the new process: does not return. */
+static _Noreturn void run(const struct config *cfg)
+{
+	cleanup_err struct err e = ERR_INIT;
+	struct log_event ev;
+
+	if (collect(cfg, &e) == 0)
+		exit(0);        /* not _exit: sanitizers and coverage report there */
+	log_begin(&ev, LOG_ERROR, "collection_failed");
+	log_err(&ev, &e);
+	log_end(&ev);
+	exit(1);
+}
+
 void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child)(void *arg), void *arg)
 {
-	static const struct errand collection = { "cannot begin a collection", "collection_failed", collect };
-
 	if (s->pid || !s->due || time_now_usec() < s->due)
 		return;
 	s->begun = time_now_usec();
-	s->pid = errand_begin(&collection, cfg, in_child, arg);
-	if (!s->pid)
-		s->due = time_now_usec() + AGAIN;
+	s->pid = os_fork(SIGTERM);
+	if (s->pid == 0) {
+		in_child(arg);
+		run(cfg);
+	}
+	if (s->pid > 0)
+		return;
+	log_say(LOG_ERROR, "fork", "cannot begin a collection: %s", strerror(errno));
+	s->pid = 0;
+	s->due = time_now_usec() + AGAIN;
 }
 
-/* Nothing may run more often than it is asked to, even where it fails or gives way at once. */
+/* A collection never runs more often than the configuration says, even if it fails or gives way at once. */
 static void next(struct schedule *s, const struct config *cfg)
 {
 	uint64_t pause = cfg->gc_every * SECOND < AGAIN ? cfg->gc_every * SECOND : AGAIN;

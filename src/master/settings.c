@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings: the settings of those who serve, below the store.
+ * settings: the settings of the masters that serve a store, compared in the store.
  *
  * Owns berth/locks/settings: a line "KEY HASH" for each setting that has to be the same everywhere.
  */
@@ -15,7 +15,7 @@
 
 #define SETTINGS_MAX (64 * 1024)        /* bytes */
 
-/* Each machine's own affair. */
+/* These may differ between machines. */
 static const char *const own[] = { "root", "workers", "write_workers", "upload_workers", "log.level", "auth.htpasswd", NULL };
 
 static bool is_own(const char *line, size_t len)
@@ -47,7 +47,7 @@ static void hashed(const struct config *cfg, struct str *out)
 	}
 }
 
-/* The keys of ours that stand otherwise, or not at all, among theirs. */
+/* The keys whose value differs from theirs, or that they lack. */
 static void differences(const struct str *ours, const struct str *theirs, struct str *keys)
 {
 	const char *line, *end;

@@ -3,19 +3,19 @@
 #define BERTH_MASTER_SETTINGS_H
 
 /*
- * settings: whether those who serve one store have the same settings.
+ * settings: whether all masters that serve one store have the same settings.
  *
- * Several machines, or two masters on one, each have a configuration. One that lets clients delete, or that knows no
- * rules, opens the store for all, and nobody who looks at the other would know.
+ * Several machines, or two masters on one, each have a configuration. If one of them lets clients delete, or has no
+ * rules, the store is open to everybody, and nobody who reads the other configuration would know.
  */
 
 #include <stdbool.h>
 #include "conf/config.h"
 
 /*
- * settings_compare - leave in the store what the settings are, for the next who joins
- * joined  others serve already: what differs from theirs is said in the log, each setting by its name
- * What they are is kept as hashes: a rule is not everybody's to read. A failure is logged; it hinders nothing.
+ * settings_compare - write the settings into the store, for the next master to compare
+ * joined  others serve already: the log names each setting that differs from theirs
+ * Values are kept as hashes, because rules may be secret. A failure is logged and prevents nothing.
  */
 void settings_compare(const struct config *cfg, bool joined);
 

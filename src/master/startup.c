@@ -15,7 +15,7 @@
 #include "master/settings.h"
 #include "store/collector.h"
 
-/* What a collector that was killed left, and the reserve that the next one gives up. */
+/* Remove what a killed collector left, and make the reserve that the next one gives up. */
 static void tidy(struct store *st)
 {
 	cleanup_err struct err e = ERR_INIT;
@@ -35,7 +35,7 @@ static void adopt_last(struct store *st)
 		log_say(LOG_WARN, "metrics", "%s", e.cause);
 }
 
-/* A store that was there before is as open as it was: who serves it, or reads it, by whatever else, goes on doing so. */
+/* An existing store keeps its modes: other programs that serve or read it have to go on working. */
 static void say_if_open(const struct store *st, const char *root)
 {
 	if (store_others_may_read(st))
@@ -44,7 +44,7 @@ static void say_if_open(const struct store *st, const char *root)
 			root, root);
 }
 
-/* None of it is worth not starting for. */
+/* No failure here prevents the start. */
 void startup_tidy(const struct store_options *so)
 {
 	cleanup_store struct store *st = NULL;

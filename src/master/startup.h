@@ -9,12 +9,12 @@
 #include "store/epoch.h"
 #include "store/store.h"
 
-/* startup_join - begin to serve the store: its epoch, and whether others that serve it have the same settings; 0, or -1 */
+/* startup_join - join or begin the epoch, and compare the settings with those of other masters; 0, or -1 with *e */
 int startup_join(const struct config *cfg, const struct store_options *so, struct serving *serving, struct err *e);
 
 /*
- * startup_tidy - what a collector that was killed left, and what the last one counted
- * What fails is logged, and that other users may read the store.
+ * startup_tidy - remove what a killed collector left, read what the last one counted, and warn if other users can read the store
+ * A failure is logged.
  */
 void startup_tidy(const struct store_options *so);
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * supervisor: fork, respawn, reload, drain.
+ * supervisor: the master: signals, reloading the configuration, stopping.
  *
- * Owns the processes. Invariant: a worker belongs to one generation of the configuration; it is told to go only after
- * its successor has said that it is ready. The store is opened by each worker itself, after fork, since a lock belongs
- * to the open file.
+ * Owns the pools and the collection's process. Each worker opens the store itself, after fork, because a lock belongs to the
+ * open file.
  */
 #include "master/supervisor.h"
 
@@ -15,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +25,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "master/pool.h"
 #include "master/schedule.h"
 #include "master/settings.h"
 #include "master/startup.h"
@@ -39,39 +38,14 @@
 #include "store/epoch.h"
 #include "store/store.h"
 
-#define SECOND 1000000u
 #define HOUR (3600 * UINT64_C(1000000))
-#define LIVED_WELL (10 * SECOND)        /* who died later than this did not die of its start */
-#define FREE_DEATHS 2                   /* in a row, beyond one for each worker, before replacing is slowed down */
-#define PAUSE_FIRST (SECOND / 4)
-#define PAUSE_MAX (8 * SECOND)
-
-struct proc {
-	pid_t pid;
-	unsigned generation;
-	bool ready, told_to_go;
-	uint64_t born;
-	struct pool *pool;
-};
-
-struct pool {                           /* the workers of one socket */
-	const char *label;
-	int fd;                         /* -1: there is no such pool, and nobody is wanted for it */
-	unsigned want;
-	struct seats *seats;            /* for those who wait for locks: half of the pool */
-	unsigned deaths;                /* early ones in a row */
-	uint64_t pause;                 /* 0, or, in a crash loop, how long to wait between one new worker and the next */
-	uint64_t not_before;            /* no new worker until then; 0: at once */
-};
 
 struct master {
 	const struct supervisor_options *o;
 	struct config *cfg;
 	struct pool pools[METRICS_POOLS];
-	struct proc *procs;
-	size_t nprocs, cap;
-	unsigned generation;
-	int ready[2];                   /* a pipe: workers write their id when they can take requests */
+	unsigned generation;            /* of the configuration: how often it was read */
+	int ready[2];                   /* a pipe: a worker writes its process id when it accepts requests */
 	int signal_fd;
 	struct keyring *keys;
 	struct throttle *throttle;      /* shared by all workers, of every generation */
@@ -126,25 +100,27 @@ static void set_counts(struct master *m)
 	m->pools[POOL_UPLOADS].want = m->pools[POOL_UPLOADS].fd < 0 ? 0 : config_upload_workers(m->cfg);
 }
 
-/* What is the master's alone, in a process that it has forked. */
-static void let_go(void *arg)
+/* In a process that the master has forked: give up what belongs to the master alone. */
+static void leave_master(void *arg)
 {
 	struct master *m = arg;
 
 	close(m->signal_fd);
 	close(m->ready[0]);
-	sock_release(&m->o->listen_on);         /* the path is the master's: who comes after it may take it */
+	/* The path of a socket is the master's: its successor may take it over. */
+	sock_release(&m->o->listen_on);
 	sock_release(&m->o->writes_on);
 	sock_release(&m->o->uploads_on);
-	/* Who sends one of these to all processes of this name means the master. */
+	/* A command that sends one of these to all processes of this name means the master. */
 	os_signal(SIGHUP, SIG_IGN);
 	os_signal(SIGUSR2, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &m->o->signals, NULL);
 }
 
-/* In the child: never returns. */
-static _Noreturn void child(struct master *m, struct pool *pool)
+/* In a new process of the pool: does not return. */
+static void run_worker(void *arg, struct pool *pool)
 {
+	struct master *m = arg;
 	struct store_options so = store_options(m->cfg);
 	struct registry reg = { .cfg = m->cfg };
 	struct auth *auth = auth_open(m->cfg, m->keys, m->throttle);
@@ -154,8 +130,8 @@ static _Noreturn void child(struct master *m, struct pool *pool)
 	so.nseats = (pool->want + 1) / 2;
 	if (auth_on(auth))
 		os_keep_secrets();
-	os_wait_your_turn();    /* a batch of requests is handed over at once: fewer switches between nginx and its workers */
-	let_go(m);
+	os_wait_your_turn();    /* nginx hands over a batch of requests at once: fewer switches between it and its workers */
+	leave_master(m);
 	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, m->ready[1], &e) < 0) {
 		struct log_event ev;
 
@@ -167,167 +143,16 @@ static _Noreturn void child(struct master *m, struct pool *pool)
 	exit(0);        /* not _exit: sanitizers and coverage report there */
 }
 
-static int spawn(struct master *m, struct pool *pool)
-{
-	/* A master that is killed leaves nobody behind: whoever starts the next one finds the socket free. */
-	pid_t pid = os_fork(SIGTERM);
-	struct proc *p;
-
-	if (pid < 0) {
-		log_say(LOG_ERROR, "fork", "cannot start a worker: %s", strerror(errno));
-		pool->not_before = time_now_usec() + SECOND;
-		return -1;
-	}
-	if (pid == 0)
-		child(m, pool);
-	if (m->nprocs == m->cap) {
-		m->cap = m->cap ? m->cap * 2 : 16;
-		m->procs = xreallocarray(m->procs, m->cap, sizeof(*m->procs));
-	}
-	p = &m->procs[m->nprocs++];
-	*p = (struct proc){ .pid = pid, .generation = m->generation, .born = time_now_usec(), .pool = pool };
-	return 0;
-}
-
-static void tell_to_go(struct proc *p)
-{
-	if (!p->told_to_go)
-		kill(p->pid, SIGTERM);
-	p->told_to_go = true;
-}
-
-/* How many of a pool stay: all of them, or those of the present generation. */
-static unsigned count(const struct master *m, const struct pool *pool, bool only_new, bool only_ready)
-{
-	unsigned n = 0;
-	size_t i;
-
-	for (i = 0; i < m->nprocs; i++) {
-		const struct proc *p = &m->procs[i];
-
-		if (p->pool == pool && !p->told_to_go && (!only_new || p->generation == m->generation) &&
-		    (!only_ready || p->ready))
-			n++;
-	}
-	return n;
-}
-
-/* One that is not of the present generation. */
-static struct proc *outdated(struct master *m, const struct pool *pool)
-{
-	size_t i;
-
-	for (i = 0; i < m->nprocs; i++)
-		if (m->procs[i].pool == pool && !m->procs[i].told_to_go && m->procs[i].generation != m->generation)
-			return &m->procs[i];
-	return NULL;
-}
-
-static void end_crash_loop(struct pool *pool)
-{
-	pool->deaths = 0;
-	pool->pause = pool->not_before = 0;
-}
-
-/* A crash loop is over when a worker has lived well. */
-static bool recovered(const struct master *m, const struct pool *pool)
-{
-	uint64_t now = time_now_usec();
-	size_t i;
-
-	for (i = 0; i < m->nprocs; i++)
-		if (m->procs[i].pool == pool && m->procs[i].ready && now - m->procs[i].born >= LIVED_WELL)
-			return true;
-	return false;
-}
-
-/*
- * Brings a pool nearer to what it should be. During a reload one worker of the new generation is started at a time;
- * when it is ready one of the old has to go, so that there are never fewer than before.
- */
-static void tend(struct master *m, struct pool *pool)
-{
-	unsigned fresh = count(m, pool, true, false), ready = count(m, pool, true, true);
-	bool reloading = outdated(m, pool) != NULL;
-	unsigned total = count(m, pool, false, false);
-
-	if (pool->pause && recovered(m, pool))
-		end_crash_loop(pool);
-	while (outdated(m, pool) && (total > pool->want || ready >= pool->want)) {
-		if (total - 1 < ready || fresh != ready)
-			break;
-		tell_to_go(outdated(m, pool));
-		total--;
-	}
-	if (time_now_usec() < pool->not_before)
-		return;
-	while (fresh < pool->want && (!reloading || fresh == ready)) {
-		if (spawn(m, pool) < 0)
-			return;
-		fresh++;
-		if (pool->pause) {
-			pool->not_before = time_now_usec() + pool->pause;
-			return;
-		}
-	}
-}
-
-/* After the death of a worker: whether the next ones have to wait, and how long. */
-static void slow_down(struct pool *pool, uint64_t lived)
-{
-	unsigned free_deaths = pool->want + FREE_DEATHS, doublings;
-
-	if (lived >= LIVED_WELL)
-		pool->deaths = 0;
-	pool->pause = 0;
-	if (++pool->deaths <= free_deaths)
-		return;
-	doublings = pool->deaths - free_deaths - 1;
-	pool->pause = PAUSE_FIRST << (doublings < 6 ? doublings : 6);
-	if (pool->pause > PAUSE_MAX)
-		pool->pause = PAUSE_MAX;
-	pool->not_before = time_now_usec() + pool->pause;
-}
-
-static void mourn(struct master *m, struct proc *p, int status)
-{
-	struct pool *pool = p->pool;
-	uint64_t lived = time_now_usec() - p->born;
-	struct log_event ev;
-
-	if (p->told_to_go || m->stopping)
-		return;
-	metrics_add(METRIC_RESTARTS + (enum metric)(pool - m->pools), 1);
-	slow_down(pool, lived);
-	log_begin(&ev, LOG_WARN, pool->pause ? "crash_loop" : "worker_died");
-	log_int(&ev, "worker", p->pid);
-	log_str(&ev, "pool", pool->label);
-	if (WIFSIGNALED(status))
-		log_int(&ev, "signal", WTERMSIG(status));
-	else
-		log_int(&ev, "exit", WEXITSTATUS(status));
-	log_ms(&ev, "lived_ms", lived);
-	if (pool->pause)
-		log_ms(&ev, "next_in_ms", pool->pause);
-	log_end(&ev);
-}
-
 static void reap(struct master *m)
 {
 	pid_t pid;
 	int status;
-	size_t i;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status))
 			continue;
-		for (i = 0; i < m->nprocs && m->procs[i].pid != pid; i++)
+		for (size_t i = 0; i < METRICS_POOLS && !pool_reap(&m->pools[i], pid, status, m->stopping); i++)
 			;
-		if (i == m->nprocs)
-			continue;
-		seats_free(m->procs[i].pool->seats, pid);
-		mourn(m, &m->procs[i], status);
-		m->procs[i] = m->procs[--m->nprocs];
 	}
 }
 
@@ -335,12 +160,10 @@ static void read_ready(struct master *m)
 {
 	int pids[64];
 	ssize_t n = read(m->ready[0], pids, sizeof(pids));
-	size_t i, j;
 
-	for (i = 0; n > 0 && i < (size_t)n / sizeof(*pids); i++)
-		for (j = 0; j < m->nprocs; j++)
-			if (m->procs[j].pid == pids[i])
-				m->procs[j].ready = true;
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(*pids); i++)
+		for (size_t j = 0; j < METRICS_POOLS; j++)
+			pool_ready(&m->pools[j], pids[i]);
 }
 
 static void reload(struct master *m)
@@ -377,20 +200,15 @@ static void reload(struct master *m)
 	if (!so.readonly)
 		settings_compare(m->cfg, false);
 	for (i = 0; i < METRICS_POOLS; i++)
-		end_crash_loop(&m->pools[i]);
+		pool_reset(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
 }
 
+/* The second request to stop means that nobody wants to wait for what is under way. */
 static void begin_stop(struct master *m)
 {
-	size_t i;
-
-	/* Asked a second time: whoever asks does not want to wait for what is under way. */
-	for (i = 0; i < m->nprocs; i++)
-		if (m->stopping)
-			kill(m->procs[i].pid, SIGKILL);
-		else
-			tell_to_go(&m->procs[i]);
+	for (size_t i = 0; i < METRICS_POOLS; i++)
+		pool_stop(&m->pools[i], m->stopping);
 	schedule_stop(&m->schedule);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
@@ -412,7 +230,7 @@ static void read_signals(struct master *m)
 	}
 }
 
-/* How long poll may sleep: a pool that waits with its next worker, or a collection, ends the wait. -1: no limit. */
+/* How long poll may sleep: until a pool may start its next worker, or until a collection is due. -1: without limit. */
 static int sleep_ms(const struct master *m)
 {
 	uint64_t first = m->schedule.pid ? 0 : m->schedule.due, now = time_now_usec();
@@ -428,14 +246,11 @@ static int sleep_ms(const struct master *m)
 	return first - now < HOUR ? (int)((first - now) / 1000 + 1) : (int)(HOUR / 1000);
 }
 
-/* For who watches over us. */
-static void tell_counts(const struct master *m)
+static void set_metrics(const struct master *m)
 {
-	size_t i;
-
-	for (i = 0; i < METRICS_POOLS; i++) {
+	for (size_t i = 0; i < METRICS_POOLS; i++) {
 		metrics_set(METRIC_WORKERS_WANTED + (enum metric)i, m->pools[i].want);
-		metrics_set(METRIC_WORKERS + (enum metric)i, count(m, &m->pools[i], false, true));
+		metrics_set(METRIC_WORKERS + (enum metric)i, pool_size(&m->pools[i]));
 	}
 }
 
@@ -446,13 +261,13 @@ static void wait_and_act(struct master *m)
 
 	for (i = 0; i < METRICS_POOLS; i++) {
 		/*
-		 * While nobody accepts, nginx would wait for its time limit on each request. So the master takes the
-		 * connections and closes them, and clients hear at once that the service is away. But when it stops
-		 * and another is to come, what arrives waits for that one.
+		 * While no worker accepts, nginx would wait for its time limit on each request. So the master accepts the connections
+		 * and closes them, and clients get 503 at once. But if the master is stopping and the socket remains for its successor,
+		 * requests wait for that one.
 		 */
-		bool deserted = count(m, &m->pools[i], false, false) == 0 && !(m->stopping && m->o->outlived);
+		bool refuse = !pool_serves(&m->pools[i]) && !(m->stopping && m->o->outlived);
 
-		fds[2 + i] = (struct pollfd){ .fd = deserted ? m->pools[i].fd : -1, .events = POLLIN };
+		fds[2 + i] = (struct pollfd){ .fd = refuse ? m->pools[i].fd : -1, .events = POLLIN };
 	}
 	if (poll(fds, ARRAY_LEN(fds), m->stopping ? -1 : sleep_ms(m)) < 0)
 		return;
@@ -470,7 +285,7 @@ static int open_master(struct master *m, struct err *e)
 {
 	sigset_t set;
 
-	/* Nobody reading the log is no reason to end; an inherited SIG_IGN would hide that a worker has died. */
+	/* A log that nobody reads is no reason to end; an inherited SIG_IGN of SIGCHLD would hide that a worker has died. */
 	os_signal(SIGPIPE, SIG_IGN);
 	os_signal(SIGCHLD, SIG_DFL);
 
@@ -487,13 +302,34 @@ static int open_master(struct master *m, struct err *e)
 	return m->signal_fd < 0 ? err_sys(e, "cannot wait for signals") : 0;
 }
 
+static bool has_processes(const struct master *m)
+{
+	for (size_t i = 0; i < METRICS_POOLS; i++)
+		if (m->pools[i].count)
+			return true;
+	return m->schedule.pid != 0;
+}
+
+static void serve(struct master *m)
+{
+	while (!m->stopping || has_processes(m)) {
+		for (size_t i = 0; i < METRICS_POOLS && !m->stopping; i++)
+			pool_tend(&m->pools[i], m->generation, run_worker, m);
+		if (!m->stopping)
+			schedule_tend(&m->schedule, m->cfg, leave_master, m);
+		set_metrics(m);
+		wait_and_act(m);
+	}
+	log_say(LOG_INFO, "stopped", "all workers have finished");
+}
+
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
 {
 	struct master m = {
 		.pools = {
-			[POOL_REQUESTS] = { .label = "requests", .fd = o->listen_on.fd },
-			[POOL_WRITES] = { .label = "writes", .fd = o->writes_on.fd },
-			[POOL_UPLOADS] = { .label = "uploads", .fd = o->uploads_on.fd },
+			[POOL_REQUESTS] = { .label = "requests", .number = POOL_REQUESTS, .fd = o->listen_on.fd },
+			[POOL_WRITES] = { .label = "writes", .number = POOL_WRITES, .fd = o->writes_on.fd },
+			[POOL_UPLOADS] = { .label = "uploads", .number = POOL_UPLOADS, .fd = o->uploads_on.fd },
 		},
 		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1,
 	};
@@ -513,24 +349,16 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for writes, %u for uploads", m.cfg->root,
 			m.pools[POOL_REQUESTS].want, m.pools[POOL_WRITES].want, m.pools[POOL_UPLOADS].want);
 		os_notify_ready();
+		serve(&m);
 	}
-	while (rc == 0 && !(m.stopping && m.nprocs == 0 && !m.schedule.pid)) {
-		for (i = 0; i < METRICS_POOLS && !m.stopping; i++)
-			tend(&m, &m.pools[i]);
-		if (!m.stopping)
-			schedule_tend(&m.schedule, m.cfg, let_go, &m);
-		tell_counts(&m);
-		wait_and_act(&m);
-	}
-	if (rc == 0)
-		log_say(LOG_INFO, "stopped", "all workers have finished");
 	epoch_end(&m.serving);
 	os_cleanup_fd(&m.signal_fd);
 	os_cleanup_fd(&m.ready[0]);
 	os_cleanup_fd(&m.ready[1]);
-	free(m.procs);
-	for (i = 0; i < METRICS_POOLS; i++)
+	for (i = 0; i < METRICS_POOLS; i++) {
+		pool_release(&m.pools[i]);
 		seats_close(&m.pools[i].seats);
+	}
 	throttle_close(&m.throttle);
 	keyring_close(&m.keys);
 	config_close(&m.cfg);

@@ -17,14 +17,13 @@ struct supervisor_options {
 	struct sock listen_on;          /* requests of all kinds */
 	struct sock writes_on;          /* short writes, and what waits for locks; with workers of their own; .fd -1: none */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
-	bool outlived;                  /* the sockets are another's, who hands them to the next master, too */
-	sigset_t signals;               /* those that were blocked when this program began: its children begin so, too */
+	bool outlived;                  /* somebody else holds the sockets, and hands them to the next master */
+	sigset_t signals;               /* those that were blocked when this program began; its children begin with the same */
 };
 
 /*
- * supervisor_hold_signals - let those for the master wait until it listens to them: the first thing that main does
- * A SIGHUP or SIGUSR2 that comes before would end it. SIGTERM and SIGINT may: there is nothing yet to be finished.
- * Fills o->signals.
+ * supervisor_hold_signals - block SIGHUP and SIGUSR2 until the master reads them; main calls it first
+ * One that arrived before that would end the program. SIGTERM and SIGINT may end it: nothing is under way yet. Fills o->signals.
  */
 void supervisor_hold_signals(struct supervisor_options *o);
 

@@ -4,9 +4,9 @@
  *
  * Owns the process' signal state and its FastCGI request. Knows nothing of what is answered.
  *
- * libfcgi does not take up a read or write again that a signal has interrupted, and its own handler for SIGTERM would
- * so cut an upload in the middle. Therefore signals stay blocked all the time, and SIGTERM shows on a descriptor beside
- * the listening one: so it is seen between two requests, and under any load.
+ * libfcgi does not repeat a read or write that a signal has interrupted, so a SIGTERM would cut an upload (doc/LIBRARIES.md,
+ * "libfcgi"). Therefore signals stay blocked, and SIGTERM arrives on a descriptor beside the listening one: it is seen between
+ * two requests, under any load.
  */
 #include "master/worker.h"
 
@@ -26,8 +26,8 @@
 #include "os/process.h"
 
 /*
- * Before FCGX_Init(), which installs handlers of its own where it finds none: nothing may come in between.
- * A terminal's Ctrl-C and hang-up go to the whole group; the master decides what they mean.
+ * Called before FCGX_Init(), which installs handlers of its own for signals that have none.
+ * A terminal sends Ctrl-C and hang-up to the whole group; the master decides what they mean.
  */
 static int block_signals(struct err *e)
 {
@@ -62,8 +62,8 @@ static int make_epoll(int listen_fd, int signal_fd, struct err *e)
 }
 
 /*
- * Waits until a request comes or this worker is told to go; 0, or -1 with *e. Both may be so: the kernel wakes one worker
- * for a connection, and if that one leaves without having tried to accept it, nobody does before the next one comes.
+ * Waits for a request, or for the signal to end; 0, or -1 with *e. Both may be there: the kernel wakes one worker for a
+ * connection, and if that worker ends without trying to accept it, nobody does before the next connection comes.
  */
 static int wait_for_request(int ep, int signal_fd, bool *request, bool *told, struct err *e)
 {
@@ -82,12 +82,12 @@ static int wait_for_request(int ep, int signal_fd, bool *request, bool *told, st
 }
 
 /*
- * libfcgi closes by shutdown(2), waits until nginx has closed its end, for up to two seconds, and closes then: a worker would
- * sleep once in each request, and be woken. What that guards against is a reset, which bytes left unread would make. Where all
- * has been read, as of every request without a body, there is nothing to guard against, and the connection is closed here.
- * Kept it is never: what is left unread of a body must not be taken for the next request.
+ * libfcgi closes by shutdown(2), waits up to two seconds until nginx has closed its end, and closes then: a worker would sleep
+ * once in each request. That guards against a reset, which unread bytes would cause. If everything has been read, as of every
+ * request without a body, the connection is closed here. It is never kept: the unread rest of a body must not become the next
+ * request.
  *
- * The answer is sent before anything more is read, and what has not come by then is not waited for: libfcgi's way, then.
+ * The answer is sent before anything more is read. If more is still to come, libfcgi closes in its own way.
  */
 static void finish(FCGX_Request *fr)
 {
@@ -100,7 +100,7 @@ static void finish(FCGX_Request *fr)
 	os_cleanup_fd(&fr->ipcFd);
 }
 
-/* One request, if it is still there: another worker may have taken it. */
+/* One request, unless another worker has accepted it. */
 static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, struct err *e)
 {
 	int rc = FCGX_Accept_r(fr);

@@ -11,10 +11,10 @@
 /*
  * worker_run - accept and answer until SIGTERM
  * listen_fd  non-blocking
- * ready_fd   gets this process' id (an int) once requests can be taken
+ * ready_fd   gets this process' id (an int) once requests are accepted
  *
- * A signal never interrupts a request: it is seen only between two. Returns 0 when told to stop, -1 with *e where
- * requests can't be taken any more.
+ * A signal never interrupts a request: it is seen between two requests. Returns 0 when told to stop, -1 with *e if
+ * requests can no longer be accepted.
  */
 int worker_run(struct registry *reg, struct auth *auth, int listen_fd, int ready_fd, struct err *e);
 
