@@ -30,16 +30,17 @@ static const char help_text[] =
 	"  --listen WHERE          where nginx reaches the workers: the path of a Unix socket, or HOST:PORT;\n"
 	"                          without it descriptor 0 must be a listening socket (spawn-fcgi), or systemd hands\n"
 	"                          over up to three: the second as for --listen-uploads, the third for --listen-writes\n"
-	"  --listen-writes WHERE   a socket with workers of its own, for what may wait for locks and flushes\n"
-	"  --listen-uploads WHERE  one with workers of its own, for requests that carry blobs\n"
+	"  --listen-writes WHERE   a socket with workers of its own, for requests that may wait for locks and\n"
+	"                          flushes\n"
+	"  --listen-uploads WHERE  a socket with workers of its own, for requests that carry blobs\n"
 	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR              the store, whatever the configuration says\n"
 	"  --workers N             how many workers, whatever the configuration says\n"
-	"  --routes                every path and method, and what each needs of who asks\n"
+	"  --routes                print every path and method, and the right that it needs\n"
 	"  --help                  this text\n"
 	"  --version               the version\n"
 	"\n"
-	"SIGTERM: finish what is under way, then go. SIGHUP: read the configuration again.\n"
+	"SIGTERM: finish what is under way, then end. SIGHUP: read the configuration again.\n"
 	"Exit status: 0 stopped, 1 failed, 2 used wrongly or configured wrongly.\n";
 
 struct args {
