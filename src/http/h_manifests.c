@@ -6,6 +6,7 @@
 #include "http/body.h"
 #include "http/handlers.h"
 #include "registry/reg_manifest.h"
+#include "registry/reg_stored.h"
 
 /* What is neither a tag nor a digest is told apart by its ':' (api.md, "Manifests"). */
 static int reference(struct exchange *x, struct ref *ref, struct err *e)
@@ -27,7 +28,7 @@ int h_manifest_get(struct exchange *x, struct err *e)
 	cleanup_str struct str type = STR_INIT, etags = STR_INIT;
 	struct ref ref;
 
-	if (reference(x, &ref, e) < 0 || reg_manifest_find(x->reg, &x->name, &ref, &m, e) < 0)
+	if (reference(x, &ref, e) < 0 || reg_stored_find(x->reg, &x->name, &ref, &m, e) < 0)
 		return -1;
 	response_header(&x->rs, "Docker-Content-Digest", "%s", m.digest.text);
 	response_header(&x->rs, "Etag", "\"%s\"", m.digest.text);
@@ -35,7 +36,7 @@ int h_manifest_get(struct exchange *x, struct err *e)
 		x->rs.status = 304;
 		return 0;
 	}
-	if (reg_manifest_read(&m, &x->rs.body, &type, e) < 0)
+	if (reg_stored_read(&m, &x->rs.body, &type, e) < 0)
 		return -1;
 	x->rs.status = 200;
 	response_header(&x->rs, "Content-Type", "%s", type.buf);

@@ -11,7 +11,7 @@
 
 #include "os/file.h"
 #include "registry/describe.h"
-#include "registry/reg_manifest.h"
+#include "registry/reg_stored.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
@@ -60,7 +60,7 @@ static int compare_revision(void *arg, const struct digest *d, struct err *e)
 	struct err missing = ERR_INIT;
 	struct digest subject;
 
-	if (reg_manifest_find(c->r, c->n, &ref, &m, &missing) < 0) {
+	if (reg_stored_find(c->r, c->n, &ref, &m, &missing) < 0) {
 		/* A directory without a link, or a link to nothing: fsck tells of it. */
 		bool gone = missing.code == ERR_MANIFEST_UNKNOWN;
 
@@ -70,7 +70,7 @@ static int compare_revision(void *arg, const struct digest *d, struct err *e)
 			err_release(&missing);
 		return gone ? 0 : -1;
 	}
-	if (reg_manifest_read(&m, &bytes, &type, e) < 0)
+	if (reg_stored_read(&m, &bytes, &type, e) < 0)
 		return -1;
 	if (!manifest_describe(bytes.buf, bytes.len, d, &subject, &descriptor))
 		return 0;

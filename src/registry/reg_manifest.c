@@ -7,18 +7,16 @@
  */
 #include "registry/reg_manifest.h"
 
-#include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/etag.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "registry/describe.h"
 #include "registry/manifest.h"
 #include "registry/reg_index.h"
+#include "registry/reg_stored.h"
 #include "store/blob.h"
 #include "store/collector.h"
 #include "store/index.h"
@@ -26,73 +24,9 @@
 #include "store/revision.h"
 #include "store/tag.h"
 
-void stored_manifest_release(struct stored_manifest *m)
-{
-	os_cleanup_fd(&m->fd);
-}
-
 static int unknown(const struct ref *ref, struct err *e)
 {
 	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
-}
-
-/* What out->digest stands for in this repository, opened: 1, 0 absent, -1 with *e. */
-static int open_digest(struct registry *r, const struct name *n, struct stored_manifest *out, struct err *e)
-{
-	struct digest content;
-	int found = revision_find(r->st, n, &out->digest, &content, e);
-
-	return found == 1 ? blob_open(r->st, &content, &out->fd, &out->size, e) : found;
-}
-
-/* A reader holds no lock: a tag may move, and what it pointed to be deleted, between two looks. Then look again. */
-static int open_tag(struct registry *r, const struct name *n, const struct tag *t, struct stored_manifest *out,
-		    struct err *e)
-{
-	struct digest now;
-	int found = tag_read(r->st, n, t, &now, e);
-
-	while (found == 1) {
-		int opened;
-
-		out->digest = now;
-		opened = open_digest(r, n, out, e);
-		if (opened != 0)
-			return opened;
-		found = tag_read(r->st, n, t, &now, e);
-		if (found == 1 && digest_eq(&now, &out->digest))
-			return 0;       /* it has not moved: it points to nothing */
-	}
-	return found;
-}
-
-int reg_manifest_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
-		      struct err *e)
-{
-	int found;
-
-	if (ref->kind == REF_DIGEST) {
-		out->digest = ref->digest;
-		found = open_digest(r, n, out, e);
-	} else {
-		found = open_tag(r, n, &ref->tag, out, e);
-	}
-	if (found <= 0)
-		return found == 0 ? unknown(ref, e) : -1;
-	if (out->size > r->cfg->max_manifest) {
-		log_say(LOG_WARN, "manifest_too_large", "%s has %" PRIu64 " bytes and is not served as a manifest",
-			out->digest.text, out->size);
-		return unknown(ref, e);
-	}
-	return 0;
-}
-
-int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e)
-{
-	if (os_read_str(m->fd, m->size, bytes) < 0)
-		return err_sys(e, "cannot read manifest %s", m->digest.text);
-	manifest_sniff(type, bytes->buf, bytes->len);
-	return 0;
 }
 
 /* What a manifest names that is here, for the collector: its digest, and that of the content where its link holds another. */
@@ -326,7 +260,7 @@ static bool subject_of(struct registry *r, const struct name *n, const struct re
 	cleanup_str struct str bytes = STR_INIT, type = STR_INIT, descriptor = STR_INIT;
 	cleanup_err struct err ignored = ERR_INIT;
 
-	return reg_manifest_find(r, n, ref, &m, &ignored) == 0 && reg_manifest_read(&m, &bytes, &type, &ignored) == 0 &&
+	return reg_stored_find(r, n, ref, &m, &ignored) == 0 && reg_stored_read(&m, &bytes, &type, &ignored) == 0 &&
 	       manifest_describe(bytes.buf, bytes.len, &ref->digest, subject, &descriptor);
 }
 

@@ -12,27 +12,6 @@
 #include "base/str.h"
 #include "registry/registry.h"
 
-struct stored_manifest {
-	struct digest digest;   /* as asked for, or as the tag says */
-	int fd;                 /* the bytes; owned */
-	uint64_t size;
-};
-
-#define STORED_MANIFEST_INIT { .fd = -1 }
-
-void stored_manifest_release(struct stored_manifest *m);
-#define cleanup_stored_manifest __attribute__((cleanup(stored_manifest_release)))
-
-/*
- * reg_manifest_find - look a manifest up by tag or digest
- * MANIFEST_UNKNOWN 404 where the repository lacks it, or where what lies there is larger than a manifest may be.
- */
-int reg_manifest_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
-		      struct err *e);
-
-/* reg_manifest_read - its bytes, and the Content-Type that follows from them */
-int reg_manifest_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
-
 #define MANIFEST_TAGS_MAX 64
 
 /* What a manifest is pushed as, and what came of it. */

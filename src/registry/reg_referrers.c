@@ -12,7 +12,7 @@
 #include "os/dir.h"
 #include "registry/describe.h"
 #include "registry/reg_index.h"
-#include "registry/reg_manifest.h"
+#include "registry/reg_stored.h"
 #include "store/index.h"
 #include "store/repo.h"
 #include "store/revision.h"
@@ -73,11 +73,11 @@ static int add_read(struct page *p, const char *text, struct err *e)
 
 	if (digest_parse(&ref.digest, text, strlen(text)) < 0)
 		return 0;
-	if (reg_manifest_find(p->r, p->n, &ref, &m, &ignored) < 0) {
+	if (reg_stored_find(p->r, p->n, &ref, &m, &ignored) < 0) {
 		err_release(&ignored);
 		return 0;
 	}
-	if (reg_manifest_read(&m, &bytes, &type, e) < 0)
+	if (reg_stored_read(&m, &bytes, &type, e) < 0)
 		return -1;
 	p->read += bytes.len;
 	if (!manifest_describe(bytes.buf, bytes.len, &ref.digest, &subject, &descriptor) ||

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_REGISTRY_REG_STORED_H
+#define BERTH_REGISTRY_REG_STORED_H
+
+/*
+ * reg_stored: stored manifests, found and read (distribution-spec, "Pulling manifests").
+ *
+ * reg_index reads manifests in order to compare the index with them, and reg_manifest calls reg_index before it changes
+ * them: so reading is a module of its own, below both.
+ */
+
+#include <stdint.h>
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/ref.h"
+#include "base/str.h"
+#include "registry/registry.h"
+
+struct stored_manifest {
+	struct digest digest;   /* as requested, or the digest that the tag points to */
+	int fd;                 /* the bytes; owned */
+	uint64_t size;          /* bytes */
+};
+
+#define STORED_MANIFEST_INIT { .fd = -1 }
+
+void stored_manifest_release(struct stored_manifest *m);
+#define cleanup_stored_manifest __attribute__((cleanup(stored_manifest_release)))
+
+/*
+ * reg_stored_find - open a manifest by tag or digest; takes no lock
+ * MANIFEST_UNKNOWN 404 where the repository lacks it, or where the stored bytes exceed manifests.max_size.
+ */
+int reg_stored_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
+		    struct err *e);
+
+/* reg_stored_read - append the manifest's bytes to *bytes, and the Content-Type that follows from them to *type */
+int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
+
+#endif
