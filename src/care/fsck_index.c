@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "care/fsck_work.h"
 #include "os/file.h"
-#include "registry/describe.h"
+#include "registry/manifest_scan.h"
 #include "registry/reg_index.h"
 #include "store/catalog.h"
 #include "store/index.h"
@@ -154,7 +154,7 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 		found = fsck_manifest_bytes(l->w, &content, &bytes, &size, e);
 	if (found != 1)
 		return found < 0 ? -1 : 0;
-	if (!manifest_describe(bytes.buf, bytes.len, d, &subject, &is))
+	if (!manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &is))
 		return 0;
 	path_index_referrers(&path, l->n, &subject);
 	str_addf(&path, "/%s", d->text);

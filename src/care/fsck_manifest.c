@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/digestset.h"
-#include "care/fsck_refs.h"
 #include "care/fsck_work.h"
 #include "os/file.h"
+#include "registry/manifest_scan.h"
+#include "registry/reg_manifest.h"
 #include "store/blob.h"
 #include "store/revision.h"
 #include "store/store_path.h"
@@ -42,16 +43,16 @@ static int mend_sized(struct fsck_work *w, void *arg, struct err *e)
 }
 
 /* What stands for a reference in this repository: 1, 0 nothing, -1 with *e. */
-static int find(struct fsck_work *w, const struct look *l, const struct fsck_ref *ref, struct digest *content,
+static int find(struct fsck_work *w, const struct look *l, const struct descriptor *ref, struct digest *content,
 		uint64_t *size, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	int found = 0;
 
 	*size = 0;
-	if (ref->kind != FREF_MANIFEST && (found = blob_read_link(w->r->st, l->n, &ref->digest, content, e)) == 1)
+	if (ref->kind != MREF_CHILD_MANIFEST && (found = blob_read_link(w->r->st, l->n, &ref->digest, content, e)) == 1)
 		found = blob_open(w->r->st, content, &fd, size, e);
-	if (found == 0 && (ref->kind == FREF_MANIFEST || ref->kind == FREF_OTHER)) {
+	if (found == 0 && (ref->kind == MREF_CHILD_MANIFEST || ref->kind == MREF_CHILD_BLOB)) {
 		found = revision_read(w->r->st, l->n, &ref->digest, content, e);
 		if (found == 1)
 			found = blob_open(w->r->st, content, &fd, size, e);
@@ -59,15 +60,13 @@ static int find(struct fsck_work *w, const struct look *l, const struct fsck_ref
 	return found;
 }
 
-static bool may_be_missing(const struct fsck_work *w, const struct fsck_ref *ref)
+static const char *kind_text(const struct descriptor *ref)
 {
-	bool child = ref->kind == FREF_MANIFEST || ref->kind == FREF_OTHER;
-
-	return ref->optional || w->r->cfg->sparse == SPARSE_ALL || (child && w->r->cfg->sparse == SPARSE_INDEX);
+	return ref->kind == MREF_CONFIG ? "config" : ref->kind == MREF_LAYER ? "layer" : "child";
 }
 
 /* Which of the two is right shows in the bytes, which are read in the first look. */
-static int wrong_size(struct fsck_work *w, struct look *l, const struct fsck_ref *ref, const struct digest *content,
+static int wrong_size(struct fsck_work *w, struct look *l, const struct descriptor *ref, const struct digest *content,
 		      uint64_t size, bool sure, struct err *e)
 {
 	struct fsck_fault f = { .kind = FSCK_SIZE, .where = l->where.buf, .arg = l };
@@ -83,13 +82,13 @@ static int wrong_size(struct fsck_work *w, struct look *l, const struct fsck_ref
 		f.mend = mend_sized;
 	else if (!read)
 		f.todo = "run berth fsck --data";
-	fsck_report(w, &f, "the %s %s has %llu bytes, the manifest says %llu%s", fsck_ref_text(ref->kind),
+	fsck_report(w, &f, "the %s %s has %llu bytes, the manifest says %llu%s", kind_text(ref),
 		    ref->digest.text, (unsigned long long)size, (unsigned long long)ref->size,
 		    !read ? "" : l->size_good ? "; the bytes are right" : "; the bytes are wrong, too");
 	return 1;
 }
 
-static int check_ref(struct fsck_work *w, struct look *l, const struct fsck_ref *ref, bool sure, struct err *e)
+static int check_ref(struct fsck_work *w, struct look *l, const struct descriptor *ref, bool sure, struct err *e)
 {
 	struct fsck_fault f = { .kind = FSCK_REFERENCE, .where = l->where.buf };
 	struct digest content;
@@ -99,29 +98,29 @@ static int check_ref(struct fsck_work *w, struct look *l, const struct fsck_ref 
 	if (found < 0)
 		return -1;
 	if (found == 0) {
-		if (may_be_missing(w, ref))
+		if (reg_manifest_may_lack(w->r, ref))
 			return 0;
 		if (sure)
-			fsck_report(w, &f, "its %s %s is not in the repository", fsck_ref_text(ref->kind),
+			fsck_report(w, &f, "its %s %s is not in the repository", kind_text(ref),
 				    ref->digest.text);
 		return 1;
 	}
-	return ref->has_size && ref->size != size ? wrong_size(w, l, ref, &content, size, sure, e) : 0;
+	return ref->size != DESCRIPTOR_NO_SIZE && ref->size != size ? wrong_size(w, l, ref, &content, size, sure, e) : 0;
 }
 
-static int check_refs(struct fsck_work *w, struct look *l, const struct fsck_refs *refs, bool sure, struct err *e)
+static int check_refs(struct fsck_work *w, struct look *l, const struct manifest *m, bool sure, struct err *e)
 {
 	cleanup_digestset struct digestset seen = DIGESTSET_INIT;
 	int wrong = 0;
 	size_t i;
 
-	for (i = 0; i < refs->count; i++) {
+	for (i = 0; i < m->nrefs; i++) {
 		int rc;
 
-		if (digestset_has(&seen, &refs->v[i].digest))
+		if (digestset_has(&seen, &m->refs[i].digest))
 			continue;       /* a layer may stand there twice */
-		digestset_add(&seen, &refs->v[i].digest);
-		rc = check_ref(w, l, &refs->v[i], sure, e);
+		digestset_add(&seen, &m->refs[i].digest);
+		rc = check_ref(w, l, &m->refs[i], sure, e);
 		if (rc < 0)
 			return -1;
 		wrong |= rc;
@@ -133,7 +132,7 @@ static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err 
 {
 	struct look *l = arg;
 	struct fsck_fault f = { .kind = FSCK_MANIFEST_TOO_LARGE, .where = l->where.buf, .arg = l };
-	cleanup_fsck_refs struct fsck_refs refs = { 0 };
+	cleanup_manifest struct manifest m = MANIFEST_INIT;
 	cleanup_str struct str bytes = STR_INIT;
 	uint64_t size;
 	struct digest is;
@@ -157,13 +156,13 @@ static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err 
 			fsck_report(w, &f, "its bytes are not those of its digest");
 		return 1;
 	}
-	if (!fsck_refs_read(&refs, bytes.buf, bytes.len)) {
+	if (!manifest_scan_descriptors(&m, bytes.buf, bytes.len)) {
 		f.kind = FSCK_MANIFEST_UNREADABLE;
 		if (sure)
 			fsck_report(w, &f, "is no manifest that can be read");
 		return 1;
 	}
-	return check_refs(w, l, &refs, sure, e);
+	return check_refs(w, l, &m, sure, e);
 }
 
 int fsck_manifest(struct fsck_work *w, const struct name *n, const struct digest *d, struct err *e)

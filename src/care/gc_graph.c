@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "registry/references.h"
+#include "registry/manifest_scan.h"
 #include "store/revision.h"
 #include "store/tag.h"
 

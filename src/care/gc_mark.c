@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "care/gc_share.h"
 #include "care/gc_untagged.h"
-#include "registry/references.h"
+#include "registry/manifest_scan.h"
 #include "store/blob.h"
 #include "store/repo.h"
 #include "store/revision.h"

@@ -141,7 +141,7 @@ int gc_references(struct gc_work *w, const struct name *n, const struct digest *
 	if (size <= w->r->cfg->max_manifest) {
 		if (os_read_str(fd, size, &bytes) < 0)
 			return err_sys(e, "cannot read manifest %s", content->text);
-		if (references_read(out, bytes.buf, bytes.len))
+		if (manifest_scan_references(out, bytes.buf, bytes.len))
 			return 1;
 	}
 	if (w->tells)

@@ -7,7 +7,7 @@
 #include "base/digestset.h"
 #include "care/gc.h"
 #include "os/dir.h"
-#include "registry/references.h"
+#include "registry/manifest_scan.h"
 #include "store/collector.h"
 
 struct gc_work {

@@ -17,8 +17,6 @@
 #include "registry/manifest.h"
 
 #define SCHEMA_VERSION 2
-#define MEDIA_TYPE_MAX 255
-#define MEDIA_TYPE_PART_MAX 127         /* RFC 6838, 4.2 */
 #define WHERE_MAX 64                    /* "manifests[49999].platform" */
 
 static const char *const manifest_keys[] = {
@@ -404,71 +402,4 @@ void manifest_release(struct manifest *m)
 	free(m->refs);
 	free(m->artifact_type);
 	*m = (struct manifest)MANIFEST_INIT;
-}
-
-/* RFC 6838, 4.2: a restricted-name, so nothing that could break out of a header line */
-static bool restricted_name(const char *s, size_t len)
-{
-	size_t i;
-
-	if (!len || len > MEDIA_TYPE_PART_MAX)
-		return false;
-	for (i = 0; i < len; i++) {
-		char c = s[i];
-		bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (!alnum && (i == 0 || !c || !strchr("!#$&-^_.+", c)))
-			return false;
-	}
-	return true;
-}
-
-static bool sane_type(const char *s, size_t len)
-{
-	const char *slash = len && len <= MEDIA_TYPE_MAX ? memchr(s, '/', len) : NULL;
-	size_t head;
-
-	if (!slash)
-		return false;
-	head = (size_t)(slash - s);
-	return restricted_name(s, head) && restricted_name(slash + 1, len - head - 1);
-}
-
-/* The mediaType of the top level, where it may stand in a header. */
-static bool sniff_inner(struct str *type, const char *buf, size_t len)
-{
-	cleanup_json struct json_object *o = NULL;
-	struct json_fault f;
-	const char *val;
-	size_t vlen;
-
-	if (json_top_string(buf, len, "mediaType", &val, &vlen) <= 0) {
-		/* some encoders write "application\/vnd..."; such a value is decoded, and it alone */
-		if (json_top_raw(buf, len, "mediaType", &val, &vlen) <= 0 || vlen > 6 * MEDIA_TYPE_MAX + 2)
-			return false;
-		o = json_read(val, vlen, &f);
-		if (!o || !json_object_is_type(o, json_type_string))
-			return false;
-		val = json_object_get_string(o);
-		vlen = (size_t)json_object_get_string_len(o);
-	}
-	if (!sane_type(val, vlen))
-		return false;
-	str_add(type, val, vlen);
-	return true;
-}
-
-void manifest_sniff(struct str *type, const char *buf, size_t len)
-{
-	const char *val;
-	size_t vlen;
-
-	if (sniff_inner(type, buf, len))
-		return;
-	if (json_top_has(buf, len, "manifests") == 1)
-		str_puts(type, MT_OCI_INDEX);
-	else if (json_top_raw(buf, len, "schemaVersion", &val, &vlen) == 1 && vlen == 1 && *val == '1')
-		str_puts(type, MT_DOCKER_SCHEMA1_SIGNED);
-	else
-		str_puts(type, MT_OCI_MANIFEST);
 }

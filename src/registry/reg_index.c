@@ -7,10 +7,7 @@
  */
 #include "registry/reg_index.h"
 
-#include <string.h>
-
 #include "os/file.h"
-#include "registry/describe.h"
 #include "registry/reg_stored.h"
 #include "store/index.h"
 #include "store/lock.h"
@@ -51,29 +48,17 @@ static int compare_tags(struct registry *r, const struct name *n, struct err *e)
 	return rc;
 }
 
+/* A directory without a link, or a link to nothing, is no referrer; fsck reports it. */
 static int compare_revision(void *arg, const struct digest *d, struct err *e)
 {
-	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
-	cleanup_str struct str bytes = STR_INIT, type = STR_INIT, descriptor = STR_INIT;
+	cleanup_str struct str descriptor = STR_INIT;
 	struct comparison *c = arg;
-	struct ref ref = { .kind = REF_DIGEST, .digest = *d };
-	struct err missing = ERR_INIT;
 	struct digest subject;
+	size_t read = 0;
+	int found = reg_stored_referrer(c->r, c->n, d, &subject, &descriptor, &read, e);
 
-	if (reg_stored_find(c->r, c->n, &ref, &m, &missing) < 0) {
-		/* A directory without a link, or a link to nothing: fsck tells of it. */
-		bool gone = missing.code == ERR_MANIFEST_UNKNOWN;
-
-		if (!gone)
-			*e = missing;
-		else
-			err_release(&missing);
-		return gone ? 0 : -1;
-	}
-	if (reg_stored_read(&m, &bytes, &type, e) < 0)
-		return -1;
-	if (!manifest_describe(bytes.buf, bytes.len, d, &subject, &descriptor))
-		return 0;
+	if (found <= 0)
+		return found;
 	return index_add_referrer(c->r->st, c->n, &subject, d, &descriptor, ++c->referrers <= FEW, e);
 }
 

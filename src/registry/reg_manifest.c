@@ -13,8 +13,7 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
-#include "registry/describe.h"
-#include "registry/manifest.h"
+#include "registry/manifest_scan.h"
 #include "registry/reg_index.h"
 #include "registry/reg_stored.h"
 #include "store/blob.h"
@@ -54,7 +53,7 @@ static int reference_found(struct registry *r, const struct name *n, const struc
 	return found;
 }
 
-static bool may_be_missing(const struct registry *r, const struct descriptor *d)
+bool reg_manifest_may_lack(const struct registry *r, const struct descriptor *d)
 {
 	bool child = d->kind == MREF_CHILD_MANIFEST || d->kind == MREF_CHILD_BLOB;
 
@@ -76,7 +75,7 @@ static int check_references(struct registry *r, const struct name *n, const stru
 			return -1;
 		if (found)
 			*(d->kind == MREF_CHILD_MANIFEST ? &revisions[d->digest.alg] : &layers[d->digest.alg]) = true;
-		else if (may_be_missing(r, d))
+		else if (reg_manifest_may_lack(r, d))
 			continue;
 		else if (missing++ == 0)
 			err_set(e, ERR_MANIFEST_BLOB_UNKNOWN, "%s", d->digest.text);
@@ -167,7 +166,7 @@ static int index_subject(struct registry *r, const struct name *n, const struct 
 	cleanup_str struct str descriptor = STR_INIT;
 	struct digest subject;
 
-	if (!manifest_describe(p->bytes->buf, p->bytes->len, &p->digest, &subject, &descriptor))
+	if (!manifest_scan_referrer(p->bytes->buf, p->bytes->len, &p->digest, &subject, &descriptor))
 		return 0;
 	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, true, e);
 }
@@ -253,29 +252,22 @@ static void forget(struct registry *r, const struct name *n, const struct digest
 		index_remove_referrer(r->st, n, subject, d);
 }
 
-/* What the manifest names as its subject, before it goes; false where it names none or can't be read. */
-static bool subject_of(struct registry *r, const struct name *n, const struct ref *ref, struct digest *subject)
-{
-	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
-	cleanup_str struct str bytes = STR_INIT, type = STR_INIT, descriptor = STR_INIT;
-	cleanup_err struct err ignored = ERR_INIT;
-
-	return reg_stored_find(r, n, ref, &m, &ignored) == 0 && reg_stored_read(&m, &bytes, &type, &ignored) == 0 &&
-	       manifest_describe(bytes.buf, bytes.len, &ref->digest, subject, &descriptor);
-}
-
 /* A manifest, its tags, and what the index says of them. The caller holds the repository's lock. */
 static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
 			   struct err *e)
 {
 	cleanup_names struct names gone = NAMES_INIT;
+	cleanup_str struct str descriptor = STR_INIT;
+	cleanup_err struct err ignored = ERR_INIT;
 	struct digest content, subject;
+	size_t read = 0;
 	bool refers;
 	int found = revision_read(r->st, n, &ref->digest, &content, e);
 
 	if (found == 1 && remove_tags_of(r, n, &ref->digest, &gone, trashed, e) < 0)
 		return -1;
-	refers = found == 1 && subject_of(r, n, ref, &subject);
+	/* A manifest that cannot be read is deleted all the same: its entry of the index is checked whenever it is used. */
+	refers = found == 1 && reg_stored_referrer(r, n, &ref->digest, &subject, &descriptor, &read, &ignored) == 1;
 	if (found == 1)
 		found = revision_remove(r->st, n, &ref->digest, e);
 	if (found == 1)

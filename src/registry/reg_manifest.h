@@ -10,7 +10,11 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "base/str.h"
+#include "registry/manifest.h"
 #include "registry/registry.h"
+
+/* reg_manifest_may_lack - whether a manifest is accepted although this repository lacks the content (manifests.sparse) */
+bool reg_manifest_may_lack(const struct registry *r, const struct descriptor *d);
 
 #define MANIFEST_TAGS_MAX 64
 

@@ -10,7 +10,6 @@
 
 #include "base/json_check.h"
 #include "os/dir.h"
-#include "registry/describe.h"
 #include "registry/reg_index.h"
 #include "registry/reg_stored.h"
 #include "store/index.h"
@@ -62,27 +61,18 @@ static int add(struct page *p, const struct str *descriptor)
 	return 0;
 }
 
-/* Without an index: what the manifest itself says. */
+/* Without an index entry the manifest itself is read. */
 static int add_read(struct page *p, const char *text, struct err *e)
 {
-	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
-	cleanup_str struct str bytes = STR_INIT, type = STR_INIT, descriptor = STR_INIT;
-	struct ref ref = { .kind = REF_DIGEST };
-	struct err ignored = ERR_INIT;
-	struct digest subject;
+	cleanup_str struct str descriptor = STR_INIT;
+	struct digest d, subject;
+	int found;
 
-	if (digest_parse(&ref.digest, text, strlen(text)) < 0)
+	if (digest_parse(&d, text, strlen(text)) < 0)
 		return 0;
-	if (reg_stored_find(p->r, p->n, &ref, &m, &ignored) < 0) {
-		err_release(&ignored);
-		return 0;
-	}
-	if (reg_stored_read(&m, &bytes, &type, e) < 0)
-		return -1;
-	p->read += bytes.len;
-	if (!manifest_describe(bytes.buf, bytes.len, &ref.digest, &subject, &descriptor) ||
-	    !digest_eq(&subject, &p->q->subject) || !of_type(&descriptor, p->q->artifact_type))
-		return 0;
+	found = reg_stored_referrer(p->r, p->n, &d, &subject, &descriptor, &p->read, e);
+	if (found <= 0 || !digest_eq(&subject, &p->q->subject) || !of_type(&descriptor, p->q->artifact_type))
+		return found < 0 ? -1 : 0;
 	return add(p, &descriptor);
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "os/file.h"
-#include "registry/manifest.h"
+#include "registry/manifest_scan.h"
 #include "store/blob.h"
 #include "store/revision.h"
 #include "store/tag.h"
@@ -55,6 +55,15 @@ static int open_tag(struct registry *r, const struct name *n, const struct tag *
 	return found;
 }
 
+static bool too_large(const struct registry *r, const struct stored_manifest *m)
+{
+	if (m->size <= r->cfg->max_manifest)
+		return false;
+	log_say(LOG_WARN, "manifest_too_large", "%s has %" PRIu64 " bytes and is not served as a manifest", m->digest.text,
+		m->size);
+	return true;
+}
+
 int reg_stored_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
 		    struct err *e)
 {
@@ -68,18 +77,33 @@ int reg_stored_find(struct registry *r, const struct name *n, const struct ref *
 	}
 	if (found <= 0)
 		return found == 0 ? unknown(ref, e) : -1;
-	if (out->size > r->cfg->max_manifest) {
-		log_say(LOG_WARN, "manifest_too_large", "%s has %" PRIu64 " bytes and is not served as a manifest",
-			out->digest.text, out->size);
-		return unknown(ref, e);
-	}
-	return 0;
+	return too_large(r, out) ? unknown(ref, e) : 0;
+}
+
+static int read_bytes(const struct stored_manifest *m, struct str *bytes, struct err *e)
+{
+	return os_read_str(m->fd, m->size, bytes) < 0 ? err_sys(e, "cannot read manifest %s", m->digest.text) : 0;
 }
 
 int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e)
 {
-	if (os_read_str(m->fd, m->size, bytes) < 0)
-		return err_sys(e, "cannot read manifest %s", m->digest.text);
-	manifest_sniff(type, bytes->buf, bytes->len);
+	if (read_bytes(m, bytes, e) < 0)
+		return -1;
+	manifest_scan_type(type, bytes->buf, bytes->len);
 	return 0;
+}
+
+int reg_stored_referrer(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject,
+			struct str *descriptor, size_t *read, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = { .digest = *d, .fd = -1 };
+	cleanup_str struct str bytes = STR_INIT;
+	int found = open_digest(r, n, &m, e);
+
+	if (found <= 0 || too_large(r, &m))
+		return found < 0 ? -1 : 0;
+	if (read_bytes(&m, &bytes, e) < 0)
+		return -1;
+	*read += bytes.len;
+	return manifest_scan_referrer(bytes.buf, bytes.len, d, subject, descriptor);
 }

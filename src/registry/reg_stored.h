@@ -37,4 +37,14 @@ int reg_stored_find(struct registry *r, const struct name *n, const struct ref *
 /* reg_stored_read - append the manifest's bytes to *bytes, and the Content-Type that follows from them to *type */
 int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
 
+/*
+ * reg_stored_referrer - read the manifest d, and what it says of its subject (manifest_scan_referrer)
+ * descriptor  JSON is appended to it
+ * read        is incremented by the bytes read
+ *
+ * Returns 1; 0 if the repository lacks the manifest or the manifest names no subject; -1 with *e.
+ */
+int reg_stored_referrer(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject,
+			struct str *descriptor, size_t *read, struct err *e);
+
 #endif

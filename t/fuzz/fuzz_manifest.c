@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "base/json_check.h"
 #include "base/mem.h"
-#include "registry/describe.h"
 #include "registry/manifest.h"
+#include "registry/manifest_scan.h"
 
 static void check_ref(const struct manifest *m, size_t i)
 {
@@ -45,7 +45,7 @@ static void check_refs(const struct manifest *m, struct json_object *o)
 }
 
 /* What a client may get as Content-Type of these bytes, whatever they are. */
-static void check_sniff(const struct str *type)
+static void check_type(const struct str *type)
 {
 	const char *p;
 
@@ -83,7 +83,7 @@ static void check_accepted(struct manifest *m, const char *type, const char *s, 
 {
 	cleanup_json struct json_object *o = NULL;
 	cleanup_err struct err e = ERR_INIT;
-	cleanup_str struct str sniffed = STR_INIT;
+	cleanup_str struct str served = STR_INIT;
 	struct manifest again;
 	struct json_fault f;
 
@@ -93,18 +93,76 @@ static void check_accepted(struct manifest *m, const char *type, const char *s, 
 	CHECK(o);
 	check_refs(m, o);
 	/* served as what it was pushed as */
-	manifest_sniff(&sniffed, s, len);
-	CHECK(strcmp(sniffed.buf, mediatype_text(m->type)) == 0);
-	CHECK(manifest_parse(&again, s, len, sniffed.buf, &e) == 0 && again.nrefs == m->nrefs);
+	manifest_scan_type(&served, s, len);
+	CHECK(strcmp(served.buf, mediatype_text(m->type)) == 0);
+	CHECK(manifest_parse(&again, s, len, served.buf, &e) == 0 && again.nrefs == m->nrefs);
 	manifest_release(&again);
+}
+
+/* The digests of a tree in its order, compared with r from *at on. */
+static void check_digests(const struct references *r, size_t *at, struct json_object *o)
+{
+	struct digest d;
+	size_t i;
+
+	if (json_object_is_type(o, json_type_array)) {
+		for (i = 0; i < json_object_array_length(o); i++)
+			check_digests(r, at, json_object_array_get_idx(o, i));
+	} else if (json_object_is_type(o, json_type_object)) {
+		json_object_object_foreach(o, key, val) {
+			(void)key;
+			check_digests(r, at, val);
+		}
+	} else if (json_object_is_type(o, json_type_string) &&
+		   digest_parse(&d, json_object_get_string(o), (size_t)json_object_get_string_len(o)) == 0) {
+		CHECK(*at < r->count && digest_eq(&r->v[(*at)++], &d));
+	}
+}
+
+/* Every digest outside the subject is found, with or without a tree. */
+static void check_references(const char *s, size_t len, struct json_object *o)
+{
+	cleanup_references struct references r = REFERENCES_INIT;
+	bool object = json_object_is_type(o, json_type_object);
+	size_t at = 0;
+
+	CHECK(manifest_scan_references(&r, s, len) == object);
+	if (object) {
+		json_object_object_foreach(o, key, val) {
+			if (strcmp(key, "subject") != 0)
+				check_digests(&r, &at, val);
+		}
+	}
+	CHECK(at == r.count);
+}
+
+/* Of what the strict reader accepts the lenient one reads the same. */
+static void check_descriptors(const struct manifest *m, const char *s, size_t len, struct json_object *o)
+{
+	cleanup_manifest struct manifest scanned = MANIFEST_INIT;
+	size_t i;
+
+	CHECK(manifest_scan_descriptors(&scanned, s, len) == json_object_is_type(o, json_type_object));
+	for (i = 0; i < scanned.nrefs; i++)
+		CHECK(!scanned.refs[i].media_type && (!scanned.refs[i].optional || scanned.refs[i].kind == MREF_LAYER));
+	if (!m || json_object_object_get_ex(o, "fsLayers", NULL))
+		return;
+	CHECK(scanned.nrefs == m->nrefs && scanned.has_subject == m->has_subject);
+	CHECK(!m->has_subject || digest_eq(&scanned.subject, &m->subject));
+	for (i = 0; i < m->nrefs; i++) {
+		CHECK(scanned.refs[i].kind == m->refs[i].kind && scanned.refs[i].optional == m->refs[i].optional);
+		CHECK(scanned.refs[i].size == m->refs[i].size && digest_eq(&scanned.refs[i].digest, &m->refs[i].digest));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *nl = size ? memchr(data, '\n', size) : NULL;
 	cleanup_free char *type = NULL;
-	cleanup_str struct str out = STR_INIT, sniffed = STR_INIT;
+	cleanup_str struct str out = STR_INIT, served = STR_INIT;
+	cleanup_json struct json_object *o = NULL;
 	cleanup_err struct err e = ERR_INIT;
+	struct json_fault f;
 	struct manifest m;
 	struct digest d, subject;
 	const char *s;
@@ -122,10 +180,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_accepted(&m, strcmp(type, "-") == 0 ? NULL : type, s, len);
 	else
 		CHECK(fuzz_is_error(&e, ERR_MANIFEST_INVALID, 400) && *e.detail && !m.refs && !m.nrefs && !m.artifact_type);
-	manifest_sniff(&sniffed, s, len);
-	check_sniff(&sniffed);
+	manifest_scan_type(&served, s, len);
+	check_type(&served);
+	o = json_read(s, len, &f);
+	check_references(s, len, o);
+	check_descriptors(ok ? &m : NULL, s, len, o);
 	digest_of(&d, DIGEST_SHA256, s, len);
-	if (manifest_describe(s, len, &d, &subject, &out) == 1) {
+	if (manifest_scan_referrer(s, len, &d, &subject, &out) == 1) {
 		check_description(&out, len, &d, ok ? &m : NULL);
 		CHECK(!ok || (m.has_subject && digest_eq(&m.subject, &subject)));
 	} else {

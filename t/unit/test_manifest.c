@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest: what may be pushed, what it names, and with which type stored bytes are served. */
+/* manifest: what may be pushed, and what it names. */
 
 #include <stdlib.h>
 #include "base/mem.h"
@@ -385,62 +385,6 @@ static void test_limits(void)
 	str_release(&s);
 }
 
-static void sniffs(const char *s, const char *want, const char *title)
-{
-	struct str type = STR_INIT;
-
-	manifest_sniff(&type, s, strlen(s));
-	is_str(type.buf, want, "served as: %s", title);
-	str_release(&type);
-}
-
-static void test_sniff(void)
-{
-	struct str s = STR_INIT;
-
-	sniffs(IMAGE(INNER(MT_DOCKER_MANIFEST)), MT_DOCKER_MANIFEST, "the mediaType inside");
-	sniffs(INDEX("[]", INNER(MT_DOCKER_LIST)), MT_DOCKER_LIST, "the mediaType of a list");
-	sniffs("{\"mediaType\":\"application\\/vnd.docker.distribution.manifest.v2+json\"}", MT_DOCKER_MANIFEST,
-	       "a mediaType written with escapes");
-	sniffs("{\"media\\u0054ype\":\"" MT_DOCKER_LIST "\"}", MT_DOCKER_LIST, "a key written with escapes");
-	sniffs("{\"mediaType\":\"application/x.y-z+w!#$&^_\"}", "application/x.y-z+w!#$&^_", "any other type that is one");
-	sniffs(IMAGE(""), MT_OCI_MANIFEST, "an image without mediaType");
-	sniffs(INDEX("[]", ""), MT_OCI_INDEX, "an index without mediaType");
-	sniffs(INDEX("null", ""), MT_OCI_MANIFEST, "manifests that are null");
-	sniffs(INDEX("[]", ",\"mediaType\":null"), MT_OCI_INDEX, "a mediaType of null");
-	sniffs("{\"schemaVersion\":1,\"name\":\"x\",\"fsLayers\":[]}", MT_DOCKER_SCHEMA1_SIGNED, "schema 1");
-	sniffs("{\"schemaVersion\":12}", MT_OCI_MANIFEST, "a schema that begins with 1");
-	sniffs("{\"schemaVersion\":\"1\"}", MT_OCI_MANIFEST, "a schemaVersion that is a string");
-	sniffs("{\"schemaVersion\":1" INNER(MT_DOCKER_SCHEMA1) "}", MT_DOCKER_SCHEMA1, "schema 1 with its type");
-	sniffs("{\"a\":{\"mediaType\":\"" MT_DOCKER_LIST "\"}}", MT_OCI_MANIFEST, "a mediaType further down");
-	sniffs("", MT_OCI_MANIFEST, "nothing");
-	sniffs("junk", MT_OCI_MANIFEST, "what is no JSON");
-	sniffs("{\"manifests\":[1,", MT_OCI_MANIFEST, "what breaks off");
-	sniffs(IMAGE(",\"mediaType\":\"a/b\\r\\nX-Evil: 1\""), MT_OCI_MANIFEST, "a mediaType with a line break");
-	sniffs(IMAGE(",\"mediaType\":\"a/b\nX: 1\""), MT_OCI_MANIFEST, "one with a raw line break");
-	sniffs(IMAGE(",\"mediaType\":\"a/b c\""), MT_OCI_MANIFEST, "one with a blank");
-	sniffs(IMAGE(",\"mediaType\":\"a/b;c=d\""), MT_OCI_MANIFEST, "one with a parameter");
-	sniffs(IMAGE(",\"mediaType\":\"a/b\\u0000\""), MT_OCI_MANIFEST, "one with a NUL");
-	sniffs(IMAGE(",\"mediaType\":\"a/\xc3\xa9\""), MT_OCI_MANIFEST, "one that is not ASCII");
-	sniffs(IMAGE(",\"mediaType\":\"a\""), MT_OCI_MANIFEST, "one without a slash");
-	sniffs(IMAGE(",\"mediaType\":\"a/b/c\""), MT_OCI_MANIFEST, "one with two slashes");
-	sniffs(IMAGE(",\"mediaType\":\"/b\""), MT_OCI_MANIFEST, "one without a type");
-	sniffs(IMAGE(",\"mediaType\":\"a/\""), MT_OCI_MANIFEST, "one without a subtype");
-	sniffs(IMAGE(",\"mediaType\":\"a/.b\""), MT_OCI_MANIFEST, "one that begins with a dot");
-	str_addf(&s, "{\"mediaType\":\"a/%0127d\"}", 1);
-	{
-		struct str type = STR_INIT;
-
-		manifest_sniff(&type, s.buf, s.len);
-		is_int(type.len, 129, "served as: a subtype of 127 bytes");
-		str_release(&type);
-	}
-	str_reset(&s);
-	str_addf(&s, "{\"mediaType\":\"a/%0128d\"}", 1);
-	sniffs(s.buf, MT_OCI_MANIFEST, "a subtype of 128 bytes");
-	str_release(&s);
-}
-
 int main(void)
 {
 	test_image();
@@ -453,7 +397,6 @@ int main(void)
 	test_case();
 	test_optional();
 	test_limits();
-	test_sniff();
 	err_release(&e);
 	return done_testing();
 }
