@@ -87,7 +87,7 @@ while (!$seen && time < $end) {
 	$seen = $r->body if $r->status == 503;
 	sleep 0.05;
 }
-is $seen, "no worker takes uploads\n", 'while no worker takes uploads it is not ready';
+is $seen, "no worker accepts uploads\n", 'while no worker accepts uploads it is not ready';
 
 # takes_uploads - does it poll the socket for uploads? The descriptors are alike in all workers; the epoll set is not.
 sub takes_uploads

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * manifest: what may be pushed as a manifest, and what it names.
+ * manifest: the strict reader of manifests.
  *
- * Owns the fields that the specifications define, level by level. Invariant: what passes here means the same to every
- * reader, Go's registries and their collectors included: those fail on a defined field of another type, and take
- * "Layers" for "layers". Fields that are not defined are left alone. Knows no disk, no HTTP and no users.
+ * Owns the fields that the specifications define, level by level. Invariant: a manifest that is accepted means the same
+ * to every reader. Registries written in Go, and their collectors, fail on a defined field of another type, and read
+ * "Layers" as "layers": both are refused. Undefined fields are ignored. Knows no disk, no HTTP and no users.
  */
 
 #include <limits.h>
@@ -31,7 +31,7 @@ static const char *const platform_keys[] = {
 	"architecture", "os", "os.version", "os.features", "variant", "features", NULL
 };
 
-/* A refusal: `where` is empty at the top level, `key` may be NULL. */
+/* Refuse the manifest: `where` is empty at the top level, `key` may be NULL. */
 static int bad(struct err *e, const char *where, const char *key, const char *what)
 {
 	return err_set(e, ERR_MANIFEST_INVALID, "%s%s%s%s%s", where, *where ? ": " : "", key ? key : "", key ? " " : "",
@@ -39,8 +39,8 @@ static int bad(struct err *e, const char *where, const char *key, const char *wh
 }
 
 /*
- * Whether Go's encoding/json takes `key` for the defined name, which is lower- and upper-case ASCII. Its folding also
- * maps U+017F (long s) to s and U+212A (kelvin sign) to k.
+ * Whether Go's encoding/json reads `key` as the defined name, which consists of ASCII letters. Its case folding also maps
+ * U+017F (long s) to s and U+212A (Kelvin sign) to k.
  */
 static bool folds_to(const char *key, const char *name)
 {
@@ -66,7 +66,7 @@ static bool folds_to(const char *key, const char *name)
 	return !*key && !*name;
 }
 
-/* No key that is a defined one but for its case: two readers would see two manifests. */
+/* Refuse keys that differ from a defined one only in case: readers would disagree on the content. */
 static int check_keys(struct json_object *o, const char *const *defined, const char *where, struct err *e)
 {
 	json_object_object_foreach(o, key, val) {
@@ -82,7 +82,7 @@ static int check_keys(struct json_object *o, const char *const *defined, const c
 	return 0;
 }
 
-/* A member that is a string, or absent: 1, 0, -1 with *e. No NUL: a reader in C would see less of it. */
+/* An optional string: 1, 0 absent, -1 with *e. NUL is refused: readers in C would truncate the string. */
 static int get_text(struct json_object *o, const char *key, const char **val, const char *where, struct err *e)
 {
 	size_t len;
@@ -91,7 +91,7 @@ static int get_text(struct json_object *o, const char *key, const char **val, co
 	if (rc < 0)
 		return bad(e, where, key, "is not a string");
 	if (rc && strlen(*val) != len)
-		return bad(e, where, key, "holds a NUL");
+		return bad(e, where, key, "contains a NUL");
 	return rc;
 }
 
@@ -102,7 +102,7 @@ static int check_text(struct json_object *o, const char *key, const char *where,
 	return get_text(o, key, &val, where, e) < 0 ? -1 : 0;
 }
 
-/* A member that is a list of strings, or absent; *n is how many. */
+/* An optional list of *n strings. */
 static int check_texts(struct json_object *o, const char *key, size_t *n, const char *where, struct err *e)
 {
 	struct json_object *list;
@@ -139,7 +139,7 @@ static int check_annotations(struct json_object *o, const char *where, struct er
 	return 0;
 }
 
-/* RFC 4648, 4, with padding and nothing else between: what Go's decoder asks for. */
+/* RFC 4648, 4, with padding and without line breaks, as Go's decoder requires. */
 static bool is_base64(const char *s, size_t len)
 {
 	size_t i, pad = 0;
@@ -181,7 +181,7 @@ static int check_platform(struct json_object *o, const char *where, struct err *
 	return 0;
 }
 
-/* The fields that a descriptor may have beside its three; *has_urls tells whether it names other places. */
+/* The optional fields of a descriptor; *has_urls is set to whether `urls` has an entry. */
 static int check_descriptor_extras(struct json_object *o, bool *has_urls, const char *where, struct err *e)
 {
 	const char *data;
@@ -199,7 +199,7 @@ static int check_descriptor_extras(struct json_object *o, bool *has_urls, const 
 	return check_platform(o, where, e);
 }
 
-/* One descriptor; *d is filled but for its kind, and owns nothing on failure. */
+/* Read one descriptor into *d, except for its kind. On failure *d owns nothing. */
 static int read_descriptor(struct json_object *o, struct descriptor *d, const char *where, struct err *e)
 {
 	const char *type, *digest;
@@ -245,7 +245,7 @@ static int add_ref(struct manifest *m, struct json_object *o, enum manifest_ref_
 	if (kind == MREF_CHILD_MANIFEST && mediatype_parse(d->media_type, strlen(d->media_type)) == MEDIATYPE_OTHER)
 		kind = MREF_CHILD_BLOB;
 	d->kind = kind;
-	if (kind != MREF_LAYER)         /* only layers may be elsewhere */
+	if (kind != MREF_LAYER)         /* only layers may be stored elsewhere */
 		d->optional = false;
 	m->nrefs++;
 	return 0;
@@ -266,7 +266,7 @@ static int add_refs(struct manifest *m, struct json_object *list, const char *ke
 	return 0;
 }
 
-/* Which of the four types it is: by the header and the mediaType inside, which must agree. */
+/* Set the type from the header and the mediaType inside, which must agree. */
 static int settle_type(struct manifest *m, struct json_object *o, const char *content_type, struct err *e)
 {
 	const char *inner;
@@ -277,20 +277,20 @@ static int settle_type(struct manifest *m, struct json_object *o, const char *co
 	if (content_type && *content_type) {
 		m->type = mediatype_parse(content_type, strlen(content_type));
 		if (m->type == MEDIATYPE_OTHER)
-			return err_set(e, ERR_MANIFEST_INVALID, "Content-Type \"%s\" is not a manifest's", content_type);
+			return err_set(e, ERR_MANIFEST_INVALID, "Content-Type \"%s\" is not a manifest type", content_type);
 	} else {
 		if (!rc)
-			return bad(e, "", NULL, "neither a Content-Type nor a mediaType inside");
+			return bad(e, "", NULL, "neither a Content-Type header nor a mediaType");
 		m->type = mediatype_parse(inner, strlen(inner));
 		if (m->type == MEDIATYPE_OTHER)
-			return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" is not a manifest's", inner);
+			return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" is not a manifest type", inner);
 	}
-	/* to the letter: the inner type is what the manifest will be served with, by any registry */
+	/* exactly: registries serve the manifest with the inner type */
 	if (rc && strcmp(inner, mediatype_text(m->type)) != 0)
 		return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" differs from the Content-Type \"%s\"", inner,
 			       mediatype_text(m->type));
 	if (!rc && mediatype_is_docker(m->type))
-		return bad(e, "", "mediaType", "is missing, which this type must have");
+		return bad(e, "", "mediaType", "is missing; this type requires it");
 	return 0;
 }
 
@@ -304,7 +304,7 @@ static int read_image(struct manifest *m, struct json_object *config, struct jso
 	return layers ? add_refs(m, layers, "layers", MREF_LAYER, e) : 0;
 }
 
-/* config, layers and manifests: those that belong to the type, and none of the others */
+/* config, layers and manifests, as far as the type has them; the others must be absent */
 static int read_refs(struct manifest *m, struct json_object *o, struct err *e)
 {
 	struct json_object *config, *layers, *children;
@@ -345,7 +345,7 @@ static int read_subject(struct manifest *m, struct json_object *o, struct err *e
 	return 0;
 }
 
-/* distribution-spec 1.1, "Listing Referrers": artifactType, where empty or missing the config's media type */
+/* distribution-spec 1.1, "Listing Referrers": artifactType, or the media type of the config if that is empty or absent */
 static int read_artifact_type(struct manifest *m, struct json_object *o, struct err *e)
 {
 	const char *type;

@@ -140,7 +140,7 @@ int manifest_scan_referrer(const char *buf, size_t len, const struct digest *d, 
 	struct json_fault f;
 
 	*subject = (struct digest){ 0 };
-	/* Most manifests have no subject: no tree is built for those. */
+	/* Most manifests have no subject: build no tree for them. */
 	if (json_top_has(buf, len, "subject") != 1)
 		return 0;
 	o = json_read(buf, len, &f);
@@ -156,7 +156,7 @@ int manifest_scan_referrer(const char *buf, size_t len, const struct digest *d, 
 	return 1;
 }
 
-/* Add what `o` describes to m->refs, which has room for it. An entry without a known digest names nothing. */
+/* Append the descriptor `o` to m->refs, which has room for it, unless its digest is absent or of an unknown kind. */
 static void add_descriptor(struct manifest *m, struct json_object *o, const char *key, enum manifest_ref_kind kind)
 {
 	struct descriptor *d = &m->refs[m->nrefs];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ready: looking at the store, seldom, and telling it to everybody.
+ * ready: rare probes of the store, whose result all workers share.
  *
- * Owns METRIC_READY: one word, so that what is told is always of one look. It holds when that look began (milliseconds
- * of the monotonic clock, and 1), whether it is still on, and the errno that it found. Who puts its own time there looks.
+ * Owns METRIC_READY. It is one word, so that a reader never mixes two probes: the time at which the probe began
+ * (milliseconds of the monotonic clock, plus 1), whether it is still running, and the errno that it returned. The worker
+ * that swaps its own start time into the word is the one that probes.
  */
 #include "registry/ready.h"
 
@@ -15,30 +16,30 @@
 #include "store/probe.h"
 
 #define ERRNO_BITS 16
-#define LOOKING (UINT64_C(1) << ERRNO_BITS)
+#define PROBING (UINT64_C(1) << ERRNO_BITS)
 #define TIME_SHIFT (ERRNO_BITS + 1)
-#define GIVEN_UP (6 * READY_PATIENCE)   /* whoever looked is dead, or will not come back: another one tries */
+#define GIVEN_UP (6 * READY_PATIENCE)   /* the probing worker is dead or stuck: another one probes */
 
-static uint64_t word_of(uint64_t ms, bool looking, int error)
+static uint64_t word_of(uint64_t ms, bool probing, int error)
 {
-	return (ms + 1) << TIME_SHIFT | (looking ? LOOKING : 0) | ((uint64_t)error & (LOOKING - 1));
+	return (ms + 1) << TIME_SHIFT | (probing ? PROBING : 0) | ((uint64_t)error & (PROBING - 1));
 }
 
-/* The errno of the last look, 0 where it found nothing wrong. */
-static int look(struct registry *r)
+/* The errno of the last probe, 0 if it succeeded. */
+static int probe(struct registry *r)
 {
 	uint64_t was = metrics_get(METRIC_READY), now = time_now_usec() / 1000, mine;
 	uint64_t age = was ? now + 1 - (was >> TIME_SHIFT) : UINT64_MAX;
-	int error = (int)(was & (LOOKING - 1));
-	bool looking = was & LOOKING;
+	int error = (int)(was & (PROBING - 1));
+	bool probing = was & PROBING;
 
-	if (age < (looking ? READY_PATIENCE : READY_KEPT))
+	if (age < (probing ? READY_PATIENCE : READY_KEPT))
 		return error;
-	if (looking && age < GIVEN_UP)
+	if (probing && age < GIVEN_UP)
 		return ETIMEDOUT;
 	mine = word_of(now, true, error);
 	if (!metrics_swap(METRIC_READY, was, mine))
-		return error;           /* another one looks */
+		return error;           /* another worker probes */
 	error = r->cfg->readonly ? probe_read(r->st) : probe_write(r->st);
 	metrics_swap(METRIC_READY, mine, word_of(now, false, error));
 	return error;
@@ -51,7 +52,7 @@ static bool missing(enum metrics_pool pool)
 
 bool ready_check(struct registry *r, struct str *reason)
 {
-	int error = look(r);
+	int error = probe(r);
 
 	str_reset(reason);
 	if (error == ETIMEDOUT)
@@ -59,8 +60,8 @@ bool ready_check(struct registry *r, struct str *reason)
 	else if (error)
 		str_addf(reason, "the store cannot be %s: %s", r->cfg->readonly ? "read" : "written", strerror(error));
 	else if (missing(POOL_WRITES))
-		str_puts(reason, "no worker takes writes");
+		str_puts(reason, "no worker accepts writes");
 	else if (missing(POOL_UPLOADS))
-		str_puts(reason, "no worker takes uploads");
+		str_puts(reason, "no worker accepts uploads");
 	return reason->len == 0;
 }

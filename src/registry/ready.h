@@ -2,20 +2,20 @@
 #ifndef BERTH_REGISTRY_READY_H
 #define BERTH_REGISTRY_READY_H
 
-/* ready: whether the registry can do its work, for who watches over it. */
+/* ready: the readiness check: whether the registry can serve requests (doc/METRICS.md). */
 
 #include <stdbool.h>
 #include "base/str.h"
 #include "registry/registry.h"
 
-#define READY_KEPT 1000         /* milliseconds that what was found is told again, however often it is asked */
-#define READY_PATIENCE 5000     /* and a look that has not come back after these says that the store does not answer */
+#define READY_KEPT 1000         /* milliseconds for which the result of a probe is reused */
+#define READY_PATIENCE 5000     /* milliseconds after which a probe that has not returned means: the store does not answer */
 
 /*
- * ready_check - whether the store can be written (with readonly = true: read), and somebody takes uploads
- * reason  gets why not, in one line that names no path
+ * ready_check - whether the store can be written (with readonly = true: read), and workers accept writes and uploads
+ * reason  set to one line without a path that says why not; empty if ready
  *
- * One process of a master looks, once in READY_KEPT; the others tell what it has found.
+ * Among the workers of a master at most one probes the store in READY_KEPT; the others report its result.
  */
 bool ready_check(struct registry *r, struct str *reason);
 

@@ -50,7 +50,7 @@ struct mount {
 	const struct digest *d;
 };
 
-/* Most have not got it, and that is seen without the lock. */
+/* Most repositories lack the blob: find out before blob_link takes the lock. */
 static int mount_from(void *arg, const struct name *from, struct err *e)
 {
 	struct mount *m = arg;
@@ -66,7 +66,7 @@ static bool is_among(const struct repo_filter *of, const struct name *n)
 	return !of || of->has(of->arg, n);
 }
 
-/* Where a team's repositories are named alike, a layer is likely to be theirs: from those that come behind "team/" on. */
+/* Repositories of one team share a prefix and probably layers: search the names after "team/" first. */
 static int mount_from_any(struct mount *m, const struct repo_filter *of, struct err *e)
 {
 	cleanup_str struct str near = STR_INIT;
@@ -94,8 +94,8 @@ int reg_blob_mount(struct registry *r, const struct name *n, const struct digest
 	if (from)
 		return is_among(of, from) ? blob_link(r->st, n, d, from, e) : 0;
 	/*
-	 * Content that lies in the store but belongs to no repository is nobody's to give. Where not all repositories may
-	 * be taken from, that it lies here at all is not to be told: then those that may are looked into, each time.
+	 * Without the content no repository needs to be searched. With a filter this shortcut is not taken: its time
+	 * would reveal whether a repository that the caller may not read has the content.
 	 */
 	found = of ? 1 : blob_open(r->st, d, &fd, &size, e);
 	return found <= 0 ? found : mount_from_any(&m, of, e);

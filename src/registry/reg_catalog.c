@@ -6,14 +6,14 @@
  */
 #include "registry/reg_catalog.h"
 
-#define LOOKS 10000     /* names that a page looks at, where the caller may see few of them */
+#define LOOKS 10000     /* names examined for a page if the caller may see few of them */
 
 struct page {
 	struct names *out;
 	size_t max;
 };
 
-static int take(void *arg, const struct name *n, struct err *e)
+static int add(void *arg, const struct name *n, struct err *e)
 {
 	struct page *p = arg;
 
@@ -34,8 +34,8 @@ int reg_catalog_page(struct registry *r, const char *last, size_t max, const str
 	*more = false;
 	if (max == 0)
 		return 0;
-	/* One at least: where the next page begins is said by a name, and must not be that of a hidden one. */
-	rc = reg_walk(r, of, last ? last : "", &looks, 1, take, &p, e);
+	/* At least one: the next page begins after the last name of this one, which must not be a hidden repository's. */
+	rc = reg_walk(r, of, last ? last : "", &looks, 1, add, &p, e);
 	*more = rc > 0;
 	return rc < 0 ? -1 : 0;
 }

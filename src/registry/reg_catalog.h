@@ -2,7 +2,7 @@
 #ifndef BERTH_REGISTRY_REG_CATALOG_H
 #define BERTH_REGISTRY_REG_CATALOG_H
 
-/* reg_catalog: the repositories of a registry, a page at a time (Docker Registry HTTP API V2, "Listing Repositories"). */
+/* reg_catalog: the list of repositories in pages (Docker Registry HTTP API V2, "Listing Repositories"). */
 
 #include <stdbool.h>
 #include "base/err.h"
@@ -10,13 +10,14 @@
 #include "registry/reg_walk.h"
 
 /*
- * reg_catalog_page - repositories in byte order
- * last  only those greater than this; need not exist; NULL: from the first
- * max   at most so many
- * more  whether there may be further ones behind
- * of    those that are listed
+ * reg_catalog_page - append repositories in byte order to *out
+ * last  only names greater than this, which need not exist; NULL: from the first
+ * max   the largest number of names
+ * of    the repositories that the caller may see; NULL: all
+ * more  set to whether more names may follow
  *
- * A page may hold fewer than `max` with more behind it, but then one at least: it ends where it has looked at enough.
+ * A page may have fewer than `max` names although more follow, since the names examined for a page are limited; it
+ * has at least one then.
  */
 int reg_catalog_page(struct registry *r, const char *last, size_t max, const struct repo_filter *of, struct names *out,
 		     bool *more, struct err *e);

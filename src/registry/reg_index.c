@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reg_index: comparing indexes.
+ * reg_index: comparison of an index with the links.
  *
- * Owns no state. Invariant: when the index is said to hold, there is an entry for every link. Entries for links that
- * are gone may stay: whoever meets one looks.
+ * Owns no state. Invariant: when the index is marked as current, it has an entry for every link. Entries without a link
+ * may remain: readers check the link of each entry.
  */
 #include "registry/reg_index.h"
 
@@ -14,7 +14,7 @@
 #include "store/revision.h"
 #include "store/tag.h"
 
-#define FEW 64          /* referrers up to which each is flushed by itself, and not the whole file system */
+#define FEW 64          /* up to this number each referrer is flushed by itself; for more, the whole file system once */
 
 struct comparison {
 	struct registry *r;
@@ -26,7 +26,7 @@ struct tag_lists {
 	struct names names, pairs;
 };
 
-static int take_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+static int add_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
 	struct tag_lists *l = arg;
 
@@ -39,7 +39,7 @@ static int take_tag(void *arg, const struct tag *t, const struct digest *d, stru
 static int compare_tags(struct registry *r, const struct name *n, struct err *e)
 {
 	struct tag_lists l = { NAMES_INIT, NAMES_INIT };
-	int rc = tag_walk(r->st, n, take_tag, &l, e);
+	int rc = tag_walk(r->st, n, add_tag, &l, e);
 
 	if (rc == 0)
 		rc = index_set_tags(r->st, n, &l.names, &l.pairs, e);
@@ -72,7 +72,7 @@ static int compare(struct registry *r, const struct name *n, struct err *e)
 	return index_end(r->st, n, e);
 }
 
-int reg_index_hold(struct registry *r, const struct name *n, struct err *e)
+int reg_index_ensure(struct registry *r, const struct name *n, struct err *e)
 {
 	int current = index_current(r->st, n, e);
 
@@ -87,7 +87,7 @@ int reg_index_ready(struct registry *r, const struct name *n, struct err *e)
 	if (rc || r->st->readonly)
 		return rc;
 	rc = lock_repository_now(r->st, n, &lock, e);
-	return rc <= 0 ? rc : reg_index_hold(r, n, e) < 0 ? -1 : 1;
+	return rc <= 0 ? rc : reg_index_ensure(r, n, e) < 0 ? -1 : 1;
 }
 
 int reg_index_rebuild(struct registry *r, const struct name *n, struct err *e)

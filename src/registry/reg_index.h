@@ -3,26 +3,26 @@
 #define BERTH_REGISTRY_REG_INDEX_H
 
 /*
- * reg_index: a repository's index compared with its links, where that has not been done in this epoch.
+ * reg_index: comparison of a repository's index with its links, once in each epoch (doc/STORE.md, "Indexes and epochs").
  *
- * It stands here and not in the store since what refers to what is written in manifests.
+ * It is in this folder and not in store/ since the subjects are written in the manifests, which the store does not read.
  */
 
 #include "base/err.h"
 #include "base/ref.h"
 #include "registry/registry.h"
 
-/* reg_index_hold - make the index hold; the caller has the repository's lock */
-int reg_index_hold(struct registry *r, const struct name *n, struct err *e);
+/* reg_index_ensure - compare index and links unless the index is current; the caller holds the repository's lock */
+int reg_index_ensure(struct registry *r, const struct name *n, struct err *e);
 
 /*
- * reg_index_ready - the same for a reader, who takes the lock only where there is something to compare, and waits for nobody
- * Returns 1, 0 where somebody else is busy with the repository, or the store is read-only: the caller reads the links
- * themselves; -1 with *e.
+ * reg_index_ready - the same for a reader: acquires the lock only if there is something to compare, and does not wait for it
+ * Returns 1 if the index is current; 0 if another process has the lock or the store is read-only: the caller must read
+ * the links instead; -1 with *e.
  */
 int reg_index_ready(struct registry *r, const struct name *n, struct err *e);
 
-/* reg_index_rebuild - compare whatever the epoch says; takes the lock */
+/* reg_index_rebuild - clear the index and compare, even if it is current; acquires the repository's lock */
 int reg_index_rebuild(struct registry *r, const struct name *n, struct err *e);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * reg_manifest: manifest operations.
  *
- * Owns no state. Invariant: what a stored manifest names was there, and durable, when its revision link appeared; a
- * tag appears after the manifest, and goes before it. Knows nothing of HTTP or users.
+ * Owns no state. Invariant: when the revision link of a manifest appears, all content that the manifest names is present
+ * and durable; a tag appears after its manifest and is removed before it. Knows nothing of HTTP or users.
  */
 #include "registry/reg_manifest.h"
 
@@ -28,13 +28,13 @@ static int unknown(const struct ref *ref, struct err *e)
 	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
 }
 
-/* What a manifest names that is here, for the collector: its digest, and that of the content where its link holds another. */
+/* The references that were found, for the collector: each digest, and the content's digest if the link holds another one. */
 struct found {
 	struct digest *v;
 	size_t count;
 };
 
-/* A blob or manifest that the new one names: 1 here (and young for the collector), 0 missing, -1 with *e. */
+/* Look for a reference and refresh its mtime, so that the collector keeps it: 1 found, 0 missing, -1 with *e. */
 static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct found *f, struct err *e)
 {
 	struct digest content;
@@ -60,7 +60,7 @@ bool reg_manifest_may_lack(const struct registry *r, const struct descriptor *d)
 	return d->optional || r->cfg->sparse == SPARSE_ALL || (child && r->cfg->sparse == SPARSE_INDEX);
 }
 
-/* All that the manifest names is here, and on disk: what was only seen may be another worker's, not flushed yet. */
+/* All references exist and are durable. A link that was found may be another worker's, which has not flushed it yet. */
 static int check_references(struct registry *r, const struct name *n, const struct manifest *m, struct found *f, struct err *e)
 {
 	bool layers[DIGEST_ALG_COUNT] = { false }, revisions[DIGEST_ALG_COUNT] = { false };
@@ -94,9 +94,9 @@ static int check_references(struct registry *r, const struct name *n, const stru
 }
 
 /*
- * The collector hears of the manifest and of all that it names, before anything makes that reachable. It deletes nothing
- * while the caller holds its lock, so what has been found is there still. Of what is missing it hears nothing: what a
- * client may name without having it has no end.
+ * The manifest and all references that exist are noted for the collector before a link makes them reachable. The
+ * collector deletes nothing while the caller holds its lock. Missing references are not noted: a client may name any
+ * number of them.
  */
 static int check_and_note(struct registry *r, const struct name *n, const struct manifest *m, const struct digest *own,
 			  struct err *e)
@@ -112,7 +112,7 @@ static int check_and_note(struct registry *r, const struct name *n, const struct
 
 static int failed(const char *header, struct err *e)
 {
-	err_set(e, ERR_DENIED, "the tag is not as the precondition says: %s", header);
+	err_set(e, ERR_DENIED, "the tag does not meet the precondition %s", header);
 	return err_status(e, 412);
 }
 
@@ -135,7 +135,7 @@ static int check_precondition(struct registry *r, const struct name *n, const st
 	return 0;
 }
 
-/* The index speaks of a tag before the tag is set, and forgets what it pointed to after. */
+/* The index lists the new target before the tag is set, and drops the old one afterwards. */
 static int set_tag(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
 {
 	struct digest old;
@@ -160,7 +160,7 @@ static int set_tags(struct registry *r, const struct name *n, const struct manif
 	return 0;
 }
 
-/* The manifest's place among the referrers of its subject. */
+/* Add the manifest to the referrers of its subject. */
 static int index_subject(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
 {
 	cleanup_str struct str descriptor = STR_INIT;
@@ -186,7 +186,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	p->has_subject = m.has_subject;
 	p->subject = m.subject;
 	if (lock_repository(r->st, n, &lock, e) < 0 || check_precondition(r, n, &p->ref, &p->pre, e) < 0 ||
-	    reg_index_hold(r, n, e) < 0 || lock_collector(r->st, e) < 0)
+	    reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
 	if (check_and_note(r, n, &m, &p->digest, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
@@ -196,25 +196,25 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	return set_tags(r, n, p, e);
 }
 
-/* One tag goes; what lay there is added to what is to be emptied. 1, 0 absent, -1. */
-static int take_tag(struct registry *r, const struct name *n, const struct tag *t, struct names *trashed, struct err *e)
+/* Remove one tag and add its path in the trash to *trashed: 1, 0 absent, -1 with *e. */
+static int remove_tag(struct registry *r, const struct name *n, const struct tag *t, struct names *trashed, struct err *e)
 {
-	cleanup_str struct str taken = STR_INIT;
-	int found = tag_remove(r->st, n, t, &taken, e);
+	cleanup_str struct str path = STR_INIT;
+	int found = tag_remove(r->st, n, t, &path, e);
 
 	if (found == 1)
-		names_add(trashed, taken.buf, taken.len);
+		names_add(trashed, path.buf, path.len);
 	return found;
 }
 
-/* Every tag that points to d goes, durably. The index names them, and perhaps others: each is looked at. */
-static int remove_tags_of(struct registry *r, const struct name *n, const struct digest *d, struct names *gone,
+/* Remove every tag that points to d, durably. The index may list other tags as well: each link is read. */
+static int remove_tags_of(struct registry *r, const struct name *n, const struct digest *d, struct names *removed,
 			  struct names *trashed, struct err *e)
 {
 	cleanup_names struct names tags = NAMES_INIT;
 	size_t i;
 
-	if (reg_index_hold(r, n, e) < 0 || index_tags_of(r->st, n, d, &tags, e) < 0)
+	if (reg_index_ensure(r, n, e) < 0 || index_tags_of(r->st, n, d, &tags, e) < 0)
 		return -1;
 	for (i = 0; i < tags.count; i++) {
 		struct digest now;
@@ -225,38 +225,38 @@ static int remove_tags_of(struct registry *r, const struct name *n, const struct
 			continue;
 		found = tag_read(r->st, n, &t, &now, e);
 		if (found == 1 && digest_eq(&now, d)) {
-			found = take_tag(r, n, &t, trashed, e);
-			names_add(gone, t.s, t.len);
+			found = remove_tag(r, n, &t, trashed, e);
+			names_add(removed, t.s, t.len);
 		}
 		if (found < 0)
 			return -1;
 	}
 	/*
-	 * Before the manifest goes: a crash in between must not leave a tag that points to nothing. Also where none was
-	 * found: who took it away may have died, or failed, before its flush.
+	 * Flush before the manifest is removed: a crash must not leave a tag that points to nothing. Flush also if no tag was
+	 * found: another process may have removed one and died, or failed, before its flush.
 	 */
 	return tag_flush(r->st, n, e);
 }
 
-/* After the links: the index no longer speaks of the manifest and of the tags that pointed to it. */
-static void forget(struct registry *r, const struct name *n, const struct digest *d, const struct names *gone,
-		   const struct digest *subject)
+/* After the links are removed: remove the entries of the manifest and its tags from the index. */
+static void remove_entries(struct registry *r, const struct name *n, const struct digest *d,
+			   const struct names *removed, const struct digest *subject)
 {
 	struct tag t;
 	size_t i;
 
-	for (i = 0; i < gone->count; i++)
-		if (tag_parse(&t, gone->v[i], strlen(gone->v[i])) == 0)
+	for (i = 0; i < removed->count; i++)
+		if (tag_parse(&t, removed->v[i], strlen(removed->v[i])) == 0)
 			index_remove_tag(r->st, n, &t, d, true);
 	if (subject)
 		index_remove_referrer(r->st, n, subject, d);
 }
 
-/* A manifest, its tags, and what the index says of them. The caller holds the repository's lock. */
+/* Delete a manifest, its tags and their entries of the index. The caller holds the repository's lock. */
 static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
 			   struct err *e)
 {
-	cleanup_names struct names gone = NAMES_INIT;
+	cleanup_names struct names removed = NAMES_INIT;
 	cleanup_str struct str descriptor = STR_INIT;
 	cleanup_err struct err ignored = ERR_INIT;
 	struct digest content, subject;
@@ -264,14 +264,14 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 	bool refers;
 	int found = revision_read(r->st, n, &ref->digest, &content, e);
 
-	if (found == 1 && remove_tags_of(r, n, &ref->digest, &gone, trashed, e) < 0)
+	if (found == 1 && remove_tags_of(r, n, &ref->digest, &removed, trashed, e) < 0)
 		return -1;
-	/* A manifest that cannot be read is deleted all the same: its entry of the index is checked whenever it is used. */
+	/* A manifest that cannot be read is deleted nevertheless: readers of the index skip an entry without a manifest. */
 	refers = found == 1 && reg_stored_referrer(r, n, &ref->digest, &subject, &descriptor, &read, &ignored) == 1;
 	if (found == 1)
 		found = revision_remove(r->st, n, &ref->digest, e);
 	if (found == 1)
-		forget(r, n, &ref->digest, &gone, refers ? &subject : NULL);
+		remove_entries(r, n, &ref->digest, &removed, refers ? &subject : NULL);
 	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;
 }
 
@@ -284,7 +284,7 @@ static int delete_tag(struct registry *r, const struct name *n, const struct ref
 	if (found < 0 || check_precondition(r, n, ref, pre, e) < 0)
 		return -1;
 	if (found == 1)
-		found = take_tag(r, n, &ref->tag, trashed, e);
+		found = remove_tag(r, n, &ref->tag, trashed, e);
 	if (found <= 0)
 		return found == 0 ? unknown(ref, e) : -1;
 	if (tag_flush(r->st, n, e) < 0)
@@ -304,8 +304,8 @@ int reg_manifest_delete(struct registry *r, const struct name *n, const struct r
 		return -1;
 	rc = ref->kind == REF_TAG ? delete_tag(r, n, ref, pre, &trashed, e) :
 				    delete_revision(r, n, ref, &trashed, e);
-	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
-	if (rc == 0)                    /* what is not surely gone stays whole, for the collector */
+	os_cleanup_fd(&lock);           /* emptying the trash needs no lock */
+	if (rc == 0)                    /* after an error a removal may not be durable: leave the trash to the collector */
 		store_purge_all(r->st, &trashed);
 	return rc;
 }

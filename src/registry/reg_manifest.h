@@ -18,29 +18,29 @@ bool reg_manifest_may_lack(const struct registry *r, const struct descriptor *d)
 
 #define MANIFEST_TAGS_MAX 64
 
-/* What a manifest is pushed as, and what came of it. */
+/* A manifest to push, and the result. */
 struct manifest_push {
 	struct ref ref;
 	const char *content_type;       /* the header's text, or NULL */
 	const struct str *bytes;
 	struct precondition pre;
-	struct tag *tags;               /* with a digest as ref: tags to point to it as well, all of them or none */
+	struct tag *tags;               /* borrowed; with a digest as ref: tags that are set to it */
 	size_t ntags;
-	struct digest digest;           /* out: what it is stored under */
+	struct digest digest;           /* out: the digest that it is stored under */
 	bool has_subject;               /* out */
 	struct digest subject;          /* out */
 };
 
 /*
- * reg_manifest_put - check, store and link a manifest, and point the tags to it; durable
+ * reg_manifest_put - check, store and link a manifest, and set the tags to it; durable
  *
  * MANIFEST_INVALID 400; MANIFEST_BLOB_UNKNOWN 400 with one detail for each reference that the repository lacks;
- * DIGEST_INVALID 400 where ref is another digest than that of the bytes; DENIED 412 for a failed precondition.
+ * DIGEST_INVALID 400 if ref is a digest and the bytes have another one; DENIED 412 for a failed precondition.
  */
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e);
 
 /*
- * reg_manifest_delete - a manifest and every tag that points to it, or one tag alone; durable
+ * reg_manifest_delete - delete a manifest and every tag that points to it, or one tag only; durable
  * MANIFEST_UNKNOWN 404; DENIED 412 for a failed precondition (tags only).
  */
 int reg_manifest_delete(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,

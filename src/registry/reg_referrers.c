@@ -16,15 +16,12 @@
 #include "store/repo.h"
 #include "store/revision.h"
 
-/*
- * What a page looks at, whatever the filter leaves of it: so many entries of the index, or, where there is none, manifests; and
- * bytes of either. The next page begins behind.
- */
-#define ENTRIES 1000
-#define MANIFESTS 10000
-#define READ_MAX (16u * 1024 * 1024)
+/* The most that is examined for a page, whatever the filter leaves of it. The next page continues there. */
+#define ENTRIES 1000                    /* of the index, or, without an index, */
+#define MANIFESTS 10000                 /* of the repository */
+#define READ_MAX (16u * 1024 * 1024)    /* bytes of either */
 
-/* Whether a descriptor is of the type asked for; both as JSON text, since neither is decoded for it. */
+/* Whether a descriptor has the requested type. Both are compared as JSON text, so nothing is decoded. */
 static bool of_type(const struct str *descriptor, const char *type)
 {
 	cleanup_str struct str want = STR_INIT;
@@ -45,12 +42,12 @@ struct page {
 	const struct name *n;
 	const struct referrers_query *q;
 	struct str *out;
-	struct names digests;           /* to look at */
+	struct names digests;           /* to examine */
 	size_t read;                    /* bytes */
-	bool indexed;                   /* they are referrers; else any manifest of the repository */
+	bool indexed;                   /* the digests are from the index; otherwise they are all manifests of the repository */
 };
 
-/* One more descriptor: 0 added, 1 the page is full. */
+/* Returns 0 if the descriptor was added, 1 if the page is full. */
 static int add(struct page *p, const struct str *descriptor)
 {
 	if (p->out->len && p->out->len + 1 + descriptor->len > p->q->max_bytes)
@@ -76,7 +73,7 @@ static int add_read(struct page *p, const char *text, struct err *e)
 	return add(p, &descriptor);
 }
 
-/* The entry of the index, if its manifest still is here; where the entry says nothing, what the manifest says. */
+/* The entry of the index if its manifest still exists. Without a usable entry the manifest is read. */
 static int add_indexed(struct page *p, const char *text, struct err *e)
 {
 	cleanup_str struct str descriptor = STR_INIT;
@@ -93,7 +90,7 @@ static int add_indexed(struct page *p, const char *text, struct err *e)
 	return found <= 0 ? found : add(p, &descriptor);
 }
 
-static int take(void *arg, const struct digest *d, struct err *e)
+static int collect(void *arg, const struct digest *d, struct err *e)
 {
 	struct page *p = arg;
 
@@ -103,7 +100,7 @@ static int take(void *arg, const struct digest *d, struct err *e)
 	return 0;
 }
 
-/* Digests to look at, in order: one more than a page does, where there are as many. */
+/* The digests to examine, in order. One more than a page examines shows that there is a next page. */
 static int candidates(struct page *p, struct err *e)
 {
 	struct store *st = p->r->st;
@@ -113,7 +110,7 @@ static int candidates(struct page *p, struct err *e)
 		return -1;
 	p->indexed = ready;
 	if (!ready) {
-		if (revision_walk(st, p->n, take, p, e) < 0)
+		if (revision_walk(st, p->n, collect, p, e) < 0)
 			return -1;
 		names_sort(&p->digests);
 		return 0;
@@ -140,7 +137,7 @@ int reg_referrers_page(struct registry *r, const struct name *n, const struct re
 		else
 			rc = p.indexed ? add_indexed(&p, p.digests.v[i], e) : add_read(&p, p.digests.v[i], e);
 		if (rc == 1)
-			str_puts(next, p.digests.v[i - 1]);     /* the first one finds room */
+			str_puts(next, p.digests.v[i - 1]);     /* i > 0: the first descriptor always fits */
 	}
 	names_release(&p.digests);
 	return rc < 0 ? -1 : 0;

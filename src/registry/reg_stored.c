@@ -25,7 +25,7 @@ static int unknown(const struct ref *ref, struct err *e)
 	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
 }
 
-/* What out->digest stands for in this repository, opened: 1, 0 absent, -1 with *e. */
+/* Open the content of the manifest out->digest of this repository: 1, 0 absent, -1 with *e. */
 static int open_digest(struct registry *r, const struct name *n, struct stored_manifest *out, struct err *e)
 {
 	struct digest content;
@@ -34,7 +34,7 @@ static int open_digest(struct registry *r, const struct name *n, struct stored_m
 	return found == 1 ? blob_open(r->st, &content, &out->fd, &out->size, e) : found;
 }
 
-/* A reader holds no lock: a tag may move, and what it pointed to be deleted, between two looks. Then look again. */
+/* A reader has no lock: after the tag was read it may move, and its old manifest be deleted. Then the tag is read again. */
 static int open_tag(struct registry *r, const struct name *n, const struct tag *t, struct stored_manifest *out,
 		    struct err *e)
 {
@@ -50,7 +50,7 @@ static int open_tag(struct registry *r, const struct name *n, const struct tag *
 			return opened;
 		found = tag_read(r->st, n, t, &now, e);
 		if (found == 1 && digest_eq(&now, &out->digest))
-			return 0;       /* it has not moved: it points to nothing */
+			return 0;       /* it has not moved: its manifest is missing */
 	}
 	return found;
 }

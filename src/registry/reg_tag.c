@@ -21,8 +21,8 @@ struct page {
 	bool indexed;
 };
 
-/* One more name of the list: 1 where the page is full. A name without a link is what a crash left, not a tag. */
-static int take(void *arg, const char *s, struct err *e)
+/* Returns 1 if the page is full. A name without a link is a leftover of a crash, not a tag. */
+static int add(void *arg, const char *s, struct err *e)
 {
 	struct page *p = arg;
 	struct digest d;
@@ -37,7 +37,7 @@ static int take(void *arg, const char *s, struct err *e)
 	return 0;
 }
 
-/* Without an index the directory is read and sorted each time. */
+/* Without an index the whole directory is read and sorted for each page. */
 static int walk_directory(struct page *p, const char *last, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -46,7 +46,7 @@ static int walk_directory(struct page *p, const char *last, struct err *e)
 
 	for (i = 0; rc == 0 && i < all.count; i++)
 		if (strcmp(all.v[i], last) > 0)
-			rc = take(p, all.v[i], e);
+			rc = add(p, all.v[i], e);
 	return rc;
 }
 
@@ -54,7 +54,7 @@ static int walk(struct page *p, const char *last, struct err *e)
 {
 	if (!p->indexed)
 		return walk_directory(p, last, e);
-	return index_walk_tags(p->r->st, p->n, last, take, p, e);
+	return index_walk_tags(p->r->st, p->n, last, add, p, e);
 }
 
 int reg_tag_page(struct registry *r, const struct name *n, const char *last, size_t max, struct names *out, bool *more,
@@ -77,7 +77,7 @@ int reg_tag_page(struct registry *r, const struct name *n, const char *last, siz
 	rc = walk(&p, last ? last : "", e);
 	*more = rc == 1;
 	if (rc == 0 && out->count == 0) {
-		/* Past the end, or nothing there at all: the answers differ. */
+		/* "After the last tag" and "no tags at all" get different answers. */
 		cleanup_names struct names any = NAMES_INIT;
 
 		p.out = &any;

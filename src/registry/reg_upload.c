@@ -2,7 +2,7 @@
 /*
  * reg_upload: upload operations.
  *
- * Owns no state: an upload lives on disk and any process can go on with it. Knows nothing of HTTP or users.
+ * Owns no state: an upload is on disk, and any process can continue it. Knows nothing of HTTP or users.
  */
 #include "registry/reg_upload.h"
 
@@ -22,7 +22,7 @@ int reg_upload_begin(struct registry *r, const struct name *n, struct uuid *out,
 	return 0;
 }
 
-/* What the collector removes is counted there. */
+/* The collector counts the uploads that it removes itself. */
 static int end(struct upload *u, struct err *e)
 {
 	if (upload_remove(u, e) < 0)
@@ -38,7 +38,7 @@ static int unknown(const struct uuid *uuid, struct err *e)
 	return err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", uuid->s);
 }
 
-/* A chunk that is being appended is not taken in yet. But a PUT that hashes holds the upload for long, and changes no size. */
+/* Wait for a chunk that is being appended, but not for a PUT that hashes: it locks the upload for long and changes no size. */
 #define STATUS_WAIT 1000        /* milliseconds */
 
 int reg_upload_status(struct registry *r, const struct name *n, const struct uuid *uuid, uint64_t *size,
@@ -50,7 +50,7 @@ int reg_upload_status(struct registry *r, const struct name *n, const struct uui
 	return found == 0 ? unknown(uuid, e) : found < 0 ? -1 : 0;
 }
 
-/* Whether a body of len bytes (known or not) may come at the end of `have` bytes. */
+/* Whether a body of len bytes (`known`: or of unknown length) may be appended to `have` bytes. */
 static int fits(const struct registry *r, const struct chunk *c, uint64_t have, bool known, uint64_t len,
 		struct err *e)
 {
@@ -60,10 +60,10 @@ static int fits(const struct registry *r, const struct chunk *c, uint64_t have, 
 		return err_set(e, ERR_RANGE_INVALID, "the chunk begins at %" PRIu64 ", the upload has %" PRIu64 " bytes",
 			       c->first, have);
 	if (c->placed && known && c->last - c->first + 1 != len)
-		return err_set(e, ERR_RANGE_INVALID, "the chunk is said to be %" PRIu64 " bytes long and is %" PRIu64,
+		return err_set(e, ERR_RANGE_INVALID, "Content-Range gives %" PRIu64 " bytes, the body has %" PRIu64,
 			       c->last - c->first + 1, len);
 	if (max && (have > max || len > max - have)) {
-		err_set(e, ERR_SIZE_INVALID, "a blob may have %" PRIu64 " bytes", max);
+		err_set(e, ERR_SIZE_INVALID, "a blob may have at most %" PRIu64 " bytes", max);
 		return err_status(e, 413);
 	}
 	return 0;
@@ -78,7 +78,7 @@ int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid 
 
 	if (found <= 0)
 		return found == 0 ? unknown(uuid, e) : -1;
-	/* One request waits for the other: where this chunk belongs shows when it is its turn. */
+	/* While another request appends, the position cannot be checked: reg_upload_append does it. */
 	return fits(r, busy ? &anywhere : c, *size, len > 0, len, e);
 }
 
@@ -171,13 +171,13 @@ int reg_upload_finish(struct registry *r, const struct name *n, const struct uui
 	struct err ignored = ERR_INIT;
 	int rc;
 
-	/* Without a body Content-Range speaks of nothing. */
+	/* Without a body Content-Range has no meaning. */
 	if (open_for(r, n, uuid, body->size ? c : &anywhere, body, &u, size, e) < 0)
 		return -1;
 	rc = u->fd < 0 ? commit_body(r, n, u, body, d, e) : finish_data(r, u, body, d, e);
 	if (rc < 0 && e->code != ERR_DIGEST_INVALID && !u->taken)
 		return -1;
-	/* The blob stands, its bytes are refused, or the upload is used up: what is left is garbage, at worst for the collector. */
+	/* The upload is over in any case; if its files cannot be removed now, the collector removes them. */
 	end(u, &ignored);
 	err_release(&ignored);
 	return rc;

@@ -2,7 +2,7 @@
 #ifndef BERTH_REGISTRY_REG_UPLOAD_H
 #define BERTH_REGISTRY_REG_UPLOAD_H
 
-/* reg_upload: blobs on their way in (distribution-spec, "Pushing Blobs"; api.md, "Uploads"). */
+/* reg_upload: uploads of blobs (distribution-spec, "Pushing Blobs"; doc/API.md, "Uploads"). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,43 +12,44 @@
 #include "registry/registry.h"
 #include "store/spool.h"
 
-/* What the client says of the body's place in the blob, from Content-Range; bytes, both ends included. */
+/* The position of the body in the blob, from Content-Range; bytes, both ends included. */
 struct chunk {
-	bool placed;            /* false: wherever the upload ends now */
+	bool placed;            /* false: no Content-Range; the body is appended */
 	uint64_t first, last;
 };
 
+/* reg_upload_begin - create an upload; its name is in *out */
 int reg_upload_begin(struct registry *r, const struct name *n, struct uuid *out, struct err *e);
 
-/* reg_upload_status - how many bytes are taken in. BLOB_UPLOAD_UNKNOWN 404. */
+/* reg_upload_status - the number of bytes received. BLOB_UPLOAD_UNKNOWN 404. */
 int reg_upload_status(struct registry *r, const struct name *n, const struct uuid *uuid, uint64_t *size,
 		      struct err *e);
 
 /*
- * reg_upload_fits - whether a body may go to this upload, before it is read
- * len   its length in bytes, if known (else 0)
- * size  gets the upload's present size, also where the answer is RANGE_INVALID
- * BLOB_UPLOAD_UNKNOWN 404, RANGE_INVALID 416 out of place, SIZE_INVALID 413 past the limit.
+ * reg_upload_fits - check whether a body may be appended to this upload, before the body is read
+ * len   the body's length in bytes, or 0 if unknown
+ * size  set to the upload's current size, also with RANGE_INVALID
+ * BLOB_UPLOAD_UNKNOWN 404; RANGE_INVALID 416 if the chunk does not begin at the end of the upload; SIZE_INVALID 413.
  */
 int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
 		    uint64_t len, uint64_t *size, struct err *e);
 
-/* reg_upload_append - add a body: all of it or nothing; errors as above; *size is then the present size */
+/* reg_upload_append - append a body, completely or not at all; *size is set to the current size; errors as above */
 int reg_upload_append(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
 		      const struct spool *body, uint64_t *size, struct err *e);
 
 /*
- * reg_upload_finish - add a last body, which may be empty, and make the upload the blob d, durably
- * As reg_upload_append; and DIGEST_INVALID 400 where the bytes are not d's, which alone ends the upload.
+ * reg_upload_finish - append the last body, which may be empty, and turn the upload into the blob d; durable
+ * Errors as above; and DIGEST_INVALID 400 if the bytes have another digest: this error alone ends the upload.
  */
 int reg_upload_finish(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
 		      const struct spool *body, const struct digest *d, uint64_t *size, struct err *e);
 
-/* reg_upload_whole - a blob in one request, with no upload before it; DIGEST_INVALID 400, SIZE_INVALID 413 */
+/* reg_upload_whole - store a blob from one request, without an upload; durable; DIGEST_INVALID 400, SIZE_INVALID 413 */
 int reg_upload_whole(struct registry *r, const struct name *n, const struct spool *body, const struct digest *d,
 		     struct err *e);
 
-/* reg_upload_cancel - the upload is gone. BLOB_UPLOAD_UNKNOWN 404. */
+/* reg_upload_cancel - remove the upload. BLOB_UPLOAD_UNKNOWN 404. */
 int reg_upload_cancel(struct registry *r, const struct name *n, const struct uuid *uuid, struct err *e);
 
 #endif

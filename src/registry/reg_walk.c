@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reg_walk: jumping from one range of names to the next.
+ * reg_walk: a walk over ranges of repository names.
  *
- * Owns no state. Knows nothing of HTTP, and of users no more than the patterns that concern them.
+ * Owns no state. Knows nothing of HTTP, and nothing of users but their patterns.
  *
- * A range is the text with which names begin, and a star behind it; or a name alone.
+ * A range is a prefix followed by a star, or a single name.
  */
 #include "registry/reg_walk.h"
 
@@ -16,14 +16,14 @@
 #include "store/catalog.h"
 #include "store/repo.h"
 
-#define RANGE_LEFT 3            /* beside what reg_walk() returns: the range is at its end */
+#define RANGE_LEFT 3            /* internal, in addition to the results of reg_walk(): the end of the range */
 
 struct walk {
 	struct registry *r;
 	const struct repo_filter *of;
 	size_t *looks;
 	size_t least, visited;
-	const char *head;       /* of the range: borrowed, and not NUL-terminated */
+	const char *head;       /* the prefix of the range: borrowed, not NUL-terminated */
 	size_t head_len;
 	int (*visit)(void *arg, const struct name *n, struct err *e);
 	void *arg;
@@ -34,7 +34,7 @@ void repo_filter_release(struct repo_filter *of)
 	names_release(&of->patterns);
 }
 
-/* By the few patterns first: has() may have to try all rules that there are. */
+/* The patterns, which are few, come first: has() may try all rules of the configuration. */
 static bool passes(const struct repo_filter *of, const struct name *n)
 {
 	for (size_t i = 0; i < of->patterns.count; i++)
@@ -43,14 +43,14 @@ static bool passes(const struct repo_filter *of, const struct name *n)
 	return false;
 }
 
-static int look(struct walk *w, const struct name *n, struct err *e)
+static int examine(struct walk *w, const struct name *n, struct err *e)
 {
 	int exists;
 
 	if (*w->looks == 0 && w->visited >= w->least)
 		return REG_WALK_TIRED;
 	*w->looks -= *w->looks > 0;
-	/* Rights first: they cost no system call. */
+	/* Rights first: that costs no system call. */
 	if (w->of && !passes(w->of, n))
 		return 0;
 	exists = repo_exists(w->r->st, n, e);
@@ -60,16 +60,16 @@ static int look(struct walk *w, const struct name *n, struct err *e)
 	return w->visit(w->arg, n, e);
 }
 
-static int look_in_range(void *arg, const struct name *n, struct err *e)
+static int examine_in_range(void *arg, const struct name *n, struct err *e)
 {
 	struct walk *w = arg;
 
 	if (n->len < w->head_len || memcmp(n->s, w->head, w->head_len) != 0)
 		return RANGE_LEFT;
-	return look(w, n, e);
+	return examine(w, n, e);
 }
 
-/* One range, of the names greater than `after`. */
+/* The names of one range that are greater than `after`. */
 static int walk_range(struct walk *w, const char *range, const char *after, struct err *e)
 {
 	cleanup_str struct str head = STR_INIT;
@@ -80,16 +80,16 @@ static int walk_range(struct walk *w, const char *range, const char *after, stru
 	w->head_len = pattern_head(range);
 	str_add(&head, range, w->head_len);
 	if (strcmp(after, head.buf) < 0) {
-		/* The head may itself be a name, and the catalog gives what comes behind a text. */
+		/* The prefix may itself be a name, and catalog_walk gives only names after it. */
 		if (name_parse(&n, head.buf, head.len) == 0)
-			rc = look(w, &n, e);
+			rc = examine(w, &n, e);
 		after = head.buf;
 	} else if (strncmp(after, head.buf, head.len) != 0) {
-		return 0;               /* all of the range lies before */
+		return 0;               /* the whole range is before `after` */
 	}
 	if (rc || !range[w->head_len])
 		return rc;
-	rc = catalog_walk(w->r->st, after, look_in_range, w, e);
+	rc = catalog_walk(w->r->st, after, examine_in_range, w, e);
 	return rc == RANGE_LEFT ? 0 : rc;
 }
 
@@ -100,7 +100,7 @@ static bool covers(const char *range, const char *other)
 	return range[len] ? strncmp(range, other, len) == 0 : strcmp(range, other) == 0;
 }
 
-/* The patterns' ranges, in order, none within another one. */
+/* The patterns' ranges in byte order; none contains another one. */
 static void ranges_of(const struct repo_filter *of, struct names *out)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -112,7 +112,7 @@ static void ranges_of(const struct repo_filter *of, struct names *out)
 
 		names_add(&all, p, p[len] ? len + 1 : len);
 	}
-	/* '*' is less than any byte of a name: "app" stands right before "app*", and that before all that it covers. */
+	/* '*' is less than any byte of a name: "app" sorts directly before "app*", and "app*" before all that it covers. */
 	names_sort(&all);
 	for (i = 0; i < all.count; i++) {
 		char *last = out->count ? out->v[out->count - 1] : NULL;

@@ -2,7 +2,7 @@
 #ifndef BERTH_REGISTRY_REG_WALK_H
 #define BERTH_REGISTRY_REG_WALK_H
 
-/* reg_walk: the repositories that there are for whoever asks, at a cost that does not grow with those that there are. */
+/* reg_walk: the repositories that a caller may see, at a cost that does not grow with the number of all repositories. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,11 +11,11 @@
 #include "os/dir.h"
 #include "registry/registry.h"
 
-/* Which repositories there are, for whoever asks: the others are as if they were not there. A NULL filter: all. */
+/* The repositories that a caller may see; the others are treated as absent. A NULL filter: all. */
 struct repo_filter {
 	bool (*has)(void *arg, const struct name *n);
 	void *arg;
-	struct names patterns;          /* base/pattern.h; has() is true of nothing that none of them means. Owned */
+	struct names patterns;          /* owned; base/pattern.h. has() is false for every name that matches none of them */
 };
 
 #define REPO_FILTER_INIT { .patterns = NAMES_INIT }
@@ -26,13 +26,14 @@ enum { REG_WALK_STOPPED = 1, REG_WALK_TIRED = 2 };
 
 /*
  * reg_walk - visit repositories in byte order of their names
- * after  only those greater than this ("": all); need not exist
- * looks  at how many names to look at most, those among them that the filter leaves out; gets how many are left
- * least  but not before so many have been visited
+ * after  only names greater than this ("": all), which need not exist
+ * looks  the largest number of names to examine, filtered ones included; decreased by the number examined
+ * least  the number of repositories to visit before that limit applies
  * visit  returns 0 to go on, 1 to stop, -1 with *e
  *
- * Only names that begin as one of the filter's patterns does are looked at. Returns 0 where there are no more, else one of
- * the above, or -1 with *e. On a read-only store, where no catalog can be kept, the directories are read as well.
+ * Only names that begin like one of the filter's patterns are examined. Returns 0 at the end of the names,
+ * REG_WALK_STOPPED if visit() stopped the walk, REG_WALK_TIRED at the limit, or -1 with *e. A read-only store cannot keep
+ * a catalog: there the directories are read.
  */
 int reg_walk(struct registry *r, const struct repo_filter *of, const char *after, size_t *looks, size_t least,
 	     int (*visit)(void *arg, const struct name *n, struct err *e), void *arg, struct err *e);

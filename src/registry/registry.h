@@ -3,9 +3,8 @@
 #define BERTH_REGISTRY_REGISTRY_H
 
 /*
- * registry: the operations of the Distribution Specification on a store, under one configuration.
- *
- * What the reg_* modules work on. Who asks, and over which protocol, is not known here: rights are checked above.
+ * registry: the store and the configuration on which the reg_* modules carry out the operations of the Distribution
+ * Specification. They know neither users nor protocols: callers check access rights.
  */
 
 #include "conf/config.h"
@@ -17,8 +16,8 @@ struct registry {
 };
 
 /*
- * A change of a tag may be made to depend on what the tag points to (api.md, "PUT and DELETE by tag").
- * Both are header texts as etag_matches() takes them, or NULL.
+ * The condition under which a tag is changed (RFC 9110, 13.1; doc/API.md, "Conditional PUT and DELETE").
+ * Each is a header's text for etag_matches(), or NULL.
  */
 struct precondition {
 	const char *if_match;

@@ -176,7 +176,7 @@ static void test_shape(void)
 	refuses(IMAGE(",\"l\\u0061yers\":[],\"layers\":[]"), "same key twice", "layers twice, once with an escape");
 	refuses(IMAGE(",\"layers\\u0000\":[]"), "NUL in a key", "NUL in a key");
 	refuses(IMAGE(",\"artifactType\":1"), "artifactType is not a string", "an artifactType that is a number");
-	refuses(IMAGE(",\"artifactType\":\"a\\u0000b\""), "artifactType holds a NUL", "an artifactType with a NUL");
+	refuses(IMAGE(",\"artifactType\":\"a\\u0000b\""), "artifactType contains a NUL", "an artifactType with a NUL");
 	refuses(IMAGE(",\"subject\":[]"), "subject is not an object", "a subject that is a list");
 	refuses(IMAGE(",\"subject\":{}"), "subject: mediaType is missing", "an empty subject");
 	refuses(IMAGE(",\"subject\":\"" DA "\""), "subject is not an object", "a subject that is a digest");

@@ -73,7 +73,7 @@ static void test_pools(struct registry *r)
 	static const struct {
 		enum metrics_pool pool;
 		const char *reason;
-	} others[] = { { POOL_WRITES, "no worker takes writes" }, { POOL_UPLOADS, "no worker takes uploads" } };
+	} others[] = { { POOL_WRITES, "no worker accepts writes" }, { POOL_UPLOADS, "no worker accepts uploads" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		enum metric pool = (enum metric)others[i].pool;
