@@ -71,16 +71,16 @@ static int mount_from_any(struct mount *m, const struct repo_filter *of, struct 
 {
 	cleanup_str struct str near = STR_INIT;
 	const char *slash = strrchr(m->to->s, '/');
-	size_t looks = REG_BLOB_MOUNT_LOOKS;
+	size_t budget = REG_BLOB_MOUNT_MAX;
 	int rc = is_among(of, m->to) ? mount_from(m, m->to, e) : 0;
 
 	if (slash)
 		str_add(&near, m->to->s, (size_t)(slash + 1 - m->to->s));
 	if (rc == 0 && near.len)
-		rc = reg_walk(m->r, of, near.buf, &looks, 0, mount_from, m, e);
+		rc = reg_walk(m->r, of, near.buf, &budget, 0, mount_from, m, e);
 	if (rc == 0)
-		rc = reg_walk(m->r, of, "", &looks, 0, mount_from, m, e);
-	return rc == REG_WALK_TIRED ? 0 : rc;
+		rc = reg_walk(m->r, of, "", &budget, 0, mount_from, m, e);
+	return rc == REG_WALK_LIMIT ? 0 : rc;
 }
 
 int reg_blob_mount(struct registry *r, const struct name *n, const struct digest *d, const struct name *from,

@@ -31,11 +31,11 @@ void reg_blob_location(const struct digest *content, struct str *out);
 /* reg_blob_delete - remove the blob from the repository, durably; the collector removes the bytes. BLOB_UNKNOWN 404. */
 int reg_blob_delete(struct registry *r, const struct name *n, const struct digest *d, struct err *e);
 
-#define REG_BLOB_MOUNT_LOOKS 1000
+#define REG_BLOB_MOUNT_MAX 1000
 
 /*
  * reg_blob_mount - link a blob of another repository into repository n
- * from  the source, or NULL: search at most REG_BLOB_MOUNT_LOOKS repositories, those with a similar name first
+ * from  the source, or NULL: search at most REG_BLOB_MOUNT_MAX repositories, those with a similar name first
  * of    the repositories that the caller may read. Neither the result nor its time reveals what the others contain.
  * Returns 1 done and durable, 0 not found, -1 with *e.
  */

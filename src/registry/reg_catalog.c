@@ -6,7 +6,7 @@
  */
 #include "registry/reg_catalog.h"
 
-#define LOOKS 10000     /* names examined for a page if the caller may see few of them */
+#define EXAMINED_MAX 10000      /* names examined for a page if the caller may see few of them */
 
 struct page {
 	struct names *out;
@@ -28,14 +28,14 @@ int reg_catalog_page(struct registry *r, const char *last, size_t max, const str
 		     bool *more, struct err *e)
 {
 	struct page p = { .out = out, .max = max };
-	size_t looks = LOOKS;
+	size_t budget = EXAMINED_MAX;
 	int rc;
 
 	*more = false;
 	if (max == 0)
 		return 0;
 	/* At least one: the next page begins after the last name of this one, which must not be a hidden repository's. */
-	rc = reg_walk(r, of, last ? last : "", &looks, 1, add, &p, e);
+	rc = reg_walk(r, of, last ? last : "", &budget, 1, add, &p, e);
 	*more = rc > 0;
 	return rc < 0 ? -1 : 0;
 }

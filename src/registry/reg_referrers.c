@@ -122,7 +122,7 @@ int reg_referrers_page(struct registry *r, const struct name *n, const struct re
 		       struct str *next, struct err *e)
 {
 	struct page p = { .r = r, .n = n, .q = q, .out = out, .digests = NAMES_INIT };
-	size_t i, looks;
+	size_t i, budget;
 	int rc = repo_exists(r->st, n, e);
 
 	str_reset(out);
@@ -130,9 +130,9 @@ int reg_referrers_page(struct registry *r, const struct name *n, const struct re
 	if (rc <= 0)
 		return rc;
 	rc = candidates(&p, e);
-	looks = p.indexed ? ENTRIES : MANIFESTS;
+	budget = p.indexed ? ENTRIES : MANIFESTS;
 	for (i = 0; rc == 0 && i < p.digests.count; i++) {
-		if (i == looks || p.read >= READ_MAX)
+		if (i == budget || p.read >= READ_MAX)
 			rc = 1;
 		else
 			rc = p.indexed ? add_indexed(&p, p.digests.v[i], e) : add_read(&p, p.digests.v[i], e);

@@ -2,7 +2,7 @@
 /*
  * reg_stored: stored manifests, found and read.
  *
- * Owns no state and takes no lock. Knows nothing of HTTP or users.
+ * Owns no state and acquires no lock. Knows nothing of HTTP or users.
  */
 #include "registry/reg_stored.h"
 

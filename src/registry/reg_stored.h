@@ -28,8 +28,8 @@ void stored_manifest_release(struct stored_manifest *m);
 #define cleanup_stored_manifest __attribute__((cleanup(stored_manifest_release)))
 
 /*
- * reg_stored_find - open a manifest by tag or digest; takes no lock
- * MANIFEST_UNKNOWN 404 where the repository lacks it, or where the stored bytes exceed manifests.max_size.
+ * reg_stored_find - open a manifest by tag or digest; acquires no lock
+ * MANIFEST_UNKNOWN 404 if the repository lacks it or the stored bytes exceed manifests.max_size.
  */
 int reg_stored_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
 		    struct err *e);

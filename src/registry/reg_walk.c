@@ -21,7 +21,7 @@
 struct walk {
 	struct registry *r;
 	const struct repo_filter *of;
-	size_t *looks;
+	size_t *budget;
 	size_t least, visited;
 	const char *head;       /* the prefix of the range: borrowed, not NUL-terminated */
 	size_t head_len;
@@ -47,9 +47,9 @@ static int examine(struct walk *w, const struct name *n, struct err *e)
 {
 	int exists;
 
-	if (*w->looks == 0 && w->visited >= w->least)
-		return REG_WALK_TIRED;
-	*w->looks -= *w->looks > 0;
+	if (*w->budget == 0 && w->visited >= w->least)
+		return REG_WALK_LIMIT;
+	*w->budget -= *w->budget > 0;
 	/* Rights first: that costs no system call. */
 	if (w->of && !passes(w->of, n))
 		return 0;
@@ -125,10 +125,10 @@ static void ranges_of(const struct repo_filter *of, struct names *out)
 	}
 }
 
-int reg_walk(struct registry *r, const struct repo_filter *of, const char *after, size_t *looks, size_t least,
+int reg_walk(struct registry *r, const struct repo_filter *of, const char *after, size_t *budget, size_t least,
 	     int (*visit)(void *arg, const struct name *n, struct err *e), void *arg, struct err *e)
 {
-	struct walk w = { .r = r, .of = of, .looks = looks, .least = least, .visit = visit, .arg = arg };
+	struct walk w = { .r = r, .of = of, .budget = budget, .least = least, .visit = visit, .arg = arg };
 	cleanup_names struct names ranges = NAMES_INIT;
 	int rc = 0;
 
