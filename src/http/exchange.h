@@ -10,7 +10,6 @@
  */
 
 #include "auth/auth.h"
-#include "base/digest.h"
 #include "base/err.h"
 #include "base/ref.h"
 #include "http/request.h"
@@ -36,11 +35,5 @@ struct exchange {
 };
 
 typedef int handler_fn(struct exchange *x, struct err *e);
-
-/* exchange_serve - read a request, answer it, log it. `fr` is finished by the caller. */
-void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth);
-
-/* exchange_digest - a digest that a client gave: DIGEST_INVALID 400 where it isn't one that is taken here */
-int exchange_digest(struct digest *d, const char *s, size_t len, struct err *e);
 
 #endif

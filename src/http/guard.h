@@ -15,7 +15,7 @@
 #include "registry/reg_walk.h"
 
 /*
- * guard_identify - set x->who from what the request brings; exchange_serve wipes the password
+ * guard_identify - set x->who from what the request brings; serve_request wipes the password
  * UNAUTHORIZED 401 with the challenge, TOOMANYREQUESTS 429 with Retry-After, UNAVAILABLE 503; said in the audit.
  */
 int guard_identify(struct exchange *x, struct err *e);

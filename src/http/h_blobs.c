@@ -31,7 +31,7 @@ int h_blob_get(struct exchange *x, struct err *e)
 	struct blob_info info;
 	struct digest d;
 
-	if (exchange_digest(&d, x->tail, x->tail_len, e) < 0 ||
+	if (request_digest(&d, x->tail, x->tail_len, e) < 0 ||
 	    reg_blob_find(x->reg, &x->name, &d, head, &info, e) < 0)
 		return -1;
 	blob_headers(x, &d);
@@ -56,7 +56,7 @@ int h_blob_delete(struct exchange *x, struct err *e)
 {
 	struct digest d;
 
-	if (exchange_digest(&d, x->tail, x->tail_len, e) < 0 || reg_blob_delete(x->reg, &x->name, &d, e) < 0)
+	if (request_digest(&d, x->tail, x->tail_len, e) < 0 || reg_blob_delete(x->reg, &x->name, &d, e) < 0)
 		return -1;
 	x->rs.status = 202;
 	response_header(&x->rs, "Docker-Content-Digest", "%s", d.text);

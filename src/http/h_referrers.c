@@ -26,7 +26,7 @@ int h_referrers_get(struct exchange *x, struct err *e)
 	cleanup_str struct str type = STR_INIT, last = STR_INIT, list = STR_INIT, next = STR_INIT;
 	struct referrers_query q = { .max_bytes = REFERRERS_PAGE_MAX };
 
-	if (exchange_digest(&q.subject, x->tail, x->tail_len, e) < 0)
+	if (request_digest(&q.subject, x->tail, x->tail_len, e) < 0)
 		return -1;
 	if (request_query(&x->rq, "artifactType", &type) == 1 && type.len > 0)
 		q.artifact_type = type.buf;

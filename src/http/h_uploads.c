@@ -33,7 +33,7 @@ static int query_digest(struct exchange *x, const char *key, struct digest *d, s
 
 	if (found < 0)
 		return err_set(e, ERR_DIGEST_INVALID, "%s", key);
-	return found == 0 ? 0 : exchange_digest(d, text.buf, text.len, e) < 0 ? -1 : 1;
+	return found == 0 ? 0 : request_digest(d, text.buf, text.len, e) < 0 ? -1 : 1;
 }
 
 static int check_size(struct exchange *x, struct err *e)

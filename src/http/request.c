@@ -179,6 +179,13 @@ int request_init(struct request *rq, char *const *params, struct err *e)
 	return decode_path(rq, uri, (size_t)(end - uri), e);
 }
 
+int request_digest(struct digest *d, const char *s, size_t len, struct err *e)
+{
+	if (digest_parse(d, s, len) == 0)
+		return 0;
+	return err_set(e, ERR_DIGEST_INVALID, "%.*s", (int)(len < 200 ? len : 200), s);
+}
+
 void request_release(struct request *rq)
 {
 	str_release(&rq->path);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -74,5 +75,8 @@ int request_query(const struct request *rq, const char *key, struct str *out);
  */
 int request_query_each(const struct request *rq, const char *key, int (*visit)(void *arg, const struct str *value),
 		       void *arg);
+
+/* request_digest - parse a digest that a client sent, of len bytes; DIGEST_INVALID 400 where the text is none or names an unknown algorithm */
+int request_digest(struct digest *d, const char *s, size_t len, struct err *e);
 
 #endif

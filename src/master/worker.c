@@ -21,7 +21,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "http/exchange.h"
+#include "http/serve.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -111,7 +111,7 @@ static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, stru
 		errno = rc > -4096 ? -rc : EPROTO;
 		return err_sys(e, "cannot accept a request");
 	}
-	exchange_serve(fr, reg, auth);
+	serve_request(fr, reg, auth);
 	finish(fr);
 	return 0;
 }

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exchange: from a FastCGI request to its answer and its line in the log.
+ * serve: from a FastCGI request to its answer and its line in the log.
  *
  * Owns one request at a time. Knows no resource: the route table does.
  */
-#include "http/exchange.h"
+#include "http/serve.h"
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "http/exchange.h"
 #include "http/fcgi_io.h"
 #include "http/guard.h"
 #include "http/h_monitor.h"
 #include "http/route.h"
 #include "store/lock.h"
-
-int exchange_digest(struct digest *d, const char *s, size_t len, struct err *e)
-{
-	if (digest_parse(d, s, len) == 0)
-		return 0;
-	return err_set(e, ERR_DIGEST_INVALID, "%.*s", (int)(len < 200 ? len : 200), s);
-}
 
 static int not_allowed(struct exchange *x, const struct route *r, struct err *e)
 {
@@ -133,7 +127,7 @@ static int answer(struct exchange *x, struct route_match *m, struct err *e)
 /* What an answer's buffer may hold on to for the next one: any but large manifests and pages. */
 #define KEPT_MAX (64 * 1024)
 
-void exchange_serve(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
+void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
 {
 	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
 	uint64_t begun = time_now_usec(), usec;
