@@ -3,37 +3,33 @@
 #define BERTH_HTTP_EXCHANGE_H
 
 /*
- * exchange: one request and its answer while it is being worked on: what every handler gets.
+ * exchange: a request, its answer, and what is known about both so far. Every handler gets one.
  *
- * A handler comes in two parts. `check` decides from the headers alone whether the request may go on; it also runs by
- * itself, before nginx reads a body. `handle` runs after it, once the body is there.
+ * An operation has up to two handlers. `check` decides from the headers alone whether the request is acceptable: nginx
+ * asks for it before it reads a body. `handle` does the work; `check` has run again just before it.
  */
 
 #include "auth/auth.h"
-#include "base/err.h"
 #include "base/ref.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "http/route.h"
 #include "registry/registry.h"
 
 struct FCGX_Request;
-struct op;
-struct route_match;
 
 struct exchange {
-	struct FCGX_Request *fr;        /* for the body's stream alone */
+	struct FCGX_Request *fr;        /* only to read the body's stream */
 	struct request rq;
 	struct response rs;
 	struct registry *reg;
 	struct auth *auth;
 	struct identity who;
-	const struct route_match *match;        /* where the path leads; NULL as long as that is not known */
-	const struct op *op;            /* what answers there; NULL: nothing */
+	struct route_match match;       /* empty until the path is matched */
+	const struct op *op;            /* the operation of this path and method; NULL: none */
 	struct name name;               /* the repository, where the route has one */
-	const char *tail;               /* the last segment, where the route has one: a reference, digest or uuid */
+	const char *tail;               /* the path's last component, where the route has one: a reference, digest or uuid */
 	size_t tail_len;
 };
-
-typedef int handler_fn(struct exchange *x, struct err *e);
 
 #endif

@@ -69,7 +69,7 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 		return;
 	if (x->op->need == NEED_CATALOG)
 		add_scope(s, "registry", "catalog", SCOPE_ALL);
-	if (x->op->need < NEED_PULL || name_parse(&name, x->match->name, x->match->name_len) < 0)
+	if (x->op->need < NEED_PULL || name_parse(&name, x->match.name, x->match.name_len) < 0)
 		return;
 	add_scope(s, "repository", name.s, x->op->need == NEED_PUSH ? SCOPE_PULL | SCOPE_PUSH : (unsigned)right_of(x->op->need));
 	if (x->op->need == NEED_PUSH && mount_source(x, &from))
@@ -144,9 +144,9 @@ int guard_refuse(struct exchange *x, const struct err *e)
 	return x->who.refused ? refused(x, 0, e) : challenge(x, e);
 }
 
-static int ask(struct exchange *x, const struct op *op, struct err *e)
+static int ask(struct exchange *x, struct err *e)
 {
-	switch (op->need) {
+	switch (x->op->need) {
 	case NEED_LOGIN:
 		return auth_require_login(x->auth, &x->who, e);
 	case NEED_TOKEN:
@@ -158,20 +158,22 @@ static int ask(struct exchange *x, const struct op *op, struct err *e)
 	case NEED_PULL:
 	case NEED_PUSH:
 	case NEED_DELETE:
-		return auth_require(x->auth, &x->who, right_of(op->need), &x->name, e);
+		return auth_require(x->auth, &x->who, right_of(x->op->need), &x->name, e);
 	case NEED_UNSAID:
 		break;
 	}
 	return err_set(e, ERR_DENIED, "%s", "");
 }
 
-int guard_allow(struct exchange *x, const struct route *r, const struct op *op, struct err *e)
+int guard_allow(struct exchange *x, struct err *e)
 {
-	if (ask(x, op, e) == 0)
+	enum op_need need = x->op->need;
+
+	if (ask(x, e) == 0)
 		return 0;
 	/* Asking for /v2/ without login is how a client learns that it needs one: nothing is refused to it. */
-	if (op->need != NEED_LOGIN && op->need != NEED_TOKEN)
-		audit(x, "right_refused", op->need == NEED_CATALOG ? r->label : access_right_name(right_of(op->need)), NULL);
+	if (need != NEED_LOGIN && need != NEED_TOKEN)
+		audit(x, "right_refused", need == NEED_CATALOG ? "catalog" : access_right_name(right_of(need)), NULL);
 	return challenge(x, e);
 }
 
@@ -226,12 +228,12 @@ bool guard_everybody_may_pull(const struct exchange *x)
 	return auth_may(x->auth, &nobody, RIGHT_PULL, &x->name);
 }
 
-void guard_done(const struct exchange *x, const struct op *op)
+void guard_done(const struct exchange *x)
 {
 	if (!auth_on(x->auth) || x->rq.precheck)
 		return;
-	if (op->kind == OP_WRITE && x->rs.status == 201)
+	if (x->op->kind == OP_WRITE && x->rs.status == 201)
 		audit(x, "push", NULL, NULL);
-	else if (op->kind == OP_DELETE && x->rs.status == 202)
+	else if (x->op->kind == OP_DELETE && x->rs.status == 202)
 		audit(x, "delete", NULL, NULL);
 }

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "http/exchange.h"
-#include "http/route.h"
 #include "registry/reg_walk.h"
 
 /*
@@ -21,7 +20,7 @@
 int guard_identify(struct exchange *x, struct err *e);
 
 /* guard_allow - whether x->who may do this in x->name: UNAUTHORIZED 401 with the challenge, or DENIED 403; said in the audit */
-int guard_allow(struct exchange *x, const struct route *r, const struct op *op, struct err *e);
+int guard_allow(struct exchange *x, struct err *e);
 
 /*
  * guard_allow_mount - whether x->who, by a token, may ask for the blob of the repository that `from` names
@@ -52,6 +51,6 @@ const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter 
 bool guard_everybody_may_pull(const struct exchange *x);
 
 /* guard_done - a line of the audit for an operation that changed something, once it is answered */
-void guard_done(const struct exchange *x, const struct op *op);
+void guard_done(const struct exchange *x);
 
 #endif

@@ -1,199 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * route: the table of routes, and matching from the right.
+ * route: matches paths and methods with the rows of the table.
  *
- * Owns no state.
+ * Owns no state. Knows no path and no handler: route_table does.
  */
 #include "http/route.h"
 
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/metrics.h"
-#include "http/handlers.h"
 
-enum { R_BASE, R_TOKEN, R_CATALOG, R_TAGS, R_MANIFEST, R_BLOB, R_REFERRERS, R_UPLOADS, R_UPLOAD, R_COUNT };
-
-_Static_assert(R_COUNT < METRICS_ROUTES, "more routes than are counted");
-
-/* All there is: what route_find() gives is one of these. */
-static const struct route routes[R_COUNT] = {
-	[R_BASE] = { "base", "/v2/", { { METHOD_GET, OP_READ, NEED_LOGIN, NULL, h_base_get } } },
-	/* A token changes nothing that is stored: it can be had in a registry that is read-only. */
-	[R_TOKEN] = {
-		"token", "/v2/token",
-		{
-			{ METHOD_GET, OP_READ, NEED_TOKEN, NULL, h_token_get },
-			{ METHOD_POST, OP_READ, NEED_TOKEN, NULL, h_token_post },
-		},
-	},
-	[R_CATALOG] = { "catalog", "/v2/_catalog", { { METHOD_GET, OP_READ, NEED_CATALOG, NULL, h_catalog_get } } },
-	[R_TAGS] = { "tags", "/v2/<name>/tags/list", { { METHOD_GET, OP_READ, NEED_PULL, NULL, h_tags_get } } },
-	[R_MANIFEST] = {
-		"manifest", "/v2/<name>/manifests/<reference>",
-		{
-			{ METHOD_GET, OP_READ, NEED_PULL, NULL, h_manifest_get },
-			{ METHOD_PUT, OP_WRITE, NEED_PUSH, h_manifest_put_check, h_manifest_put },
-			{ METHOD_DELETE, OP_DELETE, NEED_DELETE, NULL, h_manifest_delete },
-		},
-	},
-	[R_BLOB] = {
-		"blob", "/v2/<name>/blobs/<digest>",
-		{
-			{ METHOD_GET, OP_READ, NEED_PULL, NULL, h_blob_get },
-			{ METHOD_DELETE, OP_DELETE, NEED_DELETE, NULL, h_blob_delete },
-		},
-	},
-	[R_REFERRERS] = {
-		"referrers", "/v2/<name>/referrers/<digest>", { { METHOD_GET, OP_READ, NEED_PULL, NULL, h_referrers_get } }
-	},
-	[R_UPLOADS] = {
-		"uploads", "/v2/<name>/blobs/uploads/",
-		{ { METHOD_POST, OP_WRITE, NEED_PUSH, h_uploads_post_check, h_uploads_post } },
-	},
-	/* An upload belongs to who may push there, its state too. Cancelling deletes nothing that anybody could have pulled. */
-	[R_UPLOAD] = {
-		"upload", "/v2/<name>/blobs/uploads/<uuid>",
-		{
-			{ METHOD_GET, OP_READ, NEED_PUSH, NULL, h_upload_get },
-			{ METHOD_PATCH, OP_WRITE, NEED_PUSH, h_upload_patch_check, h_upload_patch },
-			{ METHOD_PUT, OP_WRITE, NEED_PUSH, h_upload_put_check, h_upload_put },
-			{ METHOD_DELETE, OP_WRITE, NEED_PUSH, NULL, h_upload_delete },
-		},
-	},
-};
-
-static const struct {
-	enum method method;
-	const char *text;
-} method_order[] = {
-	{ METHOD_GET, "GET, HEAD" }, { METHOD_POST, "POST" },     { METHOD_PUT, "PUT" },
-	{ METHOD_PATCH, "PATCH" },   { METHOD_DELETE, "DELETE" },
-};
-
-/* A slice of the path, with what lies before it. */
-struct segment {
-	const char *s;
-	size_t len;
-};
-
-/* Takes the last segment off [path, path+*len). */
-static struct segment take_last(const char *path, size_t *len)
+/* Whether the fixed part of a pattern is at `at` in the path, and its left part at the beginning. */
+static bool matches(const struct route_path *p, const char *path, size_t at)
 {
-	const char *slash = memrchr(path, '/', *len);
-	struct segment last = { slash ? slash + 1 : path, *len };
-
-	*len = slash ? (size_t)(slash - path) : 0;
-	last.len -= (size_t)(last.s - path);
-	return last;
+	if (p->name ? at <= p->left : at != 0)
+		return false;
+	return memcmp(path + at, p->text + p->left + p->name, p->fixed) == 0 && memcmp(path, p->text, p->left) == 0;
 }
 
-static bool is(struct segment s, const char *text)
+static void slice(struct route_match *m, const struct route *r, const char *path, size_t at, size_t tail, size_t len)
 {
-	return s.len == strlen(text) && memcmp(s.s, text, s.len) == 0;
-}
-
-static bool matched(struct route_match *m, const struct route *r, const char *name, size_t name_len, struct segment tail)
-{
-	if (name_len > 0)
-		*m = (struct route_match){ r, name, tail.s, name_len, tail.len };
-	return name_len > 0;
+	m->route = r;
+	if (r->path.name) {
+		m->name = path + r->path.left;
+		m->name_len = at - r->path.left;
+	}
+	if (r->path.end == PATH_BEFORE_TAIL) {
+		m->tail = path + tail;
+		m->tail_len = len - tail;
+	}
 }
 
 bool route_find(const char *path, size_t len, struct route_match *m)
 {
-	static const char prefix[] = "/v2/";
-	struct segment last, before, third, none = { NULL, 0 };
-	size_t rest, left;
+	const char *slash = memrchr(path, '/', len);
+	size_t tail = slash ? (size_t)(slash + 1 - path) : 0;
+	/* A path without a tail matches no pattern with one: 0 is before any fixed part. */
+	const size_t end[PATH_ENDS] = { len, tail < len ? tail : 0, tail < len ? len : len - 1 };
+	const struct route *r;
 
 	*m = (struct route_match){ 0 };
-	if (len < strlen(prefix) || memcmp(path, prefix, strlen(prefix)) != 0)
-		return false;
-	path += strlen(prefix);
-	len -= strlen(prefix);
-	rest = len;
-	last = take_last(path, &rest);
-	if (len == last.len && (len == 0 || is(last, "_catalog") || is(last, "token"))) {
-		m->route = &routes[len == 0 ? R_BASE : is(last, "token") ? R_TOKEN : R_CATALOG];
-		return true;
+	for (r = route_table; slash && r->label; r++) {
+		size_t at = end[r->path.end] - r->path.fixed;
+
+		if (at < len && path[at + 1] == r->path.first && matches(&r->path, path, at)) {
+			slice(m, r, path, at, tail, len);
+			return true;
+		}
 	}
-	before = take_last(path, &rest);
-	left = rest;
-	third = take_last(path, &left);
-	if (is(before, "tags") && is(last, "list"))
-		return matched(m, &routes[R_TAGS], path, rest, none);
-	if (is(before, "manifests") && last.len)
-		return matched(m, &routes[R_MANIFEST], path, rest, last);
-	if (is(before, "referrers") && last.len)
-		return matched(m, &routes[R_REFERRERS], path, rest, last);
-	if (is(before, "blobs") && is(last, "uploads"))
-		return matched(m, &routes[R_UPLOADS], path, rest, none);
-	if (is(before, "blobs") && last.len)
-		return matched(m, &routes[R_BLOB], path, rest, last);
-	if (is(third, "blobs") && is(before, "uploads"))
-		return last.len ? matched(m, &routes[R_UPLOAD], path, left, last) : matched(m, &routes[R_UPLOADS], path, left, none);
 	return false;
 }
 
 unsigned route_number(const struct route *r)
 {
-	return r ? (unsigned)(r - routes) + 1 : 0;
+	return r ? (unsigned)(r - route_table) + 1 : 0;
 }
 
 const char *route_label(unsigned number)
 {
-	if (number > R_COUNT)
-		return NULL;
-	return number ? routes[number - 1].label : "none";
+	return number ? route_table[number - 1].label : "none";
 }
 
-static bool allowed(const struct op *o, const struct config *cfg)
+static const struct op *op_for(const struct route *r, enum method m)
 {
-	if (o->kind == OP_DELETE && !cfg->delete_enabled)
-		return false;
-	return o->kind == OP_READ || !cfg->readonly;
+	const struct op *o;
+
+	for (o = r->ops; o < r->ops + ROUTE_OPS_MAX && o->handle; o++)
+		if (o->method == m || (o->method == METHOD_GET && m == METHOD_HEAD))
+			return o;
+	return NULL;
 }
 
 const struct op *route_op(const struct route *r, enum method m, const struct config *cfg)
 {
-	size_t i;
+	const struct op *o = op_for(r, m);
 
-	if (m == METHOD_HEAD)
-		m = METHOD_GET;
-	for (i = 0; i < ROUTE_OPS_MAX && r->ops[i].handle; i++)
-		if (r->ops[i].method == m)
-			return allowed(&r->ops[i], cfg) ? &r->ops[i] : NULL;
-	return NULL;
+	if (!o || (o->kind != OP_READ && cfg->readonly) || (o->kind == OP_DELETE && !cfg->delete_enabled))
+		return NULL;
+	return o;
 }
+
+static const enum method methods[] = { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE };
 
 void route_allow(const struct route *r, const struct config *cfg, struct str *out)
 {
 	size_t i;
 
 	str_reset(out);
-	for (i = 0; i < ARRAY_LEN(method_order); i++)
-		if (route_op(r, method_order[i].method, cfg))
-			str_addf(out, "%s, ", method_order[i].text);
+	for (i = 0; i < ARRAY_LEN(methods); i++)
+		if (route_op(r, methods[i], cfg))
+			str_addf(out, "%s, ", request_method_text(methods[i]));
 	str_puts(out, "OPTIONS");
 }
 
-static void list_op(const struct route *r, const struct op *o, struct str *out)
+static void list_op(const struct route *r, enum method m, const struct op *o, struct str *out)
 {
 	static const char *const needs[] = {
 		[NEED_UNSAID] = "nobody", [NEED_TOKEN] = "password", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
 		[NEED_PULL] = "pull", [NEED_PUSH] = "push", [NEED_DELETE] = "delete",
 	};
+	static const char *const pools[] = {
+		[IN_REQUESTS] = "requests", [IN_WRITES] = "writes", [IN_UPLOADS] = "uploads", [IN_WRITES_OR_UPLOADS] = "writes",
+	};
+	const char *method = request_method_text(m);
 
-	for (size_t i = 0; i < ARRAY_LEN(method_order); i++)
-		if (method_order[i].method == o->method)
-			str_addf(out, "%s %s %s\n", o->method == METHOD_GET ? "GET" : method_order[i].text, r->path, needs[o->need]);
-	if (o->method == METHOD_GET)
-		str_addf(out, "HEAD %s %s\n", r->path, needs[o->need]);
+	str_addf(out, "%s %s %s %s\n", method, r->path.text, needs[o->need], pools[o->pool]);
+	if (o->pool == IN_WRITES_OR_UPLOADS)
+		str_addf(out, "%s %s?digest=<digest> %s %s\n", method, r->path.text, needs[o->need], pools[IN_UPLOADS]);
 }
 
 void route_list(struct str *out)
 {
-	for (size_t i = 0; i < R_COUNT; i++)
-		for (size_t j = 0; j < ROUTE_OPS_MAX && routes[i].ops[j].handle; j++)
-			list_op(&routes[i], &routes[i].ops[j], out);
+	for (const struct route *r = route_table; r->label; r++)
+		for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+			const struct op *o = op_for(r, methods[i]);
+
+			if (o)
+				list_op(r, methods[i], o, out);
+		}
 }

@@ -16,11 +16,12 @@
 #include "http/route.h"
 #include "store/lock.h"
 
-static int not_allowed(struct exchange *x, const struct route *r, struct err *e)
+/* OPTIONS, or a method that this path does not have under this configuration. */
+static int not_allowed(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str allow = STR_INIT;
 
-	route_allow(r, x->reg->cfg, &allow);
+	route_allow(x->match.route, x->reg->cfg, &allow);
 	response_header(&x->rs, "Allow", "%s", allow.buf);
 	if (x->rq.method == METHOD_OPTIONS) {
 		x->rs.status = 204;
@@ -29,33 +30,34 @@ static int not_allowed(struct exchange *x, const struct route *r, struct err *e)
 	return err_set(e, ERR_UNSUPPORTED, "%.32s", x->rq.method_text);
 }
 
-static int dispatch(struct exchange *x, const struct route_match *m, struct err *e)
+static int dispatch(struct exchange *x, struct err *e)
 {
-	const struct op *op = x->op;
+	const struct route_match *m = &x->match;
 
-	if (!op)
-		return not_allowed(x, m->route, e);
+	if (!x->op)
+		return not_allowed(x, e);
 	if (m->name && name_parse(&x->name, m->name, m->name_len) < 0)
 		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
 	x->tail = m->tail;
 	x->tail_len = m->tail_len;
-	if (guard_allow(x, m->route, op, e) < 0 || (op->check && op->check(x, e) < 0))
+	if (guard_allow(x, e) < 0 || (x->op->check && x->op->check(x, e) < 0))
 		return -1;
 	if (x->rq.precheck) {
 		x->rs.status = 204;
 		return 0;
 	}
-	if (op->handle(x, e) < 0)
+	if (x->op->handle(x, e) < 0)
 		return -1;
-	guard_done(x, op);
+	guard_done(x);
 	return 0;
 }
 
-static void log_request(const struct exchange *x, const struct route_match *m, const struct err *failed, uint64_t usec)
+static void log_request(const struct exchange *x, const struct err *failed, uint64_t usec)
 {
-	/* A precheck that says yes is only half a request; one that says no is its answer. */
+	/* A precheck that succeeds is only the first half of a request; one that fails is its answer. */
 	bool half = x->rq.precheck && !failed;
 	bool ours = failed && failed->status >= 500;
+	const struct route_match *m = &x->match;
 	uint64_t waited = lock_longest_wait(x->reg->st);
 	struct log_event ev;
 
@@ -81,7 +83,7 @@ static void log_request(const struct exchange *x, const struct route_match *m, c
 	log_end(&ev);
 }
 
-/* As in the log, a precheck that says yes is only half a request. */
+/* As in the log, a precheck that succeeds is only the first half of a request. */
 static void count_request(const struct exchange *x, uint64_t usec)
 {
 	bool sent = !x->rs.has_length && x->rq.method != METHOD_HEAD && !x->rq.precheck;
@@ -89,7 +91,7 @@ static void count_request(const struct exchange *x, uint64_t usec)
 	if (x->rq.precheck && x->rs.status < 400)
 		return;
 	metrics_request(&(struct metrics_request){
-		.route = route_number(x->match ? x->match->route : NULL),
+		.route = route_number(x->match.route),
 		.method = x->rq.method,
 		.status = x->rs.status,
 		.usec = usec,
@@ -110,21 +112,19 @@ static void log_monitor(const struct exchange *x, uint64_t usec)
 	log_end(&ev);
 }
 
-static int answer(struct exchange *x, struct route_match *m, struct err *e)
+static int answer(struct exchange *x, struct err *e)
 {
-	/* Which route it is decides nothing yet: a challenge says what it needs. */
-	if (route_find(x->rq.path.buf, x->rq.path.len, m)) {
-		x->match = m;
-		x->op = route_op(m->route, x->rq.method, x->reg->cfg);
-	}
+	/* The route is found before the client is identified: a challenge names the right that the route needs. */
+	if (route_find(x->rq.path.buf, x->rq.path.len, &x->match))
+		x->op = route_op(x->match.route, x->rq.method, x->reg->cfg);
 	if (guard_identify(x, e) < 0)
 		return -1;
-	if (!m->route)
+	if (!x->match.route)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is nothing at this path");
-	return dispatch(x, m, e);
+	return dispatch(x, e);
 }
 
-/* What an answer's buffer may hold on to for the next one: any but large manifests and pages. */
+/* A buffer up to this size is kept for the next answer. Only large manifests and pages need more. */
 #define KEPT_MAX (64 * 1024)
 
 void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
@@ -133,21 +133,20 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 	uint64_t begun = time_now_usec(), usec;
 	cleanup_err struct err e = ERR_INIT;
 	static struct str out = STR_INIT;
-	struct route_match m = { 0 };
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
 	bool monitor = rc == 0 && monitor_serve(&x);
 
 	lock_limit(reg->st, LOCK_REQUEST_MS);
 	if (rc == 0 && !monitor)
-		rc = answer(&x, &m, &e);
+		rc = answer(&x, &e);
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
-	/* Of every request that brought one, also where nobody asked for it. */
+	/* On every request that has the header, whether or not it was used. */
 	if (request_wipe(&x.rq, "HTTP_AUTHORIZATION"))
 		fcgi_wipe_read(fr, false);
 	out.secret = x.rs.body.secret;
 	response_render(&x.rs, &x.rq, &out);
-	fcgi_write(fr, out.buf, out.len);       /* a client that has gone needs no answer */
+	fcgi_write(fr, out.buf, out.len);       /* it fails only where the client has gone */
 	if (out.secret)
 		fcgi_wipe_written(fr);
 	str_reset(&out);
@@ -156,7 +155,7 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 		log_monitor(&x, usec);
 	} else {
 		count_request(&x, usec);
-		log_request(&x, &m, rc < 0 ? &e : NULL, usec);
+		log_request(&x, rc < 0 ? &e : NULL, usec);
 	}
 	identity_release(&x.who);
 	response_release(&x.rs);

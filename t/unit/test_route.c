@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* route: paths from the right, methods by configuration. */
+/* route: paths matched from the right, methods by configuration, and the rows of the table. */
 
 #include "http/route.h"
 
@@ -61,6 +61,48 @@ static void test_paths(void)
 		ok(!route_find(none[i], strlen(none[i]), &m) && !m.route, "%s is no route", none[i]);
 }
 
+/* A pattern as a path: with this repository for <name>, and this component at its end. */
+static void fill(const struct route *r, const char *name, const char *tail, struct str *out)
+{
+	const struct route_path *p = &r->path;
+	const char *fixed = p->text + p->left + p->name;
+
+	str_reset(out);
+	str_add(out, p->text, p->left);
+	str_puts(out, p->name ? name : "");
+	if (p->end == PATH_BEFORE_TAIL) {
+		str_add(out, fixed, strcspn(fixed, "<"));
+		str_puts(out, tail);
+	} else {
+		str_puts(out, fixed);
+	}
+}
+
+/* A row that stands behind one that takes its paths would answer nothing. */
+static void test_rows(void)
+{
+	static const char *const names[] = { "a", "a/b", "blobs", "uploads", "blobs/uploads", "a/manifests/b", "tags/list", "x/blobs/uploads/y", "referrers" };
+	static const char *const tails[] = { "x", "list", "manifests", "blobs", "tags" };
+	struct str path = STR_INIT;
+	struct route_match m;
+
+	for (const struct route *r = route_table; r->label; r++) {
+		unsigned wrong = 0;
+
+		for (size_t i = 0; i < ARRAY_LEN(names) * ARRAY_LEN(tails); i++) {
+			const char *name = names[i % ARRAY_LEN(names)], *tail = tails[i / ARRAY_LEN(names)];
+
+			fill(r, name, tail, &path);
+			wrong += !route_find(path.buf, path.len, &m) || m.route != r;
+			wrong += r->path.name && (m.name_len != strlen(name) || memcmp(m.name, name, m.name_len) != 0);
+			wrong += r->path.end == PATH_BEFORE_TAIL && (m.tail_len != strlen(tail) || memcmp(m.tail, tail, m.tail_len) != 0);
+		}
+		ok(wrong == 0, "%s: the paths of its pattern are its own", r->path.text);
+		ok(r->path.text[r->path.left + r->path.name] == '/', "... the part behind the name begins with a slash");
+	}
+	str_release(&path);
+}
+
 static const struct route *route_of(const char *path)
 {
 	struct route_match m;
@@ -100,6 +142,8 @@ static void test_methods(void)
 	}
 	ok(route_op(route_of("/v2/"), METHOD_HEAD, &open) == route_op(route_of("/v2/"), METHOD_GET, &open),
 	   "HEAD is answered by what answers GET");
+	ok(route_op(route_of("/v2/a/blobs/x"), METHOD_HEAD, &open)->method == METHOD_HEAD, "... unless HEAD has a row of its own");
+	ok(route_op(route_of("/v2/a/blobs/x"), METHOD_GET, &open)->method == METHOD_GET, "... which does not answer GET");
 	ok(!route_op(route_of("/v2/"), METHOD_OTHER, &open), "an unknown method has no operation");
 	ok(!route_op(route_of("/v2/"), METHOD_OPTIONS, &open), "OPTIONS has none of its own");
 	str_release(&allow);
@@ -108,6 +152,7 @@ static void test_methods(void)
 int main(void)
 {
 	test_paths();
+	test_rows();
 	test_methods();
 	return done_testing();
 }
