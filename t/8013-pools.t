@@ -1,45 +1,66 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# Which requests nginx sends to which socket; and that any worker can do anything, for an nginx that knows fewer.
+# Which requests nginx sends to which pool of workers: as the table of routes says (`berth-fcgi --routes`). And that any worker can do anything, for an nginx that knows fewer.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
+use Berth::Auth;
 use Berth::Check;
 
 my $b = Berth::Server->start(workers => 2, config => "delete = true;\n");
 my ($digest) = $b->push_image('a/b', 't');
 my $layer = $b->push_blob('a/b', '0123456789');
 
-# Where nobody is behind the socket of a pool, what is meant for it is 503.
-my @uploads = map { upload_start($b, 'a/b') } 1 .. 24;  # one for each request that needs one
-my $up = 'UPLOAD';
+# What the workers' own table says, with names that nginx could take for another path.
+my @names = ('a/b', 'blobs/uploads', 'a/blobs/uploads/blobs', 'manifests', 'x/tags/list', 'blobs/manifests/uploads', 'token', 'referrers/blobs');
+my %tails = (reference => ['t', 'list', 'uploads', 'blobs', 'tags', "sha256:0"], digest => [$layer, 'manifests', 'x'], uuid => ['UPLOAD']);
+my @routes = routes_of();
+is(join(' ', grep { !/^(requests|writes|uploads)$/ } map { $_->[3] } @routes), '', 'each row names a pool');
+my @route;
+for (@routes) {
+	my ($method, $pattern, undef, $pool) = @$_;
+	my $with_digest = $pattern =~ s/\?digest=<digest>$// || "$method $pattern" =~ /^PUT .*<uuid>$/;
+	my ($tail) = $pattern =~ /<(?!name)(\w+)>$/;
+	my $body = $method =~ /^P/ && !($pattern =~ /uploads/ && $pool eq 'writes');
+
+	for my $name ($pattern =~ /<name>/ ? @names : '') {
+		for my $end ($tail ? @{ $tails{$tail} // die "what is <$tail>?" } : '') {
+			my $path = $pattern =~ s/<name>/$name/r =~ s/<\w+>$/$end/r;
+
+			# Before nginx reads the body of a blob it asks a worker for writes.
+			push @route, [ $method, $_ . ($with_digest ? "?digest=$digest" : ''), $pool eq 'uploads' ? 'writes uploads' : $pool, $body ? 'x' : undef ]
+				for $path, $path =~ m{/uploads/$} ? $path =~ s{/$}{}r : ();
+		}
+	}
+}
+# What stands in no row: other methods, queries and bodies that make a difference, and paths that resemble others.
+my $up = '/v2/a/b/blobs/uploads/UPLOAD';
 my $mount = "/v2/a/c/blobs/uploads/?mount=$layer&from=a/b";
-my @route = (
-	[ GET => '/v2/', 'workers' ], [ GET => '/v2/_catalog', 'workers' ], [ GET => '/v2/token', 'workers' ], [ POST => '/v2/token', 'workers' ],
-	[ GET => '/v2/a/b/tags/list', 'workers' ], [ GET => '/v2/a/b/manifests/t', 'workers' ], [ HEAD => '/v2/a/b/manifests/t', 'workers' ],
-	[ GET => "/v2/a/b/referrers/$digest", 'workers' ], [ GET => "/v2/a/b/blobs/$layer", 'workers' ], [ GET => "/v2/a/b/blobs/$layer?digest=$layer", 'workers' ],
-	[ GET => "/v2/blobs/uploads/manifests/t", 'workers' ], [ HEAD => "/v2/x/blobs/uploads/manifests/t", 'workers' ], [ GET => '/v2/x/blobs/uploads/tags/list', 'workers' ],
-	[ OPTIONS => '/v2/a/b/manifests/t', 'workers' ], [ OPTIONS => $up, 'workers' ], [ BREW => '/v2/', 'workers' ],
-	[ HEAD => "/v2/a/b/blobs/$layer", 'writes' ], [ HEAD => "/v2/manifests/tags/blobs/$layer", 'writes' ], [ GET => $up, 'writes' ], [ HEAD => "$up?digest=$layer", 'writes' ],
-	[ DELETE => $up, 'writes' ], [ DELETE => '/v2/a/b/manifests/t', 'writes' ], [ DELETE => "/v2/a/b/blobs/$layer", 'writes' ],
-	[ POST => '/v2/a/b/blobs/uploads/', 'writes' ], [ POST => $mount, 'writes' ], [ PUT => '/v2/a/b/manifests/t', 'writes' ],
-	[ PATCH => $up, 'writes uploads' ], [ PUT => "$up?digest=$digest", 'writes uploads' ], [ PUT => "$up?digest=$digest", 'uploads', '' ], [ POST => "/v2/a/b/blobs/uploads/?digest=$digest", 'writes uploads' ],
+push @route, (
+	[ GET => "/v2/a/b/blobs/$layer?digest=$layer", 'requests' ], [ OPTIONS => '/v2/a/b/manifests/t', 'requests' ], [ OPTIONS => $up, 'requests' ], [ BREW => '/v2/', 'requests' ],
+	[ HEAD => "$up?digest=$layer", 'writes' ], [ POST => $mount, 'writes' ],
+	[ PUT => "$up?digest=$digest", 'writes uploads', 'x' ], [ PUT => "$up?digest=$digest", 'uploads', '' ], [ PUT => $up, 'uploads', '' ],
 );
-for my $pool (qw(workers writes uploads)) {
-	my %at = (workers => $b->worker_socket, writes => $b->write_socket, uploads => $b->upload_socket, $pool => '/nowhere');
+# Where nobody is behind the socket of a pool, what is meant for it is 503.
+my %argument = (requests => 'workers', writes => 'writes', uploads => 'uploads');
+for my $pool (sort keys %argument) {
+	my %at = (workers => $b->worker_socket, writes => $b->write_socket, uploads => $b->upload_socket);
+	# An upload each where one is asked for: a request may end it.
+	my @paths = map { $_->[1] =~ s{^/v2/(.*)/blobs/uploads/\KUPLOAD}{upload_start($b, $1) =~ s|.*/||r}er } @route;
+	$at{ $argument{$pool} } = '/nowhere';
 	$b->stop_nginx;
 	$b->{nginx_args} = [ map { "$_=unix:$at{$_}" } sort keys %at ];
 	$b->start_nginx;
 	my @wrong;
 	for (@route) {
-		my ($method, $path, $of, $body) = @$_;
-		$path =~ s/^UPLOAD/shift @uploads/e;
-		my $r = $b->req($method, $path, $method =~ /^P/ ? (body => $body // 'x') : ());
+		my ($method, undef, $of, $body) = @$_;
+		my $path = shift @paths;
+		my $r = $b->req($method, $path, defined $body ? (body => $body) : ());
 		push @wrong, "$method $path: " . $r->status if ($r->status == 503) != ($of =~ /\b$pool\b/ ? 1 : 0);
 	}
-	is(join("\n", @wrong), '', "without the socket $pool, this and nothing else fails");
+	is(join("\n", @wrong), '', "without workers for $pool, what is meant for them fails, and nothing else");
 }
 # an nginx that knows one socket, and one that knows two, in front of workers that have three
 for my $known ([], ['uploads']) {

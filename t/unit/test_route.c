@@ -74,7 +74,9 @@ static void fill(const struct route *r, const char *name, const char *tail, stru
 		str_add(out, fixed, strcspn(fixed, "<"));
 		str_puts(out, tail);
 	} else {
-		str_puts(out, fixed);
+		size_t len = strlen(fixed);
+
+		str_add(out, fixed, p->end == PATH_BEFORE_SLASH && *tail == 'x' ? len - 1 : len);
 	}
 }
 

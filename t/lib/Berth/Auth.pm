@@ -157,7 +157,7 @@ sub audit
 	return grep { ($_->{event} // '') eq 'audit' && (!defined $action || $_->{action} eq $action) } $s->log_events;
 }
 
-# routes_of - every [method, path, need] that the workers know, from their own table
+# routes_of - every [method, path, need, pool] that the workers know, from their own table
 sub routes_of
 {
 	return map { [split / /] } split /\n/, run_ok(program('berth-fcgi'), '--routes', '`berth-fcgi --routes` lists every route');
