@@ -204,7 +204,7 @@ wait_for { ended($s) };
 # why not
 refused([ '--root', '/proc/nowhere' ], "can't make .*/proc/nowhere", 'a store that cannot be made');
 refused([ '--port', '0' ], 'not a port', 'port 0');
-refused([ '--root', $root, '--port', $port, '--monitor', '127.0.0.1' ], 'monitor= is what to listen on', 'a monitor without a port');
+refused([ '--root', $root, '--port', $port, '--monitor', '127.0.0.1' ], 'monitor= is the address to listen on', 'a monitor without a port');
 refused([ '--port', 'http' ], 'not a port', 'a port by name');
 refused([ '--root', $root, '--port', $port, '--listen', '192.0.2.1' ], '192\.0\.2\.1', 'an address that is not ours');
 refused([ '--root', $root, '--port', $port, '--config', "$dir/none.conf" ], 'none\.conf', 'a configuration that is not there');
