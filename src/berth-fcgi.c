@@ -36,7 +36,7 @@ static const char help_text[] =
 	"  --config FILE           the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR              the store, whatever the configuration says\n"
 	"  --workers N             how many workers, whatever the configuration says\n"
-	"  --routes                print every path and method, and the right that it needs\n"
+	"  --routes                print every path and method, the right that it needs, and its pool of workers\n"
 	"  --help                  this text\n"
 	"  --version               the version\n"
 	"\n"

@@ -138,7 +138,7 @@ for my $bad ('127.0.0.1', '127.0.0.1,::1', '::1', '10.0.0.0/8', 'fe80::1:5001', 
 	'5001', ':5001', '127.0.0.1:', '127.0.0.1:123456', 'unix:x', 'unix:/a b', 'unix:/a;b', "127.0.0.1:5001\nx") {
 	my $r = run(@render, "monitor=$bad");
 	is $r->{status}, 1, "monitor=$bad is refused";
-	like $r->{err}, qr/\Anginx\/render: monitor= is the address to listen on \(127\.0\.0\.1:5001, .*no longer the addresses that may ask: \Q$bad\E\n\z/, '... and said what it is';
+	like $r->{err}, qr/\Anginx\/render: monitor= is the address to listen on \(127\.0\.0\.1:5001, .*no longer those that may ask: \Q$bad\E\n\z/, '... and said what it is';
 }
 
 # --- a login for all

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * body: taking a request's body.
+ * body: reads a request's body.
  *
- * Owns nothing. Invariant: a body that broke off, or is not as long as was said, is refused whole.
+ * Owns nothing. Invariant: a body that ends early, or whose length is not its Content-Length, is refused as a whole.
  */
 #include "http/body.h"
 
@@ -16,12 +16,12 @@
 
 static int broken(struct err *e)
 {
-	return err_set(e, ERR_SIZE_INVALID, "the body broke off");
+	return err_set(e, ERR_SIZE_INVALID, "the body ended early");
 }
 
 static int too_large(uint64_t max, struct err *e)
 {
-	err_set(e, ERR_SIZE_INVALID, "at most %" PRIu64 " bytes are taken", max);
+	err_set(e, ERR_SIZE_INVALID, "at most %" PRIu64 " bytes are accepted", max);
 	return err_status(e, 413);
 }
 
@@ -33,7 +33,7 @@ static int check_length(const struct exchange *x, uint64_t have, struct err *e)
 		       x->rq.length, have);
 }
 
-/* Behind a server that cannot spool: the stream goes to a file of our own, on the same file system. */
+/* For a web server that does not spool: copies the stream to a new file on the store's file system. */
 static int copy_stream(struct exchange *x, struct spool *sp, struct err *e)
 {
 	static char buf[PIECE];

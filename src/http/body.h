@@ -10,14 +10,15 @@
 #include "store/spool.h"
 
 /*
- * body_spool - the body as a file on the store's file system: what nginx spooled, or the stream copied to one
- * SIZE_INVALID 400 where it is shorter or longer than Content-Length said, or broke off; 413 past blobs.max_size.
+ * body_spool - the body as a file on the store's file system: the one that nginx spooled, or a copy of the stream
+ * The caller releases sp. SIZE_INVALID 400 where the body's length is not its Content-Length or the body ends early, 413
+ * beyond blobs.max_size (doc/API.md, "Uploads").
  */
 int body_spool(struct exchange *x, struct spool *sp, struct err *e);
 
 /*
- * body_read - the body in memory, at most max bytes; SIZE_INVALID 413 past them, 400 as above
- * Into a buffer that is a secret's only the stream is read, and `out` is the only copy then.
+ * body_read - the body in memory, at most max bytes; SIZE_INVALID 413 beyond them, 400 as above
+ * With a secret `out` it reads only the stream, never a file, and afterwards `out` has the only copy.
  */
 int body_read(struct exchange *x, size_t max, struct str *out, struct err *e);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fcgi_io: libfcgi's streams behind a few functions.
+ * fcgi_io: reads, writes and wipes libfcgi's streams.
  *
- * Owns nothing. Lengths there are int, so everything goes in pieces.
+ * Owns nothing. libfcgi's lengths are int, so data is passed in pieces.
  */
 #include "http/fcgi_io.h"
 
@@ -25,15 +25,15 @@ ssize_t fcgi_read(struct FCGX_Request *fr, void *buf, size_t len)
 		if (n < want)
 			break;
 	}
-	/* The end and an error look alike but for this. */
+	/* A short read is an error or the end of the stream. */
 	if (have < len && FCGX_GetError(fr->in) != 0)
 		return -1;
 	return (ssize_t)have;
 }
 
 /*
- * How the state of a stream begins in libfcgi, from its first release to 2.4.7. A reader's buffer holds what one read(2) brought,
- * parameters and body alike, and behind buffStop what an earlier one did; it is freed with all of that in it.
+ * The beginning of a stream's private state, the same in all releases of libfcgi to 2.4.7. A reader's buffer has the bytes
+ * of the last read(2), parameters and body alike, and behind buffStop those of earlier ones. libfcgi frees it unwiped.
  */
 struct buffer {
 	unsigned char *buff;
@@ -41,7 +41,7 @@ struct buffer {
 	unsigned char *mBuff, *buffStop;
 };
 
-/* NULL where it does not look like that: another libfcgi. `at` is the stream's place in it. */
+/* NULL where the state is not like that, in another libfcgi. `at`: the stream's position in the buffer. */
 static const struct buffer *buffer_of(const FCGX_Stream *stream, const unsigned char *at)
 {
 	const struct buffer *b = stream->data;

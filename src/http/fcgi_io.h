@@ -2,7 +2,7 @@
 #ifndef BERTH_HTTP_FCGI_IO_H
 #define BERTH_HTTP_FCGI_IO_H
 
-/* fcgi_io: one FastCGI request's streams; with the worker's accept loop the only place that knows libfcgi. */
+/* fcgi_io: the streams of a FastCGI request. Only this module and the worker's accept loop use libfcgi. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,26 +11,27 @@
 struct FCGX_Request;
 
 /*
- * fcgi_read - read from the body's stream, up to its end
- * Returns the bytes read, less than len only at the end; -1 where the stream broke off: the peer went away or sent
- * what is no FastCGI. The end of a stream that broke off must never pass for the end of a body.
+ * fcgi_read - read up to len bytes of the body
+ * Returns the bytes read, fewer than len only at the end of the body; -1 where the stream ends early: the peer has
+ * closed the connection or has sent invalid FastCGI.
  */
 ssize_t fcgi_read(struct FCGX_Request *fr, void *buf, size_t len);
 
 /*
- * fcgi_wipe_read    - overwrite what libfcgi's buffer holds of the request, its parameters too, and goes on holding when it is
- *                     freed; the parameters themselves stay. unread: what was not read yet, too; nothing can be read then
- * fcgi_wipe_written - send what was written, and overwrite it in the buffer
+ * fcgi_wipe_read    - overwrite the request's bytes in libfcgi's input buffer, but not the parsed parameters
+ *                     unread: also the bytes that are not read yet; afterwards nothing can be read
+ * fcgi_wipe_written - send the answer so far, and overwrite it in libfcgi's output buffer
  */
 void fcgi_wipe_read(struct FCGX_Request *fr, bool unread);
 void fcgi_wipe_written(struct FCGX_Request *fr);
 
 /*
- * fcgi_write - write; what is left in the buffer goes when the request is finished
- * 0, or -1 where the peer is known to have gone, which a small answer does not show.
+ * fcgi_write - write to the answer; bytes in the buffer are sent when the request is finished
+ * 0, or -1 where the peer has closed the connection. A small answer fits into the buffer, so that does not show.
  */
 int fcgi_write(struct FCGX_Request *fr, const void *buf, size_t len);
 
-char *const *fcgi_params(struct FCGX_Request *fr);     /* borrowed until the request is finished */
+/* fcgi_params - the parameters, "NAME=value", NULL at the end; borrowed until the request is finished */
+char *const *fcgi_params(struct FCGX_Request *fr);
 
 #endif

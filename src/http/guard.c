@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guard: from a request to an identity, and from an operation's need to an answer.
+ * guard: authenticates requests and checks the rights that their operations need.
  *
- * Owns the lines of the audit that requests cause. Knows no way to log in: auth does.
+ * Owns the lines of the audit about requests. Knows no scheme of authentication: auth does.
  */
 #include "http/guard.h"
 
@@ -49,7 +49,7 @@ static void add_scope(struct scopes *s, const char *type, const char *name, unsi
 	scopes_add(s, &one);
 }
 
-/* The repository from which a blob is to be mounted, if a request says so. */
+/* The source of a mount, if the request is one and names a valid repository. */
 static bool mount_source(const struct exchange *x, struct name *from)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -60,7 +60,7 @@ static bool mount_source(const struct exchange *x, struct name *from)
 	return request_query(&x->rq, "from", &text) == 1 && name_parse(from, text.buf, text.len) == 0;
 }
 
-/* All that a request needs, for a token that does for it: who pushes looks first what is there. */
+/* The scopes of a token that suffices for the request. A push also pulls: it asks first whether blobs exist. */
 static void add_needs(const struct exchange *x, struct scopes *s)
 {
 	struct name name, from;
@@ -76,7 +76,7 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 		add_scope(s, "repository", from.s, SCOPE_PULL);
 }
 
-/* A client that is refused is told how to log in. */
+/* With UNAUTHORIZED, adds the challenge that tells the client how to log in. */
 static int challenge(struct exchange *x, const struct err *e)
 {
 	cleanup_str struct str value = STR_INIT, host = STR_INIT, forwarded = STR_INIT;
@@ -119,7 +119,7 @@ int guard_identify(struct exchange *x, struct err *e)
 
 	if (request_header(&x->rq, "HTTP_AUTHORIZATION", &header))
 		c.authorization = header.buf;
-	/* OPTIONS says what the registry can do, to everybody: browsers send it without credentials. */
+	/* OPTIONS needs no login: browsers send a preflight without credentials. */
 	rc = x->rq.method == METHOD_OPTIONS ? 0 : auth_identify(x->auth, &c, &x->who, &retry_after, e);
 	return rc == 0 ? 0 : refused(x, retry_after, e);
 }
@@ -144,7 +144,7 @@ int guard_refuse(struct exchange *x, const struct err *e)
 	return x->who.refused ? refused(x, 0, e) : challenge(x, e);
 }
 
-static int ask(struct exchange *x, struct err *e)
+static int check_need(struct exchange *x, struct err *e)
 {
 	switch (x->op->need) {
 	case NEED_LOGIN:
@@ -169,9 +169,9 @@ int guard_allow(struct exchange *x, struct err *e)
 {
 	enum op_need need = x->op->need;
 
-	if (ask(x, e) == 0)
+	if (check_need(x, e) == 0)
 		return 0;
-	/* Asking for /v2/ without login is how a client learns that it needs one: nothing is refused to it. */
+	/* A client asks for /v2/ without a login to learn whether it needs one: that is no refusal for the audit. */
 	if (need != NEED_LOGIN && need != NEED_TOKEN)
 		audit(x, "right_refused", need == NEED_CATALOG ? "catalog" : access_right_name(right_of(need)), NULL);
 	return challenge(x, e);

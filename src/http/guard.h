@@ -3,9 +3,9 @@
 #define BERTH_HTTP_GUARD_H
 
 /*
- * guard: stands between a request and its handler. Who asks, may they, and the line of the audit that says so.
+ * guard: authenticates a request, authorises it before its handler runs, and writes the audit.
  *
- * Rights are asked for before anything is looked up, so that no answer depends on what there is.
+ * Rights are checked before anything is looked up, so that a refusal does not depend on what exists.
  */
 
 #include <stdbool.h>
@@ -14,43 +14,46 @@
 #include "registry/reg_walk.h"
 
 /*
- * guard_identify - set x->who from what the request brings; serve_request wipes the password
- * UNAUTHORIZED 401 with the challenge, TOOMANYREQUESTS 429 with Retry-After, UNAVAILABLE 503; said in the audit.
+ * guard_identify - set x->who from the request's credentials; serve_request wipes the password
+ * UNAUTHORIZED 401 with the challenge, TOOMANYREQUESTS 429 with Retry-After, UNAVAILABLE 503. The audit gets a line.
  */
 int guard_identify(struct exchange *x, struct err *e);
 
-/* guard_allow - whether x->who may do this in x->name: UNAUTHORIZED 401 with the challenge, or DENIED 403; said in the audit */
+/*
+ * guard_allow - check that x->who has the right that x->op needs, in x->name
+ * UNAUTHORIZED 401 with the challenge, DENIED 403; the audit gets a line. NAME_UNKNOWN 404 where there is no token service.
+ */
 int guard_allow(struct exchange *x, struct err *e);
 
 /*
- * guard_allow_mount - whether x->who, by a token, may ask for the blob of the repository that `from` names
- * UNAUTHORIZED 401, "insufficient_scope", where the rules would let them pull there and the token does not. Where the rules
- * don't, 0: guard_may_pull leaves that repository out, and so it is as if the blob were missing.
+ * guard_allow_mount - check that a token covers the source of a mount, the repository in the query's `from`
+ * UNAUTHORIZED 401, "insufficient_scope", where the rules allow the user to pull there and the token does not. Where the
+ * rules do not, 0: guard_may_pull excludes that repository, so the answer is as for a missing blob.
  */
 int guard_allow_mount(struct exchange *x, struct err *e);
 
 /*
- * The token service's ways to log in by a form; as guard_identify.
- * guard_password  len: the password's
- * guard_refuse    the answer to whoever asks for a token and gets none: its challenge, and the audit where a login was refused
+ * Logins of the token service by a form; errors as for guard_identify.
+ * guard_password  len: the length of the password
+ * guard_refresh   by a refresh token of len bytes
+ * guard_refuse    refuse a token for the reason in *e: add the challenge, and a line of the audit if a login failed; -1
  */
 int guard_password(struct exchange *x, const char *user, const char *password, size_t len, struct err *e);
 int guard_refresh(struct exchange *x, const char *token, size_t len, struct err *e);
 int guard_refuse(struct exchange *x, const struct err *e);
 
 /*
- * The repositories that x->who may pull from: NULL where that is all of them, else `of` (of REPO_FILTER_INIT), which holds as
- * long as x does.
- * guard_may_pull  to take a blob from, by a mount
- * guard_may_list  to name in a listing
+ * Filters of repositories: NULL where x->who has the right for all, else `of` (of REPO_FILTER_INIT), which borrows x.
+ * guard_may_pull  those from which x->who may pull, for a mount
+ * guard_may_list  those that x->who may see in the catalog
  */
 const struct repo_filter *guard_may_pull(struct exchange *x, struct repo_filter *of);
 const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter *of);
 
-/* guard_everybody_may_pull - whether what x->name holds is for everybody, and so for caches that many share */
+/* guard_everybody_may_pull - whether anonymous clients may pull from x->name, so that shared caches may store its blobs */
 bool guard_everybody_may_pull(const struct exchange *x);
 
-/* guard_done - a line of the audit for an operation that changed something, once it is answered */
+/* guard_done - write a line of the audit if the handled operation was a push or a deletion */
 void guard_done(const struct exchange *x);
 
 #endif

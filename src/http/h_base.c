@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h_base: /v2/, by which clients learn that this is a registry. */
+/* h_base: /v2/, which tells clients that this is a registry. */
 #include "http/handlers.h"
 
 int h_base_get(struct exchange *x, struct err *e)

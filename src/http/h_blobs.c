@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h_blobs: /v2/<name>/blobs/<digest>. The worker says which file; nginx sends it, ranges and all. */
+/* h_blobs: /v2/<name>/blobs/<digest>. The worker names the file; nginx sends it, or ranges of it. */
 #include "base/etag.h"
 #include "http/guard.h"
 #include "http/handlers.h"
 #include "http/range.h"
 #include "registry/reg_blob.h"
 
-/* The internal location of nginx's configuration, which maps it to the folder of all blobs. */
+/* An internal location of nginx's configuration: the directory of all blobs. */
 #define ACCEL_PREFIX "/_berth/blobs/"
 
-/* With If-Range nginx sends all of it: it knows no validator that could match. */
+/* With If-Range nginx sends the whole blob: it has no validator to compare. */
 static uint64_t bytes_asked_for(const struct exchange *x, uint64_t size)
 {
 	const char *range = request_param(&x->rq, "HTTP_RANGE");

@@ -8,7 +8,7 @@
 #include "registry/reg_manifest.h"
 #include "registry/reg_stored.h"
 
-/* What is neither a tag nor a digest is told apart by its ':' (api.md, "Manifests"). */
+/* An invalid reference with a ':' is an invalid digest, another an invalid tag (doc/API.md, "Manifests"). */
 static int reference(struct exchange *x, struct ref *ref, struct err *e)
 {
 	enum ref_kind meant;
@@ -49,7 +49,7 @@ struct tag_list {
 	struct err *e;
 };
 
-static int take_tag(void *arg, const struct str *value)
+static int add_tag(void *arg, const struct str *value)
 {
 	struct tag_list *l = arg;
 	struct tag t;
@@ -68,14 +68,14 @@ static int take_tag(void *arg, const struct str *value)
 	return 0;
 }
 
-/* ?tag=a&tag=b beside a digest (distribution-spec 1.2, "Pushing Manifests"): all are checked before anything is done. */
+/* ?tag=a&tag=b beside a digest (distribution-spec 1.2, "Pushing Manifests"): all are validated before the first takes effect. */
 static int query_tags(struct exchange *x, const struct ref *ref, struct tag_list *l, struct err *e)
 {
 	*l = (struct tag_list){ .e = e };
 	if (ref->kind == REF_TAG)
 		return 0;
 	e->code = ERR_UNKNOWN;
-	if (request_query_each(&x->rq, "tag", take_tag, l) == 0)
+	if (request_query_each(&x->rq, "tag", add_tag, l) == 0)
 		return 0;
 	return e->code == ERR_UNKNOWN ? err_set(e, ERR_TAG_INVALID, "tag") : -1;
 }
@@ -94,7 +94,7 @@ int h_manifest_put_check(struct exchange *x, struct err *e)
 	return 0;
 }
 
-/* The header's text, or NULL where the client sent none. */
+/* The header's text, in buf; NULL where the client sent none. */
 static const char *header_or_null(struct exchange *x, const char *name, struct str *buf)
 {
 	return request_header(&x->rq, name, buf) ? buf->buf : NULL;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_monitor: /readyz and /metrics, for who watches over the registry.
+ * h_monitor: /readyz and /metrics.
  *
- * Owns the names of the metrics; doc/METRICS.md lists them, and a test compares. The web server alone can ask for
- * these, by a parameter that no client can set, and listens for them where its configuration says.
+ * Owns the names of the metrics: doc/METRICS.md lists them, and t/8061 compares the two.
  */
 #include "http/h_monitor.h"
 
@@ -35,7 +34,7 @@ static void simple(struct str *out, const char *name, enum prom_type type, const
 	prom_number(out, name, NULL, value);
 }
 
-/* One sample for each of n words that stand together, by one label. */
+/* A sample for each of n consecutive words, by one label. */
 static void labelled(struct str *out, const char *name, const char *label, const char *const *values, enum metric first, size_t n)
 {
 	cleanup_str struct str labels = STR_INIT;
@@ -78,7 +77,7 @@ static void add_times(struct str *out, const char *name, const struct str *label
 	prom_histogram(out, name, labels, metrics_bounds, counts, METRICS_BUCKETS, read_word(&t->usec));
 }
 
-/* Something by route: bytes, or, where there is no array of them, durations. */
+/* A sample for each route: its bytes, or, without an array of bytes, its durations. */
 static void add_by_route(struct str *out, const char *name, const _Atomic uint64_t *bytes)
 {
 	cleanup_str struct str labels = STR_INIT;
@@ -100,17 +99,17 @@ static void add_requests(struct str *out)
 	int method;
 
 	prom_family(out, "berth_http_requests_total", PROM_COUNTER,
-		    "Requests that workers have answered; status is the worker's, a range of a blob is 200 here.");
+		    "Requests that workers have answered. The status is the worker's: a range of a blob is 200 here.");
 	for (route = 0; route_label(route); route++)
 		for (method = 0; method <= METHOD_OTHER; method++)
 			add_requests_of(out, "berth_http_requests_total", route, (enum method)method);
 	prom_family(out, "berth_http_request_duration_seconds", PROM_HISTOGRAM,
-		    "How long a worker was at a request; receiving a body and sending a blob are not in it.");
+		    "How long a worker took for a request, without receiving its body or sending a blob.");
 	add_by_route(out, "berth_http_request_duration_seconds", NULL);
 	prom_family(out, "berth_http_request_bytes_total", PROM_COUNTER, "Bytes of the bodies of answered requests.");
 	add_by_route(out, "berth_http_request_bytes_total", metrics_table()->in);
 	prom_family(out, "berth_http_response_bytes_total", PROM_COUNTER,
-		    "Bytes of the bodies of answers, those of blobs that nginx was told to send among them, sent to their end or not.");
+		    "Bytes of the bodies of answers, with those of blobs that nginx sends, even if the client does not read them to the end.");
 	add_by_route(out, "berth_http_response_bytes_total", metrics_table()->out);
 }
 
@@ -119,7 +118,7 @@ static void add_refused(struct str *out)
 	static const char *const reasons[] = { "wrong", "throttled", "unavailable" };
 
 	prom_family(out, "berth_logins_refused_total", PROM_COUNTER,
-		    "Logins refused: wrong, not looked at since too many were, or the files of users could not be read.");
+		    "Logins refused: wrong password, too many failures before, or unreadable files of users.");
 	labelled(out, "berth_logins_refused_total", "reason", reasons, METRIC_LOGIN_WRONG, ARRAY_LEN(reasons));
 }
 
@@ -128,7 +127,7 @@ static void add_locks(struct str *out)
 	cleanup_str struct str labels = STR_INIT;
 	int kind;
 
-	prom_family(out, "berth_lock_wait_seconds", PROM_HISTOGRAM, "Waits for a lock of the store that somebody else had.");
+	prom_family(out, "berth_lock_wait_seconds", PROM_HISTOGRAM, "Waits for a lock of the store that another process had.");
 	for (kind = 0; kind < LOCK_KINDS; kind++) {
 		str_reset(&labels);
 		prom_label(&labels, "lock", lock_kind_name((enum lock_kind)kind));
@@ -136,7 +135,7 @@ static void add_locks(struct str *out)
 	}
 }
 
-/* One sample for each pool that there is. */
+/* A sample for each pool with workers of its own. */
 static void by_pool(struct str *out, const char *name, enum metric first)
 {
 	int pool;
@@ -148,11 +147,11 @@ static void by_pool(struct str *out, const char *name, enum metric first)
 
 static void add_workers(struct str *out)
 {
-	prom_family(out, "berth_workers", PROM_GAUGE, "Workers that take requests.");
+	prom_family(out, "berth_workers", PROM_GAUGE, "Workers that accept requests.");
 	by_pool(out, "berth_workers", METRIC_WORKERS);
-	prom_family(out, "berth_workers_wanted", PROM_GAUGE, "Workers that there should be.");
+	prom_family(out, "berth_workers_wanted", PROM_GAUGE, "Configured number of workers.");
 	by_pool(out, "berth_workers_wanted", METRIC_WORKERS_WANTED);
-	prom_family(out, "berth_worker_restarts_total", PROM_COUNTER, "Workers that died unasked and were replaced.");
+	prom_family(out, "berth_worker_restarts_total", PROM_COUNTER, "Workers that died unexpectedly and were replaced.");
 	by_pool(out, "berth_worker_restarts_total", METRIC_RESTARTS);
 }
 
@@ -161,17 +160,17 @@ static uint64_t not_below_0(uint64_t n)
 	return n > INT64_MAX ? 0 : n;
 }
 
-/* What the store holds: known where a collection has said it. */
+/* known: a collection has counted the blobs in the store; sized: and their bytes. */
 static void add_store(struct str *out, struct registry *r, bool known, bool sized)
 {
 	struct statvfs fs;
 
-	simple(out, "berth_blobs_added_total", PROM_COUNTER, "Blobs and manifests that the store did not have before.",
+	simple(out, "berth_blobs_added_total", PROM_COUNTER, "Blobs and manifests added that the store did not have before.",
 	       metrics_get(METRIC_BLOBS_ADDED));
 	simple(out, "berth_blob_added_bytes_total", PROM_COUNTER, "Their bytes.", metrics_get(METRIC_BLOB_BYTES_ADDED));
 	if (known)
 		simple(out, "berth_stored_blobs", PROM_GAUGE,
-		       "Blobs and manifests in the store: as the last collection left it, and what was added since.",
+		       "Blobs and manifests in the store: after the last collection, and those added since.",
 		       not_below_0(metrics_get(METRIC_BLOBS_BASE) + metrics_get(METRIC_BLOBS_ADDED)));
 	if (sized)
 		simple(out, "berth_stored_bytes", PROM_GAUGE, "Their bytes.",
@@ -179,13 +178,13 @@ static void add_store(struct str *out, struct registry *r, bool known, bool size
 	simple(out, "berth_uploads_begun_total", PROM_COUNTER, "Uploads begun.", metrics_get(METRIC_UPLOADS_BEGUN));
 	simple(out, "berth_uploads_ended_total", PROM_COUNTER, "Uploads finished, refused or cancelled.",
 	       metrics_get(METRIC_UPLOADS_ENDED));
-	simple(out, "berth_uploads_open", PROM_GAUGE, "Uploads under way: as the last collection left them, and what came since.",
+	simple(out, "berth_uploads_open", PROM_GAUGE, "Open uploads: after the last collection, and those begun and ended since.",
 	       not_below_0(metrics_get(METRIC_UPLOADS_BASE) + metrics_get(METRIC_UPLOADS_BEGUN) -
 			   metrics_get(METRIC_UPLOADS_ENDED)));
 	if (fstatvfs(r->st->dirfd, &fs) < 0)
 		return;
 	simple(out, "berth_store_size_bytes", PROM_GAUGE, "The size of the store's file system.", (uint64_t)fs.f_blocks * fs.f_frsize);
-	simple(out, "berth_store_free_bytes", PROM_GAUGE, "What berth may still use of it.", (uint64_t)fs.f_bavail * fs.f_frsize);
+	simple(out, "berth_store_free_bytes", PROM_GAUGE, "Free space there that berth may use.", (uint64_t)fs.f_bavail * fs.f_frsize);
 }
 
 static void add_gc(struct str *out, const struct gc_last *last)
@@ -193,20 +192,21 @@ static void add_gc(struct str *out, const struct gc_last *last)
 	static const char *const results[] = { "done", "failed" };
 	static const char *const kinds[] = { "manifest", "link", "blob", "upload", "leftover" };
 
-	prom_family(out, "berth_gc_runs_total", PROM_COUNTER, "Collections, whoever ran them; failed: those that berth-fcgi began alone.");
+	prom_family(out, "berth_gc_runs_total", PROM_COUNTER,
+		    "Collections, by berth-fcgi or by berth gc; failed: only those of berth-fcgi.");
 	labelled(out, "berth_gc_runs_total", "result", results, METRIC_GC_DONE, ARRAY_LEN(results));
-	prom_family(out, "berth_gc_removed_total", PROM_COUNTER, "What collections have removed.");
+	prom_family(out, "berth_gc_removed_total", PROM_COUNTER, "Objects that collections have removed.");
 	labelled(out, "berth_gc_removed_total", "kind", kinds, METRIC_GC_MANIFESTS, ARRAY_LEN(kinds));
 	simple(out, "berth_gc_freed_bytes_total", PROM_COUNTER, "Bytes that collections have freed.", metrics_get(METRIC_GC_BYTES));
 	if (!last)
 		return;
-	simple(out, "berth_gc_last_end_timestamp_seconds", PROM_GAUGE, "When the last collection ended, since the epoch.",
+	simple(out, "berth_gc_last_end_timestamp_seconds", PROM_GAUGE, "When the last collection ended, in seconds since the epoch.",
 	       (uint64_t)last->ended);
-	prom_family(out, "berth_gc_last_duration_seconds", PROM_GAUGE, "How long it took.");
+	prom_family(out, "berth_gc_last_duration_seconds", PROM_GAUGE, "How long the last collection took.");
 	prom_seconds(out, "berth_gc_last_duration_seconds", NULL, last->usec);
 }
 
-/* What nginx says of itself, as parameters of this request. */
+/* nginx passes these in parameters of the request. */
 static void add_nginx(struct str *out, const struct request *rq)
 {
 	static const struct {
@@ -219,7 +219,7 @@ static void add_nginx(struct str *out, const struct request *rq)
 	size_t i;
 
 	prom_family(out, "berth_nginx_connections", PROM_GAUGE,
-		    "Connections of clients to nginx: all, and those that it reads from, writes to, or that are idle.");
+		    "Connections of clients to nginx: all (active), and those being read from, written to, or idle (waiting).");
 	for (i = 0; i < ARRAY_LEN(states); i++) {
 		const char *text = request_param(rq, states[i].param);
 		uint64_t n;
@@ -238,14 +238,15 @@ static void metrics(struct exchange *x)
 	cleanup_str struct str labels = STR_INIT, reason = STR_INIT;
 	cleanup_err struct err e = ERR_INIT;
 	struct gc_last last;
-	/* A text that cannot be read leaves out what only it says. */
+	/* Without a readable result of the last collection, the metrics from it are left out. */
 	bool known = gc_last_adopt(x->reg->st, true, &last, &e) == 1;
 
 	prom_family(out, "berth_build_info", PROM_GAUGE, "1, with the version of berth.");
 	prom_label(&labels, "version", PACKAGE_VERSION);
 	prom_number(out, "berth_build_info", &labels, 1);
-	simple(out, "berth_start_time_seconds", PROM_GAUGE, "When berth-fcgi was started, since the epoch.", metrics_get(METRIC_STARTED));
-	simple(out, "berth_ready", PROM_GAUGE, "1 where /readyz says 200, else 0.", ready_check(x->reg, &reason));
+	simple(out, "berth_start_time_seconds", PROM_GAUGE, "When berth-fcgi was started, in seconds since the epoch.",
+	       metrics_get(METRIC_STARTED));
+	simple(out, "berth_ready", PROM_GAUGE, "1 where /readyz answers 200, else 0.", ready_check(x->reg, &reason));
 	add_workers(out);
 	add_requests(out);
 	add_refused(out);

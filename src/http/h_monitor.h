@@ -3,15 +3,15 @@
 #define BERTH_HTTP_H_MONITOR_H
 
 /*
- * h_monitor: whether this worker and the store are well, and what all workers have counted (doc/METRICS.md).
+ * h_monitor: whether this worker and the store are ready, and the metrics of all workers (doc/METRICS.md).
  *
- * Neither is a route: the web server names them by the parameter BERTH_MONITOR, "ready" or "metrics", and
- * listens for them where its configuration says. Nobody is asked who they are, and these requests are not counted themselves.
+ * Neither is a route. The web server asks by the parameter BERTH_MONITOR, "ready" or "metrics", which no client can set.
+ * They need no right, and the requests for them are not counted.
  */
 
 #include "http/exchange.h"
 
-/* monitor_serve - whether the request was one of these; it is answered then, in x->rs */
+/* monitor_serve - answer the request in x->rs if it is one of these; whether it is */
 bool monitor_serve(struct exchange *x);
 
 #endif

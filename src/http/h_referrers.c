@@ -20,7 +20,7 @@ static void link_to_next(struct exchange *x, const struct referrers_query *q, co
 	response_header(&x->rs, "Link", "</v2/%s/referrers/%s?%s>; rel=\"next\"", x->name.s, q->subject.text, query.buf);
 }
 
-/* Never 404: a subject that is not here, in a repository that is not here, has no referrers. */
+/* Never 404: a missing subject, also in a missing repository, has an empty list (doc/API.md, "Referrers"). */
 int h_referrers_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str type = STR_INIT, last = STR_INIT, list = STR_INIT, next = STR_INIT;

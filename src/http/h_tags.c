@@ -4,7 +4,7 @@
 #include "http/page.h"
 #include "registry/reg_tag.h"
 
-#define TAGS_MAX 10000          /* also what comes without n */
+#define TAGS_MAX 10000          /* also the default of n */
 
 int h_tags_get(struct exchange *x, struct err *e)
 {
@@ -23,7 +23,7 @@ int h_tags_get(struct exchange *x, struct err *e)
 	}
 	str_addf(&x->rs.body, "{\"name\":\"%s\",\"tags\":", x->name.s);
 	if (none)
-		str_puts(&x->rs.body, "null");  /* as registry:2 says of a repository without a tag */
+		str_puts(&x->rs.body, "null");  /* as registry:2 answers for a repository without tags */
 	else
 		page_names(&x->rs.body, &tags);
 	str_puts(&x->rs.body, "}\n");

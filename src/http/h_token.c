@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h_token: /v2/token, where clients get tokens. */
+/* h_token: /v2/token, the token service (doc/API.md, "Token"). */
 #include <string.h>
 #include <strings.h>
 
@@ -21,24 +21,24 @@ struct wanted {
 	struct err *e;
 };
 
-static int take_scope(void *arg, const struct str *value)
+static int add_scopes(void *arg, const struct str *value)
 {
 	struct wanted *w = arg;
 
 	return scopes_parse(w->scopes, value->buf, value->len, w->e) < 0 ? -2 : 0;
 }
 
-/* What a query or a form asks for; `scope` may be repeated, and hold several. */
+/* The scopes in a query or a form: `scope` may be repeated, and each may have several. */
 static int read_scopes(const struct request *from, struct scopes *out, struct err *e)
 {
-	int rc = request_query_each(from, "scope", take_scope, &(struct wanted){ out, e });
+	int rc = request_query_each(from, "scope", add_scopes, &(struct wanted){ out, e });
 
 	return rc == -1 ? bad_request(e, "scope is not form-encoded") : rc;
 }
 
-static bool says(const struct request *from, const char *key, const char *value)
+static bool has_value(const struct request *from, const char *key, const char *value)
 {
-	cleanup_str struct str text = STR_SECRET;      /* whatever somebody typed there */
+	cleanup_str struct str text = STR_SECRET;      /* it may be a password, typed into the wrong field */
 
 	return request_query(from, key, &text) == 1 && strcmp(text.buf, value) == 0;
 }
@@ -59,13 +59,13 @@ int h_token_get(struct exchange *x, struct err *e)
 
 	if (read_scopes(&x->rq, &want, e) < 0)
 		return -1;
-	return answer(x, &want, says(&x->rq, "offline_token", "true") || says(&x->rq, "access_type", "offline"), e);
+	return answer(x, &want, has_value(&x->rq, "offline_token", "true") || has_value(&x->rq, "access_type", "offline"), e);
 }
 
 /* RFC 6749, 4.3 */
 static int by_password(struct exchange *x, const struct request *form, struct err *e)
 {
-	/* The name, too: it may be a password that somebody typed in the wrong place. */
+	/* The name may be a password, typed into the wrong field. */
 	cleanup_str struct str user = STR_SECRET, password = STR_SECRET;
 
 	if (request_query(form, "username", &user) != 1 || request_query(form, "password", &password) != 1)
@@ -86,18 +86,18 @@ static int by_refresh(struct exchange *x, const struct request *form, struct err
 static int grant(struct exchange *x, const struct request *form, struct err *e)
 {
 	cleanup_scopes struct scopes want = SCOPES_INIT;
-	bool password = says(form, "grant_type", "password");
+	bool password = has_value(form, "grant_type", "password");
 
-	if (!password && !says(form, "grant_type", "refresh_token"))
+	if (!password && !has_value(form, "grant_type", "refresh_token"))
 		return bad_request(e, "grant_type must be password or refresh_token");
 	if (read_scopes(form, &want, e) < 0)
 		return -1;
-	/* The form says who it is, whatever a header said. */
+	/* The login of the form replaces that of the headers. */
 	identity_release(&x->who);
 	x->who = (struct identity)IDENTITY_INIT;
 	if ((password ? by_password(x, form, e) : by_refresh(x, form, e)) < 0)
 		return -1;
-	return answer(x, &want, password && (says(form, "access_type", "offline") || says(form, "offline_token", "true")), e);
+	return answer(x, &want, password && (has_value(form, "access_type", "offline") || has_value(form, "offline_token", "true")), e);
 }
 
 static bool is_form(const struct exchange *x)

@@ -42,11 +42,11 @@ static int check_size(struct exchange *x, struct err *e)
 
 	if (!max || !x->rq.length_known || x->rq.length <= max)
 		return 0;
-	err_set(e, ERR_SIZE_INVALID, "a blob may have %" PRIu64 " bytes", max);
+	err_set(e, ERR_SIZE_INVALID, "a blob may have at most %" PRIu64 " bytes", max);
 	return err_status(e, 413);
 }
 
-/* A hint: the digest that comes at the end decides. One that nobody could keep to is refused at once. */
+/* digest-algorithm is a hint: the digest at the end of the upload decides. An unknown algorithm is refused at once. */
 static int check_algorithm(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -69,7 +69,7 @@ int h_uploads_post_check(struct exchange *x, struct err *e)
 	return check_size(x, e);
 }
 
-/* 1 mounted, 0 not: then it is an ordinary upload, whatever was wrong with `from`. */
+/* 1 mounted; 0 not: the request then begins an ordinary upload, even where `from` is invalid. */
 static int try_mount(struct exchange *x, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -85,7 +85,7 @@ static int try_mount(struct exchange *x, const struct digest *d, struct err *e)
 	return reg_blob_mount(x->reg, &x->name, d, &from, may, e);
 }
 
-/* A whole blob with the POST: 1 done, 0 there is no body after all. */
+/* A whole blob in the body of the POST: 1 stored, 0 the body is empty. */
 static int try_whole(struct exchange *x, const struct digest *d, struct err *e)
 {
 	cleanup_spool struct spool body = SPOOL_INIT;
@@ -140,8 +140,8 @@ static int upload_chunk(struct exchange *x, struct chunk *c, struct err *e)
 	return 0;
 }
 
-/* Where the upload stands goes along with a refusal for being out of place, so that the client can go on. */
-static int with_place(struct exchange *x, const struct uuid *uuid, uint64_t size, int rc, const struct err *e)
+/* A chunk at the wrong offset is refused with the size of the upload so far, so that the client can resume. */
+static int with_offset(struct exchange *x, const struct uuid *uuid, uint64_t size, int rc, const struct err *e)
 {
 	if (rc == 0 || e->code == ERR_RANGE_INVALID)
 		upload_headers(x, uuid, size);
@@ -170,7 +170,7 @@ int h_upload_patch_check(struct exchange *x, struct err *e)
 	if (upload_uuid(x, &uuid, e) < 0 || upload_chunk(x, &c, e) < 0)
 		return -1;
 	rc = reg_upload_fits(x->reg, &x->name, &uuid, &c, x->rq.length, &size, e);
-	return with_place(x, &uuid, size, rc, e);
+	return with_offset(x, &uuid, size, rc, e);
 }
 
 int h_upload_patch(struct exchange *x, struct err *e)
@@ -186,7 +186,7 @@ int h_upload_patch(struct exchange *x, struct err *e)
 	rc = reg_upload_append(x->reg, &x->name, &uuid, &c, &body, &size, e);
 	if (rc == 0)
 		x->rs.status = 202;
-	return with_place(x, &uuid, size, rc, e);
+	return with_offset(x, &uuid, size, rc, e);
 }
 
 static int final_digest(struct exchange *x, struct digest *d, struct err *e)
@@ -206,12 +206,12 @@ int h_upload_put_check(struct exchange *x, struct err *e)
 
 	if (upload_uuid(x, &uuid, e) < 0)
 		return -1;
-	/* Without a body Content-Range speaks of nothing; whether one comes is known only where its length is. */
+	/* Content-Range counts only with a body. Without Content-Length it is not known yet whether there is one. */
 	if (x->rq.length_known && x->rq.length > 0 && upload_chunk(x, &c, e) < 0)
 		return -1;
 	rc = reg_upload_fits(x->reg, &x->name, &uuid, &c, x->rq.length, &size, e);
 	if (rc < 0)
-		return with_place(x, &uuid, size, rc, e);
+		return with_offset(x, &uuid, size, rc, e);
 	return final_digest(x, &d, e);
 }
 
@@ -228,7 +228,7 @@ int h_upload_put(struct exchange *x, struct err *e)
 	if (body.size && upload_chunk(x, &c, e) < 0)
 		return -1;
 	if (reg_upload_finish(x->reg, &x->name, &uuid, &c, &body, &d, &size, e) < 0)
-		return with_place(x, &uuid, size, -1, e);
+		return with_offset(x, &uuid, size, -1, e);
 	return blob_created(x, &d);
 }
 

@@ -3,11 +3,11 @@
 #define BERTH_HTTP_HANDLERS_H
 
 /*
- * handlers: one function for each row of the route table; each resource has its own h_*.c.
+ * handlers: the functions of the route table. Each resource has its own h_*.c.
  *
- * A handler fills x->rs and returns 0, or sets *e and returns -1; headers that it has set by then stay on the answer.
- * Those called ..._check decide before the body is read, and run again before the handler itself. What a handler
- * promises to a client stands in api.md under the resource's name, and in the distribution-spec section given here.
+ * A handler fills x->rs and returns 0, or sets *e and returns -1; headers that it has set stay on the answer. Those called
+ * ..._check run before the body is read, and again just before the handler itself. doc/API.md has a section for each
+ * resource; the sections of the distribution-spec are given here.
  */
 
 #include "http/exchange.h"
@@ -34,7 +34,7 @@ handler_fn h_upload_get;                /* end-13, status */
 handler_fn h_upload_patch_check;
 handler_fn h_upload_patch;              /* end-5, a chunk */
 handler_fn h_upload_put_check;
-handler_fn h_upload_put;                /* end-6, the end */
+handler_fn h_upload_put;                /* end-6, the last chunk and the digest */
 handler_fn h_upload_delete;             /* cancel (1.2) */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * page: reading the query of a listing, and its Link.
+ * page: reads the query of a listing, and writes its Link.
  *
  * Owns the decoded `last`.
  */

@@ -11,9 +11,9 @@
 #include "os/dir.h"
 
 struct page {
-	size_t n;               /* how many entries the client wants, at most the limit */
+	size_t n;               /* the most entries on the page */
 	bool has_last;
-	struct str last;        /* only what is greater; holds no control byte */
+	struct str last;        /* the page begins after this entry; has no control byte */
 };
 
 #define PAGE_INIT { .last = STR_INIT }
@@ -22,17 +22,18 @@ void page_release(struct page *p);
 #define cleanup_page __attribute__((cleanup(page_release)))
 
 /*
- * page_read - from the query
- * otherwise  n where none is given
- * max        a larger n is cut to it
- * PAGINATION_NUMBER_INVALID 400 where n is no number in 64 bits; NAME_INVALID 400 where `last` holds a control byte.
+ * page_read - read the query; the caller releases p
+ * otherwise  the default of n
+ * max        a larger n is reduced to it
+ * PAGINATION_NUMBER_INVALID 400 where n is no number of 64 bits; NAME_INVALID 400 where `last` has a control byte
+ * (doc/API.md, "Catalog", "Tags").
  */
 int page_read(struct page *p, const struct exchange *x, size_t otherwise, size_t max, struct err *e);
 
-/* page_link - the Link to the page behind the last of `names`; path is a valid path */
+/* page_link - set Link to the page after the last of `names`; path: a valid path */
 void page_link(const struct page *p, struct exchange *x, const char *path, const struct names *names);
 
-/* page_names - add the names as a JSON list of strings */
+/* page_names - add the names as a JSON array of strings */
 void page_names(struct str *out, const struct names *names);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * range: Content-Range, and Range as far as it is counted.
+ * range: parses Content-Range, and Range for the metrics.
  *
- * Owns nothing and allocates nothing. Ranges of blobs on GET are nginx's, not ours.
+ * Owns nothing and allocates nothing. nginx, not berth, answers a GET of a blob with Range.
  */
 #include "http/range.h"
 
@@ -11,8 +11,8 @@
 
 #include "base/str.h"
 
-/* The digits at *s as a number; *s moves behind them. */
-static int take_u64(const char **s, uint64_t *out)
+/* Parses the digits at *s, and moves *s behind them. */
+static int parse_u64(const char **s, uint64_t *out)
 {
 	size_t n = strspn(*s, "0123456789");
 	int rc = str_parse_u64(*s, n, out);
@@ -26,7 +26,7 @@ int content_range_parse(const char *s, uint64_t *first, uint64_t *last)
 	uint64_t a, b;
 
 	*first = *last = 0;
-	if (take_u64(&s, &a) < 0 || *s++ != '-' || take_u64(&s, &b) < 0 || *s || a > b || b == UINT64_MAX)
+	if (parse_u64(&s, &a) < 0 || *s++ != '-' || parse_u64(&s, &b) < 0 || *s || a > b || b == UINT64_MAX)
 		return -1;
 	*first = a;
 	*last = b;
@@ -43,9 +43,9 @@ uint64_t range_bytes(const char *range, uint64_t size)
 	range += strlen(unit);
 	if (*range == '-') {
 		range++;
-		return take_u64(&range, &a) < 0 || *range || a > size ? size : a;
+		return parse_u64(&range, &a) < 0 || *range || a > size ? size : a;
 	}
-	if (take_u64(&range, &a) < 0 || *range++ != '-' || (*range && take_u64(&range, &b) < 0) || *range || b < a)
+	if (parse_u64(&range, &a) < 0 || *range++ != '-' || (*range && parse_u64(&range, &b) < 0) || *range || b < a)
 		return size;
 	if (a >= size)
 		return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * request: parameters to a validated request.
+ * request: reads the parameters, and validates them.
  *
  * Owns the decoded path. Knows neither libfcgi nor the routes.
  */
@@ -30,7 +30,7 @@ const char *request_method_text(enum method m)
 	return "other";
 }
 
-/* A request is asked for more than a dozen parameters, out of twenty and more: names of another length are not compared. */
+/* More than a dozen of twenty and more parameters are looked up in each request: names of another length are not compared. */
 static void measure(struct request *rq)
 {
 	size_t i;
@@ -44,7 +44,7 @@ static void measure(struct request *rq)
 	rq->measured = i;
 }
 
-/* The first parameter of that name from *i on: its value, and *i moves behind it; NULL where there is none. */
+/* The value of the first parameter of that name from *i on, or NULL; *i moves behind it. */
 static char *next_value(const struct request *rq, const char *name, size_t *i)
 {
 	size_t len = strlen(name), at;
@@ -121,7 +121,7 @@ static size_t count_slashes(const char *s, size_t len)
 	return n;
 }
 
-/* One decoding, and then nothing that another reader could take for a different path. */
+/* Decodes once, and refuses what another program could read as a different path. */
 static int decode_path(struct request *rq, const char *raw, size_t len, struct err *e)
 {
 	const char *at, *end, *slash;
@@ -191,7 +191,7 @@ void request_release(struct request *rq)
 	str_release(&rq->path);
 }
 
-/* The next "name=value" of a query: its name decoded, and the value's text. False at the end. */
+/* The next "name=value" of a query: the name decoded, the value not. False at the end. */
 static bool next_pair(const char **query, struct str *name, const char **value, size_t *value_len)
 {
 	const char *p = *query;

@@ -3,11 +3,11 @@
 #define BERTH_HTTP_REQUEST_H
 
 /*
- * request: what a client asks, taken from the parameters that the web server passed and validated.
+ * request: a client's request, from the parameters of the web server, validated.
  *
- * Parameters without HTTP_ in front cannot be forged by a header, so everything that matters is named so:
+ * A client's header can only set a parameter that begins with HTTP_. What berth relies on has other names:
  * REQUEST_METHOD, REQUEST_URI (raw, as the client sent it), CONTENT_LENGTH, CONTENT_TYPE, REMOTE_ADDR,
- * BERTH_REQUEST_ID, BERTH_BODY_FILE (the spooled body) and BERTH_PRECHECK ("may this body come in?").
+ * BERTH_REQUEST_ID, BERTH_BODY_FILE (the spooled body) and BERTH_PRECHECK (the body is not read yet: is it acceptable?).
  */
 
 #include <stdbool.h>
@@ -21,21 +21,21 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_PATCH, ME
 /* request_method_text - "GET" ...; "other" for METHOD_OTHER; static text */
 const char *request_method_text(enum method m);
 
-#define REQUEST_MEASURED 64             /* as many parameters are found by the length of their name; the others more slowly */
+#define REQUEST_MEASURED 64             /* the first parameters are looked up faster, by the length of their name */
 
 struct request {
 	char *const *params;            /* "NAME=value", NULL at the end; borrowed, as all text below, until the answer is sent */
-	unsigned short name_len[REQUEST_MEASURED];      /* of the first `measured` parameters; 0 where one is no such text */
+	unsigned short name_len[REQUEST_MEASURED];      /* of the first `measured` parameters; 0 for a malformed one */
 	size_t measured;
 	enum method method;
 	const char *method_text;
-	const char *id;                 /* "" where the server gave none */
+	const char *id;                 /* "": the web server passed none */
 	const char *remote;
-	const char *body_file;          /* NULL: the body, if any, comes in the stream */
+	const char *body_file;          /* NULL: the body, if any, is in the stream */
 	bool precheck;
-	bool length_known;              /* false: CONTENT_LENGTH is missing or empty (chunked coding, not read yet) */
+	bool length_known;              /* false: CONTENT_LENGTH is missing or empty, as for a chunked body before it is read */
 	uint64_t length;                /* bytes; 0 where unknown */
-	struct str path;                /* decoded once; holds no NUL, no control byte, no dot segment */
+	struct str path;                /* decoded once; without control bytes and dot segments */
 	const char *query;              /* raw, without '?'; "" where there is none */
 };
 
@@ -43,8 +43,8 @@ struct request {
 
 /*
  * request_init - read the parameters
- * NAME_INVALID 400 where the path is not one (api.md, "Grammar"); SIZE_INVALID 400 where CONTENT_LENGTH is no number.
- * What is needed to answer and to log is set even then.
+ * NAME_INVALID 400 where the path is invalid (doc/API.md, "Grammar"); SIZE_INVALID 400 where CONTENT_LENGTH is no number.
+ * Even then everything is set that the answer and the log need, and the caller releases rq.
  */
 int request_init(struct request *rq, char *const *params, struct err *e);
 void request_release(struct request *rq);
@@ -53,30 +53,30 @@ void request_release(struct request *rq);
 const char *request_param(const struct request *rq, const char *name);
 
 /*
- * request_header - all values of a header, joined by ", ", in the order they came
- * name  as the gateway interface spells it: "HTTP_IF_NONE_MATCH". Returns whether there is one. A web server passes a
- * repeated header as a repeated parameter.
+ * request_header - all values of a header, in their order, joined by ", "
+ * name  as CGI spells it: "HTTP_IF_NONE_MATCH". Returns whether there is one. A web server passes a repeated header as a
+ * repeated parameter.
  */
 bool request_header(const struct request *rq, const char *name, struct str *out);
 
-/* request_wipe - overwrite every parameter of that name, of which nobody shall find a copy in memory later; whether there was one */
+/* request_wipe - overwrite the values of all parameters of that name, which are secrets; whether there was one */
 bool request_wipe(const struct request *rq, const char *name);
 
 /*
  * request_query - the decoded value of a query parameter, the first of that name
- * Returns 1 found, 0 absent, -1 where it is not form-encoded or holds a NUL.
+ * Returns 1 found, 0 absent, -1 where the value is not form-encoded or has a NUL.
  */
 int request_query(const struct request *rq, const char *key, struct str *out);
 
 /*
  * request_query_each - the decoded values of all query parameters of that name, in their order
- * visit  returns 0 to go on, anything else to stop; that is then what request_query_each returns
- * Returns -1 where one is not form-encoded or holds a NUL, without a visit for it.
+ * visit  returns 0 to continue, anything else to stop: request_query_each then returns that
+ * Returns -1, without a visit, at a value that is not form-encoded or has a NUL.
  */
 int request_query_each(const struct request *rq, const char *key, int (*visit)(void *arg, const struct str *value),
 		       void *arg);
 
-/* request_digest - parse a digest that a client sent, of len bytes; DIGEST_INVALID 400 where the text is none or names an unknown algorithm */
+/* request_digest - parse a client's digest of len bytes; DIGEST_INVALID 400 where it is malformed or of an unknown algorithm */
 int request_digest(struct digest *d, const char *s, size_t len, struct err *e);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * response: rendering answers.
+ * response: renders answers.
  *
- * Owns headers and body until released. Invariant: no header's value holds a control byte, so none ends its line. Knows
+ * Owns headers and body until released. Invariant: no value of a header has a control byte, so none can end its line. Knows
  * neither libfcgi nor the registry.
  */
 #include "http/response.h"
@@ -22,13 +22,13 @@ void response_release(struct response *rs)
 	str_release(&rs->body);
 }
 
-/* Where the line of a header ends; that of the last one, behind all of them, too. */
+/* The offset in `head` at which the line of a header ends. */
 static size_t line_end(const struct response *rs, size_t i)
 {
 	return i + 1 < rs->nheaders ? rs->headers[i + 1].at : rs->head.len;
 }
 
-/* Without the end of its line. */
+/* The length of a header's value, without the end of the line. */
 static size_t value_len(const struct response *rs, size_t i)
 {
 	return line_end(rs, i) - rs->headers[i].value - strlen(LINE_END);
@@ -60,7 +60,7 @@ static void drop_header(struct response *rs, const char *name)
 	}
 }
 
-/* The line up to its value, and what follows that. */
+/* Adds the line up to its value; end_header adds the rest. */
 static void begin_header(struct response *rs, const char *name)
 {
 	size_t i = rs->nheaders;
@@ -151,7 +151,7 @@ void response_error(struct response *rs, const struct err *e, const char *reques
 	response_json(rs, e->status);
 	rs->has_length = false;
 	str_puts(&rs->body, "{\"errors\":[");
-	/* What went wrong inside is in the log, under this id. */
+	/* The client of an internal error gets the id under which the log has the cause. */
 	add_entry(&rs->body, e, e->code == ERR_UNKNOWN ? request_id : e->detail);
 	for (i = 0; i < e->nmore; i++) {
 		str_puts(&rs->body, ",");
@@ -195,7 +195,7 @@ static const char *reason(int status)
 	return "Unknown";
 }
 
-/* nginx keeps nothing of a subrequest's answer but what it is told to take from these headers. */
+/* Of a subrequest's answer nginx keeps only the headers that auth_request_set names. */
 static void render_precheck(const struct response *rs, struct str *out)
 {
 	static const struct {

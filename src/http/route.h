@@ -22,7 +22,7 @@ typedef int handler_fn(struct exchange *x, struct err *e);
 
 enum op_kind { OP_READ, OP_WRITE, OP_DELETE };
 
-/* The right that a client needs. A row without one is denied to everybody. NEED_TOKEN: the token service checks the login itself. */
+/* The right that a client needs. NEED_UNSAID, in a row without one, denies it to everybody. NEED_TOKEN: the handler checks the login. */
 enum op_need { NEED_UNSAID, NEED_TOKEN, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
 
 /*
@@ -41,9 +41,11 @@ struct op {
 };
 
 /*
- * A pattern of paths, written by PATH(). With a repository's name: what begins the path, "<name>" for one or more
- * components, what follows them (a slash at its very end is optional), and "<...>" or "" for the last component, which
- * is any but an empty one. Without: PATH("", "", "/v2/_catalog", "").
+ * A pattern of paths: PATH(left, "<name>", fixed, tail), or PATH("", "", fixed, tail) without a repository's name
+ * left    the path begins with it
+ * <name>  one or more components, the repository
+ * fixed   begins with a slash; one at the end of a pattern with a name is optional
+ * tail    "<...>", one component that is not empty, or ""
  */
 enum path_end { PATH_WHOLE, PATH_BEFORE_TAIL, PATH_BEFORE_SLASH, PATH_ENDS };
 

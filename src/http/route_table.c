@@ -53,7 +53,10 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, h_tags_get } },
 	},
 	{ "base", PATH("", "", "/v2/", ""), { { METHOD_GET, OP_READ, NEED_LOGIN, IN_REQUESTS, NULL, h_base_get } } },
-	{ "catalog", PATH("", "", "/v2/_catalog", ""), { { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, h_catalog_get } } },
+	{
+		"catalog", PATH("", "", "/v2/_catalog", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, h_catalog_get } },
+	},
 	/* A token changes nothing in the store: a read-only registry issues them, too. */
 	{
 		"token", PATH("", "", "/v2/token", ""),

@@ -47,28 +47,21 @@ static void check_path(const struct request *rq, const char *uri)
 static void check_route(const struct request *rq)
 {
 	static const struct config cfgs[] = { { 0 }, { .delete_enabled = true }, { .readonly = true, .delete_enabled = true } };
-	static const struct { const char *label, *middle; } shapes[] = {
-		{ "manifest", "/manifests/" }, { "blob", "/blobs/" }, { "referrers", "/referrers/" }, { "upload", "/blobs/uploads/" },
-		{ "tags", "/tags/list" }, { "uploads", "/blobs/uploads" },
-	};
 	cleanup_str struct str again = STR_INIT, allow = STR_INIT;
+	const struct route_path *p;
 	struct route_match m;
 	size_t i;
 
 	if (!route_find(rq->path.buf, rq->path.len, &m))
 		return;
-	str_puts(&again, "/v2/");
+	p = &m.route->path;
+	str_add(&again, p->text, p->left);
 	str_add(&again, m.name, m.name_len);
-	for (i = 0; i < ARRAY_LEN(shapes); i++)
-		if (strcmp(m.route->label, shapes[i].label) == 0)
-			str_puts(&again, shapes[i].middle);
+	str_add(&again, p->text + p->left + p->name, p->fixed);
 	str_add(&again, m.tail, m.tail_len);
-	if (strcmp(m.route->label, "catalog") == 0)
-		str_puts(&again, "_catalog");
-	else if (strcmp(m.route->label, "base") != 0)
-		CHECK(m.name_len > 0);
-	if (strcmp(m.route->label, "uploads") == 0 && rq->path.buf[rq->path.len - 1] == '/')
+	if (p->end == PATH_BEFORE_SLASH && rq->path.buf[rq->path.len - 1] == '/')
 		str_addc(&again, '/');
+	CHECK((p->name != 0) == (m.name_len > 0) && (p->end == PATH_BEFORE_TAIL) == (m.tail_len > 0));
 	CHECK(strcmp(again.buf, rq->path.buf) == 0);
 	CHECK(!m.tail || (m.tail_len && !memchr(m.tail, '/', m.tail_len)));
 	for (i = 0; i < ARRAY_LEN(cfgs); i++) {
