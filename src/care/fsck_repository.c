@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "care/fsck_work.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/catalog.h"
 #include "store/lock.h"
 #include "store/repo.h"

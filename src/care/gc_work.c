@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "os/tree.h"
 #include "store/blob.h"
 #include "store/repo.h"
 #include "store/repo_take.h"

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -18,7 +17,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "os/dir.h"
 
 #define COPY_BUFFER (256 * 1024)
 
@@ -145,32 +143,6 @@ int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool
 	return flush ? os_fsync(fd) : 0;
 }
 
-/* The directory itself first: as a rule all above it is there, and one call does it. Else the one above first. */
-static int make_dirs(int dirfd, char *path)
-{
-	char *slash = strrchr(path, '/');
-	int rc;
-
-	if (mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
-		return 0;
-	if (errno != ENOENT || !slash || slash == path)
-		return -1;
-	*slash = '\0';
-	rc = make_dirs(dirfd, path);
-	*slash = '/';
-	if (rc < 0)
-		return -1;
-	return mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
-}
-
-int os_mkdirs(int dirfd, const char *path)
-{
-	cleanup_str struct str p = STR_INIT;
-
-	str_puts(&p, path);
-	return make_dirs(dirfd, p.buf);
-}
-
 int os_fsync(int fd)
 {
 	int rc;
@@ -295,35 +267,6 @@ int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len)
 		return -1;
 	}
 	return 0;
-}
-
-/* Depth is bounded: what is removed was made by the store, or lay where the store's own names lie. */
-static int remove_below(int dirfd, const char *path, unsigned depth)
-{
-	cleanup_names struct names names = NAMES_INIT;
-	cleanup_fd int fd = -1;
-	size_t i;
-
-	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
-		return 0;
-	if ((errno != EISDIR && errno != EPERM) || depth == 0)
-		return -1;
-	fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	if (os_dir_read(fd, DIR_ALL, &names) < 0)
-		return -1;
-	for (i = 0; i < names.count; i++)
-		if (remove_below(fd, names.v[i], depth - 1) < 0)
-			return -1;
-	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return -1;
-	return 0;
-}
-
-int os_remove_tree(int dirfd, const char *path)
-{
-	return remove_below(dirfd, path, 256);
 }
 
 void os_random(void *buf, size_t len)

@@ -3,7 +3,7 @@
 #define BERTH_OS_FILE_H
 
 /*
- * file: whole reads and writes, directories made and flushed, trees removed.
+ * file: whole reads and writes, and directories flushed.
  *
  * Everything is relative to a directory descriptor. These functions set errno and return -1; they do not know what
  * the file is for, so the caller says that in its error. EINTR is never seen outside: calls are made again.
@@ -66,12 +66,6 @@ int os_overwrite(int fd, const void *buf, size_t len);
 /* os_write_file - make a new file (it must not exist) with this content; flushed too if `flush` */
 int os_write_file(int dirfd, const char *path, const void *buf, size_t len, bool flush);
 
-/*
- * os_mkdirs - make a directory and those above it that are missing
- * Another process that makes the same at the same time is no error.
- */
-int os_mkdirs(int dirfd, const char *path);
-
 int os_fsync(int fd);
 int os_fsync_dir(int dirfd, const char *path);
 
@@ -93,9 +87,6 @@ int os_fsync_above(int dirfd, const char *path, unsigned count);
  * can't. On failure dst is cut back to dst_size.
  */
 int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len);
-
-/* os_remove_tree - remove a file or a directory with all in it; what is already gone is no error; links are not followed */
-int os_remove_tree(int dirfd, const char *path);
 
 /* os_random - len random bytes; cannot fail (getrandom(2) is there on every kernel we run on) */
 void os_random(void *buf, size_t len);

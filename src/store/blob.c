@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/collector.h"
 #include "store/durable.h"
 #include "store/link.h"

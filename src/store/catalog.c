@@ -11,6 +11,7 @@
 
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/sorted.h"

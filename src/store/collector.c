@@ -24,6 +24,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
+#include "os/tree.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 

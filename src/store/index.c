@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/epoch.h"
 #include "store/sorted.h"
 #include "store/store_path.h"

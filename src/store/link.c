@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/tree.h"
 
 /* The digest in an open link file: 1, 0 where it holds none, -1 with errno. A whole one needs no second read. */
 static int read_digest(int fd, struct digest *out)

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/catalog.h"
 #include "store/store_path.h"
 

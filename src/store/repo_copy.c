@@ -16,6 +16,7 @@
 
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/blob.h"
 #include "store/link.h"
 #include "store/repo_take.h"

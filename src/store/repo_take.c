@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/store_path.h"

@@ -20,6 +20,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/durable.h"
 
 #define FILE_MAX (64 * 1024 * 1024)     /* a root of so many bytes has a hundred million names below it */

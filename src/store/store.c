@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/tree.h"
 #include "store/epoch.h"
 #include "store/probe.h"
 #include "store/store_path.h"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/durable.h"
 #include "store/link.h"
 #include "store/repo.h"

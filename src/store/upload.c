@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/tree.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 

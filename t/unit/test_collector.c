@@ -14,6 +14,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/tree.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 #include "tap.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "os/dir.h"
+#include "os/tree.h"
 #include "tap.h"
 
 static int root;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/tree.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/berth-lock.XXXXXX", got[4096];

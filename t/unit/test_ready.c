@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
-#include "os/file.h"
+#include "os/tree.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/berth-ready.XXXXXX", tmp[sizeof(dir) + 16], away[sizeof(dir) + 16];

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "tap.h"
 
 #define SET "berth/index/set"

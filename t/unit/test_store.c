@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/blob.h"
 #include "store/link.h"
 #include "store/lock.h"

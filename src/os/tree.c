@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tree: making and removing directories with those above and below them.
+ *
+ * Owns no state.
+ */
+#include "os/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "os/dir.h"
+#include "os/file.h"
+
+/* The directory itself first: as a rule all above it is there, and one call does it. Else the one above first. */
+static int make_dirs(int dirfd, char *path)
+{
+	char *slash = strrchr(path, '/');
+	int rc;
+
+	if (mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || !slash || slash == path)
+		return -1;
+	*slash = '\0';
+	rc = make_dirs(dirfd, path);
+	*slash = '/';
+	if (rc < 0)
+		return -1;
+	return mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+int os_mkdirs(int dirfd, const char *path)
+{
+	cleanup_str struct str p = STR_INIT;
+
+	str_puts(&p, path);
+	return make_dirs(dirfd, p.buf);
+}
+
+/* Depth is bounded: what is removed was made by the store, or lay where the store's own names lie. */
+static int remove_below(int dirfd, const char *path, unsigned depth)
+{
+	cleanup_names struct names names = NAMES_INIT;
+	cleanup_fd int fd = -1;
+	size_t i;
+
+	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	if ((errno != EISDIR && errno != EPERM) || depth == 0)
+		return -1;
+	fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (os_dir_read(fd, DIR_ALL, &names) < 0)
+		return -1;
+	for (i = 0; i < names.count; i++)
+		if (remove_below(fd, names.v[i], depth - 1) < 0)
+			return -1;
+	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+int os_remove_tree(int dirfd, const char *path)
+{
+	return remove_below(dirfd, path, 256);
+}
