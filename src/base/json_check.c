@@ -103,10 +103,6 @@ static void add_utf8(struct str *out, int32_t c)
 	}
 }
 
-/*
- * The escape whose backslash is at *i; *i moves behind it. Gives the character, or -1 where it is not an escape, or
- * half a surrogate pair.
- */
 static int32_t unescape(const char *s, size_t len, size_t *i)
 {
 	static const char shorts[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
@@ -138,6 +134,15 @@ static int32_t unescape(const char *s, size_t len, size_t *i)
 	return 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
 }
 
+int32_t json_unescape(const char *s, size_t len, size_t *i, struct str *out)
+{
+	int32_t c = unescape(s, len, i);
+
+	if (c >= 0 && out)
+		add_utf8(out, c);
+	return c;
+}
+
 /* A string, the position being at its first quote; its decoded form goes to key where that is not NULL. */
 static int scan_string(struct scan *sc, struct str *key)
 {
@@ -157,13 +162,11 @@ static int scan_string(struct scan *sc, struct str *key)
 		if (c < 0x20)
 			return fault(sc, "a control character in a string", at);
 		if (c == '\\') {
-			ch = unescape(sc->s, sc->len, &sc->pos);
+			ch = json_unescape(sc->s, sc->len, &sc->pos, key);
 			if (ch < 0)
 				return fault(sc, "an escape that is none, or half a surrogate pair", at);
 			if (key && ch == 0)
 				return fault(sc, "NUL in a key", at);
-			if (key)
-				add_utf8(key, ch);
 			continue;
 		}
 		n = str_utf8_len(sc->s + at, sc->len - at);
@@ -371,163 +374,4 @@ int json_check(const char *s, size_t len, struct json_fault *f)
 	free(sc.keys);
 	str_release(&sc.text);
 	return rc;
-}
-
-/*
- * The hot path: a walk over the top level alone. Values are stepped over by counting brackets, with no stack; what
- * was pushed here has been through json_check, what another registry left is read for what it is worth.
- */
-
-/* Behind the string whose first quote is at i, or 0 where the text breaks off. */
-static size_t skip_string(const char *s, size_t len, size_t i)
-{
-	for (i++; i < len; i++) {
-		if (s[i] == '\\')
-			i++;
-		else if (s[i] == '"')
-			return i + 1;
-	}
-	return 0;
-}
-
-/* Behind the value at i, or 0 where the text breaks off. */
-static size_t skip_value(const char *s, size_t len, size_t i)
-{
-	size_t depth = 0;
-
-	while (i < len) {
-		char c = s[i];
-
-		if (c == '"') {
-			i = skip_string(s, len, i);
-			if (!i)
-				return 0;
-			if (!depth)
-				return i;
-			continue;
-		}
-		if (c == '{' || c == '[') {
-			depth++;
-		} else if (c == '}' || c == ']') {
-			if (!depth)
-				return i;
-			if (!--depth)
-				return i + 1;
-		} else if (!depth && (c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
-			return i;
-		}
-		i++;
-	}
-	return 0;
-}
-
-/* Whether the inside of a string, escapes decoded, is `key`. */
-static bool string_is(const char *s, size_t len, const char *key)
-{
-	size_t klen = strlen(key), i = 0;
-	cleanup_str struct str out = STR_INIT;
-
-	if (!len || !memchr(s, '\\', len))
-		return len == klen && memcmp(s, key, len) == 0;
-	while (i < len && out.len <= klen) {
-		int32_t c;
-
-		if (s[i] != '\\') {
-			str_addc(&out, s[i++]);
-			continue;
-		}
-		c = unescape(s, len, &i);
-		if (c < 0)
-			return false;
-		add_utf8(&out, c);
-	}
-	return out.len == klen && memcmp(out.buf, key, klen) == 0;
-}
-
-static size_t blanks(const char *s, size_t len, size_t i)
-{
-	while (i < len && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r'))
-		i++;
-	return i;
-}
-
-/* Where the value of a top-level member begins and ends: 1, 0, -1 as json_top_string. */
-static int find_member(const char *s, size_t len, const char *key, size_t *from, size_t *to)
-{
-	size_t i = blanks(s, len, 0), start;
-
-	if (i >= len || s[i] != '{')
-		return -1;
-	i = blanks(s, len, i + 1);
-	if (i < len && s[i] == '}')
-		return 0;
-	while (i < len && s[i] == '"') {
-		bool hit;
-
-		start = i;
-		i = skip_string(s, len, i);
-		if (!i)
-			return -1;
-		hit = string_is(s + start + 1, i - start - 2, key);
-		i = blanks(s, len, i);
-		if (i >= len || s[i] != ':')
-			return -1;
-		start = blanks(s, len, i + 1);
-		i = skip_value(s, len, start);
-		if (!i || i == start)
-			return -1;
-		if (hit) {
-			*from = start;
-			*to = i;
-			return 1;
-		}
-		i = blanks(s, len, i);
-		if (i < len && s[i] == '}')
-			return 0;
-		if (i >= len || s[i] != ',')
-			return -1;
-		i = blanks(s, len, i + 1);
-	}
-	return -1;
-}
-
-int json_top_raw(const char *s, size_t len, const char *key, const char **val, size_t *vlen)
-{
-	size_t from, to;
-	int rc = find_member(s, len, key, &from, &to);
-
-	*val = NULL;
-	*vlen = 0;
-	if (rc <= 0)
-		return rc;
-	*val = s + from;
-	*vlen = to - from;
-	return 1;
-}
-
-int json_top_string(const char *s, size_t len, const char *key, const char **val, size_t *vlen)
-{
-	int rc = json_top_raw(s, len, key, val, vlen);
-
-	if (rc <= 0)
-		return rc;
-	if ((*val)[0] != '"' || memchr(*val, '\\', *vlen)) {
-		*val = NULL;
-		*vlen = 0;
-		return 0;
-	}
-	*val += 1;
-	*vlen -= 2;
-	return 1;
-}
-
-int json_top_has(const char *s, size_t len, const char *key)
-{
-	const char *val;
-	size_t vlen;
-	int rc = json_top_raw(s, len, key, &val, &vlen);
-
-	if (rc <= 0)
-		return rc;
-	return !(vlen == 4 && memcmp(val, "null", 4) == 0);
 }

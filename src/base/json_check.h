@@ -12,6 +12,8 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
+#include "base/str.h"
 
 #define JSON_MAX_DEPTH 32       /* arrays and objects inside each other; 32 pass, 33 do not */
 #define JSON_MAX_VALUES 50000   /* every value counts: objects, arrays, strings, numbers, literals; keys do not */
@@ -25,19 +27,10 @@ struct json_fault {
 int json_check(const char *s, size_t len, struct json_fault *f);
 
 /*
- * json_top_string - the value of a top-level member that is a string without escapes, with no tree built
- *
- * For the hot path, where a stored manifest is served and only its mediaType is wanted. Gives a slice of [s, s+len):
- * borrowed. Returns 1 found, 0 no such member (or of another type: *val is NULL and *vlen 0 then),
- * -1 where the text is not an object or breaks off. Does not check the rest of the text as json_check does; depth is
- * not limited by a stack.
+ * json_unescape - the character of the escape whose backslash is at s[*i]; *i moves behind it
+ * out  gets the character as UTF-8; NULL: it is not needed
+ * Returns the character, or -1 where there is no valid escape: half a surrogate pair is none. *i is then undefined.
  */
-int json_top_string(const char *s, size_t len, const char *key, const char **val, size_t *vlen);
-
-/* json_top_raw - likewise the text of the value itself, of whatever type and as it is written (a string with its quotes) */
-int json_top_raw(const char *s, size_t len, const char *key, const char **val, size_t *vlen);
-
-/* json_top_has - 1 where the top-level object has such a member of any type but null, 0 where not, -1 as above */
-int json_top_has(const char *s, size_t len, const char *key);
+int32_t json_unescape(const char *s, size_t len, size_t *i, struct str *out);
 
 #endif

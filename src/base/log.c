@@ -81,7 +81,7 @@ static void add_text(struct str *line, const char *val, size_t len)
 	if (end < most)
 		most = end;
 	str_addc(line, '"');
-	if (str_add_json_max(line, val, len, line->len <= most ? most + 1 - line->len : 0) < len)
+	if (str_add_shown(line, val, len, line->len <= most ? most + 1 - line->len : 0) < len)
 		str_puts(line, "...");
 	str_addc(line, '"');
 }

@@ -194,15 +194,15 @@ static size_t escape_json(unsigned char c, char out[8])
 	return 6;
 }
 
-/* As str_add_json_max(); del: DEL goes out as it is, too. */
-static size_t add_json(struct str *s, const char *data, size_t len, size_t max, bool del)
+/* shown: DEL is escaped; max: of output. Returns how many bytes of data that was. */
+static size_t add_json(struct str *s, const char *data, size_t len, size_t max, bool shown)
 {
 	size_t done = 0, i = 0;         /* [done, i) goes out as it is */
 
 	while (i < len) {
 		size_t n = 1, out = 1;
 		char escaped[8];
-		bool as_it_is = json_plain[(unsigned char)data[i]] || (del && data[i] == 0x7f);
+		bool as_it_is = json_plain[(unsigned char)data[i]] || (!shown && data[i] == 0x7f);
 
 		if (!as_it_is) {
 			n = str_utf8_len(data + i, len - i);
@@ -224,19 +224,14 @@ static size_t add_json(struct str *s, const char *data, size_t len, size_t max, 
 	return i;
 }
 
-size_t str_add_json_max(struct str *s, const char *data, size_t len, size_t max)
-{
-	return add_json(s, data, len, max, false);
-}
-
 void str_add_json(struct str *s, const char *data, size_t len)
 {
 	add_json(s, data, len, SIZE_MAX, false);
 }
 
-void str_add_json_short(struct str *s, const char *data, size_t len)
+size_t str_add_shown(struct str *s, const char *data, size_t len, size_t max)
 {
-	add_json(s, data, len, SIZE_MAX, true);
+	return add_json(s, data, len, max, true);
 }
 
 static bool unreserved(unsigned char c)

@@ -56,19 +56,16 @@ void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format
 /*
  * str_add_json - add bytes as the inside of a JSON string, without the quotes
  *
- * Quote, backslash and control bytes are escaped; a byte that is not part of well-formed UTF-8 (overlong forms and
- * surrogates count as ill-formed) becomes U+FFFD. The result is always valid JSON text.
+ * Quotes, backslashes and control bytes below 0x20 are escaped; a byte that is not part of well-formed UTF-8 (overlong
+ * forms and surrogates are ill-formed) becomes U+FFFD. The result is always valid JSON text.
  */
 void str_add_json(struct str *s, const char *data, size_t len);
 
 /*
- * str_add_json_short - the same, but for DEL, which is escaped for terminals and logs alone
- * For what a client is to get back: text that came out of JSON is no longer than it was there.
+ * str_add_shown - the same for a log or a terminal: DEL is escaped too, and at most max bytes are added, whole characters only
+ * Returns how many bytes of data were added.
  */
-void str_add_json_short(struct str *s, const char *data, size_t len);
-
-/* str_add_json_max - as much of that as makes at most max bytes, each character whole; how many bytes of data that was */
-size_t str_add_json_max(struct str *s, const char *data, size_t len, size_t max);
+size_t str_add_shown(struct str *s, const char *data, size_t len, size_t max);
 
 /* str_add_urlenc - percent-encode all but unreserved characters (RFC 3986, 2.3); upper-case hex */
 void str_add_urlenc(struct str *s, const char *data, size_t len);

@@ -75,7 +75,7 @@ int cmd_name(struct name *n, const char *text)
 
 	if (name_parse(n, text, strlen(text)) == 0)
 		return 0;
-	str_add_json(&shown, text, strlen(text));
+	str_add_shown(&shown, text, strlen(text), SIZE_MAX);
 	fprintf(stderr, "berth: \"%s\" is no repository's name\n", shown.buf);
 	return -1;
 }

@@ -79,7 +79,7 @@ static int parse_tags(struct tag *tags, char **words, size_t count)
 
 		if (tag_parse(&tags[i], words[i], strlen(words[i])) == 0)
 			continue;
-		str_add_json(&shown, words[i], strlen(words[i]));
+		str_add_shown(&shown, words[i], strlen(words[i]), SIZE_MAX);
 		fprintf(stderr, "berth: \"%s\" is no tag\n", shown.buf);
 		return -1;
 	}

@@ -180,7 +180,7 @@ static void add_name(struct str *out, const char *entry, bool first)
 {
 	if (!first)
 		str_puts(out, ", ");
-	str_add_json(out, entry, strcspn(entry, "="));
+	str_add_shown(out, entry, strcspn(entry, "="), SIZE_MAX);
 }
 
 static bool is_set(const char *entry)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/json_check.h"
+#include "base/json_top.h"
 #include "base/mem.h"
 #include "registry/manifest.h"
 

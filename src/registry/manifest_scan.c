@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/json_check.h"
+#include "base/json_top.h"
 #include "base/mediatype.h"
 #include "base/mem.h"
 
@@ -109,7 +110,7 @@ static void add_artifact_type(struct str *out, struct json_object *o)
 	    !(json_get_object(o, "config", &config) == 1 && json_get_string(config, "mediaType", &type, &len) == 1 && len > 0))
 		return;
 	str_puts(out, ",\"artifactType\":\"");
-	str_add_json_short(out, type, len);
+	str_add_json(out, type, len);
 	str_addc(out, '"');
 }
 
@@ -124,9 +125,9 @@ static void add_annotations(struct str *out, struct json_object *o)
 		if (!json_object_is_type(val, json_type_string))
 			continue;
 		str_puts(out, count++ ? ",\"" : ",\"annotations\":{\"");
-		str_add_json_short(out, key, strlen(key));
+		str_add_json(out, key, strlen(key));
 		str_puts(out, "\":\"");
-		str_add_json_short(out, json_object_get_string(val), (size_t)json_object_get_string_len(val));
+		str_add_json(out, json_object_get_string(val), (size_t)json_object_get_string_len(val));
 		str_addc(out, '"');
 	}
 	if (count)
@@ -148,7 +149,7 @@ int manifest_scan_referrer(const char *buf, size_t len, const struct digest *d, 
 		return 0;
 	manifest_scan_type(&type, buf, len);
 	str_puts(out, "{\"mediaType\":\"");
-	str_add_json_short(out, type.buf, type.len);
+	str_add_json(out, type.buf, type.len);
 	str_addf(out, "\",\"digest\":\"%s\",\"size\":%zu", d->text, len);
 	add_artifact_type(out, o);
 	add_annotations(out, o);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "base/json_check.h"
+#include "base/json_top.h"
 #include "os/dir.h"
 #include "registry/reg_index.h"
 #include "registry/reg_stored.h"
@@ -31,7 +31,7 @@ static bool of_type(const struct str *descriptor, const char *type)
 	if (!type)
 		return true;
 	str_addc(&want, '"');
-	str_add_json_short(&want, type, strlen(type));
+	str_add_json(&want, type, strlen(type));
 	str_addc(&want, '"');
 	return json_top_raw(descriptor->buf, descriptor->len, "artifactType", &is, &len) == 1 && len == want.len &&
 	       memcmp(is, want.buf, len) == 0;

@@ -7,9 +7,10 @@
 
 #include "base/json.h"
 #include "base/json_check.h"
+#include "base/json_top.h"
 #include "base/mem.h"
 
-#define DEPTH 32        /* api.md, "Manifests" */
+#define DEPTH 32        /* doc/API.md, "Manifests" */
 #define VALUES 50000
 
 static const char *const keys[] = { "mediaType", "schemaVersion", "subject", "manifests", "a", "" };
@@ -171,14 +172,15 @@ static void check_any(const char *s, size_t len, const char *key)
 /* Any bytes are JSON once they have been escaped, and come back where they were UTF-8. */
 static void check_escaped(const char *s, size_t len)
 {
-	cleanup_str struct str quoted = STR_INIT;
+	cleanup_str struct str quoted = STR_INIT, shown = STR_INIT;
 	cleanup_json struct json_object *o = NULL;
 	struct json_fault f;
 
 	str_addc(&quoted, '"');
 	str_add_json(&quoted, s, len);
 	str_addc(&quoted, '"');
-	CHECK(json_check(quoted.buf, quoted.len, &f) == 0 && !fuzz_has_control(quoted.buf, quoted.len));
+	CHECK(json_check(quoted.buf, quoted.len, &f) == 0);
+	CHECK(str_add_shown(&shown, s, len, SIZE_MAX) == len && !fuzz_has_control(shown.buf, shown.len));
 	o = json_read(quoted.buf, quoted.len, &f);
 	CHECK(json_object_is_type(o, json_type_string));
 	if (fuzz_is_utf8(s, len))

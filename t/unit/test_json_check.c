@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "base/json_check.h"
+#include "base/json_top.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "tap.h"

@@ -138,7 +138,7 @@ static void test_json(void)
 	json_is("\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "a surrogate becomes U+FFFD");
 	json_is("\xe2\x82", 2, "\xef\xbf\xbd\xef\xbf\xbd", "a sequence that breaks off becomes U+FFFD");
 	json_is("", 0, "", "nothing gives nothing");
-	json_is("\x7f~ !#[]", 7, "\\u007f~ !#[]", "what lies beside the bytes that are escaped stays");
+	json_is("\x7f~ !#[]", 7, "\x7f~ !#[]", "what lies beside the bytes that are escaped stays");
 	json_is("ab\"", 3, "ab\\\"", "an escape may end a text");
 	json_is("\"ab", 3, "\\\"ab", "or begin it");
 	json_is("ab\"", 2, "ab", "what lies behind the end is not looked at");
@@ -146,12 +146,15 @@ static void test_json(void)
 	json_is("ab\xc3\xa9", 3, "ab\xef\xbf\xbd", "a sequence that the end cuts becomes U+FFFD");
 }
 
-static void test_json_short(void)
+static void test_shown(void)
 {
 	cleanup_str struct str s = STR_INIT;
 
-	str_add_json_short(&s, "\x7f" "a\"\x7f\n\x01\xff", 7);
-	is_str(s.buf, "\x7f" "a\\\"\x7f\\n\\u0001\xef\xbf\xbd", "DEL stays where no terminal reads it, and nothing else that was escaped");
+	is_int(str_add_shown(&s, "\x7f" "a\"\x7f\n\x01\xff", 7, SIZE_MAX), 7, "all of a text is added where no maximum is");
+	is_str(s.buf, "\\u007fa\\\"\\u007f\\n\\u0001\xef\xbf\xbd", "DEL is escaped for logs and terminals, as all else");
+	str_reset(&s);
+	is_int(str_add_shown(&s, "ab\xc3\xa9", 4, 3), 2, "a character that the maximum would cut is not added");
+	is_str(s.buf, "ab", "only what comes before it");
 }
 
 static void test_url(void)
@@ -260,7 +263,7 @@ int main(void)
 	test_room();
 	test_max();
 	test_json();
-	test_json_short();
+	test_shown();
 	test_url();
 	test_numbers();
 	test_utf8();
