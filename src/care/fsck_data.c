@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -44,13 +43,9 @@ struct verdict {                        /* through the pipe; shorter than what i
 static void keep_rate(const struct fsck_work *w, const struct shared *s, uint64_t bytes)
 {
 	double due = (double)bytes / (double)w->o->rate * 1e6, spent = (double)(time_now_usec() - s->begun);
-	struct timespec ts;
 
-	if (due <= spent)
-		return;
-	ts.tv_sec = (time_t)((due - spent) / 1e6);
-	ts.tv_nsec = (long)(due - spent - (double)ts.tv_sec * 1e6) * 1000;
-	nanosleep(&ts, NULL);
+	if (due > spent)
+		os_pause((uint64_t)(due - spent));
 }
 
 /* 0 right, 1 wrong, -1 with errno. */

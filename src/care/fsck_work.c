@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "store/blob.h"
 #include "store/lock.h"
 #include "store/spool.h"
@@ -184,7 +184,6 @@ int fsck_twice(struct fsck_work *w, const struct name *n, fsck_check *check, voi
 {
 	int rc = check(w, arg, false, e);
 	uint64_t begun, took;
-	struct timespec ts;
 
 	if (rc <= 0)
 		return rc < 0 ? fsck_unreadable(w, e) : 0;
@@ -193,8 +192,7 @@ int fsck_twice(struct fsck_work *w, const struct name *n, fsck_check *check, voi
 	took = time_now_usec() - begun;
 	empty_trash(w);
 	/* As the collector does: writers get at least as much time as this took from them. */
-	ts = (struct timespec){ .tv_sec = (time_t)(took / 1000000), .tv_nsec = (long)(took % 1000000) * 1000 };
-	nanosleep(&ts, NULL);
+	os_pause(took);
 	return rc < 0 ? fsck_unreadable(w, e) : 0;
 }
 

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -248,7 +247,7 @@ static int wait_helper(const struct share *s, unsigned i)
 
 		if (got == 0) {
 			gc_progress(s->w, s->job->progress, taken < s->job->tasks ? taken : s->job->tasks, s->job->tasks);
-			nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+			os_pause(20000);
 		}
 	}
 	return status;

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include "base/time.h"
 #include "os/file.h"
+#include "os/process.h"
 
 int os_lock_open(int dirfd, const char *path)
 {
@@ -109,12 +109,11 @@ int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited)
  */
 void os_unlock(int fd)
 {
-	static const struct timespec pause = { .tv_nsec = 1000 * 1000 };
 	int tries;
 
 	for (tries = 0; lock_once(fd, LOCK_UN) < 0; tries++) {
 		if (tries == 1000)
 			abort();
-		nanosleep(&pause, NULL);
+		os_pause(1000);
 	}
 }

@@ -6,6 +6,7 @@
  */
 #include "os/process.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -96,6 +97,14 @@ void os_sleep(uint64_t usec)
 	if (!os_asked_to_end())
 		ppoll(NULL, 0, &ts, &saved);
 	sigprocmask(SIG_SETMASK, &saved, NULL);
+}
+
+void os_pause(uint64_t usec)
+{
+	struct timespec ts = { .tv_sec = (time_t)(usec / 1000000), .tv_nsec = (long)(usec % 1000000) * 1000 };
+
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
 }
 
 void os_keep_secrets(void)

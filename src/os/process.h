@@ -29,6 +29,9 @@ int os_asked_to_end(void);
 _Noreturn void os_end(void);
 void os_sleep(uint64_t usec);
 
+/* os_pause - sleep that long, whatever signals arrive */
+void os_pause(uint64_t usec);
+
 /*
  * os_keep_secrets - from now on this process leaves no core file, and nobody but root can look into its memory
  * It shall be called after anything that gives the process another user.

@@ -7,13 +7,13 @@
 #include "store/lock.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "os/process.h"
 #include "os/seats.h"
 #include "store/store_path.h"
 
@@ -209,12 +209,11 @@ int lock_collector(struct store *st, struct err *e)
  */
 int lock_collector_alone(struct store *st, struct err *e)
 {
-	static const struct timespec pause = { .tv_nsec = 500 * 1000 * 1000 };
 	unsigned tries;
 	int rc = enter(st, true, LOCK_TURN_MS, e);
 
 	for (tries = 1; rc == 0 && tries < LOCK_LONG_MS / LOCK_TURN_MS; tries++) {
-		nanosleep(&pause, NULL);
+		os_pause(500 * 1000);
 		rc = enter(st, true, LOCK_TURN_MS, e);
 	}
 	return rc == 0 ? busy(LOCK_COLLECTOR, e) : rc < 0 ? -1 : 0;
