@@ -9,16 +9,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
-#include "cmd/access.h"
-#include "cmd/cmd.h"
-#include "cmd/config.h"
-#include "cmd/fsck.h"
-#include "cmd/gc.h"
-#include "cmd/index.h"
-#include "cmd/repo.h"
-#include "cmd/tag.h"
-#include "cmd/token.h"
-#include "cmd/user.h"
+#include "cmd/commands.h"
 #include "os/process.h"
 
 static const struct cmd *const commands[] = {

@@ -2,7 +2,7 @@
 /*
  * berth access: asks the rules what a request would be told.
  */
-#include "cmd/access.h"
+#include "cmd/commands.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * berth config: what the configuration says, without starting anything.
  */
 
-#include "cmd/config.h"
+#include "cmd/commands.h"
 
 #include <stdio.h>
 #include <string.h>

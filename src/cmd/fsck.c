@@ -2,7 +2,7 @@
 /*
  * berth fsck: options, and the findings as text or JSON.
  */
-#include "cmd/fsck.h"
+#include "cmd/commands.h"
 
 #include <getopt.h>
 #include <inttypes.h>

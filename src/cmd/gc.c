@@ -2,7 +2,7 @@
 /*
  * berth gc: options, and the account of what went.
  */
-#include "cmd/gc.h"
+#include "cmd/commands.h"
 
 #include <getopt.h>
 #include <inttypes.h>

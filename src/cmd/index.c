@@ -4,7 +4,7 @@
  *
  * Needed only where a disk has spoilt them: the registry itself compares them whenever it starts alone.
  */
-#include "cmd/index.h"
+#include "cmd/commands.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * berth repo: options, and what is said of repositories.
  */
-#include "cmd/repo.h"
+#include "cmd/commands.h"
 
 #include <getopt.h>
 #include <inttypes.h>

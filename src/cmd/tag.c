@@ -2,7 +2,7 @@
 /*
  * berth tag: options, and what is said of tags.
  */
-#include "cmd/tag.h"
+#include "cmd/commands.h"
 
 #include <getopt.h>
 #include <stdbool.h>

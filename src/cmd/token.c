@@ -2,7 +2,7 @@
 /*
  * berth token: accounts of machines. Makes secrets and prints each once; what is kept is a hash.
  */
-#include "cmd/token.h"
+#include "cmd/commands.h"
 
 #include <getopt.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * berth user: lines of the htpasswd file. Reads passwords from the terminal or from standard input, never from the
  * command line, which everybody on the machine can read.
  */
-#include "cmd/user.h"
+#include "cmd/commands.h"
 
 #include <errno.h>
 #include <fcntl.h>

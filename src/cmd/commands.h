@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CMD_COMMANDS_H
+#define BERTH_CMD_COMMANDS_H
+
+/* commands: the subcommands of `berth`, each in the file of its name. */
+
+#include "cmd/cmd.h"
+
+extern const struct cmd cmd_access_command, cmd_config_command, cmd_fsck_command, cmd_gc_command, cmd_index_command,
+	cmd_repo_command, cmd_tag_command, cmd_token_command, cmd_user_command;
+
+#endif
