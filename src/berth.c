@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth: the operator's command. Reads the options before the subcommand, finds it in a table, and lets it run.
+ * berth: the operator's command. Parses the options before the subcommand, finds it in a table, and runs it.
  */
 
 #include <errno.h>
@@ -28,8 +28,8 @@ static void help(FILE *to)
 {
 	fputs("usage: berth [--config FILE] [--root DIR] COMMAND ...\n"
 	      "\n"
-	      "  --config FILE  the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
-	      "  --root DIR     the store, whatever the configuration says\n"
+	      "  --config FILE  the configuration (default: " CONFIG_DEFAULT_FILE " if it exists)\n"
+	      "  --root DIR     the store; overrides the configuration\n"
 	      "  --help         this text\n"
 	      "  --version      the version\n"
 	      "\n"
@@ -37,10 +37,10 @@ static void help(FILE *to)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(to, "  %s %s\n      %s\n", commands[i]->name, commands[i]->args, commands[i]->help);
 	fputs("\n"
-	      "Exit status: 0 done, 1 found something wrong, 2 used wrongly.\n", to);
+	      "Exit status: 0 done, 1 something is wrong or failed, 2 usage error.\n", to);
 }
 
-/* finish - the status, unless what was to be said could not be written */
+/* The status, or CMD_FOUND if the output could not be written. */
 static int finish(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 		case 'V':
 			puts("berth " PACKAGE_VERSION);
 			return finish(CMD_DONE);
-		default:        /* getopt has said it */
+		default:        /* getopt has printed the error */
 			return CMD_USAGE;
 		}
 	}
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 		help(stderr);
 		return CMD_USAGE;
 	}
-	/* What concerns who runs a command, it says in words; that it waited for a writer is no news to a cron job. */
+	/* A command prints what its user has to know. A wait for a writer is not a reason for mail from a cron job. */
 	log_set_level(LOG_ERROR);
 	return finish(run(&o, argc - optind, argv + optind));
 }

@@ -48,11 +48,11 @@ is scalar(referrers()), 0, 'and a lost entry is missed';
 my @berth = (program('berth'), '--root', $s->root, 'index', 'rebuild');
 my $r = run(@berth);
 is $r->{status}, 0, 'the indexes are made again while the registry serves' or diag($r->{err});
-is $r->{out}, "the catalog and the indexes of 2 repositories are made again\n", 'and how many is said';
+is $r->{out}, "rebuilt the catalog and the indexes of 2 repositories\n", 'and how many is said';
 all_right('after it');
 
 spoil();
-is run(@berth, 'team/app')->{out}, "the index of team/app is made again\n", 'one repository by itself';
+is run(@berth, 'team/app')->{out}, "rebuilt the index of team/app\n", 'one repository by itself';
 is_deeply $s->req('GET', '/v2/team/app/tags/list')->json, $want[1][1], 'is right again';
 is run(@berth)->{status}, 0, 'and then the rest';
 all_right('after that');

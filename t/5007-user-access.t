@@ -39,7 +39,7 @@ is user("crlf\r\n", 'add', 'carol')->{status}, 0, 'a line may end as on other sy
 ok right('carol', 'crlf'), 'and that end is no part of the password';
 my $r = user("x\n", 'add', 'alice');
 is $r->{status}, 1, 'who is there is not added again';
-like $r->{err}, qr/\Aberth: user: "alice" is there already; [^\n]*\n\z/, 'and that is said';
+like $r->{err}, qr/\Aberth: user: "alice" exists; [^\n]*\n\z/, 'and that is said';
 ok right('alice', 'geheim'), 'the password stays';
 
 # passwd, rm, list
@@ -58,7 +58,7 @@ my $text = "# a comment\r\n\nzoe:\$apr1\$x\$y\n" . slurp($file) . 'last:$2y$05$x
 spew($file, $text);
 $r = user("x\n", 'add', 'dave');
 is $r->{status}, 0, 'a user is added to a file with faults';
-like $r->{err}, qr/^berth: warning: until this is mended nobody gets in:\n\Q$file\E:3: the hash is MD5/m, 'which are said';
+like $r->{err}, qr/^berth: warning: no user can log in until this is corrected:\n\Q$file\E:3: the hash is MD5/m, 'which are said';
 is slurp($file) =~ s/^dave:.*\n//mr, "$text\n", 'all other lines are as they were';
 is mode_of($file), '0640', 'so is the mode';
 is join(':', (stat $file)[4, 5]), '12345:54321', 'and the owner' if $owned;
@@ -132,7 +132,7 @@ SKIP: {
 	ok right('tty', 'getippt'), 'a password is typed twice on a terminal' or diag $said;
 	unlike $said, qr/getippt/, 'and not shown';
 	($status, $said) = $on_terminal->('tty2', 'eins', 'zwei');
-	like $said, qr/the two differ/, 'two that differ are refused';
+	like $said, qr/the two passwords differ/, 'two that differ are refused';
 	ok !defined hash_in('tty2'), 'and nothing is changed';
 }
 
@@ -156,9 +156,9 @@ for my $c (['-', 'public/x', 'pull', 3], ['@anonymous', 'public/x', 'pull', 3], 
 	my ($u, $repo, $action, $at) = @$c;
 	my $got = run($berth, '--config', $conf, 'access', 'check', $u, $repo, $action);
 	is $got->{status}, $at ? 0 : 1, "$u may " . ($at ? '' : 'not ') . "$action $repo";
-	like $got->{out}, $at ? qr/\Ayes: \Q$conf\E:$at: / : qr/\Ano: no rule gives it\n\z/, 'and it is said by which rule';
+	like $got->{out}, $at ? qr/\Ayes: \Q$conf\E:$at: / : qr/\Ano: no rule allows it\n\z/, 'and it is said by which rule';
 }
-like run($berth, '--config', $conf, 'access', 'check', 'bob', 'shared', 'delete')->{out}, qr/^but deleting is off/m, 'that deleting is off is said';
+like run($berth, '--config', $conf, 'access', 'check', 'bob', 'shared', 'delete')->{out}, qr/^but deletion is off/m, 'that deleting is off is said';
 spew("$dir/open.conf", '');
 like run($berth, '--config', "$dir/open.conf", 'access', 'check', '-', 'x', 'delete')->{out}, qr/\Ayes: there is no "auth"/, 'without auth everybody may';
 like run($berth, '--config', "$dir/none.conf", 'access', 'check', 'x', 'x', 'delete')->{out}, qr/\Ayes: there is no "auth.access"/, 'without rules whoever is logged in';

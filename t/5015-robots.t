@@ -39,7 +39,7 @@ like $r->{err}, qr/"action":"token_add"[^\n]*"user":"robot\+deploy"/, 'the audit
 unlike $r->{err}, qr/\Q$secret\E/, 'without the secret';
 $r = token('add', 'deploy', '--repo', 'x', '--may', 'pull', '--expires', 'never');
 is $r->{status}, 1, 'one that is there is not added again';
-like $r->{err}, qr/\Aberth: token: "robot\+deploy" is there already; [^\n]+\n\z/, 'which is said';
+like $r->{err}, qr/\Aberth: token: "robot\+deploy" exists; [^\n]+\n\z/, 'which is said';
 for my $bad (['--repo', 'X', '--may', 'pull', '--expires', '1d'], ['--repo', 'x', '--may', 'pull,fly', '--expires', '1d'], ['--repo', 'x', '--may', 'pull', '--expires', '0'],
 	['--repo', 'x', '--may', 'pull', '--expires', 'soon'], ['--repo', 'x', '--may', 'pull'], ['--repo', 'x', '--expires', '1d'], ['--may', 'pull', '--expires', '1d']) {
 	is token('add', 'bad', @$bad)->{status}, 2, "refused: add bad @$bad";
@@ -88,7 +88,7 @@ write_over($file, $line =~ s/^(robot\+deploy:[0-9a-f]+):\d+:/$1:1700000000:/mr);
 is status(GET => '/v2/', @robot), 401, 'after its end it gets nothing';
 is status(GET => '/v2/team/app/manifests/v1', bearer($t)), 401, 'by its token neither';
 is $s->req(POST => '/v2/token', form(grant_type => 'refresh_token', service => 'berth', client_id => 'x', refresh_token => $refresh))->status, 401, 'nor a new one';
-is token('list')->{out}, "robot+deploy 2023-11-14T22:13:20Z (over) pull,push team/app,team/web-*\n", 'the list says so';
+is token('list')->{out}, "robot+deploy 2023-11-14T22:13:20Z (expired) pull,push team/app,team/web-*\n", 'the list says so';
 write_over($file, $line);
 is status(GET => '/v2/team/app/manifests/v1', bearer($t)), 200, 'as it was before, it may again';
 write_over($file, $line =~ s/:pull,push:/:pull:/r);

@@ -28,8 +28,8 @@ unlike berth_ok($s, 'tag', 'list', 'team/app', 'what a crash left is no error')-
 run('rm', '-r', map { repo_dir_of($s, 'team/app') . "/_manifests/tags/$_" } 'leftover', 'spoilt');
 
 berth_says($s, ['tag', @$_], 2, qr/^usage: berth/m, "used wrongly: tag @$_") for [], ['list'], ['list', 'a', 'b'], ['rm', 'team/app'], ['rm', '--json', 'team/app', 'v1'], ['mv', 'a'];
-berth_says($s, ['tag', 'rm', 'team/app', 'v1', $_], 2, qr/is no tag$/, "no tag: $_") for $d1, 'x' x 129, "v\n", '../v1', '';
-berth_says($s, ['tag', $_->[0], 'Team', @$_[1 .. $#$_]], 2, qr/is no repository's name$/, "no name: tag @$_") for ['list'], ['rm', 'v1'];
+berth_says($s, ['tag', 'rm', 'team/app', 'v1', $_], 2, qr/is not a valid tag$/, "no tag: $_") for $d1, 'x' x 129, "v\n", '../v1', '';
+berth_says($s, ['tag', $_->[0], 'Team', @$_[1 .. $#$_]], 2, qr/is not a valid repository name$/, "no name: tag @$_") for ['list'], ['rm', 'v1'];
 berth_says($s, ['tag', @$_], 1, qr/^berth: there is no repository other$/, "an unknown repository: tag @$_") for ['list', 'other'], ['rm', 'other', 'v1'];
 is tags_of($s, 'team/app'), 'V2 _x latest v1 v1.0', 'nothing of all that removed a tag';
 

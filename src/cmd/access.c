@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth access: asks the rules what a request would be told.
+ * berth access: asks the rules whether a request would be allowed. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -30,21 +30,21 @@ static int check(const struct config *c, const char *user, const struct name *re
 	if (rule)
 		say_rule(c, rule);
 	else if (!c->auth.on)
-		puts("yes: there is no \"auth\" in the configuration, so everybody may do everything");
+		puts("yes: there is no \"auth\" in the configuration, so everything is allowed to everybody");
 	else if (yes)
-		puts("yes: there is no \"auth.access\", so whoever is logged in may do everything");
+		puts("yes: there is no \"auth.access\", so every user with a login is allowed everything");
 	else if (c->auth.ruled)
-		puts("no: no rule gives it");
+		puts("no: no rule allows it");
 	else
-		puts("no: there is no \"auth.access\", so only who is logged in may do anything");
+		puts("no: there is no \"auth.access\", so only users with a login are allowed anything");
 	if (yes && right == RIGHT_DELETE && !c->delete_enabled)
-		puts("but deleting is off: \"delete\" is false");
+		puts("but deletion is off: \"delete\" is false");
 	if (yes && right != RIGHT_PULL && c->readonly)
-		puts("but nothing can be changed: \"readonly\" is true");
+		puts("but the registry is read-only: \"readonly\" is true");
 	return yes ? CMD_DONE : CMD_FOUND;
 }
 
-/* A robot has rights of its own, and what the rules give everybody. */
+/* A robot has the rights of its line, and those that the rules give to everybody. */
 static int check_robot(const struct config *c, const char *user, const struct name *repo, enum config_right right)
 {
 	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
@@ -58,7 +58,7 @@ static int check_robot(const struct config *c, const char *user, const struct na
 	}
 	r = robots_file_find(&f, user);
 	if (!r || robot_expired(r, (int64_t)time(NULL))) {
-		printf("no: %s\n", r ? "the robot's time is over" : "there is no such robot");
+		printf("no: %s\n", r ? "the robot has expired" : "there is no such robot");
 		return CMD_FOUND;
 	}
 	for (size_t i = 0; (r->may & (unsigned)right) && i < r->repositories.count; i++) {
@@ -81,13 +81,13 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 		return cmd_usage(&cmd_access_command);
 	nobody = strcmp(argv[2], "-") == 0 || strcmp(argv[2], "@anonymous") == 0;
 	if (!nobody && !htpasswd_user_ok(argv[2], strlen(argv[2]))) {
-		fprintf(stderr, "berth: access: \"%s\" is no user's name; somebody who is not logged in is \"-\"\n", argv[2]);
+		fprintf(stderr, "berth: access: \"%s\" is not a valid user name; \"-\" is a client without a login\n", argv[2]);
 		return CMD_USAGE;
 	}
 	if (cmd_name(&repo, argv[3]) < 0)
 		return CMD_USAGE;
 	if (access_right(argv[4], &right) < 0) {
-		fprintf(stderr, "berth: access: \"%s\" is none of pull, push and delete\n", argv[4]);
+		fprintf(stderr, "berth: access: \"%s\" is not one of pull, push and delete\n", argv[4]);
 		return CMD_USAGE;
 	}
 	c = cmd_config(o);
@@ -101,6 +101,6 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 const struct cmd cmd_access_command = {
 	.name = "access",
 	.args = "check USER|- REPOSITORY pull|push|delete",
-	.help = "say whether a user, or somebody without login (-), may do that there, and by which rule",
+	.help = "say whether a user, or a client without a login (-), is allowed to do that, and by which rule",
 	.run = run,
 };

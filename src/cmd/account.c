@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* account: one line of a file of accounts, changed and told of. */
+/* account: changes one line of a file of accounts, and writes the audit. Owns nothing. */
 #include "cmd/account.h"
 
 #include <pwd.h>
@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* The audit: which user, by whom. */
 static void audit(const char *action, const char *user, const char *file)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -27,7 +26,7 @@ static void audit(const char *action, const char *user, const char *file)
 	log_end(&ev);
 }
 
-/* What root makes belongs to who serves, else the workers could not read it. */
+/* A file that root makes belongs to the owner of the store, so that the workers can read it. */
 static struct htpasswd_owner owner_of(const struct config *c)
 {
 	struct htpasswd_owner o = { (uid_t)-1, (gid_t)-1 };

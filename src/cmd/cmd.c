@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd: what the subcommands of `berth` have in common. Knows none of them.
+ * cmd: what the subcommands of `berth` have in common. Knows none of them. Owns nothing.
  */
 
 #include "cmd/cmd.h"
@@ -27,7 +27,7 @@ struct config *cmd_config(const struct cmd_options *o)
 	return NULL;
 }
 
-/* What root made would be unreadable, or unwritable, for the workers. */
+/* The workers could not read or write files that belong to root. */
 static int become_owner(const char *root, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -69,14 +69,38 @@ int cmd_store_to_change(const struct config *c, struct store **st, struct err *e
 	return open_as_owner(c, false, st, e);
 }
 
-int cmd_name(struct name *n, const char *text)
+int cmd_on_store(const struct cmd_options *o, cmd_open *open, cmd_work *work, void *arg)
+{
+	cleanup_config struct config *c = cmd_config(o);
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	int rc;
+
+	if (!c)
+		return CMD_USAGE;
+	rc = open(c, &st, &e);
+	if (rc == 0)
+		rc = work(&(struct registry){ .st = st, .cfg = c }, arg, &e);
+	if (rc >= 0)
+		return rc;
+	cmd_complain(&e);
+	return CMD_FOUND;
+}
+
+int cmd_invalid(const char *text, const char *what)
 {
 	cleanup_str struct str shown = STR_INIT;
 
+	str_add_shown(&shown, text, strlen(text), SIZE_MAX);
+	fprintf(stderr, "berth: \"%s\" is not a valid %s\n", shown.buf, what);
+	return CMD_USAGE;
+}
+
+int cmd_name(struct name *n, const char *text)
+{
 	if (name_parse(n, text, strlen(text)) == 0)
 		return 0;
-	str_add_shown(&shown, text, strlen(text), SIZE_MAX);
-	fprintf(stderr, "berth: \"%s\" is no repository's name\n", shown.buf);
+	cmd_invalid(text, "repository name");
 	return -1;
 }
 

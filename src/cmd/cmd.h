@@ -11,11 +11,13 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "conf/config.h"
+#include "registry/registry.h"
 #include "store/store.h"
 
-enum cmd_status { CMD_DONE = 0, CMD_FOUND = 1, CMD_USAGE = 2 };        /* exit status: done; found something wrong; used wrongly */
+/* Exit status: done; something is wrong, or the command failed; a usage error. */
+enum cmd_status { CMD_DONE = 0, CMD_FOUND = 1, CMD_USAGE = 2 };
 
-/* What stands before the subcommand on the command line. */
+/* The options before the subcommand. */
 struct cmd_options {
 	const char *config;     /* --config, NULL: the default file */
 	const char *root;       /* --root, NULL: the configuration's */
@@ -27,39 +29,47 @@ struct cmd {
 	const char *help;       /* one line */
 
 	/*
-	 * argv[0] is the subcommand's name. Results go to stdout, complaints to stderr as "berth: ...".
+	 * argv[0] is the subcommand's name. Results go to stdout, errors to stderr as "berth: ...".
 	 * Returns an enum cmd_status.
 	 */
 	int (*run)(const struct cmd_options *o, int argc, char **argv);
 };
 
 /*
- * cmd_config - the configuration with the options applied; the warnings and faults go to stderr, one a line
+ * cmd_config - load the configuration and apply the options; prints warnings and faults to stderr, one a line
  *
- * Returns an owned struct, or NULL: the subcommand returns CMD_USAGE.
+ * Returns an owned struct, or NULL: the subcommand then returns CMD_USAGE.
  */
 struct config *cmd_config(const struct cmd_options *o);
 
 /*
- * cmd_store - open the store that the configuration names, which must be there
- * A command that root starts on a store of somebody else's becomes that owner first: what it makes belongs to who serves.
+ * How a command opens the store of the configuration, which must exist:
+ * cmd_store           - to maintain it
+ * cmd_store_to_read   - without any write; it may be on a read-only file system
+ * cmd_store_to_change - to change what clients see: an error if the configuration is read-only
+ *
+ * Started by root, the process changes to the user and group that own the store, so that the workers can use the files that
+ * it makes. Each returns 0, or -1 with *e.
  */
-int cmd_store(const struct config *c, struct store **st, struct err *e);
+typedef int cmd_open(const struct config *c, struct store **st, struct err *e);
+cmd_open cmd_store, cmd_store_to_read, cmd_store_to_change;
 
-/*
- * cmd_store_to_read   - the same for a command that only looks: nothing is written, a read-only file system will do
- * cmd_store_to_change - the same for one that changes what clients see: refused where the configuration is read-only
- */
-int cmd_store_to_read(const struct config *c, struct store **st, struct err *e);
-int cmd_store_to_change(const struct config *c, struct store **st, struct err *e);
+/* Work on an open store: returns an enum cmd_status, or -1 with *e. */
+typedef int cmd_work(struct registry *r, void *arg, struct err *e);
 
-/* cmd_name - a repository's name from the command line; 0, or -1 once it has been complained of */
+/* cmd_on_store - load the configuration, open its store, do the work and print its error, if any; an enum cmd_status */
+int cmd_on_store(const struct cmd_options *o, cmd_open *open, cmd_work *work, void *arg);
+
+/* cmd_name - parse a repository's name from the command line; 0, or -1 after printing an error */
 int cmd_name(struct name *n, const char *text);
 
-/* cmd_complain - what went wrong, as one line on stderr */
+/* cmd_invalid - print that a word of the command line is not a valid `what`, such as "tag"; returns CMD_USAGE */
+int cmd_invalid(const char *text, const char *what);
+
+/* cmd_complain - print an error as one line on stderr */
 void cmd_complain(const struct err *e);
 
-/* cmd_usage - say how the subcommand is to be used; returns CMD_USAGE */
+/* cmd_usage - print the usage of a subcommand on stderr; returns CMD_USAGE */
 int cmd_usage(const struct cmd *cmd);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth config: what the configuration says, without starting anything.
+ * berth config: prints and checks the configuration, and starts nothing. Owns nothing.
  */
 
 #include "cmd/commands.h"
@@ -75,6 +75,6 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 const struct cmd cmd_config_command = {
 	.name = "config",
 	.args = "check | show | given | keys [--long]",
-	.help = "say what the configuration is, or what is wrong with it",
+	.help = "show the configuration, or what is wrong with it",
 	.run = run,
 };

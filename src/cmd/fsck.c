@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth fsck: options, and the findings as text or JSON.
+ * berth fsck: parses the options, and prints findings as text or JSON. Owns nothing.
+ *
+ * A finding is one line, "KIND WHERE: what is wrong; repaired" or "...; what to do". With --json it is one object a line. A
+ * summary ends the output.
  */
 #include "cmd/commands.h"
 
@@ -18,8 +21,7 @@
 
 struct say {
 	bool json;
-	bool progress;
-	bool on_line;                   /* the terminal's cursor stands behind a line of progress */
+	bool on_line;                   /* the terminal's cursor is at the end of a progress line */
 };
 
 static void add_member(struct str *out, const char *key, const char *text)
@@ -56,7 +58,7 @@ static void tell(void *arg, const struct fsck_finding *f)
 		str_addf(&line, ": %s; %s%s%s", f->what, f->repaired ? "repaired" : "", f->repaired && *f->todo ? ": " : "", f->todo);
 	}
 	puts(line.buf);
-	fflush(stdout);         /* processes are made later on, and a long run is watched */
+	fflush(stdout);         /* a process forked later must not print it again; and somebody may watch a long run */
 }
 
 static void progress(void *arg, uint64_t bytes, uint64_t of)
@@ -94,11 +96,11 @@ static void sum_up(const struct say *s, const struct fsck_options *o, const stru
 
 static int bad_value(const char *option, const char *value)
 {
-	fprintf(stderr, "berth: fsck: --%s can't be \"%s\"\n", option, value);
+	fprintf(stderr, "berth: fsck: invalid value \"%s\" for --%s\n", value, option);
 	return CMD_USAGE;
 }
 
-/* "50 MiB", and the same with "/s" behind it. */
+/* "50 MiB" or "50 MiB/s" */
 static int parse_rate(const char *text, uint64_t *rate)
 {
 	cleanup_str struct str size = STR_INIT;
@@ -117,7 +119,7 @@ static unsigned cores(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-/* CMD_DONE to go on. */
+/* Returns CMD_DONE to continue. */
 static int parse(struct fsck_options *o, struct say *s, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -128,7 +130,7 @@ static int parse(struct fsck_options *o, struct say *s, int argc, char **argv)
 	uint64_t n;
 	int opt;
 
-	optind = 0;             /* a second parse in one process begins anew */
+	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 'd':
@@ -149,43 +151,41 @@ static int parse(struct fsck_options *o, struct say *s, int argc, char **argv)
 				return bad_value("jobs", optarg);
 			o->jobs = (unsigned)n;
 			break;
-		default:        /* getopt has said it */
+		default:        /* getopt has printed the error */
 			return cmd_usage(&cmd_fsck_command);
 		}
 	}
 	return optind == argc ? CMD_DONE : cmd_usage(&cmd_fsck_command);
 }
 
+struct check {
+	struct say say;
+	struct fsck_options o;
+	uint64_t begun;                 /* microseconds */
+};
+
+static int check(struct registry *r, void *arg, struct err *e)
+{
+	struct check *c = arg;
+	struct fsck_result result;
+	int rc = fsck_run(r, &c->o, &result, e);
+
+	wipe_progress(&c->say);
+	if (rc < 0)
+		return -1;
+	sum_up(&c->say, &c->o, &result, time_now_usec() - c->begun);
+	return result.found ? CMD_FOUND : CMD_DONE;
+}
+
 static int run(const struct cmd_options *co, int argc, char **argv)
 {
-	struct say say = { .progress = isatty(STDERR_FILENO) };
-	struct fsck_options o = { .jobs = cores(), .tell = tell, .arg = &say };
-	cleanup_config struct config *c = NULL;
-	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-	struct registry reg;
-	struct fsck_result result;
-	uint64_t begun = time_now_usec();
-	int rc = parse(&o, &say, argc, argv);
+	struct check c = { .o = { .jobs = cores(), .tell = tell }, .begun = time_now_usec() };
+	int rc = parse(&c.o, &c.say, argc, argv);
 
-	if (rc != CMD_DONE)
-		return rc;
-	c = cmd_config(co);
-	if (!c)
-		return CMD_USAGE;
-	if (say.progress)
-		o.progress = progress;
-	rc = cmd_store(c, &st, &e);
-	reg = (struct registry){ .st = st, .cfg = c };
-	if (rc == 0)
-		rc = fsck_run(&reg, &o, &result, &e);
-	wipe_progress(&say);
-	if (rc < 0) {
-		cmd_complain(&e);
-		return CMD_FOUND;
-	}
-	sum_up(&say, &o, &result, time_now_usec() - begun);
-	return result.found ? CMD_FOUND : CMD_DONE;
+	c.o.arg = &c.say;
+	if (isatty(STDERR_FILENO))
+		c.o.progress = progress;
+	return rc == CMD_DONE ? cmd_on_store(co, cmd_store, check, &c) : rc;
 }
 
 const struct cmd cmd_fsck_command = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth gc: options, and the account of what went.
+ * berth gc: parses the options, and prints what a collection removed. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -15,12 +15,12 @@
 #include "care/gc.h"
 #include "os/process.h"
 
-#define PROGRESS_USEC 100000    /* a terminal need not be told more often */
+#define PROGRESS_USEC 100000    /* of one progress line to the next */
 
 struct say {
 	bool each, json, log;
-	bool on_line;                   /* the terminal's cursor stands behind a line of progress */
-	uint64_t told;                  /* when progress was shown last, microseconds */
+	bool on_line;                   /* the terminal's cursor is at the end of a progress line */
+	uint64_t told;                  /* the time of the last progress line, microseconds */
 };
 
 static void wipe_progress(struct say *s)
@@ -53,9 +53,9 @@ static const struct {
 	[GC_MANIFEST] = { "manifest", "no tag, index or subject keeps it" },
 	[GC_LINK] = { "link", "no manifest of the repository names it" },
 	[GC_BLOB] = { "blob", "nothing names it" },
-	[GC_UPLOAD] = { "upload", "nobody went on with it" },
-	[GC_LEFTOVER] = { "leftover", "a crash left it" },
-	[GC_UNREADABLE] = { "unreadable", "kept, with all that its repository links: no manifest that can be read" },
+	[GC_UPLOAD] = { "upload", "abandoned: no request continued it" },
+	[GC_LEFTOVER] = { "leftover", "left by a crash" },
+	[GC_UNREADABLE] = { "unreadable", "not a readable manifest; kept, with all that its repository links" },
 };
 
 static void tell_json(enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
@@ -118,16 +118,16 @@ static const struct option options[] = {
 
 static int bad_value(const char *option, const char *value)
 {
-	fprintf(stderr, "berth: gc: --%s can't be \"%s\"; `berth gc --help` says what it takes\n", option, value);
+	fprintf(stderr, "berth: gc: invalid value \"%s\" for --%s; `berth --help` shows an example\n", value, option);
 	return CMD_USAGE;
 }
 
-/* CMD_DONE to go on. */
+/* Returns CMD_DONE to continue. */
 static int parse(struct args *a, int argc, char **argv)
 {
 	int opt;
 
-	optind = 0;             /* a second parse in one process begins anew */
+	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 'n':
@@ -136,7 +136,7 @@ static int parse(struct args *a, int argc, char **argv)
 		case 'j':
 			a->say.json = true;
 			break;
-		case 'l':       /* then standard error is a log, of all that the commands keep out of it otherwise */
+		case 'l':       /* standard error is then a log, with all that commands do not log otherwise */
 			a->say.log = true;
 			log_set_level(LOG_INFO);
 			break;
@@ -155,14 +155,13 @@ static int parse(struct args *a, int argc, char **argv)
 			if (str_parse_u64(optarg, strlen(optarg), &a->o.rate) < 0)
 				return bad_value("rate", optarg);
 			break;
-		default:        /* getopt has said it */
+		default:        /* getopt has printed the error */
 			return cmd_usage(&cmd_gc_command);
 		}
 	}
 	return optind == argc ? CMD_DONE : cmd_usage(&cmd_gc_command);
 }
 
-/* What run() does once it knows what to do. */
 static int collect(struct args *a, const struct config *c, struct err *e)
 {
 	cleanup_store struct store *st = NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth index: the indexes, made again from what they are derived from.
+ * berth index: rebuilds the indexes from the links, while the registry serves. Owns nothing.
  *
- * Needed only where a disk has spoilt them: the registry itself compares them whenever it starts alone.
+ * Needed only if a disk has corrupted them: berth-fcgi compares them with the links when it starts as the only process on
+ * the store.
  */
 #include "cmd/commands.h"
 
@@ -32,7 +33,7 @@ static int rebuild_all(struct registry *reg, struct err *e)
 
 	if (catalog_rebuild(reg->st, e) < 0 || repo_walk(reg->st, NULL, rebuild_one, &rb, e) < 0)
 		return -1;
-	printf("the catalog and the indexes of %zu repositories are made again\n", rb.done);
+	printf("rebuilt the catalog and the indexes of %zu repositories\n", rb.done);
 	return 0;
 }
 
@@ -42,42 +43,32 @@ static int rebuild_named(struct registry *reg, const char *text, struct err *e)
 	int found;
 
 	if (name_parse(&n, text, strlen(text)) < 0)
-		return err_set(e, ERR_NAME_INVALID, "%s is no repository's name", text);
+		return err_set(e, ERR_NAME_INVALID, "%s is not a valid repository name", text);
 	found = repo_exists(reg->st, &n, e);
 	if (found == 0)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is no repository %s", text);
 	if (found < 0 || reg_index_rebuild(reg, &n, e) < 0)
 		return -1;
-	printf("the index of %s is made again\n", n.s);
+	printf("rebuilt the index of %s\n", n.s);
 	return 0;
+}
+
+/* arg  the name, or NULL for all repositories */
+static int rebuild(struct registry *r, void *arg, struct err *e)
+{
+	return arg ? rebuild_named(r, arg, e) : rebuild_all(r, e);
 }
 
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
-	cleanup_config struct config *c = NULL;
-	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-	struct registry reg;
-	int rc;
-
 	if (argc < 2 || argc > 3 || strcmp(argv[1], "rebuild") != 0)
 		return cmd_usage(&cmd_index_command);
-	c = cmd_config(o);
-	if (!c)
-		return CMD_USAGE;
-	rc = cmd_store(c, &st, &e);
-	reg = (struct registry){ .st = st, .cfg = c };
-	if (rc == 0)
-		rc = argc == 3 ? rebuild_named(&reg, argv[2], &e) : rebuild_all(&reg, &e);
-	if (rc == 0)
-		return CMD_DONE;
-	cmd_complain(&e);
-	return CMD_FOUND;
+	return cmd_on_store(o, cmd_store, rebuild, argv[2]);
 }
 
 const struct cmd cmd_index_command = {
 	.name = "index",
 	.args = "rebuild [REPOSITORY]",
-	.help = "make the indexes of tags, referrers and repositories again from the links",
+	.help = "rebuild the indexes of tags, referrers and repositories from the links",
 	.run = run,
 };

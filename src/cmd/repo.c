@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth repo: options, and what is said of repositories.
+ * berth repo: parses the options, and prints what it finds of repositories. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -16,36 +16,11 @@
 #include "store/repo.h"
 
 struct call {
-	const struct cmd_options *o;
 	bool json;
-	char **words;                   /* behind the verb, options left out */
+	char **words;                   /* behind the verb, without options */
 	size_t count;
-	struct name *names;             /* the same as names; owned */
+	struct name *names;             /* the same words, parsed */
 };
-
-/* What a verb does with an open store: an enum cmd_status, or -1 with *e. */
-typedef int verb_work(const struct call *c, struct registry *r, struct err *e);
-typedef int store_opener(const struct config *c, struct store **st, struct err *e);
-
-static int with_store(const struct call *call, store_opener *open, verb_work *work)
-{
-	cleanup_config struct config *c = cmd_config(call->o);
-	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-	struct registry r;
-	int rc;
-
-	if (!c)
-		return CMD_USAGE;
-	rc = open(c, &st, &e);
-	r = (struct registry){ .st = st, .cfg = c };
-	if (rc == 0)
-		rc = work(call, &r, &e);
-	if (rc >= 0)
-		return rc;
-	cmd_complain(&e);
-	return CMD_FOUND;
-}
 
 static int list_one(void *arg, const struct name *n, struct err *e)
 {
@@ -56,17 +31,16 @@ static int list_one(void *arg, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* Read from the directories: no epoch tells whether an index holds while nobody serves. */
-static int list(const struct call *c, struct registry *r, struct err *e)
+/* Reads the directories: while no process serves, no epoch shows whether an index is current. */
+static int list(struct registry *r, void *arg, struct err *e)
 {
-	struct call copy = *c;
-
-	return repo_walk(r->st, NULL, list_one, &copy, e);
+	return repo_walk(r->st, NULL, list_one, arg, e);
 }
 
-/* One that is not there does not keep the others. */
-static int rm(const struct call *c, struct registry *r, struct err *e)
+/* A name that does not exist does not prevent the removal of the others. */
+static int rm(struct registry *r, void *arg, struct err *e)
 {
+	const struct call *c = arg;
 	int status = CMD_DONE;
 	size_t i;
 
@@ -83,8 +57,10 @@ static int rm(const struct call *c, struct registry *r, struct err *e)
 	return status;
 }
 
-static int mv(const struct call *c, struct registry *r, struct err *e)
+static int mv(struct registry *r, void *arg, struct err *e)
 {
+	const struct call *c = arg;
+
 	return reg_repo_move(r, &c->names[0], &c->names[1], e);
 }
 
@@ -102,19 +78,19 @@ static int tell_du(void *arg, const struct name *n, const struct du *du, struct 
 	return 0;
 }
 
-static int du(const struct call *c, struct registry *r, struct err *e)
+static int du(struct registry *r, void *arg, struct err *e)
 {
-	struct call copy = *c;
+	const struct call *c = arg;
 	struct du sum;
 
-	if (reg_du(r, c->count ? c->names : NULL, c->count, tell_du, &copy, &sum, e) < 0)
+	if (reg_du(r, c->count ? c->names : NULL, c->count, tell_du, arg, &sum, e) < 0)
 		return -1;
 	if (c->json)
 		printf("{\"kind\":\"summary\",\"own\":%" PRIu64 ",\"own_blobs\":%" PRIu64 ",\"shared\":%" PRIu64
 		       ",\"shared_blobs\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
 		       sum.own, sum.own_blobs, sum.shared, sum.shared_blobs, sum.own + sum.shared);
 	else
-		printf("total: %" PRIu64 " bytes of one alone, %" PRIu64 " bytes shared, %" PRIu64 " bytes\n", sum.own,
+		printf("total: %" PRIu64 " bytes not shared, %" PRIu64 " bytes shared, %" PRIu64 " bytes\n", sum.own,
 		       sum.shared, sum.own + sum.shared);
 	return CMD_DONE;
 }
@@ -123,8 +99,8 @@ static const struct verb {
 	const char *name;
 	size_t min, max;                /* how many names */
 	bool json;
-	store_opener *open;
-	verb_work *work;
+	cmd_open *open;
+	cmd_work *work;
 } verbs[] = {
 	{ "list", 0, 0, true, cmd_store_to_read, list },
 	{ "rm", 1, SIZE_MAX, false, cmd_store_to_change, rm },
@@ -132,7 +108,7 @@ static const struct verb {
 	{ "du", 0, SIZE_MAX, true, cmd_store_to_read, du },
 };
 
-static int run_verb(const struct verb *v, struct call *c)
+static int run_verb(const struct cmd_options *o, const struct verb *v, struct call *c)
 {
 	cleanup_free struct name *names = xcalloc(c->count + 1, sizeof(*names));
 	size_t i;
@@ -143,19 +119,19 @@ static int run_verb(const struct verb *v, struct call *c)
 		if (cmd_name(&names[i], c->words[i]) < 0)
 			return CMD_USAGE;
 	c->names = names;
-	return with_store(c, v->open, v->work);
+	return cmd_on_store(o, v->open, v->work, c);
 }
 
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
-	struct call c = { .o = o };
+	struct call c = { .json = false };
 	size_t i;
 	int opt;
 
-	optind = 0;             /* a second parse in one process begins anew */
+	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt != 'j') /* getopt has said it */
+		if (opt != 'j') /* getopt has printed the error */
 			return cmd_usage(&cmd_repo_command);
 		c.json = true;
 	}
@@ -165,14 +141,14 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	c.count = (size_t)(argc - optind - 1);
 	for (i = 0; i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[optind]) == 0)
-			return run_verb(&verbs[i], &c);
+			return run_verb(o, &verbs[i], &c);
 	return cmd_usage(&cmd_repo_command);
 }
 
 const struct cmd cmd_repo_command = {
 	.name = "repo",
 	.args = "list [--json] | rm NAME... | mv OLD NEW | du [NAME...] [--json]",
-	.help = "list, remove, rename and measure repositories, while the registry serves; mv is refused while a\n"
-		"      collection runs, and uploads under way go with rm; those nested below NAME stay as they are",
+	.help = "list, remove, rename and measure repositories, while the registry serves; rm also removes\n"
+		"      uploads in progress, mv is refused while a collection runs, and repositories nested below NAME do not change",
 	.run = run,
 };

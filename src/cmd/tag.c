@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth tag: options, and what is said of tags.
+ * berth tag: parses the options, lists and removes tags. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -14,18 +14,20 @@
 #include "store/repo.h"
 #include "store/tag.h"
 
-struct listing {
-	const struct name *n;
+struct call {
 	bool json;
+	struct name n;
+	struct tag *tags;               /* to remove */
+	size_t count;
 };
 
 static int list_one(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
-	const struct listing *l = arg;
+	const struct call *c = arg;
 
 	(void)e;
-	if (l->json)
-		printf("{\"kind\":\"tag\",\"repository\":\"%s\",\"tag\":\"%s\",\"digest\":\"%s\"}\n", l->n->s, t->s, d->text);
+	if (c->json)
+		printf("{\"kind\":\"tag\",\"repository\":\"%s\",\"tag\":\"%s\",\"digest\":\"%s\"}\n", c->n.s, t->s, d->text);
 	else
 		printf("%s %s\n", t->s, d->text);
 	return 0;
@@ -38,31 +40,32 @@ static int must_exist(struct registry *r, const struct name *n, struct err *e)
 	return exists == 0 ? err_set(e, ERR_NAME_UNKNOWN, "there is no repository %s", n->s) : exists < 0 ? -1 : 0;
 }
 
-/* Read from the directories: no epoch tells whether an index holds while nobody serves. */
-static int list(struct registry *r, const struct name *n, bool json, struct err *e)
+/* Reads the directories: while no process serves, no epoch shows whether an index is current. */
+static int list(struct registry *r, void *arg, struct err *e)
 {
-	struct listing l = { n, json };
+	const struct call *c = arg;
 
-	return must_exist(r, n, e) < 0 ? -1 : tag_walk(r->st, n, list_one, &l, e);
+	return must_exist(r, &c->n, e) < 0 ? -1 : tag_walk(r->st, &c->n, list_one, arg, e);
 }
 
-/* Each for itself: one that isn't there does not keep the others. */
-static int rm(struct registry *r, const struct name *n, const struct tag *tags, size_t count, struct err *e)
+/* As DELETE by tag does. A tag that does not exist does not prevent the removal of the others. */
+static int rm(struct registry *r, void *arg, struct err *e)
 {
 	static const struct precondition none = { NULL, NULL };
+	const struct call *c = arg;
 	int status = CMD_DONE;
 	size_t i;
 
-	if (must_exist(r, n, e) < 0)
+	if (must_exist(r, &c->n, e) < 0)
 		return -1;
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < c->count; i++) {
 		cleanup_err struct err failed = ERR_INIT;
-		struct ref ref = { .kind = REF_TAG, .tag = tags[i] };
+		struct ref ref = { .kind = REF_TAG, .tag = c->tags[i] };
 
-		if (reg_manifest_delete(r, n, &ref, &none, &failed) == 0)
+		if (reg_manifest_delete(r, &c->n, &ref, &none, &failed) == 0)
 			continue;
 		if (failed.code == ERR_MANIFEST_UNKNOWN)
-			fprintf(stderr, "berth: %s has no tag %s\n", n->s, tags[i].s);
+			fprintf(stderr, "berth: %s has no tag %s\n", c->n.s, c->tags[i].s);
 		else
 			cmd_complain(&failed);
 		status = CMD_FOUND;
@@ -70,46 +73,19 @@ static int rm(struct registry *r, const struct name *n, const struct tag *tags, 
 	return status;
 }
 
-static int parse_tags(struct tag *tags, char **words, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		cleanup_str struct str shown = STR_INIT;
-
-		if (tag_parse(&tags[i], words[i], strlen(words[i])) == 0)
-			continue;
-		str_add_shown(&shown, words[i], strlen(words[i]), SIZE_MAX);
-		fprintf(stderr, "berth: \"%s\" is no tag\n", shown.buf);
-		return -1;
-	}
-	return 0;
-}
-
 /* words  the repository's name, and for rm the tags */
 static int run_verb(const struct cmd_options *o, bool removes, bool json, char **words, size_t count)
 {
 	cleanup_free struct tag *tags = xcalloc(count, sizeof(*tags));
-	cleanup_config struct config *c = NULL;
-	cleanup_store struct store *st = NULL;
-	cleanup_err struct err e = ERR_INIT;
-	struct registry r;
-	struct name n;
-	int rc;
+	struct call c = { .json = json, .tags = tags, .count = count - 1 };
+	size_t i;
 
-	if (cmd_name(&n, words[0]) < 0 || parse_tags(tags, words + 1, count - 1) < 0)
+	if (cmd_name(&c.n, words[0]) < 0)
 		return CMD_USAGE;
-	c = cmd_config(o);
-	if (!c)
-		return CMD_USAGE;
-	rc = (removes ? cmd_store_to_change : cmd_store_to_read)(c, &st, &e);
-	r = (struct registry){ .st = st, .cfg = c };
-	if (rc == 0)
-		rc = removes ? rm(&r, &n, tags, count - 1, &e) : list(&r, &n, json, &e);
-	if (rc >= 0)
-		return rc;
-	cmd_complain(&e);
-	return CMD_FOUND;
+	for (i = 0; i < c.count; i++)
+		if (tag_parse(&tags[i], words[i + 1], strlen(words[i + 1])) < 0)
+			return cmd_invalid(words[i + 1], "tag");
+	return cmd_on_store(o, removes ? cmd_store_to_change : cmd_store_to_read, removes ? rm : list, &c);
 }
 
 static int run(const struct cmd_options *o, int argc, char **argv)
@@ -118,9 +94,9 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	bool json = false;
 	int opt, words;
 
-	optind = 0;             /* a second parse in one process begins anew */
+	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt != 'j') /* getopt has said it */
+		if (opt != 'j') /* getopt has printed the error */
 			return cmd_usage(&cmd_tag_command);
 		json = true;
 	}
@@ -135,6 +111,6 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 const struct cmd cmd_tag_command = {
 	.name = "tag",
 	.args = "list REPOSITORY [--json] | rm REPOSITORY TAG...",
-	.help = "list and remove tags, while the registry serves; the manifests stay",
+	.help = "list and remove tags, while the registry serves; manifests are not removed",
 	.run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth token: accounts of machines. Makes secrets and prints each once; what is kept is a hash.
+ * berth token: robot accounts. It makes a secret, prints it once, and stores only its hash. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -18,19 +18,19 @@
 #include "cmd/account.h"
 #include "os/process.h"
 
-struct wanted {
+struct wanted {                 /* the options of `add` */
 	struct robot r;
 	bool has_expires;
 };
 
-/* Words with commas between, each taken by `take`; -1 where one is none, or there is none. */
-static int each_word(const char *list, int (*take)(struct robot *r, const char *word), struct robot *r)
+/* Calls `parse` for each word of a list separated by commas; -1 if one is invalid, an empty one included. */
+static int each_word(const char *list, int (*parse)(struct robot *r, const char *word), struct robot *r)
 {
 	for (;;) {
 		size_t n = strcspn(list, ",");
 		cleanup_free char *word = xstrndup(list, n);
 
-		if (take(r, word) < 0)
+		if (parse(r, word) < 0)
 			return -1;
 		if (!list[n])
 			return 0;
@@ -38,27 +38,27 @@ static int each_word(const char *list, int (*take)(struct robot *r, const char *
 	}
 }
 
-static int take_repository(struct robot *r, const char *word)
+static int parse_repository(struct robot *r, const char *word)
 {
 	const char *why = pattern_fault(word);
 
 	if (why) {
-		fprintf(stderr, "berth: token: \"%s\" is no pattern of names: it %s\n", word, why);
+		fprintf(stderr, "berth: token: \"%s\" is not a valid pattern: it %s\n", word, why);
 		return -1;
 	}
 	names_add(&r->repositories, word, strlen(word));
 	return 0;
 }
 
-static int take_action(struct robot *r, const char *word)
+static int parse_action(struct robot *r, const char *word)
 {
 	if (access_right_add(word, &r->may) == 0)
 		return 0;
-	fprintf(stderr, "berth: token: \"%s\" is no action; there are pull, push and delete\n", word);
+	fprintf(stderr, "berth: token: \"%s\" is not one of pull, push and delete\n", word);
 	return -1;
 }
 
-static int take_expires(struct wanted *w, const char *text)
+static int parse_expires(struct wanted *w, const char *text)
 {
 	uint64_t seconds;
 
@@ -66,7 +66,7 @@ static int take_expires(struct wanted *w, const char *text)
 	if (strcmp(text, "never") == 0)
 		return 0;
 	if (time_parse_duration(text, &seconds) < 0 || seconds == 0 || seconds > (uint64_t)UINT32_MAX) {
-		fprintf(stderr, "berth: token: \"%s\" is no time to live, such as \"90d\", \"12h\" or \"never\"\n", text);
+		fprintf(stderr, "berth: token: \"%s\" is not a time to live, such as \"90d\", \"12h\" or \"never\"\n", text);
 		return -1;
 	}
 	w->r.expires = (int64_t)time(NULL) + (int64_t)seconds;
@@ -74,9 +74,9 @@ static int take_expires(struct wanted *w, const char *text)
 }
 
 static const struct account_change adding = {
-	"add", "token", HTPASSWD_ADD, "token_add", "is there already; remove it first for a new secret"
+	"add", "token", HTPASSWD_ADD, "token_add", "exists; to get a new secret, remove it first"
 };
-static const struct account_change removing = { "rm", "token", HTPASSWD_REMOVE, "token_rm", "is not there" };
+static const struct account_change removing = { "rm", "token", HTPASSWD_REMOVE, "token_rm", "does not exist" };
 
 static int add(const struct config *c, const char *user, struct wanted *w)
 {
@@ -92,7 +92,7 @@ static int add(const struct config *c, const char *user, struct wanted *w)
 	return rc;
 }
 
-static void show_end(const struct robot *r)
+static void show_expiry(const struct robot *r)
 {
 	struct timespec ts = { .tv_sec = (time_t)r->expires };
 	char text[TIME_RFC3339_MAX];
@@ -102,10 +102,10 @@ static void show_end(const struct robot *r)
 		return;
 	}
 	time_rfc3339(text, &ts, 0);
-	printf("%s%s", text, robot_expired(r, (int64_t)time(NULL)) ? " (over)" : "");
+	printf("%s%s", text, robot_expired(r, (int64_t)time(NULL)) ? " (expired)" : "");
 }
 
-/* A robot a line: its name, its end, what it may, where. */
+/* One line for each robot: its name, expiry, rights and repositories. */
 static int list(const struct config *c)
 {
 	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
@@ -123,7 +123,7 @@ static int list(const struct config *c)
 		robot_line(&f.v[i], &line);
 		rights = strchr(strchr(line.buf, ':') + 1, ':') + 1;
 		printf("%s ", f.v[i].user);
-		show_end(&f.v[i]);
+		show_expiry(&f.v[i]);
 		printf(" %.*s %s\n", (int)strcspn(rights, ":"), rights, strchr(rights, ':') + 1);
 	}
 	return CMD_DONE;
@@ -137,14 +137,14 @@ static int parse(int argc, char **argv, struct wanted *w)
 	};
 	int opt, rc = 0;
 
-	optind = 0;             /* a second parse in one process begins anew */
+	optind = 0;             /* getopt_long starts over */
 	while (rc == 0 && (opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 'r')
-			rc = each_word(optarg, take_repository, &w->r);
+			rc = each_word(optarg, parse_repository, &w->r);
 		else if (opt == 'm')
-			rc = each_word(optarg, take_action, &w->r);
+			rc = each_word(optarg, parse_action, &w->r);
 		else
-			rc = opt == 'e' ? take_expires(w, optarg) : -1;
+			rc = opt == 'e' ? parse_expires(w, optarg) : -1;
 	}
 	return rc;
 }
@@ -179,7 +179,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	else if (!(c = cmd_config(o)))
 		rc = CMD_USAGE;
 	else if (!c->auth.robots[0]) {
-		fputs("berth: token: the configuration names no file of robots: set \"auth.robots\"\n", stderr);
+		fputs("berth: token: the configuration has no file of robots; set \"auth.robots\"\n", stderr);
 		rc = CMD_USAGE;
 	} else {
 		rc = run_verb(c, argv[0], argv[1], &w);
@@ -191,6 +191,6 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 const struct cmd cmd_token_command = {
 	.name = "token",
 	.args = "add NAME --repo PATTERN[,...] --may pull[,push][,delete] --expires 90d|never | rm NAME | list",
-	.help = "accounts of machines: the secret is printed once, and what it may do is what you say here",
+	.help = "manage robot accounts, for machines; the secret of a new one is printed once",
 	.run = run,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth user: lines of the htpasswd file. Reads passwords from the terminal or from standard input, never from the
- * command line, which everybody on the machine can read.
+ * berth user: users of the htpasswd file. It reads passwords from the terminal or from standard input, never from the
+ * command line, which every user of the machine can see. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -24,7 +24,7 @@
 #include "os/file.h"
 #include "os/process.h"
 
-/* One line of it, without its end; -1, said, where there is none, or it is none that can be used. */
+/* One line without its end; -1 after printing an error if it is empty, too long, or holds NUL. */
 static int read_line(int fd, char *out, size_t most)
 {
 	size_t len = 0;
@@ -42,7 +42,7 @@ static int read_line(int fd, char *out, size_t most)
 	return 0;
 }
 
-/* Without echo, and with it again whatever happens: a Ctrl-C counts once the line is read. */
+/* Turns echo off, and always on again: signals such as Ctrl-C are delivered after the line is read. */
 static int ask(int tty, const char *prompt, char *out, size_t most)
 {
 	struct termios before, quiet;
@@ -61,7 +61,7 @@ static int ask(int tty, const char *prompt, char *out, size_t most)
 	sigprocmask(SIG_BLOCK, &set, &saved);
 	quiet = before;
 	quiet.c_lflag &= (tcflag_t)~(ECHO | ECHONL);
-	tcsetattr(tty, TCSAFLUSH, &quiet);      /* before the prompt: what is typed after it counts */
+	tcsetattr(tty, TCSAFLUSH, &quiet);      /* before the prompt: discards what was typed earlier */
 	dprintf(tty, "%s", prompt);
 	rc = read_line(tty, out, most);
 	tcsetattr(tty, TCSAFLUSH, &before);
@@ -76,7 +76,7 @@ static int ask_twice(int tty, char *out, size_t most)
 	int rc = ask(tty, "Password: ", out, most) < 0 || ask(tty, "Again: ", again, most) < 0 ? -1 : 0;
 
 	if (rc == 0 && strcmp(out, again) != 0) {
-		fputs("berth: user: the two differ; nothing was changed\n", stderr);
+		fputs("berth: user: the two passwords differ; nothing was changed\n", stderr);
 		rc = -1;
 	}
 	explicit_bzero(again, most + 2);
@@ -84,7 +84,6 @@ static int ask_twice(int tty, char *out, size_t most)
 	return rc;
 }
 
-/* The hash of a password that is asked for, or comes in. */
 static int new_hash(enum pwhash_scheme scheme, struct str *hash)
 {
 	size_t most = pwhash_most(scheme);
@@ -108,13 +107,13 @@ static void warn_of_faults(const char *file)
 	struct stat st;
 
 	if (htpasswd_file_read(&f, file, &st, &msg) < 0)
-		fprintf(stderr, "berth: warning: until this is mended nobody gets in:\n%s\n", msg.buf);
+		fprintf(stderr, "berth: warning: no user can log in until this is corrected:\n%s\n", msg.buf);
 }
 
 static const struct account_change verbs[] = {
-	{ "add", "user", HTPASSWD_ADD, "user_add", "is there already; `berth user passwd` sets a new password" },
-	{ "passwd", "user", HTPASSWD_SET, "user_passwd", "is not there; `berth user add` adds one" },
-	{ "rm", "user", HTPASSWD_REMOVE, "user_rm", "is not there" },
+	{ "add", "user", HTPASSWD_ADD, "user_add", "exists; `berth user passwd` sets a new password" },
+	{ "passwd", "user", HTPASSWD_SET, "user_passwd", "does not exist; `berth user add` adds one" },
+	{ "rm", "user", HTPASSWD_REMOVE, "user_rm", "does not exist" },
 };
 
 static int change(const struct config *c, const struct account_change *v, const char *user, enum pwhash_scheme scheme)
@@ -162,10 +161,10 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	const struct account_change *v;
 	int opt;
 
-	optind = 0;             /* a second parse in one process begins anew */
+	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt != 'b')
-			return cmd_usage(&cmd_user_command);    /* getopt has said it */
+			return cmd_usage(&cmd_user_command);    /* getopt has printed the error */
 		scheme = PWHASH_BCRYPT;
 	}
 	argc -= optind;
@@ -181,11 +180,11 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	if (!c)
 		return CMD_USAGE;
 	if (v && v->change == HTPASSWD_ADD && robot_is(argv[1])) {
-		fputs("berth: user: such a name is a robot's; `berth token add` makes one\n", stderr);
+		fputs("berth: user: this is the name of a robot; `berth token add` adds one\n", stderr);
 		return CMD_USAGE;
 	}
 	if (!c->auth.htpasswd[0]) {
-		fputs("berth: user: the configuration names no htpasswd file: set \"auth.htpasswd\"\n", stderr);
+		fputs("berth: user: the configuration has no htpasswd file; set \"auth.htpasswd\"\n", stderr);
 		return CMD_USAGE;
 	}
 	return v ? change(c, v, argv[1], scheme) : list(c);
@@ -194,6 +193,6 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 const struct cmd cmd_user_command = {
 	.name = "user",
 	.args = "add NAME [--bcrypt] | passwd NAME [--bcrypt] | rm NAME | list",
-	.help = "who may log in by password; the password is asked for, or read from standard input",
+	.help = "manage users who log in with a password; it is read from the terminal, or from standard input",
 	.run = run,
 };
