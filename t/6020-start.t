@@ -130,8 +130,8 @@ kill TERM => $spawned_pid;
 ok +(wait_for { !kill 0 => $spawned_pid }), 'and go when they are told to';
 
 # what stands in the way
-fails_with(1, qr/descriptor 0 is no listening socket.*--listen/, 'no socket at all', '--root', "$dir/store");
-fails_with(1, qr/is there and is no socket/, 'a file where the socket belongs', '--root', "$dir/store", '--listen', $program);
+fails_with(1, qr/descriptor 0 is not a listening socket.*--listen/, 'no socket at all', '--root', "$dir/store");
+fails_with(1, qr/exists and is not a socket/, 'a file where the socket belongs', '--root', "$dir/store", '--listen', $program);
 fails_with(1, qr/neither HOST:PORT nor a path/, 'an address without a port', '--root', "$dir/store", '--listen', 'localhost');
 spew("$dir/file", '');
 fails_with(1, qr/cannot make the store/, 'a store below a file', '--root', "$dir/file/store", '--listen', $socket);

@@ -68,8 +68,8 @@ SKIP: {
 # sockets
 $s = store();
 my $b = Berth::Server->start(workers => 1);
-said(1, qr/another process listens on \S+; end it, or listen elsewhere/, 'a socket that is taken', $program, '--root', $s, '--listen', $b->worker_socket);
-said(1, qr/is there and is no socket; remove it, or listen elsewhere/, 'a file in its place', $program, '--root', $s, '--listen', $b->config_file);
+said(1, qr/another process listens on \S+; stop it, or listen on another path/, 'a socket that is taken', $program, '--root', $s, '--listen', $b->worker_socket);
+said(1, qr/exists and is not a socket; remove it, or listen on another path/, 'a file in its place', $program, '--root', $s, '--listen', $b->config_file);
 
 # two masters on one root
 sub warned { my ($x, $event) = @_; return map { $_->{msg} // $_->{message} // $_->{detail} // join ' ', values %$_ } grep { ($_->{event} // '') eq $event && ($_->{level} // '') eq 'warn' } $x->log_events }

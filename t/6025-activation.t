@@ -80,7 +80,7 @@ is answers("$dir/a.sock"), '{}', 'for everything';
 stop($pid);
 my $r = run({ env => { LISTEN_PID => 1, LISTEN_FDS => 1 } }, $program, '--root', "$dir/store");
 is $r->{status}, 1, 'sockets that were another process\'s';
-is $r->{err}, "berth-fcgi: descriptor 0 is no listening socket; use --listen, or start with spawn-fcgi or systemd: Socket operation on non-socket\n",
+is $r->{err}, "berth-fcgi: descriptor 0 is not a listening socket; use --listen, or start berth-fcgi by spawn-fcgi or systemd: Socket operation on non-socket\n",
 	'are not taken';
 
 # --- a new master on sockets that stay, under load

@@ -2,7 +2,7 @@
 /*
  * dir: directory listings.
  *
- * Owns the lists until they are released. Knows nothing of what the names mean.
+ * Owns nothing; the caller releases the lists. Does not know what the names mean.
  */
 #include "os/dir.h"
 
@@ -64,7 +64,10 @@ void names_sort(struct names *n)
 		qsort(n->v, n->count, sizeof(*n->v), compare);
 }
 
-/* Some file systems do not tell the type with the name. What lies behind a link to a directory is served, so it is walked. */
+/*
+ * Some file systems do not return the type of an entry. A link to a directory counts as one, because berth serves what is
+ * below it.
+ */
 static bool is_dir(int fd, const struct dirent64 *d)
 {
 	struct stat sb;
@@ -81,7 +84,10 @@ static bool is_wanted(int fd, const struct dirent64 *d, enum dir_filter filter)
 	return filter == DIR_ALL || is_dir(fd, d);
 }
 
-/* From where the descriptor stands to the end. A collection lists thousands of small directories: no calls but these. */
+/*
+ * Reads from the current position to the end. A collection lists thousands of small directories, so this needs no other
+ * system calls; readdir(3) would.
+ */
 static int read_rest(int fd, enum dir_filter filter, dir_visit *visit, void *arg)
 {
 	_Alignas(struct dirent64) char buf[32 * 1024];
@@ -132,7 +138,7 @@ struct page {
 	const char *after;
 	size_t max;
 	struct names *out;
-	const char *beyond;     /* there are `max` that are no greater than this one of them; NULL: not so many yet */
+	const char *beyond;     /* the greatest of `max` names that were found: a greater one is not on the page; NULL: fewer were found */
 };
 
 static void cut(struct page *p)

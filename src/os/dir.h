@@ -16,20 +16,21 @@ struct names {
 void names_release(struct names *n);
 #define cleanup_names __attribute__((cleanup(names_release)))
 void names_add(struct names *n, const char *s, size_t len);
-void names_drop(struct names *n, size_t count); /* the first ones */
-void names_cut(struct names *n, size_t count);  /* all but the first ones */
+void names_drop(struct names *n, size_t count); /* removes the first `count` */
+void names_cut(struct names *n, size_t count);  /* keeps the first `count` */
 void names_sort(struct names *n);               /* byte order */
 
-enum dir_filter { DIR_ALL, DIR_DIRS };          /* everything but "." and ".."; directories alone, and links to them */
+enum dir_filter { DIR_ALL, DIR_DIRS };          /* all but "." and ".."; or only directories and links to them */
 
 /*
- * os_dir_read - add the names in an open directory, in no order; reads from its start
+ * os_dir_read - add the names in an open directory, from its start and in no order
  * os_dir_list - the same by path, sorted
- * os_dir_page - of them the first `max` (1 or more) that are greater than `after`; out is empty before, and never gets twice as many
- * os_dir_each - visit them, in no order, without a list; a name is the visitor's only as long as it looks
+ * os_dir_page - add the first `max` names (1 or more) that are greater than `after`, sorted; out is empty before the call and
+ *               never holds more than twice as many
+ * os_dir_each - visit each name, in no order, without a list; a name is borrowed until the visitor returns
  *
- * Each returns 0, or -1 with errno (ENOENT, ENOTDIR where there is no such directory). An entry that vanishes meanwhile
- * is left out.
+ * Each returns 0, or -1 with errno (ENOENT or ENOTDIR if there is no such directory). An entry that is removed meanwhile
+ * may be missing.
  */
 int os_dir_read(int fd, enum dir_filter filter, struct names *out);
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out);

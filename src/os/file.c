@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file: system calls on files and directories, made whole.
+ * file: system calls on files, repeated until they have done all of their work.
  *
- * Owns no state. Knows nothing of blobs, links or repositories.
+ * Owns no state. Does not know blobs, links or repositories.
  */
 #include "os/file.h"
 
@@ -44,7 +44,7 @@ int os_open_file(int dirfd, const char *path, int flags, mode_t mode)
 {
 	int fd = os_open(dirfd, path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
 
-	/* A link; a directory, to write; a socket, or a FIFO to write that nobody reads; a device that is not there. */
+	/* ELOOP: a link. EISDIR: a directory, for writing. ENXIO: a socket, or a FIFO without a reader, for writing. ENODEV: no such device. */
 	if (fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO || errno == ENODEV))
 		errno = EUCLEAN;
 	return fd;
@@ -211,7 +211,7 @@ int os_overwrite(int fd, const void *buf, size_t len)
 	return rc;
 }
 
-/* Where copy_file_range(2) can't: another file system, an old kernel, a network file system without it. */
+/* For what copy_file_range(2) does not support: two file systems, an old kernel, some network file systems. */
 static int append_by_copy(int dst, off_t to, int src, off_t from, uint64_t len)
 {
 	static char buf[COPY_BUFFER];
@@ -223,7 +223,7 @@ static int append_by_copy(int dst, off_t to, int src, off_t from, uint64_t len)
 			continue;
 		if (n <= 0) {
 			if (n == 0)
-				errno = EIO;    /* the source is shorter than was said */
+				errno = EIO;    /* the source is shorter than the caller said */
 			return -1;
 		}
 		while (done < n) {
@@ -262,7 +262,7 @@ int os_append(int dst, uint64_t dst_size, int src, uint64_t off, uint64_t len)
 		}
 		saved = errno;
 		rc = ftruncate(dst, (off_t)dst_size);
-		(void)rc;               /* the first failure is the one to tell */
+		(void)rc;               /* the first error is the one to report */
 		errno = saved;
 		return -1;
 	}
@@ -279,7 +279,7 @@ void os_random(void *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			abort();        /* only on a kernel without the call, or a bad pointer */
+			abort();        /* the kernel lacks the call, or the pointer is bad */
 		have += (size_t)n;
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock: flock(2), waited for up to a limit.
+ * lock: flock(2) with a limit of time.
  *
- * Owns SIGALRM and the real-time timer while it waits, and gives both back as they were.
+ * Owns SIGALRM and the real-time timer while it waits, and restores both afterwards.
  */
 #include "os/lock.h"
 
@@ -22,20 +22,20 @@ int os_lock_open(int dirfd, const char *path)
 	return os_open_file(dirfd, path, O_RDWR | O_CREAT, 0666);
 }
 
-/* Its only work is to interrupt flock(2). */
+/* Exists to interrupt flock(2). */
 static void wake(int sig)
 {
 	(void)sig;
 }
 
 struct alarm {
-	struct sigaction action;        /* what was there before */
+	struct sigaction action;        /* the previous one */
 	sigset_t mask;
 };
 
 /*
- * After the first time the alarm rings again and again: one that rings just before flock(2) begins interrupts nothing. The
- * workers keep all signals blocked, so this one is let through for as long as it is needed.
+ * The timer repeats, because a signal that arrives just before flock(2) begins does not interrupt it. The workers block all
+ * signals, so SIGALRM is unblocked for this time.
  */
 static void set_alarm(struct alarm *before, unsigned ms)
 {
@@ -62,7 +62,7 @@ static void unset_alarm(const struct alarm *before)
 	errno = saved;
 }
 
-/* The kernel wakes those who wait as soon as the lock is free, the first first; who only tried now and then would be late. */
+/* Waits in flock(2): the kernel wakes waiters in their order as soon as the lock is free, where a process that polls comes late. */
 static int wait_for(int fd, int op, unsigned ms, uint64_t *waited)
 {
 	uint64_t begun = time_now_usec(), now;
@@ -78,7 +78,7 @@ static int wait_for(int fd, int op, unsigned ms, uint64_t *waited)
 	if (rc < 0 && errno == EINTR)
 		errno = EWOULDBLOCK;
 	if (waited)
-		*waited = now - begun + 1;      /* at least 1, so that a wait is told from none */
+		*waited = now - begun + 1;      /* at least 1: 0 means that there was no wait */
 	return rc;
 }
 
@@ -104,8 +104,8 @@ int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited)
 }
 
 /*
- * Older kernels take memory even for giving a lock back, and may have none. Not to give it back would stop everybody
- * else, so it is tried again, and at last the process ends, and with it its locks.
+ * Older kernels allocate memory even to release a lock, and that can fail. A lock that is never released would block all
+ * other processes, so it tries again, and finally ends the process, which releases its locks.
  */
 void os_unlock(int fd)
 {

@@ -5,21 +5,21 @@
 /*
  * lock: flock(2).
  *
- * The lock belongs to the open file: every process opens for itself, after fork, and closing (or dying) lets go. Files
- * are opened for writing, as network file systems demand for exclusive locks.
+ * A lock belongs to the open file description: every process opens the file itself, after fork, and releases the lock by
+ * closing it or ending. Files are opened for writing, because network file systems require that for exclusive locks.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* os_lock_open - open a file to lock, made if missing, not through a link; a descriptor that the caller owns, or -1 with errno */
+/* os_lock_open - open a lock file, and create it if missing; follows no link; a descriptor that the caller owns, or -1 with errno */
 int os_lock_open(int dirfd, const char *path);
 
 /*
- * os_lock - wait for the lock, at most ms milliseconds; 0, or -1 with errno: EWOULDBLOCK where they passed
- * ms      0: try once. There is no waiting without a limit.
- * waited  gets how long that took, in microseconds, also where it failed; 0 where the lock was free, which costs one
- *         system call and no look at the clock. NULL: nobody wants to know.
+ * os_lock - wait for the lock, at most ms milliseconds; 0, or -1 with errno: EWOULDBLOCK if the time is over
+ * ms      0: try once. There is no wait without a limit.
+ * waited  gets the time of the wait in microseconds, on failure too; 0 if the lock was free, which costs one system call and
+ *         does not read the clock. May be NULL.
  */
 int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited);
 void os_unlock(int fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process: signals, children that do not stay behind, and a word to systemd.
+ * process: signals, children that end with their parent, priorities, and the notification of systemd.
  *
- * Owns the signal by which this process, and those it has forked, were asked to end.
+ * Owns the signal that asked this process, and those that it forked, to end.
  */
 #include "os/process.h"
 
@@ -45,7 +45,7 @@ pid_t os_fork(int at_end)
 }
 
 static const int askers[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
-static volatile sig_atomic_t asked_here;                /* where there is no memory to share */
+static volatile sig_atomic_t asked_here;                /* used if there is no shared memory */
 static volatile sig_atomic_t *asked = &asked_here;
 
 static void on_asked(int sig)
@@ -54,7 +54,7 @@ static void on_asked(int sig)
 		*asked = sig;
 }
 
-/* Calls that a signal interrupts are made again: the work looks by itself whether it is to go on. */
+/* SA_RESTART: the work itself checks whether it has to end. */
 void os_end_by_asking(void)
 {
 	struct sigaction sa = { .sa_handler = on_asked, .sa_flags = SA_RESTART }, old;
@@ -80,10 +80,10 @@ _Noreturn void os_end(void)
 
 	os_signal(sig, SIG_DFL);
 	raise(sig);
-	_exit(128 + sig);       /* where it is blocked */
+	_exit(128 + sig);       /* if the signal is blocked */
 }
 
-/* The signals are let in by the call that sleeps: one that came a moment before would not end it. */
+/* Only ppoll(2) unblocks the signals: one that arrived just before a plain sleep would not end it. */
 void os_sleep(uint64_t usec)
 {
 	struct timespec ts = { .tv_sec = (time_t)(usec / 1000000), .tv_nsec = (long)(usec % 1000000) * 1000 };
@@ -129,7 +129,7 @@ void os_stand_back(void)
 		setpriority(PRIO_PROCESS, 0, 10);
 }
 
-/* sd_notify(3): a datagram to a Unix socket; one whose name begins with '@' is abstract. */
+/* sd_notify(3): a datagram to a Unix socket; a name that begins with '@' is abstract. */
 void os_notify_ready(void)
 {
 	static const char word[] = "READY=1";

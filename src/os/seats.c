@@ -2,7 +2,8 @@
 /*
  * seats: places in shared memory.
  *
- * Owns them. Invariant: a place is 0, or the id of a process that lives or that its parent has not freed yet.
+ * Owns that memory. Invariant: a place is 0, or the id of a process that is alive, or that has ended and whose place the
+ * parent has not freed yet.
  */
 #include "os/seats.h"
 

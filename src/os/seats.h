@@ -3,23 +3,23 @@
 #define BERTH_OS_SEATS_H
 
 /*
- * seats: a limited number of places, shared by processes that one of them has forked.
+ * seats: a limited number of places, shared by a process and those that it forks.
  *
- * A place holds the id of the process that has it, so that the parent can free what a killed one has left.
+ * A place contains the id of its process, so that the parent can free the place of a child that was killed.
  */
 
 #include <sys/types.h>
 
 struct seats;
 
-/* seats_open - shared memory for those who are forked later, owned; NULL with errno */
+/* seats_open - places for this process and those that it forks later, owned; NULL with errno */
 struct seats *seats_open(void);
 void seats_close(struct seats **s);
 
 /*
- * seats_take  - one of the first `count` places, for this process; -1 where all are taken. At most SEATS_MAX count.
- * seats_leave - give it back
- * seats_free  - a process has ended: what it had is free; s may be NULL
+ * seats_take  - occupy one of the first `count` places, at most SEATS_MAX; its number, or -1 if all are occupied
+ * seats_leave - free a place of this process
+ * seats_free  - free all places of a process that has ended; s may be NULL
  */
 #define SEATS_MAX 512
 int seats_take(struct seats *s, unsigned count);

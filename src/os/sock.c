@@ -2,7 +2,7 @@
 /*
  * sock: listening sockets for FastCGI.
  *
- * Owns nothing. Knows nothing of FastCGI itself.
+ * Owns nothing. Does not know FastCGI itself.
  */
 #include "os/sock.h"
 
@@ -22,7 +22,7 @@
 
 #define BACKLOG 1024
 #define ACTIVATED_MAX 64
-#define REFUSE_MAX 256          /* at a time: whoever refuses has other things to do, too */
+#define REFUSE_MAX 256          /* connections in one call: the caller has other work, too */
 
 static int make_listening(int fd)
 {
@@ -34,8 +34,8 @@ static int make_listening(int fd)
 }
 
 /*
- * Whether the path may be taken. It may where the lock beside it was there already, since then only a process of ours
- * can have listened there, and it no longer holds the lock. Else it is somebody's, unless nobody answers.
+ * Removes a socket that is no longer in use from the path. `ours`: the lock file existed before. Then only a berth-fcgi can
+ * have listened here, and it has released the lock. Otherwise the socket is in use if a connection succeeds.
  */
 static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 {
@@ -46,7 +46,7 @@ static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot look at %s", sa->sun_path);
 	if (!S_ISSOCK(sb.st_mode)) {
 		errno = ENOTSOCK;
-		return err_sys(e, "%s is there and is no socket; remove it, or listen elsewhere", sa->sun_path);
+		return err_sys(e, "%s exists and is not a socket; remove it, or listen on another path", sa->sun_path);
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -54,11 +54,11 @@ static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 	if (!ours && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0)
 		errno = EADDRINUSE;
 	if (!ours && errno != ECONNREFUSED)
-		return err_sys(e, "another process listens on %s; end it, or listen elsewhere", sa->sun_path);
+		return err_sys(e, "another process listens on %s; stop it, or listen on another path", sa->sun_path);
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", sa->sun_path) : 0;
 }
 
-/* PATH.lock, which stays when the socket goes: a lock on a file that has lost its name is none. */
+/* PATH.lock, which is never removed: a lock on a file without a name excludes nobody. */
 static int lock_path(const char *path, bool *was_there, int *out, struct err *e)
 {
 	cleanup_str struct str lock = STR_INIT;
@@ -72,7 +72,7 @@ static int lock_path(const char *path, bool *was_there, int *out, struct err *e)
 		return 0;
 	os_cleanup_fd(out);
 	errno = EADDRINUSE;
-	return err_sys(e, "another process listens on %s; end it, or listen elsewhere", path);
+	return err_sys(e, "another process listens on %s; stop it, or listen on another path", path);
 }
 
 static int listen_unix(const char *path, struct sock *s, struct err *e)
@@ -92,7 +92,7 @@ static int listen_unix(const char *path, struct sock *s, struct err *e)
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		return err_sys(e, "cannot make a socket");
-	/* Whoever can connect can say who the user is: owner and group alone. */
+	/* A process that can connect can claim any user's name, so only the owner and the group can. */
 	mask = umask(0117);
 	rc = bind(s->fd, (struct sockaddr *)&sa, sizeof(sa));
 	umask(mask);
@@ -102,7 +102,7 @@ static int listen_unix(const char *path, struct sock *s, struct err *e)
 	return 0;
 }
 
-/* Splits "HOST:PORT" or "[V6]:PORT"; an empty host stands for all addresses. */
+/* Resolves "HOST:PORT" or "[V6]:PORT"; an empty host means all addresses. */
 static struct addrinfo *resolve(const char *where, struct err *e)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *ai;
@@ -126,11 +126,11 @@ static struct addrinfo *resolve(const char *where, struct err *e)
 	if (rc == 0)
 		return ai;
 	errno = EINVAL;
-	err_sys(e, "cannot understand the address %s: %s", where, gai_strerror(rc));
+	err_sys(e, "cannot resolve the address %s: %s", where, gai_strerror(rc));
 	return NULL;
 }
 
-/* A name may stand for several addresses, some of a family that this machine has not: the first that works. */
+/* Uses the first address that works: a name may have several, some of a family that this machine does not have. */
 static int listen_tcp(const char *where, struct sock *s, struct err *e)
 {
 	struct addrinfo *all = resolve(where, e), *ai;
@@ -170,7 +170,7 @@ int sock_inherited(int fd, struct sock *s, struct err *e)
 	*s = (struct sock)SOCK_INIT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on) {
 		errno = ENOTSOCK;
-		return err_sys(e, "descriptor %d is no listening socket; use --listen, or start with spawn-fcgi or systemd", fd);
+		return err_sys(e, "descriptor %d is not a listening socket; use --listen, or start berth-fcgi by spawn-fcgi or systemd", fd);
 	}
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)

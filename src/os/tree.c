@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tree: making and removing directories with those above and below them.
+ * tree: makes and removes directories with those above and below them.
  *
  * Owns no state.
  */
@@ -16,7 +16,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 
-/* The directory itself first: as a rule all above it is there, and one call does it. Else the one above first. */
+/* Tries the directory itself first: usually its parent exists, and one call is enough. */
 static int make_dirs(int dirfd, char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -42,7 +42,7 @@ int os_mkdirs(int dirfd, const char *path)
 	return make_dirs(dirfd, p.buf);
 }
 
-/* Depth is bounded: what is removed was made by the store, or lay where the store's own names lie. */
+/* depth bounds the recursion: a tree may be one that the store did not make. */
 static int remove_below(int dirfd, const char *path, unsigned depth)
 {
 	cleanup_names struct names names = NAMES_INIT;

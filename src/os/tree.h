@@ -3,18 +3,18 @@
 #define BERTH_OS_TREE_H
 
 /*
- * tree: directories made and removed, with those above and below them.
+ * tree: makes directories with those above them, and removes directories with all that is below them.
  *
- * As in os/file.h all is relative to a directory descriptor, and the functions return -1 with errno.
+ * As in os/file.h, paths are relative to a directory descriptor, and the functions return -1 with errno.
  */
 
 /*
  * os_mkdirs - make a directory and those above it that are missing
- * Another process that makes the same at the same time is no error.
+ * It is not an error if another process makes the same directories at the same time.
  */
 int os_mkdirs(int dirfd, const char *path);
 
-/* os_remove_tree - remove a file or a directory with all in it; what is already gone is no error; links are not followed */
+/* os_remove_tree - remove a file, or a directory with all that is in it; it may be missing already; follows no links */
 int os_remove_tree(int dirfd, const char *path);
 
 #endif
