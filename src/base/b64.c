@@ -2,8 +2,8 @@
 /*
  * b64: base64 and base64url.
  *
- * Owns the two alphabets. Invariant: what decodes is what encoding those bytes gives (in B64_LOGIN with or without
- * its padding). Knows nothing of what the bytes are.
+ * Owns the two alphabets. Invariant: a text that decodes is the one that encoding gives for the decoded bytes (in B64_LOGIN
+ * with or without its padding). Does not know what the bytes are.
  */
 #include "base/b64.h"
 
@@ -28,7 +28,7 @@ static int digit(enum b64_form form, char c)
 	return -1;
 }
 
-/* The length without the padding, or -1 where that is not as the form demands. */
+/* Sets the length without the padding; -1 if the padding is wrong for the form. */
 static int strip(enum b64_form form, const char *s, size_t *len)
 {
 	size_t n = *len, pad = 0;

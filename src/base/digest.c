@@ -2,8 +2,8 @@
 /*
  * digest: names of content, and the hashing behind them.
  *
- * Owns the two algorithms' tables and the use of libcrypto's EVP interface. Invariant: a struct digest that was
- * given out as valid has an algorithm's name, a colon and exactly its number of lower-case hex digits.
+ * Owns the table of algorithms and the use of libcrypto's EVP interface. Invariant: a struct digest that a function here
+ * returned as valid has the name of an algorithm, a colon and exactly its number of lower-case hex digits.
  */
 
 #include <openssl/core_names.h>
@@ -29,7 +29,7 @@ struct digester {
 	EVP_MD_CTX *ctx;
 };
 
-/* Without branches: no processor guesses the digits of a digest, and a collection looks at a million of them. */
+/* Without branches: processors cannot predict the digits of a digest, and a collection checks a million digests. */
 static bool lower_hex(const char *s, size_t len)
 {
 	static const bool digit[256] = { ['0' ... '9'] = true, ['a' ... 'f'] = true };
@@ -100,7 +100,7 @@ const char *digest_hex(const struct digest *d)
 	return d->text + algs[d->alg].name_len + 1;
 }
 
-/* Fetching walks OpenSSL's providers under a lock; a tag's digest is hashed in less time than that. So: once. */
+/* Fetched once: that searches OpenSSL's providers under a lock, and takes longer than hashing a short text. */
 static const EVP_MD *md_of(enum digest_alg alg)
 {
 	static EVP_MD *fetched[DIGEST_ALG_COUNT];
@@ -198,7 +198,7 @@ struct hmac *hmac_open(const void *key, size_t key_len)
 	return h;
 }
 
-/* The key again each time: without one, OpenSSL before 3.0.3 does not begin anew. */
+/* Passes the key each time: without it, OpenSSL before 3.0.3 does not start over. */
 void hmac_of(struct hmac *h, unsigned char out[DIGEST_MAC_LEN], const void *data, size_t len)
 {
 	size_t n = 0;

@@ -2,10 +2,10 @@
 /*
  * digestset: open addressing, one table for each algorithm.
  *
- * Owns the tables, and the secret of this process that their hash depends on. Digests are random only where somebody has
- * hashed something: a manifest may name thousands that a client has chosen, so that all would begin at one slot if their
- * own bytes chose it. SipHash-1-3 (Aumasson and Bernstein, 2012) is a pseudorandom function: who does not know the secret
- * does no better with chosen digests than with random ones.
+ * Owns the tables, and the secret of this process that keys their hash. A digest is random only if it is the hash of some
+ * content: a manifest may name thousands of digests that a client chose, and if their own bytes selected the slot, all could
+ * select the same one. SipHash-1-3 (Aumasson and Bernstein, 2012) is a pseudorandom function: without the secret, chosen
+ * digests cause no more collisions than random ones.
  */
 #include "base/digestset.h"
 
@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 
-#define SMALL 4096              /* slots: up to there a table grows in few steps */
+#define SMALL 4096              /* slots: below this size a table grows by a factor of 4, to grow less often */
 
 static unsigned nibble(char c)
 {
@@ -35,11 +35,11 @@ static void key_of(const struct digest *d, unsigned char key[DIGESTSET_KEY])
 static uint64_t secret[2];
 static bool chosen;
 
-/* Before the first table is made, so that a process that is forked later can read those of its parent. */
+/* Called before the first table is made, so that a process that is forked later can read the tables of its parent. */
 static void choose_secret(void)
 {
 	if (!chosen && getentropy(secret, sizeof(secret)) < 0)
-		abort();        /* only on a kernel without getrandom(2) */
+		abort();        /* the kernel lacks getrandom(2) */
 	chosen = true;
 }
 
@@ -85,7 +85,7 @@ static bool is_free(const unsigned char key[DIGESTSET_KEY])
 	return memcmp(key, no_key, DIGESTSET_KEY) == 0;
 }
 
-/* The slot of a key in a table that is not full: where it is, or where it would go. */
+/* The slot that contains the key, or the free slot for it. The table must not be full. */
 static unsigned char *slot_of(const struct digestset *s, enum digest_alg alg, const unsigned char key[DIGESTSET_KEY])
 {
 	size_t mask = s->of[alg].cap - 1, i;
@@ -111,7 +111,7 @@ static void put(struct digestset *s, enum digest_alg alg, const unsigned char ke
 	s->of[alg].count++;
 }
 
-/* Room for so many more. Of eight slots three stay free: to find that one is not there takes four looks then, and not nine. */
+/* Makes room for `more` digests. Three of eight slots remain free: then the search for an absent digest reads four slots, not nine. */
 static void make_room(struct digestset *s, enum digest_alg alg, size_t more)
 {
 	unsigned char(*keys)[DIGESTSET_KEY] = s->of[alg].keys;
@@ -150,7 +150,7 @@ bool digestset_has(const struct digestset *s, const struct digest *d)
 	return s->of[d->alg].cap && !is_free(slot_of(s, d->alg, key));
 }
 
-/* The algorithm, one byte, and the key. */
+/* One byte for the algorithm, and the key. */
 static void write_key(struct str *out, int alg, const unsigned char key[DIGESTSET_KEY])
 {
 	str_addc(out, (char)alg);

@@ -3,13 +3,12 @@
 #define BERTH_BASE_DIGESTSET_H
 
 /*
- * digestset: many digests in little memory: from 50 to 100 bytes each, however long their text is.
+ * digestset: a set of digests in little memory: 50 to 100 bytes for each.
  *
- * Of a digest its first 256 bits are kept, which for sha256 is all of it. Two sha512 digests that share them are taken for
- * one. Nobody can make two contents that have such digests; a manifest may name a digest like that without having content
- * for it.
+ * It stores the first 256 bits of a digest, which is all of a sha256 digest. Two sha512 digests with the same first 256 bits
+ * count as equal. Nobody can make two contents with such digests, but a manifest may name such a digest without content.
  *
- * Where a digest is looked for depends on a secret of this process: whoever chooses the digests cannot make it slow.
+ * The slot of a digest depends on a secret of this process, so a client cannot choose digests that make the set slow.
  */
 
 #include <stdbool.h>
@@ -21,9 +20,9 @@
 
 struct digestset {
 	struct {
-		unsigned char (*keys)[DIGESTSET_KEY];   /* a free slot holds zeros: so a look is at one cache line */
-		bool zero;                              /* the digest of zeros is in, which has no slot */
-		size_t count, cap;      /* cap is 0 or a power of two; count is of the slots in use */
+		unsigned char (*keys)[DIGESTSET_KEY];   /* a free slot is all zeros, so that a search reads no other memory */
+		bool zero;                              /* the set contains the digest that is all zeros, which has no slot */
+		size_t count, cap;      /* cap is 0 or a power of two; count: used slots */
 	} of[DIGEST_ALG_COUNT];
 };
 
@@ -37,9 +36,9 @@ bool digestset_has(const struct digestset *s, const struct digest *d);
 size_t digestset_count(const struct digestset *s);
 
 /*
- * digestset_write - add all of it to out, as bytes for digestset_read in a process of the same program
- * digestset_size  - how many bytes that are
- * digestset_read  - add what such bytes hold; 0, or -1 where they are none, with nothing added
+ * digestset_write - add all digests to out as bytes, for digestset_read in a process of the same program
+ * digestset_size  - the number of these bytes
+ * digestset_read  - add the digests of such bytes; 0, or -1 if they are invalid, with nothing added
  */
 void digestset_write(const struct digestset *s, struct str *out);
 size_t digestset_size(const struct digestset *s);

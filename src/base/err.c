@@ -2,7 +2,7 @@
 /*
  * err: the table of error codes, and the error value.
  *
- * Owns the wire names, messages and default statuses (api.md, "Errors"). Invariant: `detail`, `cause` and every
+ * Owns the wire names, messages and default statuses (doc/API.md, "Errors"). Invariant: `detail`, `cause` and every
  * entry of `more` are well-formed UTF-8. Does not know how an error is rendered, and logs nothing.
  */
 
@@ -64,11 +64,11 @@ int err_default_status(enum err_code code)
 	return table[code < ERR_CODE_COUNT ? code : ERR_UNKNOWN].status;
 }
 
-/* Format into dst[size], replacing what is not UTF-8, and cutting between characters. */
+/* Formats into dst[size], replaces bytes that are not UTF-8, and cuts the text between characters. */
 static void __attribute__((format(printf, 3, 0)))
 format_text(char *dst, size_t size, const char *fmt, va_list ap)
 {
-	char raw[1024];         /* longer than any dst: its own cut never shows */
+	char raw[1024];         /* longer than any dst, so that only dst limits the text */
 	size_t len, i = 0, n = 0;
 
 	if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)
@@ -112,7 +112,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 
 	if (!e)
 		return -1;
-	/* formatted before e is cleared: the arguments may be e's own detail */
+	/* format before clearing e: the arguments may be e's own detail */
 	va_start(ap, fmt);
 	format_text(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -180,7 +180,7 @@ int err_more(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	format_text(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* capacity is the next power of two: grow when the count is one */
+	/* the capacity is a power of two: grow when the count has reached one */
 	if (!(e->nmore & (e->nmore - 1)))
 		e->more = xreallocarray(e->more, e->nmore ? e->nmore * 2 : 1, sizeof(*e->more));
 	e->more[e->nmore++] = xstrdup(text);

@@ -3,10 +3,10 @@
 #define BERTH_BASE_ERR_H
 
 /*
- * err: what went wrong, said once, at the place that knows; every layer above passes it on.
+ * err: an error. The function that detects it sets it; every layer above passes it on.
  *
- * The codes are those of the Distribution Specification and of registry:2. One table in err.c maps a code to its
- * wire name, message and default status. Only the response module renders an error for a client.
+ * The codes are those of the Distribution Specification and of registry:2 (doc/API.md, "Errors"). One table in err.c maps a
+ * code to its wire name, message and default status. Only the response module renders an error for a client.
  */
 
 #include <stddef.h>
@@ -37,11 +37,11 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	int status;             /* HTTP status: the code's default unless err_status() changed it */
-	int sys;                /* errno at the failure, 0 if none: logged, never sent */
+	int status;             /* HTTP status: the default of the code, unless err_status() changed it */
+	int sys;                /* errno of the failure, 0 if none: logged, never sent */
 	char detail[256];       /* for the client: no paths, no secrets, valid UTF-8 */
-	char cause[256];        /* for the log only: which system call on what */
-	char **more;            /* further details of the same code, as text; each becomes an entry of its own; owned */
+	char cause[256];        /* for the log only: what failed, on which path */
+	char **more;            /* more details of the same code, as text; each is an entry of its own in the response; owned */
 	size_t nmore;
 };
 
@@ -52,21 +52,21 @@ void err_release(struct err *e);
 
 /* All of these return -1, so `return err_set(e, ...)` is a whole error path. A NULL e is allowed and ignored. */
 
-/* err_set - an error with the code's default status; detail is cut to fit, ill-formed UTF-8 replaced */
+/* err_set - set an error with the default status of the code; detail is cut to fit, and ill-formed UTF-8 is replaced */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * err_sys - a system call failed: keeps errno, and the text as `cause` for the log
+ * err_sys - a system call failed: sets errno as `sys`, and the text as `cause` for the log
  *
- * The client learns only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EINTR, EIO, EMFILE, ENFILE, ENOLCK,
- * ENOMEM, EROFS, EACCES, EPERM, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; anything else is UNKNOWN with 500.
+ * The client gets only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EINTR, EIO, EMFILE, ENFILE, ENOLCK,
+ * ENOMEM, EROFS, EACCES, EPERM, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; all others are UNKNOWN with 500.
  */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 int err_status(struct err *e, int status);      /* another status for the code already set, such as 413 or 412 */
 int err_more(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));  /* one more detail */
 
-/* err_text - add what went wrong as one line for an operator: the cause and its errno, else the detail */
+/* err_text - add the error as one line for an operator: the cause and errno, or else the detail */
 void err_text(const struct err *e, struct str *out);
 
 const char *err_name(enum err_code code);       /* "BLOB_UNKNOWN" */

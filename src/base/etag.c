@@ -13,8 +13,8 @@ static const char *skip_blanks(const char *s)
 	return s + strspn(s, " \t");
 }
 
-/* One tag at *s, which is neither blank nor comma; *s moves behind it. */
-static bool take_etag(const char **s, const struct digest *d)
+/* Whether the tag at *s, which is not a blank or comma, names d; *s moves behind it. */
+static bool next_matches(const char **s, const struct digest *d)
 {
 	const char *tag = *s;
 	size_t len;
@@ -25,7 +25,7 @@ static bool take_etag(const char **s, const struct digest *d)
 		tag++;
 		len = strcspn(tag, "\"");
 		*s = tag + len;
-		if (!**s)               /* no closing quote: no tag */
+		if (!**s)               /* no closing quote */
 			return false;
 		(*s)++;
 		if (*skip_blanks(*s) != ',' && *skip_blanks(*s) != '\0')
@@ -50,7 +50,7 @@ bool etag_matches(const char *header, const struct digest *d)
 		s += strspn(s, ", \t");
 		if (!*s)
 			return false;
-		if (take_etag(&s, d))
+		if (next_matches(&s, d))
 			return true;
 	}
 }

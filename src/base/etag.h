@@ -10,8 +10,8 @@
 /*
  * etag_matches - whether an If-Match or If-None-Match names d; header may be NULL
  *
- * A list of tags, separated by commas: quoted, bare (docker sends the digest so), or weak (W/, which a proxy may have
- * made of ours). "*" alone matches: that d exists is the caller's to know.
+ * A header is a list of tags, separated by commas: quoted, bare (as docker sends a digest), or weak (a proxy may have added
+ * W/). "*" alone always matches: the caller knows whether d exists.
  */
 bool etag_matches(const char *header, const struct digest *d);
 

@@ -2,9 +2,9 @@
 /*
  * json: json-c behind json_check.
  *
- * Owns how json-c is called. Invariant: no tree is built from text that json_check has not passed, so that json-c's
- * leniencies are never met. Its STRICT and UTF-8 flags stay off: they add nothing then, and what they refuse
- * changes from release to release (0.18 refuses every string that is not ASCII).
+ * Owns the calls of json-c's parser. Invariant: it parses only text that has passed json_check, so that its leniency has no
+ * effect. Its STRICT and UTF-8 flags are off: they would add nothing, and what they refuse changes from release to release
+ * (0.18 refuses every string that is not ASCII).
  */
 
 #include <json-c/json_tokener.h>
@@ -43,15 +43,15 @@ struct json_object *json_read(const char *s, size_t len, struct json_fault *f)
 		return NULL;
 	}
 	o = json_tokener_parse_ex(t, s, (int)len);
-	/* a number at the very end is only known to be whole when something follows it */
+	/* the parser cannot know that a number at the end is complete until another byte follows */
 	if (!o && json_tokener_get_error(t) == json_tokener_continue)
 		o = json_tokener_parse_ex(t, " ", 1);
 	if (!o)
-		*f = (struct json_fault){ "nothing but null", 0 };
+		*f = (struct json_fault){ "only null", 0 };
 	return o;
 }
 
-/* The member, borrowed; NULL where it is absent or null. */
+/* The member, borrowed; NULL if it is absent or null. */
 static struct json_object *member(struct json_object *o, const char *key)
 {
 	struct json_object *v = NULL;
@@ -85,7 +85,7 @@ int json_get_u64(struct json_object *o, const char *key, uint64_t *val)
 		return 0;
 	if (!json_object_is_type(v, json_type_int) || json_object_get_int64(v) < 0)
 		return -1;
-	/* json-c gives its largest number for anything larger: that one can't be told from them */
+	/* json-c returns its largest number for all that are larger, so this one may be any of them */
 	u = json_object_get_uint64(v);
 	if (u == UINT64_MAX)
 		return -1;

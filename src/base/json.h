@@ -3,8 +3,8 @@
 #define BERTH_BASE_JSON_H
 
 /*
- * json: json-c as this project uses it. Input comes through json_check first; output is not made here but with
- * struct str, since a manifest is never serialised again.
+ * json: json-c as this project uses it. Input passes json_check first. Output is written with struct str, not with json-c,
+ * since a manifest is never serialised again.
  */
 
 #include <json-c/json_object.h>
@@ -21,8 +21,8 @@ struct json_fault;
 struct json_object *json_read(const char *s, size_t len, struct json_fault *f);
 
 /*
- * Typed members of an object. Each returns 1 found, 0 absent (null counts as absent), -1 of another type.
- * What they give is borrowed from the tree.
+ * Typed members of an object. Each returns 1 found, 0 absent (null counts as absent), -1 of another type. The results are
+ * borrowed from the tree.
  */
 int json_get_string(struct json_object *o, const char *key, const char **val, size_t *len);
 int json_get_u64(struct json_object *o, const char *key, uint64_t *val);        /* an integer >= 0, written without '.' or 'e', below UINT64_MAX */

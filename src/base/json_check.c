@@ -2,11 +2,11 @@
 /*
  * json_check: a scan of JSON text that builds nothing.
  *
- * Owns the rules of what JSON may come in. Invariant: the scan moves forward only, its stack is a fixed array, and the
- * only memory that it takes is for the decoded keys of the objects that are open. Knows nothing of manifests.
+ * Owns the rules for JSON input. Invariant: the scan moves forward only, its stack is a fixed array, and it allocates memory
+ * only for the decoded keys of the open objects. Does not know manifests.
  *
- * Keys are gathered per object and sorted when the object closes: an equal pair is then side by side. That costs
- * n log n whatever the keys are, where a hash table would need a secret against chosen collisions.
+ * It collects the keys of an object and sorts them when the object closes, so that equal keys are neighbours. That takes
+ * n log n for any keys; a hash table would need a secret against chosen collisions.
  */
 
 #include <stdbool.h>
@@ -24,7 +24,7 @@ struct key {
 
 struct level {
 	bool object;
-	size_t keys;                    /* scan.nkeys and scan.text.len when it was opened */
+	size_t keys;                    /* scan.nkeys and scan.text.len when the level was opened */
 	size_t text;
 };
 
@@ -143,7 +143,7 @@ int32_t json_unescape(const char *s, size_t len, size_t *i, struct str *out)
 	return c;
 }
 
-/* A string, the position being at its first quote; its decoded form goes to key where that is not NULL. */
+/* Scans the string whose first quote is at the position; adds its decoded form to key, which may be NULL. */
 static int scan_string(struct scan *sc, struct str *key)
 {
 	size_t open = sc->pos++;
@@ -154,7 +154,7 @@ static int scan_string(struct scan *sc, struct str *key)
 		int32_t ch;
 
 		if (c < 0)
-			return fault(sc, "a string without an end", open);
+			return fault(sc, "a string that does not end", open);
 		if (c == '"') {
 			sc->pos++;
 			return 0;
@@ -164,7 +164,7 @@ static int scan_string(struct scan *sc, struct str *key)
 		if (c == '\\') {
 			ch = json_unescape(sc->s, sc->len, &sc->pos, key);
 			if (ch < 0)
-				return fault(sc, "an escape that is none, or half a surrogate pair", at);
+				return fault(sc, "an invalid escape, or half a surrogate pair", at);
 			if (key && ch == 0)
 				return fault(sc, "NUL in a key", at);
 			continue;
@@ -199,7 +199,7 @@ static int scan_number(struct scan *sc)
 		if (peek(sc) >= '0' && peek(sc) <= '9')
 			return fault(sc, "a number with a leading zero", start);
 	} else if (!scan_digits(sc)) {
-		return fault(sc, "a value that is none", start);
+		return fault(sc, "an invalid value", start);
 	}
 	if (peek(sc) == '.') {
 		sc->pos++;
@@ -221,7 +221,7 @@ static int scan_literal(struct scan *sc, const char *word)
 	size_t n = strlen(word);
 
 	if (sc->len - sc->pos < n || memcmp(sc->s + sc->pos, word, n) != 0)
-		return fault(sc, "a value that is none", sc->pos);
+		return fault(sc, "an invalid value", sc->pos);
 	sc->pos += n;
 	return 0;
 }
@@ -273,13 +273,13 @@ static int close_level(struct scan *sc)
 	return 0;
 }
 
-/* A key and its colon. */
+/* Scans a key and its colon. */
 static int scan_key(struct scan *sc)
 {
 	struct key *k;
 
 	if (peek(sc) != '"')
-		return fault(sc, peek(sc) < 0 ? "the text breaks off" : "a key that is not a string", sc->pos);
+		return fault(sc, peek(sc) < 0 ? "the text ends too early" : "a key that is not a string", sc->pos);
 	if (sc->nkeys == sc->cap) {
 		sc->cap = sc->cap ? sc->cap * 2 : 32;
 		sc->keys = xreallocarray(sc->keys, sc->cap, sizeof(*sc->keys));
@@ -298,14 +298,14 @@ static int scan_key(struct scan *sc)
 	return 0;
 }
 
-/* A value that is complete, or the opening of an array or object. */
+/* Scans a complete value, or the opening bracket of an array or object. */
 static int scan_value(struct scan *sc)
 {
 	if (++sc->values > JSON_MAX_VALUES)
 		return fault(sc, "too many values", sc->pos);
 	switch (peek(sc)) {
 	case -1:
-		return fault(sc, "the text breaks off", sc->pos);
+		return fault(sc, "the text ends too early", sc->pos);
 	case '{':
 		return open_level(sc, true);
 	case '[':
@@ -323,7 +323,7 @@ static int scan_value(struct scan *sc)
 	}
 }
 
-/* What stands between values: closing brackets, a comma, a key. `fresh`: the innermost level was just opened. */
+/* Scans what is between two values: closing brackets, a comma, a key. fresh: the innermost level was just opened. */
 static int scan_between(struct scan *sc, bool fresh)
 {
 	for (;;) {
@@ -343,7 +343,7 @@ static int scan_between(struct scan *sc, bool fresh)
 		}
 		if (!fresh) {
 			if (c != ',')
-				return fault(sc, c < 0 ? "the text breaks off" : "neither a comma nor an end", sc->pos);
+				return fault(sc, c < 0 ? "the text ends too early" : "neither a comma nor a closing bracket", sc->pos);
 			sc->pos++;
 			skip_blanks(sc);
 		}
@@ -360,7 +360,7 @@ static int scan_text(struct scan *sc)
 		if (scan_value(sc) < 0 || scan_between(sc, sc->depth > depth) < 0)
 			return -1;
 	} while (sc->depth);
-	return sc->pos < sc->len ? fault(sc, "something behind the value", sc->pos) : 0;
+	return sc->pos < sc->len ? fault(sc, "text after the value", sc->pos) : 0;
 }
 
 int json_check(const char *s, size_t len, struct json_fault *f)

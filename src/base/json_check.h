@@ -5,17 +5,17 @@
 /*
  * json_check: whether bytes are JSON that every reader understands alike (RFC 8259), before any tree is built.
  *
- * json-c takes more than JSON and loses what it cannot keep: the same key twice (the last wins), NUL in a key (cuts
- * it), NaN, raw control characters, overlong UTF-8. Two readers could then see two manifests behind one digest.
- * This scan refuses all of that, and it counts values and depth, since a tree costs a hundred times its text.
- * It allocates at most in proportion to the keys of the objects that are open, and is bounded by the limits.
+ * json-c accepts more than JSON and loses part of it: of equal keys it keeps the last, it cuts a key at NUL, and it accepts
+ * NaN, raw control characters and overlong UTF-8. Two readers could then see two manifests behind one digest. This scan
+ * refuses all of that. It also limits values and depth, because a tree needs a hundred times the memory of its text. The scan
+ * itself allocates memory only in proportion to the keys of the open objects.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 #include "base/str.h"
 
-#define JSON_MAX_DEPTH 32       /* arrays and objects inside each other; 32 pass, 33 do not */
+#define JSON_MAX_DEPTH 32       /* arrays and objects inside each other: 32 are accepted, 33 are not */
 #define JSON_MAX_VALUES 50000   /* every value counts: objects, arrays, strings, numbers, literals; keys do not */
 
 struct json_fault {
@@ -23,13 +23,13 @@ struct json_fault {
 	size_t at;              /* byte offset */
 };
 
-/* json_check - 0 where [s, s+len) is one JSON value within the limits, with nothing but white space around it; else -1 with *f */
+/* json_check - 0 if [s, s+len) is one JSON value within the limits, with only white space around it; else -1 with *f */
 int json_check(const char *s, size_t len, struct json_fault *f);
 
 /*
- * json_unescape - the character of the escape whose backslash is at s[*i]; *i moves behind it
- * out  gets the character as UTF-8; NULL: it is not needed
- * Returns the character, or -1 where there is no valid escape: half a surrogate pair is none. *i is then undefined.
+ * json_unescape - decode the escape whose backslash is at s[*i]; *i moves behind it
+ * out  gets the character as UTF-8; may be NULL
+ * Returns the character, or -1 if the escape is invalid or half a surrogate pair; *i is then undefined.
  */
 int32_t json_unescape(const char *s, size_t len, size_t *i, struct str *out);
 

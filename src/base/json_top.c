@@ -2,8 +2,8 @@
 /*
  * json_top: a walk over the members of the outermost object.
  *
- * Owns nothing and needs no stack: it steps over values by counting brackets. What was pushed here has passed json_check;
- * what another registry left is read as far as it can be understood.
+ * Owns nothing, and needs no stack: it skips values by counting brackets. A manifest that was pushed to berth has passed
+ * json_check. One that another registry stored has not, and is read as far as possible.
  */
 #include "base/json_top.h"
 
@@ -12,7 +12,7 @@
 
 #include "base/json_check.h"
 
-/* Behind the string whose first quote is at i, or 0 where the text breaks off. */
+/* The index behind the string whose first quote is at i, or 0 if the text ends before. */
 static size_t skip_string(const char *s, size_t len, size_t i)
 {
 	for (i++; i < len; i++) {
@@ -24,7 +24,7 @@ static size_t skip_string(const char *s, size_t len, size_t i)
 	return 0;
 }
 
-/* Behind the value at i, or 0 where the text breaks off. */
+/* The index behind the value at i, or 0 if the text ends before. */
 static size_t skip_value(const char *s, size_t len, size_t i)
 {
 	size_t depth = 0;
@@ -55,7 +55,7 @@ static size_t skip_value(const char *s, size_t len, size_t i)
 	return 0;
 }
 
-/* Whether the inside of a string, escapes decoded, is `key`. */
+/* Whether the inside of a string is `key` after decoding its escapes. */
 static bool string_is(const char *s, size_t len, const char *key)
 {
 	size_t klen = strlen(key), i = 0;
@@ -79,7 +79,7 @@ static size_t blanks(const char *s, size_t len, size_t i)
 	return i;
 }
 
-/* Where the value of a top-level member begins and ends: 1, 0, -1 as json_top_string. */
+/* Sets where the value of a member begins and ends; returns as json_top_string does. */
 static int find_member(const char *s, size_t len, const char *key, size_t *from, size_t *to)
 {
 	size_t i = blanks(s, len, 0), start;

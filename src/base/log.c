@@ -2,9 +2,9 @@
 /*
  * log: events as lines of JSON on standard error.
  *
- * Owns the level, one static for the process, and the memory of lines. Invariant: a line is valid JSON whatever a client
- * sent, goes out in one write(2) of at most PIPE_BUF bytes, which lines of other workers cannot get into, and never changes
- * errno. A line that cannot be written is lost: a registry must not stop because nobody reads its log.
+ * Owns the level of the process, and the memory of a line. Invariant: a line is valid JSON whatever a client sent. It is
+ * written by one write(2) of at most PIPE_BUF bytes, so that lines of several workers do not mix. Writing a line does not
+ * change errno. A line that cannot be written is lost: a registry must not stop because nobody reads its log.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 
-#define NUMBERS_ROOM 512        /* of a line: which no text takes */
+#define NUMBERS_ROOM 512        /* bytes at the end of a line that texts leave to numbers */
 #define FIELD_LEAST 40          /* ,"":-18446744073709551615.999 and }, newline */
 
 static const char *const level_names[] = {
@@ -28,8 +28,8 @@ static const char *const level_names[] = {
 };
 
 static enum log_level level_now = LOG_INFO;
-static struct str spare = STR_INIT;     /* the last line's memory, for the next one */
-static pid_t own_pid;                   /* 0: ask each time */
+static struct str spare = STR_INIT;     /* the memory of the last line, for the next one */
+static pid_t own_pid;                   /* 0: call getpid(2) for each line */
 
 int log_level_parse(const char *s, enum log_level *out)
 {
@@ -60,7 +60,7 @@ bool log_on(enum log_level level)
 	return level <= level_now;
 }
 
-/* Room for a field of this key, whose value is a number or a text cut to nothing, and for the end of the line. */
+/* Whether there is room for a field with this key and a number or an empty text, and for the end of the line. */
 static bool has_room(const struct str *line, const char *key)
 {
 	return line->len + strlen(key) + FIELD_LEAST <= LOG_LINE_MAX;
@@ -73,7 +73,7 @@ static void add_key(struct str *line, const char *key)
 	str_add(line, "\":", 2);
 }
 
-/* A text leaves the room that numbers behind it need. */
+/* Cuts the text so that the numbers after it have room. */
 static void add_text(struct str *line, const char *val, size_t len)
 {
 	size_t end = line->len + LOG_TEXT_MAX, most = LOG_LINE_MAX - NUMBERS_ROOM;
@@ -188,7 +188,7 @@ void log_end(struct log_event *ev)
 		off += (size_t)n;
 	}
 	ev->on = false;
-	str_release(&spare);            /* there is one where a line was begun and ended within this one */
+	str_release(&spare);            /* not empty if another line was begun and ended in the middle of this one */
 	spare = ev->line;
 	str_reset(&spare);
 	ev->line = (struct str)STR_INIT;

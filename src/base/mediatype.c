@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mediatype: the few media types that change what a registry does.
+ * mediatype: the media types that a registry treats differently.
  *
  * Owns their names. A media type is compared without regard to case and without its parameters (RFC 9110, 8.3.1).
  */
@@ -30,7 +30,7 @@ static bool blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* whether the type in [s, s+len), less parameters and blanks, is `name` */
+/* Whether the type in [s, s+len), without parameters and blanks, is `name`. */
 static bool is_type(const char *s, size_t len, const char *name)
 {
 	const char *semi = len ? memchr(s, ';', len) : NULL;

@@ -2,7 +2,7 @@
 #ifndef BERTH_BASE_MEDIATYPE_H
 #define BERTH_BASE_MEDIATYPE_H
 
-/* mediatype: the types that a registry has to tell apart (image-spec media-types.md; Docker's image manifest v2.2). */
+/* mediatype: the types that a registry has to distinguish (image-spec media-types.md; Docker's image manifest v2.2). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,13 +22,13 @@ enum mediatype {
 	MEDIATYPE_DOCKER_LIST,
 };
 
-/* mediatype_parse - which of the four; case, parameters after ';' and blanks around do not count */
+/* mediatype_parse - one of the four, or MEDIATYPE_OTHER; ignores case, parameters after ';', and blanks around the type */
 enum mediatype mediatype_parse(const char *s, size_t len);
 const char *mediatype_text(enum mediatype t);           /* NULL for MEDIATYPE_OTHER */
 bool mediatype_is_index(enum mediatype t);
 bool mediatype_is_docker(enum mediatype t);
 
-/* mediatype_nondistributable - a layer of this type need not be in the registry (image-spec layer.md; Docker's foreign layers) */
+/* mediatype_nondistributable - whether a layer of this type may be missing from the registry (image-spec layer.md; Docker's foreign layers) */
 bool mediatype_nondistributable(const char *s, size_t len);
 
 #endif

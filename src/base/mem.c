@@ -15,7 +15,7 @@ static void __attribute__((noreturn)) die(void)
 {
 	static const char msg[] = "{\"level\":\"error\",\"event\":\"out of memory\"}\n";
 
-	/* no formatting and no log module: both would allocate */
+	/* without formatting and the log module, because both allocate */
 	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
 		abort();
 	abort();
@@ -74,7 +74,7 @@ void mem_cleanup_free(void *pp)
 {
 	void *p;
 
-	/* any kind of object pointer may be behind pp: copy its bytes, do not alias it */
+	/* pp points to a pointer of any type: copying its bytes avoids aliasing */
 	memcpy(&p, pp, sizeof(p));
 	free(p);
 }

@@ -2,7 +2,7 @@
 /*
  * metrics: the shared table.
  *
- * Owns it. Invariant: a word is only ever changed by an atomic operation, so no order of deaths spoils one.
+ * Owns it. Invariant: a word changes by one atomic operation only, so that no killed process leaves a wrong one.
  */
 #include "base/metrics.h"
 
@@ -18,11 +18,11 @@ const uint64_t metrics_bounds[METRICS_BUCKETS] = {
 	100, 500, 1000, 5000, 10000, 50000, 100000, 500000, 1000000, 5000000, 10000000, 60000000, 300000000,
 };
 
-/* Those that workers answer with. */
+/* The statuses of responses that workers send. */
 static const short statuses[] = {
 	200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 416, 429, 500, 501, 503, 507,
 };
-_Static_assert(ARRAY_LEN(statuses) < METRICS_STATUSES, "no place is left for any other status");
+_Static_assert(ARRAY_LEN(statuses) < METRICS_STATUSES, "there is no place for any other status");
 
 int metrics_share(void)
 {

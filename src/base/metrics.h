@@ -5,12 +5,11 @@
 /*
  * metrics: counters that all processes of one master share.
  *
- * A fixed table of 64-bit words, each changed by one instruction and without locks: a worker that is killed leaves
- * nothing half done, and what it has counted stays. After metrics_share() the table is in memory that those forked later
- * share; before, and in the operator's commands, it is the process' own and nobody reads it.
+ * A fixed table of 64-bit words. One atomic instruction changes a word, without locks: a worker that is killed leaves no
+ * partial change, and its counts remain. After metrics_share() this process and those that it forks share the table. Before
+ * that, and in the operator's commands, the table belongs to the process alone, and nothing reads it.
  *
- * Routes, methods and locks are numbers here; who reads the table knows their names (http/h_monitor). Nothing from
- * outside ever chooses a place.
+ * Routes, methods and locks are numbers here; http/h_monitor knows their names. No input from outside selects a place.
  */
 
 #include <stdatomic.h>
@@ -22,16 +21,16 @@
 #define METRICS_METHODS 8
 #define METRICS_STATUSES 24     /* the last is "any other" */
 #define METRICS_LOCKS 8
-#define METRICS_BUCKETS 13      /* bounds of a histogram; one more bucket has what is beyond them */
+#define METRICS_BUCKETS 13      /* bounds of a histogram; one more bucket counts what exceeds them */
 
-/* The workers of one socket each. The first is always there, and does what belongs to one that is not. */
+/* Each pool of workers has a socket of its own. The first pool always exists, and does the work of one that does not. */
 enum metrics_pool { POOL_REQUESTS, POOL_WRITES, POOL_UPLOADS, METRICS_POOLS };
 
 enum metric {
 	/* counters */
 	METRIC_UPLOADS_BEGUN,
 	METRIC_UPLOADS_ENDED,           /* finished, refused or cancelled by a client */
-	METRIC_BLOBS_ADDED,             /* content that was not in the store before, manifests among it */
+	METRIC_BLOBS_ADDED,             /* content that was not in the store before, manifests included */
 	METRIC_BLOB_BYTES_ADDED,
 	METRIC_LOGIN_WRONG,
 	METRIC_LOGIN_THROTTLED,
@@ -49,12 +48,12 @@ enum metric {
 
 	/* gauges */
 	METRIC_STARTED,                 /* seconds since the epoch */
-	METRIC_WORKERS,                 /* of each pool: those that take requests */
+	METRIC_WORKERS,                 /* of each pool: workers that accept requests */
 	METRIC_WORKERS_END = METRIC_WORKERS + METRICS_POOLS - 1,
-	METRIC_WORKERS_WANTED,          /* of each pool; 0: there is no such pool */
+	METRIC_WORKERS_WANTED,          /* of each pool; 0: the pool does not exist */
 	METRIC_WORKERS_WANTED_END = METRIC_WORKERS_WANTED + METRICS_POOLS - 1,
 
-	/* notes that processes leave for each other: see registry/gc_last.c and registry/ready.c */
+	/* values that processes share: see care/gc_last.c and registry/ready.c */
 	METRIC_GC_SEEN,
 	METRIC_BLOBS_BASE,
 	METRIC_BLOB_BYTES_BASE,
@@ -65,7 +64,7 @@ enum metric {
 };
 
 struct metrics_times {                  /* durations */
-	_Atomic uint64_t bucket[METRICS_BUCKETS + 1];   /* each has its own; they are added up where they are shown */
+	_Atomic uint64_t bucket[METRICS_BUCKETS + 1];   /* not cumulative; the reader adds them up */
 	_Atomic uint64_t usec;          /* their sum */
 };
 
@@ -77,33 +76,33 @@ struct metrics {
 	struct metrics_times waited[METRICS_LOCKS];
 };
 
-/* metrics_share - from now on one table for this process and those it forks; once. 0, or -1 with errno */
+/* metrics_share - share one table with the processes that this one forks; call it once; 0, or -1 with errno */
 int metrics_share(void);
 
-/* metrics_table - the table, to be read */
+/* metrics_table - the table, for reading */
 const struct metrics *metrics_table(void);
 
 void metrics_add(enum metric m, uint64_t n);
 void metrics_set(enum metric m, uint64_t value);
 uint64_t metrics_get(enum metric m);
 
-/* metrics_swap - change a word from what it was; false where it is something else by now */
+/* metrics_swap - change a word from `was` to `value`; false if it is not `was` any more */
 bool metrics_swap(enum metric m, uint64_t was, uint64_t value);
 
 struct metrics_request {
 	unsigned route, method;
 	int status;
 	uint64_t usec;
-	uint64_t in, out;               /* bytes of its body, and of the answer's */
+	uint64_t in, out;               /* bytes of the request's body and of the response's */
 };
 
-/* metrics_request - a request was answered; numbers beyond the table count as its last */
+/* metrics_request - count a request that was answered; a number beyond the table counts as its last */
 void metrics_request(const struct metrics_request *r);
 
-/* metrics_waited - a wait for a lock of this kind is over */
+/* metrics_waited - count a wait for a lock of this kind, which has ended */
 void metrics_waited(unsigned lock, uint64_t usec);
 
-/* metrics_status - the status that a place among METRICS_STATUSES is for; 0: any other, -1: for none */
+/* metrics_status - the status that a place among METRICS_STATUSES counts; 0: all others, -1: the place is unused */
 int metrics_status(size_t place);
 
 extern const uint64_t metrics_bounds[METRICS_BUCKETS];   /* microseconds, the upper bounds of the buckets */

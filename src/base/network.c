@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * network: whether an address lies in a list of networks.
+ * network: whether an address is in a list of networks.
  *
  * Owns nothing.
  */
@@ -12,10 +12,10 @@
 
 #include "base/str.h"
 
-#define TEXT_MAX 64     /* longer than any address with a prefix */
+#define TEXT_MAX 64     /* more than any address with a prefix length */
 
 struct address {
-	int family;             /* 0: none */
+	int family;             /* 0: invalid */
 	unsigned bits;
 	unsigned char bytes[16];
 };
@@ -32,7 +32,7 @@ static struct address parse(const char *s)
 	return a;
 }
 
-/* "ADDRESS" or "ADDRESS/BITS"; of family 0 where it is neither. */
+/* Parses "ADDRESS" or "ADDRESS/BITS"; returns family 0 if it is neither. */
 static struct address parse_network(const char *s, size_t len)
 {
 	char text[TEXT_MAX + 1];

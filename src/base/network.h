@@ -6,10 +6,10 @@
 
 #include <stdbool.h>
 
-/* network_list_ok - whether it is such a list; an empty one is */
+/* network_list_ok - whether the text is such a list; it may be empty */
 bool network_list_ok(const char *list);
 
-/* network_list_has - whether an address, as text, lies in one of them; the list is one that network_list_ok() takes */
+/* network_list_has - whether an address, as text, is in one of the networks; the list has passed network_list_ok() */
 bool network_list_has(const char *list, const char *address);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * pattern: checking and matching.
  *
- * Owns nothing. Both loops remember the last star alone: what an earlier one could still take, the last can take as well,
- * so nothing is ever tried twice over.
+ * Owns nothing. Both loops remember only the last star: it can match all that an earlier star could still match, so there is
+ * no backtracking to earlier ones.
  */
 #include "base/pattern.h"
 
@@ -16,8 +16,8 @@ struct slice {
 	size_t len;
 };
 
-/* Takes the first component off *rest; false where there is none left. */
-static bool take(struct slice *rest, struct slice *component)
+/* Moves the first component from *rest to *component; false if there is none left. */
+static bool next_component(struct slice *rest, struct slice *component)
 {
 	const char *slash;
 
@@ -41,22 +41,21 @@ const char *pattern_fault(const char *pattern)
 	struct slice rest = { pattern, strlen(pattern) }, c;
 
 	if (rest.len == 0)
-		return "is empty; \"**\" is every repository";
+		return "is empty; \"**\" matches every repository";
 	if (rest.len > NAME_MAX_LEN)
-		return "is longer than a repository's name may be";
-	while (take(&rest, &c)) {
+		return "is longer than a repository name may be";
+	while (next_component(&rest, &c)) {
 		if (c.len == 0)
-			return "has an empty component; a slash stands only between two";
+			return "has an empty component; a slash must be between two components";
 		if (!is_stars(c) && memmem(c.s, c.len, "**", 2))
 			return "has \"**\" beside other text; it must be a component of its own";
 		for (size_t i = 0; i < c.len; i++)
 			if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789._-*", c.s[i]))
-				return "has a character that no repository's name has";
+				return "has a character that a repository name cannot have";
 	}
 	return NULL;
 }
 
-/* Within a component. */
 static bool match_component(struct slice p, struct slice name)
 {
 	size_t i = 0, j = 0, star = p.len, from = 0;
@@ -89,10 +88,10 @@ bool pattern_match(const char *pattern, const char *name, size_t len)
 	while (n.s) {
 		struct slice p_next = p, n_next = n;
 
-		take(&n_next, &nc);
-		if (take(&p_next, &pc) && is_stars(pc)) {
+		next_component(&n_next, &nc);
+		if (next_component(&p_next, &pc) && is_stars(pc)) {
 			if (!p_next.s)
-				return true;    /* the last one: what is left is one component at least */
+				return true;    /* the last component: it matches what is left, at least one component */
 			starred = true;
 			after_stars = p = p_next;
 			from = n;
@@ -100,7 +99,7 @@ bool pattern_match(const char *pattern, const char *name, size_t len)
 			p = p_next;
 			n = n_next;
 		} else if (starred) {
-			take(&from, &nc);
+			next_component(&from, &nc);
 			p = after_stars;
 			n = from;
 		} else {

@@ -3,31 +3,30 @@
 #define BERTH_BASE_PATTERN_H
 
 /*
- * pattern: which repositories are meant, as rules write it.
+ * pattern: a set of repository names, as rules write it.
  *
- * A pattern is components with '/' between them. In a component '*' stands for any text, none too: "app-*". A component
- * that is "*" is any one component. A component that is "**" is any number of components, none too; as the last of
- * several at least one: behind "team" and a slash it is what lies below "team", not "team" itself. "**" alone is every
- * repository.
+ * A pattern consists of components with '/' between them. In a component, '*' matches any text, also none: "app-*". The
+ * component "*" matches exactly one component. The component "**" matches any number of components, also none; but at the end
+ * of a longer pattern it matches at least one: "**" after "team/" matches what is below "team", and not "team" itself. The
+ * pattern "**" matches every repository.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* pattern_fault - what is wrong with a pattern, as the end of "the pattern ...": static text; NULL where nothing is */
+/* pattern_fault - what is wrong with a pattern, as the end of "the pattern ...": static text; NULL if it is valid */
 const char *pattern_fault(const char *pattern);
 
 /*
- * pattern_match - whether [name, name+len) is meant
- * pattern  one without a fault
- * The time is bounded by the product of the two lengths, whatever they hold.
+ * pattern_match - whether the pattern, which must be valid, matches [name, name+len)
+ * The time is bounded by the product of the two lengths.
  */
 bool pattern_match(const char *pattern, const char *name, size_t len);
 
-/* pattern_head - of how many bytes is the text with which every name begins that is meant: all of the pattern, without a star */
+/* pattern_head - the length of the text before the first star, with which every matching name begins; without a star, the whole length */
 size_t pattern_head(const char *pattern);
 
-/* pattern_is_all - whether every repository is meant: "**" and nothing else */
+/* pattern_is_all - whether the pattern is "**", which matches every repository */
 bool pattern_is_all(const char *pattern);
 
 #endif

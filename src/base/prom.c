@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prom: writing Prometheus' text format.
+ * prom: writes Prometheus' text format.
  *
- * Owns no state. Knows no metric.
+ * Owns no state. Does not know any metric.
  */
 #include "base/prom.h"
 
@@ -29,7 +29,7 @@ void prom_label(struct str *labels, const char *key, const char *value)
 	str_puts(labels, "\"");
 }
 
-/* Up to the value. */
+/* Writes a sample up to its value. */
 static void begin(struct str *out, const char *name, const char *suffix, const struct str *labels)
 {
 	str_addf(out, "%s%s", name, suffix);

@@ -5,8 +5,8 @@
 /*
  * prom: Prometheus' text format, version 0.0.4 (prometheus.io, "Exposition formats").
  *
- * A family is begun once, and its samples follow. Names of families and labels are static text; values of labels are
- * escaped here.
+ * Call prom_family() once, then add its samples. Names of families and labels are static text; values of labels are escaped
+ * here.
  */
 
 #include <stddef.h>
@@ -17,21 +17,21 @@
 
 enum prom_type { PROM_COUNTER, PROM_GAUGE, PROM_HISTOGRAM };
 
-/* prom_family - "# HELP" and "# TYPE" */
+/* prom_family - write "# HELP" and "# TYPE" */
 void prom_family(struct str *out, const char *name, enum prom_type type, const char *help);
 
-/* prom_label - one more label of the sample that is to come: added to `labels`, which the caller resets */
+/* prom_label - add a label of the next sample to `labels`, which the caller resets */
 void prom_label(struct str *labels, const char *key, const char *value);
 
-/* prom_number, prom_seconds - one sample; labels may be NULL; usec: microseconds, shown as seconds */
+/* prom_number, prom_seconds - write one sample; labels may be NULL; usec: microseconds, written as seconds */
 void prom_number(struct str *out, const char *name, const struct str *labels, uint64_t value);
 void prom_seconds(struct str *out, const char *name, const struct str *labels, uint64_t usec);
 
 /*
- * prom_histogram - the samples of one histogram of durations
- * bounds  n upper bounds in microseconds, rising
- * counts  n + 1 of them: how many fell between the bound before and this one; the last: beyond all bounds
- * sum     microseconds
+ * prom_histogram - write the samples of one histogram of durations
+ * bounds  n upper bounds in microseconds, in ascending order
+ * counts  n + 1 counts: of the durations above the previous bound and up to this one; the last: above all bounds
+ * sum     of all durations, in microseconds
  */
 void prom_histogram(struct str *out, const char *name, const struct str *labels, const uint64_t *bounds,
 		    const uint64_t *counts, size_t n, uint64_t sum);

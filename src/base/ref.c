@@ -2,8 +2,8 @@
 /*
  * ref: names, tags, upload ids and references, validated.
  *
- * Owns the grammars (api.md, "Grammar"). Invariant: what a parse function accepted is NUL-terminated, bounded, and
- * holds no byte that its grammar does not name; after a refusal the output is empty.
+ * Owns the grammars (doc/API.md, "Grammar"). Invariant: a text that a parse function accepted is NUL-terminated and bounded,
+ * and has only bytes of its grammar; on failure the output is empty.
  */
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@ static bool lower_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Length of a separator at s: one dot, one or two underscores, any number of dashes. 0 where there is none. */
+/* The length of a separator at s: one dot, one or two underscores, any number of dashes; 0 if there is none. */
 static size_t separator_len(const char *s, size_t len)
 {
 	size_t n = 0;
@@ -33,7 +33,7 @@ int name_component_ok(const char *s, size_t len)
 {
 	size_t i = 0;
 
-	/* runs of letters and digits, each but the last followed by exactly one separator */
+	/* runs of letters and digits, with exactly one separator between two of them */
 	for (;;) {
 		size_t start = i;
 

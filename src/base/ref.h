@@ -3,10 +3,10 @@
 #define BERTH_BASE_REF_H
 
 /*
- * ref: the names that clients use, validated into types (distribution-spec, "Pulling manifests"; api.md, "Grammar").
+ * ref: the names that clients use, validated into types (distribution-spec, "Pulling manifests"; doc/API.md, "Grammar").
  *
- * As with struct digest there is no other way to get one of these than by parsing, so each is safe to become a part
- * of a path: no dot segment, no slash where none belongs, no NUL, bounded.
+ * As with struct digest, only parsing makes one of these, so each is safe as part of a path: it is bounded, and has no dot
+ * segment, no NUL, and no slash where none may be.
  */
 
 #include <stddef.h>
@@ -32,7 +32,7 @@ struct uuid {                   /* an upload's name; lower-case hex and dashes *
 
 enum ref_kind { REF_TAG, REF_DIGEST };
 
-struct ref {                    /* what stands after /manifests/ */
+struct ref {                    /* the last part of the path, after /manifests/ */
 	enum ref_kind kind;
 	union {
 		struct tag tag;
@@ -40,17 +40,17 @@ struct ref {                    /* what stands after /manifests/ */
 	};
 };
 
-/* Each returns 0, or -1 where [s, s+len) does not match its grammar to the end. */
+/* Each returns 0, or -1 if [s, s+len) as a whole does not match its grammar. */
 int name_parse(struct name *n, const char *s, size_t len);
 int tag_parse(struct tag *t, const char *s, size_t len);
 int uuid_parse(struct uuid *u, const char *s, size_t len);
 
-/* name_component_ok - whether [s, s+len) may be one component of a name: what lies between two slashes */
+/* name_component_ok - whether [s, s+len) is a valid component of a name: the part between two slashes */
 int name_component_ok(const char *s, size_t len);
 
 /*
- * ref_parse - a tag or a digest; one with a ':' is meant as a digest
- * Returns 0, or -1 with *meant telling which of the two it failed to be.
+ * ref_parse - parse a tag or a digest; a text with a ':' is a digest
+ * Returns 0 or -1; *meant, which may be NULL, gets the kind in both cases.
  */
 int ref_parse(struct ref *r, const char *s, size_t len, enum ref_kind *meant);
 

@@ -2,9 +2,9 @@
 /*
  * str: the one string buffer.
  *
- * Owns the memory behind struct str. Invariant: `buf` is never NULL and is NUL-terminated at `len`; with a `max`,
- * `len` never passes it, and once something did not fit nothing more is added, so that the text is always a
- * beginning of what was meant and never has a hole. Knows nothing of what the text means.
+ * Owns the memory behind struct str. Invariant: `buf` is never NULL and is NUL-terminated at `len`. `len` never exceeds a
+ * `max`. After something did not fit, nothing more is added, so that the text is always a prefix of the intended one and
+ * never has a gap. Does not know what the text means.
  */
 
 #include <stdarg.h>
@@ -14,12 +14,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define STR_MIN_CAP 256         /* a path fits: growing costs more than what is left unused */
+#define STR_MIN_CAP 256         /* enough for a path: growing costs more than unused bytes */
 #define REPLACEMENT "\xef\xbf\xbd"      /* U+FFFD */
 
-char str_empty[1];      /* shared by all buffers without memory; never written */
+char str_empty[1];      /* shared by all buffers without memory of their own; never written */
 
-/* All of its memory, since what was cut off again lies behind the end. */
+/* Wipes all of the memory: text that was cut off is still behind the end. */
 static void wipe(struct str *s)
 {
 	if (s->secret && s->cap)
@@ -43,7 +43,7 @@ void str_reset(struct str *s)
 		s->buf[0] = '\0';
 }
 
-/* realloc(3) may leave a copy where the buffer was. */
+/* Not by realloc(3), which may leave a copy at the old address. */
 static void move_secret(struct str *s, size_t cap)
 {
 	char *to = xmalloc(cap);
@@ -78,7 +78,7 @@ static bool make_room(struct str *s, size_t n)
 	return true;
 }
 
-/* room for n more bytes and the NUL; false where the buffer's max forbids it */
+/* Makes room for n more bytes and the NUL; false if the max does not allow it. */
 static inline bool reserve(struct str *s, size_t n)
 {
 	return (n < s->cap - s->len && !s->max && !s->over) || make_room(s, n);
@@ -131,7 +131,7 @@ static void __attribute__((format(printf, 2, 0))) add_formatted(struct str *s, c
 
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof(small), fmt, ap);
-	if (n < 0) {                    /* more than INT_MAX bytes: no buffer of ours takes that */
+	if (n < 0) {                    /* more than INT_MAX bytes */
 		s->over = true;
 	} else if ((size_t)n < sizeof(small)) {
 		str_add(s, small, (size_t)n);
@@ -144,7 +144,7 @@ static void __attribute__((format(printf, 2, 0))) add_formatted(struct str *s, c
 	va_end(again);
 }
 
-/* Plain text and "%s" are nearly all that is formatted, and vsnprintf takes ten times as long for them: it gets the rest. */
+/* Copies plain text and "%s", the common case, ten times as fast as vsnprintf(3), which gets the rest. */
 void str_vaddf(struct str *s, const char *fmt, va_list ap)
 {
 	const char *at = strchrnul(fmt, '%');
@@ -172,10 +172,10 @@ void str_addf(struct str *s, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Bytes that JSON takes as they are, of ASCII. */
+/* The ASCII bytes that need no escape in JSON; DEL is a special case. */
 static const bool json_plain[256] = { [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
-/* How a byte goes out that cannot go out as it is; the length. */
+/* Writes the escape of a byte; returns its length. */
 static size_t escape_json(unsigned char c, char out[8])
 {
 	static const char shorts[] = "\bb\ff\nn\rr\tt\"\"\\\\", hex[] = "0123456789abcdef";
@@ -194,10 +194,10 @@ static size_t escape_json(unsigned char c, char out[8])
 	return 6;
 }
 
-/* shown: DEL is escaped; max: of output. Returns how many bytes of data that was. */
+/* As str_add_shown(); shown: escape DEL. */
 static size_t add_json(struct str *s, const char *data, size_t len, size_t max, bool shown)
 {
-	size_t done = 0, i = 0;         /* [done, i) goes out as it is */
+	size_t done = 0, i = 0;         /* [done, i) is added without escapes */
 
 	while (i < len) {
 		size_t n = 1, out = 1;
@@ -267,7 +267,7 @@ static int hex_value(char c)
 	return -1;
 }
 
-/* How many bytes stand for themselves before one that does not. */
+/* The number of bytes before the first encoded one. */
 static size_t literal_len(const char *data, size_t len, bool plus)
 {
 	const char *percent;
@@ -344,7 +344,7 @@ size_t str_utf8_len(const char *data, size_t len)
 		n = 4;
 	else
 		return 0;
-	/* RFC 3629, 4: the second byte's range is narrower where overlong forms, surrogates or > U+10FFFF would begin */
+	/* RFC 3629, 4: a narrower range of the second byte excludes overlong forms, surrogates and what exceeds U+10FFFF */
 	if (p[0] == 0xe0)
 		low = 0xa0;
 	else if (p[0] == 0xed)

@@ -3,11 +3,11 @@
 #define BERTH_BASE_STR_H
 
 /*
- * str: the one string buffer; nothing else concatenates.
+ * str: the string buffer; no other module concatenates.
  *
- * `buf` is never NULL and always NUL-terminated; `len` does not count that NUL. A buffer whose content comes from
- * outside gets a `max` (bytes, 0 for none): what would pass it is not added, nor anything after it; `over` is set and stays.
- * A buffer that begins as STR_SECRET leaves nothing behind: memory that it grows out of, or that is released, is wiped first.
+ * `buf` is never NULL and always NUL-terminated; `len` does not count that NUL. A buffer for content from outside has a `max`
+ * (bytes, 0 for none): text that would exceed it is not added, and neither is anything after it; `over` is then set until a
+ * reset. A buffer that begins as STR_SECRET wipes its memory before releasing it, also when it grows.
  */
 
 #include <stdarg.h>
@@ -32,24 +32,24 @@ extern char str_empty[1];
 void str_release(struct str *s);
 #define cleanup_str __attribute__((cleanup(str_release)))
 
-void str_reset(struct str *s);                                  /* empty, memory kept, a secret's wiped; `over` cleared */
+void str_reset(struct str *s);                                  /* empties it, clears `over`, wipes a secret; keeps the memory */
 void str_add(struct str *s, const void *data, size_t len);
 void str_addc(struct str *s, char c);
 
 /*
- * str_room  - room for n bytes behind the text, to read into; borrowed until something is added. NULL where the max forbids it
- * str_grown - len of them, at most n, were written, and are text now
+ * str_room  - reserve n bytes behind the text, to read into; borrowed until something is added; NULL if the max does not allow it
+ * str_grown - make the first len of them, at most n, part of the text
  */
 char *str_room(struct str *s, size_t n);
 void str_grown(struct str *s, size_t len);
 
-/* str_puts - add a text to its NUL; here, so that the length of a literal is the compiler's to know */
+/* str_puts - add a NUL-terminated text; inline, so that the compiler computes the length of a literal */
 static inline void str_puts(struct str *s, const char *text)
 {
 	str_add(s, text, strlen(text));
 }
 
-void str_add_u64(struct str *s, uint64_t v);                    /* in decimal */
+void str_add_u64(struct str *s, uint64_t v);                    /* as decimal digits */
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
@@ -67,22 +67,22 @@ void str_add_json(struct str *s, const char *data, size_t len);
  */
 size_t str_add_shown(struct str *s, const char *data, size_t len, size_t max);
 
-/* str_add_urlenc - percent-encode all but unreserved characters (RFC 3986, 2.3); upper-case hex */
+/* str_add_urlenc - add data with all but unreserved characters percent-encoded (RFC 3986, 2.3), in upper-case hex */
 void str_add_urlenc(struct str *s, const char *data, size_t len);
 
 /*
  * str_add_urldec - add the percent-decoded form of data
  * plus  whether '+' means a space, as in a form-encoded query
  *
- * Returns 0, or -1 where a '%' is not followed by two hex digits (what came before it has been added).
- * Any byte can come out, NUL too: the caller validates the result.
+ * Returns 0, or -1 if a '%' is not followed by two hex digits; the text before it has then been added.
+ * The result may have any byte, NUL too: the caller validates it.
  */
 int str_add_urldec(struct str *s, const char *data, size_t len, bool plus);
 
-/* str_parse_u64 - the whole of [data, data+len) as decimal digits; 0, or -1 where it is empty, not digits or overflows */
+/* str_parse_u64 - parse [data, data+len) as decimal digits; 0, or -1 if it is empty, has another byte, or overflows */
 int str_parse_u64(const char *data, size_t len, uint64_t *out);
 
-/* str_utf8_len - length of the well-formed UTF-8 sequence at data (1-4), or 0 where there is none (RFC 3629) */
+/* str_utf8_len - length of the well-formed UTF-8 sequence at data (1-4), or 0 if there is none (RFC 3629) */
 size_t str_utf8_len(const char *data, size_t len);
 
 #endif

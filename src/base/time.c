@@ -2,19 +2,20 @@
 /*
  * time: instants and durations as text.
  *
- * Owns the text of the last second that was asked for. Everything is UTC and independent of the process's time zone and locale.
+ * Owns the text of the last formatted second. Everything is UTC, and does not depend on the time zone and locale of the process.
  */
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
 
 #define NSEC_PER_MSEC 1000000L
 #define NSEC_PER_USEC 1000L
 
-/* The instant without its fraction, "2026-01-02T03:04:05", and its length; kept, since most are of the second before. */
+/* An instant without its fraction, "2026-01-02T03:04:05", and its length; cached, because most calls are for the same second. */
 static const char *whole_second(time_t sec, size_t *len)
 {
 	static char text[TIME_RFC3339_MAX - 6];
@@ -49,7 +50,7 @@ void time_rfc3339(char *buf, const struct timespec *ts, int with_ms)
 	memcpy(buf + n, "Z", 2);
 }
 
-/* Exactly n digits at *s, which then points behind them; -1 where there are fewer. */
+/* Reads exactly n digits at *s, and moves *s behind them; -1 if there are fewer. */
 static int digits(const char **s, int n)
 {
 	int v = 0;
@@ -62,7 +63,7 @@ static int digits(const char **s, int n)
 	return v;
 }
 
-static bool take(const char **s, char c)
+static bool skip(const char **s, char c)
 {
 	if (**s != c)
 		return false;
@@ -78,7 +79,7 @@ static int days_in(int year, int month)
 	return month == 2 && leap ? 29 : days[month - 1];
 }
 
-/* "Z" or "+hh:mm", to its end; what must be taken off the local time, in seconds */
+/* Parses "Z" or "+hh:mm" as the whole rest; *off is what to subtract from the local time, in seconds. */
 static int parse_offset(const char *s, int64_t *off)
 {
 	bool minus = *s == '-';
@@ -91,7 +92,7 @@ static int parse_offset(const char *s, int64_t *off)
 		return -1;
 	s++;
 	hour = digits(&s, 2);
-	if (hour < 0 || hour > 23 || !take(&s, ':'))
+	if (hour < 0 || hour > 23 || !skip(&s, ':'))
 		return -1;
 	min = digits(&s, 2);
 	if (min < 0 || min > 59 || *s)
@@ -105,10 +106,10 @@ static int parse_date(const char **s, struct tm *tm)
 	int year, month, day;
 
 	year = digits(s, 4);
-	if (year < 0 || !take(s, '-'))
+	if (year < 0 || !skip(s, '-'))
 		return -1;
 	month = digits(s, 2);
-	if (month < 1 || month > 12 || !take(s, '-'))
+	if (month < 1 || month > 12 || !skip(s, '-'))
 		return -1;
 	day = digits(s, 2);
 	if (day < 1 || day > days_in(year, month))
@@ -122,10 +123,10 @@ static int parse_date(const char **s, struct tm *tm)
 static int parse_clock(const char **s, struct tm *tm)
 {
 	tm->tm_hour = digits(s, 2);
-	if (tm->tm_hour < 0 || tm->tm_hour > 23 || !take(s, ':'))
+	if (tm->tm_hour < 0 || tm->tm_hour > 23 || !skip(s, ':'))
 		return -1;
 	tm->tm_min = digits(s, 2);
-	if (tm->tm_min < 0 || tm->tm_min > 59 || !take(s, ':'))
+	if (tm->tm_min < 0 || tm->tm_min > 59 || !skip(s, ':'))
 		return -1;
 	tm->tm_sec = digits(s, 2);
 	if (tm->tm_sec < 0 || tm->tm_sec > 60)          /* 60: a leap second */
@@ -146,7 +147,7 @@ int time_parse_rfc3339(const char *s, int64_t *out)
 	s++;
 	if (parse_clock(&s, &tm) < 0)
 		return -1;
-	if (take(&s, '.')) {
+	if (skip(&s, '.')) {
 		if (digits(&s, 1) < 0)
 			return -1;
 		while (*s >= '0' && *s <= '9')
@@ -170,7 +171,7 @@ int time_parse_duration(const char *s, uint64_t *seconds)
 	*seconds = 0;
 	if (str_parse_u64(s, digits, &n) < 0)
 		return -1;
-	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
+	for (i = 0; i < ARRAY_LEN(units); i++) {
 		if (strcmp(s + digits, units[i].unit) != 0)
 			continue;
 		if (n > UINT64_MAX / units[i].seconds)

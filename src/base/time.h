@@ -9,15 +9,15 @@
 
 #define TIME_RFC3339_MAX 32
 
-/* time_rfc3339 - "2026-01-02T03:04:05Z", or with milliseconds; UTC (RFC 3339); buf holds TIME_RFC3339_MAX bytes */
+/* time_rfc3339 - write "2026-01-02T03:04:05Z", or with milliseconds; UTC (RFC 3339); buf has TIME_RFC3339_MAX bytes */
 void time_rfc3339(char *buf, const struct timespec *ts, int with_ms);
 
-/* time_parse_rfc3339 - seconds since the epoch; fractions are dropped, offsets honoured; 0 or -1 */
+/* time_parse_rfc3339 - parse a time as seconds since the epoch, with its offset, without its fraction; 0 or -1 */
 int time_parse_rfc3339(const char *s, int64_t *out);
 
-/* time_parse_duration - "90", "90s", "5m", "24h", "7d" to seconds; 0, or -1 where it is no such text or overflows */
+/* time_parse_duration - parse "90", "90s", "5m", "24h" or "7d" as seconds; 0, or -1 if it is invalid or overflows */
 int time_parse_duration(const char *s, uint64_t *seconds);
 
-uint64_t time_now_usec(void);   /* monotonic, for durations only */
+uint64_t time_now_usec(void);   /* of the monotonic clock: for durations only */
 
 #endif

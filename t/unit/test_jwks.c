@@ -89,7 +89,7 @@ static void test_refused(void)
 		{ "{\"keys\":{}}", "keys: \"keys\" is not a list" },
 		{ "{\"keys\":null}", "keys: \"keys\" is not a list" },
 		{ "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys: no key that can be used: key 1: a JWK of a type that is not taken: oct" },
-		{ "{\"keys\":[{" ED "}]", "keys: not JSON: the text breaks off at byte 89" },
+		{ "{\"keys\":[{" ED "}]", "keys: not JSON: the text ends too early at byte 89" },
 		{ "{\"keys\":[],\"keys\":[{" ED "}]}", "keys: not JSON: the same key twice at byte 11" },
 		{ "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 		  "keys: no key that can be used: block 1: a PEM block without a public key: CERTIFICATE" },

@@ -218,8 +218,8 @@ static void test_header(void)
 		const char *header, *why;
 	} t[] = {
 		{ "[]", "the token's header is not an object" },
-		{ "null", "the token's header is not JSON: nothing but null" },
-		{ "{", "the token's header is not JSON: the text breaks off" },
+		{ "null", "the token's header is not JSON: only null" },
+		{ "{", "the token's header is not JSON: the text ends too early" },
 		{ "{}", "no \"alg\" in the token's header" },
 		{ "{\"alg\":null}", "no \"alg\" in the token's header" },
 		{ "{\"alg\":5}", "no \"alg\" in the token's header" },
@@ -436,7 +436,7 @@ static void test_payload(void)
 	refuses("[]", "the token's payload is not an object", "a list is no payload");
 	refuses("\"x\"", "the token's payload is not an object", "nor is a string");
 	refuses("", "a part of the token is empty", "nor nothing");
-	refuses("{" GOOD "}x", "the token's payload is not JSON: something behind the value", "nor an object with something behind it");
+	refuses("{" GOOD "}x", "the token's payload is not JSON: text after the value", "nor an object with something behind it");
 	refuses("{" GOOD ",\"aud\":\"x\"}", "the token's payload is not JSON: the same key twice", "nor one with a claim twice");
 	refuses("{" GOOD ",\"\\u0061ud\":\"x\"}", "the token's payload is not JSON: the same key twice", "however it is spelled");
 	refuses("{" GOOD ",\"access\":[{\"type\":\"repository\",\"name\":\"a\",\"name\":\"b\",\"actions\":[]}]}",

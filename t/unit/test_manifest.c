@@ -154,7 +154,7 @@ static void test_shape(void)
 	refuses("null", "JSON:", "null");
 	refuses("\"x\"", "not a JSON object", "a string");
 	refuses("2", "not a JSON object", "a number");
-	refuses(IMAGE("") "x", "something behind", "text behind the manifest");
+	refuses(IMAGE("") "x", "text after the value", "text behind the manifest");
 	refuses("\xef\xbb\xbf" IMAGE(""), "JSON:", "a byte order mark");
 	refuses("{\"config\":" CONFIG "}", "schemaVersion is not 2", "no schemaVersion");
 	refuses("{\"schemaVersion\":1,\"config\":" CONFIG "}", "schemaVersion is not 2", "schema 1");
