@@ -31,20 +31,6 @@ static enum log_level level_now = LOG_INFO;
 static struct str spare = STR_INIT;     /* the memory of the last line, for the next one */
 static pid_t own_pid;                   /* 0: call getpid(2) for each line */
 
-int log_level_parse(const char *s, enum log_level *out)
-{
-	size_t i;
-
-	*out = LOG_INFO;
-	for (i = 0; i < ARRAY_LEN(level_names); i++) {
-		if (strcmp(s, level_names[i]) == 0) {
-			*out = (enum log_level)i;
-			return 0;
-		}
-	}
-	return -1;
-}
-
 void log_set_level(enum log_level level)
 {
 	level_now = level;
@@ -53,11 +39,6 @@ void log_set_level(enum log_level level)
 void log_keep_pid(void)
 {
 	own_pid = getpid();
-}
-
-bool log_on(enum log_level level)
-{
-	return level <= level_now;
 }
 
 /* Whether there is room for a field with this key and a number or an empty text, and for the end of the line. */
@@ -103,7 +84,7 @@ static void begin(struct log_event *ev, enum log_level level, const char *event)
 void log_begin(struct log_event *ev, enum log_level level, const char *event)
 {
 	ev->line = (struct str)STR_INIT;
-	ev->on = log_on(level);
+	ev->on = level <= level_now;
 	if (ev->on)
 		begin(ev, level, event);
 }

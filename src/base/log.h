@@ -21,12 +21,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-int log_level_parse(const char *s, enum log_level *out);        /* "error" "warn" "info" "debug"; 0 or -1 */
 void log_set_level(enum log_level level);
 
 /* log_keep_pid - remember the pid of this process, which saves a system call for each line; children of it must not log */
 void log_keep_pid(void);
-bool log_on(enum log_level level);
 
 /* An event under construction: begin, any number of fields, end. If the level excludes it, these functions do nothing. */
 struct log_event {

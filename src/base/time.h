@@ -12,9 +12,6 @@
 /* time_rfc3339 - write "2026-01-02T03:04:05Z", or with milliseconds; UTC (RFC 3339); buf has TIME_RFC3339_MAX bytes */
 void time_rfc3339(char *buf, const struct timespec *ts, int with_ms);
 
-/* time_parse_rfc3339 - parse a time as seconds since the epoch, with its offset, without its fraction; 0 or -1 */
-int time_parse_rfc3339(const char *s, int64_t *out);
-
 /* time_parse_duration - parse "90", "90s", "5m", "24h" or "7d" as seconds; 0, or -1 if it is invalid or overflows */
 int time_parse_duration(const char *s, uint64_t *seconds);
 

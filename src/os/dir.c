@@ -47,12 +47,6 @@ void names_drop(struct names *n, size_t count)
 	memmove(n->v, n->v + count, n->count * sizeof(*n->v));
 }
 
-void names_cut(struct names *n, size_t count)
-{
-	while (n->count > count)
-		free(n->v[--n->count]);
-}
-
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -144,7 +138,8 @@ struct page {
 static void cut(struct page *p)
 {
 	names_sort(p->out);
-	names_cut(p->out, p->max);
+	while (p->out->count > p->max)
+		free(p->out->v[--p->out->count]);
 	if (p->out->count == p->max)
 		p->beyond = p->out->v[p->max - 1];
 }

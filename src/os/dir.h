@@ -17,7 +17,6 @@ void names_release(struct names *n);
 #define cleanup_names __attribute__((cleanup(names_release)))
 void names_add(struct names *n, const char *s, size_t len);
 void names_drop(struct names *n, size_t count); /* removes the first `count` */
-void names_cut(struct names *n, size_t count);  /* keeps the first `count` */
 void names_sort(struct names *n);               /* byte order */
 
 enum dir_filter { DIR_ALL, DIR_DIRS };          /* all but "." and ".."; or only directories and links to them */

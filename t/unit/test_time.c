@@ -43,51 +43,15 @@ static void test_format(void)
 	is_str(buf, "1970-01-01T00:00:00Z", "and does not stick");
 }
 
-static void test_parse(void)
-{
-	static const struct { const char *text; int64_t want; } good[] = {
-		{ "1970-01-01T00:00:00Z", 0 },
-		{ "2026-01-02T03:04:05Z", 1767323045 },
-		{ "2026-01-02T03:04:05.999999999Z", 1767323045 },
-		{ "2026-01-02T03:04:05.1Z", 1767323045 },
-		{ "2026-01-02t03:04:05z", 1767323045 },
-		{ "2026-01-02 03:04:05Z", 1767323045 },
-		{ "2026-01-02T03:04:05+00:00", 1767323045 },
-		{ "2026-01-02T03:04:05-00:00", 1767323045 },
-		{ "2026-01-02T05:34:05.5+02:30", 1767323045 },
-		{ "2026-01-01T19:04:05-08:00", 1767323045 },
-		{ "2024-02-29T00:00:00Z", 1709164800 },
-		{ "2000-02-29T00:00:00Z", 951782400 },
-		{ "2016-12-31T23:59:60Z", 1483228800 },
-		{ "1969-12-31T23:59:59Z", -1 },
-		{ "2106-02-07T06:28:16Z", 4294967296 },
-	};
-	static const char *const bad[] = {
-		"", "2026", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02T03:04Z", "2026-01-02T03:04:05ZZ",
-		"2026-01-02T03:04:05Z\n", " 2026-01-02T03:04:05Z", "2026-1-02T03:04:05Z", "2026-00-02T03:04:05Z",
-		"2026-13-02T03:04:05Z", "2026-01-00T03:04:05Z", "2026-01-32T03:04:05Z", "2026-02-29T03:04:05Z",
-		"2100-02-29T00:00:00Z", "2026-04-31T03:04:05Z", "2026-01-02T24:04:05Z", "2026-01-02T03:60:05Z",
-		"2026-01-02T03:04:61Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05,5Z", "2026-01-02T03:04:05+0100",
-		"2026-01-02T03:04:05+24:00", "2026-01-02T03:04:05+01:60", "2026-01-02T03:04:05+01", "2026-01-02X03:04:05Z",
-		"2026/01/02T03:04:05Z", "+026-01-02T03:04:05Z", "2026-01-02T-3:04:05Z", "12026-01-02T03:04:05Z",
-	};
-	int64_t t;
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(good); i++)
-		ok(time_parse_rfc3339(good[i].text, &t) == 0 && t == good[i].want, "%s is %jd", good[i].text,
-		   (intmax_t)good[i].want);
-	for (i = 0; i < ARRAY_LEN(bad); i++)
-		ok(time_parse_rfc3339(bad[i], &t) < 0 && t == 0, "time %zu of the bad ones is refused", i);
-}
-
 static void test_zone(void)
 {
-	int64_t t;
+	struct timespec ts = { .tv_sec = 1782961445 };
+	char buf[TIME_RFC3339_MAX];
 
 	setenv("TZ", "America/New_York", 1);
 	tzset();
-	ok(time_parse_rfc3339("2026-07-02T03:04:05Z", &t) == 0 && t == 1782961445, "the process's time zone does not count");
+	time_rfc3339(buf, &ts, 0);
+	is_str(buf, "2026-07-02T03:04:05Z", "the time zone of the process has no effect");
 }
 
 static void test_duration(void)
@@ -121,7 +85,6 @@ int main(void)
 
 	ok(a > 0 && b >= a, "the clock for durations does not go back");
 	test_format();
-	test_parse();
 	test_zone();
 	test_duration();
 	return done_testing();
