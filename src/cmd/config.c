@@ -5,6 +5,7 @@
 
 #include "cmd/commands.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "auth/auth.h"
@@ -24,52 +25,30 @@ static int check(const struct config *c)
 	return CMD_DONE;
 }
 
-static int show(const struct config *c)
+static bool is(const char *word, const char *verb)
 {
-	cleanup_str struct str out = STR_INIT;
-
-	config_show(c, &out);
-	fputs(out.buf, stdout);
-	return CMD_DONE;
-}
-
-static int given(const struct config *c)
-{
-	cleanup_str struct str out = STR_INIT;
-
-	config_given(c, &out);
-	fputs(out.buf, stdout);
-	return CMD_DONE;
-}
-
-static int keys(bool whole)
-{
-	cleanup_str struct str out = STR_INIT;
-
-	config_keys(whole, &out);
-	fputs(out.buf, stdout);
-	return CMD_DONE;
+	return strcmp(word, verb) == 0;
 }
 
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
 	cleanup_config struct config *c = NULL;
-	int (*verb)(const struct config *) = NULL;
+	cleanup_str struct str out = STR_INIT;
+	const char *verb = argc > 1 ? argv[1] : "";
+	bool whole = argc == 3 && is(argv[2], "--long"), known = is(verb, "check") || is(verb, "show") || is(verb, "given");
 
-	if (argc == 2 && strcmp(argv[1], "keys") == 0)
-		return keys(false);
-	if (argc == 3 && strcmp(argv[1], "keys") == 0 && strcmp(argv[2], "--long") == 0)
-		return keys(true);
-	if (argc == 2 && strcmp(argv[1], "check") == 0)
-		verb = check;
-	else if (argc == 2 && strcmp(argv[1], "show") == 0)
-		verb = show;
-	else if (argc == 2 && strcmp(argv[1], "given") == 0)
-		verb = given;
-	if (!verb)
+	if (is(verb, "keys") ? argc != 2 && !whole : argc != 2 || !known)
 		return cmd_usage(&cmd_config_command);
-	c = cmd_config(o);
-	return c ? verb(c) : CMD_USAGE;
+	if (known && !(c = cmd_config(o)))
+		return CMD_USAGE;
+	if (is(verb, "check"))
+		return check(c);
+	if (is(verb, "keys"))
+		config_keys(whole, &out);
+	else
+		(is(verb, "show") ? config_show : config_given)(c, &out);
+	fputs(out.buf, stdout);
+	return CMD_DONE;
 }
 
 const struct cmd cmd_config_command = {

@@ -83,10 +83,15 @@ _Noreturn void os_end(void)
 	_exit(128 + sig);       /* if the signal is blocked */
 }
 
+static struct timespec timespec_of(uint64_t usec)
+{
+	return (struct timespec){ .tv_sec = (time_t)(usec / 1000000), .tv_nsec = (long)(usec % 1000000) * 1000 };
+}
+
 /* Only ppoll(2) unblocks the signals: one that arrived just before a plain sleep would not end it. */
 void os_sleep(uint64_t usec)
 {
-	struct timespec ts = { .tv_sec = (time_t)(usec / 1000000), .tv_nsec = (long)(usec % 1000000) * 1000 };
+	struct timespec ts = timespec_of(usec);
 	sigset_t set, saved;
 	size_t i;
 
@@ -101,7 +106,7 @@ void os_sleep(uint64_t usec)
 
 void os_pause(uint64_t usec)
 {
-	struct timespec ts = { .tv_sec = (time_t)(usec / 1000000), .tv_nsec = (long)(usec % 1000000) * 1000 };
+	struct timespec ts = timespec_of(usec);
 
 	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
 		;

@@ -3,8 +3,8 @@
 #define BERTH_T_FUZZ_FUZZ_H
 
 /*
- * fuzz: what the fuzzers share. Each is one file with LLVMFuzzerTestOneInput(), which must return for any bytes and
- * ends the process where an invariant does not hold. scripts/fuzz links it with libFuzzer, `make check` with replay.c.
+ * fuzz: shared by the fuzzers. Each is one file with LLVMFuzzerTestOneInput(), which must return for any bytes, and
+ * ends the process if an invariant is violated. scripts/fuzz links it with libFuzzer, `make check` with replay.c.
  */
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 		} \
 	} while (0)
 
-/* fuzz_is_utf8 - RFC 3629, by the code points: no longer than it must be, no surrogate, nothing beyond U+10FFFF */
+/* fuzz_is_utf8 - RFC 3629, by the code points: not overlong, no surrogate, nothing beyond U+10FFFF */
 static inline bool fuzz_is_utf8(const char *s, size_t len)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
@@ -62,7 +62,7 @@ static inline bool fuzz_has_control(const char *s, size_t len)
 	return false;
 }
 
-/* fuzz_lines - take the bytes apart at newlines into at most `max` strings and a NULL behind them; release frees them */
+/* fuzz_lines - split the bytes at newlines into at most `max` strings, and a NULL after them; release frees them */
 static inline size_t fuzz_lines(const uint8_t *data, size_t size, char **lines, size_t max)
 {
 	const char *p = (const char *)data, *end = p + size;
@@ -90,7 +90,7 @@ static inline void fuzz_lines_release(char **lines)
 	}
 }
 
-/* fuzz_is_error - an error as a client may see it: this code and status, and a detail that is text */
+/* fuzz_is_error - whether an error is fit for a client: this code and status, and a detail that is text */
 static inline bool fuzz_is_error(const struct err *e, enum err_code code, int status)
 {
 	return e->code == code && e->status == status && fuzz_is_utf8(e->detail, strlen(e->detail));

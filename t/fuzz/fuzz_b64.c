@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base64 and base64url: what decodes is what encoding gives, what was encoded comes back, and a limit is kept. */
+/* base64 and base64url: only the result of encoding decodes, decoding restores the bytes, and a limit is kept. */
 
 #include "fuzz.h"
 

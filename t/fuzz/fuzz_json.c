@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON: what json_check() accepts means the same to json-c and to the walk over the top level. */
+/* JSON: json-c and json_top understand text that json_check() accepts in the same way. */
 
 #include "fuzz.h"
 
@@ -19,7 +19,7 @@ struct tally {
 	size_t values, strings;
 };
 
-/* No deeper and no fuller than json_check() allows, all text UTF-8, no key cut at a NUL. */
+/* Checks the depth and number of values that json_check() allows, that all text is UTF-8, and that no key was cut at a NUL. */
 static void walk(struct json_object *o, size_t depth, struct tally *t)
 {
 	size_t i, n;
@@ -51,7 +51,7 @@ static void walk(struct json_object *o, size_t depth, struct tally *t)
 	}
 }
 
-/* Behind the string at i. Its surrogates come in pairs. */
+/* The index behind the string at i, whose surrogates must be pairs. */
 static size_t past_string(const char *s, size_t i)
 {
 	bool high = false;
@@ -79,7 +79,7 @@ static size_t past_number(const char *s, size_t len, size_t i)
 	return i;
 }
 
-/* How many values the text has, told by what stands between them: every value follows '[', ',' or ':', or is the first. */
+/* The number of values, counted by the characters between them: each value follows '[', ',' or ':', or is the first. */
 static size_t count_values(const char *s, size_t len)
 {
 	size_t n = 1, i;
@@ -112,7 +112,7 @@ static size_t count_values(const char *s, size_t len)
 	return n;
 }
 
-/* A number is given as it is written, or not at all. */
+/* json_get_u64() returns a number as it is written, or none. */
 static void check_number(struct json_object *o, const char *key, const char *raw, size_t len)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -124,7 +124,7 @@ static void check_number(struct json_object *o, const char *key, const char *raw
 	CHECK((text.len == len && memcmp(text.buf, raw, len) == 0) || (u == 0 && len == 2 && memcmp(raw, "-0", 2) == 0));
 }
 
-/* One member of the top level: found by the walk over the text and in the tree, or in neither. */
+/* One member of the outermost object: json_top and the tree both have it, or neither. */
 static void check_member(struct json_object *o, const char *s, size_t len, const char *key)
 {
 	cleanup_json struct json_object *alone = NULL;
@@ -156,7 +156,7 @@ static void check_member(struct json_object *o, const char *s, size_t len, const
 	}
 }
 
-/* A text that is no JSON: what the walk gives still lies within it. */
+/* For a text that is not JSON, json_top still returns a part of it. */
 static void check_any(const char *s, size_t len, const char *key)
 {
 	const char *raw, *text;
@@ -169,7 +169,7 @@ static void check_any(const char *s, size_t len, const char *key)
 	CHECK(json_top_has(s, len, key) <= found);
 }
 
-/* Any bytes are JSON once they have been escaped, and come back where they were UTF-8. */
+/* Any bytes are JSON after escaping, and parsing restores them if they were UTF-8. */
 static void check_escaped(const char *s, size_t len)
 {
 	cleanup_str struct str quoted = STR_INIT, shown = STR_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names, tags, digests, upload ids and references, against the grammars of api.md as regular expressions. */
+/* Names, tags, digests, upload ids and references, against the grammars of doc/API.md as regular expressions. */
 
 #include "fuzz.h"
 
@@ -32,13 +32,13 @@ static void compile(void)
 	done = true;
 }
 
-/* Whether the grammar takes it: text holds the input, with a NUL behind it. */
+/* Whether the grammar accepts the input, which is NUL-terminated. */
 static bool expected(const regex_t *re, const char *text, size_t len, size_t max)
 {
 	return len <= max && strlen(text) == len && regexec(re, text, 0, NULL, 0) == 0;
 }
 
-/* A path that was built from what was accepted stays below where it begins. */
+/* A path that is built from an accepted name does not leave its directory. */
 static void check_path(const struct str *p)
 {
 	CHECK(strlen(p->buf) == p->len && p->buf[0] != '/');

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay: a fuzzer's corpus without libFuzzer, as a test.
+ * replay: runs the corpus of a fuzzer without libFuzzer, as a test.
  *
  * t/fuzz/fuzz_WHAT          all of $SRCDIR/t/fuzz/corpus/WHAT, as TAP
  * t/fuzz/fuzz_WHAT FILE...  these inputs, such as one that crashed
  *
- * Each input lies in memory of its exact size, so that a sanitizer or valgrind sees a read behind it.
+ * Each input is in memory of its exact size, so that a sanitizer or valgrind sees a read behind it.
  */
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* b64: the vectors of RFC 4648, 10, and what must not decode. */
+/* b64: the vectors of RFC 4648, 10, and texts that must not decode. */
 
 #include "base/b64.h"
 
@@ -99,7 +99,7 @@ static void test_bounds(void)
 	cleanup_str struct str out = STR_INIT;
 
 	out.max = 3;
-	ok(b64_decode(B64_URL, "Zm9v", 4, &out) == 0 && out.len == 3, "what just fits is taken");
+	ok(b64_decode(B64_URL, "Zm9v", 4, &out) == 0 && out.len == 3, "bytes that just fit are added");
 	ok(b64_decode(B64_URL, "Zg", 2, &out) < 0 && out.over && out.len == 3, "one byte more is not, and the buffer says so");
 	str_reset(&out);
 	ok(b64_decode(B64_URL, "AA", 2, &out) == 0 && out.len == 1 && out.buf[0] == '\0', "NUL is a byte like others");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest: parsing to the letter, and hashing. */
+/* digest: strict parsing, and hashing. */
 
 #include "base/digest.h"
 #include "base/mem.h"
@@ -23,13 +23,13 @@ static void test_parse(void)
 	char text[DIGEST_TEXT_MAX + 2], c;
 	int bad = 0, i;
 
-	is_int(parse(SHA256_ABC), 0, "a sha256 digest is taken");
-	is_int(parse(SHA512_ABC), 0, "a sha512 digest is taken");
+	is_int(parse(SHA256_ABC), 0, "a sha256 digest is accepted");
+	is_int(parse(SHA512_ABC), 0, "a sha512 digest is accepted");
 	is_int(digest_parse(&d, SHA512_ABC, strlen(SHA512_ABC)), 0, "a digest is parsed");
 	ok(d.alg == DIGEST_SHA512 && strcmp(d.text, SHA512_ABC) == 0, "its algorithm and text are kept");
 	is_str(digest_hex(&d), &SHA512_ABC[7], "its hex digits are found");
 	is_int(digest_parse(&d, d.text, strlen(d.text)), 0, "its own text can be parsed again");
-	is_int(digest_parse(&d, "x", 1), -1, "what is no digest is refused");
+	is_int(digest_parse(&d, "x", 1), -1, "a text that is not a digest is refused");
 	is_str(d.text, "", "and leaves nothing");
 
 	for (i = 0; i <= DIGEST_TEXT_MAX; i++)
@@ -51,7 +51,7 @@ static void test_parse(void)
 		else
 			bad += digest_parse(&d, text, 71) != 0;
 	}
-	is_int(bad, 0, "of all bytes only lower-case hex digits are taken");
+	is_int(bad, 0, "of all bytes only lower-case hex digits are accepted");
 	is_int(parse("SHA256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), -1,
 	       "an upper-case algorithm is refused");
 	is_int(parse("sha256-ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), -1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digestset: what was added is there, nothing else is, however many there are and whatever their first bytes. */
+/* digestset: a set contains the digests that were added and no others, for any number and any first bytes. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static void test_many(enum digest_alg alg)
 		if (i % 3 == 0)
 			digestset_add(&s, &d);
 	}
-	is_int(digestset_count(&s), MANY, "%s: what is added twice counts once", digest_alg_name(alg));
+	is_int(digestset_count(&s), MANY, "%s: a digest that is added twice counts once", digest_alg_name(alg));
 	for (i = 0; i < MANY; i++) {
 		d = nth(alg, i);
 		missing += !digestset_has(&s, &d);
@@ -71,7 +71,7 @@ static void test_many(enum digest_alg alg)
 	ok(digestset_has(&s, &d) && digestset_count(&s) == 1, "%s: and can be used again", digest_alg_name(alg));
 }
 
-/* The longest row of slots in use: no look goes over more of them. */
+/* The longest run of used slots, which bounds a search. */
 static size_t longest_row(const struct digestset *s, enum digest_alg alg)
 {
 	static const unsigned char none[DIGESTSET_KEY];
@@ -85,8 +85,8 @@ static size_t longest_row(const struct digestset *s, enum digest_alg alg)
 }
 
 /*
- * Digests that somebody has chosen, alike but for 16 bits: wherever these are, looks stay short. A table of random digests
- * as full as it gets has rows of a hundred.
+ * Chosen digests that differ in 16 bits only: searches are short, whichever bits these are. The fullest table of random
+ * digests has runs of about a hundred slots.
  */
 static void test_chosen(enum digest_alg alg, const char *zeros, size_t at)
 {
@@ -113,7 +113,7 @@ static void test_chosen(enum digest_alg alg, const char *zeros, size_t at)
 	}
 	ok(missing == 0 && extra == 0, "%s, alike but for the digits from %zu on: all are found, and nothing else", digest_alg_name(alg), at);
 	longest = longest_row(&s, alg);
-	if (!ok(longest < 1000, "and a look goes over less than 1000 slots of %zu", s.of[alg].cap))
+	if (!ok(longest < 1000, "and a search reads fewer than 1000 slots of %zu", s.of[alg].cap))
 		printf("# %zu\n", longest);
 }
 
@@ -128,7 +128,7 @@ static void test_all_chosen(void)
 	}
 }
 
-/* The order in which a set of a process writes its digests, as that of their slots is. */
+/* The order in which a process writes the digests of a set, which is the order of their slots. */
 static void order_of(struct str *out)
 {
 	cleanup_digestset struct digestset s = DIGESTSET_INIT;
@@ -141,7 +141,7 @@ static void order_of(struct str *out)
 	digestset_write(&s, out);
 }
 
-/* Runs before this process has used a set: a child of one that has knows the tables of its parent. */
+/* Must run before this process uses a set: a child inherits the secret of its parent. */
 static void test_secret(void)
 {
 	cleanup_str struct str mine = STR_INIT;
@@ -165,7 +165,7 @@ static void test_secret(void)
 	order_of(&mine);
 	is_int(mine.len, sizeof(other), "a set of 100 digests is so many bytes");
 	is_int(have, mine.len, "in another process, too");
-	ok(memcmp(mine.buf, other, have) != 0, "where their places are others: each process has its own secret");
+	ok(memcmp(mine.buf, other, have) != 0, "in another order: each process has its own secret");
 }
 
 static void test_ends(void)
@@ -190,11 +190,11 @@ static void test_bytes(void)
 	digest_of(&b, DIGEST_SHA512, "b", 1);
 	digestset_write(&s, &bytes);
 	is_int(bytes.len, 0, "an empty set is no bytes");
-	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "which are taken");
+	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "which are accepted");
 	digestset_add(&s, &a);
 	digestset_add(&s, &b);
 	digestset_write(&s, &bytes);
-	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "the bytes of a set are taken");
+	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "the bytes of a set are accepted");
 	ok(digestset_has(&copy, &a) && digestset_has(&copy, &b) && digestset_count(&copy) == 2, "and hold all of it");
 	is_int(digestset_read(&copy, bytes.buf, bytes.len), 0, "twice is no more than once");
 	is_int(digestset_count(&copy), 2, "the set stays as it is");

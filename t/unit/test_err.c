@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* err: the table of the contract, and what an error keeps. */
+/* err: the table of doc/API.md, "Errors", and the fields of an error. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "tap.h"
 
-/* The table of the contract's "Errors", line by line. */
+/* The table of doc/API.md, "Errors", line by line. */
 static const struct {
 	const char *name;
 	int status;
@@ -143,7 +143,7 @@ static void test_more(void)
 	err_set(&e, ERR_MANIFEST_BLOB_UNKNOWN, "first");
 	for (i = 0; i < 100; i++)
 		err_more(&e, "blob %d", i);
-	is_int(e.nmore, 100, "an error takes any number of further details");
+	is_int(e.nmore, 100, "an error can have any number of further details");
 	for (i = 0; i < 100; i++) {
 		char want[32];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* os/file and os/dir: whole reads and writes, trees, appending. */
+/* os/file, os/dir and os/tree: whole reads and writes, appending, lists, trees. */
 
 #include "os/file.h"
 
@@ -57,10 +57,10 @@ static void test_trees(void)
 	names_release(&names);
 	is_int(os_remove_tree(root, "t"), 0, "a tree is removed");
 	ok(faccessat(root, "t", F_OK, 0) < 0 && access("/", F_OK) == 0, "and nothing behind its links");
-	is_int(os_remove_tree(root, "t"), 0, "what is gone is no error");
+	is_int(os_remove_tree(root, "t"), 0, "a missing file is no error");
 }
 
-/* Every page of every size, against the whole list. */
+/* Compares every page of every size with the whole list. */
 static void test_pages(void)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -84,7 +84,7 @@ static void test_pages(void)
 				wrong += strcmp(page.v[i], all.v[after + i]) != 0;
 		}
 	}
-	ok(all.count == 37 && wrong == 0, "a page of a directory is what comes behind a name, in order");
+	ok(all.count == 37 && wrong == 0, "a page has the names behind the given one, in order");
 	os_remove_tree(root, "p");
 	ok(os_dir_page(root, "p", "", 1, &all) < 0 && errno == ENOENT, "no directory is an error");
 }
@@ -105,7 +105,7 @@ static void test_append(void)
 	ok(holds("dst", "123abcdefef"), "and the file is as it was");
 }
 
-/* Where the last read(2) put its bytes. */
+/* The address to which the last read(2) wrote. */
 static const char *read_to;
 
 ssize_t read(int fd, void *buf, size_t len)

@@ -68,7 +68,7 @@ static void test_members(void)
 	   "a string is given with its length, NUL included");
 	ok(json_get_string(o, "e", &val, &len) == 1 && len == 0 && *val == '\0', "an empty string is found");
 	ok(json_get_string(o, "z", &val, &len) == 0 && !val && !len, "null counts as absent");
-	ok(json_get_string(o, "x", &val, &len) == 0 && !val, "what is absent is absent");
+	ok(json_get_string(o, "x", &val, &len) == 0 && !val, "an absent member is absent");
 	ok(json_get_string(o, "n", &val, &len) == -1 && !val, "a number is no string");
 	ok(json_get_u64(o, "n", &u) == 1 && u == 7, "a number is found");
 	ok(json_get_u64(o, "t", &u) == -1 && json_get_u64(o, "s", &u) == -1 && u == 0, "nothing else is made a number");

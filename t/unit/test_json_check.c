@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_check: what JSON may come in, and the walk over the top level. */
+/* json_check and json_top: the JSON that is accepted, and the members of the outermost object. */
 
 #include <stdlib.h>
 #include "base/json_check.h"
@@ -51,7 +51,7 @@ static void test_bad(void)
 	ok(json_check("{\"a\":\"x\0\"}", 9, &fault) < 0, "a NUL in a string is refused");
 	ok(json_check("{\"a\":1}", 6, &fault) < 0, "nothing is read past the length");
 	ok(json_check("12x", 2, &fault) == 0, "a number at the very end passes");
-	ok(check("[1,\n  tru]") < 0 && fault.at == 6, "a fault says where it is");
+	ok(check("[1,\n  tru]") < 0 && fault.at == 6, "a fault has its position");
 }
 
 static void test_unicode(void)
@@ -160,7 +160,7 @@ static void test_values(void)
 	str_release(&s);
 }
 
-/* 4 MiB of text that makes the search for equal keys as hard as it gets, the last two keys being equal. */
+/* 4 MiB of text that makes the search for equal keys as slow as possible; the last two keys are equal. */
 static void test_many_keys(void)
 {
 	struct str s = STR_INIT;
@@ -206,7 +206,7 @@ static void test_top(void)
 	top("", "a", -1, NULL, "nothing is no object");
 	top("[]", "a", -1, NULL, "a list is no object");
 	top("\"a\"", "a", -1, NULL, "a string is no object");
-	top("{", "a", -1, NULL, "text that breaks off at once is an error");
+	top("{", "a", -1, NULL, "text that ends at once is an error");
 	top("{\"a", "a", -1, NULL, "so is text that breaks off in a key");
 	top("{\"a\"", "a", -1, NULL, "or behind a key");
 	top("{\"a\":", "a", -1, NULL, "or behind a colon");
@@ -235,7 +235,7 @@ static void test_top_has(void)
 	ok(json_top_raw(s, strlen(s), "d", &val, &len) == 1 && len == 7 && memcmp(val, "{\"e\":1}", 7) == 0,
 	   "a value's text is given as it is written");
 	ok(json_top_raw(s, strlen(s), "f", &val, &len) == 1 && len == 6 && *val == '"', "a string with its quotes");
-	ok(json_top_raw(s, strlen(s), "x", &val, &len) == 0 && !val && !len, "none is given where there is none");
+	ok(json_top_raw(s, strlen(s), "x", &val, &len) == 0 && !val && !len, "an absent member has no value");
 	str_puts(&deep, "{\"b\":");
 	for (i = 0; i < 1000000; i++)
 		str_addc(&deep, '[');
@@ -243,7 +243,7 @@ static void test_top_has(void)
 		str_addc(&deep, ']');
 	str_puts(&deep, ",\"a\":\"x\"}");
 	ok(json_top_string(deep.buf, deep.len, "a", &val, &len) == 1 && len == 1, "a million levels are stepped over");
-	is_int(json_top_has(deep.buf, deep.len - 12, "a"), -1, "and missed where the text breaks off");
+	is_int(json_top_has(deep.buf, deep.len - 12, "a"), -1, "and not found if the text ends too early");
 	str_release(&deep);
 }
 

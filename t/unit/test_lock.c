@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Locks between processes: how long one was waited for, and what is said of it. */
+/* Locks between processes: the time of a wait, and what is logged about it. */
 
 #include "store/lock.h"
 
@@ -26,7 +26,7 @@ static void sleep_ms(unsigned ms)
 	nanosleep(&ts, NULL);
 }
 
-/* Another process that has the file locked when this returns, and ends after so many milliseconds. */
+/* Starts a process that has locked the file when this returns, and ends after this many milliseconds. */
 static pid_t holder(const char *path, bool exclusive, unsigned ms)
 {
 	int ready[2];
@@ -59,8 +59,8 @@ static void ended(pid_t pid)
 }
 
 /*
- * Takes a lock that another process holds for a while; limit in milliseconds. On a busy machine the
- * holder may have ended before this one comes to try, which then has nothing to wait for: again.
+ * Acquires a lock that another process holds for some time; limit in milliseconds. On a busy machine the other process may
+ * end before this one tries, which then does not wait: it tries again.
  */
 static int against_holder(const char *path, bool exclusive, unsigned limit, int want, uint64_t *waited)
 {
@@ -88,11 +88,11 @@ static void test_waits(const char *path)
 	uint64_t waited = 99;
 	pid_t pid;
 
-	is_int(os_lock(fd, true, 1000, &waited), 0, "a free lock is taken");
+	is_int(os_lock(fd, true, 1000, &waited), 0, "a free lock is acquired");
 	is_int((intmax_t)waited, 0, "without a wait");
 	os_unlock(fd);
 
-	is_int(against_holder(path, true, 60000, 0, &waited), 0, "a lock that another process has is taken after it");
+	is_int(against_holder(path, true, 60000, 0, &waited), 0, "a lock is acquired when the other process releases it");
 	ok(waited >= 50000, "and the wait is measured: %" PRIu64 " us", waited);
 	is_int(against_holder(path, false, 60000, 0, &waited), 0, "also to share it");
 	ok(waited >= 50000, "with its wait: %" PRIu64 " us", waited);
@@ -102,14 +102,14 @@ static void test_waits(const char *path)
 	ok(errno == EWOULDBLOCK && waited == 0, "and no wait");
 
 	pid = holder(path, false, 200);
-	ok(os_lock(fd, false, 1000, &waited) == 0 && waited == 0, "who shares a lock does not wait for who shares it");
+	ok(os_lock(fd, false, 1000, &waited) == 0 && waited == 0, "shared locks do not wait for each other");
 	os_unlock(fd);
 	ended(pid);
-	is_int(os_lock(-1, true, 1000, &waited), -1, "what is no file is no lock");
+	is_int(os_lock(-1, true, 1000, &waited), -1, "a path that is not a file is not a lock");
 	close(fd);
 }
 
-/* What the store says of a wait on standard error. */
+/* What the store logs about a wait. */
 static void tell(struct store *st, enum lock_kind kind, uint64_t usec)
 {
 	int saved = dup(STDERR_FILENO), fds[2];
@@ -164,13 +164,13 @@ static void test_store(struct store *st)
 	}
 	ok(rc == 0 && longest > 0, "after a collector a writer has it, and the wait is known");
 
-	is_int(lock_file(st, "berth/locks/catalog", LOCK_CATALOG, &fd, &e), 0, "a lock file is made and taken");
+	is_int(lock_file(st, "berth/locks/catalog", LOCK_CATALOG, &fd, &e), 0, "a lock file is created and locked");
 	is_int(lock_file(st, "nowhere/at/all", LOCK_CATALOG, &other, &e), -1, "one that can't be made is an error");
 	is_int(other, -1, "and leaves nothing open");
 	err_release(&e);
 }
 
-/* All waits of a request together have one limit; and nobody waits who was told not to. */
+/* All waits of a request together have one limit; a request that must not wait does not. */
 static void test_limit(struct store *st)
 {
 	struct err e = ERR_INIT;
@@ -196,8 +196,8 @@ static void test_limit(struct store *st)
 	}
 	is_int(rc, -1, "that was seen");
 	os_cleanup_fd(&fd);
-	is_int(lock_file(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 0, "one that is free is taken all the same");
-	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &tries, &e), 0, "who does not wait is told that it is not free");
+	is_int(lock_file(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 0, "a free one is acquired all the same");
+	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &tries, &e), 0, "without a wait, the lock is reported as not free");
 	os_cleanup_fd(&fd);
 	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 1, "or has it");
 	os_cleanup_fd(&fd);

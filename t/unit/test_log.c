@@ -14,7 +14,7 @@
 static char got[65536];
 static int saved_fd, pipe_fds[2];
 
-/* What is written to standard error between these two ends up in got. */
+/* `got` receives what is written to standard error between these two. */
 static void capture(void)
 {
 	fflush(stderr);
@@ -160,7 +160,7 @@ static void test_text(void)
 	ok(one_json_line() && strlen(got) < 2000, "nothing but ill-formed bytes is cut as well");
 }
 
-/* However many fields there are, and of whatever: one write of a length that a pipe takes in one piece. */
+/* For any number of fields of any kind: one write, of a length that a pipe writes in one piece. */
 static void test_hostile(void)
 {
 	static const char *const evil[] = { "\x01", "\"", "\xff", "\xf0\x9f\x98\x80", "\xc3\xa4\x1f", "\\\xe2\x82" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mediatype: the types that count. */
+/* mediatype: the types that a registry distinguishes. */
 
 #include "base/mediatype.h"
 #include "base/mem.h"

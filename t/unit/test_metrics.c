@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics: where the table counts what. */
+/* metrics: the place of each count in the table. */
 
 #include "base/metrics.h"
 
@@ -21,7 +21,7 @@ static void test_table(void)
 	metrics_request(&(struct metrics_request){ .route = 2, .method = 1, .status = 299, .usec = 101 });
 	metrics_request(&(struct metrics_request){ .route = 99, .method = 99, .status = -1, .usec = UINT64_MAX });
 	is_int((intmax_t)requests(2, 1, 200), 1, "a request is counted by route, method and status");
-	is_int((intmax_t)requests(2, 1, 0), 1, "a status that nobody knows counts as another");
+	is_int((intmax_t)requests(2, 1, 0), 1, "an unknown status counts as \"any other\"");
 	is_int((intmax_t)requests(METRICS_ROUTES - 1, METRICS_METHODS - 1, 0), 1, "numbers beyond the table count as its last");
 	is_int((intmax_t)metrics_table()->in[2], 7, "bytes in");
 	is_int((intmax_t)metrics_table()->out[2], 9, "bytes out");

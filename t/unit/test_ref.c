@@ -27,11 +27,11 @@ static void names(void)
 		ok(name_parse(&n, bad[i], strlen(bad[i])) < 0 && !n.len && !*n.s, "name %zu of the bad ones is refused", i);
 	ok(name_parse(&n, "a\0b", 3) < 0, "a name with a NUL is refused");
 	memset(text, 'a', sizeof(text));
-	ok(name_parse(&n, text, 255) == 0 && n.len == 255 && n.s[255] == '\0', "a name of 255 bytes is taken");
+	ok(name_parse(&n, text, 255) == 0 && n.len == 255 && n.s[255] == '\0', "a name of 255 bytes is accepted");
 	ok(name_parse(&n, text, 256) < 0, "a name of 256 bytes is refused");
 	for (i = 1; i < 255; i += 2)
 		text[i] = '/';
-	ok(name_parse(&n, text, 255) == 0, "a name of 128 components is taken");
+	ok(name_parse(&n, text, 255) == 0, "a name of 128 components is accepted");
 	ok(name_component_ok("a-b", 3) && !name_component_ok("a/b", 3) && !name_component_ok("", 0) &&
 	   !name_component_ok("_x", 2), "a component has no slash and is not empty");
 }
@@ -54,11 +54,11 @@ static void tags(void)
 		wrong += (tag_parse(&t, second, 2) == 0) != (word || c == '.' || c == '-');
 	}
 	is_int(wrong, 0, "of all bytes a tag begins with a word's, and goes on with these, dots and dashes");
-	ok(tag_parse(&t, "1.0-RC_2", 8) == 0 && t.len == 8 && strcmp(t.s, "1.0-RC_2") == 0, "a tag is taken as it is");
+	ok(tag_parse(&t, "1.0-RC_2", 8) == 0 && t.len == 8 && strcmp(t.s, "1.0-RC_2") == 0, "a tag is accepted unchanged");
 	for (i = 0; i < ARRAY_LEN(bad); i++)
 		ok(tag_parse(&t, bad[i], strlen(bad[i])) < 0 && !t.len && !*t.s, "tag %zu of the bad ones is refused", i);
 	memset(text, 'x', sizeof(text));
-	ok(tag_parse(&t, text, 128) == 0 && t.s[128] == '\0', "a tag of 128 bytes is taken");
+	ok(tag_parse(&t, text, 128) == 0 && t.s[128] == '\0', "a tag of 128 bytes is accepted");
 	ok(tag_parse(&t, text, 129) < 0, "a tag of 129 bytes is refused");
 }
 
@@ -76,7 +76,7 @@ static void uuids(void)
 	struct uuid u;
 	size_t i;
 
-	ok(uuid_parse(&u, good, strlen(good)) == 0 && strcmp(u.s, good) == 0, "a UUID is taken");
+	ok(uuid_parse(&u, good, strlen(good)) == 0 && strcmp(u.s, good) == 0, "a UUID is accepted");
 	for (i = 0; i < ARRAY_LEN(bad); i++)
 		ok(uuid_parse(&u, bad[i], strlen(bad[i])) < 0 && !*u.s, "UUID %zu of the bad ones is refused", i);
 	uuid_from_random(&u, zeros);
@@ -97,10 +97,10 @@ static void refs(void)
 	ok(ref_parse(&r, digest, strlen(digest), &meant) == 0 && r.kind == REF_DIGEST && meant == REF_DIGEST,
 	   "a digest is a reference");
 	is_str(ref_text(&r), digest, "its text is the digest");
-	ok(ref_parse(&r, "sha256:x", 8, &meant) < 0 && meant == REF_DIGEST, "what has a colon was meant as a digest");
-	ok(ref_parse(&r, "-x", 2, &meant) < 0 && meant == REF_TAG, "what has none was meant as a tag");
+	ok(ref_parse(&r, "sha256:x", 8, &meant) < 0 && meant == REF_DIGEST, "a text with a colon was meant as a digest");
+	ok(ref_parse(&r, "-x", 2, &meant) < 0 && meant == REF_TAG, "a text without one was meant as a tag");
 	ok(ref_parse(&r, "", 0, &meant) < 0 && meant == REF_TAG, "so was nothing");
-	ok(ref_parse(&r, "x", 1, NULL) == 0, "who does not ask what was meant need not");
+	ok(ref_parse(&r, "x", 1, NULL) == 0, "meant may be NULL");
 }
 
 int main(void)

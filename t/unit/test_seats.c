@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seats: no more than there are, and none is lost with a process. */
+/* seats: never more than there are, and none is lost when a process dies. */
 
 #include "os/seats.h"
 
@@ -8,7 +8,7 @@
 
 #include "tap.h"
 
-/* The seat that another process has had, which died with it. */
+/* The seat of a process that has died. */
 static pid_t dies_with_one(struct seats *s, int *seat)
 {
 	pid_t pid = fork();
@@ -30,7 +30,7 @@ int main(void)
 
 	if (!ok(s != NULL, "there are seats"))
 		return done_testing();
-	is_int(seats_take(s, 0), -1, "where there are none, none is taken");
+	is_int(seats_take(s, 0), -1, "without seats none can be occupied");
 	is_int(seats_take(s, 2), 0, "one");
 	is_int(seats_take(s, 2), 1, "and another");
 	is_int(seats_take(s, 2), -1, "and no more");
@@ -38,11 +38,11 @@ int main(void)
 	is_int(seats_take(s, 2), 0, "one that was left is free");
 	pid = dies_with_one(s, &theirs);
 	is_int(theirs, 2, "a process that was forked has one of the same");
-	is_int(seats_take(s, 3), -1, "which stays taken when it dies");
+	is_int(seats_take(s, 3), -1, "which is still occupied when it dies");
 	seats_free(s, pid);
 	is_int(seats_take(s, 3), 2, "until its parent frees it");
 	seats_free(s, pid);
-	is_int(seats_take(s, 3), -1, "and nobody else's");
+	is_int(seats_take(s, 3), -1, "and no others");
 	seats_free(NULL, pid);
 	seats_close(&s);
 	ok(s == NULL, "then they go");

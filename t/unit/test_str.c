@@ -30,7 +30,7 @@ static void test_buffer(void)
 	ok(s.len == 303 && strncmp(s.buf, "7-x000", 6) == 0 && s.buf[302] == '1', "formatted text is added, long text too");
 	str_reset(&s);
 	str_addf(&s, "%s/%s%%%s%c", "a", "", "b", 'c');
-	is_str(s.buf, "a/%bc", "text is added where it stands, whatever stands between");
+	is_str(s.buf, "a/%bc", "plain text is added at its place between conversions");
 	str_reset(&s);
 	str_addf(&s, "%d:%s, %.2s", 1, "one", "two");
 	is_str(s.buf, "1:one, tw", "behind something else too");
@@ -70,13 +70,13 @@ static void test_secret(void)
 	str_puts(&s, "password");
 	s.len = 3;
 	str_reset(&s);
-	ok(s.cap && memcmp(s.buf, nothing, s.cap) == 0, "a secret that is emptied is wiped, what was cut off of it too");
+	ok(s.cap && memcmp(s.buf, nothing, s.cap) == 0, "a reset wipes a secret, with the text that was cut off");
 	for (int i = 0; i < 200; i++)
 		str_addf(&s, "%04d", i);
 	is_int(s.len, 800, "a secret's buffer grows as any other");
 	ok(strncmp(s.buf, "00000001", 8) == 0 && strcmp(s.buf + 796, "0199") == 0, "and keeps what is in it");
 	str_release(&s);
-	ok(s.cap == 0 && s.secret, "what is released stays a secret's buffer");
+	ok(s.cap == 0 && s.secret, "a released buffer is still one for a secret");
 }
 
 static void test_room(void)
@@ -89,7 +89,7 @@ static void test_room(void)
 	is_int(s.len, 60, "of room that was asked for as much as was filled becomes text");
 	is_int(strlen(s.buf), 60, "with its end");
 	s.max = 70;
-	ok(!str_room(&s, 11) && s.over && s.len == 60, "a buffer's max holds for it");
+	ok(!str_room(&s, 11) && s.over && s.len == 60, "the max of the buffer applies to it");
 	str_release(&s);
 }
 
@@ -141,7 +141,7 @@ static void test_json(void)
 	json_is("\x7f~ !#[]", 7, "\x7f~ !#[]", "what lies beside the bytes that are escaped stays");
 	json_is("ab\"", 3, "ab\\\"", "an escape may end a text");
 	json_is("\"ab", 3, "\\\"ab", "or begin it");
-	json_is("ab\"", 2, "ab", "what lies behind the end is not looked at");
+	json_is("ab\"", 2, "ab", "bytes behind the end are not read");
 	json_is("a\xc3\xa9" "b\n\xc3\xa9", 7, "a\xc3\xa9" "b\\n\xc3\xa9", "runs begin and end at any character");
 	json_is("ab\xc3\xa9", 3, "ab\xef\xbf\xbd", "a sequence that the end cuts becomes U+FFFD");
 }
@@ -150,7 +150,7 @@ static void test_shown(void)
 {
 	cleanup_str struct str s = STR_INIT;
 
-	is_int(str_add_shown(&s, "\x7f" "a\"\x7f\n\x01\xff", 7, SIZE_MAX), 7, "all of a text is added where no maximum is");
+	is_int(str_add_shown(&s, "\x7f" "a\"\x7f\n\x01\xff", 7, SIZE_MAX), 7, "without a maximum, all of a text is added");
 	is_str(s.buf, "\\u007fa\\\"\\u007f\\n\\u0001\xef\xbf\xbd", "DEL is escaped for logs and terminals, as all else");
 	str_reset(&s);
 	is_int(str_add_shown(&s, "ab\xc3\xa9", 4, 3), 2, "a character that the maximum would cut is not added");
@@ -173,11 +173,11 @@ static void test_url(void)
 	ok(str_add_urldec(&s, "a+b%2B", 6, true) == 0 && strcmp(s.buf, "a b+") == 0, "plus is a space in a form");
 	str_reset(&s);
 	is_int(str_add_urldec(&s, "ab%", 3, false), -1, "a percent sign at the end is refused");
-	is_str(s.buf, "ab", "what came before it has been added");
+	is_str(s.buf, "ab", "the text before it has been added");
 	ok(str_add_urldec(&s, "%4", 2, false) < 0, "one hex digit is refused");
 	ok(str_add_urldec(&s, "%4g", 3, false) < 0, "a letter that is no hex digit is refused");
 	ok(str_add_urldec(&s, "%-1", 3, false) < 0, "a sign is no hex digit");
-	ok(str_add_urldec(&s, "%41", 2, false) < 0, "what lies behind the end is not looked at");
+	ok(str_add_urldec(&s, "%41", 2, false) < 0, "bytes behind the end are not read");
 	str_reset(&s);
 	ok(str_add_urldec(&s, "%41", 3, false) == 0 && strcmp(s.buf, "A") == 0, "an encoded byte may be all there is");
 	str_reset(&s);
