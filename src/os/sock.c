@@ -35,7 +35,7 @@ static int make_listening(int fd)
 
 /*
  * Removes a socket that is no longer in use from the path. `ours`: the lock file existed before. Then only a berth-fcgi can
- * have listened here, and it has released the lock. Otherwise the socket is in use if a connection succeeds.
+ * have listened here, and it has released the lock. Otherwise the socket is in use unless it refuses a connection.
  */
 static int clear_path(const struct sockaddr_un *sa, bool ours, struct err *e)
 {
