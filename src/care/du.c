@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reg_du: two walks over the links, one to learn which content is shared, one to add up sizes.
+ * du: two walks over the links, one to learn which content is shared, one to add up sizes.
  *
  * Owns the sets while it counts. Takes no lock: what is pushed or removed meanwhile is counted or not.
  */
@@ -136,7 +136,7 @@ static int all_exist(struct registry *r, const struct name *names, size_t count,
 	return 0;
 }
 
-int reg_du(struct registry *r, const struct name *names, size_t count,
+int du_count(struct registry *r, const struct name *names, size_t count,
 	   int (*tell)(void *arg, const struct name *n, const struct du *du, struct err *e), void *arg, struct du *total,
 	   struct err *e)
 {

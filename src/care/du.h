@@ -3,7 +3,7 @@
 #define BERTH_CARE_DU_H
 
 /*
- * reg_du: how many bytes of content repositories have for themselves, and how many they share with others.
+ * du: how many bytes of content repositories have for themselves, and how many they share with others.
  *
  * A repository's content is what its layer links and its manifests' links lead to, each blob once; configs have layer
  * links. What is collected later on because no manifest names it counts until then.
@@ -20,13 +20,13 @@ struct du {
 };
 
 /*
- * reg_du - tell of each of these repositories, in the order given; names NULL: of all, in byte order
+ * du_count - tell of each of these repositories, in the order given; names NULL: of all, in byte order
  * tell   called for each; returns 0 to go on, anything else to stop, and that is returned
  * total  of all that were told of; what several of them share is in it once
  *
  * NAME_UNKNOWN where one isn't there, before anything is told. Memory is about 130 bytes for each blob of the registry.
  */
-int reg_du(struct registry *r, const struct name *names, size_t count,
+int du_count(struct registry *r, const struct name *names, size_t count,
 	   int (*tell)(void *arg, const struct name *n, const struct du *du, struct err *e), void *arg, struct du *total,
 	   struct err *e);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reg_repo: removing and renaming repositories.
+ * repos: removing and renaming repositories.
  *
  * Owns no state. Invariant: the catalog knows a name before the repository has it, and forgets it after; an index is
  * dropped before its repository appears, and goes after it. Knows nothing of who asks.
@@ -48,7 +48,7 @@ static int take(struct store *st, const struct name *n, struct names *trashed, s
 	return exists;
 }
 
-int reg_repo_remove(struct registry *r, const struct name *n, struct err *e)
+int repos_remove(struct registry *r, const struct name *n, struct err *e)
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	cleanup_fd int lock = -1;
@@ -159,7 +159,7 @@ static int move(struct move *m, struct err *e)
 	return step == STEP_DONE ? 0 : -1;
 }
 
-int reg_repo_move(struct registry *r, const struct name *from, const struct name *to, struct err *e)
+int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e)
 {
 	struct move m = { .st = r->st, .from = from, .to = to, .trashed = NAMES_INIT };
 	cleanup_fd int run = -1;

@@ -45,7 +45,7 @@ static int rm(struct registry *r, void *arg, struct err *e)
 	size_t i;
 
 	for (i = 0; i < c->count; i++) {
-		int found = reg_repo_remove(r, &c->names[i], e);
+		int found = repos_remove(r, &c->names[i], e);
 
 		if (found < 0)
 			return -1;
@@ -61,7 +61,7 @@ static int mv(struct registry *r, void *arg, struct err *e)
 {
 	const struct call *c = arg;
 
-	return reg_repo_move(r, &c->names[0], &c->names[1], e);
+	return repos_move(r, &c->names[0], &c->names[1], e);
 }
 
 static int tell_du(void *arg, const struct name *n, const struct du *du, struct err *e)
@@ -83,7 +83,7 @@ static int du(struct registry *r, void *arg, struct err *e)
 	const struct call *c = arg;
 	struct du sum;
 
-	if (reg_du(r, c->count ? c->names : NULL, c->count, tell_du, arg, &sum, e) < 0)
+	if (du_count(r, c->count ? c->names : NULL, c->count, tell_du, arg, &sum, e) < 0)
 		return -1;
 	if (c->json)
 		printf("{\"kind\":\"summary\",\"own\":%" PRIu64 ",\"own_blobs\":%" PRIu64 ",\"shared\":%" PRIu64

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gc_leftovers: garbage that nothing ever referred to: abandoned uploads, and what crashes left in berth's own directories.
+ *
+ * Owns no state of its own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "care/gc_work.h"
+#include "os/file.h"
+#include "store/repo.h"
+#include "store/repo_take.h"
+#include "store/store_path.h"
+#include "store/upload.h"
+
+static bool is_old(const struct gc_work *w, int64_t when)
+{
+	return when <= w->now && (uint64_t)(w->now - when) > w->o->uploads;
+}
+
+/* What has not changed for as long as an upload may rest, and is no upload. */
+static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
+{
+	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_PATH | O_NOFOLLOW, 0);
+	struct stat sb;
+
+	if (fd < 0 || fstat(fd, &sb) < 0 || !is_old(w, (int64_t)sb.st_mtim.tv_sec))
+		return 0;
+	if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path) < 0)
+		return err_sys(e, "cannot remove %s", path);
+	gc_tell(w, GC_LEFTOVER, NULL, path, S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0);
+	return 0;
+}
+
+/* 1 with the upload open where it may go; what it was before anybody had its lock does not count. */
+static int open_old(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct upload **u, uint64_t *size,
+		    struct err *e)
+{
+	struct err busy = ERR_INIT;
+	int64_t when;
+	int found = upload_open(u, w->r->st, n, uuid, &busy);
+
+	err_release(&busy);             /* somebody is at it */
+	if (found <= 0)
+		return 0;
+	found = upload_age(w->r->st, n, uuid, &when, size, e);
+	return found <= 0 ? found : is_old(w, when);
+}
+
+static int collect_upload(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct err *e)
+{
+	cleanup_upload struct upload *u = NULL;
+	cleanup_str struct str path = STR_INIT;
+	uint64_t size;
+	int64_t when;
+	int found = upload_age(w->r->st, n, uuid, &when, &size, e);
+
+	if (found == 0) {
+		/* Without startedat it is none: registry:2 leaves states of its hash of those that it cancels. */
+		path_upload(&path, n, uuid);
+		return collect_leftover(w, path.buf, e);
+	}
+	if (found < 0)
+		return -1;
+	if (!is_old(w, when)) {
+		w->out->kept_uploads++;
+		return 0;
+	}
+	if (!w->o->dry_run) {
+		found = open_old(w, n, uuid, &u, &size, e);
+		if (found <= 0) {
+			w->out->kept_uploads += found == 0;
+			return found;
+		}
+		if (upload_remove(u, e) < 0)
+			return -1;
+	}
+	w->out->bytes += size;
+	gc_tell(w, GC_UPLOAD, n, uuid->s, size);
+	return 0;
+}
+
+struct uploads {
+	struct gc_work *w;
+	struct names hollow;            /* directories in which nobody has finished an upload, nor is at one */
+};
+
+static int collect_uploads(void *arg, const struct name *n, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str dir = STR_INIT;
+	struct uploads *u = arg;
+	struct gc_work *w = u->w;
+	size_t i;
+	int hollow;
+
+	path_uploads(&dir, n);
+	if (os_dir_list(w->r->st->dirfd, dir.buf, DIR_DIRS, &all) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot list %s", dir.buf);
+	for (i = 0; i < all.count; i++) {
+		struct uuid uuid;
+
+		if (gc_goes_on(e) < 0)
+			return -1;
+		if (uuid_parse(&uuid, all.v[i], strlen(all.v[i])) == 0 && collect_upload(w, n, &uuid, e) < 0)
+			return -1;
+	}
+	hollow = w->o->dry_run ? 0 : repo_is_hollow(w->r->st, n, e);
+	if (hollow == 1)
+		names_add(&u->hollow, n->s, n->len);
+	return hollow < 0 ? -1 : 0;
+}
+
+/* Cancelled uploads, and those taken just now, leave a directory for each component of a name that never was a repository. */
+static int tidy(struct gc_work *w, const struct names *hollow, struct err *e)
+{
+	size_t i = 0;
+
+	while (i < hollow->count) {
+		if (gc_enter(w, e) < 0)
+			return -1;
+		for (; i < hollow->count && gc_batch_goes_on(w); i++) {
+			struct name n = gc_name(hollow->v[i]);
+
+			repo_tidy(w->r->st, &n);
+		}
+		gc_unlock(w);
+		gc_leave(w);
+	}
+	return 0;
+}
+
+/* All in one of berth's own directories. */
+static int collect_names(struct gc_work *w, const char *dir, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	size_t i;
+
+	if (os_dir_list(w->r->st->dirfd, dir, DIR_ALL, &all) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", dir);
+	for (i = 0; i < all.count; i++) {
+		str_reset(&path);
+		str_addf(&path, "%s/%s", dir, all.v[i]);
+		if (gc_goes_on(e) < 0 || collect_leftover(w, path.buf, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int gc_leftovers(struct gc_work *w, struct err *e)
+{
+	static const char *const dirs[] = { STORE_BODY_DIR, STORE_TMP_DIR, STORE_TRASH_DIR };
+	struct uploads u = { .w = w, .hollow = NAMES_INIT };
+	size_t i;
+	int rc;
+
+	rc = collector_now(w->c, &w->now, e) < 0 || repo_walk_dirs(w->r->st, collect_uploads, &u, e) < 0 ||
+			     tidy(w, &u.hollow, e) < 0 ?
+		     -1 :
+		     0;
+	names_release(&u.hollow);
+	if (rc < 0)
+		return -1;
+	for (i = 0; i < ARRAY_LEN(dirs); i++)
+		if (collect_names(w, dirs[i], e) < 0)
+			return -1;
+	return 0;
+}
