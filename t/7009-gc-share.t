@@ -66,7 +66,7 @@ for my $case (['memfd_create:error=EMFILE', 0], ['clone,clone3:error=EAGAIN', 0]
 	my $r = run('taskset', '-c', $two, 'strace', '-f', '-o', '/dev/null', '-e', "inject=$inject", gc_cmd($s, $fails ? () : '--dry-run'));
 	is $r->{status}, $fails, "$inject: " . ($fails ? 'the collection fails' : 'one process does it alone') or diag $r->{err};
 	next if !$fails;
-	like $r->{err}, qr/^berth: [^\n]*(?:a process|report)[^\n]*\n\z/, 'and says so in one line';
+	like $r->{err}, qr/^berth: [^\n]*helper process[^\n]*\n\z/, 'and says so in one line';
 	ok join(' ', files_below(data_dir($s))) eq $before, 'nothing was deleted';
 }
 # whichever of the two it is that meets them

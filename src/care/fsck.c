@@ -16,7 +16,7 @@
 #include "os/file.h"
 #include "store/store_path.h"
 
-static int mend_format(struct fsck_work *w, void *arg, struct err *e)
+static int mend_format(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
 
@@ -65,6 +65,8 @@ int fsck_run(struct registry *r, const struct fsck_options *o, struct fsck_resul
 				 fsck_catalog(&w, e) < 0))
 		rc = -1;
 	free(w.blobs);
+	digestset_release(&w.good);
+	digestset_release(&w.corrupt);
 	names_release(&w.repositories);
 	names_release(&w.trashed);
 	names_release(&w.unreadable);

@@ -22,16 +22,9 @@ struct place {
 	bool misplaced;
 };
 
-static int mend_bare(struct fsck_work *w, void *arg, struct err *e)
+static int mend_content(struct fsck_work *w, const void *arg, struct err *e)
 {
-	struct place *p = arg;
-
-	return fsck_remove(w, p->dir.buf, e);
-}
-
-static int mend_content(struct fsck_work *w, void *arg, struct err *e)
-{
-	struct place *p = arg;
+	const struct place *p = arg;
 
 	return fsck_quarantine(w, p->data.buf, &p->d, e);
 }
@@ -39,13 +32,13 @@ static int mend_content(struct fsck_work *w, void *arg, struct err *e)
 /* No data: where nothing else lies in the directory either, it can go. */
 static int report_bare(struct fsck_work *w, struct place *p)
 {
-	struct fsck_fault f = { .kind = FSCK_BLOB_BARE, .where = p->dir.buf, .arg = p };
+	struct fsck_fault f = { .kind = FSCK_BLOB_BARE, .where = p->dir.buf, .arg = p->dir.buf };
 	cleanup_names struct names names = NAMES_INIT;
 
 	if (os_dir_list(w->r->st->dirfd, p->dir.buf, DIR_ALL, &names) < 0)
 		return 0;               /* gone meanwhile */
 	if (names.count == 0)
-		f.mend = mend_bare;
+		f.mend = fsck_mend_remove;
 	fsck_report(w, &f, "holds no data%s", names.count ? ", but other files" : "");
 	return 1;
 }

@@ -203,9 +203,9 @@ struct mended {
 	const struct err *why;
 };
 
-static int mended(struct fsck_work *w, void *arg, struct err *e)
+static int mended(struct fsck_work *w, const void *arg, struct err *e)
 {
-	struct mended *m = arg;
+	const struct mended *m = arg;
 
 	(void)w;
 	if (m->rc == 0)

@@ -117,21 +117,14 @@ struct look {
 	int good;                       /* whether the directory's own content is there and right; -1 not looked at yet */
 };
 
-static int mend_write(struct fsck_work *w, void *arg, struct err *e)
+static int mend_write(struct fsck_work *w, const void *arg, struct err *e)
 {
-	struct look *l = arg;
+	const struct look *l = arg;
 
 	/* The index may have been compared while the link said nothing: it is compared again before it is used. */
 	if (l->link == FSCK_REVISION_LINK && index_drop(w->r->st, l->n, e) < 0)
 		return -1;
 	return fsck_link_write(w, l->n, l->dir, l->d, e);
-}
-
-static int mend_remove(struct fsck_work *w, void *arg, struct err *e)
-{
-	struct look *l = arg;
-
-	return fsck_remove(w, l->dir, e);
 }
 
 /* The link says nothing, or a digest that it can't mean. */
@@ -143,10 +136,12 @@ static int spoilt(struct fsck_work *w, struct look *l, enum fsck_link_state stat
 		l->good = fsck_content_good(w, l->d, e);
 		return l->good < 0 ? -1 : 1;
 	}
-	if (l->good == 1)
+	if (l->good == 1) {
 		f.mend = mend_write;
-	else if (state != FLINK_GOOD)
-		f.mend = mend_remove;
+	} else if (state != FLINK_GOOD) {
+		f.mend = fsck_mend_remove;
+		f.arg = l->dir;
+	}
 	fsck_report(w, &f, state == FLINK_EMPTY ? "its link is empty" :
 			   state == FLINK_GOOD ? "its link holds another digest of the same kind" :
 						 "its link holds no digest");
@@ -156,7 +151,7 @@ static int spoilt(struct fsck_work *w, struct look *l, enum fsck_link_state stat
 static int check_link(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct look *l = arg;
-	struct fsck_fault f = { .where = l->dir, .arg = l };
+	struct fsck_fault f = { .where = l->dir, .arg = l->dir };
 	enum fsck_link_state state;
 	cleanup_fd int fd = -1;
 	struct digest target;
@@ -169,7 +164,7 @@ static int check_link(struct fsck_work *w, void *arg, bool sure, struct err *e)
 		return 0;
 	if (state == FLINK_NONE) {
 		f.kind = l->bare;
-		f.mend = mend_remove;
+		f.mend = fsck_mend_remove;
 		if (sure)
 			fsck_report(w, &f, "holds no link");
 		return 1;

@@ -24,24 +24,6 @@ struct look {
 	int size_good;                  /* and whether its bytes are right */
 };
 
-static int mend_manifest(struct fsck_work *w, void *arg, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-	struct look *l = arg;
-
-	path_blob(&path, &l->content);
-	return fsck_quarantine(w, path.buf, &l->content, e);
-}
-
-static int mend_sized(struct fsck_work *w, void *arg, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-	struct look *l = arg;
-
-	path_blob(&path, &l->of_size);
-	return fsck_quarantine(w, path.buf, &l->of_size, e);
-}
-
 /* What stands for a reference in this repository: 1, 0 nothing, -1 with *e. */
 static int find(struct fsck_work *w, const struct look *l, const struct descriptor *ref, struct digest *content,
 		uint64_t *size, struct err *e)
@@ -69,7 +51,7 @@ static const char *kind_text(const struct descriptor *ref)
 static int wrong_size(struct fsck_work *w, struct look *l, const struct descriptor *ref, const struct digest *content,
 		      uint64_t size, bool sure, struct err *e)
 {
-	struct fsck_fault f = { .kind = FSCK_SIZE, .where = l->where.buf, .arg = l };
+	struct fsck_fault f = { .kind = FSCK_SIZE, .where = l->where.buf, .arg = &l->of_size };
 	bool read = l->size_good >= 0 && digest_eq(&l->of_size, content);
 
 	if (!sure) {
@@ -79,7 +61,7 @@ static int wrong_size(struct fsck_work *w, struct look *l, const struct descript
 	}
 	f.moves = read && !l->size_good;
 	if (f.moves)
-		f.mend = mend_sized;
+		f.mend = fsck_mend_content;
 	else if (!read)
 		f.todo = "run berth fsck --data";
 	fsck_report(w, &f, "the %s %s has %llu bytes, the manifest says %llu%s", kind_text(ref),
@@ -131,7 +113,7 @@ static int check_refs(struct fsck_work *w, struct look *l, const struct manifest
 static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct look *l = arg;
-	struct fsck_fault f = { .kind = FSCK_MANIFEST_TOO_LARGE, .where = l->where.buf, .arg = l };
+	struct fsck_fault f = { .kind = FSCK_MANIFEST_TOO_LARGE, .where = l->where.buf, .arg = &l->content };
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
 	cleanup_str struct str bytes = STR_INIT;
 	uint64_t size;
@@ -150,7 +132,7 @@ static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err 
 	digest_of(&is, l->content.alg, bytes.buf, bytes.len);
 	if (!digest_eq(&is, &l->content)) {
 		f.kind = FSCK_BLOB_BYTES;
-		f.mend = mend_manifest;
+		f.mend = fsck_mend_content;
 		f.moves = true;
 		if (sure && !w->o->data)        /* or fsck_data has told of it */
 			fsck_report(w, &f, "its bytes are not those of its digest");

@@ -33,9 +33,9 @@ struct half {
 	struct str path;
 };
 
-static int mend_half(struct fsck_work *w, void *arg, struct err *e)
+static int mend_half(struct fsck_work *w, const void *arg, struct err *e)
 {
-	struct half *h = arg;
+	const struct half *h = arg;
 
 	if (repo_ensure(w->r->st, h->n, e) < 0)
 		return -1;
@@ -190,10 +190,10 @@ struct begun {
 };
 
 /* The bytes may be wanted: an upload that has its startedat back can go on, and goes when nobody does. */
-static int mend_upload(struct fsck_work *w, void *arg, struct err *e)
+static int mend_upload(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
-	struct begun *b = arg;
+	const struct begun *b = arg;
 	char text[TIME_RFC3339_MAX];
 	struct stat sb;
 

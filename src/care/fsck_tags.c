@@ -31,27 +31,20 @@ struct look {
 	const struct digest *d;         /* of the index link that is being mended */
 };
 
-static int mend_current(struct fsck_work *w, void *arg, struct err *e)
+static int mend_current(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	struct look *l = arg;
+	const struct look *l = arg;
 
 	/* The index may have been compared while the tag was none: it is compared again before it is used. */
 	path_tag_current(&path, l->n, l->t);
 	return fsck_clear(w, path.buf, e) < 0 || index_drop(w->r->st, l->n, e) < 0 ? -1 : tag_set(w->r->st, l->n, l->t, &l->record, e);
 }
 
-static int mend_remove(struct fsck_work *w, void *arg, struct err *e)
-{
-	struct look *l = arg;
-
-	return fsck_remove(w, l->dir.buf, e);
-}
-
-static int mend_index(struct fsck_work *w, void *arg, struct err *e)
+static int mend_index(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT, link = STR_INIT;
-	struct look *l = arg;
+	const struct look *l = arg;
 
 	path_tag_index(&dir, l->n, l->t, l->d);
 	str_addf(&link, "%s/link", dir.buf);
@@ -120,10 +113,12 @@ static void report_spoilt(struct look *l, enum fsck_link_state state)
 	if (!l->sure)
 		return;
 	/* Without any link it never was a tag, or no longer is one. */
-	if (state == FLINK_NONE || l->records == 0)
-		f.mend = mend_remove;
-	else if (l->records == 1)
+	if (state == FLINK_NONE || l->records == 0) {
+		f.mend = fsck_mend_remove;
+		f.arg = l->dir.buf;
+	} else if (l->records == 1) {
 		f.mend = mend_current;
+	}
 	if (state == FLINK_NONE)
 		fsck_report(l->w, &f, "holds no current/link");
 	else

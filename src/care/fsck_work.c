@@ -250,30 +250,22 @@ void fsck_files(struct fsck_work *w, const char *dir, const char *const *names)
 	}
 }
 
-static int mend_by_removal(struct fsck_work *w, void *arg, struct err *e)
-{
-	const char *const *path = arg;
-
-	return fsck_remove(w, *path, e);
-}
-
 void fsck_stray(struct fsck_work *w, const char *dir, const char *name)
 {
 	cleanup_str struct str path = STR_INIT;
-	const char *p;
-	struct fsck_fault f = { .kind = FSCK_FOREIGN, .arg = &p };
+	struct fsck_fault f = { .kind = FSCK_FOREIGN };
 	size_t len = strlen(name);
 	mode_t type;
 
 	str_addf(&path, "%s/%s", dir, name);
-	p = f.where = path.buf;
+	f.where = f.arg = path.buf;
 	type = fsck_type(w, path.buf);
 	if (!type || fsck_ignored(name) || w->again)
 		return;
 	if (type == S_IFREG && len > 4 && strcmp(name + len - 4, ".tmp") == 0) {
 		/* Berth makes no such names here, so nobody is at work on it. */
 		f.kind = FSCK_LEFTOVER;
-		f.mend = mend_by_removal;
+		f.mend = fsck_mend_remove;
 		fsck_report(w, &f, "was begun by another registry and not finished");
 		empty_trash(w);
 		return;
@@ -304,7 +296,14 @@ int fsck_content_good(struct fsck_work *w, const struct digest *d, struct err *e
 
 	if (found <= 0)
 		return found;
-	return spool_hash_fd(fd, false, d->alg, &is, e) < 0 ? -1 : digest_eq(&is, d);
+	if (digestset_has(&w->good, d))
+		return 1;
+	if (!w->o->repair && digestset_has(&w->corrupt, d))
+		return 0;
+	if (spool_hash_fd(fd, false, d->alg, &is, e) < 0)
+		return -1;
+	digestset_add(digest_eq(&is, d) ? &w->good : &w->corrupt, d);
+	return digest_eq(&is, d);
 }
 
 int fsck_remove(struct fsck_work *w, const char *path, struct err *e)
@@ -316,6 +315,11 @@ int fsck_remove(struct fsck_work *w, const char *path, struct err *e)
 		return found;
 	names_add(&w->trashed, trashed.buf, trashed.len);
 	return store_flush_above(w->r->st, path, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path) : 0;
+}
+
+int fsck_mend_remove(struct fsck_work *w, const void *arg, struct err *e)
+{
+	return fsck_remove(w, arg, e);
 }
 
 int fsck_clear(struct fsck_work *w, const char *path, struct err *e)
@@ -350,4 +354,12 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 	if (store_flush_above(st, dir.buf, 1) < 0)
 		return err_sys(e, "cannot flush the directory of %s", dir.buf);
 	return 0;
+}
+
+int fsck_mend_content(struct fsck_work *w, const void *arg, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_blob(&path, arg);
+	return fsck_quarantine(w, path.buf, arg, e);
 }

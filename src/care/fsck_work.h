@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 #include "base/digest.h"
+#include "base/digestset.h"
 #include "base/ref.h"
 #include "care/fsck.h"
 #include "os/dir.h"
@@ -21,6 +22,7 @@ struct fsck_work {
 	struct fsck_result *out;
 	struct fsck_blob *blobs;        /* whose bytes are to be read */
 	size_t nblobs, blobs_cap;
+	struct digestset good, corrupt; /* content whose bytes have been compared with its digest */
 	struct names repositories;      /* that there are, in no order */
 	struct names trashed;           /* to be emptied when the locks are let go */
 	struct names unreadable;        /* of which it is told */
@@ -33,8 +35,8 @@ struct fsck_fault {
 	const char *where;
 	const char *todo;               /* NULL: what is said of the kind */
 	bool moves;                     /* mending moves content to berth/quarantine/, and only a push brings it back */
-	int (*mend)(struct fsck_work *w, void *arg, struct err *e);     /* NULL: beyond repair */
-	void *arg;
+	int (*mend)(struct fsck_work *w, const void *arg, struct err *e);       /* NULL: beyond repair */
+	const void *arg;
 };
 
 /* fsck_report - mend the fault where that is asked for and possible, and tell of it */
@@ -84,7 +86,10 @@ bool fsck_ignored(const char *name);
 int fsck_manifest_bytes(struct fsck_work *w, const struct digest *content, struct str *bytes, uint64_t *size,
 			struct err *e);
 
-/* fsck_content_good - whether content of the digest is there and its bytes are right: 1, 0, or -1 with *e. Reads all. */
+/*
+ * fsck_content_good - whether content of the digest exists and its bytes are right: 1, 0, or -1 with *e
+ * The bytes are read once in a run; but with `repair` again if they were corrupt, since a push may have replaced them.
+ */
 int fsck_content_good(struct fsck_work *w, const struct digest *d, struct err *e);
 
 /*
@@ -96,6 +101,8 @@ int fsck_content_good(struct fsck_work *w, const struct digest *d, struct err *e
 int fsck_remove(struct fsck_work *w, const char *path, struct err *e);
 int fsck_clear(struct fsck_work *w, const char *path, struct err *e);
 int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *d, struct err *e);
+int fsck_mend_remove(struct fsck_work *w, const void *arg, struct err *e);
+int fsck_mend_content(struct fsck_work *w, const void *arg, struct err *e);
 
 /* The parts, in the order in which they run. Each returns 0, or -1 with *e. */
 int fsck_blobs(struct fsck_work *w, struct err *e);

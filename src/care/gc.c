@@ -2,9 +2,9 @@
 /*
  * gc: the order of a collection.
  *
- * Owns nothing. Invariant: nothing is deleted before all that could keep it has been read; what became reachable since is
- * noted by writers (store/collector.h) or young, and both are looked at under the exclusive lock, right before the
- * deletion.
+ * Owns nothing. Invariant: nothing is deleted before everything that could keep it has been read: for a manifest its repository,
+ * for content all repositories. What became reachable since then was noted by a writer (store/collector.h) or is within the
+ * grace period; both are checked under the exclusive lock, right before the deletion.
  */
 #include "care/gc.h"
 
@@ -22,10 +22,8 @@
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
 	struct gc_marks m = GC_MARKS_INIT;
-	int rc;
+	int rc = gc_mark(w, &m, e);
 
-	w->tells = true;
-	rc = gc_mark(w, &m, e);
 	if (rc == 0)
 		rc = gc_sweep(w, &m, e);
 	gc_marks_release(&m);
@@ -34,23 +32,7 @@ static int mark_and_sweep(struct gc_work *w, struct err *e)
 
 static int untagged_of(void *arg, const struct name *n, struct err *e)
 {
-	cleanup_digestset struct digestset gone = DIGESTSET_INIT;
-
-	return gc_untagged(arg, n, &gone, e);
-}
-
-/* Manifests go first, so that what they alone named goes in the same run; but nothing goes before all could be read. */
-static int sweep_untagged(struct gc_work *w, struct err *e)
-{
-	struct gc_marks trial = GC_MARKS_INIT;
-	int rc = gc_mark(w, &trial, e);
-
-	gc_marks_release(&trial);
-	/* What was noted meanwhile may be much, and in what follows it is read with the lock of a repository. */
-	if (rc < 0 || collector_enter(w->c, e) < 0)
-		return -1;
-	collector_leave(w->c);
-	return repo_walk(w->r->st, NULL, untagged_of, w, e);
+	return gc_untagged(arg, n, NULL, e);
 }
 
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
@@ -64,7 +46,8 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)
 		return begun;
-	rc = o->untagged && !o->dry_run ? sweep_untagged(&w, e) : 0;
+	/* Manifests first: what they alone name becomes garbage of the same run. */
+	rc = o->untagged && !o->dry_run ? repo_walk(r->st, NULL, untagged_of, &w, e) : 0;
 	if (rc == 0)
 		rc = mark_and_sweep(&w, e);
 	if (rc == 0)

@@ -85,7 +85,7 @@ static int read_node(struct reading *r, struct gc_node *node, struct err *e)
 	gc_pace(r->w);
 	if (found <= 0)
 		return found;           /* deleted meanwhile */
-	found = gc_references(r->w, r->n, &content, &refs, e);
+	found = gc_references(r->w, &content, &refs, e);
 	if (found < 0)
 		return -1;
 	if (found == 0)

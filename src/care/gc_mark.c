@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "care/gc_share.h"
 #include "care/gc_untagged.h"
+#include "care/share.h"
 #include "registry/manifest_scan.h"
 #include "store/blob.h"
 #include "store/repo.h"
@@ -36,6 +36,24 @@ void gc_candidates_add(struct gc_candidates *c, size_t repository, const struct 
 		c->v = xreallocarray(c->v, c->cap, sizeof(*c->v));
 	}
 	c->v[c->count++] = (struct gc_candidate){ repository, *d };
+}
+
+void gc_candidates_record(const struct gc_candidates *c, char type, struct str *out)
+{
+	share_record(out, type, c->v, c->count * sizeof(*c->v));
+}
+
+int gc_candidates_accept(struct gc_candidates *c, const char *data, size_t len, struct err *e)
+{
+	struct gc_candidate one;
+
+	if (len % sizeof(one))
+		return share_malformed(e);
+	for (; len; data += sizeof(one), len -= sizeof(one)) {
+		memcpy(&one, data, sizeof(one));
+		gc_candidates_add(c, one.repository, &one.d);
+	}
+	return 0;
 }
 
 void gc_marks_release(struct gc_marks *m)
@@ -72,14 +90,16 @@ static int mark_manifest(struct marking *g, const struct digest *d, const struct
 {
 	cleanup_references struct references refs = REFERENCES_INIT;
 	size_t i;
-	int found = gc_references(g->w, g->n, content, &refs, e);
+	int found = gc_references(g->w, content, &refs, e);
 
 	gc_pace(g->w);
 	digestset_add(&g->marked, d);
 	digestset_add(&g->m->kept, d);
 	digestset_add(&g->m->kept, content);
-	if (found == 0)
+	if (found == 0) {
 		g->keep_all = true;
+		gc_tell(g->w, GC_UNREADABLE, g->n, content->text, 0);
+	}
 	for (i = 0; found >= 0 && i < refs.count; i++)
 		if (mark_named(g, &refs.v[i], e) < 0)
 			found = -1;
@@ -151,15 +171,7 @@ static int mark_link(void *arg, const struct digest *d, struct err *e)
 /* A dry run removes no manifest, so it has to know which ones would be gone by now. */
 static int find_gone(struct marking *g, struct err *e)
 {
-	struct gc_work *w = g->w;
-	int rc;
-
-	if (!w->o->untagged || !w->o->dry_run)
-		return 0;
-	w->tells = false;
-	rc = gc_untagged(w, g->n, &g->gone, e);
-	w->tells = true;
-	return rc;
+	return g->w->o->untagged && g->w->o->dry_run ? gc_untagged(g->w, g->n, &g->gone, e) : 0;
 }
 
 static int mark_repository(struct marking *g, struct err *e)
@@ -181,54 +193,48 @@ static int mark_task(void *arg, size_t i, struct err *e)
 	struct mark_all *all = arg;
 	struct name n = gc_name(all->m->names.v[i]);
 	struct marking g = { .w = all->w, .n = &n, .at = i, .m = all->m };
-	int rc;
+	int rc = gc_goes_on(e) < 0 ? -1 : mark_repository(&g, e);
 
-	rc = mark_repository(&g, e);
 	digestset_release(&g.marked);
 	digestset_release(&g.named);
 	digestset_release(&g.gone);
 	return rc;
 }
 
-void gc_record_digest(struct str *out, char type, size_t repository, const struct digest *d)
+static void mark_begin(void *arg, struct str *out)
 {
-	char data[sizeof(repository) + DIGEST_TEXT_MAX];
-	size_t len = strlen(d->text);
-
-	memcpy(data, &repository, sizeof(repository));
-	memcpy(data + sizeof(repository), d->text, len);
-	gc_record(out, type, data, sizeof(repository) + len);
+	gc_helper_begin(((struct mark_all *)arg)->w, out);
 }
 
-int gc_take_digest(struct gc_candidate *c, const char *data, size_t len)
+static int mark_finish(void *arg, struct str *out, struct err *e)
 {
-	if (len < sizeof(c->repository))
-		return -1;
-	memcpy(&c->repository, data, sizeof(c->repository));
-	return digest_parse(&c->d, data + sizeof(c->repository), len - sizeof(c->repository));
-}
+	const struct mark_all *all = arg;
+	const struct gc_marks *m = all->m;
 
-static void mark_report(void *arg, struct str *out)
-{
-	const struct gc_marks *m = ((struct mark_all *)arg)->m;
-
-	for (size_t i = 0; i < m->links.count; i++)
-		gc_record_digest(out, 'L', m->links.v[i].repository, &m->links.v[i].d);
-	gc_record_begin(out, 'K', digestset_size(&m->kept));
+	(void)e;
+	if (!out)
+		return 0;
+	gc_candidates_record(&m->links, 'L', out);
+	share_record_begin(out, 'K', digestset_size(&m->kept));
 	digestset_write(&m->kept, out);
+	gc_helper_count(all->w, out);
+	return 0;
 }
 
-static int mark_take(void *arg, char type, const char *data, size_t len)
+static int mark_accept(void *arg, char type, const char *data, size_t len, struct err *e)
 {
-	struct gc_marks *m = ((struct mark_all *)arg)->m;
-	struct gc_candidate c;
+	struct mark_all *all = arg;
 
 	if (type == 'K')
-		return digestset_read(&m->kept, data, len);
-	if (type != 'L' || gc_take_digest(&c, data, len) < 0 || c.repository >= m->names.count)
-		return -1;
-	gc_candidates_add(&m->links, c.repository, &c.d);
-	return 0;
+		return digestset_read(&all->m->kept, data, len) < 0 ? share_malformed(e) : 0;
+	return type == 'L' ? gc_candidates_accept(&all->m->links, data, len, e) : gc_accept(all->w, type, data, len, e);
+}
+
+static void mark_tick(void *arg, size_t begun)
+{
+	const struct mark_all *all = arg;
+
+	gc_progress(all->w, "repositories looked at", begun, all->m->names.count);
 }
 
 static int add_name(void *arg, const struct name *n, struct err *e)
@@ -241,15 +247,13 @@ static int add_name(void *arg, const struct name *n, struct err *e)
 int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct mark_all all = { w, m };
-	struct gc_job job = { .each = 8, .task = mark_task, .report = mark_report, .take = mark_take, .arg = &all,
-		.progress = "repositories looked at" };
+	struct share_job job = { .begin = mark_begin, .task = mark_task, .finish = mark_finish, .accept = mark_accept,
+				 .tick = w->o->progress ? mark_tick : NULL, .arg = &all };
 	bool nobody;
 
-	if (collector_nobody_serves(w->c, &nobody, e) < 0)
-		return -1;
-	job.stands_back = !nobody;
-	if (repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
+	if (collector_nobody_serves(w->c, &nobody, e) < 0 || repo_walk(w->r->st, NULL, add_name, &m->names, e) < 0)
 		return -1;
 	job.tasks = m->names.count;
-	return gc_share(w, gc_processes(w, &job), &job, e);
+	job.helpers_alone = job.stands_back = !nobody && !w->o->rate;
+	return share_run(&job, gc_processes(w, job.tasks, 8), e);
 }

@@ -31,11 +31,11 @@ void gc_candidates_add(struct gc_candidates *c, size_t repository, const struct 
 void gc_marks_release(struct gc_marks *m);
 
 /*
- * gc_record_digest - a digest as a record of a report, with the repository that it is of, or 0
- * gc_take_digest   - what such a record holds; 0, or -1 where it is none
+ * gc_candidates_record - all of them as one record of a helper's report
+ * gc_candidates_accept - add those of such a record; 0, or -1 with *e
  */
-void gc_record_digest(struct str *out, char type, size_t repository, const struct digest *d);
-int gc_take_digest(struct gc_candidate *c, const char *data, size_t len);
+void gc_candidates_record(const struct gc_candidates *c, char type, struct str *out);
+int gc_candidates_accept(struct gc_candidates *c, const char *data, size_t len, struct err *e);
 
 /*
  * gc_mark - read all that names something

@@ -9,10 +9,9 @@
 #include "care/gc_sweep.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/mem.h"
-#include "care/gc_share.h"
+#include "care/share.h"
 #include "store/blob.h"
 
 #define RUN_MAX 256                     /* candidates */
@@ -144,28 +143,29 @@ static int sweep_run(void *arg, size_t i, struct err *e)
 	return 0;
 }
 
-static int finish(void *arg, struct err *e)
+static void begin(void *arg, struct str *out)
 {
-	return purge(arg, true, e);
+	gc_helper_begin(((struct sweep *)arg)->w, out);
 }
 
-static void report(void *arg, struct str *out)
-{
-	const struct sweep *s = arg;
-
-	for (size_t i = 0; i < s->found.count; i++)
-		gc_record_digest(out, 'F', 0, &s->found.v[i].d);
-}
-
-static int take(void *arg, char type, const char *data, size_t len)
+static int finish(void *arg, struct str *out, struct err *e)
 {
 	struct sweep *s = arg;
-	struct gc_candidate c;
 
-	if (type != 'F' || gc_take_digest(&c, data, len) < 0)
+	if (purge(s, true, e) < 0)
 		return -1;
-	gc_candidates_add(&s->found, 0, &c.d);
+	if (out) {
+		gc_candidates_record(&s->found, 'F', out);
+		gc_helper_count(s->w, out);
+	}
 	return 0;
+}
+
+static int accept_found(void *arg, char type, const char *data, size_t len, struct err *e)
+{
+	struct sweep *s = arg;
+
+	return type == 'F' ? gc_candidates_accept(&s->found, data, len, e) : gc_accept(s->w, type, data, len, e);
 }
 
 /* What links that stay hold is kept. Before the next batch, or processes that it forks would report it as theirs. */
@@ -177,17 +177,17 @@ static void keep_found(struct sweep *s)
 }
 
 /* One batch: what several processes took is emptied out of the trash by each of them, before the lock is let go. */
-static int sweep_batch(struct sweep *s, struct gc_job *job, struct err *e)
+static int sweep_batch(struct sweep *s, struct share_job *job, struct err *e)
 {
 	unsigned processes;
 	int rc;
 
 	if (gc_enter(s->w, e) < 0)
 		return -1;
-	processes = s->w->alone ? gc_processes(s->w, job) : 1;
+	processes = s->w->alone ? gc_processes(s->w, job->tasks - job->first, 2) : 1;
 	rc = processes > 1 ? purge(s, true, e) : 0;     /* or others would take it for theirs */
 	if (rc == 0)
-		rc = gc_share(s->w, processes, job, e);
+		rc = share_run(job, processes, e);
 	gc_unlock(s->w);
 	keep_found(s);
 	if (rc == 0)
@@ -211,7 +211,8 @@ static void part(struct sweep *s, const struct gc_candidates *c)
 
 static int sweep_runs(struct sweep *s, const char *what, struct err *e)
 {
-	struct gc_job job = { .tasks = s->nruns, .each = 2, .task = sweep_run, .finish = finish, .report = report, .take = take, .arg = s };
+	struct share_job job = { .tasks = s->nruns, .begin = begin, .task = sweep_run, .finish = finish, .accept = accept_found,
+				 .arg = s };
 
 	while (job.first < job.tasks) {
 		if (sweep_batch(s, &job, e) < 0)
@@ -235,12 +236,10 @@ static int sweep(struct sweep *s, const struct gc_candidates *c,
 	s->one = one;
 	part(s, c);
 	size = s->nruns * sizeof(*s->at);
-	s->at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (s->at == MAP_FAILED) {
-		err_sys(e, "cannot have memory to share");
-	} else {
+	s->at = share_memory(size, e);
+	if (s->at) {
 		rc = sweep_runs(s, what, e);
-		munmap(s->at, size);
+		share_memory_free(s->at, size);
 	}
 	free(s->begins);
 	return rc;
@@ -266,20 +265,21 @@ static int list_part(void *arg, size_t i, struct err *e)
 {
 	struct sweep *s = arg;
 
-	return blob_walk(s->w->r->st, (unsigned)i, add_blob, s, e);
+	return gc_goes_on(e) < 0 ? -1 : blob_walk(s->w->r->st, (unsigned)i, add_blob, s, e);
 }
 
 /* Content that nothing names: listed without a lock, so that only these have to be remembered. */
 static int list_blobs(struct sweep *s, struct err *e)
 {
-	struct gc_job job = { .tasks = BLOB_PARTS, .each = 64, .task = list_part, .report = report, .take = take, .arg = s };
+	struct share_job job = { .tasks = BLOB_PARTS, .begin = begin, .task = list_part, .finish = finish,
+				 .accept = accept_found, .arg = s };
 	bool nobody;
 
 	if (collector_nobody_serves(s->w->c, &nobody, e) < 0)
 		return -1;
-	job.stands_back = !nobody;
+	job.helpers_alone = job.stands_back = !nobody && !s->w->o->rate;
 	s->sizes = s->w->out->sized = !nobody && !s->w->o->dry_run;
-	return gc_share(s->w, gc_processes(s->w, &job), &job, e);
+	return share_run(&job, gc_processes(s->w, BLOB_PARTS, 64), e);
 }
 
 /* All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. */

@@ -93,7 +93,8 @@ static int sweep_node(struct sweep *s, struct gc_node *node, struct err *e)
 	for (i = node->first; i < node->first + node->count; i++)
 		if (g->edges[i].names)
 			g->nodes[g->edges[i].to].batch = s->batch;
-	digestset_add(s->gone, &node->d);
+	if (s->gone)
+		digestset_add(s->gone, &node->d);
 	gc_tell(s->w, GC_MANIFEST, s->n, node->d.text, 0);
 	return 0;
 }
@@ -139,8 +140,9 @@ static int finish_batch(struct sweep *s, struct err *e)
 }
 
 /*
- * That these have no tag, and that no index names them any more, is to be on disk before the first of them goes: who took a
- * tag or an index away may have died, or failed, before its flush.
+ * Before the first removal: that these manifests have no tag, and that no index names them, has to be on disk, for whoever
+ * removed a tag or an index may have died, or failed, before its flush. And what writers noted while the graph was read may be
+ * much: it is read before the repository is locked.
  */
 static int sweep(struct sweep *s, struct err *e)
 {
@@ -149,6 +151,8 @@ static int sweep(struct sweep *s, struct err *e)
 	if (s->at == s->g.ordered)
 		return 0;
 	if (!s->w->o->dry_run && (tag_flush(st, s->n, e) < 0 || revision_flush_gone(st, s->n, e) < 0))
+		return -1;
+	if (collector_hear(s->w->c, e) < 0)
 		return -1;
 	while (s->at < s->g.ordered) {
 		if (sweep_batch(s, e) < 0 || finish_batch(s, e) < 0)

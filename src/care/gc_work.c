@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "care/share.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/tree.h"
@@ -19,6 +20,7 @@
 #define BATCH_MAX 64
 #define ALONE_USEC 200000       /* who begins to serve in the middle of it waits this long, and for what it took emptied */
 #define SECOND UINT64_C(1000000)
+#define PROCESSES_MAX 8
 #define PACE_USEC 10000         /* shorter waits are saved up */
 
 int gc_goes_on(struct err *e)
@@ -105,11 +107,83 @@ bool gc_is_young(const struct gc_work *w, int64_t when)
 	return when > w->now || (uint64_t)(w->now - when) <= w->o->grace;
 }
 
+struct told {                           /* a record of type 'T'; the name and `what` follow, each with its NUL */
+	enum gc_kind kind;
+	uint64_t bytes;
+};
+
+static void record_told(struct str *out, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
+{
+	struct told t = { .kind = kind, .bytes = bytes };
+	size_t name_len = n ? n->len + 1 : 1, what_len = strlen(what) + 1;
+
+	share_record_begin(out, 'T', sizeof(t) + name_len + what_len);
+	str_add(out, &t, sizeof(t));
+	str_add(out, n ? n->s : "", name_len);
+	str_add(out, what, what_len);
+}
+
 void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes)
 {
 	w->out->count[kind]++;
-	if (w->o->tell)
+	if (!w->o->tell)
+		return;
+	if (w->records)
+		record_told(w->records, kind, n, what, bytes);
+	else
 		w->o->tell(w->o->arg, kind, n, what, bytes);
+}
+
+/* The counts of the caller are a copy here. */
+void gc_helper_begin(struct gc_work *w, struct str *out)
+{
+	store_forked(w->r->st);
+	*w->out = (struct gc_result){ 0 };
+	w->records = out;
+}
+
+void gc_helper_count(const struct gc_work *w, struct str *out)
+{
+	share_record(out, 'S', w->out, sizeof(*w->out));
+}
+
+static int accept_told(const struct gc_work *w, const char *data, size_t len, struct err *e)
+{
+	const char *name = data + sizeof(struct told), *what = memchr(name, '\0', len - sizeof(struct told));
+	struct told t;
+	struct name n;
+
+	memcpy(&t, data, sizeof(t));
+	if (!what || ++what == data + len || data[len - 1] != '\0' || (*name && name_parse(&n, name, strlen(name)) < 0))
+		return share_malformed(e);
+	w->o->tell(w->o->arg, t.kind, *name ? &n : NULL, what, t.bytes);
+	return 0;
+}
+
+int gc_accept(struct gc_work *w, char type, const char *data, size_t len, struct err *e)
+{
+	struct gc_result r, *out = w->out;
+
+	if (type == 'T' && w->o->tell && len > sizeof(struct told))
+		return accept_told(w, data, len, e);
+	if (type != 'S' || len != sizeof(r))
+		return share_malformed(e);
+	memcpy(&r, data, sizeof(r));
+	for (int kind = 0; kind < GC_KINDS; kind++)
+		out->count[kind] += r.count[kind];
+	out->bytes += r.bytes;
+	out->kept += r.kept;
+	out->kept_bytes += r.kept_bytes;
+	return 0;
+}
+
+unsigned gc_processes(const struct gc_work *w, size_t tasks, size_t each)
+{
+	size_t n = share_processors(), most = w->o->rate ? 1 : tasks / each;
+
+	n = n < PROCESSES_MAX ? n : PROCESSES_MAX;
+	n = n < most ? n : most;
+	return n ? (unsigned)n : 1;
 }
 
 void gc_progress(const struct gc_work *w, const char *what, uint64_t done, uint64_t of)
@@ -118,8 +192,7 @@ void gc_progress(const struct gc_work *w, const char *what, uint64_t done, uint6
 		w->o->progress(w->o->arg, what, done, of);
 }
 
-int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
-		  struct err *e)
+int gc_references(struct gc_work *w, const struct digest *content, struct references *out, struct err *e)
 {
 	cleanup_str struct str bytes = STR_INIT;
 	cleanup_fd int fd = -1;
@@ -137,7 +210,5 @@ int gc_references(struct gc_work *w, const struct name *n, const struct digest *
 		if (manifest_scan_references(out, bytes.buf, bytes.len))
 			return 1;
 	}
-	if (w->tells)
-		gc_tell(w, GC_UNREADABLE, n, content->text, 0);
 	return 0;
 }

@@ -20,7 +20,7 @@ struct gc_work {
 	uint64_t begun;                 /* the batch, microseconds */
 	unsigned done;                  /* in this batch */
 	uint64_t paced, since;          /* objects, and since when (microseconds), for the rate */
-	bool tells;                     /* of manifests that can't be read: once in a run */
+	struct str *records;            /* in a helper process: what it tells goes there; NULL: this is no helper */
 };
 
 /*
@@ -51,11 +51,23 @@ void gc_progress(const struct gc_work *w, const char *what, uint64_t done, uint6
 void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const char *what, uint64_t bytes);
 
 /*
+ * A helper process (care/share.h) adds what it tells and counts to its report, and this process does the rest:
+ * gc_helper_begin - in a helper: count from zero, and tell by way of `out`
+ * gc_helper_count - in a helper: add what it has counted to `out`, as its last record
+ * gc_accept       - in this process: tell and count what such a record says; 0, or -1 with *e for any other record
+ * gc_processes    - how many are worth having for so many tasks, if one is not worth it for fewer than `each`. One if there
+ *                   is a rate, which one process can keep
+ */
+void gc_helper_begin(struct gc_work *w, struct str *out);
+void gc_helper_count(const struct gc_work *w, struct str *out);
+int gc_accept(struct gc_work *w, char type, const char *data, size_t len, struct err *e);
+unsigned gc_processes(const struct gc_work *w, size_t tasks, size_t each);
+
+/*
  * gc_references - what the manifest that lies under `content` names
  * Returns 1, 0 where it can't be read, -1 with *e. What isn't there names nothing.
  */
-int gc_references(struct gc_work *w, const struct name *n, const struct digest *content, struct references *out,
-		  struct err *e);
+int gc_references(struct gc_work *w, const struct digest *content, struct references *out, struct err *e);
 
 /* gc_leftovers - uploads nobody went on with, and what crashes left in body/, tmp/ and trash/ */
 int gc_leftovers(struct gc_work *w, struct err *e);

@@ -9,13 +9,13 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/time.h"
 #include "care/fsck.h"
+#include "care/share.h"
 
 #define JOBS_MAX 256
 
@@ -112,13 +112,6 @@ static int parse_rate(const char *text, uint64_t *rate)
 	return config_parse_size(size.buf, rate);
 }
 
-static unsigned cores(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 /* Returns CMD_DONE to continue. */
 static int parse(struct fsck_options *o, struct say *s, int argc, char **argv)
 {
@@ -179,7 +172,7 @@ static int check(struct registry *r, void *arg, struct err *e)
 
 static int run(const struct cmd_options *co, int argc, char **argv)
 {
-	struct check c = { .o = { .jobs = cores(), .tell = tell }, .begun = time_now_usec() };
+	struct check c = { .o = { .jobs = share_processors(), .tell = tell }, .begun = time_now_usec() };
 	int rc = parse(&c.o, &c.say, argc, argv);
 
 	c.o.arg = &c.say;
