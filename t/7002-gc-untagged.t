@@ -194,6 +194,20 @@ $s->stop;
 	ok -e revision_link($b, 'b/two', $d), 'where it keeps its referrer';
 }
 
+# What keeps a manifest is in its own repository: it is read for that repository's graph, and once more to mark what it names.
+SKIP: {
+	skip 'belongs to the plain build: it traces system calls', 2 if $ENV{BERTH_SANITIZERS};
+	skip 'strace is not installed', 2 if !have_program('strace') && !$ENV{CI};
+	my $b = bare_store();
+	my $i = lay_image($b, 'a/one', 'v1', '{}', 'layer');
+	my $trace = $b->root . '/../opened';
+
+	make_old($b, 2 * $DAY);
+	is run('strace', '-f', '-o', $trace, '-e', 'trace=openat', gc_cmd($b, '--untagged'))->{status}, 0, 'a collection with a tagged manifest';
+	my $file = substr blob_file($b, $i->{digest}), 1 + length $b->root;
+	is scalar(() = slurp($trace) =~ /\Q$file\E/g), 2, 'which is opened twice';
+}
+
 sub stripe { return hex substr Digest::SHA::sha256_hex($_[0]), 0, 2 }
 
 done_testing;

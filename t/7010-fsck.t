@@ -213,6 +213,32 @@ is $s->req('GET', "/v2/team/app/blobs/$d3")->body, 'third', 'and a push brings t
 is fsck($root, '--data')->{status}, 0, 'after which nothing is wrong';
 is $s->req('GET', '/v2/team/app/tags/list')->body, qq({"name":"team/app","tags":["latest","multi","old","windows"]}\n), 'the tags are listed';
 
+# How often it reads, and what becomes of its helpers.
+SKIP: {
+	skip 'belongs to the plain build: it traces system calls', 6 if $ENV{BERTH_SANITIZERS};
+	skip 'strace is not installed', 6 if !have_program('strace') && !$ENV{CI};
+	my $traced = sub { return run('strace', '-f', '-o', "$work/trace", @{ $_[0] }, $berth, '--config', $s->config_file, '--root', $copy, 'fsck', @_[1 .. $#_]) };
+
+	$copy = "$work/traced";
+	run_ok('cp', '-a', $root, $copy, 'a copy to trace');
+	truncate blob($d3), 2 or die $!;
+	for my $i (1 .. 3) {
+		my $m = image_of(OCI_MANIFEST, '{}', 'third') =~ s/\}\z/,"annotations":{"n":"$i"}}/r;
+		lay_file(blob(sha256($m)), $m);
+		lay_file(revision(sha256($m)), sha256($m));
+	}
+	my $r = $traced->(['-P', blob($d3), '-e', 'trace=read,pread64']);
+	is scalar(() = $r->{out} =~ /^wrong-size /mg), 4, 'four manifests name content of a wrong size';
+	is scalar(() = slurp("$work/trace") =~ / = 2$/mg), 1, 'which is read once';
+
+	$r = $traced->(['-e', 'inject=clone,clone3:error=EAGAIN'], '--data', '--jobs', 2);
+	is scalar(() = $r->{out} =~ /^blob-wrong-bytes .*\Q@{[substr $d3, 7]}\E/mg), 1, 'where no helper can be started this process reads' or diag($r->{out}, $r->{err});
+	$r = $traced->(['-e', 'inject=prctl:signal=KILL'], '--data', '--jobs', 2);
+	is $r->{status}, 1, 'helpers that are killed: it fails';
+	is $r->{err}, "berth: a helper process ended before its work was done\n", 'and says so in one line';
+	remove_tree($copy);
+}
+
 # Beside clients that push and delete.
 my $end = Time::HiRes::time() + 8;
 my @did = run_parallel(5, sub {
