@@ -46,7 +46,7 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)
 		return begun;
-	/* Manifests first: what they alone name becomes garbage of the same run. */
+	/* Manifests first, so that what only they name is removed in the same run. */
 	rc = o->untagged && !o->dry_run ? repo_walk(r->st, NULL, untagged_of, &w, e) : 0;
 	if (rc == 0)
 		rc = mark_and_sweep(&w, e);

@@ -2,8 +2,8 @@
 /*
  * gc_graph: the manifests of a repository, what they name, and an order.
  *
- * Owns the graph until it is released. Takes no lock: what changes meanwhile is noted by writers or young. In memory are only
- * references to other manifests of the repository; layers and configs are of no interest here.
+ * Owns the graph until it is released. Acquires no lock: a change after the graph was read is noted by its writer or within the
+ * grace period. Only references to other manifests of the repository are kept in memory, not those to layers and configs.
  */
 #include "care/gc_graph.h"
 
@@ -34,7 +34,7 @@ void gc_graph_release(struct gc_graph *g)
 	*g = (struct gc_graph)GC_GRAPH_INIT;
 }
 
-/* A directory without a link, as registry:2 leaves it when it deletes a manifest, is none. */
+/* registry:2 deletes a manifest by removing its link, and leaves the directory: that is no manifest. */
 static int add_node(void *arg, const struct digest *d, struct err *e)
 {
 	struct reading *r = arg;
@@ -66,7 +66,7 @@ static struct gc_node *find(const struct gc_graph *g, const struct digest *d)
 static void add_edge(struct gc_graph *g, const struct gc_node *from, const struct gc_node *to, bool names)
 {
 	if (!from || !to)
-		return;                 /* it is not in the repository */
+		return;                 /* one of them is not in the repository */
 	if (g->nedges == g->edges_cap) {
 		g->edges_cap = g->edges_cap ? g->edges_cap * 2 : 64;
 		g->edges = xreallocarray(g->edges, g->edges_cap, sizeof(*g->edges));
@@ -131,7 +131,7 @@ static void give_edges(struct gc_graph *g)
 	}
 }
 
-/* Those that nothing keeps any more come next, level by level (Kahn's way). */
+/* Kahn's algorithm: a node is appended when everything that keeps it has been. */
 static void put_in_order(struct gc_graph *g)
 {
 	cleanup_free size_t *keepers = xcalloc(g->count + 1, sizeof(*keepers));

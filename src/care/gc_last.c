@@ -2,8 +2,8 @@
 /*
  * gc_last: the last collection, as text and in the metrics.
  *
- * Owns what the text means; where it is kept is the collector's. Invariant: of one collection one process of a master
- * takes note, the one that has put its number in place of the one before.
+ * Owns the meaning of the text; store/collector.c knows where it is kept. Invariant: one process of a master adds a collection
+ * to the metrics, the one that replaced the number of the previous collection by its number.
  */
 #include "care/gc_last.h"
 
@@ -58,8 +58,8 @@ void gc_last_text(const struct gc_result *r, uint64_t usec, struct str *out)
 			str_addf(out, "%s %" PRIu64 "\n", key, *at);
 }
 
-/* One line; a key that is not known is a newer berth's. */
-static int take_line(struct gc_last *l, const char *line, size_t len)
+/* One line; an unknown key was written by a newer berth. */
+static int read_line(struct gc_last *l, const char *line, size_t len)
 {
 	const char *space = memchr(line, ' ', len), *key;
 	size_t key_len = space ? (size_t)(space - line) : len, i;
@@ -86,15 +86,15 @@ int gc_last_read(struct store *st, struct gc_last *out, struct err *e)
 	for (end = text + n; p < end; p++) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 
-		if (!eol || take_line(out, p, (size_t)(eol - p)) < 0)
+		if (!eol || read_line(out, p, (size_t)(eol - p)) < 0)
 			return 0;
 		p = eol;
 	}
 	return out->run != 0;
 }
 
-/* Bases may be below zero, and wrap around: only the sum with what was added since is shown. */
-static void take_over(const struct gc_result *r, uint64_t uploads)
+/* A base may be below zero, and wrap around: only its sum with what was added since is shown. */
+static void set_bases(const struct gc_result *r, uint64_t uploads)
 {
 	metrics_set(METRIC_BLOBS_BASE, r->kept - metrics_get(METRIC_BLOBS_ADDED));
 	metrics_set(METRIC_BLOB_BYTES_BASE, r->kept_bytes - metrics_get(METRIC_BLOB_BYTES_ADDED));
@@ -113,7 +113,7 @@ int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err 
 
 	if (found <= 0 || out->run == seen || !metrics_swap(METRIC_GC_SEEN, seen, out->run))
 		return found;
-	take_over(&out->result, metrics_get(METRIC_UPLOADS_BEGUN) - metrics_get(METRIC_UPLOADS_ENDED));
+	set_bases(&out->result, metrics_get(METRIC_UPLOADS_BEGUN) - metrics_get(METRIC_UPLOADS_ENDED));
 	if (!count)
 		return found;
 	metrics_add(METRIC_GC_DONE, 1);

@@ -3,12 +3,12 @@
 #define BERTH_CARE_GC_LAST_H
 
 /*
- * gc_last: what the last collection did and found, kept in the store: for the metrics of whoever serves it, since a
- * collection may be another machine's, or an operator's by hand.
+ * gc_last: the results of the last collection, kept in the store for the metrics of every master that serves it: the collection
+ * may have run on another machine, or by hand.
  *
- * How many blobs there are is so known as of the last collection, which looks at all of them, and what was added since
- * is counted. It is exact where one master alone writes, and has lived since; what another machine adds, what came in
- * while the collection ran, and what was there before a restart shows with the next collection.
+ * The number of blobs is that of the last collection, which looks at all of them, plus those added since. It is exact if a single
+ * master writes and has not restarted since. What another machine adds, what is pushed while a collection runs, and what was
+ * added before a restart is included from the next collection on.
  */
 
 #include <stdbool.h>
@@ -18,22 +18,22 @@
 #include "care/gc.h"
 #include "store/store.h"
 
-/* gc_last_text - a collection that is done as the text that collector_done() keeps; usec: how long it took */
+/* gc_last_text - the text that collector_done() keeps of a finished collection; usec: its duration */
 void gc_last_text(const struct gc_result *r, uint64_t usec, struct str *out);
 
 struct gc_last {
 	uint64_t run;                   /* a random number, never 0 */
-	uint64_t usec;                  /* how long it took */
+	uint64_t usec;                  /* duration */
 	int64_t ended;                  /* seconds since the epoch */
 	struct gc_result result;
 };
 
-/* gc_last_read - the last one: 1, 0 where there was none or one that says nothing, -1 with *e */
+/* gc_last_read - read the last collection: 1, 0 if there was none or its text is malformed, -1 with *e */
 int gc_last_read(struct store *st, struct gc_last *out, struct err *e);
 
 /*
- * gc_last_adopt - take the last collection over into the metrics, if that was not done yet by any process of this master
- * count  false: it is older than this master; what it found counts, what it did does not
+ * gc_last_adopt - add the last collection to the metrics, unless a process of this master has done so
+ * count  false: it ended before this master began: add what it found (blobs kept), not what it did (things removed)
  * Returns as gc_last_read(), with the collection in *out.
  */
 int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err *e);

@@ -2,7 +2,7 @@
 /*
  * gc_leftovers: garbage that nothing ever referred to: abandoned uploads, and what crashes left in berth's own directories.
  *
- * Owns no state of its own.
+ * Owns no state.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,18 +17,18 @@
 #include "store/store_path.h"
 #include "store/upload.h"
 
-static bool is_old(const struct gc_work *w, int64_t when)
+static bool is_abandoned(const struct gc_work *w, int64_t when)
 {
 	return when <= w->now && (uint64_t)(w->now - when) > w->o->uploads;
 }
 
-/* What has not changed for as long as an upload may rest, and is no upload. */
+/* Something that is no upload, removed at the age at which an upload would be. */
 static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
 {
 	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_PATH | O_NOFOLLOW, 0);
 	struct stat sb;
 
-	if (fd < 0 || fstat(fd, &sb) < 0 || !is_old(w, (int64_t)sb.st_mtim.tv_sec))
+	if (fd < 0 || fstat(fd, &sb) < 0 || !is_abandoned(w, (int64_t)sb.st_mtim.tv_sec))
 		return 0;
 	if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path) < 0)
 		return err_sys(e, "cannot remove %s", path);
@@ -36,19 +36,19 @@ static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
 	return 0;
 }
 
-/* 1 with the upload open where it may go; what it was before anybody had its lock does not count. */
-static int open_old(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct upload **u, uint64_t *size,
+/* 1 with the upload open and locked if it is still abandoned: its age is checked again under the lock. */
+static int open_abandoned(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct upload **u, uint64_t *size,
 		    struct err *e)
 {
 	struct err busy = ERR_INIT;
 	int64_t when;
 	int found = upload_open(u, w->r->st, n, uuid, &busy);
 
-	err_release(&busy);             /* somebody is at it */
+	err_release(&busy);             /* a request has it open */
 	if (found <= 0)
 		return 0;
 	found = upload_age(w->r->st, n, uuid, &when, size, e);
-	return found <= 0 ? found : is_old(w, when);
+	return found <= 0 ? found : is_abandoned(w, when);
 }
 
 static int collect_upload(struct gc_work *w, const struct name *n, const struct uuid *uuid, struct err *e)
@@ -60,18 +60,18 @@ static int collect_upload(struct gc_work *w, const struct name *n, const struct 
 	int found = upload_age(w->r->st, n, uuid, &when, &size, e);
 
 	if (found == 0) {
-		/* Without startedat it is none: registry:2 leaves states of its hash of those that it cancels. */
+		/* No upload, for lack of startedat: registry:2 leaves the hash states of uploads that it cancels. */
 		path_upload(&path, n, uuid);
 		return collect_leftover(w, path.buf, e);
 	}
 	if (found < 0)
 		return -1;
-	if (!is_old(w, when)) {
+	if (!is_abandoned(w, when)) {
 		w->out->kept_uploads++;
 		return 0;
 	}
 	if (!w->o->dry_run) {
-		found = open_old(w, n, uuid, &u, &size, e);
+		found = open_abandoned(w, n, uuid, &u, &size, e);
 		if (found <= 0) {
 			w->out->kept_uploads += found == 0;
 			return found;
@@ -86,7 +86,7 @@ static int collect_upload(struct gc_work *w, const struct name *n, const struct 
 
 struct uploads {
 	struct gc_work *w;
-	struct names hollow;            /* directories in which nobody has finished an upload, nor is at one */
+	struct names hollow;            /* directories of names without a repository and without uploads */
 };
 
 static int collect_uploads(void *arg, const struct name *n, struct err *e)
@@ -115,7 +115,7 @@ static int collect_uploads(void *arg, const struct name *n, struct err *e)
 	return hollow < 0 ? -1 : 0;
 }
 
-/* Cancelled uploads, and those taken just now, leave a directory for each component of a name that never was a repository. */
+/* A removed upload leaves a directory for each component of a name that never became a repository. */
 static int tidy(struct gc_work *w, const struct names *hollow, struct err *e)
 {
 	size_t i = 0;
@@ -134,7 +134,7 @@ static int tidy(struct gc_work *w, const struct names *hollow, struct err *e)
 	return 0;
 }
 
-/* All in one of berth's own directories. */
+/* The entries of one of berth's own directories. */
 static int collect_names(struct gc_work *w, const char *dir, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;

@@ -2,7 +2,8 @@
 /*
  * gc_mark: what repositories name.
  *
- * Owns the marks until they are released. Takes no lock: what becomes reachable meanwhile is noted by writers or young.
+ * Owns the marks until they are released. Acquires no lock: what becomes reachable meanwhile is noted by its writer or within the
+ * grace period.
  */
 #include "care/gc_mark.h"
 
@@ -23,10 +24,10 @@ struct marking {
 	const struct name *n;
 	size_t at;                      /* its index in the names */
 	struct gc_marks *m;
-	struct digestset marked;        /* its manifests that have been looked at */
+	struct digestset marked;        /* its manifests that have been read */
 	struct digestset named;         /* what they name */
-	struct digestset gone;          /* in a dry run: those that would go before this */
-	bool keep_all;                  /* one of them can't be read */
+	struct digestset gone;          /* in a dry run: manifests that gc_untagged() would have removed */
+	bool keep_all;                  /* a manifest cannot be read */
 };
 
 void gc_candidates_add(struct gc_candidates *c, size_t repository, const struct digest *d)
@@ -66,7 +67,7 @@ void gc_marks_release(struct gc_marks *m)
 
 /*
  * A digest that a manifest of the repository names. registry:2 writes sha512 links that hold a sha256 digest, and finds
- * the bytes only if its link for that one is there as well.
+ * the bytes only if the sha256 link exists as well.
  */
 static int mark_named(struct marking *g, const struct digest *d, struct err *e)
 {
@@ -85,7 +86,7 @@ static int mark_named(struct marking *g, const struct digest *d, struct err *e)
 	return found < 0 ? -1 : 0;
 }
 
-/* A manifest that a link of the repository or one of its tags stands for, and all that it names. */
+/* A manifest that a link or tag of the repository refers to, and everything that it names. */
 static int mark_manifest(struct marking *g, const struct digest *d, const struct digest *content, struct err *e)
 {
 	cleanup_references struct references refs = REFERENCES_INIT;
@@ -107,8 +108,8 @@ static int mark_manifest(struct marking *g, const struct digest *d, const struct
 }
 
 /*
- * What a link holds that is called by a sha256 digest is that digest, or a fault: so it is not opened. A spoilt link stands
- * for what it is called by: fsck may mend it.
+ * The link of a sha256 digest holds that digest unless it is corrupt, so it is not opened. A corrupt link keeps the content of its
+ * name: fsck may repair it.
  */
 static int content_of(struct marking *g, const struct digest *d, struct digest *content, struct err *e)
 {
@@ -116,7 +117,7 @@ static int content_of(struct marking *g, const struct digest *d, struct digest *
 	return d->alg == DIGEST_SHA256 ? 0 : revision_read(g->w->r->st, g->n, d, content, e);
 }
 
-/* Tags are roots of their own: one may point to a manifest whose link a crash of another registry has taken away. */
+/* Tags are roots, too: one may point to a manifest whose link was lost in a crash of another registry. */
 static int mark_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
 	struct marking *g = arg;
@@ -128,7 +129,7 @@ static int mark_tag(void *arg, const struct tag *t, const struct digest *d, stru
 	return content_of(g, d, &content, e) < 0 ? -1 : mark_manifest(g, d, &content, e);
 }
 
-/* What no tag named. That its link is there is all that counts: a directory without one stands for nothing. */
+/* A manifest that no tag points to. It exists if its link does: a directory without one is no manifest. */
 static int mark_revision(void *arg, const struct digest *d, struct err *e)
 {
 	struct marking *g = arg;
@@ -143,7 +144,7 @@ static int mark_revision(void *arg, const struct digest *d, struct err *e)
 	return found < 0 ? -1 : found == 0 ? 0 : mark_manifest(g, d, &content, e);
 }
 
-/* The same: bytes of another digest are of no use to whoever asks for this one. So nine links of ten need not be opened. */
+/* As in content_of() a sha256 link need not be opened, if its digest is kept already: nine links of ten. */
 static int keep_link(struct marking *g, const struct digest *d, struct err *e)
 {
 	struct digest target;
@@ -168,7 +169,7 @@ static int mark_link(void *arg, const struct digest *d, struct err *e)
 	return 0;
 }
 
-/* A dry run removes no manifest, so it has to know which ones would be gone by now. */
+/* A dry run has removed no manifest, so it finds out which ones would not exist any more. */
 static int find_gone(struct marking *g, struct err *e)
 {
 	return g->w->o->untagged && g->w->o->dry_run ? gc_untagged(g->w, g->n, &g->gone, e) : 0;

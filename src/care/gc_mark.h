@@ -2,7 +2,7 @@
 #ifndef BERTH_CARE_GC_MARK_H
 #define BERTH_CARE_GC_MARK_H
 
-/* gc_mark: the first half of a collection: which content the repositories name, and which of their links nothing names. */
+/* gc_mark: the first half of a collection: the content that repositories name, and the links that nothing names. */
 
 #include "base/digestset.h"
 #include "base/err.h"
@@ -10,7 +10,7 @@
 #include "os/dir.h"
 
 struct gc_candidate {
-	size_t repository;              /* index in the names of the marks; 0 for a blob */
+	size_t repository;              /* index in gc_marks.names; 0 for a blob */
 	struct digest d;
 };
 
@@ -22,7 +22,7 @@ struct gc_candidates {
 struct gc_marks {
 	struct digestset kept;          /* content that something names */
 	struct names names;             /* of all repositories */
-	struct gc_candidates links;     /* that nothing in their repository names, those of one repository together */
+	struct gc_candidates links;     /* that nothing in their repository names, grouped by repository */
 };
 
 #define GC_MARKS_INIT { .names = NAMES_INIT }
@@ -31,17 +31,15 @@ void gc_candidates_add(struct gc_candidates *c, size_t repository, const struct 
 void gc_marks_release(struct gc_marks *m);
 
 /*
- * gc_candidates_record - all of them as one record of a helper's report
- * gc_candidates_accept - add those of such a record; 0, or -1 with *e
+ * gc_candidates_record - in a helper: add all of them to `out` as one record
+ * gc_candidates_accept - add the candidates of such a record; 0, or -1 with *e
  */
 void gc_candidates_record(const struct gc_candidates *c, char type, struct str *out);
 int gc_candidates_accept(struct gc_candidates *c, const char *data, size_t len, struct err *e);
 
 /*
- * gc_mark - read all that names something
- *
- * Where there are many repositories processes share them, but not in a dry run that looks for what is untagged.
- * Returns 0, or -1 with *e: then something could not be read, and nothing may be deleted.
+ * gc_mark - read everything that names content
+ * Several processes share many repositories. Returns 0, or -1 with *e: something could not be read, so nothing may be deleted.
  */
 int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gc_sweep: small batches where somebody serves; long ones, shared among processes, where nobody does. There nobody looks
- * on either, so what goes is removed where it lies: one rename less, and no trash that all processes wait for.
+ * gc_sweep: small batches while a master serves; long ones, shared among processes, while none does. Without readers garbage is
+ * removed in place: one rename less, and no trash directory that all processes wait for.
  *
- * Owns what a batch took until the trash is emptied of it. Candidates are parted into runs; how far each of them is lies
- * in memory that all processes share, so that a batch may end in the middle of it.
+ * Owns what a batch moved to the trash until that is removed. Candidates are divided into runs; the progress of each run is in
+ * memory that all processes share, so that a batch may end in the middle of a run.
  */
 #include "care/gc_sweep.h"
 
@@ -19,19 +19,20 @@
 struct sweep {
 	struct gc_work *w;
 	struct gc_marks *m;
-	struct gc_candidates found;     /* by the processes of this job: what links that stay hold; then, blobs that nothing names */
-	bool sizes;                     /* of what is kept: somebody serves, and tells it */
+	struct gc_candidates found;     /* by this job: content of links that are kept; later, blobs that nothing names */
+	bool sizes;                     /* add up the sizes of kept blobs: a master serves, whose metrics show it */
 
-	/* what is swept now */
+	/* what is swept now: links, or blobs */
 	const struct gc_candidates *c;
 	int (*one)(struct sweep *s, const struct gc_candidate *c, struct err *e);
 	size_t *begins, nruns;          /* run i: the candidates from begins[i] to before begins[i + 1] */
-	size_t *at;                     /* shared: where in it to go on */
+	size_t *at;                     /* shared: how many candidates of each run are done */
 
-	bool *touched;                  /* of which repositories a link went */
-	size_t repository, flushed;     /* whose links are swept; those before it whose directories are flushed */
+	bool *touched;                  /* repositories that lost a link since their last flush */
+	size_t repository;              /* its links are being swept */
+	size_t flushed;                 /* the directories of those before this one are flushed */
 	struct names trashed;           /* in the trash */
-	size_t nready;                  /* as many of them may be removed for good */
+	size_t nready;                  /* the first ones in the trash, of repositories that are done with */
 };
 
 /* One link, under the exclusive lock. */
@@ -44,7 +45,7 @@ static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err 
 	int64_t when;
 	int found = blob_link_age(st, &n, &c->d, &when, &target, e);
 
-	/* Candidates of one repository stand together: when one of another comes, that of before is done with. */
+	/* Candidates are grouped by repository: the first one of another shows that the previous repository is done with. */
 	if (c->repository != s->repository) {
 		s->repository = c->repository;
 		s->nready = s->trashed.count;
@@ -53,7 +54,7 @@ static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err 
 		blob_tidy_link(st, &n, &c->d);
 	if (found <= 0)
 		return found;
-	if (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d)) {
+	if (gc_in_grace(s->w, when) || collector_noted(s->w->c, &c->d)) {
 		gc_candidates_add(&s->found, 0, &target);
 		return 0;
 	}
@@ -77,12 +78,12 @@ static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err 
 	int64_t when;
 	int found = blob_age(s->w->r->st, &c->d, &when, &size, e);
 
-	if (found == 1 && (gc_is_young(s->w, when) || collector_noted(s->w->c, &c->d))) {
+	if (found == 1 && (gc_in_grace(s->w, when) || collector_noted(s->w->c, &c->d))) {
 		s->w->out->kept++;
 		s->w->out->kept_bytes += size;
 		return 0;
 	}
-	if (!s->w->o->dry_run && s->w->alone && found >= 0)     /* also what has lost its bytes */
+	if (!s->w->o->dry_run && s->w->alone && found >= 0)     /* also a directory without data */
 		found = blob_remove(s->w->r->st, &c->d, e);
 	else if (!s->w->o->dry_run && found == 1)
 		found = blob_collect(s->w->r->st, &c->d, &taken, e);
@@ -96,8 +97,8 @@ static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err 
 }
 
 /*
- * What was taken from repositories that are done with (or `all`) is emptied out of the trash, but not before its going is
- * durable: a crash must not bring back a directory that has lost its link.
+ * Empty the trash of the links of repositories that are done with (or of all). Their removal is flushed first: a power cut must
+ * not bring back a directory that has lost its link.
  */
 static int purge_links(struct sweep *s, bool all, struct err *e)
 {
@@ -115,7 +116,7 @@ static int purge_links(struct sweep *s, bool all, struct err *e)
 		blob_purge_link(st, s->trashed.v[i]);
 	names_drop(&s->trashed, ready);
 	s->nready = 0;
-	if (all)                        /* the next batch may go back to one that was left in the middle */
+	if (all)                        /* the next batch may continue with any repository */
 		s->flushed = s->repository = 0;
 	return 0;
 }
@@ -168,7 +169,7 @@ static int accept_found(void *arg, char type, const char *data, size_t len, stru
 	return type == 'F' ? gc_candidates_accept(&s->found, data, len, e) : gc_accept(s->w, type, data, len, e);
 }
 
-/* What links that stay hold is kept. Before the next batch, or processes that it forks would report it as theirs. */
+/* The content of kept links is kept. This is before the next batch, whose helpers would report it as their own. */
 static void keep_found(struct sweep *s)
 {
 	for (size_t i = 0; i < s->found.count; i++)
@@ -176,7 +177,7 @@ static void keep_found(struct sweep *s)
 	s->found.count = 0;
 }
 
-/* One batch: what several processes took is emptied out of the trash by each of them, before the lock is let go. */
+/* One batch. If several processes share it, each of them empties the trash of its own before the lock is released. */
 static int sweep_batch(struct sweep *s, struct share_job *job, struct err *e)
 {
 	unsigned processes;
@@ -185,7 +186,7 @@ static int sweep_batch(struct sweep *s, struct share_job *job, struct err *e)
 	if (gc_enter(s->w, e) < 0)
 		return -1;
 	processes = s->w->alone ? gc_processes(s->w, job->tasks - job->first, 2) : 1;
-	rc = processes > 1 ? purge(s, true, e) : 0;     /* or others would take it for theirs */
+	rc = processes > 1 ? purge(s, true, e) : 0;     /* helpers inherit the list */
 	if (rc == 0)
 		rc = share_run(job, processes, e);
 	gc_unlock(s->w);
@@ -196,7 +197,7 @@ static int sweep_batch(struct sweep *s, struct share_job *job, struct err *e)
 	return rc;
 }
 
-/* Parts the candidates into runs of one repository each. */
+/* Divide the candidates into runs of one repository each. */
 static void part(struct sweep *s, const struct gc_candidates *c)
 {
 	size_t i;
@@ -268,7 +269,7 @@ static int list_part(void *arg, size_t i, struct err *e)
 	return gc_goes_on(e) < 0 ? -1 : blob_walk(s->w->r->st, (unsigned)i, add_blob, s, e);
 }
 
-/* Content that nothing names: listed without a lock, so that only these have to be remembered. */
+/* List the content that nothing names, without a lock. */
 static int list_blobs(struct sweep *s, struct err *e)
 {
 	struct share_job job = { .tasks = BLOB_PARTS, .begin = begin, .task = list_part, .finish = finish,
@@ -282,7 +283,7 @@ static int list_blobs(struct sweep *s, struct err *e)
 	return share_run(&job, gc_processes(s->w, BLOB_PARTS, 64), e);
 }
 
-/* All links are gone for good before the first content goes: a crash must not bring one back that points to nothing. */
+/* The removal of all links is durable before the first content is removed: a power cut must not bring back a dangling link. */
 int gc_sweep(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct sweep s = { .w = w, .m = m, .trashed = NAMES_INIT };

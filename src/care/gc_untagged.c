@@ -2,10 +2,10 @@
 /*
  * gc_untagged: manifests that nothing keeps, one repository at a time.
  *
- * Owns what a batch took until the trash is emptied of it. The graph is read once, without a lock. What became reachable
- * since is noted by writers or young, so each manifest is looked at once more in the batch that would remove it; those that
- * keep it were looked at before, since they stand before it in the order. So what a batch costs does not depend on how many
- * manifests there are.
+ * Owns what a batch moved to the trash until that is removed. The graph is read once, without a lock. What became reachable since
+ * then is noted by its writer or within the grace period, so each manifest is checked again in the batch that would remove
+ * it. Those that keep it come before it in the order, and have been checked by then. So the cost of a batch does not depend on
+ * the number of manifests.
  */
 #include "care/gc_untagged.h"
 
@@ -21,14 +21,14 @@ struct sweep {
 	struct gc_work *w;
 	const struct name *n;
 	struct gc_graph g;
-	size_t at;                      /* in the order */
-	uint64_t batch;                 /* from 1 */
-	bool touched;                   /* it removed something, */
-	struct names trashed;           /* of which this is in the trash */
+	size_t at;                      /* position in the order */
+	uint64_t batch;                 /* counted from 1 */
+	bool touched;                   /* the batch removed something */
+	struct names trashed;           /* in the trash */
 	struct digestset *gone;
 };
 
-/* The time keeps, too: an index that is young keeps children that are old. In the order are then only those that may go. */
+/* Spread what tags and the grace period keep: a recent index keeps old children. The order then lacks all that is kept. */
 static void keep_known(struct sweep *s)
 {
 	struct gc_graph *g = &s->g;
@@ -38,7 +38,7 @@ static void keep_known(struct sweep *s)
 		struct gc_node *node = &g->nodes[g->order[i]];
 
 		if (digestset_has(&g->tagged, &node->d) || (node->subject && digestset_has(&g->tagged, node->subject)) ||
-		    gc_is_young(s->w, node->when))
+		    gc_in_grace(s->w, node->when))
 			node->kept = true;
 		if (node->kept)
 			gc_graph_spread(g, node);
@@ -49,16 +49,16 @@ static void keep_known(struct sweep *s)
 }
 
 /*
- * What was pushed or tagged since the graph was read is noted, with all that it names. What was pushed anew need not be in
- * the graph, but a subject that was is looked for by its digest.
+ * A push or a tag since the graph was read is noted, with everything that the manifest names. A subject pushed since is not in the
+ * graph, so its digest is looked up.
  */
 static bool is_noted(const struct sweep *s, const struct gc_node *node)
 {
 	return collector_noted(s->w->c, &node->d) || (node->subject && collector_noted(s->w->c, node->subject));
 }
 
-/* Out of the repository, by one rename; the index forgets it after. The caller flushes. 1, 0 absent, -1 with *e. */
-static int take(struct sweep *s, const struct gc_node *node, struct err *e)
+/* Move a manifest to the trash by one rename, then remove it from the index. The caller flushes. 1, 0 absent, -1 with *e. */
+static int collect(struct sweep *s, const struct gc_node *node, struct err *e)
 {
 	cleanup_str struct str taken = STR_INIT;
 	struct store *st = s->w->r->st;
@@ -84,11 +84,11 @@ static int sweep_node(struct sweep *s, struct gc_node *node, struct err *e)
 
 	if (found <= 0)
 		return found;
-	if (node->kept || gc_is_young(s->w, when) || is_noted(s, node)) {
+	if (node->kept || gc_in_grace(s->w, when) || is_noted(s, node)) {
 		gc_graph_spread(g, node);
 		return 0;
 	}
-	if (!s->w->o->dry_run && (found = take(s, node, e)) <= 0)
+	if (!s->w->o->dry_run && (found = collect(s, node, e)) <= 0)
 		return found;
 	for (i = node->first; i < node->first + node->count; i++)
 		if (g->edges[i].names)
@@ -100,7 +100,7 @@ static int sweep_node(struct sweep *s, struct gc_node *node, struct err *e)
 }
 
 /*
- * One batch: the repository's lock before the collector's, as everywhere. It ends before a manifest that one of its indexes
+ * One batch: the repository's lock before the collector's, as everywhere. It ends before a manifest that an index of the same batch
  * named: a power cut must not bring back the index alone.
  */
 static int sweep_batch(struct sweep *s, struct err *e)
@@ -124,7 +124,7 @@ static int sweep_batch(struct sweep *s, struct err *e)
 	return rc;
 }
 
-/* One flush for all of a batch, while nobody waits; what is not surely gone stays whole in the trash. */
+/* One flush for the whole batch, without a lock. What is not durably removed stays whole in the trash. */
 static int finish_batch(struct sweep *s, struct err *e)
 {
 	struct store *st = s->w->r->st;
@@ -140,9 +140,9 @@ static int finish_batch(struct sweep *s, struct err *e)
 }
 
 /*
- * Before the first removal: that these manifests have no tag, and that no index names them, has to be on disk, for whoever
- * removed a tag or an index may have died, or failed, before its flush. And what writers noted while the graph was read may be
- * much: it is read before the repository is locked.
+ * Before the first removal it has to be durable that these manifests have no tag and that no index names them: a process that
+ * removed a tag or an index may have died, or failed, before its flush. Also, there may be many notes since the graph was
+ * read, so they are read before the repository is locked.
  */
 static int sweep(struct sweep *s, struct err *e)
 {

@@ -2,18 +2,18 @@
 #ifndef BERTH_CARE_GC_UNTAGGED_H
 #define BERTH_CARE_GC_UNTAGGED_H
 
-/* gc_untagged: manifests that no tag, no index and no subject keeps. */
+/* gc_untagged: remove manifests that no tag, no index and no subject keeps. */
 
 #include "base/digestset.h"
 #include "base/err.h"
 #include "care/gc_work.h"
 
 /*
- * gc_untagged - remove the manifests of a repository that are older than the grace time and kept by nothing
- * gone  gets those that went, or in a dry run would
+ * gc_untagged - remove the manifests of a repository that nothing keeps
+ * gone  those that were removed, or in a dry run would be, are added; may be NULL
  *
- * A tag keeps its manifest, and so does the grace time; what is kept keeps what it names, and what names it as its
- * subject. 0, or -1 with *e.
+ * A tag and the grace period keep a manifest. A kept manifest keeps those that it names, and those that name it as their
+ * subject. Nothing is removed if a manifest of the repository cannot be read. 0, or -1 with *e.
  */
 int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone, struct err *e);
 

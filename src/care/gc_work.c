@@ -16,12 +16,12 @@
 #include "os/tree.h"
 #include "store/blob.h"
 
-#define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s (store.md) */
+#define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s */
 #define BATCH_MAX 64
-#define ALONE_USEC 200000       /* who begins to serve in the middle of it waits this long, and for what it took emptied */
+#define ALONE_USEC 200000       /* a master that starts meanwhile waits this long, and until the trash is empty */
 #define SECOND UINT64_C(1000000)
 #define PROCESSES_MAX 8
-#define PACE_USEC 10000         /* shorter waits are saved up */
+#define PACE_USEC 10000         /* shorter waits are added up */
 
 int gc_goes_on(struct err *e)
 {
@@ -30,7 +30,7 @@ int gc_goes_on(struct err *e)
 	return sig ? err_set(e, ERR_UNKNOWN, "the collection was ended by signal %d", sig) : 0;
 }
 
-/* A dry run deletes nothing, so nobody has to wait for it: one batch without a lock. */
+/* A dry run deletes nothing: it is one batch, without a lock. */
 int gc_enter(struct gc_work *w, struct err *e)
 {
 	if (gc_goes_on(e) < 0 || (w->o->dry_run ? collector_hear : collector_enter)(w->c, e) < 0)
@@ -55,14 +55,14 @@ bool gc_batch_goes_on(struct gc_work *w)
 	bool full = !w->alone && w->done == BATCH_MAX;
 
 	if (os_asked_to_end())
-		return false;           /* and the next one does not begin */
+		return false;           /* gc_enter() refuses the next batch */
 	if (!w->o->dry_run && w->done > 0 && (full || time_now_usec() - w->begun >= (w->alone ? ALONE_USEC : BATCH_USEC)))
 		return false;
 	w->done++;
 	return true;
 }
 
-/* What was not used of the last second is forfeited, so that no burst follows a pause. */
+/* After a pause of a second the count starts anew, so that no burst follows. */
 static void keep_pace(struct gc_work *w, unsigned objects)
 {
 	uint64_t now, due;
@@ -97,12 +97,12 @@ struct name gc_name(const char *text)
 	struct name n;
 
 	if (name_parse(&n, text, strlen(text)) < 0)
-		abort();        /* it was a name when it was visited */
+		abort();        /* it was parsed when it was visited */
 	return n;
 }
 
-/* Whole seconds on both sides: what is as old as the grace to the second is still young. */
-bool gc_is_young(const struct gc_work *w, int64_t when)
+/* Both are whole seconds, so an age equal to the grace period is still within it. */
+bool gc_in_grace(const struct gc_work *w, int64_t when)
 {
 	return when > w->now || (uint64_t)(w->now - when) <= w->o->grace;
 }
@@ -134,7 +134,7 @@ void gc_tell(struct gc_work *w, enum gc_kind kind, const struct name *n, const c
 		w->o->tell(w->o->arg, kind, n, what, bytes);
 }
 
-/* The counts of the caller are a copy here. */
+/* In a helper *w->out is a copy of the caller's. */
 void gc_helper_begin(struct gc_work *w, struct str *out)
 {
 	store_forked(w->r->st);
@@ -203,7 +203,7 @@ int gc_references(struct gc_work *w, const struct digest *content, struct refere
 	if (gc_goes_on(e) < 0 || (found = blob_open(w->r->st, content, &fd, &size, e)) < 0)
 		return -1;
 	if (found == 0)
-		return 1;               /* nothing there names nothing */
+		return 1;
 	if (size <= w->r->cfg->max_manifest) {
 		if (os_read_str(fd, size, &bytes) < 0)
 			return err_sys(e, "cannot read manifest %s", content->text);
