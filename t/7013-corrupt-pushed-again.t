@@ -111,7 +111,7 @@ sub client_pushes { return $s->req('HEAD', "/v2/team/app/blobs/" . sha256($_[0])
 corrupt(sha256($layers[0]));
 is client_pushes($layers[0]), 'not', 'a client that asks first does not push what is corrupt';
 my $r = run(@fsck);
-like $r->{out}, qr{^blob-wrong-bytes \S+/data: its bytes are not those of its digest; --repair moves it to berth/quarantine; push it again then$}m, 'berth fsck says what to do' or diag($r->{out});
+like $r->{out}, qr{^blob-wrong-bytes \S+/data: its bytes do not match its digest; --repair moves it to berth/quarantine; then push it again$}m, 'berth fsck says what to do' or diag($r->{out});
 $r = run(@fsck, '--repair');
 like $r->{out}, qr{^blob-wrong-bytes \S+/data: .*; repaired: it is in berth/quarantine; push it again$}m, 'it does so, and says what is left to do' or diag($r->{out});
 is client_pushes($layers[0]), 201, 'the client pushes it then';

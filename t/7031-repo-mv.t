@@ -116,10 +116,10 @@ is fault_of($_->[0], $_->[1]), '', "$_->[0] is whole" for ['x', $inner], ['top',
 is catalog_of($s), 'top top/inner/deep x', 'the catalog has all three';
 
 # refused
-berth_says($s, ['repo', 'mv', 'top', 'x'], 1, qr/^berth: there is a repository x already$/, 'a name that is taken is refused');
+berth_says($s, ['repo', 'mv', 'top', 'x'], 1, qr/^berth: repository x exists already$/, 'a name that is taken is refused');
 berth_says($s, ['repo', 'mv', 'nothing', 'y'], 1, qr/^berth: there is no repository nothing$/, 'a repository that is not there, too');
 berth_says($s, ['repo', 'mv', 'nothing', 'x'], 1, qr/^berth: there is no repository nothing$/, 'also to a name that is taken');
-berth_says($s, ['repo', 'mv', 'x', 'x'], 1, qr/^berth: x has that name$/, 'and to itself');
+berth_says($s, ['repo', 'mv', 'x', 'x'], 1, qr/^berth: x already has that name$/, 'and to itself');
 $s->push_blob('begun', 'a blob');
 berth_says($s, ['repo', 'mv', 'x', 'begun'], 1, qr/already$/, 'a repository that has but a blob yet is one');
 is fault_of($_->[0], $_->[1]), '', "$_->[0] is as it was" for ['x', $inner], ['top', $has];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * du: two walks over the links, one to learn which content is shared, one to add up sizes.
+ * du: two walks over the links: the first finds the shared content, the second adds up sizes.
  *
- * Owns the sets while it counts. Takes no lock: what is pushed or removed meanwhile is counted or not.
+ * Owns its sets while it counts. Acquires no lock: what is pushed or removed meanwhile may be counted or not.
  */
 #include "care/du.h"
 
@@ -16,37 +16,37 @@
 
 struct count {
 	struct registry *r;
-	struct digestset once;          /* content that some repository has, */
-	struct digestset twice;         /* and what more than one has */
+	struct digestset once;          /* content of at least one repository */
+	struct digestset twice;         /* content of more than one */
 	struct digestset told;          /* shared content that is in the total already */
 	int (*tell)(void *arg, const struct name *n, const struct du *du, struct err *e);
 	void *arg;
 	struct du *total;
 
-	/* of the repository that is being looked at */
+	/* the current repository */
 	const struct name *n;
 	struct digestset mine;
 	int (*each)(struct count *c, const struct digest *content, struct err *e);
 	struct du du;
 };
 
-/* First walk: the content that this repository has, once. */
-static int meet(struct count *c, const struct digest *content, struct err *e)
+/* First walk. */
+static int learn_content(struct count *c, const struct digest *content, struct err *e)
 {
 	(void)e;
 	digestset_add(digestset_has(&c->once, content) ? &c->twice : &c->once, content);
 	return 0;
 }
 
-/* Second walk: its size. */
-static int weigh(struct count *c, const struct digest *content, struct err *e)
+/* Second walk. */
+static int add_content(struct count *c, const struct digest *content, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	uint64_t size;
 	int found = blob_open(c->r->st, content, &fd, &size, e);
 
 	if (found <= 0)
-		return found;           /* a link to nothing weighs nothing; fsck tells of it */
+		return found;           /* fsck reports dangling links */
 	if (!digestset_has(&c->twice, content)) {
 		c->du.own += size;
 		c->du.own_blobs++;
@@ -101,19 +101,19 @@ static int visit_repository(struct count *c, const struct name *n, struct err *e
 	return rc;
 }
 
-static int learn(void *arg, const struct name *n, struct err *e)
+static int learn_repository(void *arg, const struct name *n, struct err *e)
 {
 	struct count *c = arg;
 
-	c->each = meet;
+	c->each = learn_content;
 	return visit_repository(c, n, e);
 }
 
-static int add_up(void *arg, const struct name *n, struct err *e)
+static int add_repository(void *arg, const struct name *n, struct err *e)
 {
 	struct count *c = arg;
 
-	c->each = weigh;
+	c->each = add_content;
 	if (visit_repository(c, n, e) < 0)
 		return -1;
 	c->total->own += c->du.own;
@@ -147,11 +147,11 @@ int du_count(struct registry *r, const struct name *names, size_t count,
 	*total = (struct du){ 0 };
 	rc = names ? all_exist(r, names, count, e) : 0;
 	if (rc == 0)
-		rc = repo_walk(r->st, NULL, learn, &c, e);
+		rc = repo_walk(r->st, NULL, learn_repository, &c, e);
 	if (rc == 0 && !names)
-		rc = repo_walk(r->st, NULL, add_up, &c, e);
+		rc = repo_walk(r->st, NULL, add_repository, &c, e);
 	for (i = 0; rc == 0 && names && i < count; i++)
-		rc = add_up(&c, &names[i], e);
+		rc = add_repository(&c, &names[i], e);
 	digestset_release(&c.once);
 	digestset_release(&c.twice);
 	digestset_release(&c.told);

@@ -3,10 +3,10 @@
 #define BERTH_CARE_DU_H
 
 /*
- * du: how many bytes of content repositories have for themselves, and how many they share with others.
+ * du: the bytes of content that belong to one repository alone, and those that it shares with others.
  *
- * A repository's content is what its layer links and its manifests' links lead to, each blob once; configs have layer
- * links. What is collected later on because no manifest names it counts until then.
+ * The content of a repository is what its layer links (configs included) and its manifest links point to, each blob once. Garbage
+ * counts until it is collected.
  */
 
 #include <stdint.h>
@@ -15,16 +15,17 @@
 #include "registry/registry.h"
 
 struct du {
-	uint64_t own, own_blobs;        /* bytes, and how many blobs: in no other repository */
-	uint64_t shared, shared_blobs;  /* in another one, too */
+	uint64_t own, own_blobs;        /* bytes and number of blobs that are in no other repository */
+	uint64_t shared, shared_blobs;  /* of those that are */
 };
 
 /*
- * du_count - tell of each of these repositories, in the order given; names NULL: of all, in byte order
- * tell   called for each; returns 0 to go on, anything else to stop, and that is returned
- * total  of all that were told of; what several of them share is in it once
+ * du_count - measure these repositories, in the order given; names NULL: all repositories, in byte order
+ * tell   called for each; returns 0 to go on; any other value ends the walk and is returned
+ * total  the sum of all; content that several of them share is counted once
  *
- * NAME_UNKNOWN where one isn't there, before anything is told. Memory is about 130 bytes for each blob of the registry.
+ * NAME_UNKNOWN, before the first call of tell, if one of them does not exist. Needs about 130 bytes of memory for each blob of the
+ * registry.
  */
 int du_count(struct registry *r, const struct name *names, size_t count,
 	   int (*tell)(void *arg, const struct name *n, const struct du *du, struct err *e), void *arg, struct du *total,

@@ -2,8 +2,8 @@
 /*
  * fsck: the parts of a check in their order.
  *
- * Owns what one run collects. Content comes before the links to it, so that what was moved away is told of as missing
- * in the same run.
+ * Owns what one run collects. Content is checked before the links to it, so that content moved to the quarantine is reported as
+ * missing in the same run.
  */
 #include "care/fsck.h"
 
@@ -16,7 +16,7 @@
 #include "os/file.h"
 #include "store/store_path.h"
 
-static int mend_format(struct fsck_work *w, const void *arg, struct err *e)
+static int repair_format(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
 
@@ -28,7 +28,7 @@ static int mend_format(struct fsck_work *w, const void *arg, struct err *e)
 	return 0;
 }
 
-/* Whether the part below berth/ is one that this program knows, as far as can be seen. */
+/* Whether this program knows the format of berth/, as far as the format file says. */
 static bool check_format(struct fsck_work *w)
 {
 	struct fsck_fault f = { .kind = FSCK_FORMAT, .where = STORE_FORMAT_FILE };
@@ -39,19 +39,19 @@ static bool check_format(struct fsck_work *w)
 
 	if (n < 0 && type == S_IFREG) {
 		f.kind = FSCK_UNREADABLE;
-		fsck_report(w, &f, "cannot be read: %s%s", strerror(errno), w->o->repair ? "; nothing else was looked at" : "");
-		return !w->o->repair;   /* what a newer berth has made is not this one's to repair */
+		fsck_report(w, &f, "cannot be read: %s%s", strerror(errno), w->o->repair ? "; nothing else was checked" : "");
+		return !w->o->repair;   /* it may be of a newer berth, whose store this one must not repair */
 	}
 	while (n > 0 && n <= (ssize_t)sizeof(text) && text[n - 1] == '\n')
 		n--;
 	if (n <= 0) {
-		f.mend = mend_format;
-		fsck_report(w, &f, "is %s", n == 0 ? "empty" : type ? "no file" : "missing");
+		f.repair = repair_format;
+		fsck_report(w, &f, "is %s", n == 0 ? "empty" : type ? "not a regular file" : "missing");
 		return true;
 	}
 	if ((size_t)n <= sizeof(text) && str_parse_u64(text, (size_t)n, &version) == 0 && version <= STORE_FORMAT)
 		return true;
-	fsck_report(w, &f, "is of a newer berth (this one knows format %d); nothing else was looked at", STORE_FORMAT);
+	fsck_report(w, &f, "was written by a newer berth (this one knows format %d); nothing else was checked", STORE_FORMAT);
 	return false;
 }
 

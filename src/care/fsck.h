@@ -3,14 +3,14 @@
 #define BERTH_CARE_FSCK_H
 
 /*
- * fsck: whether the store is what it ought to be, and mending it, while the registry serves.
+ * fsck: check the store and repair it, while the registry serves.
  *
- * What appears or vanishes meanwhile is no fault: what looks wrong is looked at a second time with nobody else at work
- * on it (the repository's lock, and the collector's exclusively), before it is told. Garbage is no fault either.
+ * Something that appears or disappears meanwhile is no fault: whatever looks wrong is checked a second time, with the repository's
+ * lock and the collector's exclusive lock held, before it is reported. Garbage is no fault either.
  *
- * Mended is only what needs no guess, and nothing that might be good is deleted: links that say nothing are written
- * anew from the directory that they lie in, where content of that digest is there and right, and go where not; content
- * that is not what its name says moves to berth/quarantine/, so that a push brings it back.
+ * A repair never guesses, and never deletes anything that might be good. A link that holds no digest is written anew, from the name
+ * of its directory, if content of that digest exists and its bytes are right; else the link is removed. Content that does not
+ * match its digest is moved to berth/quarantine/, so that a push brings it back.
  */
 
 #include <stdbool.h>
@@ -21,11 +21,11 @@
 
 enum fsck_kind {
 	FSCK_FORMAT,
-	FSCK_UNREADABLE,                /* a file or directory that the system can't read */
+	FSCK_UNREADABLE,                /* a file or directory that the system cannot read */
 	FSCK_FOREIGN,
-	FSCK_STOPPER,                   /* a file that ends the walk of registry:2 */
+	FSCK_STOPPER,                   /* a file that ends the walk of registry:2's collector */
 	FSCK_LEFTOVER,
-	FSCK_HALF,                      /* a repository with one of _layers and _manifests */
+	FSCK_HALF,                      /* a repository with only one of _layers and _manifests */
 	FSCK_UPLOAD,
 	FSCK_LAYER_LINK, FSCK_LAYER_BARE, FSCK_LAYER_DANGLING,
 	FSCK_REVISION_LINK, FSCK_REVISION_BARE, FSCK_REVISION_DANGLING,
@@ -43,14 +43,14 @@ struct fsck_finding {
 	const char *where;              /* a path below the root, or NAME@DIGEST for a manifest */
 	const char *what;
 	bool repaired;
-	const char *todo;               /* what to do; "" where it is repaired and nothing is left to do */
+	const char *todo;               /* what to do; "" if nothing is left to do */
 };
 
 struct fsck_options {
-	bool data;                      /* every byte against its digest, too */
+	bool data;                      /* also compare every byte with its digest */
 	bool repair;
-	uint64_t rate;                  /* bytes a second at most that `data` reads; 0: as fast as it goes */
-	unsigned jobs;                  /* how many processes read, 1 or more */
+	uint64_t rate;                  /* bytes a second that `data` reads at most; 0: no limit */
+	unsigned jobs;                  /* how many processes read, at least 1 */
 
 	void (*tell)(void *arg, const struct fsck_finding *f);
 	void (*progress)(void *arg, uint64_t bytes, uint64_t of);       /* of `data`; may be NULL */
@@ -60,15 +60,15 @@ struct fsck_options {
 struct fsck_result {
 	uint64_t found, repaired;
 	uint64_t repositories, tags, manifests, blobs;
-	uint64_t bytes;                 /* that were read for `data` */
+	uint64_t bytes;                 /* read for `data` */
 };
 
-/* fsck_run - check all of the store; 0, or -1 with *e where it could not be done */
+/* fsck_run - check the whole store; 0, or -1 with *e if the check could not be finished */
 int fsck_run(struct registry *r, const struct fsck_options *o, struct fsck_result *out, struct err *e);
 
 const char *fsck_kind_name(enum fsck_kind kind);        /* "layer-link" */
 
-/* fsck_add_text - add a name from the disk to a line of text: control bytes and backslashes become \xNN */
+/* fsck_add_text - add a name from the disk to a line of text; control bytes and backslashes become \xNN */
 void fsck_add_text(struct str *out, const char *s);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fsck_blobs: names below blobs/, and whether content lies where it belongs.
+ * fsck_blobs: names below blobs/, and whether content is in its place.
  *
- * Collects what fsck_data is to read.
+ * Collects the blobs that fsck_data reads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,34 +16,34 @@
 #include "store/store_path.h"
 
 struct place {
-	struct str dir;                 /* the directory called by the digest, */
-	struct str data;                /* and its content */
+	struct str dir;                 /* the directory named by the digest */
+	struct str data;                /* the content in it */
 	struct digest d;
 	bool misplaced;
 };
 
-static int mend_content(struct fsck_work *w, const void *arg, struct err *e)
+static int repair_content(struct fsck_work *w, const void *arg, struct err *e)
 {
 	const struct place *p = arg;
 
 	return fsck_quarantine(w, p->data.buf, &p->d, e);
 }
 
-/* No data: where nothing else lies in the directory either, it can go. */
+/* A directory without data: removed if it is empty. */
 static int report_bare(struct fsck_work *w, struct place *p)
 {
 	struct fsck_fault f = { .kind = FSCK_BLOB_BARE, .where = p->dir.buf, .arg = p->dir.buf };
 	cleanup_names struct names names = NAMES_INIT;
 
 	if (os_dir_list(w->r->st->dirfd, p->dir.buf, DIR_ALL, &names) < 0)
-		return 0;               /* gone meanwhile */
+		return 0;               /* removed meanwhile */
 	if (names.count == 0)
-		f.mend = fsck_mend_remove;
-	fsck_report(w, &f, "holds no data%s", names.count ? ", but other files" : "");
+		f.repair = fsck_repair_remove;
+	fsck_report(w, &f, "has no data%s", names.count ? ", but other files" : "");
 	return 1;
 }
 
-static void take(struct fsck_work *w, const struct digest *d, uint64_t size)
+static void remember(struct fsck_work *w, const struct digest *d, uint64_t size)
 {
 	if (w->nblobs == w->blobs_cap) {
 		w->blobs_cap = w->blobs_cap ? w->blobs_cap * 2 : 256;
@@ -63,7 +63,7 @@ static int is_of_nothing(const struct digest *d)
 static int check_place(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct place *p = arg;
-	struct fsck_fault f = { .where = p->data.buf, .arg = p, .mend = mend_content, .moves = true };
+	struct fsck_fault f = { .where = p->data.buf, .arg = p, .repair = repair_content, .moves = true };
 	cleanup_fd int fd = os_open_file(w->r->st->dirfd, p->data.buf, O_RDONLY, 0);
 	struct stat sb;
 
@@ -72,27 +72,27 @@ static int check_place(struct fsck_work *w, void *arg, bool sure, struct err *e)
 		return sure ? report_bare(w, p) : 1;
 	if (fd < 0 || fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)) {
 		f.kind = fd < 0 && errno != EUCLEAN ? FSCK_UNREADABLE : FSCK_FOREIGN;
-		f.mend = NULL;
+		f.repair = NULL;
 		if (sure)
-			fsck_report(w, &f, f.kind == FSCK_UNREADABLE ? "cannot be opened: %s" : "is no file", strerror(errno));
+			fsck_report(w, &f, f.kind == FSCK_UNREADABLE ? "cannot be opened: %s" : "is not a regular file", strerror(errno));
 		return 1;
 	}
 	if (p->misplaced) {
 		f.kind = FSCK_BLOB_MISPLACED;
 		if (sure)
-			fsck_report(w, &f, "belongs into the directory %.2s", digest_hex(&p->d));
+			fsck_report(w, &f, "belongs in the directory %.2s", digest_hex(&p->d));
 		return 1;
 	}
 	if (sb.st_size == 0 && !is_of_nothing(&p->d)) {
 		f.kind = FSCK_BLOB_EMPTY;
 		if (sure)
-			fsck_report(w, &f, "is empty, which content of this digest is not");
+			fsck_report(w, &f, "is empty, but its digest is not that of empty content");
 		return 1;
 	}
 	if (!sure) {
 		w->out->blobs++;
 		if (w->o->data)
-			take(w, &p->d, (uint64_t)sb.st_size);
+			remember(w, &p->d, (uint64_t)sb.st_size);
 	}
 	return 0;
 }

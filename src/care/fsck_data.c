@@ -67,14 +67,14 @@ static int read_blob(const struct reading *r, int fd, const struct digest *d)
 struct bad {
 	const struct digest *d;
 	struct str path;
-	struct stat sb;                 /* of the file whose bytes were found wrong */
+	struct stat sb;                 /* of the file whose bytes are wrong */
 };
 
-/* The first look reads all of it again; the second, with nobody else at work, sees that it is still that file. */
+/* The first look reads the file again; the second one, with the locks held, checks that it is still the same file. */
 static int check_bad(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct bad *b = arg;
-	struct fsck_fault f = { .kind = FSCK_BLOB_BYTES, .where = b->path.buf, .mend = fsck_mend_content, .moves = true,
+	struct fsck_fault f = { .kind = FSCK_BLOB_BYTES, .where = b->path.buf, .repair = fsck_repair_content, .moves = true,
 			      .arg = b->d };
 	cleanup_fd int fd = -1;
 	struct digest is;
@@ -94,7 +94,7 @@ static int check_bad(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	}
 	if (sb.st_ino != b->sb.st_ino || sb.st_dev != b->sb.st_dev)
 		return 0;
-	fsck_report(w, &f, "its bytes are not those of its digest");
+	fsck_report(w, &f, "its bytes do not match its digest");
 	return 1;
 }
 

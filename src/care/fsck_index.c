@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fsck_index: what is derived from links, where the epoch says that it holds.
+ * fsck_index: indexes against the links that they are derived from, if the epoch says that they are current.
  *
- * An index may name too much, never too little. What is found is collected under the repository's lock, mended by
- * making the whole index again, which takes that lock itself, and told then.
+ * An index may name too much, never too little. Faults are collected under the repository's lock, repaired by building the whole
+ * index again, which acquires that lock itself, and reported after that.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ struct fault {
 struct look {
 	struct fsck_work *w;
 	const struct name *n;           /* NULL: the catalog */
-	struct names sorted;            /* the catalog as it is on disk */
+	struct names sorted;            /* the catalog on disk */
 	struct fault *v;
 	size_t count, cap;
 };
@@ -69,23 +69,23 @@ static int take_name(void *arg, const char *name, struct err *e)
 	return 0;
 }
 
-/* A part of the index that can't be read, whatever lies there: all of it is made again. 0 added, -1 with *e: of another sort. */
-static int damaged(struct look *l, const char *where, struct err *e)
+/* A part of the index that cannot be read: the whole index is built again. 0 added, -1 with *e if it is another kind of failure. */
+static int add_corrupt(struct look *l, const char *where, struct err *e)
 {
 	cleanup_str struct str why = STR_INIT;
 
 	if (!fsck_concerns_one(e))
 		return -1;
 	err_text(e, &why);
-	add(l, FSCK_INDEX_DAMAGED, where, e->sys == EUCLEAN ? "is no sorted set" : "", e->sys == EUCLEAN ? "" : why.buf);
+	add(l, FSCK_INDEX_DAMAGED, where, e->sys == EUCLEAN ? "is not a sorted set" : "", e->sys == EUCLEAN ? "" : why.buf);
 	err_release(e);
 	return 0;
 }
 
-/* The set in dir: 1 read, 0 damaged (and added), -1 with *e. */
+/* Read the set in dir: 1 read, 0 corrupt and added as a fault, -1 with *e. */
 static int read_sorted(struct look *l, const char *dir, struct names *out, struct err *e)
 {
-	return sorted_walk(l->w->r->st, dir, "", take_name, out, e) == 0 ? 1 : damaged(l, dir, e);
+	return sorted_walk(l->w->r->st, dir, "", take_name, out, e) == 0 ? 1 : add_corrupt(l, dir, e);
 }
 
 static int compare(const void *a, const void *b)
@@ -98,11 +98,11 @@ static bool has(const struct names *sorted, const char *name)
 	return sorted->count && bsearch(name, sorted->v, sorted->count, sizeof(*sorted->v), compare);
 }
 
-/* The two sets that speak of tags, and whether each could be read. */
+/* The two sets derived from tags, and whether each could be read. */
 struct tag_sets {
 	struct look *l;
 	struct names names, pairs;
-	bool names_hold, pairs_hold;
+	bool names_read, pairs_read;
 };
 
 static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
@@ -113,11 +113,11 @@ static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, s
 
 	(void)e;
 	path_index_file(&path, s->l->n, "_names");
-	if (s->names_hold && !has(&s->names, t->s))
+	if (s->names_read && !has(&s->names, t->s))
 		add(s->l, FSCK_INDEX_NAMES, path.buf, "lacks the tag ", t->s);
 	path_index_file(&path, s->l->n, "_tags");
 	index_pair(d, t, &pair);
-	if (s->pairs_hold && !has(&s->pairs, pair.v[0]))
+	if (s->pairs_read && !has(&s->pairs, pair.v[0]))
 		add(s->l, FSCK_INDEX_TAGS, path.buf, "lacks ", pair.v[0]);
 	return 0;
 }
@@ -133,8 +133,8 @@ static int look_at_tags(struct look *l, struct err *e)
 	path_index_file(&dir, l->n, "_tags");
 	if (names >= 0)
 		pairs = read_sorted(l, dir.buf, &s.pairs, e);
-	s.names_hold = names == 1;
-	s.pairs_hold = pairs == 1;
+	s.names_read = names == 1;
+	s.pairs_read = pairs == 1;
 	if (names >= 0 && pairs >= 0)
 		rc = tag_walk(l->w->r->st, l->n, look_at_tag, &s, e);
 	names_release(&s.names);
@@ -160,11 +160,11 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 	str_addf(&path, "/%s", d->text);
 	found = index_read_referrer(l->w->r->st, l->n, &subject, d, &says, e);
 	if (found < 0)
-		return damaged(l, path.buf, e);
+		return add_corrupt(l, path.buf, e);
 	if (found == 0)
-		add(l, FSCK_INDEX_REFERRERS, path.buf, "is missing, though the manifest names that subject", "");
+		add(l, FSCK_INDEX_REFERRERS, path.buf, "is missing, although the manifest names that subject", "");
 	else if (says.len != is.len || memcmp(says.buf, is.buf, is.len) != 0)
-		add(l, FSCK_INDEX_DESCRIPTOR, path.buf, "is not what the manifest says", "");
+		add(l, FSCK_INDEX_DESCRIPTOR, path.buf, "does not match the manifest", "");
 	return 0;
 }
 
@@ -176,16 +176,16 @@ static int look(struct look *l, struct err *e)
 	look_reset(l);
 	path_index_file(&path, l->n, "_epoch");
 	if (current < 0)
-		return damaged(l, path.buf, e);
+		return add_corrupt(l, path.buf, e);
 	blocked = index_blocked(l->w->r->st, l->n, &path, e);
 	if (blocked < 0)
-		return damaged(l, path.buf, e);
+		return add_corrupt(l, path.buf, e);
 	if (blocked) {
-		add(l, FSCK_INDEX_DAMAGED, path.buf, "is no directory", "");
+		add(l, FSCK_INDEX_DAMAGED, path.buf, "is not a directory", "");
 		return 0;
 	}
 	if (current == 0)
-		return 0;               /* it will be compared before it is used */
+		return 0;               /* it is compared before its next use */
 	if (look_at_tags(l, e) < 0)
 		return -1;
 	return revision_walk(l->w->r->st, l->n, look_at_revision, l, e);
@@ -198,14 +198,14 @@ static int look_locked(struct look *l, struct err *e)
 	return lock_repository(l->w->r->st, l->n, &lock, e) < 0 ? -1 : look(l, e);
 }
 
-struct mended {
+struct rebuilt {
 	int rc;
 	const struct err *why;
 };
 
-static int mended(struct fsck_work *w, const void *arg, struct err *e)
+static int rebuilt(struct fsck_work *w, const void *arg, struct err *e)
 {
-	const struct mended *m = arg;
+	const struct rebuilt *m = arg;
 
 	(void)w;
 	if (m->rc == 0)
@@ -216,11 +216,11 @@ static int mended(struct fsck_work *w, const void *arg, struct err *e)
 
 static void tell_all(struct look *l, int rc, const struct err *why)
 {
-	struct mended m = { rc, why };
+	struct rebuilt m = { rc, why };
 	size_t i;
 
 	for (i = 0; i < l->count; i++) {
-		struct fsck_fault f = { .kind = l->v[i].kind, .where = l->v[i].where, .mend = mended, .arg = &m };
+		struct fsck_fault f = { .kind = l->v[i].kind, .where = l->v[i].where, .repair = rebuilt, .arg = &m };
 
 		fsck_report(l->w, &f, "%s", l->v[i].what);
 	}
@@ -240,7 +240,7 @@ int fsck_index(struct fsck_work *w, const struct name *n, struct err *e)
 	return rc < 0 ? fsck_unreadable(w, e) : 0;
 }
 
-/* The repositories that were met, against the set. */
+/* The repositories that the check has met, against the catalog. */
 static int look_at_catalog(struct look *l, struct err *e)
 {
 	cleanup_str struct str at = STR_INIT;
@@ -249,9 +249,9 @@ static int look_at_catalog(struct look *l, struct err *e)
 
 	look_reset(l);
 	if (current < 0)
-		return damaged(l, STORE_CATALOG_DIR, e);
+		return add_corrupt(l, STORE_CATALOG_DIR, e);
 	if (store_blocked(l->w->r->st, STORE_CATALOG_DIR, &at) == 1) {
-		add(l, FSCK_INDEX_DAMAGED, at.buf, "is no directory", "");
+		add(l, FSCK_INDEX_DAMAGED, at.buf, "is not a directory", "");
 		return 0;
 	}
 	if (current == 1)

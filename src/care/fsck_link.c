@@ -2,9 +2,10 @@
 /*
  * fsck_link: links of layers and manifests.
  *
- * Invariant: a link that says a digest is never changed; one that says nothing gets the digest of the directory that
- * it lies in, where that has right content, and goes where not. A directory without a link is what registry:2 leaves
- * of what it deleted: it goes, or a repair would bring back what somebody removed.
+ * Invariant: a link that holds a digest of another algorithm is never changed. A link without a digest, or with another one of the
+ * same algorithm, gets the digest of its directory if content of that digest exists and its bytes are right; else a link without a
+ * digest is removed. A directory without a link is what registry:2 leaves after a delete: it is removed, since a link there
+ * would bring back what a client deleted.
  */
 #include "care/fsck_link.h"
 
@@ -108,27 +109,27 @@ int fsck_link_dirs(struct fsck_work *w, const char *above, fsck_link_visit *visi
 	return 0;
 }
 
-/* A layer's or a revision's link. */
+/* The link of a layer or a revision. */
 struct look {
 	const struct name *n;
 	const struct digest *d;         /* of the directory */
 	const char *dir;
 	enum fsck_kind link, bare, dangling;
-	int good;                       /* whether the directory's own content is there and right; -1 not looked at yet */
+	int good;                       /* fsck_content_good() of that digest; -1 unknown */
 };
 
-static int mend_write(struct fsck_work *w, const void *arg, struct err *e)
+static int repair_write(struct fsck_work *w, const void *arg, struct err *e)
 {
 	const struct look *l = arg;
 
-	/* The index may have been compared while the link said nothing: it is compared again before it is used. */
+	/* The index may have been compared while the link was corrupt: it is compared again before its next use. */
 	if (l->link == FSCK_REVISION_LINK && index_drop(w->r->st, l->n, e) < 0)
 		return -1;
 	return fsck_link_write(w, l->n, l->dir, l->d, e);
 }
 
-/* The link says nothing, or a digest that it can't mean. */
-static int spoilt(struct fsck_work *w, struct look *l, enum fsck_link_state state, bool sure, struct err *e)
+/* The link holds no digest, or another one of the same algorithm. */
+static int corrupt_link(struct fsck_work *w, struct look *l, enum fsck_link_state state, bool sure, struct err *e)
 {
 	struct fsck_fault f = { .kind = l->link, .where = l->dir, .arg = l };
 
@@ -137,13 +138,13 @@ static int spoilt(struct fsck_work *w, struct look *l, enum fsck_link_state stat
 		return l->good < 0 ? -1 : 1;
 	}
 	if (l->good == 1) {
-		f.mend = mend_write;
+		f.repair = repair_write;
 	} else if (state != FLINK_GOOD) {
-		f.mend = fsck_mend_remove;
+		f.repair = fsck_repair_remove;
 		f.arg = l->dir;
 	}
 	fsck_report(w, &f, state == FLINK_EMPTY ? "its link is empty" :
-			   state == FLINK_GOOD ? "its link holds another digest of the same kind" :
+			   state == FLINK_GOOD ? "its link holds another digest of the same algorithm" :
 						 "its link holds no digest");
 	return 1;
 }
@@ -164,27 +165,27 @@ static int check_link(struct fsck_work *w, void *arg, bool sure, struct err *e)
 		return 0;
 	if (state == FLINK_NONE) {
 		f.kind = l->bare;
-		f.mend = fsck_mend_remove;
+		f.repair = fsck_repair_remove;
 		if (sure)
-			fsck_report(w, &f, "holds no link");
+			fsck_report(w, &f, "has no link");
 		return 1;
 	}
-	/* Below sha512/ registry:2 writes links that hold a sha256 digest; those are right. */
+	/* A link below sha512/ that holds a sha256 digest is good: registry:2 writes such links. */
 	if (state != FLINK_GOOD || (target.alg == l->d->alg && !digest_eq(&target, l->d)))
-		return spoilt(w, l, state, sure, e);
+		return corrupt_link(w, l, state, sure, e);
 	found = blob_open(w->r->st, &target, &fd, &size, e);
 	if (found < 0)
 		return -1;
 	if (found == 0) {
 		f.kind = l->dangling;
 		if (sure)
-			fsck_report(w, &f, "links to content that is not there");
+			fsck_report(w, &f, "links to content that does not exist");
 		return 1;
 	}
 	return 0;
 }
 
-/* What lies beside the link. */
+/* The other entries of the link's directory. */
 static bool check_beside(struct fsck_work *w, const char *dir)
 {
 	cleanup_names struct names names = NAMES_INIT;

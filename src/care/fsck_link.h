@@ -2,28 +2,28 @@
 #ifndef BERTH_CARE_FSCK_LINK_H
 #define BERTH_CARE_FSCK_LINK_H
 
-/* fsck_link: what a link file says, told apart further than a reader has to. */
+/* fsck_link: the state of a link file, in more detail than a reader needs. */
 
 #include "base/digest.h"
 #include "care/fsck_work.h"
 
 enum fsck_link_state {
-	FLINK_GONE,             /* nor is there a directory */
+	FLINK_GONE,             /* no directory */
 	FLINK_NONE,             /* a directory without a link */
 	FLINK_EMPTY,
 	FLINK_GARBAGE,
 	FLINK_GOOD,
 };
 
-/* fsck_link_state - of dir/link; *target is set with FLINK_GOOD. Returns 0, or -1 with *e. */
+/* fsck_link_state - the state of dir/link; *target is set if it is FLINK_GOOD. Returns 0, or -1 with *e. */
 int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *state, struct digest *target,
 		    struct err *e);
 
-/* fsck_link_write - write dir/link anew, durably, and note it for a collection that runs; with the locks held */
+/* fsck_link_write - write dir/link anew, durably, and note it for a running collection; with the locks held */
 int fsck_link_write(struct fsck_work *w, const struct name *n, const char *dir, const struct digest *d, struct err *e);
 
 /*
- * fsck_link_dirs - visit the digests that have a directory in above/<alg>/; what else lies there is told
+ * fsck_link_dirs - visit the digests that have a directory in above/<alg>/; other entries are reported
  * visit  as a digest_visit, with the path of the directory
  */
 typedef int fsck_link_visit(void *arg, const struct digest *d, const char *dir, struct err *e);

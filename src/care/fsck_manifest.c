@@ -2,7 +2,7 @@
 /*
  * fsck_manifest: a manifest's bytes, and what it names.
  *
- * A manifest whose link is spoilt or whose content is missing has been told of already: here it is nothing.
+ * A manifest with a corrupt link or without content is skipped: it has been reported already.
  */
 #include <string.h>
 
@@ -20,11 +20,11 @@ struct look {
 	const struct digest *d;
 	struct digest content;
 	struct str where;               /* NAME@DIGEST */
-	struct digest of_size;          /* content of a wrong size, */
-	int size_good;                  /* and whether its bytes are right */
+	struct digest of_size;          /* content of a wrong size */
+	int size_good;                  /* fsck_content_good() of it; -1 unknown */
 };
 
-/* What stands for a reference in this repository: 1, 0 nothing, -1 with *e. */
+/* The content of a reference, by a link of this repository: 1, 0 absent, -1 with *e. */
 static int find(struct fsck_work *w, const struct look *l, const struct descriptor *ref, struct digest *content,
 		uint64_t *size, struct err *e)
 {
@@ -47,7 +47,7 @@ static const char *kind_text(const struct descriptor *ref)
 	return ref->kind == MREF_CONFIG ? "config" : ref->kind == MREF_LAYER ? "layer" : "child";
 }
 
-/* Which of the two is right shows in the bytes, which are read in the first look. */
+/* The content or the size in the manifest is wrong: its bytes, read in the first look, tell which. */
 static int wrong_size(struct fsck_work *w, struct look *l, const struct descriptor *ref, const struct digest *content,
 		      uint64_t size, bool sure, struct err *e)
 {
@@ -61,12 +61,12 @@ static int wrong_size(struct fsck_work *w, struct look *l, const struct descript
 	}
 	f.moves = read && !l->size_good;
 	if (f.moves)
-		f.mend = fsck_mend_content;
+		f.repair = fsck_repair_content;
 	else if (!read)
 		f.todo = "run berth fsck --data";
 	fsck_report(w, &f, "the %s %s has %llu bytes, the manifest says %llu%s", kind_text(ref),
 		    ref->digest.text, (unsigned long long)size, (unsigned long long)ref->size,
-		    !read ? "" : l->size_good ? "; the bytes are right" : "; the bytes are wrong, too");
+		    !read ? "" : l->size_good ? "; the bytes are right" : "; the bytes are corrupt, too");
 	return 1;
 }
 
@@ -100,7 +100,7 @@ static int check_refs(struct fsck_work *w, struct look *l, const struct manifest
 		int rc;
 
 		if (digestset_has(&seen, &m->refs[i].digest))
-			continue;       /* a layer may stand there twice */
+			continue;       /* a manifest may name a layer twice */
 		digestset_add(&seen, &m->refs[i].digest);
 		rc = check_ref(w, l, &m->refs[i], sure, e);
 		if (rc < 0)
@@ -132,16 +132,16 @@ static int check_manifest(struct fsck_work *w, void *arg, bool sure, struct err 
 	digest_of(&is, l->content.alg, bytes.buf, bytes.len);
 	if (!digest_eq(&is, &l->content)) {
 		f.kind = FSCK_BLOB_BYTES;
-		f.mend = fsck_mend_content;
+		f.repair = fsck_repair_content;
 		f.moves = true;
-		if (sure && !w->o->data)        /* or fsck_data has told of it */
-			fsck_report(w, &f, "its bytes are not those of its digest");
+		if (sure && !w->o->data)        /* with `data` it has been reported */
+			fsck_report(w, &f, "its bytes do not match its digest");
 		return 1;
 	}
 	if (!manifest_scan_descriptors(&m, bytes.buf, bytes.len)) {
 		f.kind = FSCK_MANIFEST_UNREADABLE;
 		if (sure)
-			fsck_report(w, &f, "is no manifest that can be read");
+			fsck_report(w, &f, "is not a readable manifest");
 		return 1;
 	}
 	return check_refs(w, l, &m, sure, e);

@@ -2,7 +2,7 @@
 /*
  * fsck_repository: the tree below repositories/, and uploads.
  *
- * Walks the directories itself: repo_walk leaves out what is no name, and that is what is looked for here.
+ * Walks the directories itself: repo_walk() skips invalid names, which a check has to report.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ struct half {
 	struct str path;
 };
 
-static int mend_half(struct fsck_work *w, const void *arg, struct err *e)
+static int repair_half(struct fsck_work *w, const void *arg, struct err *e)
 {
 	const struct half *h = arg;
 
@@ -54,11 +54,11 @@ static int which(struct fsck_work *w, const struct half *h)
 	return has | (is_dir(w, sub.buf) ? 2 : 0);
 }
 
-/* Who makes a repository holds the catalog's lock until it has both. */
+/* The first push to a repository holds the catalog's lock until both directories exist. */
 static int check_half(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct half *h = arg;
-	struct fsck_fault f = { .kind = FSCK_HALF, .where = h->path.buf, .mend = mend_half, .arg = h };
+	struct fsck_fault f = { .kind = FSCK_HALF, .where = h->path.buf, .repair = repair_half, .arg = h };
 	cleanup_fd int lock = -1;
 	int has;
 
@@ -73,7 +73,7 @@ static int check_half(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	return 1;
 }
 
-/* Below _manifests/ itself. */
+/* The entries of _manifests/. */
 static void check_manifests_dir(struct fsck_work *w, const struct name *n)
 {
 	cleanup_names struct names names = NAMES_INIT;
@@ -87,7 +87,7 @@ static void check_manifests_dir(struct fsck_work *w, const struct name *n)
 			fsck_stray(w, dir.buf, names.v[i]);
 }
 
-/* What a cancelled upload left where nothing else was ever pushed. That is no fault, so it goes without a word. */
+/* Remove the directories that an upload left for a name without a repository. They are no fault, so this is not reported. */
 static int tidy(struct fsck_work *w, const struct name *n, struct err *e)
 {
 	int hollow = repo_is_hollow(w->r->st, n, e);
@@ -125,7 +125,7 @@ static int check_repository(struct fsck_work *w, const struct name *n, struct er
 	return exists || !w->o->repair ? 0 : tidy(w, n, e);
 }
 
-/* A name that is no repository's: what begins with '_' is the repository's own, if it is a directory. */
+/* A name that is no component of a repository's name. A directory whose name begins with '_' is part of the repository. */
 static void check_odd(struct fsck_work *w, const char *dir, const char *name)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -134,7 +134,7 @@ static void check_odd(struct fsck_work *w, const char *dir, const char *name)
 	str_addf(&path, "%s/%s", dir, name);
 	f.where = path.buf;
 	if (name[0] == '_' && fsck_type(w, path.buf) == S_IFREG)
-		fsck_report(w, &f, "is a file; registry:2 stops there, and its collector then deletes what is in use");
+		fsck_report(w, &f, "is a file; the collector of registry:2 stops there, and then deletes content in use");
 	else if (name[0] != '_' || !is_dir(w, path.buf))
 		fsck_stray(w, dir, name);
 }
@@ -171,7 +171,7 @@ static int walk(struct fsck_work *w, const char *prefix, struct err *e)
 		if (!name_component_ok(name, strlen(name)) || full.len > NAME_MAX_LEN)
 			check_odd(w, dir.buf, name);
 		else if (is_link(w, dir.buf, name))
-			fsck_stray(w, dir.buf, name);   /* nothing is served from behind it */
+			fsck_stray(w, dir.buf, name);   /* nothing is served from there */
 		else if (walk(w, full.buf, e) < 0)
 			return -1;
 	}
@@ -189,8 +189,8 @@ struct begun {
 	struct str dir;
 };
 
-/* The bytes may be wanted: an upload that has its startedat back can go on, and goes when nobody does. */
-static int mend_upload(struct fsck_work *w, const void *arg, struct err *e)
+/* With startedat the upload can be continued; if no client does so, a collection removes it. */
+static int repair_upload(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
 	const struct begun *b = arg;
@@ -214,17 +214,17 @@ static int mend_upload(struct fsck_work *w, const void *arg, struct err *e)
 static int check_upload(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct begun *b = arg;
-	struct fsck_fault f = { .kind = FSCK_UPLOAD, .where = b->dir.buf, .mend = mend_upload, .arg = b };
+	struct fsck_fault f = { .kind = FSCK_UPLOAD, .where = b->dir.buf, .repair = repair_upload, .arg = b };
 	cleanup_str struct str path = STR_INIT;
 	struct stat sb;
 
 	(void)e;
 	path_upload_file(&path, b->n, b->uuid, "startedat");
-	/* It appears and goes as a whole: where the directory is still there after the file was not, the file is missing. */
+	/* The directory appears and disappears as a whole: if it exists after the file did not, the file is missing. */
 	if (fstatat(w->r->st->dirfd, path.buf, &sb, 0) == 0 || errno != ENOENT || !is_dir(w, b->dir.buf))
 		return 0;
 	if (sure)
-		fsck_report(w, &f, "has no startedat, so that nobody can go on with it and nothing removes it");
+		fsck_report(w, &f, "has no startedat, so that no client can continue it");
 	return 1;
 }
 
@@ -246,7 +246,7 @@ static int each_upload(struct fsck_work *w, const struct name *n, const char *ab
 		fsck_files(w, b.dir.buf, (const char *const[]){ "data", "startedat", NULL });
 		for (i = 0; i < files.count; i++)
 			if (strcmp(files.v[i], "data") != 0 && strcmp(files.v[i], "startedat") != 0 &&
-			    strcmp(files.v[i], "hashstates") != 0)         /* registry:2's */
+			    strcmp(files.v[i], "hashstates") != 0)         /* of registry:2 */
 				fsck_stray(w, b.dir.buf, files.v[i]);
 		rc = fsck_twice(w, NULL, check_upload, &b, e);
 	}

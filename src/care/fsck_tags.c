@@ -2,8 +2,8 @@
 /*
  * fsck_tags: the links of tags.
  *
- * A tag whose link says nothing gets it back where only one digest is on record that it ever pointed to; with more of
- * them that would be a guess.
+ * A tag's index/ records the manifests that it has pointed to. A tag with a corrupt link is repaired if only one manifest is on
+ * record; with more than one that would be a guess.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -24,24 +24,24 @@ struct look {
 	struct str dir;                 /* of the tag */
 	bool sure;
 	int wrong;
-	struct digest current;          /* what the tag points to, */
-	bool points;                    /* if it does */
-	size_t records;                 /* index directories that name a manifest of the repository, */
-	struct digest record;           /* the last of them */
-	const struct digest *d;         /* of the index link that is being mended */
+	struct digest current;          /* the manifest that the tag points to, if `points` */
+	bool points;
+	size_t records;                 /* index directories that name a manifest of the repository */
+	struct digest record;           /* the last of those */
+	const struct digest *d;         /* of the index link that is repaired */
 };
 
-static int mend_current(struct fsck_work *w, const void *arg, struct err *e)
+static int repair_current(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	const struct look *l = arg;
 
-	/* The index may have been compared while the tag was none: it is compared again before it is used. */
+	/* The index may have been compared while the link was corrupt: it is compared again before its next use. */
 	path_tag_current(&path, l->n, l->t);
 	return fsck_clear(w, path.buf, e) < 0 || index_drop(w->r->st, l->n, e) < 0 ? -1 : tag_set(w->r->st, l->n, l->t, &l->record, e);
 }
 
-static int mend_index(struct fsck_work *w, const void *arg, struct err *e)
+static int repair_index(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT, link = STR_INIT;
 	const struct look *l = arg;
@@ -55,7 +55,7 @@ static int mend_index(struct fsck_work *w, const void *arg, struct err *e)
 
 static void index_fault(struct look *l, const char *where, const struct digest *d, const char *what)
 {
-	struct fsck_fault f = { .kind = FSCK_TAG_INDEX, .where = where, .mend = mend_index, .arg = l };
+	struct fsck_fault f = { .kind = FSCK_TAG_INDEX, .where = where, .repair = repair_index, .arg = l };
 
 	l->wrong = 1;
 	l->d = d;
@@ -74,7 +74,7 @@ static int visit_index(void *arg, const struct digest *d, const char *dir, struc
 	if (fsck_link_state(l->w, dir, &state, &target, e) < 0)
 		return -1;
 	if (state == FLINK_GONE && fsck_list(l->w, dir, &none) <= 0)
-		return 0;               /* no directory, and that is told, or gone indeed */
+		return 0;               /* removed meanwhile, or no directory, which has been reported */
 	found = revision_read(l->w->r->st, l->n, d, &content, e);
 	if (found < 0)
 		return -1;
@@ -83,12 +83,12 @@ static int visit_index(void *arg, const struct digest *d, const char *dir, struc
 		l->record = *d;
 	}
 	if (state == FLINK_EMPTY || state == FLINK_GARBAGE || state == FLINK_NONE)
-		index_fault(l, dir, d, state == FLINK_EMPTY ? "its link is empty" : state == FLINK_NONE ? "holds no link" :
+		index_fault(l, dir, d, state == FLINK_EMPTY ? "its link is empty" : state == FLINK_NONE ? "has no link" :
 													  "its link holds no digest");
 	return 0;
 }
 
-/* The index directories, and that what the tag points to is among them. */
+/* Check the index directories, and that the manifest that the tag points to is among them. */
 static int check_index(struct look *l, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
@@ -101,26 +101,26 @@ static int check_index(struct look *l, struct err *e)
 		return 0;
 	path_tag_index(&dir, l->n, l->t, &l->current);
 	if (fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) < 0)
-		index_fault(l, dir.buf, &l->current, "is missing, though the tag points there");
+		index_fault(l, dir.buf, &l->current, "is missing, although the tag points to that manifest");
 	return 0;
 }
 
-static void report_spoilt(struct look *l, enum fsck_link_state state)
+static void report_corrupt(struct look *l, enum fsck_link_state state)
 {
 	struct fsck_fault f = { .kind = state == FLINK_NONE ? FSCK_TAG_BARE : FSCK_TAG_LINK, .where = l->dir.buf, .arg = l };
 
 	l->wrong = 1;
 	if (!l->sure)
 		return;
-	/* Without any link it never was a tag, or no longer is one. */
+	/* A directory without a link is no tag; a corrupt link without a record cannot be repaired. */
 	if (state == FLINK_NONE || l->records == 0) {
-		f.mend = fsck_mend_remove;
+		f.repair = fsck_repair_remove;
 		f.arg = l->dir.buf;
 	} else if (l->records == 1) {
-		f.mend = mend_current;
+		f.repair = repair_current;
 	}
 	if (state == FLINK_NONE)
-		fsck_report(l->w, &f, "holds no current/link");
+		fsck_report(l->w, &f, "has no current/link");
 	else
 		fsck_report(l->w, &f, "current/link %s; %zu manifests are on record that it may have pointed to",
 			    state == FLINK_EMPTY ? "is empty" : "holds no digest", l->records);
@@ -161,13 +161,13 @@ static int check_tag(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	if (state != FLINK_NONE && check_index(l, e) < 0)
 		return -1;
 	if (!l->points)
-		report_spoilt(l, state);
+		report_corrupt(l, state);
 	else if (check_current(l, e) < 0)
 		return -1;
 	return l->wrong;
 }
 
-/* What does not belong into a tag's directory. */
+/* The other entries of a tag's directory. */
 static bool check_beside(struct fsck_work *w, const char *dir)
 {
 	cleanup_names struct names names = NAMES_INIT, current = NAMES_INIT;
@@ -181,7 +181,7 @@ static bool check_beside(struct fsck_work *w, const char *dir)
 			fsck_stray(w, dir, names.v[i]);
 	str_addf(&sub, "%s/current", dir);
 	if (os_dir_list(w->r->st->dirfd, sub.buf, DIR_ALL, &current) < 0)
-		return true;            /* told as a tag without link */
+		return true;            /* reported as a tag without link */
 	for (i = 0; i < current.count; i++)
 		if (strcmp(current.v[i], "link") != 0)
 			fsck_stray(w, sub.buf, current.v[i]);

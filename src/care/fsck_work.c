@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fsck_work: telling, mending, and the second look.
+ * fsck_work: reports, repairs, and the second look.
  *
- * Owns the words of the kinds, and berth/quarantine/. Invariant: what goes, goes by one rename.
+ * Owns the texts of the kinds, and berth/quarantine/. Invariant: everything is removed by one rename.
  */
 #include "care/fsck_work.h"
 
@@ -28,12 +28,12 @@
 static const struct {
 	const char *name, *todo;
 } kinds[FSCK_KINDS] = {
-	[FSCK_FORMAT] = { "format", "use the berth that wrote it" },
-	[FSCK_UNREADABLE] = { "unreadable", "look at its rights, and at the disk" },
+	[FSCK_FORMAT] = { "format", "use the berth version that wrote it" },
+	[FSCK_UNREADABLE] = { "unreadable", "check its permissions, and the disk" },
 	[FSCK_FOREIGN] = { "foreign-name", "move it out of the store" },
 	[FSCK_STOPPER] = { "walk-stopper", "move it out of the store before registry:2 serves this" },
 	[FSCK_LEFTOVER] = { "leftover", "remove it" },
-	[FSCK_HALF] = { "half-repository", "make the missing directory" },
+	[FSCK_HALF] = { "half-repository", "create the missing directory" },
 	[FSCK_UPLOAD] = { "upload-without-start", "remove it" },
 	[FSCK_LAYER_LINK] = { "layer-link", "push the blob again" },
 	[FSCK_LAYER_BARE] = { "layer-without-link", "remove the directory" },
@@ -48,7 +48,7 @@ static const struct {
 	[FSCK_MANIFEST_UNREADABLE] = { "manifest-unreadable", "delete it" },
 	[FSCK_MANIFEST_TOO_LARGE] = { "manifest-too-large", "raise manifests.max_size, or delete it" },
 	[FSCK_REFERENCE] = { "missing-reference", "push it again, or delete the manifest" },
-	[FSCK_SIZE] = { "wrong-size", "push a manifest that says the right size" },
+	[FSCK_SIZE] = { "wrong-size", "push a manifest with the right size" },
 	[FSCK_BLOB_BARE] = { "blob-without-data", "remove the directory" },
 	[FSCK_BLOB_EMPTY] = { "blob-empty", "remove the file and push it again" },
 	[FSCK_BLOB_MISPLACED] = { "blob-misplaced", "move it out of the store" },
@@ -78,8 +78,8 @@ void fsck_add_text(struct str *out, const char *s)
 	}
 }
 
-/* Several parts of a check may come upon the same file. Of the first that can't be read each is told once; of more, all. */
-static bool is_told(struct fsck_work *w, const struct fsck_fault *f)
+/* Several parts of a check may meet the same unreadable file: each of the first 1000 is reported once. */
+static bool already_reported(struct fsck_work *w, const struct fsck_fault *f)
 {
 	size_t i;
 
@@ -101,18 +101,18 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 	char text[512];
 	va_list ap;
 
-	if (is_told(w, f))
+	if (already_reported(w, f))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	fsck_add_text(&what, text);
 	finding.what = what.buf;
-	if (!f->mend)
+	if (!f->repair)
 		str_puts(&todo, f->todo ? f->todo : kinds[f->kind].todo);
 	else if (!w->o->repair)
-		str_puts(&todo, f->moves ? "--repair moves it to berth/quarantine; push it again then" : "--repair mends it");
-	else if (f->mend(w, f->arg, &e) == 0) {
+		str_puts(&todo, f->moves ? "--repair moves it to berth/quarantine; then push it again" : "--repair repairs it");
+	else if (f->repair(w, f->arg, &e) == 0) {
 		finding.repaired = true;
 		str_puts(&todo, f->moves ? "it is in berth/quarantine; push it again" : "");
 	} else {
@@ -174,7 +174,7 @@ int fsck_unreadable(struct fsck_work *w, struct err *e)
 	if (!fsck_concerns_one(e))
 		return -1;
 	*e = (struct err)ERR_INIT;
-	f.where = blank ? blank + 1 : told.cause;       /* a cause ends with the path */
+	f.where = blank ? blank + 1 : told.cause;       /* every cause ends with the path */
 	fsck_report(w, &f, "cannot be read: %s", strerror(told.sys));
 	err_release(&told);
 	return 0;
@@ -191,7 +191,7 @@ int fsck_twice(struct fsck_work *w, const struct name *n, fsck_check *check, voi
 	rc = look_again(w, n, check, arg, e);
 	took = time_now_usec() - begun;
 	empty_trash(w);
-	/* As the collector does: writers get at least as much time as this took from them. */
+	/* As the collector does: leave the locks to writers for as long as this held them. */
 	os_pause(took);
 	return rc < 0 ? fsck_unreadable(w, e) : 0;
 }
@@ -218,10 +218,10 @@ int fsck_list(struct fsck_work *w, const char *dir, struct names *out)
 		return 1;
 	error = errno;
 	type = os_gone(error) ? fsck_type(w, dir) : 0;
-	if (type && type != S_IFDIR) {  /* S_IFDIR: it is there again */
+	if (type && type != S_IFDIR) {  /* S_IFDIR: it has just been made */
 		f.kind = FSCK_FOREIGN;
 		if (!w->again && strrchr(dir, '/')[1] != '_')
-			fsck_report(w, &f, type == S_IFLNK ? "is a link that leads to no directory" : "is no directory");
+			fsck_report(w, &f, type == S_IFLNK ? "is a symbolic link that leads to no directory" : "is not a directory");
 	} else if (!os_gone(error) && !w->again) {
 		fsck_report(w, &f, "cannot be listed: %s", strerror(error));
 	}
@@ -242,7 +242,7 @@ void fsck_files(struct fsck_work *w, const char *dir, const char *const *names)
 		f.where = path.buf;
 		f.kind = FSCK_FOREIGN;
 		if (type && type != S_IFREG) {
-			fsck_report(w, &f, "is no file");
+			fsck_report(w, &f, "is not a regular file");
 		} else if (type && faccessat(w->r->st->dirfd, path.buf, R_OK, AT_EACCESS) < 0 && errno != ENOENT) {
 			f.kind = FSCK_UNREADABLE;
 			fsck_report(w, &f, "cannot be read: %s", strerror(errno));
@@ -263,10 +263,10 @@ void fsck_stray(struct fsck_work *w, const char *dir, const char *name)
 	if (!type || fsck_ignored(name) || w->again)
 		return;
 	if (type == S_IFREG && len > 4 && strcmp(name + len - 4, ".tmp") == 0) {
-		/* Berth makes no such names here, so nobody is at work on it. */
+		/* berth never makes such a name here, so no request is using it. */
 		f.kind = FSCK_LEFTOVER;
-		f.mend = fsck_mend_remove;
-		fsck_report(w, &f, "was begun by another registry and not finished");
+		f.repair = fsck_repair_remove;
+		fsck_report(w, &f, "is an unfinished file of another registry");
 		empty_trash(w);
 		return;
 	}
@@ -317,7 +317,7 @@ int fsck_remove(struct fsck_work *w, const char *path, struct err *e)
 	return store_flush_above(w->r->st, path, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path) : 0;
 }
 
-int fsck_mend_remove(struct fsck_work *w, const void *arg, struct err *e)
+int fsck_repair_remove(struct fsck_work *w, const void *arg, struct err *e)
 {
 	return fsck_remove(w, arg, e);
 }
@@ -338,7 +338,7 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 	if (mkdirat(st->dirfd, STORE_QUARANTINE_DIR, 0777) < 0 && errno != EEXIST)
 		return err_sys(e, "cannot make %s", STORE_QUARANTINE_DIR);
 	str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s", digest_alg_name(d->alg), digest_hex(d));
-	/* What an earlier repair put there stays; the lock keeps others from taking the name meanwhile. */
+	/* Never replace a file of an earlier repair. The lock keeps other processes from using the name meanwhile. */
 	for (again = 1; fsck_type(w, to.buf); again++) {
 		str_reset(&to);
 		str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s.%u", digest_alg_name(d->alg), digest_hex(d), again);
@@ -348,7 +348,7 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 	if (store_flush_above(st, to.buf, 2) < 0)
 		return err_sys(e, "cannot flush the directories of %s", to.buf);
 	str_add(&dir, path, (size_t)(strrchr(path, '/') - path));
-	/* With whatever else lay there: rmdir(2) says so, and fsck the next time. */
+	/* A directory with other entries stays; the next fsck reports them. */
 	if (unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST)
 		return err_sys(e, "cannot remove %s", dir.buf);
 	if (store_flush_above(st, dir.buf, 1) < 0)
@@ -356,7 +356,7 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 	return 0;
 }
 
-int fsck_mend_content(struct fsck_work *w, const void *arg, struct err *e)
+int fsck_repair_content(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 

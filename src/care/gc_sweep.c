@@ -40,7 +40,7 @@ static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err 
 {
 	struct name n = gc_name(s->m->names.v[c->repository]);
 	struct store *st = s->w->r->st;
-	cleanup_str struct str taken = STR_INIT;
+	cleanup_str struct str trashed = STR_INIT;
 	struct digest target;
 	int64_t when;
 	int found = blob_link_age(st, &n, &c->d, &when, &target, e);
@@ -61,19 +61,19 @@ static int sweep_link(struct sweep *s, const struct gc_candidate *c, struct err 
 	if (!s->w->o->dry_run && s->w->alone)
 		found = blob_remove_link(st, &n, &c->d, e);
 	else if (!s->w->o->dry_run)
-		found = blob_collect_link(st, &n, &c->d, &taken, e);
+		found = blob_collect_link(st, &n, &c->d, &trashed, e);
 	if (found <= 0)
 		return found;
 	s->touched[c->repository] = !s->w->o->dry_run;
-	if (taken.len)
-		names_add(&s->trashed, taken.buf, taken.len);
+	if (trashed.len)
+		names_add(&s->trashed, trashed.buf, trashed.len);
 	gc_tell(s->w, GC_LINK, &n, c->d.text, 0);
 	return 0;
 }
 
 static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err *e)
 {
-	cleanup_str struct str taken = STR_INIT;
+	cleanup_str struct str trashed = STR_INIT;
 	uint64_t size;
 	int64_t when;
 	int found = blob_age(s->w->r->st, &c->d, &when, &size, e);
@@ -86,11 +86,11 @@ static int sweep_blob(struct sweep *s, const struct gc_candidate *c, struct err 
 	if (!s->w->o->dry_run && s->w->alone && found >= 0)     /* also a directory without data */
 		found = blob_remove(s->w->r->st, &c->d, e);
 	else if (!s->w->o->dry_run && found == 1)
-		found = blob_collect(s->w->r->st, &c->d, &taken, e);
+		found = blob_collect(s->w->r->st, &c->d, &trashed, e);
 	if (found <= 0)
 		return found;
-	if (taken.len)
-		names_add(&s->trashed, taken.buf, taken.len);
+	if (trashed.len)
+		names_add(&s->trashed, trashed.buf, trashed.len);
 	s->w->out->bytes += size;
 	gc_tell(s->w, GC_BLOB, NULL, c->d.text, size);
 	return 0;

@@ -60,15 +60,15 @@ static bool is_noted(const struct sweep *s, const struct gc_node *node)
 /* Move a manifest to the trash by one rename, then remove it from the index. The caller flushes. 1, 0 absent, -1 with *e. */
 static int collect(struct sweep *s, const struct gc_node *node, struct err *e)
 {
-	cleanup_str struct str taken = STR_INIT;
+	cleanup_str struct str trashed = STR_INIT;
 	struct store *st = s->w->r->st;
-	int found = revision_collect(st, s->n, &node->d, &taken, e);
+	int found = revision_collect(st, s->n, &node->d, &trashed, e);
 
 	if (found <= 0)
 		return found;
 	s->touched = true;
-	if (taken.len)
-		names_add(&s->trashed, taken.buf, taken.len);
+	if (trashed.len)
+		names_add(&s->trashed, trashed.buf, trashed.len);
 	if (node->subject)
 		index_remove_referrer(st, s->n, node->subject, &node->d);
 	return 1;

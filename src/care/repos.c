@@ -2,8 +2,8 @@
 /*
  * repos: removing and renaming repositories.
  *
- * Owns no state. Invariant: the catalog knows a name before the repository has it, and forgets it after; an index is
- * dropped before its repository appears, and goes after it. Knows nothing of who asks.
+ * Owns no state. Invariant: a name is in the catalog from before its repository appears until after it is removed. An old index is
+ * dropped before the repository appears; its index is removed after it. Knows no users.
  */
 #include "care/repos.h"
 
@@ -23,16 +23,16 @@
 #include "store/store_path.h"
 
 /*
- * What was derived from a repository that is gone; its lock is held. The index goes last: by what is left of it a
- * second call sees that the first one did not come to its end. 1, 0 where there was no index, -1.
+ * Remove the catalog entry and the index of a removed repository, whose lock is held. The index is the last: if it exists, an
+ * earlier call was interrupted. 1, 0 if there was no index, -1.
  */
 static int forget(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	return catalog_remove(st, n, e) < 0 ? -1 : index_remove(st, n, trashed, e);
 }
 
-/* The directories: 1 gone, 0 there was nothing, -1. Whoever made that so may have died before its flush. */
-static int take(struct store *st, const struct name *n, struct names *trashed, struct err *e)
+/* Remove the directories: 1, 0 if the repository did not exist (its removal may not be durable), -1. */
+static int remove_dirs(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	cleanup_collector struct store *held = NULL;
 	int exists;
@@ -52,25 +52,25 @@ int repos_remove(struct registry *r, const struct name *n, struct err *e)
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	cleanup_fd int lock = -1;
-	int taken, had = 0;
+	int removed, had = 0;
 
 	if (lock_repository(r->st, n, &lock, e) < 0)
 		return -1;
-	taken = take(r->st, n, &trashed, e);
-	if (taken >= 0)
+	removed = remove_dirs(r->st, n, &trashed, e);
+	if (removed >= 0)
 		had = forget(r->st, n, &trashed, e);
-	if (taken == 0 && had == 1 && repo_flush_above(r->st, n, e) < 0)
+	if (removed == 0 && had == 1 && repo_flush_above(r->st, n, e) < 0)
 		had = -1;
-	os_cleanup_fd(&lock);           /* emptying the trash concerns nobody else */
-	if (taken < 0 || had < 0)
+	os_cleanup_fd(&lock);           /* emptying the trash needs no lock */
+	if (removed < 0 || had < 0)
 		return -1;
 	store_purge_all(r->st, &trashed);
-	return taken || had;
+	return removed || had;
 }
 
 struct move {
 	struct store *st;
-	int run_fd;                     /* the lock of runs */
+	int run_fd;                     /* the lock on collections */
 	const struct name *from, *to;
 	struct repo_copy copy;
 	struct names trashed;
@@ -79,8 +79,8 @@ struct move {
 enum step { STEP_DONE, STEP_COPY, STEP_FAILED };
 
 /*
- * There is a `to` already, or no `from`. That is the end, but for what an earlier call left that was killed: a `from`
- * without manifests, all of whose links `to` has, or only the index of one.
+ * `to` exists already, or `from` does not. That is an error, unless an earlier call was killed and left a `from` without manifests
+ * whose links are all in `to`, or only the index of `from`.
  */
 static int finish(struct move *m, bool exists, bool taken, struct err *e)
 {
@@ -95,7 +95,7 @@ static int finish(struct move *m, bool exists, bool taken, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc == 0 && exists)
-		return err_set(e, ERR_NAME_INVALID, "there is a repository %s already", m->to->s);
+		return err_set(e, ERR_NAME_INVALID, "repository %s exists already", m->to->s);
 	if (rc == 0)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is no repository %s", m->from->s);
 	return repo_flush_above(m->st, m->from, e) < 0 || repo_flush_above(m->st, m->to, e) < 0 ? -1 : 0;
@@ -114,7 +114,7 @@ static enum step move_locked(struct move *m, struct err *e)
 	movable = repo_movable(m->st, m->from, m->to, e);
 	if (movable == 0 && !m->copy.dir.len)
 		return STEP_COPY;
-	/* The index of `to` is that of one that was there before, if any: to be compared at its first use. */
+	/* An index of `to` is that of an earlier repository: it has to be compared before its first use. */
 	if (movable < 0 || index_drop(m->st, m->to, e) < 0 || catalog_lock(m->st, &catalog, e) < 0 ||
 	    catalog_add(m->st, m->to, e) < 0)
 		return STEP_FAILED;
@@ -149,7 +149,7 @@ static enum step try_to_move(struct move *m, struct err *e)
 	return step;
 }
 
-/* The links of a repository with others in it are copied first, while nobody waits. */
+/* If other repositories are nested in `from` its links are copied first, without a lock. */
 static int move(struct move *m, struct err *e)
 {
 	enum step step = try_to_move(m, e);
@@ -166,11 +166,11 @@ int repos_move(struct registry *r, const struct name *from, const struct name *t
 	int alone, rc;
 
 	if (strcmp(from->s, to->s) == 0)
-		return err_set(e, ERR_NAME_INVALID, "%s has that name", from->s);
+		return err_set(e, ERR_NAME_INVALID, "%s already has that name", from->s);
 	alone = collector_exclude(r->st, &run, e);
 	if (alone == 0)
 		return err_set(e, ERR_UNAVAILABLE, "a collection is running; move %s when it has ended", from->s);
-	/* Comparing the catalog takes its lock for long, which must not happen while writers wait. */
+	/* Comparing the catalog holds its lock for long: do it before acquiring the locks that writers wait for. */
 	if (alone < 0 || catalog_make_current(r->st, e) < 0)
 		return -1;
 	m.run_fd = run;

@@ -3,10 +3,10 @@
 #define BERTH_CARE_REPOS_H
 
 /*
- * repos: whole repositories removed and renamed, while the registry serves (store.md, "Locks").
+ * repos: remove and rename whole repositories, while the registry serves (doc/STORE.md, "Locks").
  *
- * Repositories nested below (a/b below a) are others, and stay as they are. A crash at any point loses nothing and
- * leaves no name that points to nothing; the same call again finishes what was begun.
+ * Repositories nested below one (a/b below a) are not affected. A crash at any point loses nothing and leaves no dangling link; the
+ * same call again finishes what was begun.
  */
 
 #include "base/err.h"
@@ -14,17 +14,17 @@
 #include "registry/registry.h"
 
 /*
- * repos_remove - the repository and its uploads under way are gone, durably; the bytes go with the next collection
- * Its index and its entry in the catalog go after it. Returns 1, 0 where there is none, -1 with *e.
+ * repos_remove - remove a repository and its uploads in progress, durably; the next collection removes the content
+ * Its entry in the catalog and its index are removed after it. Returns 1, 0 if it does not exist, -1 with *e.
  */
 int repos_remove(struct registry *r, const struct name *n, struct err *e);
 
 /*
- * repos_move - `from` is called `to`, durably; referrers, tags and all
- * Uploads under way move with it, or, where others are nested in it, are unknown from then on.
+ * repos_move - rename `from` to `to` with its tags and referrers, durably
+ * Uploads in progress move with it, unless other repositories are nested in it: then they become unknown.
  *
- * NAME_UNKNOWN where there is no `from`; NAME_INVALID where there is a `to` already, or both are one; UNAVAILABLE while
- * a collection runs, whose marks are made without locks: it would miss what moves.
+ * NAME_UNKNOWN if `from` does not exist; NAME_INVALID if `to` exists or is the same name; UNAVAILABLE while a collection runs,
+ * since it marks without locks and would miss what moves.
  */
 int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e);
 

@@ -21,7 +21,7 @@ struct share_job {
 	bool stands_back;               /* helpers lower their priority (nice) */
 	void *arg;                      /* passed to all of the following */
 
-	/* In a helper, before its first task. `out` takes records at any time; they are sent after each task. May be NULL. */
+	/* In a helper, before its first task. Records may be added to `out` at any time; they are sent after each task. May be NULL. */
 	void (*begin)(void *arg, struct str *out);
 
 	/* 0, 1 if this process shall start no further task, -1 with *e. */
