@@ -62,7 +62,7 @@ int fsck_run(struct registry *r, const struct fsck_options *o, struct fsck_resul
 
 	*out = (struct fsck_result){ 0 };
 	if (check_format(&w) && (fsck_blobs(&w, e) < 0 || (o->data && fsck_data(&w, e) < 0) || fsck_repositories(&w, e) < 0 ||
-				 fsck_catalog(&w, e) < 0))
+				 fsck_index(&w, NULL, e) < 0))
 		rc = -1;
 	free(w.blobs);
 	digestset_release(&w.good);

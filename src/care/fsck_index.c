@@ -168,7 +168,7 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 	return 0;
 }
 
-static int look(struct look *l, struct err *e)
+static int look_at_index(struct look *l, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	int current = index_current(l->w->r->st, l->n, e), blocked;
@@ -191,53 +191,27 @@ static int look(struct look *l, struct err *e)
 	return revision_walk(l->w->r->st, l->n, look_at_revision, l, e);
 }
 
-static int look_locked(struct look *l, struct err *e)
-{
-	cleanup_fd int lock = -1;
-
-	return lock_repository(l->w->r->st, l->n, &lock, e) < 0 ? -1 : look(l, e);
-}
-
-struct rebuilt {
-	int rc;
-	const struct err *why;
-};
-
+/* arg: the error of the rebuild, or NULL */
 static int rebuilt(struct fsck_work *w, const void *arg, struct err *e)
 {
-	const struct rebuilt *m = arg;
+	const struct err *why = arg;
 
 	(void)w;
-	if (m->rc == 0)
+	if (!why)
 		return 0;
-	errno = m->why->sys;
-	return err_sys(e, "%s", m->why->cause[0] ? m->why->cause : m->why->detail);
+	errno = why->sys;
+	return err_sys(e, "%s", why->cause[0] ? why->cause : why->detail);
 }
 
-static void tell_all(struct look *l, int rc, const struct err *why)
+static void report_all(struct look *l, const struct err *why)
 {
-	struct rebuilt m = { rc, why };
 	size_t i;
 
 	for (i = 0; i < l->count; i++) {
-		struct fsck_fault f = { .kind = l->v[i].kind, .where = l->v[i].where, .repair = rebuilt, .arg = &m };
+		struct fsck_fault f = { .kind = l->v[i].kind, .where = l->v[i].where, .repair = rebuilt, .arg = why };
 
 		fsck_report(l->w, &f, "%s", l->v[i].what);
 	}
-}
-
-int fsck_index(struct fsck_work *w, const struct name *n, struct err *e)
-{
-	cleanup_err struct err why = ERR_INIT;
-	struct look l = { .w = w, .n = n, .sorted = NAMES_INIT };
-	int rc = look(&l, e);
-
-	if (rc == 0 && l.count)
-		rc = look_locked(&l, e);
-	if (rc == 0 && l.count)
-		tell_all(&l, w->o->repair ? reg_index_rebuild(w->r, n, &why) : 0, &why);
-	look_reset(&l);
-	return rc < 0 ? fsck_unreadable(w, e) : 0;
 }
 
 /* The repositories that the check has met, against the catalog. */
@@ -272,23 +246,31 @@ static int look_at_catalog(struct look *l, struct err *e)
 	return current < 0 ? -1 : 0;
 }
 
-static int look_at_catalog_locked(struct look *l, struct err *e)
+static int rebuild(struct look *l, struct err *e)
 {
-	cleanup_fd int lock = -1;
-
-	return catalog_lock(l->w->r->st, &lock, e) < 0 ? -1 : look_at_catalog(l, e);
+	return l->n ? reg_index_rebuild(l->w->r, l->n, e) : catalog_rebuild(l->w->r->st, e);
 }
 
-int fsck_catalog(struct fsck_work *w, struct err *e)
+static int look_locked(struct look *l, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	struct store *st = l->w->r->st;
+
+	if ((l->n ? lock_repository(st, l->n, &lock, e) : catalog_lock(st, &lock, e)) < 0)
+		return -1;
+	return l->n ? look_at_index(l, e) : look_at_catalog(l, e);
+}
+
+int fsck_index(struct fsck_work *w, const struct name *n, struct err *e)
 {
 	cleanup_err struct err why = ERR_INIT;
-	struct look l = { .w = w, .sorted = NAMES_INIT };
-	int rc = look_at_catalog(&l, e);
+	struct look l = { .w = w, .n = n, .sorted = NAMES_INIT };
+	int rc = n ? look_at_index(&l, e) : look_at_catalog(&l, e);
 
 	if (rc == 0 && l.count)
-		rc = look_at_catalog_locked(&l, e);
+		rc = look_locked(&l, e);
 	if (rc == 0 && l.count)
-		tell_all(&l, w->o->repair ? catalog_rebuild(w->r->st, &why) : 0, &why);
+		report_all(&l, w->o->repair && rebuild(&l, &why) < 0 ? &why : NULL);
 	look_reset(&l);
 	return rc < 0 ? fsck_unreadable(w, e) : 0;
 }

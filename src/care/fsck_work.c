@@ -111,7 +111,7 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 	if (!f->repair)
 		str_puts(&todo, f->todo ? f->todo : kinds[f->kind].todo);
 	else if (!w->o->repair)
-		str_puts(&todo, f->moves ? "--repair moves it to berth/quarantine; then push it again" : "--repair repairs it");
+		str_puts(&todo, f->moves ? "--repair moves it to berth/quarantine; then push it again" : "run berth fsck --repair");
 	else if (f->repair(w, f->arg, &e) == 0) {
 		finding.repaired = true;
 		str_puts(&todo, f->moves ? "it is in berth/quarantine; push it again" : "");

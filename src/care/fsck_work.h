@@ -110,7 +110,6 @@ int fsck_repair_content(struct fsck_work *w, const void *arg, struct err *e);
 int fsck_blobs(struct fsck_work *w, struct err *e);
 int fsck_data(struct fsck_work *w, struct err *e);
 int fsck_repositories(struct fsck_work *w, struct err *e);
-int fsck_catalog(struct fsck_work *w, struct err *e);
 
 /* The parts of a repository. */
 int fsck_layers(struct fsck_work *w, const struct name *n, struct err *e);
@@ -118,6 +117,6 @@ int fsck_revisions(struct fsck_work *w, const struct name *n, struct err *e);
 int fsck_tags(struct fsck_work *w, const struct name *n, struct err *e);
 int fsck_manifest(struct fsck_work *w, const struct name *n, const struct digest *d, struct err *e);
 int fsck_uploads(struct fsck_work *w, const struct name *n, struct err *e);
-int fsck_index(struct fsck_work *w, const struct name *n, struct err *e);
+int fsck_index(struct fsck_work *w, const struct name *n, struct err *e);       /* n NULL: the catalog, at the end */
 
 #endif
