@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "care/gc_work.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "store/repo.h"
 #include "store/repo_take.h"
 #include "store/store_path.h"
