@@ -16,6 +16,7 @@
 #include "http/route.h"
 #include "os/process.h"
 #include "os/sock.h"
+#include "store/layout.h"
 #include "store/probe.h"
 #include "store/store.h"
 #include "supervisor.h"
@@ -179,7 +180,7 @@ static int serve(struct args *a, struct config *cfg)
 	struct err e = ERR_INIT;
 	cleanup_str struct str root = STR_INIT, line = STR_INIT;
 	bool of_store = true;   /* what fails has a remedy that is the store's */
-	int rc = store_prepare(&so, &e);
+	int rc = layout_prepare(&so, &e);
 
 	str_puts(&root, cfg->root);
 	if (rc == 0 && a->check) {

@@ -17,11 +17,11 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "os/file.h"
+#include "store/catalog.h"
 #include "store/collector.h"
 #include "store/durable.h"
 #include "store/link.h"
 #include "store/lock.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 static bool digest_is_of_nothing(const struct digest *d)
@@ -263,7 +263,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	 * becomes the link needs none as a rule. After that a retry of the PUT has to begin anew: that the content is in
 	 * the store does not show that this client has it.
 	 */
-	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
+	if (linked < 0 || catalog_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
 	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, true, e) < 0 ||
 	    (!linked && src->upload && upload_become_link(src->upload, d, &tmp, e) < 0))
@@ -302,7 +302,7 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	    flush_content_dirs(st, &target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
-	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || blob_flush_layers(st, n, d->alg, e) < 0)
+	if (catalog_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || blob_flush_layers(st, n, d->alg, e) < 0)
 		return -1;
 	return 1;
 }

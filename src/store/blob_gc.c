@@ -19,8 +19,7 @@ int blob_walk(struct store *st, unsigned part, digest_visit *visit, void *arg, s
 	int alg, rc = 0;
 
 	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
-		path_blobs(&dir, (enum digest_alg)alg);
-		str_addf(&dir, "/%02x", part);
+		path_blobs_part(&dir, (enum digest_alg)alg, part);
 		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
 	}
 	return rc;
@@ -92,7 +91,7 @@ int blob_remove(struct store *st, const struct digest *d, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return remove_dir(st, dir.buf, "data", e);
+	return remove_dir(st, dir.buf, STORE_DATA, e);
 }
 
 int blob_remove_link(struct store *st, const struct name *n, const struct digest *d, struct err *e)
@@ -100,7 +99,7 @@ int blob_remove_link(struct store *st, const struct name *n, const struct digest
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	return remove_dir(st, dir.buf, "link", e);
+	return remove_dir(st, dir.buf, STORE_LINK, e);
 }
 
 void blob_tidy_link(struct store *st, const struct name *n, const struct digest *d)
@@ -122,12 +121,12 @@ int blob_collect_link(struct store *st, const struct name *n, const struct diges
 
 void blob_purge(struct store *st, const char *trashed)
 {
-	store_purge_dir(st, trashed, "data");
+	store_purge_dir(st, trashed, STORE_DATA);
 }
 
 void blob_purge_link(struct store *st, const char *trashed)
 {
-	store_purge_dir(st, trashed, "link");
+	store_purge_dir(st, trashed, STORE_LINK);
 }
 
 int blob_flush_links(struct store *st, const struct name *n, struct err *e)

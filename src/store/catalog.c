@@ -16,8 +16,6 @@
 #include "store/sorted.h"
 #include "store/store_path.h"
 
-#define EPOCH_OF_CATALOG STORE_CATALOG_DIR "/epoch"
-
 int catalog_lock(struct store *st, int *fd, struct err *e)
 {
 	return lock_file(st, STORE_CATALOG_LOCK_FILE, LOCK_CATALOG, fd, e);
@@ -26,6 +24,30 @@ int catalog_lock(struct store *st, int *fd, struct err *e)
 int catalog_add(struct store *st, const struct name *n, struct err *e)
 {
 	return sorted_add(st, STORE_CATALOG_DIR, n->s, e);
+}
+
+static int make_dirs(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_layers(&path, n, DIGEST_SHA256);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	path_tags(&path, n);
+	return os_mkdirs(st->dirfd, path.buf) < 0 ? err_sys(e, "cannot make %s", path.buf) : 0;
+}
+
+int catalog_ensure(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int complete = repo_complete(st, n, e);
+
+	if (complete)
+		return complete < 0 ? -1 : 0;
+	/* The entry comes first. The lock keeps a comparison with the directories from seeing one without the other. */
+	if (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0)
+		return -1;
+	return make_dirs(st, n, e);
 }
 
 int catalog_remove(struct store *st, const struct name *n, struct err *e)
@@ -46,9 +68,9 @@ int catalog_current(struct store *st, struct err *e)
 
 	if (!*st->epoch)
 		return 0;
-	n = os_read_file(st->dirfd, EPOCH_OF_CATALOG, text, sizeof(text));
+	n = os_read_file(st->dirfd, STORE_CATALOG_EPOCH_FILE, text, sizeof(text));
 	if (n < 0 && !os_gone(errno) && errno != EUCLEAN)
-		return err_sys(e, "cannot read %s", EPOCH_OF_CATALOG);
+		return err_sys(e, "cannot read %s", STORE_CATALOG_EPOCH_FILE);
 	return n == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
 }
 
@@ -66,8 +88,8 @@ static int compare(struct store *st, struct err *e)
 
 	if (repo_walk(st, NULL, take, &all, e) < 0 || sorted_build(st, STORE_CATALOG_DIR, &all, e) < 0)
 		return -1;
-	if (*st->epoch && store_replace(st, EPOCH_OF_CATALOG, st->epoch, STORE_EPOCH_LEN, false) < 0)
-		return err_sys(e, "cannot write %s", EPOCH_OF_CATALOG);
+	if (*st->epoch && store_replace(st, STORE_CATALOG_EPOCH_FILE, st->epoch, STORE_EPOCH_LEN, false) < 0)
+		return err_sys(e, "cannot write %s", STORE_CATALOG_EPOCH_FILE);
 	return 0;
 }
 

@@ -20,6 +20,13 @@
 int catalog_lock(struct store *st, int *fd, struct err *e);
 int catalog_add(struct store *st, const struct name *n, struct err *e);
 
+/*
+ * catalog_ensure - enter the repository in the catalog, then create its missing directories, _layers/ first; takes the lock
+ * The directories are not flushed: the caller flushes upwards from the link that it publishes in them. The caller holds
+ * lock_collector, so that nobody removes or moves the repository.
+ */
+int catalog_ensure(struct store *st, const struct name *n, struct err *e);
+
 /* catalog_remove - the repository is gone: take its name out, unless it has come back. Not flushed. Takes the lock. */
 int catalog_remove(struct store *st, const struct name *n, struct err *e);
 

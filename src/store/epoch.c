@@ -16,6 +16,7 @@
 
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/layout.h"
 #include "store/store_path.h"
 
 #define PATIENCE 600000 /* milliseconds: another master that begins an epoch may have gigabytes to flush */
@@ -61,7 +62,7 @@ static int begin_epoch(const struct store_options *o, int dirfd, struct err *e)
 	one_by_one.flush = o->flush && !os_syncfs_reaches(dirfd);
 	if (unlinkat(dirfd, STORE_EPOCH_FILE, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove %s", STORE_EPOCH_FILE);
-	if (store_flush_layout(&one_by_one, dirfd, e) < 0)
+	if (layout_flush(&one_by_one, dirfd, e) < 0)
 		return -1;
 	if (o->flush && syncfs(dirfd) < 0)
 		return err_sys(e, "cannot flush the store");
@@ -87,10 +88,10 @@ static int join_epoch(const struct store_options *o, int dirfd, struct serving *
 			return -1;
 		if (os_lock(s->epoch_fd, false, PATIENCE, NULL) < 0)
 			return err_sys(e, "cannot lock %s/%s", o->root, STORE_SERVING_FILE);
-		if (epoch_read(dirfd, text, e) < 0)
+		if (store_read_epoch(dirfd, text, e) < 0)
 			return -1;
 	}
-	return s->began ? 0 : store_flush_layout(o, dirfd, e);
+	return s->began ? 0 : layout_flush(o, dirfd, e);
 }
 
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)
@@ -113,14 +114,4 @@ void epoch_end(struct serving *s)
 {
 	os_cleanup_fd(&s->epoch_fd);
 	os_cleanup_fd(&s->online_fd);
-}
-
-int epoch_read(int dirfd, char *out, struct err *e)
-{
-	ssize_t n = os_read_file(dirfd, STORE_EPOCH_FILE, out, STORE_EPOCH_LEN);
-
-	out[n == STORE_EPOCH_LEN ? STORE_EPOCH_LEN : 0] = '\0';
-	if (n < 0 && errno != ENOENT)
-		return err_sys(e, "cannot read %s", STORE_EPOCH_FILE);
-	return 0;
 }

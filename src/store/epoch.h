@@ -26,12 +26,9 @@ struct serving {
  *               that somebody is there for whom they have to make room. The layout is durable afterwards; with a new epoch
  *               all that is in the store is
  * s  what the caller keeps, its children too, as long as they serve; epoch_end lets go
- * The layout is there (store_prepare). On a read-only store there is nothing to join, and nothing held.
+ * The layout is there (layout_prepare). On a read-only store there is nothing to join, and nothing held.
  */
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e);
 void epoch_end(struct serving *s);
-
-/* epoch_read - the present epoch; "" where there is none; out holds STORE_EPOCH_LEN + 1 bytes */
-int epoch_read(int dirfd, char *out, struct err *e);
 
 #endif

@@ -14,7 +14,6 @@
 
 #include "base/mem.h"
 #include "os/file.h"
-#include "store/epoch.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
 
@@ -28,14 +27,14 @@ int index_current(struct store *st, const struct name *n, struct err *e)
 
 	if (!*st->epoch)
 		return 0;
-	path_index_file(&path, n, "_epoch");
+	path_index_file(&path, n, STORE_INDEX_EPOCH);
 	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
 	if (len < 0 && !os_gone(errno) && errno != EUCLEAN)
 		return err_sys(e, "cannot read %s", path.buf);
 	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
 }
 
-static const char *const dirs[] = { "_names", "_tags", "_referrers" };
+static const char *const dirs[] = { STORE_INDEX_NAMES, STORE_INDEX_TAGS, STORE_INDEX_REFERRERS };
 
 int index_exists(struct store *st, const struct name *n, struct err *e)
 {
@@ -104,7 +103,7 @@ int index_end(struct store *st, const struct name *n, struct err *e)
 	/* Not flushed: whoever finds it gone compares again. */
 	if (!*st->epoch)
 		return 0;
-	path_index_file(&path, n, "_epoch");
+	path_index_file(&path, n, STORE_INDEX_EPOCH);
 	if (store_replace(st, path.buf, st->epoch, STORE_EPOCH_LEN, false) < 0)
 		return err_sys(e, "cannot write %s", path.buf);
 	return 0;
@@ -114,7 +113,7 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_index_file(&path, n, "_epoch");
+	path_index_file(&path, n, STORE_INDEX_EPOCH);
 	if (os_remove_tree(st->dirfd, path.buf) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot remove %s", path.buf);
 	if (store_flush_above(st, path.buf, 1) < 0 && !os_gone(errno))
@@ -155,11 +154,11 @@ int index_add_tag(struct store *st, const struct name *n, const struct tag *t, c
 {
 	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
 
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&pair, d, t->s);
 	if (sorted_add(st, dir.buf, pair.buf, e) < 0)
 		return -1;
-	path_index_file(&dir, n, "_names");
+	path_index_file(&dir, n, STORE_INDEX_NAMES);
 	return is_new ? sorted_add(st, dir.buf, t->s, e) : 0;
 }
 
@@ -168,10 +167,10 @@ void index_remove_tag(struct store *st, const struct name *n, const struct tag *
 	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
 	cleanup_err struct err ignored = ERR_INIT;      /* what stays here names too much, and that is allowed */
 
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&pair, d, t->s);
 	sorted_remove(st, dir.buf, pair.buf, &ignored);
-	path_index_file(&dir, n, "_names");
+	path_index_file(&dir, n, STORE_INDEX_NAMES);
 	if (gone)
 		sorted_remove(st, dir.buf, t->s, &ignored);
 }
@@ -198,7 +197,7 @@ int index_tags_of(struct store *st, const struct name *n, const struct digest *d
 	struct tags_of t = { .prefix = STR_INIT, .out = out };
 	int rc;
 
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&t.prefix, d, "");
 	rc = sorted_walk(st, dir.buf, t.prefix.buf, take_pair, &t, e);
 	str_release(&t.prefix);
@@ -218,11 +217,11 @@ int index_set_tags(struct store *st, const struct name *n, const struct names *n
 {
 	cleanup_str struct str dir = STR_INIT;
 
-	path_index_file(&dir, n, "_names");
+	path_index_file(&dir, n, STORE_INDEX_NAMES);
 	if (sorted_build(st, dir.buf, names, e) < 0)
 		return -1;
 	names_sort(pairs);
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	return sorted_build(st, dir.buf, pairs, e);
 }
 
@@ -231,7 +230,7 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_index_file(&path, n, "_names");
+	path_index_file(&path, n, STORE_INDEX_NAMES);
 	return sorted_walk(st, path.buf, after, visit, arg, e);
 }
 
@@ -243,7 +242,7 @@ int index_add_referrer(struct store *st, const struct name *n, const struct dige
 	path_index_referrers(&path, n, subject);
 	if (os_mkdirs(st->dirfd, path.buf) < 0)
 		return err_sys(e, "cannot make %s", path.buf);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, n, subject, d);
 	if (store_replace(st, path.buf, descriptor->buf, descriptor->len, flush) < 0)
 		return err_sys(e, "cannot write %s", path.buf);
 	/* <hex>, <alg>, and _referrers itself, which index_begin has made durable with all above it */
@@ -256,8 +255,7 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_index_referrers(&path, n, subject);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, n, subject, d);
 	unlinkat(st->dirfd, path.buf, 0);
 }
 
@@ -278,8 +276,7 @@ int index_read_referrer(struct store *st, const struct name *n, const struct dig
 	cleanup_str struct str path = STR_INIT;
 	int found;
 
-	path_index_referrers(&path, n, subject);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, n, subject, d);
 	found = store_read(st, path.buf, DESCRIPTOR_MAX, descriptor);
 	if (found < 0)
 		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path.buf);

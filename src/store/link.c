@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "store/store_path.h"
 
 /* The digest in an open link file: 1, 0 where it holds none, -1 with errno. A whole one needs no second read. */
 static int read_digest(int fd, struct digest *out)
@@ -66,7 +67,7 @@ int link_hold(struct store *st, const char *dir, struct digest *out, struct err 
 	struct stat sb;
 	int found;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	found = read_open(st, path.buf, &fd, out, e);
 	if (found == 1 && fstat(fd, &sb) == 0)
 		store_make_young(fd, &sb);
@@ -77,7 +78,7 @@ int link_read_in(struct store *st, const char *dir, struct digest *out, struct e
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	return link_read(st, path.buf, out, e);
 }
 
@@ -95,7 +96,7 @@ int link_age(struct store *st, const char *dir, const struct digest *called, int
 	uint64_t size;
 
 	*target = (struct digest){ 0 };
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	if (os_age(st->dirfd, path.buf, when, &size) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 	if (called->alg != DIGEST_SHA256 || size != strlen(called->text))
@@ -109,7 +110,7 @@ static void link_touch(struct store *st, const char *dir)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -120,7 +121,7 @@ int link_prepare(struct store *st, const struct digest *target, struct str *tmp,
 	store_tmp(st, tmp);
 	if (mkdirat(st->dirfd, tmp->buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp->buf);
-	str_addf(&file, "%s/link", tmp->buf);
+	path_in(&file, tmp->buf, STORE_LINK);
 	if (os_write_file(st->dirfd, file.buf, target->text, strlen(target->text), st->flush) < 0) {
 		err_sys(e, "cannot write %s", file.buf);
 		goto fail;
@@ -156,8 +157,8 @@ static int publish_into(struct store *st, const char *tmp, const char *dir, cons
 		return -1;
 	if (found && digest_eq(&old, target))
 		return vouch(st, dir, e) < 0 ? -1 : 1;
-	str_addf(&from, "%s/link", tmp);
-	str_addf(&to, "%s/link", dir);
+	path_in(&from, tmp, STORE_LINK);
+	path_in(&to, dir, STORE_LINK);
 	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", to.buf);
 	if (store_flush_dir(st, dir) < 0 && errno != ENOENT)   /* ENOENT: it stood there, and was deleted since */

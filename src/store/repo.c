@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * repo: making, finding and walking repositories.
+ * repo: finding and walking repositories.
  *
  * Owns the directories repositories/<name>/ themselves, not what lies in _layers/, _manifests/ and _uploads/.
  */
@@ -16,55 +16,41 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
-#include "store/catalog.h"
 #include "store/store_path.h"
 
-static int has_dir(struct store *st, const struct name *n, const char *sub, struct err *e)
+static int has_dir(struct store *st, const char *path, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_fd int fd = os_open(st->dirfd, path, O_PATH | O_DIRECTORY, 0);
 
-	path_repository(&path, n);
-	str_addf(&path, "/%s", sub);
-	fd = os_open(st->dirfd, path.buf, O_PATH | O_DIRECTORY, 0);
 	if (fd >= 0)
 		return 1;
-	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
+	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path);
 }
 
 int repo_exists(struct store *st, const struct name *n, struct err *e)
 {
-	int found = has_dir(st, n, "_layers", e);
+	cleanup_str struct str path = STR_INIT;
+	int found;
 
-	return found ? found : has_dir(st, n, "_manifests", e);
+	path_layers_dir(&path, n);
+	found = has_dir(st, path.buf, e);
+	if (found)
+		return found;
+	path_manifests(&path, n);
+	return has_dir(st, path.buf, e);
 }
 
-static int make_dirs(struct store *st, const struct name *n, struct err *e)
+int repo_complete(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
+	int found;
 
 	path_layers(&path, n, DIGEST_SHA256);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
+	found = has_dir(st, path.buf, e);
+	if (found <= 0)
+		return found;
 	path_tags(&path, n);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	return 0;
-}
-
-int repo_ensure(struct store *st, const struct name *n, struct err *e)
-{
-	cleanup_fd int lock = -1;
-	int has = has_dir(st, n, "_layers/sha256", e);
-
-	if (has == 1)
-		has = has_dir(st, n, "_manifests/tags", e);
-	if (has)
-		return has < 0 ? -1 : 0;
-	/* The catalog knows a repository before it exists; who compares the two meanwhile sees both or neither. */
-	if (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0)
-		return -1;
-	return make_dirs(st, n, e);
+	return has_dir(st, path.buf, e);
 }
 
 struct walk {

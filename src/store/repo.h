@@ -14,14 +14,11 @@
 #include "store/store.h"
 
 /*
- * repo_ensure - make the repository's directories where they are missing, _layers/ first, once the catalog knows it
- * Not flushed: the caller flushes upwards from the link that it then publishes. It holds lock_collector, which
- * excludes those who take repositories away or move them.
+ * repo_exists   - whether _layers/ or _manifests/ exists: 1, 0, or -1 with *e
+ * repo_complete - whether all directories exist that catalog_ensure creates: 1, 0, or -1 with *e
  */
-int repo_ensure(struct store *st, const struct name *n, struct err *e);
-
-/* repo_exists - 1, 0, or -1 with *e; one of the two directories is enough */
 int repo_exists(struct store *st, const struct name *n, struct err *e);
+int repo_complete(struct store *st, const struct name *n, struct err *e);
 
 /*
  * repo_walk - visit repositories in byte order of their names

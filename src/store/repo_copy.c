@@ -33,13 +33,13 @@ static void copy_path(struct str *p, const struct repo_copy *c, const struct dig
 /* A link's directory in the copy. While writers wait it is flushed at once, else all of them together. */
 static int put(struct repo_copy *c, const struct digest *d, const struct digest *target, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
 	struct store *st = c->st;
 
-	copy_path(&path, c, d);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	str_puts(&path, "/link");
+	copy_path(&dir, c, d);
+	if (os_mkdirs(st->dirfd, dir.buf) < 0)
+		return err_sys(e, "cannot make %s", dir.buf);
+	path_in(&path, dir.buf, STORE_LINK);
 	if (os_write_file(st->dirfd, path.buf, target->text, strlen(target->text), c->last && st->flush) < 0 ||
 	    (c->last && store_flush_above(st, path.buf, 3) < 0))
 		return err_sys(e, "cannot write %s", path.buf);

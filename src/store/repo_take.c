@@ -23,7 +23,7 @@
 /* Whether this is a directory, and no link to one, with nothing but the repository's own in it: 1, 0, -1 with *e. */
 static int stands_alone(struct store *st, const struct name *n, struct err *e)
 {
-	static const char *const own[] = { "_layers", "_manifests", "_uploads" };
+	static const char *const own[] = { STORE_LAYERS, STORE_MANIFESTS, STORE_UPLOADS };
 	cleanup_names struct names all = NAMES_INIT;
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int fd = -1;
@@ -57,7 +57,7 @@ int repo_is_hollow(struct store *st, const struct name *n, struct err *e)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", path.buf);
 	if (all.count == 0)
 		return 1;
-	if (all.count > 1 || strcmp(all.v[0], "_uploads") != 0)
+	if (all.count > 1 || strcmp(all.v[0], STORE_UPLOADS) != 0)
 		return 0;
 	names_release(&all);
 	path_uploads(&path, n);
@@ -136,7 +136,9 @@ static int take(struct store *st, const char *path, struct names *trashed, struc
 static int take_parts(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	/* The layer links last: as long as anything is there, there is a repository, and a second call goes on. */
-	static const char *const parts[] = { "_manifests/tags", "_uploads", "_manifests", "_layers" };
+	static const char *const parts[] = {
+		STORE_MANIFESTS "/" STORE_TAGS, STORE_UPLOADS, STORE_MANIFESTS, STORE_LAYERS
+	};
 	cleanup_str struct str path = STR_INIT;
 	size_t i;
 

@@ -12,9 +12,9 @@
 
 #include "os/file.h"
 #include "store/blob.h"
+#include "store/catalog.h"
 #include "store/durable.h"
 #include "store/link.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
@@ -35,10 +35,10 @@ int revision_find(struct store *st, const struct name *n, const struct digest *d
 
 int revision_linked(struct store *st, const struct name *n, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
 
-	path_revision(&path, n, d);
-	str_puts(&path, "/link");
+	path_revision(&dir, n, d);
+	path_in(&path, dir.buf, STORE_LINK);
 	if (faccessat(st->dirfd, path.buf, F_OK, 0) == 0)
 		return 1;
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
@@ -60,7 +60,7 @@ int revision_set(struct store *st, const struct name *n, const struct digest *d,
 	cleanup_str struct str dir = STR_INIT;
 
 	path_revision(&dir, n, d);
-	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
+	if (catalog_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
 		return -1;
 	return revision_flush(st, n, d->alg, e);
 }
@@ -111,7 +111,7 @@ int revision_flush_gone(struct store *st, const struct name *n, struct err *e)
 
 void revision_purge(struct store *st, const char *trashed)
 {
-	store_purge_dir(st, trashed, "link");
+	store_purge_dir(st, trashed, STORE_LINK);
 }
 
 int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)

@@ -46,4 +46,11 @@ void spool_release(struct spool *sp);
  */
 int spool_hash_fd(int fd, bool flush, enum digest_alg alg, struct digest *out, struct err *e);
 
+/*
+ * spool_verify - make an open file ready for blob_commit: its bytes hash to d, its mode is that of the store's files, and it
+ *                is flushed
+ * DIGEST_INVALID 400 if the bytes hash to something else.
+ */
+int spool_verify(struct store *st, int fd, const struct digest *d, struct err *e);
+
 #endif

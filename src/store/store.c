@@ -19,153 +19,15 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
-#include "store/epoch.h"
-#include "store/probe.h"
 #include "store/store_path.h"
 
-/* Made in this order; each one's parent stands before it. */
-static const char *const layout[] = {
-	"docker",
-	"docker/registry",
-	"docker/registry/v2",
-	"docker/registry/v2/blobs",
-	"docker/registry/v2/blobs/sha256",
-	"docker/registry/v2/blobs/sha512",
-	"docker/registry/v2/repositories",
-	"berth",
-	"berth/body",
-	"berth/tmp",
-	"berth/trash",
-	"berth/gc",
-	"berth/index",
-	"berth/index/_catalog",
-	STORE_LOCKS_DIR,
-	"berth/locks/repository",
-};
-
-/* Those that hold names which a promise rests on. What is lost of the others is made again, and nothing with it is. */
-static const char *const vital[] = {
-	"docker", "docker/registry", "docker/registry/v2", STORE_BLOBS_DIR, "berth", "berth/index",
-};
-
-static int write_format(int dirfd, bool flush, struct err *e)
+int store_read_epoch(int dirfd, char *out, struct err *e)
 {
-	char tmp[64], text[16];
-	uint64_t random;
+	ssize_t n = os_read_file(dirfd, STORE_EPOCH_FILE, out, STORE_EPOCH_LEN);
 
-	os_random(&random, sizeof(random));
-	snprintf(tmp, sizeof(tmp), STORE_TMP_DIR "/format-%016" PRIx64, random);
-	snprintf(text, sizeof(text), "%d\n", STORE_FORMAT);
-	if (os_write_file(dirfd, tmp, text, strlen(text), flush) == 0 &&
-	    renameat(dirfd, tmp, dirfd, STORE_FORMAT_FILE) == 0)
-		return 0;
-	err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
-	unlinkat(dirfd, tmp, 0);
-	return -1;
-}
-
-static int check_format(int dirfd, bool may_write, bool flush, struct err *e)
-{
-	char text[32];
-	uint64_t version;
-	ssize_t n = os_read_file(dirfd, STORE_FORMAT_FILE, text, sizeof(text) - 1);
-
+	out[n == STORE_EPOCH_LEN ? STORE_EPOCH_LEN : 0] = '\0';
 	if (n < 0 && errno != ENOENT)
-		return err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
-	if (n <= 0)
-		return may_write ? write_format(dirfd, flush, e) : 0;
-	if (str_parse_u64(text, (size_t)n, &version) < 0 || version > STORE_FORMAT) {
-		errno = EPROTO;
-		return err_sys(e, "%s is of a newer berth (this one knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
-	}
-	return 0;
-}
-
-/*
- * Versions before 1.0 kept links there for an nginx that serves while no worker lives. Nobody keeps them up any more, and an
- * nginx that is configured as it was then would follow them: they go, durably.
- */
-static int remove_fallback(int dirfd, bool flush, struct err *e)
-{
-	static const char set_aside[] = STORE_TRASH_DIR "/fallback";
-
-	os_remove_tree(dirfd, set_aside);
-	if (renameat(dirfd, STORE_FALLBACK_DIR, dirfd, set_aside) < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", STORE_FALLBACK_DIR);
-	if (flush && os_fsync_above(dirfd, STORE_FALLBACK_DIR, 1) < 0)
-		return err_sys(e, "cannot flush the directory of %s", STORE_FALLBACK_DIR);
-	os_remove_tree(dirfd, set_aside);
-	return 0;
-}
-
-/* What was not there is not for other users, whatever the umask; what was there is as open as somebody has made it. */
-static int make_root(const char *root)
-{
-	mode_t mask = umask(0);
-	int rc;
-
-	umask(mask | 027);
-	rc = os_mkdirs(AT_FDCWD, root);
-	umask(mask);
-	return rc;
-}
-
-/* The top keeps others out of all below it, also where somebody has made an open root for it. */
-static mode_t layout_mode(const char *dir)
-{
-	return strchr(dir, '/') && strcmp(dir, STORE_LOCKS_DIR) != 0 ? 0777 : 0750;
-}
-
-/*
- * Whoever can open a file can lock it, and everybody else waits then. Where this fails, as in a directory of somebody else's,
- * store_others_may_read() tells.
- */
-static void close_locks(int dirfd)
-{
-	struct stat sb;
-
-	if (fstatat(dirfd, STORE_LOCKS_DIR, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode) && (sb.st_mode & S_IRWXO))
-		fchmodat(dirfd, STORE_LOCKS_DIR, sb.st_mode & 0770, 0);
-}
-
-int store_prepare(const struct store_options *o, struct err *e)
-{
-	cleanup_fd int dirfd = -1;
-	size_t i;
-
-	if (!o->readonly && make_root(o->root) < 0)
-		return err_sys(e, "cannot make the store %s", o->root);
-	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
-	if (dirfd < 0)
-		return err_sys(e, "cannot open the store %s", o->root);
-	if (o->readonly)
-		return check_format(dirfd, false, false, e);
-	for (i = 0; i < ARRAY_LEN(layout); i++)
-		if (mkdirat(dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
-			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
-	close_locks(dirfd);
-	if (faccessat(dirfd, "berth/tmp", W_OK | X_OK, AT_EACCESS) < 0 ||
-	    faccessat(dirfd, "docker/registry/v2/repositories", W_OK | X_OK, AT_EACCESS) < 0)
-		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
-	if (probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0)
-		return -1;
-	return remove_fallback(dirfd, o->flush, e);
-}
-
-/* Who finds a directory flushes its parent all the same: whoever made it may have died before it did. */
-int store_flush_layout(const struct store_options *o, int dirfd, struct err *e)
-{
-	size_t i;
-
-	if (!o->flush)
-		return 0;
-	if (os_fsync(dirfd) < 0 || (os_fsync_dir(dirfd, "..") < 0 && errno != EACCES))
-		return err_sys(e, "cannot flush the store %s", o->root);
-	for (i = 0; i < ARRAY_LEN(vital); i++)
-		if (os_fsync_dir(dirfd, vital[i]) < 0)
-			return err_sys(e, "cannot flush %s/%s", o->root, vital[i]);
+		return err_sys(e, "cannot read %s", STORE_EPOCH_FILE);
 	return 0;
 }
 
@@ -202,7 +64,7 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 		err_sys(e, "cannot open the store %s", o->root);
 		goto fail;
 	}
-	if (!st->readonly && (open_locks(st, o->root, e) < 0 || epoch_read(st->dirfd, st->epoch, e) < 0))
+	if (!st->readonly && (open_locks(st, o->root, e) < 0 || store_read_epoch(st->dirfd, st->epoch, e) < 0))
 		goto fail;
 	*out = st;
 	return 0;
@@ -222,19 +84,6 @@ void store_close(struct store **stp)
 	os_cleanup_fd(&st->collector_fd);
 	free(st);
 	*stp = NULL;
-}
-
-static bool others_enter(const struct store *st, const char *dir)
-{
-	struct stat sb;
-
-	return fstatat(st->dirfd, dir, &sb, 0) == 0 && (sb.st_mode & S_IXOTH);
-}
-
-bool store_others_may_read(const struct store *st)
-{
-	return others_enter(st, ".") &&
-	       (others_enter(st, "docker") || (others_enter(st, "berth") && others_enter(st, STORE_LOCKS_DIR)));
 }
 
 int store_flush_fd(struct store *st, int fd)

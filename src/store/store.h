@@ -18,7 +18,6 @@
 #include "os/dir.h"
 
 #define STORE_EPOCH_LEN 32      /* hex digits of a random number */
-#define STORE_FORMAT 1          /* of the part below berth/; a newer one is refused */
 
 struct seats;
 
@@ -49,21 +48,15 @@ struct store_options {
 };
 
 /*
- * store_prepare      - make what is missing of the layout; once, before processes open the store. epoch_begin makes it durable.
- *                      A new store is for its owner and group alone, and so are the locks of any
- * store_flush_layout - make it durable by itself; dirfd is the root's
+ * store_open - an owned store, or -1 with *e and *out NULL
  * Errors: one line for the operator in e->cause (which path, what is wrong), code UNAVAILABLE or UNKNOWN.
  */
-int store_prepare(const struct store_options *o, struct err *e);
-int store_flush_layout(const struct store_options *o, int dirfd, struct err *e);
-
-/* store_open - an owned store, or -1 with *e as above; *out is NULL then */
 int store_open(struct store **out, const struct store_options *o, struct err *e);
 void store_close(struct store **st);
 #define cleanup_store __attribute__((cleanup(store_close)))
 
-/* store_others_may_read - whether users who are neither the owner nor of the group can read the content, or hold a lock */
-bool store_others_may_read(const struct store *st);
+/* store_read_epoch - the current epoch (store/epoch.h), "" if there is none; out holds STORE_EPOCH_LEN + 1 bytes */
+int store_read_epoch(int dirfd, char *out, struct err *e);
 
 /* Flushing, all of it nothing with fsync = "off". `above` as in os_fsync_above(). */
 int store_flush_fd(struct store *st, int fd);

@@ -27,15 +27,14 @@ int tag_read(struct store *st, const struct name *n, const struct tag *t, struct
 	return link_read(st, path.buf, out, e);
 }
 
-/* One link file and the directories above it, below the temporary directory `base`. */
-static int write_below(struct store *st, const char *base, const char *sub, const struct digest *d, bool flush)
+/* A new directory, and the link file in it. */
+static int write_link(struct store *st, const char *dir, const struct digest *d, bool flush)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/%s", base, sub);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
+	if (os_mkdirs(st->dirfd, dir) < 0)
 		return -1;
-	str_puts(&path, "/link");
+	path_in(&path, dir, STORE_LINK);
 	return os_write_file(st->dirfd, path.buf, d->text, strlen(d->text), flush && st->flush);
 }
 
@@ -45,12 +44,12 @@ static int write_below(struct store *st, const char *base, const char *sub, cons
  */
 static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
 {
-	cleanup_str struct str sub = STR_INIT, current = STR_INIT;
+	cleanup_str struct str index = STR_INIT, current = STR_INIT;
 
 	store_tmp(st, tmp);
-	str_addf(&sub, "index/%s/%s", digest_alg_name(d->alg), digest_hex(d));
-	str_addf(&current, "%s/current", tmp->buf);
-	if (write_below(st, tmp->buf, "current", d, true) == 0 && write_below(st, tmp->buf, sub.buf, d, false) == 0 &&
+	path_tag_index(&index, tmp->buf, d);
+	path_in(&current, tmp->buf, STORE_CURRENT);
+	if (write_link(st, current.buf, d, true) == 0 && write_link(st, index.buf, d, false) == 0 &&
 	    store_flush_dir(st, current.buf) == 0 && store_flush_dir(st, tmp->buf) == 0)
 		return 0;
 	err_sys(e, "cannot make %s", tmp->buf);
@@ -79,7 +78,7 @@ static int replace(struct store *st, const char *dir, const struct digest *d, bo
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
 
 	store_tmp(st, &tmp);
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), flush && st->flush) == 0 &&
 	    os_mkdirs(st->dirfd, dir) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
 		return 0;
@@ -88,13 +87,13 @@ static int replace(struct store *st, const char *dir, const struct digest *d, bo
 	return -1;
 }
 
-static int record(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+static int record(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	struct digest old;
 	int found;
 
-	path_tag_index(&dir, n, t, d);
+	path_tag_index(&dir, tag_dir, d);
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found < 0)
 		return -1;
@@ -102,13 +101,12 @@ static int record(struct store *st, const struct name *n, const struct tag *t, c
 }
 
 /* The tag's directory is there, if only as a leftover: the index link, then the tag's own link by one rename. */
-static int set_old(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+static int set_old(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
-	path_tag(&dir, n, t);
-	str_puts(&dir, "/current");
-	if (record(st, n, t, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
+	path_in(&dir, tag_dir, STORE_CURRENT);
+	if (record(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
 		return -1;
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
@@ -124,7 +122,7 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	path_tag(&dir, n, t);
 	rc = rc == 0 ? set_new(st, dir.buf, d, e) : 0;
 	if (rc <= 0)
-		return rc < 0 ? -1 : set_old(st, n, t, d, e);
+		return rc < 0 ? -1 : set_old(st, dir.buf, d, e);
 	path_tags(&dir, n);
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }

@@ -60,7 +60,7 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 	store_tmp(st, &tmp);
 	if (mkdirat(st->dirfd, tmp.buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp.buf);
-	str_addf(&file, "%s/startedat", tmp.buf);
+	path_in(&file, tmp.buf, STORE_STARTED);
 	if (os_write_file(st->dirfd, file.buf, started, strlen(started), false) < 0) {
 		err_sys(e, "cannot write %s", file.buf);
 		goto fail;
@@ -97,7 +97,7 @@ int upload_stands(const struct upload *u, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 	int stands;
 
-	path_upload_file(&path, &u->name, &u->uuid, "startedat");
+	path_upload_file(&path, &u->name, &u->uuid, STORE_STARTED);
 	stands = still_named(u->st, path.buf, u->lock_fd);
 	return stands < 0 ? err_sys(e, "cannot look at %s", path.buf) : stands;
 }
@@ -132,7 +132,7 @@ static int lock_upload(struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_upload_file(&path, &u->name, &u->uuid, "startedat");
+	path_upload_file(&path, &u->name, &u->uuid, STORE_STARTED);
 	u->lock_fd = os_open_file(u->st->dirfd, path.buf, O_RDWR, 0);
 	if (u->lock_fd < 0)
 		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
@@ -185,15 +185,15 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 
 	*size = 0;
 	*busy = false;
-	path_upload_file(&path, n, uuid, "startedat");
+	path_upload_file(&path, n, uuid, STORE_STARTED);
 	started = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (started < 0)
 		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
 	*busy = os_lock(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
-	path_upload_file(&path, n, uuid, "data");
+	path_upload_file(&path, n, uuid, STORE_DATA);
 	data = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (data < 0 && (errno == ENOENT || errno == EUCLEAN)) {      /* none came in yet, or the repository has gone since the look before */
-		path_upload_file(&path, n, uuid, "startedat");
+		path_upload_file(&path, n, uuid, STORE_STARTED);
 		found = still_named(st, path.buf, started);
 		return found < 0 ? err_sys(e, "cannot look at %s", path.buf) : found;
 	}
@@ -208,7 +208,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, int64_t *when, uint64_t *size,
 	       struct err *e)
 {
-	static const char *const files[] = { "startedat", "data" };
+	static const char *const files[] = { STORE_STARTED, STORE_DATA };
 	cleanup_str struct str path = STR_INIT;
 	struct stat sb;
 	size_t i;
@@ -235,7 +235,7 @@ int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, 
 
 void upload_data_path(const struct upload *u, struct str *path)
 {
-	path_upload_file(path, &u->name, &u->uuid, "data");
+	path_upload_file(path, &u->name, &u->uuid, STORE_DATA);
 }
 
 /* The first body becomes `data`: whoever made the file removes its first name, and writes to it no more. */
@@ -292,17 +292,15 @@ static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 {
 	cleanup_str struct str from = STR_INIT, to = STR_INIT;
 
-	str_addf(&from, "%s/data", tmp);
+	path_in(&from, tmp, STORE_DATA);
 	if (unlinkat(u->st->dirfd, from.buf, 0) < 0 && errno != ENOENT)
 		return -1;
 	/* What registry:2 keeps beside it. */
-	str_reset(&from);
-	str_addf(&from, "%s/hashstates", tmp);
+	path_in(&from, tmp, STORE_HASHSTATES);
 	if (unlinkat(u->st->dirfd, from.buf, AT_REMOVEDIR) < 0 && errno != ENOENT && os_remove_tree(u->st->dirfd, from.buf) < 0)
 		return -1;
-	str_reset(&from);
-	str_addf(&from, "%s/startedat", tmp);
-	str_addf(&to, "%s/link", tmp);
+	path_in(&from, tmp, STORE_STARTED);
+	path_in(&to, tmp, STORE_LINK);
 	/* In the one block that is there: that needs no room, but where a file system copies what is written over (btrfs, zfs). */
 	if (os_overwrite(u->lock_fd, d->text, strlen(d->text)) < 0 || store_flush_fd(u->st, u->lock_fd) < 0 ||
 	    renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)

@@ -14,6 +14,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/layout.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 #include "tap.h"
@@ -278,7 +279,7 @@ int main(void)
 	struct store *collecting, *writing, *another;
 	struct store_options o = { .root = root };
 
-	if (!mkdtemp(root) || name_parse(&repository, "a/b", 3) < 0 || store_prepare(&o, &e) < 0)
+	if (!mkdtemp(root) || name_parse(&repository, "a/b", 3) < 0 || layout_prepare(&o, &e) < 0)
 		abort();
 	collecting = open_store();
 	writing = open_store();

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
+#include "store/layout.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/berth-lock.XXXXXX", got[4096];
@@ -211,7 +212,7 @@ int main(void)
 	struct store *st;
 	char path[sizeof(dir) + 8];
 
-	if (!mkdtemp(dir) || store_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
+	if (!mkdtemp(dir) || layout_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
 		return 99;
 	snprintf(path, sizeof(path), "%s/lock", dir);
 	test_waits(path);

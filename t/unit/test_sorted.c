@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "store/layout.h"
 #include "tap.h"
 
 #define SET "berth/index/set"
@@ -185,7 +186,7 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
-	if (store_prepare(&so, &e) < 0 || store_open(&st, &so, &e) < 0)
+	if (layout_prepare(&so, &e) < 0 || store_open(&st, &so, &e) < 0)
 		return 1;
 	os_mkdirs(st->dirfd, SET);
 	test_few();

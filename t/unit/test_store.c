@@ -13,6 +13,8 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "store/blob.h"
+#include "store/catalog.h"
+#include "store/layout.h"
 #include "store/link.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -159,19 +161,20 @@ static void test_tags(void)
 {
 	struct digest a = digest_of_text("a"), b = digest_of_text("b"), got;
 	cleanup_names struct names tags = NAMES_INIT;
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
 	struct name n = name_of("tags");
 	struct tag t, leftover;
 
 	tag_parse(&t, "1.0", 3);
 	tag_parse(&leftover, "old", 3);
-	repo_ensure(st, &n, &e);
+	catalog_ensure(st, &n, &e);
 	is_int(tag_read(st, &n, &t, &got, &e), 0, "a tag is absent");
 	is_int(tag_set(st, &n, &t, &a, &e), 0, "it is set");
 	ok(tag_read(st, &n, &t, &got, &e) == 1 && digest_eq(&got, &a), "and points there");
 	is_int(tag_set(st, &n, &t, &b, &e), 0, "it is moved");
 	ok(tag_read(st, &n, &t, &got, &e) == 1 && digest_eq(&got, &b), "and points elsewhere");
-	path_tag_index(&path, &n, &t, &a);
+	path_tag(&dir, &n, &t);
+	path_tag_index(&path, dir.buf, &a);
 	is_int(link_read_in(st, path.buf, &got, &e), 1, "what it once was stays in its index");
 	path_tag(&path, &n, &leftover);
 	os_mkdirs(st->dirfd, path.buf);
@@ -218,7 +221,7 @@ static void test_walk(void)
 
 	for (i = 0; i < ARRAY_LEN(names); i++) {
 		n = name_of(names[i]);
-		repo_ensure(st, &n, &e);
+		catalog_ensure(st, &n, &e);
 	}
 	os_mkdirs(st->dirfd, STORE_REPOSITORIES_DIR "/w/_x/a");
 	os_mkdirs(st->dirfd, STORE_REPOSITORIES_DIR "/w/up/_uploads");
@@ -237,8 +240,8 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
-	is_int(store_prepare(&so, &e), 0, "a store is made");
-	is_int(store_prepare(&so, &e), 0, "and found again");
+	is_int(layout_prepare(&so, &e), 0, "a store is made");
+	is_int(layout_prepare(&so, &e), 0, "and found again");
 	is_int(store_open(&st, &so, &e), 0, "and opened");
 	test_links();
 	test_blobs();
