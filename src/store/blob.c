@@ -68,14 +68,14 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 	return found;
 }
 
-int blob_hold(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	struct stat sb;
 	int found = open_content(st, d, &fd, &sb, size, e);
 
 	if (found == 1)
-		store_make_young(fd, &sb);
+		store_refresh(fd, &sb);
 	return found;
 }
 
@@ -108,10 +108,10 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 
 	*size = 0;
 	path_layer(&dir, n, d);
-	found = touch ? link_hold(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
+	found = touch ? link_pin(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
 	if (found != 1)
 		return found;
-	return touch ? blob_hold(st, target, size, e) : look_at_content(st, target, size, e);
+	return touch ? blob_pin(st, target, size, e) : look_at_content(st, target, size, e);
 }
 
 /* Content already in place, open: 1 where it has the size wanted, 0 where not or none is there. The descriptor is the caller's. */
@@ -252,7 +252,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	if (lock_collector(st, e) < 0)
 		return -1;
 	held = st;
-	if (src->upload && upload_must_stand(src->upload, e) < 0)
+	if (src->upload && upload_must_exist(src->upload, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
 	linked = link_read_in(st, dir.buf, &old, e);

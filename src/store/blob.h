@@ -25,8 +25,8 @@
  */
 int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e);
 
-/* blob_hold - for a promise: content that is seen now, and is made young; 1, 0 absent, -1. The caller holds lock_collector */
-int blob_hold(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
+/* blob_pin - for a promise: content that is seen now, and is made young; 1, 0 absent, -1. The caller holds lock_collector */
+int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
 
 /*
  * blob_find - look a blob up through the repository's link

@@ -76,7 +76,7 @@ int blob_collect(struct store *st, const struct digest *d, struct str *trashed, 
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return store_take(st, dir.buf, trashed, e);
+	return store_discard(st, dir.buf, trashed, e);
 }
 
 static int remove_dir(struct store *st, const char *dir, const char *file, struct err *e)
@@ -116,7 +116,7 @@ int blob_collect_link(struct store *st, const struct name *n, const struct diges
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	return store_take(st, dir.buf, trashed, e);
+	return store_discard(st, dir.buf, trashed, e);
 }
 
 void blob_purge(struct store *st, const char *trashed)

@@ -81,7 +81,7 @@ static int take(void *arg, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* The caller holds the catalog's lock, so that no repository is made meanwhile. */
+/* The caller holds the catalog's lock: no repository is created meanwhile. */
 static int compare(struct store *st, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -104,7 +104,7 @@ int catalog_rebuild(struct store *st, struct err *e)
 	return compare(st, e);
 }
 
-/* With the lock, which the caller has: another process may have done it before. */
+/* The caller holds the lock; another process may have compared before it. */
 static int compare_once(struct store *st, struct err *e)
 {
 	int current = catalog_current(st, e);
@@ -122,7 +122,7 @@ int catalog_make_current(struct store *st, struct err *e)
 	return catalog_lock(st, &lock, e) < 0 ? -1 : compare_once(st, e);
 }
 
-/* For a reader: 1 it is current, 0 somebody else is busy with it, -1 with *e. */
+/* For a reader: 1 it is current, 0 another process has the lock, -1 with *e. */
 static int make_current_now(struct store *st, struct err *e)
 {
 	cleanup_fd int lock = -1;

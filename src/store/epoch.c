@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * epoch: beginning and reading epochs.
+ * epoch: joining and beginning epochs.
  *
- * Owns berth/locks/serving, berth/locks/online and berth/index/_epoch. Trying the first for being free would make a master
- * that starts in this moment believe that others serve; so there is the second for whoever only wants to know.
+ * Owns berth/locks/serving, berth/locks/online and berth/index/_epoch. A process that only wants to know whether any master
+ * serves tries the lock of `online`: if it tried `serving`, a master that starts at that moment would believe that others serve.
  */
 #include "store/epoch.h"
 
@@ -19,7 +19,7 @@
 #include "store/layout.h"
 #include "store/store_path.h"
 
-#define PATIENCE 600000 /* milliseconds: another master that begins an epoch may have gigabytes to flush */
+#define PATIENCE 600000 /* milliseconds: another master that begins an epoch may flush gigabytes first */
 
 static int write_new(int dirfd, bool flush, struct err *e)
 {
@@ -48,12 +48,12 @@ static int share(int dirfd, const char *file, int *fd, struct err *e)
 }
 
 /*
- * Nobody served until now, so what lies here may be of a registry that does not flush, or of the days of fsync = "off". All
- * later promises rest on it: links and content that are found there are not flushed one by one. Nor is what was made for
- * this start, where syncfs(2) reaches it.
+ * Nobody served until now, so the content may come from a registry that does not flush, or from berth with fsync = "off".
+ * Later promises rest on it: links and content that a push finds are not flushed one by one. The same holds for the new
+ * directories of this start, if syncfs(2) reaches them.
  *
- * The old epoch is gone for good before the new one is there. So a power cut leaves one of them or none, and never an old
- * one beside an index that has changed since; and where there is one, all that was before it is on disk.
+ * The old epoch is removed, durably, before the new one is written. So after a power cut there is one of them or none, but
+ * never the old one beside an index that has changed since; and wherever there is one, everything older is on disk.
  */
 static int begin_epoch(const struct store_options *o, int dirfd, struct err *e)
 {
@@ -70,9 +70,9 @@ static int begin_epoch(const struct store_options *o, int dirfd, struct err *e)
 }
 
 /*
- * Alone: nobody served until now. The way from exclusive to shared is not one step; at worst another epoch begins. Who had to
- * wait and finds no epoch waited for one who died beginning it, and tries again; not for ever, since somebody may have removed
- * it by hand while others serve.
+ * If the exclusive lock is free, nobody served until now. Changing it to a shared one is not atomic; at worst another
+ * process begins another epoch. If there is no epoch after waiting, the process that was beginning it died, and this one
+ * tries again; only a few times, since somebody may have removed the file by hand while others serve.
  */
 static int join_epoch(const struct store_options *o, int dirfd, struct serving *s, struct err *e)
 {

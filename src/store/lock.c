@@ -108,7 +108,7 @@ static int take(struct store *st, int fd, bool alone, enum lock_kind kind, unsig
 	return rc == 0 ? 1 : errno == EWOULDBLOCK ? 0 : -1;
 }
 
-int lock_take(struct store *st, int fd, enum lock_kind kind, struct err *e)
+int lock_acquire(struct store *st, int fd, enum lock_kind kind, struct err *e)
 {
 	int rc = take(st, fd, true, kind, LOCK_LONG_MS);
 

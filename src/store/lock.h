@@ -45,8 +45,8 @@ const char *lock_kind_name(enum lock_kind kind);
 /* lock_longest_wait - the longest wait for a lock since this was last asked, in microseconds; 0 where there was none */
 uint64_t lock_longest_wait(struct store *st);
 
-/* lock_take - lock an open file exclusively; closing it lets go */
-int lock_take(struct store *st, int fd, enum lock_kind kind, struct err *e);
+/* lock_acquire - lock an open file exclusively; closing it lets go */
+int lock_acquire(struct store *st, int fd, enum lock_kind kind, struct err *e);
 
 /*
  * lock_file     - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it lets go

@@ -58,10 +58,10 @@ struct walk {
 	const char *after;
 	int (*visit)(void *arg, const struct name *n, struct err *e);
 	void *arg;
-	bool all;               /* directories that are no repository, too */
+	bool all;               /* also directories that are not a repository */
 };
 
-/* The directories from repositories/ down to the one that is being read: a link that leads back to one of them ends there. */
+/* The directories from repositories/ down to the one being read, to detect a symbolic link that leads back to one of them. */
 struct level {
 	dev_t dev;
 	ino_t ino;
@@ -70,7 +70,7 @@ struct level {
 
 static int walk_below(struct walk *w, const char *prefix, const struct level *above, struct err *e);
 
-/* The repository "prefix + key" itself, or, where key ends with a slash, all that lies below it. */
+/* The repository "prefix + key", or, if key ends with a slash, all repositories below it. */
 static int walk_key(struct walk *w, const char *prefix, const char *key, const struct level *here, struct err *e)
 {
 	cleanup_str struct str full = STR_INIT;
@@ -79,7 +79,7 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, const s
 
 	str_addf(&full, "%s%s", prefix, key);
 	if (full.buf[full.len - 1] == '/') {
-		/* Everything below begins with this text: it lies before `after` as a whole unless `after` does too. */
+		/* Every name below begins with this text: all of them lie before `after`, unless `after` begins with it too. */
 		if (strcmp(full.buf, w->after) < 0 && strncmp(full.buf, w->after, full.len) != 0)
 			return 0;
 		return walk_below(w, full.buf, here, e);
@@ -90,7 +90,7 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, const s
 	return exists > 0 ? w->visit(w->arg, &n, e) : exists;
 }
 
-/* The directories below repositories/<prefix> that may be a part of a name: 1, 0 where there is nothing to read, -1. */
+/* The directories in repositories/<prefix>: 1, 0 if there is nothing to read, -1 with *e. */
 static int read_level(struct walk *w, const char *prefix, struct level *here, struct names *out, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -114,7 +114,7 @@ static int read_level(struct walk *w, const char *prefix, struct level *here, st
 
 /*
  * Byte order of whole names is not the order of the directories: "a-b" and "a.b" come between "a" and "a/b", since '-'
- * and '.' are less than '/'. So each directory stands in the list twice: as a name, and with a slash for what is below.
+ * and '.' are less than '/'. So the list has each directory twice: as a name, and with a slash for its subtree.
  */
 static int walk_below(struct walk *w, const char *prefix, const struct level *above, struct err *e)
 {

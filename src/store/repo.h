@@ -5,8 +5,8 @@
 /*
  * repo: repositories as directories.
  *
- * A repository exists from its first blob link or manifest on and then has both _layers/ and _manifests/: registry:2
- * finds repositories by the one, 3.x by the other. An upload alone makes neither.
+ * A repository exists from its first blob link or manifest on, and then has both _layers/ and _manifests/: registry:2 finds
+ * repositories by the former, 3.x by the latter. An upload alone creates neither.
  */
 
 #include "base/err.h"
@@ -22,16 +22,16 @@ int repo_complete(struct store *st, const struct name *n, struct err *e);
 
 /*
  * repo_walk - visit repositories in byte order of their names
- * after  only names greater than this one (NULL or "": all); need not exist, need not be a name
- * visit  returns 0 to go on, anything else to stop; that is then what repo_walk returns
+ * after  only names greater than this one (NULL or "": all); need not exist, need not be a valid name
+ * visit  returns 0 to go on, anything else to stop; repo_walk then returns that
  *
- * Subtrees that lie wholly before `after` are not read. A repository that appears or vanishes meanwhile is visited or
- * not; all others are visited exactly once.
+ * Subtrees that lie wholly before `after` are not read. A repository that appears or disappears meanwhile may be visited;
+ * every other one is visited exactly once.
  */
 int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
 	      void *arg, struct err *e);
 
-/* repo_walk_dirs - the same for every directory that could be one, those with nothing but uploads among them */
+/* repo_walk_dirs - the same for every directory with a valid name, also if it holds nothing but uploads */
 int repo_walk_dirs(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg,
 		   struct err *e);
 

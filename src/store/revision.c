@@ -44,15 +44,15 @@ int revision_linked(struct store *st, const struct name *n, const struct digest 
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
 
-int revision_hold(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
+int revision_pin(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	uint64_t size;
 	int found;
 
 	path_revision(&dir, n, d);
-	found = link_hold(st, dir.buf, target, e);
-	return found == 1 ? blob_hold(st, target, &size, e) : found;
+	found = link_pin(st, dir.buf, target, e);
+	return found == 1 ? blob_pin(st, target, &size, e) : found;
 }
 
 int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e)
@@ -93,7 +93,7 @@ int revision_collect(struct store *st, const struct name *n, const struct digest
 	cleanup_str struct str dir = STR_INIT;
 
 	path_revision(&dir, n, d);
-	return store_take(st, dir.buf, trashed, e);
+	return store_discard(st, dir.buf, trashed, e);
 }
 
 int revision_flush_gone(struct store *st, const struct name *n, struct err *e)

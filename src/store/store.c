@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store: opening the directory, flushing, temporary names and the trash.
+ * store: opening the root, flushing, whole files, temporary names and the trash.
  *
- * Owns the root's descriptor, the collector's lock files and berth/{format,tmp,trash}. Knows nothing of HTTP or JSON.
+ * Owns the root's descriptor, those of the collector's lock files, and the names in berth/tmp/ and berth/trash/. Calls no
+ * other module of the store but store_path.
  */
 #include "store/store.h"
 
@@ -106,7 +107,7 @@ int store_flush_all(struct store *st)
 	return st->flush ? syncfs(st->dirfd) : 0;
 }
 
-void store_make_young(int fd, const struct stat *sb)
+void store_refresh(int fd, const struct stat *sb)
 {
 	if (sb->st_mtim.tv_sec != time(NULL))
 		futimens(fd, NULL);
@@ -137,7 +138,7 @@ int store_replace(struct store *st, const char *path, const void *buf, size_t le
 	store_tmp(st, &tmp);
 	if (os_write_file(st->dirfd, tmp.buf, buf, len, flush && st->flush) == 0 &&
 	    (renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0 ||
-	     /* A directory that got there by mistake: a file of berth's own can be made again, and a directory is none. */
+	     /* berth never makes a directory here, and can write the file again. */
 	     (errno == EISDIR && os_remove_tree(st->dirfd, path) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)))
 		return 0;
 	saved = errno;
@@ -155,7 +156,7 @@ int store_blocked(struct store *st, const char *path, struct str *at)
 		slash = strchr(slash, '/');
 		str_reset(at);
 		str_add(at, path, slash ? (size_t)(slash++ - path) : strlen(path));
-		/* A link to a directory will do. */
+		/* A symbolic link to a directory is accepted. */
 		if (fstatat(st->dirfd, at->buf, &sb, 0) == 0 && S_ISDIR(sb.st_mode))
 			continue;
 		if (fstatat(st->dirfd, at->buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
@@ -198,7 +199,7 @@ int store_trash(struct store *st, const char *path, struct str *out, struct err 
 	for (tries = 0; tries < 2; tries++) {
 		if (renameat(st->dirfd, path, st->dirfd, out->buf) == 0)
 			return 1;
-		/* What is missing may be the trash itself: EEXIST tells that it is not. */
+		/* ENOENT may mean that berth/trash/ is missing; if mkdirat fails with EEXIST, it is not. */
 		if (errno != ENOENT || mkdirat(st->dirfd, STORE_TRASH_DIR, 0777) < 0)
 			break;
 	}
@@ -207,7 +208,7 @@ int store_trash(struct store *st, const char *path, struct str *out, struct err 
 	return err_sys(e, "cannot move %s to the trash", path);
 }
 
-int store_take(struct store *st, const char *dir, struct str *trashed, struct err *e)
+int store_discard(struct store *st, const char *dir, struct str *trashed, struct err *e)
 {
 	struct err full = ERR_INIT;
 	int rc = store_trash(st, dir, trashed, &full);

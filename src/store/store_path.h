@@ -66,14 +66,14 @@
 #define STORE_INDEX_REFERRERS "_referrers"
 #define STORE_INDEX_EPOCH "_epoch"
 
-/* path_in - dir/entry, for a directory that was made or found by another name than its own: a temporary one, or fsck's */
+/* path_in - dir/entry; dir is not *p. For directories that the functions below do not name: temporary ones, those fsck finds */
 void path_in(struct str *p, const char *dir, const char *entry);
 
 void path_blobs(struct str *p, enum digest_alg alg);                    /* .../blobs/sha256 */
 void path_blobs_part(struct str *p, enum digest_alg alg, unsigned part);   /* .../blobs/sha256/ab; part 0..255 */
 void path_blob(struct str *p, const struct digest *d);                  /* .../blobs/sha256/ab/ab…/data */
 void path_blob_dir(struct str *p, const struct digest *d);              /* the directory of that */
-void path_blob_below(struct str *p, const struct digest *d);            /* what follows .../blobs/: "sha256/ab/ab…/data" */
+void path_blob_below(struct str *p, const struct digest *d);            /* the part after .../blobs/: "sha256/ab/ab…/data" */
 
 void path_repository(struct str *p, const struct name *n);
 void path_layers_dir(struct str *p, const struct name *n);                             /* .../_layers */

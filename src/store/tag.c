@@ -39,8 +39,9 @@ static int write_link(struct store *st, const char *dir, const struct digest *d,
 }
 
 /*
- * A tag's directory, complete, below berth/tmp/: current/link, flushed, and index/<alg>/<hex>/link. The index is what the tag
- * ever pointed to. registry:2 keeps it, and no answer of either rests on it: it is not flushed, and fsck mends it.
+ * A tag's complete directory below berth/tmp/: current/link, flushed, and index/<alg>/<hex>/link. The index lists all digests
+ * that the tag ever pointed to. registry:2 maintains it, but no response of either registry depends on it. So it is not
+ * flushed, and fsck repairs it.
  */
 static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
 {
@@ -57,7 +58,7 @@ static int prepare(struct store *st, const struct digest *d, struct str *tmp, st
 	return -1;
 }
 
-/* 1 where the tag's directory is new and now in place, 0 where one was there. */
+/* 1 if the tag's directory is new and now in place, 0 if there was one already, -1 with *e. */
 static int set_new(struct store *st, const char *dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -72,7 +73,7 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, st
 	return rc;
 }
 
-/* A link file at its place by one rename, its directory made where it is missing; the caller flushes that. */
+/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. */
 static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
@@ -87,7 +88,7 @@ static int replace(struct store *st, const char *dir, const struct digest *d, bo
 	return -1;
 }
 
-static int record(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
+static int write_index(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	struct digest old;
@@ -100,13 +101,13 @@ static int record(struct store *st, const char *tag_dir, const struct digest *d,
 	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, false, e);
 }
 
-/* The tag's directory is there, if only as a leftover: the index link, then the tag's own link by one rename. */
+/* The tag's directory exists, perhaps without a link: writes the index link, then replaces the tag's own link. */
 static int set_old(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
 	path_in(&dir, tag_dir, STORE_CURRENT);
-	if (record(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
+	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
 		return -1;
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
@@ -140,7 +141,7 @@ int tag_flush(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 
 	path_tags(&dir, n);
-	if (store_flush_dir(st, dir.buf) < 0 && errno != ENOENT)        /* 3.x makes none before the first tag */
+	if (store_flush_dir(st, dir.buf) < 0 && errno != ENOENT)        /* 3.x creates it with the first tag */
 		return err_sys(e, "cannot flush %s", dir.buf);
 	return 0;
 }

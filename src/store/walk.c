@@ -14,7 +14,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 
-struct hexes {                          /* names of one length, one after the other, without NULs */
+struct hexes {                          /* names of one length, concatenated without separators */
 	struct str all;
 	size_t len;
 };
