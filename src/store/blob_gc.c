@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blob_gc: the collector's side of blobs: walking, ages, taking away.
+ * blob_gc: what the collector does with blobs: walk, ages, removal.
  *
- * Owns what blob.c owns; it is apart since no request comes here.
+ * Owns what blob.c owns. No request calls it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *
 {
 	cleanup_str struct str path = STR_INIT;
 
-	/* Not blob_open: a spoilt file of no bytes has an age, and goes like any other. */
+	/* Not blob_open: a corrupt, empty file has an age too, and is collected like any other. */
 	path_blob(&path, d);
 	*size = 0;
 	if (os_age(st->dirfd, path.buf, when, size) == 0)

@@ -2,8 +2,8 @@
 /*
  * index: a repository's index on disk.
  *
- * Owns berth/index/<name>/. Knows nothing of what is in a manifest. All of it may be deleted while nothing runs: it is
- * made again from the links at first use.
+ * Owns berth/index/<name>/. Knows nothing of the content of manifests. While no berth runs all of it may be deleted: it is
+ * built again from the links at first use.
  */
 #include "store/index.h"
 
@@ -17,7 +17,7 @@
 #include "store/sorted.h"
 #include "store/store_path.h"
 
-#define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* as long as a manifest, whose annotations are in it, can be at most */
+#define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* bytes: the maximum of a manifest, whose annotations it contains */
 
 int index_current(struct store *st, const struct name *n, struct err *e)
 {
@@ -75,7 +75,7 @@ int index_clear(struct store *st, const struct name *n, struct err *e)
 	for (i = 0; i < ARRAY_LEN(dirs); i++) {
 		path_index_file(&path, n, dirs[i]);
 		if (store_unblock(st, path.buf) < 0)
-			return err_sys(e, "cannot clear the way to %s", path.buf);
+			return err_sys(e, "cannot make way for %s", path.buf);
 	}
 	return index_drop(st, n, e);
 }
@@ -90,7 +90,7 @@ int index_begin(struct store *st, const struct name *n, struct err *e)
 		if (os_mkdirs(st->dirfd, path.buf) < 0)
 			return err_sys(e, "cannot make %s", path.buf);
 	}
-	/* The index's directory, and as many above it as the repository's own has, berth/index/ being the last. */
+	/* The index's directory, and as many above it as the repository has, up to berth/index/. */
 	if (store_flush_above(st, path.buf, 1 + path_repository_above(n)) < 0)
 		return err_sys(e, "cannot flush the directories of %s", path.buf);
 	return 0;
@@ -100,7 +100,7 @@ int index_end(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	/* Not flushed: whoever finds it gone compares again. */
+	/* Not flushed: if it is lost, the index is compared again. */
 	if (!*st->epoch)
 		return 0;
 	path_index_file(&path, n, STORE_INDEX_EPOCH);
@@ -121,7 +121,7 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* The directories themselves stay: those of nested repositories may lie in them, or be made in them at this moment. */
+/* The directories themselves stay: nested repositories may have theirs in them, or may be creating one now. */
 int index_remove(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT, taken = STR_INIT;
@@ -165,7 +165,7 @@ int index_add_tag(struct store *st, const struct name *n, const struct tag *t, c
 void index_remove_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool gone)
 {
 	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
-	cleanup_err struct err ignored = ERR_INIT;      /* what stays here names too much, and that is allowed */
+	cleanup_err struct err ignored = ERR_INIT;      /* an entry too much is allowed */
 
 	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&pair, d, t->s);
@@ -245,7 +245,7 @@ int index_add_referrer(struct store *st, const struct name *n, const struct dige
 	path_index_referrer(&path, n, subject, d);
 	if (store_replace(st, path.buf, descriptor->buf, descriptor->len, flush) < 0)
 		return err_sys(e, "cannot write %s", path.buf);
-	/* <hex>, <alg>, and _referrers itself, which index_begin has made durable with all above it */
+	/* <hex>, <alg> and _referrers; index_begin made the ones above durable */
 	if (flush && store_flush_above(st, path.buf, 3) < 0)
 		return err_sys(e, "cannot flush the directories of %s", path.buf);
 	return 0;
@@ -280,7 +280,7 @@ int index_read_referrer(struct store *st, const struct name *n, const struct dig
 	found = store_read(st, path.buf, DESCRIPTOR_MAX, descriptor);
 	if (found < 0)
 		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path.buf);
-	/* What a crash has left is empty, or nothing but NULs. */
+	/* After a crash a file may be empty or full of NUL bytes. */
 	return found && descriptor->len >= 2 && descriptor->buf[0] == '{' && descriptor->buf[descriptor->len - 1] == '}';
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * repo_take: repositories that go, or move, as directories.
+ * repo_take: removing and moving repositories.
  *
- * Owns no state. Invariant: each step is one rename, flushed before the next one is made, and after each of them no
- * tag points to nothing.
+ * Owns no state. Invariant: each step is one rename, flushed before the next one, and after each step every tag still points
+ * to a manifest.
  */
 #include "store/repo_take.h"
 
@@ -20,7 +20,7 @@
 #include "store/repo.h"
 #include "store/store_path.h"
 
-/* Whether this is a directory, and no link to one, with nothing but the repository's own in it: 1, 0, -1 with *e. */
+/* Whether this is a directory, not a symbolic link, that holds only the repository's own parts: 1, 0, -1 with *e. */
 static int stands_alone(struct store *st, const struct name *n, struct err *e)
 {
 	static const char *const own[] = { STORE_LAYERS, STORE_MANIFESTS, STORE_UPLOADS };
@@ -93,7 +93,7 @@ void repo_prune(struct store *st, const struct name *n)
 	cleanup_str struct str path = STR_INIT;
 	char *slash;
 
-	/* Up to repositories/, which stays. */
+	/* Up to repositories/, which is kept. */
 	path_repository(&path, n);
 	while (strlen(path.buf) > strlen(STORE_REPOSITORIES_DIR)) {
 		if (unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) < 0 && errno != ENOENT)
@@ -118,7 +118,7 @@ int repo_flush_above(struct store *st, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* One name goes. Where it had gone before, it may not have been flushed: whoever did that may be dead. */
+/* Moves one path to the trash, and flushes its directory even if the path was gone: whoever removed it may have died before. */
 static int take(struct store *st, const char *path, struct names *trashed, struct err *e)
 {
 	cleanup_str struct str taken = STR_INIT;
@@ -135,7 +135,7 @@ static int take(struct store *st, const char *path, struct names *trashed, struc
 
 static int take_parts(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
-	/* The layer links last: as long as anything is there, there is a repository, and a second call goes on. */
+	/* The layer links last: while anything is left the repository exists, and a second call completes the removal. */
 	static const char *const parts[] = {
 		STORE_MANIFESTS "/" STORE_TAGS, STORE_UPLOADS, STORE_MANIFESTS, STORE_LAYERS
 	};
@@ -165,7 +165,7 @@ int repo_take(struct store *st, const struct name *n, struct names *trashed, str
 	return 0;
 }
 
-/* Whether there is something at `to` that a rename can't replace: 1, 0, -1 with *e. */
+/* Whether a rename cannot replace what is at `to`: 1, 0, -1 with *e. */
 static int is_occupied(struct store *st, const struct name *to, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
