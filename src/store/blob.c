@@ -199,7 +199,7 @@ static int publish(struct store *st, const struct digest *d, const struct blob_s
 }
 
 /* Whether an open file has these bytes; false if it cannot be read. */
-static bool holds(int fd, const void *buf, size_t len)
+static bool has_bytes(int fd, const void *buf, size_t len)
 {
 	cleanup_free char *have = xmalloc(len + 1);
 
@@ -209,26 +209,21 @@ static bool holds(int fd, const void *buf, size_t len)
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
 {
 	struct blob_source src = { .how = BLOB_BY_RENAME };
-	cleanup_str struct str tmp = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_spool struct spool tmp = SPOOL_INIT;
 	cleanup_fd int old = -1;
-	int rc = -1, exists = open_sized(st, d, len, &old, e);
+	int exists = open_sized(st, d, len, &old, e);
 
 	if (exists < 0)
 		return -1;
-	if (exists && holds(old, buf, len))
+	if (exists && has_bytes(old, buf, len))
 		return keep_content(st, d, old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
-	store_tmp(st, &tmp);
-	src.path = tmp.buf;
-	src.fd = fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
-	if (fd < 0)
-		return err_sys(e, "cannot make %s", tmp.buf);
-	if (os_write_full(fd, buf, len) < 0 || store_flush_fd(st, fd) < 0)
-		err_sys(e, "cannot write blob %s", d->text);
-	else
-		rc = publish(st, d, &src, false, e);
-	unlinkat(st->dirfd, tmp.buf, 0);        /* fails if it was renamed */
-	return rc;
+	if (spool_make(&tmp, st, e) < 0)
+		return -1;
+	if (os_write_full(tmp.fd, buf, len) < 0 || store_flush_fd(st, tmp.fd) < 0)
+		return err_sys(e, "cannot write blob %s", d->text);
+	src.path = tmp.path.buf;
+	src.fd = tmp.fd;
+	return publish(st, d, &src, false, e);
 }
 
 int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)

@@ -11,6 +11,7 @@
 
 #include "os/dir.h"
 #include "os/file.h"
+#include "store/epoch.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/sorted.h"
@@ -63,15 +64,7 @@ int catalog_remove(struct store *st, const struct name *n, struct err *e)
 
 int catalog_current(struct store *st, struct err *e)
 {
-	char text[STORE_EPOCH_LEN];
-	ssize_t n;
-
-	if (!*st->epoch)
-		return 0;
-	n = os_read_file(st->dirfd, STORE_CATALOG_EPOCH_FILE, text, sizeof(text));
-	if (n < 0 && !os_gone(errno) && errno != EUCLEAN)
-		return err_sys(e, "cannot read %s", STORE_CATALOG_EPOCH_FILE);
-	return n == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
+	return epoch_stamped(st, STORE_CATALOG_EPOCH_FILE, e);
 }
 
 static int take(void *arg, const struct name *n, struct err *e)
@@ -88,9 +81,7 @@ static int compare(struct store *st, struct err *e)
 
 	if (repo_walk(st, NULL, take, &all, e) < 0 || sorted_build(st, STORE_CATALOG_DIR, &all, e) < 0)
 		return -1;
-	if (*st->epoch && store_replace(st, STORE_CATALOG_EPOCH_FILE, st->epoch, STORE_EPOCH_LEN, false) < 0)
-		return err_sys(e, "cannot write %s", STORE_CATALOG_EPOCH_FILE);
-	return 0;
+	return epoch_stamp(st, STORE_CATALOG_EPOCH_FILE, e);
 }
 
 int catalog_rebuild(struct store *st, struct err *e)

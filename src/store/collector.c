@@ -25,6 +25,7 @@
 #include "os/lock.h"
 #include "os/process.h"
 #include "store/lock.h"
+#include "store/spool.h"
 #include "store/store_path.h"
 
 #define RUN_LEN 16
@@ -149,8 +150,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 	return 0;
 }
 
-/* Acquires locks/run: 1, 0 another process has it, -1 with *e. */
-static int acquire_run_lock(struct store *st, int *fd, struct err *e)
+int collector_exclude(struct store *st, int *fd, struct err *e)
 {
 	*fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
 	if (*fd >= 0 && os_lock(*fd, true, RUN_WAIT, NULL) == 0)
@@ -164,15 +164,10 @@ static int acquire_run_lock(struct store *st, int *fd, struct err *e)
 	return -1;
 }
 
-int collector_exclude(struct store *st, int *fd, struct err *e)
-{
-	return acquire_run_lock(st, fd, e);
-}
-
 int collector_tidy(struct store *st, struct err *e)
 {
 	cleanup_fd int fd = -1;
-	int taken = acquire_run_lock(st, &fd, e);
+	int taken = collector_exclude(st, &fd, e);
 
 	return taken <= 0 ? taken : remove_leftovers(st, e);
 }
@@ -236,7 +231,7 @@ int collector_begin(struct collector **out, struct store *st, struct err *e)
 
 	*out = NULL;
 	c->st = st;
-	taken = acquire_run_lock(st, &c->run_fd, e);
+	taken = collector_exclude(st, &c->run_fd, e);
 	if (taken == 1) {
 		os_remove_tree(st->dirfd, STORE_RESERVE_DIR);
 		taken = remove_leftovers(st, e) < 0 || announce(c, e) < 0 ? -1 : 1;
@@ -417,24 +412,16 @@ ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended,
 /* The present time by the file system's clock, from the mtime of a new file. */
 static int time_of_disk(struct store *st, int64_t *now, struct err *e)
 {
-	cleanup_str struct str tmp = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_spool struct spool sp = SPOOL_INIT;
 	struct stat sb;
-	int rc = -1;
 
 	*now = 0;
-	store_tmp(st, &tmp);
-	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
-	if (fd < 0)
-		return err_sys(e, "cannot make %s", tmp.buf);
-	if (fstat(fd, &sb) < 0) {
-		err_sys(e, "cannot look at %s", tmp.buf);
-	} else {
-		*now = (int64_t)sb.st_mtim.tv_sec;
-		rc = 0;
-	}
-	unlinkat(st->dirfd, tmp.buf, 0);
-	return rc;
+	if (spool_make(&sp, st, e) < 0)
+		return -1;
+	if (fstat(sp.fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", sp.path.buf);
+	*now = (int64_t)sb.st_mtim.tv_sec;
+	return 0;
 }
 
 int collector_last(struct store *st, uint64_t *seconds, struct err *e)

@@ -30,4 +30,11 @@ struct serving {
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e);
 void epoch_end(struct serving *s);
 
+/*
+ * epoch_stamped - whether the file at path, the stamp of an index, holds the current epoch: 1, 0, or -1 with *e
+ * epoch_stamp   - write the current epoch there, if there is one. Not flushed: if it is lost, the index is compared again
+ */
+int epoch_stamped(struct store *st, const char *path, struct err *e);
+int epoch_stamp(struct store *st, const char *path, struct err *e);
+
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "store/epoch.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
 
@@ -22,16 +23,9 @@
 int index_current(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	char text[STORE_EPOCH_LEN];
-	ssize_t len;
 
-	if (!*st->epoch)
-		return 0;
 	path_index_file(&path, n, STORE_INDEX_EPOCH);
-	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
-	if (len < 0 && !os_gone(errno) && errno != EUCLEAN)
-		return err_sys(e, "cannot read %s", path.buf);
-	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
+	return epoch_stamped(st, path.buf, e);
 }
 
 static const char *const dirs[] = { STORE_INDEX_NAMES, STORE_INDEX_TAGS, STORE_INDEX_REFERRERS };
@@ -100,13 +94,8 @@ int index_end(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	/* Not flushed: if it is lost, the index is compared again. */
-	if (!*st->epoch)
-		return 0;
 	path_index_file(&path, n, STORE_INDEX_EPOCH);
-	if (store_replace(st, path.buf, st->epoch, STORE_EPOCH_LEN, false) < 0)
-		return err_sys(e, "cannot write %s", path.buf);
-	return 0;
+	return epoch_stamp(st, path.buf, e);
 }
 
 int index_drop(struct store *st, const struct name *n, struct err *e)

@@ -8,9 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +18,8 @@
 #include "os/file.h"
 #include "store/probe.h"
 #include "store/store_path.h"
+
+#define FORMAT_MAX 32           /* bytes of berth/format */
 
 /* In the order of creation: parents first. */
 static const char *const layout[] = {
@@ -46,35 +46,22 @@ static const char *const vital[] = {
 	STORE_DOCKER_DIR, STORE_REGISTRY_DIR, STORE_V2_DIR, STORE_BLOBS_DIR, STORE_BERTH_DIR, STORE_INDEX_DIR,
 };
 
-static int write_format(int dirfd, bool flush, struct err *e)
+static int check_format(struct store *st, struct err *e)
 {
-	char tmp[64], text[16];
-	uint64_t random;
-
-	os_random(&random, sizeof(random));
-	snprintf(tmp, sizeof(tmp), STORE_TMP_DIR "/format-%016" PRIx64, random);
-	snprintf(text, sizeof(text), "%d\n", STORE_FORMAT);
-	if (os_write_file(dirfd, tmp, text, strlen(text), flush) == 0 &&
-	    renameat(dirfd, tmp, dirfd, STORE_FORMAT_FILE) == 0)
-		return 0;
-	err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
-	unlinkat(dirfd, tmp, 0);
-	return -1;
-}
-
-static int check_format(int dirfd, bool may_write, bool flush, struct err *e)
-{
-	char text[32];
+	cleanup_str struct str text = STR_INIT;
 	uint64_t version;
-	ssize_t n = os_read_file(dirfd, STORE_FORMAT_FILE, text, sizeof(text) - 1);
 
-	if (n < 0 && errno != ENOENT)
+	if (store_read(st, STORE_FORMAT_FILE, FORMAT_MAX, &text) < 0)
 		return err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
-	if (n <= 0)
-		return may_write ? write_format(dirfd, flush, e) : 0;
-	if (str_parse_u64(text, (size_t)n, &version) < 0 || version > STORE_FORMAT) {
+	while (text.len && text.buf[text.len - 1] == '\n')
+		text.len--;
+	if (!text.len) {
+		str_addf(&text, "%d\n", STORE_FORMAT);
+		if (!st->readonly && store_replace(st, STORE_FORMAT_FILE, text.buf, text.len, true) < 0)
+			return err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
+		return 0;
+	}
+	if (str_parse_u64(text.buf, text.len, &version) < 0 || version > STORE_FORMAT) {
 		errno = EPROTO;
 		return err_sys(e, "%s is of a newer berth (this one knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
 	}
@@ -85,16 +72,16 @@ static int check_format(int dirfd, bool may_write, bool flush, struct err *e)
  * Versions before 1.0 kept links there, which nginx served while no worker lived. Nothing updates them any more, and an nginx
  * with the configuration of such a version would still serve them. So they are removed, durably.
  */
-static int remove_fallback(int dirfd, bool flush, struct err *e)
+static int remove_fallback(struct store *st, struct err *e)
 {
-	static const char set_aside[] = STORE_TRASH_DIR "/fallback";
+	cleanup_str struct str trashed = STR_INIT;
+	int found = store_trash(st, STORE_FALLBACK_DIR, &trashed, e);
 
-	os_remove_tree(dirfd, set_aside);
-	if (renameat(dirfd, STORE_FALLBACK_DIR, dirfd, set_aside) < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", STORE_FALLBACK_DIR);
-	if (flush && os_fsync_above(dirfd, STORE_FALLBACK_DIR, 1) < 0)
+	if (found <= 0)
+		return found;
+	if (store_flush_above(st, STORE_FALLBACK_DIR, 1) < 0)
 		return err_sys(e, "cannot flush the directory of %s", STORE_FALLBACK_DIR);
-	os_remove_tree(dirfd, set_aside);
+	store_purge(st, trashed.buf);
 	return 0;
 }
 
@@ -130,40 +117,37 @@ static void close_locks(int dirfd)
 
 int layout_prepare(const struct store_options *o, struct err *e)
 {
-	cleanup_fd int dirfd = -1;
+	cleanup_store struct store *st = NULL;
 	size_t i;
 
 	if (!o->readonly && make_root(o->root) < 0)
 		return err_sys(e, "cannot make the store %s", o->root);
-	dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
-	if (dirfd < 0)
-		return err_sys(e, "cannot open the store %s", o->root);
-	if (o->readonly)
-		return check_format(dirfd, false, false, e);
-	for (i = 0; i < ARRAY_LEN(layout); i++)
-		if (mkdirat(dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
-			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
-	close_locks(dirfd);
-	if (faccessat(dirfd, STORE_TMP_DIR, W_OK | X_OK, AT_EACCESS) < 0 ||
-	    faccessat(dirfd, STORE_REPOSITORIES_DIR, W_OK | X_OK, AT_EACCESS) < 0)
-		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
-	if (probe_file_system(dirfd, o->root, e) < 0 || check_format(dirfd, true, o->flush, e) < 0)
+	if (store_open_root(&st, o, e) < 0)
 		return -1;
-	return remove_fallback(dirfd, o->flush, e);
+	if (o->readonly)
+		return check_format(st, e);
+	for (i = 0; i < ARRAY_LEN(layout); i++)
+		if (mkdirat(st->dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
+			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
+	close_locks(st->dirfd);
+	if (faccessat(st->dirfd, STORE_TMP_DIR, W_OK | X_OK, AT_EACCESS) < 0 ||
+	    faccessat(st->dirfd, STORE_REPOSITORIES_DIR, W_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
+	if (probe_file_system(st, o->root, e) < 0 || check_format(st, e) < 0)
+		return -1;
+	return remove_fallback(st, e);
 }
 
 /* Existing directories are flushed too: the process that created one may have died before it flushed the parent. */
-int layout_flush(const struct store_options *o, int dirfd, struct err *e)
+int layout_flush(struct store *st, const char *root, struct err *e)
 {
 	size_t i;
 
-	if (!o->flush)
-		return 0;
-	if (os_fsync(dirfd) < 0 || (os_fsync_dir(dirfd, "..") < 0 && errno != EACCES))
-		return err_sys(e, "cannot flush the store %s", o->root);
+	if (store_flush_fd(st, st->dirfd) < 0 || (store_flush_dir(st, "..") < 0 && errno != EACCES))
+		return err_sys(e, "cannot flush the store %s", root);
 	for (i = 0; i < ARRAY_LEN(vital); i++)
-		if (os_fsync_dir(dirfd, vital[i]) < 0)
-			return err_sys(e, "cannot flush %s/%s", o->root, vital[i]);
+		if (store_flush_dir(st, vital[i]) < 0)
+			return err_sys(e, "cannot flush %s/%s", root, vital[i]);
 	return 0;
 }
 

@@ -17,8 +17,8 @@
  */
 int layout_prepare(const struct store_options *o, struct err *e);
 
-/* layout_flush - make the directories durable one by one; dirfd is the root's. Errors as above. */
-int layout_flush(const struct store_options *o, int dirfd, struct err *e);
+/* layout_flush - make the directories durable one by one, with fsync = "full". Errors as above. */
+int layout_flush(struct store *st, const char *root, struct err *e);
 
 /* layout_warn_if_open - log `open_store` if users other than the owner and the group can read content or take locks */
 void layout_warn_if_open(const struct store *st, const char *root);

@@ -2,7 +2,7 @@
 /*
  * probe: testing a file system.
  *
- * Owns the names below berth/tmp/ that begin with "probe-", for the duration of a test.
+ * Owns no state: its files below berth/tmp/ last for one test.
  */
 #include "store/probe.h"
 
@@ -68,18 +68,16 @@ static int try_all(int dirfd, const char *root, const char *file, const char *ot
 	return 0;
 }
 
-int probe_file_system(int dirfd, const char *root, struct err *e)
+int probe_file_system(struct store *st, const char *root, struct err *e)
 {
 	cleanup_str struct str file = STR_INIT, other = STR_INIT;
-	uint64_t random;
 	int rc;
 
-	os_random(&random, sizeof(random));
-	str_addf(&file, STORE_TMP_DIR "/probe-%016" PRIx64, random);
-	str_addf(&other, "%s-link", file.buf);
-	rc = try_all(dirfd, root, file.buf, other.buf, e);
-	unlinkat(dirfd, other.buf, 0);
-	unlinkat(dirfd, file.buf, 0);
+	store_tmp(st, &file);
+	store_tmp(st, &other);
+	rc = try_all(st->dirfd, root, file.buf, other.buf, e);
+	unlinkat(st->dirfd, other.buf, 0);
+	unlinkat(st->dirfd, file.buf, 0);
 	return rc;
 }
 

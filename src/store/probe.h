@@ -12,7 +12,7 @@
  * probe_file_system - create a file below berth/tmp/, link it, lock it, and compare its time with the clock and the last start
  * A wrong clock is only logged. Returns 0, or -1 with *e: one line in e->cause.
  */
-int probe_file_system(int dirfd, const char *root, struct err *e);
+int probe_file_system(struct store *st, const char *root, struct err *e);
 
 /*
  * probe_write - write a block to an unnamed file below berth/tmp/, then do what probe_read does

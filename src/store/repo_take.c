@@ -21,7 +21,7 @@
 #include "store/store_path.h"
 
 /* Whether this is a directory, not a symbolic link, that holds only the repository's own parts: 1, 0, -1 with *e. */
-static int stands_alone(struct store *st, const struct name *n, struct err *e)
+static int is_alone(struct store *st, const struct name *n, struct err *e)
 {
 	static const char *const own[] = { STORE_LAYERS, STORE_MANIFESTS, STORE_UPLOADS };
 	cleanup_names struct names all = NAMES_INIT;
@@ -154,7 +154,7 @@ static int take_parts(struct store *st, const struct name *n, struct names *tras
 int repo_take(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	int alone = stands_alone(st, n, e);
+	int alone = is_alone(st, n, e);
 
 	if (alone < 0)
 		return -1;
@@ -180,7 +180,7 @@ static int is_occupied(struct store *st, const struct name *to, struct err *e)
 int repo_movable(struct store *st, const struct name *from, const struct name *to, struct err *e)
 {
 	bool below = to->len > from->len && to->s[from->len] == '/' && memcmp(to->s, from->s, from->len) == 0;
-	int alone = below ? 0 : stands_alone(st, from, e), occupied;
+	int alone = below ? 0 : is_alone(st, from, e), occupied;
 
 	if (alone <= 0)
 		return alone;

@@ -98,15 +98,7 @@ int revision_collect(struct store *st, const struct name *n, const struct digest
 
 int revision_flush_gone(struct store *st, const struct name *n, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-	int alg;
-
-	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		path_revisions(&dir, n, (enum digest_alg)alg);
-		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
-			return err_sys(e, "cannot flush %s", dir.buf);
-	}
-	return 0;
+	return walk_flush(st, n, path_revisions, e);
 }
 
 void revision_purge(struct store *st, const char *trashed)

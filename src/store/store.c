@@ -22,14 +22,12 @@
 #include "os/lock.h"
 #include "store/store_path.h"
 
-int store_read_epoch(int dirfd, char *out, struct err *e)
+int store_read_epoch(struct store *st, struct err *e)
 {
-	ssize_t n = os_read_file(dirfd, STORE_EPOCH_FILE, out, STORE_EPOCH_LEN);
+	ssize_t n = os_read_file(st->dirfd, STORE_EPOCH_FILE, st->epoch, STORE_EPOCH_LEN);
 
-	out[n == STORE_EPOCH_LEN ? STORE_EPOCH_LEN : 0] = '\0';
-	if (n < 0 && errno != ENOENT)
-		return err_sys(e, "cannot read %s", STORE_EPOCH_FILE);
-	return 0;
+	st->epoch[n == STORE_EPOCH_LEN ? STORE_EPOCH_LEN : 0] = '\0';
+	return n < 0 && errno != ENOENT ? err_sys(e, "cannot read %s", STORE_EPOCH_FILE) : 0;
 }
 
 static mode_t umask_now(void)
@@ -48,11 +46,10 @@ static int open_locks(struct store *st, const char *root, struct err *e)
 	return st->collector_fd < 0 ? err_sys(e, "cannot open the lock files below %s/berth/locks", root) : 0;
 }
 
-int store_open(struct store **out, const struct store_options *o, struct err *e)
+int store_open_root(struct store **out, const struct store_options *o, struct err *e)
 {
-	struct store *st = xcalloc(1, sizeof(*st));
+	struct store *st = *out = xcalloc(1, sizeof(*st));
 
-	*out = NULL;
 	st->flush = o->flush;
 	st->readonly = o->readonly;
 	st->seats = o->seats;
@@ -61,16 +58,20 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 	st->turnstile_fd = st->collector_fd = -1;
 	os_random(&st->id, sizeof(st->id));
 	st->dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
-	if (st->dirfd < 0) {
-		err_sys(e, "cannot open the store %s", o->root);
-		goto fail;
-	}
-	if (!st->readonly && (open_locks(st, o->root, e) < 0 || store_read_epoch(st->dirfd, st->epoch, e) < 0))
-		goto fail;
-	*out = st;
-	return 0;
-fail:
-	store_close(&st);
+	if (st->dirfd >= 0)
+		return 0;
+	err_sys(e, "cannot open the store %s", o->root);
+	store_close(out);
+	return -1;
+}
+
+int store_open(struct store **out, const struct store_options *o, struct err *e)
+{
+	if (store_open_root(out, o, e) < 0)
+		return -1;
+	if (o->readonly || (open_locks(*out, o->root, e) == 0 && store_read_epoch(*out, e) == 0))
+		return 0;
+	store_close(out);
 	return -1;
 }
 

@@ -49,15 +49,17 @@ struct store_options {
 };
 
 /*
- * store_open - an owned store, or -1 with *e and *out NULL
+ * store_open      - an owned store, or -1 with *e and *out NULL
+ * store_open_root - the same without locks and epoch, which may not exist yet
  * Errors: one line for the operator in e->cause (which path, what is wrong), code UNAVAILABLE or UNKNOWN.
  */
 int store_open(struct store **out, const struct store_options *o, struct err *e);
+int store_open_root(struct store **out, const struct store_options *o, struct err *e);
 void store_close(struct store **st);
 #define cleanup_store __attribute__((cleanup(store_close)))
 
-/* store_read_epoch - the current epoch (store/epoch.h), "" if there is none; out holds STORE_EPOCH_LEN + 1 bytes */
-int store_read_epoch(int dirfd, char *out, struct err *e);
+/* store_read_epoch - read the current epoch into st->epoch */
+int store_read_epoch(struct store *st, struct err *e);
 
 /* Flushing. With fsync = "off" these do nothing. Each returns 0 or -1 with errno; `count` as in os_fsync_above(). */
 int store_flush_fd(struct store *st, int fd);

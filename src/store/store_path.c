@@ -148,16 +148,10 @@ void path_upload_file(struct str *p, const struct name *n, const struct uuid *u,
 	add_part(p, file);
 }
 
-void path_index(struct str *p, const struct name *n)
-{
-	str_reset(p);
-	str_addf(p, STORE_INDEX_DIR "/%s", n->s);
-}
-
 void path_index_file(struct str *p, const struct name *n, const char *file)
 {
-	path_index(p, n);
-	add_part(p, file);
+	str_reset(p);
+	str_addf(p, STORE_INDEX_DIR "/%s/%s", n->s, file);
 }
 
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject)

@@ -91,7 +91,6 @@ void path_upload(struct str *p, const struct name *n, const struct uuid *u);
 void path_upload_file(struct str *p, const struct name *n, const struct uuid *u, const char *file);
 
 /* The indexes, below berth/index/<name>/: see store/index.h. */
-void path_index(struct str *p, const struct name *n);
 void path_index_file(struct str *p, const struct name *n, const char *file);
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject);
 void path_index_referrer(struct str *p, const struct name *n, const struct digest *subject, const struct digest *d);

@@ -92,7 +92,7 @@ static int still_named(struct store *st, const char *path, int fd)
 	return a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode);
 }
 
-int upload_exists(const struct upload *u, struct err *e)
+static int still_exists(const struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	int exists;
@@ -104,7 +104,7 @@ int upload_exists(const struct upload *u, struct err *e)
 
 int upload_must_exist(const struct upload *u, struct err *e)
 {
-	int exists = upload_exists(u, e);
+	int exists = still_exists(u, e);
 
 	return exists == 0 ? err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s) : exists < 0 ? -1 : 0;
 }
@@ -138,7 +138,7 @@ static int lock_upload(struct upload *u, struct err *e)
 		return is_no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
 	if (lock_acquire(u->st, u->lock_fd, LOCK_UPLOAD, e) < 0)
 		return -1;
-	return upload_exists(u, e);
+	return still_exists(u, e);
 }
 
 int upload_open(struct upload **out, struct store *st, const struct name *n, const struct uuid *uuid, struct err *e)
@@ -156,7 +156,7 @@ int upload_open(struct upload **out, struct store *st, const struct name *n, con
 		found = -1;
 	/* Without data: either nothing was uploaded yet, or the repository was removed or moved since the check above. */
 	if (found == 1 && u->fd < 0)
-		found = upload_exists(u, e);
+		found = still_exists(u, e);
 	if (found == 1)
 		*out = STEAL(u);
 	upload_close(&u);

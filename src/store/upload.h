@@ -40,11 +40,9 @@ void upload_close(struct upload **u);
 #define cleanup_upload __attribute__((cleanup(upload_close)))
 
 /*
- * upload_exists     - whether it still has its name: 1, 0, -1 with *e. The repository may have been removed or moved
- *                     meanwhile, but not while the caller holds lock_collector.
- * upload_must_exist - 0, or -1 with *e: BLOB_UPLOAD_UNKNOWN 404 if it has no name any more
+ * upload_must_exist - whether it still has its name: 0, or -1 with *e: BLOB_UPLOAD_UNKNOWN 404 if it has none. The repository
+ *                     may have been removed or moved meanwhile, but not while the caller holds lock_collector.
  */
-int upload_exists(const struct upload *u, struct err *e);
 int upload_must_exist(const struct upload *u, struct err *e);
 
 /*

@@ -65,3 +65,17 @@ int walk_all(struct store *st, const struct name *n,
 	}
 	return rc;
 }
+
+int walk_flush(struct store *st, const struct name *n, void (*path)(struct str *p, const struct name *n, enum digest_alg alg),
+	       struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg;
+
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		path(&dir, n, (enum digest_alg)alg);
+		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot flush %s", dir.buf);
+	}
+	return 0;
+}

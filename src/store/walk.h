@@ -24,4 +24,8 @@ int walk_all(struct store *st, const struct name *n,
 	     void (*path)(struct str *p, const struct name *n, enum digest_alg alg), digest_visit *visit, void *arg,
 	     struct err *e);
 
+/* walk_flush - flush these directories, as far as they exist; 0 or -1 with *e */
+int walk_flush(struct store *st, const struct name *n, void (*path)(struct str *p, const struct name *n, enum digest_alg alg),
+	       struct err *e);
+
 #endif

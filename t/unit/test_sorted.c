@@ -154,7 +154,7 @@ static void test_damage(void)
 	os_remove_tree(st->dirfd, SET "/root");
 	os_write_file(st->dirfd, SET "/root", "1 x\n", 4, false);
 	walked("", 10, &rc);
-	ok(rc < 0 && strstr(e.cause, "damaged"), "a damaged set says so");
+	ok(rc < 0 && strstr(e.cause, "corrupt"), "a corrupt set says so");
 	names_add(&none, "again", 5);
 	is_int(sorted_build(st, SET, &none, &e), 0, "and is built again");
 	is_str(walked("", 10, &rc), "again ", "whole");
@@ -168,7 +168,7 @@ static void test_damage_of_nothing(void)
 
 	os_remove_tree(st->dirfd, SET "/root");
 	os_write_file(st->dirfd, SET "/root", "rubbish\n", 8, false);
-	is_int(sorted_build(st, SET, &none, &e), 0, "a damaged set of no names is built again");
+	is_int(sorted_build(st, SET, &none, &e), 0, "a corrupt set of no names is built again");
 	is_str(walked("", 10, &rc), "", "as one without names");
 	is_int(rc, 0, "whose walk comes to an end");
 	is_int(sorted_add(st, SET, "first", &e), 0, "and a name is added to it");

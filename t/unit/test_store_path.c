@@ -63,8 +63,6 @@ static void test_repository(void)
 
 static void test_own(void)
 {
-	path_index(&p, &n);
-	is_str(p.buf, "berth/index/team/app", "a repository's index");
 	path_index_file(&p, &n, "_tags");
 	is_str(p.buf, "berth/index/team/app/_tags", "a file of it");
 	path_index_referrers(&p, &n, &d);
