@@ -6,7 +6,6 @@
  */
 #include "store/catalog.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "os/dir.h"

@@ -9,11 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "store/store_path.h"

@@ -7,7 +7,6 @@
 #include "store/revision.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "os/file.h"

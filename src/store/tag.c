@@ -16,7 +16,6 @@
 #include "os/file.h"
 #include "store/durable.h"
 #include "store/link.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e)
