@@ -25,7 +25,10 @@
  */
 int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e);
 
-/* blob_pin - check that the content exists, and refresh its mtime so that the collector keeps it; 1, 0 absent, -1. The caller holds lock_collector */
+/*
+ * blob_pin - check that the content exists, and refresh its mtime so that the collector keeps it; 1, 0 absent, -1
+ * The caller holds lock_collector.
+ */
 int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
 
 /*

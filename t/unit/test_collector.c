@@ -229,8 +229,8 @@ static void test_killed(struct store *collecting, struct store *writing, struct 
 	ok(!marked(writing), "a writer that goes on noting takes it away");
 	while (notes_size(writing) == 0 && steps++ < 100)
 		note(writing, 1, 1);
-	is_int(notes_size(writing), 0, "after that nobody notes");
-	ok(notes_size(another) < 8192, "the writer noted %" PRIu64 " bytes for nobody", (uint64_t)notes_size(another));
+	is_int(notes_size(writing), 0, "after that no writer notes");
+	ok(notes_size(another) < 8192, "the writer noted %" PRIu64 " bytes in vain", (uint64_t)notes_size(another));
 
 	is_int(collector_begin(&c, collecting, &e), 1, "the next collection begins");
 	is_int(notes_size(another), 0, "and the notes of the other one are gone");
@@ -251,7 +251,7 @@ static void test_killed(struct store *collecting, struct store *writing, struct 
 	for (i = 0; i < 200; i++)
 		note(writing, i, 1);
 	ok(!marked(writing), "but goes afterwards");
-	is_int(collector_tidy(collecting, &e), 0, "who tidies up");
+	is_int(collector_tidy(collecting, &e), 0, "collector_tidy succeeds");
 	is_int(notes_size(writing), 0, "removes the notes, with a mark or without");
 }
 
@@ -269,7 +269,7 @@ static void test_looked_at(struct store *collecting)
 		_exit(0);
 	}
 	close(fd);              /* the child has it */
-	is_int(collector_begin(&c, collecting, &e), 1, "who finds locks/run taken for a moment waits for it");
+	is_int(collector_begin(&c, collecting, &e), 1, "a collection waits for locks/run if it is busy for a moment only");
 	waitpid(pid, NULL, 0);
 	is_int(collector_end(&c, &e), 0, "the collection ends");
 }

@@ -102,7 +102,7 @@ static void test_waits(const char *path)
 	ok(errno == EWOULDBLOCK && waited == 0, "and no wait");
 
 	pid = holder(path, false, 200);
-	ok(os_lock(fd, false, 1000, &waited) == 0 && waited == 0, "who shares a lock does not wait for who shares it");
+	ok(os_lock(fd, false, 1000, &waited) == 0 && waited == 0, "a shared lock does not wait for a shared one");
 	os_unlock(fd);
 	ended(pid);
 	is_int(os_lock(-1, true, 1000, &waited), -1, "what is no file is no lock");
@@ -170,7 +170,7 @@ static void test_store(struct store *st)
 	err_release(&e);
 }
 
-/* All waits of a request together have one limit; and nobody waits who was told not to. */
+/* All waits of a request together have one limit, and lock_file_now does not wait. */
 static void test_limit(struct store *st)
 {
 	struct err e = ERR_INIT;
@@ -197,7 +197,7 @@ static void test_limit(struct store *st)
 	is_int(rc, -1, "that was seen");
 	os_cleanup_fd(&fd);
 	is_int(lock_file(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 0, "one that is free is taken all the same");
-	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &tries, &e), 0, "who does not wait is told that it is not free");
+	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &tries, &e), 0, "without waiting, a busy lock is not acquired");
 	os_cleanup_fd(&fd);
 	is_int(lock_file_now(st, "berth/locks/limit", LOCK_CATALOG, &fd, &e), 1, "or has it");
 	os_cleanup_fd(&fd);

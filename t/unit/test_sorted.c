@@ -170,7 +170,7 @@ static void test_damage_of_nothing(void)
 	os_write_file(st->dirfd, SET "/root", "rubbish\n", 8, false);
 	is_int(sorted_build(st, SET, &none, &e), 0, "a corrupt set of no names is built again");
 	is_str(walked("", 10, &rc), "", "as one without names");
-	is_int(rc, 0, "whose walk comes to an end");
+	is_int(rc, 0, "its walk comes to an end");
 	is_int(sorted_add(st, SET, "first", &e), 0, "and a name is added to it");
 	is_str(walked("", 10, &rc), "first ", "and is there");
 	os_remove_tree(st->dirfd, SET "/root");

@@ -64,11 +64,11 @@ static void test_links(void)
 	is_int(link_ensure(st, "docker/l/one", &b, &e), 0, "one to another digest");
 	ok(link_read_in(st, "docker/l/one", &got, &e) == 1 && digest_eq(&got, &b), "is replaced");
 	is_int(link_read_in(st, "docker/l/none", &got, &e), 0, "one that isn't is absent");
-	os_mkdirs(st->dirfd, "docker/l/spoilt");
-	os_write_file(st->dirfd, "docker/l/spoilt/link", "", 0, false);
-	is_int(link_read_in(st, "docker/l/spoilt", &got, &e), 0, "so is an empty one");
-	is_int(link_ensure(st, "docker/l/spoilt", &b, &e), 0, "which is replaced");
-	ok(link_read_in(st, "docker/l/spoilt", &got, &e) == 1 && digest_eq(&got, &b), "by a good one");
+	os_mkdirs(st->dirfd, "docker/l/corrupt");
+	os_write_file(st->dirfd, "docker/l/corrupt/link", "", 0, false);
+	is_int(link_read_in(st, "docker/l/corrupt", &got, &e), 0, "so is an empty one");
+	is_int(link_ensure(st, "docker/l/corrupt", &b, &e), 0, "which is replaced");
+	ok(link_read_in(st, "docker/l/corrupt", &got, &e) == 1 && digest_eq(&got, &b), "by a good one");
 	os_mkdirs(st->dirfd, "docker/l/bare");
 	is_int(link_ensure(st, "docker/l/bare", &b, &e), 0, "a directory without a link");
 	is_int(link_read_in(st, "docker/l/bare", &got, &e), 1, "gets one");
