@@ -17,6 +17,7 @@
 #include "master/supervisor.h"
 #include "os/process.h"
 #include "os/sock.h"
+#include "store/layout.h"
 #include "store/probe.h"
 #include "store/store.h"
 
@@ -151,7 +152,7 @@ static int serve(struct args *a, struct config *cfg)
 	struct err e = ERR_INIT;
 	cleanup_str struct str root = STR_INIT, line = STR_INIT;
 	bool of_store = true;   /* the failure concerns the store, and has a remedy there */
-	int rc = store_prepare(&so, &e);
+	int rc = layout_prepare(&so, &e);
 
 	str_puts(&root, cfg->root);
 	if (rc == 0 && open_sockets(a, &e) < 0) {

@@ -61,6 +61,16 @@ none('no function that the house rules ban', \@own, sub {
 none('a file in the store is opened by os_open_file(): what lies there may be a FIFO, or a link', [grep { m{^src/(store|registry)/} } @all], sub {
 	lines($code{$_[0]}, qr/\bos_open\((?!.*\b(O_DIRECTORY|O_PATH|O_CREAT|O_TMPFILE)\b).*/)
 });
+# store_path.h has a name for each directory and each file of the store: nobody else spells them.
+my %entry = map { $_ => 1 } text('src/store/store_path.h') =~ m{^#define STORE_\w+ "([^"/]+)"}mg;
+cmp_ok scalar(keys %entry), '>', 10, 'store_path.h names the entries of the store';
+none('a path in the store is spelled by store_path alone', [grep { m{^src/(store|care|registry)/} && !m{/store_path\.} } @all], sub {
+	my ($f) = @_;
+	my $code = text($f) =~ s{("(?:\\.|[^"\\\n])*")|/\*.*?\*/}{$1 // ''}gser;
+
+	# In registry/ a member of JSON may have the name of a file: there only what has a slash is a path.
+	grep { !/\s/ && (m{/} || $f !~ m{/registry/}) && grep { $entry{$_} } split m{/} } $code =~ /"((?:\\.|[^"\\\n])*)"/g
+});
 none('memory comes from xmalloc and its kin', [grep { !m{^src/base/mem\.} } @own], sub {
 	lines($code{$_[0]}, qr/(?<![\w.>])(malloc|calloc|realloc|reallocarray|strdup|strndup)\s*\(/)
 });

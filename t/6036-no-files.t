@@ -185,6 +185,7 @@ for my $what (sort keys %odd) {
 	spew(my $left = $s->root . '/berth/tmp/left' . $n++, 'x');
 	odd($what, $left);
 }
+run_ok('touch', '-h', '-d', '@' . (time - 3600), glob $s->root . '/berth/tmp/left*');
 for my $cmd (['gc', '--grace', '0s', '--dry-run'], ['fsck'], ['fsck', '--repair'], ['gc', '--grace', '0s', '--uploads', '0s'], ['repo', 'du'], ['fsck']) {
 	my $r = run({ timeout => 120 }, program('berth'), '--root', $s->root, @$cmd);
 	cmp_ok $r->{status}, '<', 2, "berth @$cmd ends" or diag($r->{err});

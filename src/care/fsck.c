@@ -14,6 +14,7 @@
 
 #include "care/fsck_work.h"
 #include "os/file.h"
+#include "store/layout.h"
 #include "store/store_path.h"
 
 static int repair_format(struct fsck_work *w, const void *arg, struct err *e)

@@ -106,10 +106,10 @@ static int check_blob(struct fsck_work *w, const char *above, const char *two, c
 	int rc = 0;
 
 	str_addf(&p.dir, "%s/%s", above, hex);
-	str_addf(&p.data, "%s/data", p.dir.buf);
+	path_in(&p.data, p.dir.buf, STORE_DATA);
 	if (fsck_list(w, p.dir.buf, &names)) {
 		for (i = 0; i < names.count; i++)
-			if (strcmp(names.v[i], "data") != 0)
+			if (strcmp(names.v[i], STORE_DATA) != 0)
 				fsck_stray(w, p.dir.buf, names.v[i]);
 		rc = fsck_twice(w, NULL, check_place, &p, e);
 	}

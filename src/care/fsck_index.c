@@ -112,10 +112,10 @@ static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, s
 	struct tag_sets *s = arg;
 
 	(void)e;
-	path_index_file(&path, s->l->n, "_names");
+	path_index_file(&path, s->l->n, STORE_INDEX_NAMES);
 	if (s->names_read && !has(&s->names, t->s))
 		add(s->l, FSCK_INDEX_NAMES, path.buf, "lacks the tag ", t->s);
-	path_index_file(&path, s->l->n, "_tags");
+	path_index_file(&path, s->l->n, STORE_INDEX_TAGS);
 	index_pair(d, t, &pair);
 	if (s->pairs_read && !has(&s->pairs, pair.v[0]))
 		add(s->l, FSCK_INDEX_TAGS, path.buf, "lacks ", pair.v[0]);
@@ -128,9 +128,9 @@ static int look_at_tags(struct look *l, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 	int names, pairs = 0, rc = -1;
 
-	path_index_file(&dir, l->n, "_names");
+	path_index_file(&dir, l->n, STORE_INDEX_NAMES);
 	names = read_sorted(l, dir.buf, &s.names, e);
-	path_index_file(&dir, l->n, "_tags");
+	path_index_file(&dir, l->n, STORE_INDEX_TAGS);
 	if (names >= 0)
 		pairs = read_sorted(l, dir.buf, &s.pairs, e);
 	s.names_read = names == 1;
@@ -156,8 +156,7 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 		return found < 0 ? -1 : 0;
 	if (!manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &is))
 		return 0;
-	path_index_referrers(&path, l->n, &subject);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, l->n, &subject, d);
 	found = index_read_referrer(l->w->r->st, l->n, &subject, d, &says, e);
 	if (found < 0)
 		return add_corrupt(l, path.buf, e);
@@ -174,7 +173,7 @@ static int look_at_index(struct look *l, struct err *e)
 	int current = index_current(l->w->r->st, l->n, e), blocked;
 
 	look_reset(l);
-	path_index_file(&path, l->n, "_epoch");
+	path_index_file(&path, l->n, STORE_INDEX_EPOCH);
 	if (current < 0)
 		return add_corrupt(l, path.buf, e);
 	blocked = index_blocked(l->w->r->st, l->n, &path, e);

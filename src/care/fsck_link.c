@@ -31,7 +31,7 @@ int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *
 
 	*state = FLINK_GONE;
 	*target = (struct digest){ 0 };
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	n = os_read_file(w->r->st->dirfd, path.buf, text, sizeof(text));
 	if (n < 0) {
 		bool gone = os_gone(errno);
@@ -58,7 +58,7 @@ int fsck_link_write(struct fsck_work *w, const struct name *n, const char *dir, 
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	if (fsck_clear(w, path.buf, e) < 0 || collector_note(w->r->st, n, d, 1, e) < 0 || link_ensure(w->r->st, dir, d, e) < 0)
 		return -1;
 	return store_flush_above(w->r->st, dir, 2) < 0 ? err_sys(e, "cannot flush the directories of %s", dir) : 0;
@@ -194,7 +194,7 @@ static bool check_beside(struct fsck_work *w, const char *dir)
 	if (!fsck_list(w, dir, &names))
 		return false;
 	for (i = 0; i < names.count; i++)
-		if (strcmp(names.v[i], "link") != 0)
+		if (strcmp(names.v[i], STORE_LINK) != 0)
 			fsck_stray(w, dir, names.v[i]);
 	return true;
 }
@@ -231,17 +231,16 @@ int fsck_layers(struct fsck_work *w, const struct name *n, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 	struct walk walk = { w, n };
 
-	path_repository(&dir, n);
-	str_puts(&dir, "/_layers");
+	path_layers_dir(&dir, n);
 	return fsck_link_dirs(w, dir.buf, visit_layer, &walk, e);
 }
 
 int fsck_revisions(struct fsck_work *w, const struct name *n, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
+	cleanup_str struct str manifests = STR_INIT, dir = STR_INIT;
 	struct walk walk = { w, n };
 
-	path_manifests(&dir, n);
-	str_puts(&dir, "/revisions");
+	path_manifests(&manifests, n);
+	path_in(&dir, manifests.buf, STORE_REVISIONS);
 	return fsck_link_dirs(w, dir.buf, visit_revision, &walk, e);
 }

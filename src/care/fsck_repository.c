@@ -37,7 +37,7 @@ static int repair_half(struct fsck_work *w, const void *arg, struct err *e)
 {
 	const struct half *h = arg;
 
-	if (repo_ensure(w->r->st, h->n, e) < 0)
+	if (catalog_ensure(w->r->st, h->n, e) < 0)
 		return -1;
 	return store_flush_dir(w->r->st, h->path.buf) < 0 ? err_sys(e, "cannot flush %s", h->path.buf) : 0;
 }
@@ -47,10 +47,9 @@ static int which(struct fsck_work *w, const struct half *h)
 	cleanup_str struct str sub = STR_INIT;
 	int has;
 
-	str_addf(&sub, "%s/_layers", h->path.buf);
+	path_layers_dir(&sub, h->n);
 	has = is_dir(w, sub.buf) ? 1 : 0;
-	str_reset(&sub);
-	str_addf(&sub, "%s/_manifests", h->path.buf);
+	path_manifests(&sub, h->n);
 	return has | (is_dir(w, sub.buf) ? 2 : 0);
 }
 
@@ -69,7 +68,7 @@ static int check_half(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	if (has == 0 || has == 3)
 		return 0;
 	if (sure)
-		fsck_report(w, &f, "has no %s", has == 1 ? "_manifests" : "_layers");
+		fsck_report(w, &f, "has no %s", has == 1 ? STORE_MANIFESTS : STORE_LAYERS);
 	return 1;
 }
 
@@ -83,7 +82,7 @@ static void check_manifests_dir(struct fsck_work *w, const struct name *n)
 	path_manifests(&dir, n);
 	fsck_list(w, dir.buf, &names);
 	for (i = 0; i < names.count; i++)
-		if (strcmp(names.v[i], "revisions") != 0 && strcmp(names.v[i], "tags") != 0)
+		if (strcmp(names.v[i], STORE_REVISIONS) != 0 && strcmp(names.v[i], STORE_TAGS) != 0)
 			fsck_stray(w, dir.buf, names.v[i]);
 }
 
@@ -201,7 +200,7 @@ static int repair_upload(struct fsck_work *w, const void *arg, struct err *e)
 		return err_sys(e, "cannot look at %s", b->dir.buf);
 	time_rfc3339(text, &sb.st_mtim, 0);
 	store_tmp(w->r->st, &tmp);
-	path_upload_file(&path, b->n, b->uuid, "startedat");
+	path_upload_file(&path, b->n, b->uuid, STORE_STARTED);
 	if (os_write_file(w->r->st->dirfd, tmp.buf, text, strlen(text), w->r->st->flush) < 0)
 		return err_sys(e, "cannot write %s", tmp.buf);
 	if (renameat(w->r->st->dirfd, tmp.buf, w->r->st->dirfd, path.buf) == 0)
@@ -219,7 +218,7 @@ static int check_upload(struct fsck_work *w, void *arg, bool sure, struct err *e
 	struct stat sb;
 
 	(void)e;
-	path_upload_file(&path, b->n, b->uuid, "startedat");
+	path_upload_file(&path, b->n, b->uuid, STORE_STARTED);
 	/* The directory appears and disappears as a whole: if it exists after the file did not, the file is missing. */
 	if (fstatat(w->r->st->dirfd, path.buf, &sb, 0) == 0 || errno != ENOENT || !is_dir(w, b->dir.buf))
 		return 0;
@@ -243,10 +242,10 @@ static int each_upload(struct fsck_work *w, const struct name *n, const char *ab
 	b.uuid = &uuid;
 	str_addf(&b.dir, "%s/%s", above, name);
 	if (fsck_list(w, b.dir.buf, &files)) {
-		fsck_files(w, b.dir.buf, (const char *const[]){ "data", "startedat", NULL });
+		fsck_files(w, b.dir.buf, (const char *const[]){ STORE_DATA, STORE_STARTED, NULL });
 		for (i = 0; i < files.count; i++)
-			if (strcmp(files.v[i], "data") != 0 && strcmp(files.v[i], "startedat") != 0 &&
-			    strcmp(files.v[i], "hashstates") != 0)         /* of registry:2 */
+			if (strcmp(files.v[i], STORE_DATA) != 0 && strcmp(files.v[i], STORE_STARTED) != 0 &&
+			    strcmp(files.v[i], STORE_HASHSTATES) != 0)
 				fsck_stray(w, b.dir.buf, files.v[i]);
 		rc = fsck_twice(w, NULL, check_upload, &b, e);
 	}

@@ -46,8 +46,8 @@ static int repair_index(struct fsck_work *w, const void *arg, struct err *e)
 	cleanup_str struct str dir = STR_INIT, link = STR_INIT;
 	const struct look *l = arg;
 
-	path_tag_index(&dir, l->n, l->t, l->d);
-	str_addf(&link, "%s/link", dir.buf);
+	path_tag_index(&dir, l->dir.buf, l->d);
+	path_in(&link, dir.buf, STORE_LINK);
 	if (fsck_clear(w, link.buf, e) < 0 || link_ensure(w->r->st, dir.buf, l->d, e) < 0)
 		return -1;
 	return store_flush_above(w->r->st, dir.buf, 3) < 0 ? err_sys(e, "cannot flush the directories of %s", dir.buf) : 0;
@@ -94,12 +94,12 @@ static int check_index(struct look *l, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 	struct stat sb;
 
-	str_addf(&dir, "%s/index", l->dir.buf);
+	path_in(&dir, l->dir.buf, STORE_TAG_INDEX);
 	if (fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) == 0 && fsck_link_dirs(l->w, dir.buf, visit_index, l, e) < 0)
 		return -1;
 	if (!l->points)
 		return 0;
-	path_tag_index(&dir, l->n, l->t, &l->current);
+	path_tag_index(&dir, l->dir.buf, &l->current);
 	if (fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) < 0)
 		index_fault(l, dir.buf, &l->current, "is missing, although the tag points to that manifest");
 	return 0;
@@ -150,7 +150,7 @@ static int check_tag(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	l->sure = sure;
 	l->wrong = 0;
 	l->records = 0;
-	str_addf(&dir, "%s/current", l->dir.buf);
+	path_in(&dir, l->dir.buf, STORE_CURRENT);
 	if (fsck_link_state(w, dir.buf, &state, &l->current, e) < 0)
 		return -1;
 	if (fstatat(w->r->st->dirfd, l->dir.buf, &sb, 0) < 0)
@@ -177,13 +177,13 @@ static bool check_beside(struct fsck_work *w, const char *dir)
 	if (!fsck_list(w, dir, &names))
 		return false;
 	for (i = 0; i < names.count; i++)
-		if (strcmp(names.v[i], "current") != 0 && strcmp(names.v[i], "index") != 0)
+		if (strcmp(names.v[i], STORE_CURRENT) != 0 && strcmp(names.v[i], STORE_TAG_INDEX) != 0)
 			fsck_stray(w, dir, names.v[i]);
-	str_addf(&sub, "%s/current", dir);
+	path_in(&sub, dir, STORE_CURRENT);
 	if (os_dir_list(w->r->st->dirfd, sub.buf, DIR_ALL, &current) < 0)
 		return true;            /* reported as a tag without link */
 	for (i = 0; i < current.count; i++)
-		if (strcmp(current.v[i], "link") != 0)
+		if (strcmp(current.v[i], STORE_LINK) != 0)
 			fsck_stray(w, sub.buf, current.v[i]);
 	return true;
 }

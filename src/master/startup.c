@@ -14,6 +14,7 @@
 #include "care/gc_last.h"
 #include "master/settings.h"
 #include "store/collector.h"
+#include "store/layout.h"
 
 /* Remove what a killed collector left, and make the reserve that the next one gives up. */
 static void tidy(struct store *st)
@@ -35,15 +36,6 @@ static void adopt_last(struct store *st)
 		log_say(LOG_WARN, "metrics", "%s", e.cause);
 }
 
-/* An existing store keeps its modes: other programs that serve or read it have to go on working. */
-static void say_if_open(const struct store *st, const char *root)
-{
-	if (store_others_may_read(st))
-		log_say(LOG_WARN, "open_store",
-			"every user of this machine can read what is in %s, and hold up uploads; `chmod o= %s` keeps it to its owner and group",
-			root, root);
-}
-
 /* No failure here prevents the start. */
 void startup_tidy(const struct store_options *so)
 {
@@ -56,7 +48,7 @@ void startup_tidy(const struct store_options *so)
 		log_say(LOG_WARN, "collector", "%s", e.cause);
 		return;
 	}
-	say_if_open(st, so->root);
+	layout_warn_if_open(st, so->root);
 	adopt_last(st);
 	if (!so->readonly)
 		tidy(st);

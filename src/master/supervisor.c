@@ -36,6 +36,7 @@
 #include "os/sock.h"
 #include "registry/registry.h"
 #include "store/epoch.h"
+#include "store/layout.h"
 #include "store/store.h"
 
 #define HOUR (3600 * UINT64_C(1000000))
@@ -179,7 +180,7 @@ static void reload(struct master *m)
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (store_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0) {
+	if (layout_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0) {
 		err_text(&e, &why);
 		log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
 		epoch_end(&serving);

@@ -42,7 +42,7 @@ static int reference_found(struct registry *r, const struct name *n, const struc
 	int found;
 
 	if (d->kind == MREF_CHILD_MANIFEST)
-		found = revision_hold(r->st, n, &d->digest, &content, e);
+		found = revision_pin(r->st, n, &d->digest, &content, e);
 	else
 		found = blob_find(r->st, n, &d->digest, true, &content, &size, e);
 	if (found == 1) {

@@ -7,7 +7,6 @@
 #include "registry/reg_upload.h"
 
 #include <inttypes.h>
-#include <sys/stat.h>
 
 #include "base/metrics.h"
 #include "store/blob.h"
@@ -105,20 +104,6 @@ int reg_upload_append(struct registry *r, const struct name *n, const struct uui
 	return 0;
 }
 
-/* The bytes of an open file must be d's; then they are put on disk, before any name speaks of them. */
-static int verify(struct registry *r, int fd, const struct digest *d, struct err *e)
-{
-	struct digest is;
-
-	if (spool_hash_fd(fd, r->st->flush, d->alg, &is, e) < 0)
-		return -1;
-	if (!digest_eq(&is, d))
-		return err_set(e, ERR_DIGEST_INVALID, "%s", d->text);
-	if (fchmod(fd, r->st->file_mode) < 0)
-		return err_sys(e, "cannot set the mode of a blob");
-	return store_flush_fd(r->st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
-}
-
 static int commit_body(struct registry *r, const struct name *n, struct upload *u, const struct spool *body,
 		       const struct digest *d, struct err *e)
 {
@@ -133,7 +118,7 @@ static int commit_body(struct registry *r, const struct name *n, struct upload *
 			return -1;
 		body = &empty;
 	}
-	if (verify(r, body->fd, d, e) < 0)
+	if (spool_verify(r->st, body->fd, d, e) < 0)
 		return -1;
 	src.path = body->path.buf;
 	src.fd = body->fd;
@@ -155,7 +140,7 @@ static int finish_data(struct registry *r, struct upload *u, const struct spool 
 
 	upload_data_path(u, &path);
 	src.path = path.buf;
-	if (upload_append(u, body, e) == 0 && verify(r, u->fd, d, e) == 0 &&
+	if (upload_append(u, body, e) == 0 && spool_verify(r->st, u->fd, d, e) == 0 &&
 	    blob_commit(r->st, &u->name, d, &src, e) == 0)
 		return 0;
 	if (e->code != ERR_DIGEST_INVALID)

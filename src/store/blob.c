@@ -2,8 +2,8 @@
 /*
  * blob: content and the layer links.
  *
- * Owns blobs/ and repositories/<name>/_layers/. Invariant: a link is in place only after its content and the
- * content's directories are on disk.
+ * Owns blobs/ and repositories/<name>/_layers/. Invariant: a link is published only after its content and the content's
+ * directories are on disk.
  */
 #include "store/blob.h"
 
@@ -18,11 +18,11 @@
 #include "base/metrics.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/catalog.h"
 #include "store/collector.h"
 #include "store/durable.h"
 #include "store/link.h"
 #include "store/lock.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 static bool digest_is_of_nothing(const struct digest *d)
@@ -33,7 +33,7 @@ static bool digest_is_of_nothing(const struct digest *d)
 	return digest_eq(d, &nothing);
 }
 
-/* What lies at a blob's place: 1 content, its size in *size, 0 what can't be it. */
+/* Whether the file at a blob's path can be its content: 1 with the size, 0. */
 static int judge(const struct digest *d, const struct stat *sb, uint64_t *size)
 {
 	if (!S_ISREG(sb->st_mode) || (sb->st_size == 0 && !digest_is_of_nothing(d)))
@@ -42,7 +42,7 @@ static int judge(const struct digest *d, const struct stat *sb, uint64_t *size)
 	return 1;
 }
 
-/* The same as blob_open, and *sb; the descriptor is the caller's whatever comes back. */
+/* As blob_open, with *sb; the descriptor is the caller's, whatever the result. */
 static int open_content(struct store *st, const struct digest *d, int *fd, struct stat *sb, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -69,18 +69,18 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 	return found;
 }
 
-int blob_hold(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	struct stat sb;
 	int found = open_content(st, d, &fd, &sb, size, e);
 
 	if (found == 1)
-		store_make_young(fd, &sb);
+		store_refresh(fd, &sb);
 	return found;
 }
 
-/* For a reader, who finds out at the latest when the content is to be sent. */
+/* For a reader: it finds out when it sends the content. */
 static int look_at_content(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -109,13 +109,13 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 
 	*size = 0;
 	path_layer(&dir, n, d);
-	found = touch ? link_hold(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
+	found = touch ? link_pin(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
 	if (found != 1)
 		return found;
-	return touch ? blob_hold(st, target, size, e) : look_at_content(st, target, size, e);
+	return touch ? blob_pin(st, target, size, e) : look_at_content(st, target, size, e);
 }
 
-/* Content already in place, open: 1 where it has the size wanted, 0 where not or none is there. The descriptor is the caller's. */
+/* Opens existing content: 1 if it has the wanted size, 0 if not or absent, -1. The descriptor is the caller's. */
 static int open_sized(struct store *st, const struct digest *d, uint64_t want, int *fd, struct err *e)
 {
 	uint64_t size;
@@ -124,14 +124,14 @@ static int open_sized(struct store *st, const struct digest *d, uint64_t want, i
 	return found < 0 ? -1 : found && size == want;
 }
 
-/* Content that stays is touched. Another registry does not flush; and who put it there may have died before its own flush. */
+/* For content that stays. Another registry does not flush, and another worker may have died before its flush. */
 static int keep_content(struct store *st, const struct digest *d, int fd, struct err *e)
 {
 	futimens(fd, NULL);
 	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
 }
 
-/* Put the file under the content's name, where other content may be. The directories above stay while a lock is held. */
+/* Gives the file the content's name, which may be taken. No directory above is removed while the caller holds the lock. */
 static int put_in_place(struct store *st, enum blob_taking how, const char *from, const char *to, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -141,19 +141,19 @@ static int put_in_place(struct store *st, enum blob_taking how, const char *from
 		if (linkat(st->dirfd, from, st->dirfd, to, 0) == 0)
 			return 0;
 		if (errno != EEXIST)
-			return err_sys(e, "cannot take %s as %s", from, to);
+			return err_sys(e, "cannot link %s as %s", from, to);
 		store_tmp(st, &tmp);
 		if (linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
-			return err_sys(e, "cannot take %s", from);
+			return err_sys(e, "cannot link %s", from);
 		from = tmp.buf;
 	}
 	rc = renameat(st->dirfd, from, st->dirfd, to) == 0 ? 0 : err_sys(e, "cannot publish %s", to);
-	if (tmp.len)            /* still there, too, where both names were of one file already */
+	if (tmp.len)            /* rename(2) does nothing if both names are of the same file */
 		unlinkat(st->dirfd, tmp.buf, 0);
 	return rc;
 }
 
-/* The directories above content, all of which a push may have made: <hex>, <2 hex> and <alg>. */
+/* A push may have created all directories above content: <hex>, <2 hex> and <alg>. */
 static int flush_content_dirs(struct store *st, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT, above = STR_INIT;
@@ -166,42 +166,41 @@ static int flush_content_dirs(struct store *st, const struct digest *d, struct e
 }
 
 /*
- * Put the file, whose bytes hash to d and are flushed, in its place; durable when it returns. It replaces whatever is there:
- * whether content of that size is corrupt shows only when all of it is read, and a rename costs less than its flush. With
- * may_stay content of that size may stay where its directory is another user's, and it can't be replaced. The caller holds
- * lock_collector.
+ * Publishes a file whose bytes hash to d and are flushed; durable when it returns. It replaces existing content: whether that
+ * is corrupt shows only when all of it is read, and a rename costs less than its flush. With may_stay, content of the same
+ * size may stay if it cannot be replaced, in a directory of another user. The caller holds lock_collector.
  */
 static int publish(struct store *st, const struct digest *d, const struct blob_source *src, bool may_stay, struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
 	cleanup_fd int old = -1;
 	struct stat sb;
-	int stands;
+	int exists;
 
 	if (fstat(src->fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", src->path);
 	path_blob_dir(&dir, d);
 	path_blob(&to, d);
-	stands = open_sized(st, d, (uint64_t)sb.st_size, &old, e);
-	if (stands < 0)
+	exists = open_sized(st, d, (uint64_t)sb.st_size, &old, e);
+	if (exists < 0)
 		return -1;
-	if (stands)
-		futimens(src->fd, NULL);        /* as recent as what it replaces, which others may rely on */
+	if (exists)
+		futimens(src->fd, NULL);        /* no older than what it replaces: others may rely on that mtime */
 	else if (os_mkdirs(st->dirfd, dir.buf) < 0)
 		return err_sys(e, "cannot make %s", dir.buf);
 	if (put_in_place(st, src->how, src->path, to.buf, e) < 0) {
-		if (!stands || !may_stay || (e->sys != EACCES && e->sys != EPERM) || keep_content(st, d, old, e) < 0)
+		if (!exists || !may_stay || (e->sys != EACCES && e->sys != EPERM) || keep_content(st, d, old, e) < 0)
 			return -1;
 		err_release(e);
-	} else if (!stands) {
+	} else if (!exists) {
 		metrics_add(METRIC_BLOBS_ADDED, 1);
 		metrics_add(METRIC_BLOB_BYTES_ADDED, (uint64_t)sb.st_size);
 	}
 	return flush_content_dirs(st, d, e);
 }
 
-/* Whether an open file holds these bytes. One that can't be read does not. */
-static bool holds(int fd, const void *buf, size_t len)
+/* Whether an open file has these bytes; false if it cannot be read. */
+static bool has_bytes(int fd, const void *buf, size_t len)
 {
 	cleanup_free char *have = xmalloc(len + 1);
 
@@ -211,26 +210,21 @@ static bool holds(int fd, const void *buf, size_t len)
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
 {
 	struct blob_source src = { .how = BLOB_BY_RENAME };
-	cleanup_str struct str tmp = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_spool struct spool tmp = SPOOL_INIT;
 	cleanup_fd int old = -1;
-	int rc = -1, stands = open_sized(st, d, len, &old, e);
+	int exists = open_sized(st, d, len, &old, e);
 
-	if (stands < 0)
+	if (exists < 0)
 		return -1;
-	if (stands && holds(old, buf, len))
+	if (exists && has_bytes(old, buf, len))
 		return keep_content(st, d, old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
-	store_tmp(st, &tmp);
-	src.path = tmp.buf;
-	src.fd = fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
-	if (fd < 0)
-		return err_sys(e, "cannot make %s", tmp.buf);
-	if (os_write_full(fd, buf, len) < 0 || store_flush_fd(st, fd) < 0)
-		err_sys(e, "cannot write blob %s", d->text);
-	else
-		rc = publish(st, d, &src, false, e);
-	unlinkat(st->dirfd, tmp.buf, 0);        /* gone already where it was renamed */
-	return rc;
+	if (spool_make(&tmp, st, e) < 0)
+		return -1;
+	if (os_write_full(tmp.fd, buf, len) < 0 || store_flush_fd(st, tmp.fd) < 0)
+		return err_sys(e, "cannot write blob %s", d->text);
+	src.path = tmp.path.buf;
+	src.fd = tmp.fd;
+	return publish(st, d, &src, false, e);
 }
 
 int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
@@ -249,22 +243,22 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	struct digest old;
 	int linked, rc = -1;
 
-	/* From here on the repository neither goes nor gets another name. */
+	/* From here on the repository is neither removed nor moved. */
 	if (lock_collector(st, e) < 0)
 		return -1;
 	held = st;
-	if (src->upload && upload_must_stand(src->upload, e) < 0)
+	if (src->upload && upload_must_exist(src->upload, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
 	linked = link_read_in(st, dir.buf, &old, e);
 	if (linked == 1)
-		linked = digest_eq(&old, d);            /* of another digest: the content may be elsewhere, or gone */
+		linked = digest_eq(&old, d);            /* a link to another digest: its content may be absent */
 	/*
-	 * What can run out of space comes before the data leaves its place, so that a retry finds it there; an upload that
-	 * becomes the link needs none as a rule. After that a retry of the PUT has to begin anew: that the content is in
-	 * the store does not show that this client has it.
+	 * Whatever may fail for lack of space comes before the data is moved, so that a retry of the PUT finds it; turning the
+	 * upload into the link needs no space as a rule. After that, a retry has to upload the data again: that the content
+	 * exists does not prove that this client has it.
 	 */
-	if (linked < 0 || repo_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
+	if (linked < 0 || catalog_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
 	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, true, e) < 0 ||
 	    (!linked && src->upload && upload_become_link(src->upload, d, &tmp, e) < 0))
@@ -272,11 +266,11 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	if (tmp.len)
 		rc = link_publish(st, tmp.buf, dir.buf, d, e);
 	else
-		rc = link_ensure(st, dir.buf, d, e);    /* made young */
-	str_reset(&tmp);                                /* used up */
+		rc = link_ensure(st, dir.buf, d, e);    /* refreshes the mtime */
+	str_reset(&tmp);                                /* gone, published or not */
 	if (rc == 0)
 		rc = blob_flush_layers(st, n, d->alg, e);
-out:	/* a link that was prepared and not published */
+out:	/* a link that was prepared but not published */
 	if (tmp.len)
 		os_remove_tree(st->dirfd, tmp.buf);
 	return rc;
@@ -303,7 +297,7 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	    flush_content_dirs(st, &target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
-	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || blob_flush_layers(st, n, d->alg, e) < 0)
+	if (catalog_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || blob_flush_layers(st, n, d->alg, e) < 0)
 		return -1;
 	return 1;
 }
@@ -314,7 +308,7 @@ int blob_unlink(struct store *st, const struct name *n, const struct digest *d, 
 	struct digest old;
 	int found;
 
-	/* Against who moves the repository: what is taken away here must not be there under its other name. */
+	/* Excludes moves of the repository: the link must not survive under its new name. */
 	if (lock_collector(st, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);

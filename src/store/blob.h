@@ -3,10 +3,10 @@
 #define BERTH_STORE_BLOB_H
 
 /*
- * blob: content under its digest, and the links that say which repository it belongs to.
+ * blob: content under its digest, and the layer links that say which repository it belongs to.
  *
- * Present means opened: size and age come from the descriptor, never from a name, since only open(2) is checked with
- * the server of a network file system. Content never changes: there is no second name by which it could be written.
+ * Content exists if it can be opened: size and age come from the descriptor, since a network file system checks only open(2)
+ * with its server. Content never changes: no other name allows writing to it.
  */
 
 #include <stdbool.h>
@@ -20,94 +20,96 @@
 
 /*
  * blob_open - open content for reading
- * Returns 1 with an owned descriptor and the size in bytes, 0 absent, -1 with *e. A file of no bytes under another
- * digest than that of nothing counts as absent: registry:2 leaves such files after a crash.
+ * Returns 1 with an owned descriptor and the size in bytes, 0 absent, -1 with *e. An empty file counts as absent, unless the
+ * digest is that of the empty string: registry:2 leaves such files after a crash.
  */
 int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e);
 
-/* blob_hold - for a promise: content that is seen now, and is made young; 1, 0 absent, -1. The caller holds lock_collector */
-int blob_hold(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
+/*
+ * blob_pin - check that the content exists, and refresh its mtime so that the collector keeps it; 1, 0 absent, -1
+ * The caller holds lock_collector.
+ */
+int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
 
 /*
  * blob_find - look a blob up through the repository's link
- * target  the digest that the link holds: the content is that one's
- * touch   for a promise: the link is read, and link and content are made young for the collector; the caller holds
- *         lock_collector then. Without: for a reader, as link_find
+ * target  the digest in the link: the content is that one's
+ * touch   true: pin link and content, for a caller that relies on them; it holds lock_collector. False: for a reader, as
+ *         link_find
  */
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e);
 
-/* blob_read_link - the digest that the repository's link for d holds; 1 found, 0 absent or spoilt, -1 with *e */
+/* blob_read_link - the digest in the repository's link for d; 1, 0 absent or corrupt, -1 with *e */
 int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
 
-/* A file whose bytes become content. */
+/* A file that becomes content. */
 struct blob_source {
 	enum blob_taking {
-		BLOB_BY_LINK,   /* a second name: for what nginx spooled, since nginx removes its own */
-		BLOB_BY_RENAME  /* its only name: for an upload's data, which could be appended to under another */
+		BLOB_BY_LINK,   /* a second name: for nginx's spool files, since nginx removes its own name */
+		BLOB_BY_RENAME  /* rename, not link: a second name would let a later append change published content */
 	} how;
 	const char *path;
-	int fd;                         /* the same file, open; its bytes are flushed already (store_flush_fd) */
-	struct upload *upload;          /* the upload that this ends; NULL: none */
+	int fd;                         /* the same file, open; flushed already (spool_verify, store_flush_fd) */
+	struct upload *upload;          /* the upload that ends with this; NULL: none */
 };
 
 /*
- * blob_write - put bytes in memory, which hash to d, in their place; durable when it returns
- * The same bytes already there stay and are touched; others are replaced: a push repairs what is corrupt. The caller
- * holds lock_collector.
+ * blob_write - store bytes from memory, which hash to d; durable when it returns
+ * Identical content stays, and its mtime is refreshed; different content is replaced: a push repairs what is corrupt. The
+ * caller holds lock_collector.
  */
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
 
 /*
- * blob_commit - what a finished upload is: content from a file whose bytes hash to d, and the repository's link to it;
- * durable
+ * blob_commit - end an upload: publish a file whose bytes hash to d as content, and link it in the repository; durable
  *
- * The file replaces content already there, which may be corrupt. (In a directory of another user's it can't, and content
- * of the same size stays.) Takes lock_collector itself and makes the repository where it doesn't exist. With
- * BLOB_BY_RENAME the name may be gone or still there afterwards, and the upload used up (`taken`), whatever comes back.
- * BLOB_UPLOAD_UNKNOWN 404 where the upload has lost its name meanwhile: the repository was removed, or has another name
- * now, and must not come back by this.
+ * The file replaces existing content, which may be corrupt. (In a directory of another user it cannot, and content of the
+ * same size stays.) Takes lock_collector, and creates the repository if it does not exist. With BLOB_BY_RENAME the source's
+ * name may be gone afterwards and the upload ended (`taken`), even if this fails.
+ * BLOB_UPLOAD_UNKNOWN 404 if the upload has no name any more: the repository was removed or moved meanwhile, and this must
+ * not create it again.
  */
 int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
 		struct err *e);
 
 /*
- * blob_link - give repository n the blob d that repository `from` has (a cross-repository mount)
- * As blob_commit it takes the lock and makes the repository. Returns 1 done and durable, 0 where `from` lacks it, -1.
+ * blob_link - link blob d of repository `from` in repository n (a cross-repository mount)
+ * Takes lock_collector and creates the repository, as blob_commit. Returns 1 done and durable, 0 `from` lacks it, -1.
  */
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
 
-/* blob_flush_layers - vouch on disk for every layer link of this algorithm that was seen. The caller holds lock_collector. */
+/* blob_flush_layers - make all layer links of this algorithm durable. The caller holds lock_collector. */
 int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e);
 
 /*
- * blob_walk       - visit the digests that have a directory of content, a part of them: those that begin with one byte
- * blob_walk_links - visit the digests that the repository has a layer directory for
- * What visit returns other than 0 ends the walk and comes back. A directory that can't be listed is an error.
+ * blob_walk       - visit the digests that have a directory of content; `part`: only those whose first byte is this
+ * blob_walk_links - visit the digests that have a layer directory in the repository
+ * If visit returns anything but 0, the walk ends and returns that. A directory that cannot be listed is an error.
  */
 #define BLOB_PARTS 256
 int blob_walk(struct store *st, unsigned part, digest_visit *visit, void *arg, struct err *e);
 int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e);
 
 /*
- * blob_age      - when content was last made young, in seconds since the epoch, and its size, as the file system says now
- * blob_link_age - the same of the repository's link and its content, whichever is younger; target: what the link holds
- * Each returns 1, 0 where it is gone or spoilt, -1 with *e.
+ * blob_age      - the mtime of content, in seconds since the epoch, and its size, by the file system's clock
+ * blob_link_age - the later mtime of the repository's link and its content; target: the digest in the link
+ * Each returns 1, 0 if it is absent or corrupt, -1 with *e.
  */
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e);
 int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
 		  struct err *e);
 
-/* blob_size - the size of content as its name has it, not opened, or 0: for sums, which nothing depends on */
+/* blob_size - the size of content by stat(2), or 0: for statistics only */
 uint64_t blob_size(struct store *st, const struct digest *d);
 
 /*
- * blob_collect      - take content away; the caller holds the collector's lock exclusively
- * blob_collect_link - take the repository's link away; blob_flush_links makes that durable, before content goes
- * Each returns 1, 0 gone already, -1 with *e; what was taken is given to blob_purge or blob_purge_link.
- * blob_remove, blob_remove_link - the same without the trash, where nobody serves: a crash in the middle leaves an empty
- *                     directory. 1, 0 there was nothing but that at most (which blob_remove takes away), -1 with *e.
- * blob_tidy_link    - take away such a directory of a link, if it is empty
+ * blob_collect      - move content to the trash; the caller holds the collector's lock exclusively
+ * blob_collect_link - move the repository's link to the trash; blob_flush_links makes that durable, before content is removed
+ * Each returns 1, 0 absent, -1 with *e; the path in the trash is for blob_purge or blob_purge_link.
+ * blob_remove, blob_remove_link - the same without the trash, while nobody serves: a crash in between leaves an empty
+ *                     directory. 1, 0 there was an empty directory or none (blob_remove removes it), -1 with *e.
+ * blob_tidy_link    - remove such a directory of a link, if it is empty
  */
 int blob_collect(struct store *st, const struct digest *d, struct str *trashed, struct err *e);
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
@@ -119,7 +121,7 @@ int blob_flush_links(struct store *st, const struct name *n, struct err *e);
 void blob_purge(struct store *st, const char *trashed);
 void blob_purge_link(struct store *st, const char *trashed);
 
-/* blob_unlink - take the repository's link away, durably; the content stays for the collector. 1, 0 absent, -1 */
+/* blob_unlink - remove the repository's link, durably; the collector removes the content. 1, 0 absent, -1 */
 int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 
 #endif

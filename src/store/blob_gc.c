@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blob_gc: the collector's side of blobs: walking, ages, taking away.
+ * blob_gc: what the collector does with blobs: walk, ages, removal.
  *
- * Owns what blob.c owns; it is apart since no request comes here.
+ * Owns what blob.c owns. No request calls it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +19,7 @@ int blob_walk(struct store *st, unsigned part, digest_visit *visit, void *arg, s
 	int alg, rc = 0;
 
 	for (alg = 0; rc == 0 && alg < DIGEST_ALG_COUNT; alg++) {
-		path_blobs(&dir, (enum digest_alg)alg);
-		str_addf(&dir, "/%02x", part);
+		path_blobs_part(&dir, (enum digest_alg)alg, part);
 		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
 	}
 	return rc;
@@ -35,7 +34,7 @@ int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *
 {
 	cleanup_str struct str path = STR_INIT;
 
-	/* Not blob_open: a spoilt file of no bytes has an age, and goes like any other. */
+	/* Not blob_open: a corrupt, empty file has an age too, and is collected like any other. */
 	path_blob(&path, d);
 	*size = 0;
 	if (os_age(st->dirfd, path.buf, when, size) == 0)
@@ -77,7 +76,7 @@ int blob_collect(struct store *st, const struct digest *d, struct str *trashed, 
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return store_take(st, dir.buf, trashed, e);
+	return store_discard(st, dir.buf, trashed, e);
 }
 
 static int remove_dir(struct store *st, const char *dir, const char *file, struct err *e)
@@ -92,7 +91,7 @@ int blob_remove(struct store *st, const struct digest *d, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return remove_dir(st, dir.buf, "data", e);
+	return remove_dir(st, dir.buf, STORE_DATA, e);
 }
 
 int blob_remove_link(struct store *st, const struct name *n, const struct digest *d, struct err *e)
@@ -100,7 +99,7 @@ int blob_remove_link(struct store *st, const struct name *n, const struct digest
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	return remove_dir(st, dir.buf, "link", e);
+	return remove_dir(st, dir.buf, STORE_LINK, e);
 }
 
 void blob_tidy_link(struct store *st, const struct name *n, const struct digest *d)
@@ -117,28 +116,20 @@ int blob_collect_link(struct store *st, const struct name *n, const struct diges
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	return store_take(st, dir.buf, trashed, e);
+	return store_discard(st, dir.buf, trashed, e);
 }
 
 void blob_purge(struct store *st, const char *trashed)
 {
-	store_purge_dir(st, trashed, "data");
+	store_purge_dir(st, trashed, STORE_DATA);
 }
 
 void blob_purge_link(struct store *st, const char *trashed)
 {
-	store_purge_dir(st, trashed, "link");
+	store_purge_dir(st, trashed, STORE_LINK);
 }
 
 int blob_flush_links(struct store *st, const struct name *n, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-	int alg;
-
-	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		path_layers(&dir, n, (enum digest_alg)alg);
-		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
-			return err_sys(e, "cannot flush %s", dir.buf);
-	}
-	return 0;
+	return walk_flush(st, n, path_layers, e);
 }

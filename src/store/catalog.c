@@ -6,18 +6,16 @@
  */
 #include "store/catalog.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/epoch.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
-
-#define EPOCH_OF_CATALOG STORE_CATALOG_DIR "/epoch"
 
 int catalog_lock(struct store *st, int *fd, struct err *e)
 {
@@ -27,6 +25,30 @@ int catalog_lock(struct store *st, int *fd, struct err *e)
 int catalog_add(struct store *st, const struct name *n, struct err *e)
 {
 	return sorted_add(st, STORE_CATALOG_DIR, n->s, e);
+}
+
+static int make_dirs(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_layers(&path, n, DIGEST_SHA256);
+	if (os_mkdirs(st->dirfd, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	path_tags(&path, n);
+	return os_mkdirs(st->dirfd, path.buf) < 0 ? err_sys(e, "cannot make %s", path.buf) : 0;
+}
+
+int catalog_ensure(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_fd int lock = -1;
+	int complete = repo_complete(st, n, e);
+
+	if (complete)
+		return complete < 0 ? -1 : 0;
+	/* The entry comes first. The lock keeps a comparison with the directories from seeing one without the other. */
+	if (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0)
+		return -1;
+	return make_dirs(st, n, e);
 }
 
 int catalog_remove(struct store *st, const struct name *n, struct err *e)
@@ -42,15 +64,7 @@ int catalog_remove(struct store *st, const struct name *n, struct err *e)
 
 int catalog_current(struct store *st, struct err *e)
 {
-	char text[STORE_EPOCH_LEN];
-	ssize_t n;
-
-	if (!*st->epoch)
-		return 0;
-	n = os_read_file(st->dirfd, EPOCH_OF_CATALOG, text, sizeof(text));
-	if (n < 0 && !os_gone(errno) && errno != EUCLEAN)
-		return err_sys(e, "cannot read %s", EPOCH_OF_CATALOG);
-	return n == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
+	return epoch_stamped(st, STORE_CATALOG_EPOCH_FILE, e);
 }
 
 static int take(void *arg, const struct name *n, struct err *e)
@@ -60,16 +74,14 @@ static int take(void *arg, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* The caller holds the catalog's lock, so that no repository is made meanwhile. */
+/* The caller holds the catalog's lock: no repository is created meanwhile. */
 static int compare(struct store *st, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
 
 	if (repo_walk(st, NULL, take, &all, e) < 0 || sorted_build(st, STORE_CATALOG_DIR, &all, e) < 0)
 		return -1;
-	if (*st->epoch && store_replace(st, EPOCH_OF_CATALOG, st->epoch, STORE_EPOCH_LEN, false) < 0)
-		return err_sys(e, "cannot write %s", EPOCH_OF_CATALOG);
-	return 0;
+	return epoch_stamp(st, STORE_CATALOG_EPOCH_FILE, e);
 }
 
 int catalog_rebuild(struct store *st, struct err *e)
@@ -83,7 +95,7 @@ int catalog_rebuild(struct store *st, struct err *e)
 	return compare(st, e);
 }
 
-/* With the lock, which the caller has: another process may have done it before. */
+/* The caller holds the lock; another process may have compared before it. */
 static int compare_once(struct store *st, struct err *e)
 {
 	int current = catalog_current(st, e);
@@ -101,7 +113,7 @@ int catalog_make_current(struct store *st, struct err *e)
 	return catalog_lock(st, &lock, e) < 0 ? -1 : compare_once(st, e);
 }
 
-/* For a reader: 1 it is current, 0 somebody else is busy with it, -1 with *e. */
+/* For a reader: 1 it is current, 0 another process has the lock, -1 with *e. */
 static int make_current_now(struct store *st, struct err *e)
 {
 	cleanup_fd int lock = -1;

@@ -3,7 +3,7 @@
  * collector: runs, notes and batches.
  *
  * Owns berth/gc/ and berth/locks/run. Knows nothing of what is garbage.
- * Invariant: berth/gc/run appears and goes only under the exclusive lock, so a writer sees it throughout its step or
+ * Invariant: berth/gc/run is created and removed only under the exclusive lock, so a writer sees it during its whole step or
  * not at all.
  */
 #include "store/collector.h"
@@ -26,29 +26,30 @@
 #include "os/process.h"
 #include "os/tree.h"
 #include "store/lock.h"
+#include "store/spool.h"
 #include "store/store_path.h"
 
 #define RUN_LEN 16
 #define RESERVE_BYTES (1024 * 1024)
-#define RUN_WAIT 500           /* milliseconds: a writer that looks whether anybody has locks/run is in the way for a moment */
-#define UNASKED_BYTES 4096      /* that one process notes before it looks whether a collection is alive */
-#define CHUNK 65536             /* of notes; a line is 400 bytes long at most */
-#define READ_AT_ONCE (16 * CHUNK)       /* writers wait meanwhile, for some milliseconds */
-#define RESERVE_FILES 16       /* inodes: for the mark of the run, and for the notes of as many writers */
+#define RUN_WAIT 500           /* milliseconds: a writer that tries locks/run holds it for a moment */
+#define UNASKED_BYTES 4096      /* of notes, before a process checks whether the collection is alive */
+#define CHUNK 65536             /* of notes; a line has at most 400 bytes */
+#define READ_AT_ONCE (16 * CHUNK)       /* writers wait for some milliseconds meanwhile */
+#define RESERVE_FILES 16       /* inodes: for the mark, and for the notes of as many writers */
 
 struct collector {
 	struct store *st;               /* borrowed */
-	int run_fd;                     /* locks/run: held from begin to end */
+	int run_fd;                     /* locks/run, locked from begin to end */
 	char run[RUN_LEN + 1];
 	struct digestset noted;
-	struct names files;             /* the writers' files that were seen, */
-	uint64_t *read;                 /* and how much of each has been read */
-	size_t room;                    /* how many bytes more may be read before writers are let in */
+	struct names files;             /* the writers' files, */
+	uint64_t *read;                 /* and how many bytes of each have been read */
+	size_t room;                    /* how many more bytes to read before writers are let in */
 	char chunk[CHUNK];
-	uint64_t entered, left;         /* since when the last batch kept writers out, and until when: microseconds */
+	uint64_t entered, left;         /* when the last batch began and ended to keep writers out, in microseconds */
 };
 
-/* The id of the run that is on: 1, 0 none, -1 with *e. */
+/* The id of the running collection: 1, 0 none, -1 with *e. */
 static int read_run(struct store *st, char run[RUN_LEN + 1], struct err *e)
 {
 	ssize_t n = os_read_file(st->dirfd, STORE_RUN_FILE, run, RUN_LEN);
@@ -62,10 +63,10 @@ static int read_run(struct store *st, char run[RUN_LEN + 1], struct err *e)
 }
 
 /*
- * Takes away the mark of a run that was killed: true where there was none alive. The caller holds lock_collector. While
- * locks/run is held here no collection begins, and none announces itself before the caller's step is over; so the mark
- * that is there now is nobody's, and what this step does need not be noted. Others may have read the mark: the directory
- * for their notes stays, for the next run to remove.
+ * Removes the mark of a killed collection; false if one is alive, or the mark could not be removed. The caller holds
+ * lock_collector. While locks/run is held here no collection begins, and none sets its mark before the caller's step is
+ * over. So the mark found now is stale, and this step needs no note. Other writers may have read the mark: the directory
+ * for their notes stays, and the next collection removes it.
  */
 static bool end_dead_run(struct store *st)
 {
@@ -74,7 +75,7 @@ static bool end_dead_run(struct store *st)
 	st->noted = 0;
 	if (fd < 0 || os_lock(fd, false, 0, NULL) < 0 || unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0)
 		return false;
-	log_say(LOG_WARN, "collector", "a collection was killed; its mark is gone now, and nothing is noted for it any more");
+	log_say(LOG_WARN, "collector", "a collection was killed; removed its mark, so that writers note nothing for it any more");
 	return true;
 }
 
@@ -91,7 +92,7 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	if (st->noted >= UNASKED_BYTES && end_dead_run(st))
 		return 0;
 	str_addf(&path, STORE_GC_DIR "/%s/%016" PRIx64, run, st->id);
-	/* What an earlier note left that was refused for want of room must not become a part of this one. */
+	/* An earlier note may have been cut off for lack of space; it must not merge with this one. */
 	str_addc(&text, '\n');
 	for (i = 0; i < count; i++)
 		if (i == 0 || !digest_eq(&digests[i], &digests[i - 1]))
@@ -100,13 +101,13 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	fd = os_open(st->dirfd, path.buf, O_WRONLY | O_CREAT | O_APPEND, 0666);
 	if (fd < 0 || os_write_full(fd, text.buf, text.len) < 0)
 		return err_sys(e, "cannot note for the collector in %s", path.buf);
-	/* A network file system may say only now that it has no room. A close that a signal interrupted was made. */
+	/* A network file system may report a full disk only now. After EINTR the descriptor is closed all the same. */
 	rc = close(fd);
 	fd = -1;
 	return rc < 0 && errno != EINTR ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
 }
 
-/* The caller holds locks/run. After this nobody is in the middle of a step who has seen the mark, or any before it. */
+/* The caller holds locks/run. When this returns, no writer that saw the mark is still in its step. */
 static int remove_mark(struct store *st, struct err *e)
 {
 	int rc;
@@ -118,7 +119,7 @@ static int remove_mark(struct store *st, struct err *e)
 	return rc;
 }
 
-/* Removes what was noted for a run whose mark is gone. */
+/* Removes the notes for a collection whose mark is gone. */
 static void remove_notes(struct store *st, const char *run)
 {
 	cleanup_str struct str dir = STR_INIT;
@@ -150,8 +151,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 	return 0;
 }
 
-/* locks/run for this process: 1, 0 somebody else's, -1 with *e. */
-static int take_run_lock(struct store *st, int *fd, struct err *e)
+int collector_exclude(struct store *st, int *fd, struct err *e)
 {
 	*fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
 	if (*fd >= 0 && os_lock(*fd, true, RUN_WAIT, NULL) == 0)
@@ -165,15 +165,10 @@ static int take_run_lock(struct store *st, int *fd, struct err *e)
 	return -1;
 }
 
-int collector_exclude(struct store *st, int *fd, struct err *e)
-{
-	return take_run_lock(st, fd, e);
-}
-
 int collector_tidy(struct store *st, struct err *e)
 {
 	cleanup_fd int fd = -1;
-	int taken = take_run_lock(st, &fd, e);
+	int taken = collector_exclude(st, &fd, e);
 
 	return taken <= 0 ? taken : remove_leftovers(st, e);
 }
@@ -183,7 +178,7 @@ void collector_reserve(struct store *st)
 	cleanup_str struct str path = STR_INIT;
 	unsigned i;
 
-	/* Without room for all of it there is less: the next run tries again. */
+	/* Without space for all of it there is less; the next collection tries again. */
 	if (mkdirat(st->dirfd, STORE_RESERVE_DIR, 0777) < 0 && errno != EEXIST)
 		return;
 	for (i = 0; i < RESERVE_FILES; i++) {
@@ -237,7 +232,7 @@ int collector_begin(struct collector **out, struct store *st, struct err *e)
 
 	*out = NULL;
 	c->st = st;
-	taken = take_run_lock(st, &c->run_fd, e);
+	taken = collector_exclude(st, &c->run_fd, e);
 	if (taken == 1) {
 		os_remove_tree(st->dirfd, STORE_RESERVE_DIR);
 		taken = remove_leftovers(st, e) < 0 || announce(c, e) < 0 ? -1 : 1;
@@ -254,15 +249,15 @@ int collector_end(struct collector **cp, struct err *e)
 	struct collector *c = *cp;
 	int rc = remove_mark(c->st, e);
 
-	if (rc == 0)            /* else writers still find the mark, and must find a place for their notes */
+	if (rc == 0)            /* else writers still see the mark, and need the directory for their notes */
 		remove_notes(c->st, c->run);
 	collector_reserve(c->st);
 	release(cp);
 	return rc;
 }
 
-/* The whole lines of a piece of notes: how many bytes they are. */
-static size_t take_lines(struct collector *c, size_t len)
+/* Adds the complete lines of a chunk of notes; returns how many bytes they are. */
+static size_t add_lines(struct collector *c, size_t len)
 {
 	const char *s = c->chunk, *limit = s + len, *end;
 
@@ -270,7 +265,7 @@ static size_t take_lines(struct collector *c, size_t len)
 		const char *blank = memchr(s, ' ', (size_t)(end - s));
 		struct digest d;
 
-		/* A line that is no note was cut short, and its writer refused the request. */
+		/* A line that does not parse was cut off, and its writer refused the request. */
 		if (blank && digest_parse(&d, s, (size_t)(blank - s)) == 0)
 			digestset_add(&c->noted, &d);
 	}
@@ -278,8 +273,8 @@ static size_t take_lines(struct collector *c, size_t len)
 }
 
 /*
- * What one writer noted since the last time. A line that is not whole yet is read the next time. 0, 1 where there may be
- * more than is to be read now, -1 with *e.
+ * Reads the new notes of one writer. An incomplete line is read the next time. 0, 1 if the limit was reached and there may be
+ * more, -1 with *e.
  */
 static int read_notes(struct collector *c, const char *file, uint64_t *from, struct err *e)
 {
@@ -290,9 +285,9 @@ static int read_notes(struct collector *c, const char *file, uint64_t *from, str
 	str_addf(&path, STORE_GC_DIR "/%s/%s", c->run, file);
 	fd = os_open_file(c->st->dirfd, path.buf, O_RDONLY, 0);
 	while (fd >= 0 && c->room > 0 && lseek(fd, (off_t)*from, SEEK_SET) >= 0 && (n = os_read_full(fd, c->chunk, CHUNK)) >= 0) {
-		size_t taken = take_lines(c, (size_t)n);
+		size_t taken = add_lines(c, (size_t)n);
 
-		*from += taken == 0 && n == CHUNK ? CHUNK : taken;      /* what is as long and has no end is no note */
+		*from += taken == 0 && n == CHUNK ? CHUNK : taken;      /* a line that fills the chunk is not a note */
 		c->room -= (size_t)n < c->room ? (size_t)n : c->room;
 		if (n < CHUNK)
 			return 0;
@@ -300,7 +295,7 @@ static int read_notes(struct collector *c, const char *file, uint64_t *from, str
 	return fd >= 0 && c->room == 0 ? 1 : err_sys(e, "cannot read %s", path.buf);
 }
 
-/* As read_notes(), of all writers. */
+/* As read_notes(), for all writers. */
 static int read_all_notes(struct collector *c, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
@@ -316,7 +311,7 @@ static int read_all_notes(struct collector *c, struct err *e)
 	}
 	read = xcalloc(now.count + 1, sizeof(*read));
 	for (i = 0; i < now.count; i++) {
-		/* Both lists are sorted, and no file goes while the run is on. */
+		/* Both lists are sorted, and no file is removed during a collection. */
 		while (j < c->files.count && strcmp(c->files.v[j], now.v[i]) < 0)
 			j++;
 		if (j < c->files.count && strcmp(c->files.v[j], now.v[i]) == 0)
@@ -336,7 +331,7 @@ int collector_enter(struct collector *c, struct err *e)
 	int more;
 
 	do {
-		/* From now on: while it waits for those who are at it, no other writer gets in. */
+		/* The time starts here: while this waits for active writers, no other writer gets in. */
 		c->entered = time_now_usec();
 		if (lock_collector_alone(c->st, e) < 0)
 			return -1;
@@ -392,7 +387,7 @@ bool collector_noted(const struct collector *c, const struct digest *d)
 	return digestset_has(&c->noted, d);
 }
 
-/* A new file each time: its time is the file system's own, whoever owns the one before it. */
+/* A new file each time: its mtime is set by the file system, whoever owns the old one. */
 int collector_done(struct collector *c, const struct str *text, struct err *e)
 {
 	if (store_replace(c->st, STORE_LAST_FILE, text->buf, text->len, false) < 0)
@@ -415,27 +410,19 @@ ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended,
 	return !S_ISREG(sb.st_mode) || sb.st_size > (off_t)cap ? 0 : n;
 }
 
-/* What the file system takes for now, from a file made for that. */
+/* The present time by the file system's clock, from the mtime of a new file. */
 static int time_of_disk(struct store *st, int64_t *now, struct err *e)
 {
-	cleanup_str struct str tmp = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_spool struct spool sp = SPOOL_INIT;
 	struct stat sb;
-	int rc = -1;
 
 	*now = 0;
-	store_tmp(st, &tmp);
-	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0666);
-	if (fd < 0)
-		return err_sys(e, "cannot make %s", tmp.buf);
-	if (fstat(fd, &sb) < 0) {
-		err_sys(e, "cannot look at %s", tmp.buf);
-	} else {
-		*now = (int64_t)sb.st_mtim.tv_sec;
-		rc = 0;
-	}
-	unlinkat(st->dirfd, tmp.buf, 0);
-	return rc;
+	if (spool_make(&sp, st, e) < 0)
+		return -1;
+	if (fstat(sp.fd, &sb) < 0)
+		return err_sys(e, "cannot look at %s", sp.path.buf);
+	*now = (int64_t)sb.st_mtim.tv_sec;
+	return 0;
 }
 
 int collector_last(struct store *st, uint64_t *seconds, struct err *e)

@@ -3,15 +3,15 @@
 #define BERTH_STORE_COLLECTOR_H
 
 /*
- * collector: how a garbage collection and the writers get along (store.md, "Garbage collection").
+ * collector: the protocol between a garbage collection and the writers (doc/STORE.md, "Garbage collection beside writers").
  *
- * While a collection runs, berth/gc/run holds its id. A writer that finds it, under the shared lock, notes the digests
- * that it makes reachable in a file of its own below berth/gc/<id>/, closed before the lock is let go. The collector
- * deletes in small batches under the exclusive lock, and reads what was noted at the beginning of each. So what became
- * reachable after the collector looked is either young, or noted, or both.
+ * While a collection runs, berth/gc/run holds its id: the mark. A writer that finds the mark, under the shared lock, notes the
+ * digests that it makes reachable in a file of its own below berth/gc/<id>/, and closes that file before it releases the
+ * lock. The collector deletes in small batches under the exclusive lock, and reads the new notes at the beginning of each
+ * batch. So whatever became reachable after the collector looked is recently modified, or noted, or both.
  *
- * A collector that is killed leaves the mark. It had locks/run all its life, so whoever gets that one knows that nobody
- * collects: writers try, once for every few notes, and take the mark away.
+ * A collection that is killed leaves its mark. A collection holds locks/run from begin to end, so whoever acquires that lock
+ * knows that none runs. Writers try it once for every few notes, and remove the mark.
  */
 
 #include <stdbool.h>
@@ -24,9 +24,9 @@
 #include "store/store.h"
 
 /*
- * collector_note - the caller makes these digests reachable, or found them and relies on them; it holds lock_collector,
- *                  since before it looked whether they are there, until all that makes them reachable is done
- * UNAVAILABLE 503 where a collection runs and it can't be noted: the caller must not go on.
+ * collector_note - note digests that the caller makes reachable, or found and relies on. The caller holds lock_collector from
+ *                  before it looked for them until everything that makes them reachable is done.
+ * UNAVAILABLE 503 if a collection runs and the note cannot be written: the caller must not continue.
  */
 int collector_note(struct store *st, const struct name *n, const struct digest *digests, size_t count, struct err *e);
 
@@ -34,20 +34,19 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 struct collector;
 
 /*
- * collector_begin - 1 with an owned collector, 0 where another one runs (or somebody excludes it), -1 with *e
- * The reserve is given up, so that this works on a file system without a free byte or inode.
+ * collector_begin - 1 with an owned collector, 0 if another one runs (or collector_exclude is in force), -1 with *e
+ * The reserve is released first, so that this works on a file system without a free byte or inode.
  */
 int collector_begin(struct collector **c, struct store *st, struct err *e);
 
-/* collector_end - the run is over: writers note no more; the reserve is made again */
+/* collector_end - end the collection: remove the mark and the notes, and create the reserve again */
 int collector_end(struct collector **c, struct err *e);
 
 /*
- * collector_enter - the exclusive lock, and what was noted until now. Where that is much it lets writers in between, so no
- *                   other lock should be held where this is the first one after long
- * collector_leave - let go; collector_stay_away - until writers could get in for as long as they were kept
- *                   out: while it was held, and while the collector waited for it
- * collector_hear  - what was noted until now, without a lock: for who deletes nothing
+ * collector_enter - acquire the exclusive lock and read the new notes. If there are many, the lock is released in between to
+ *                   let writers in; so hold no other lock if the notes were not read for long.
+ * collector_leave - release it; collector_stay_away - then sleep for as long as writers were kept out, waiting included
+ * collector_hear  - read the new notes without a lock: for a collection that deletes nothing
  */
 int collector_enter(struct collector *c, struct err *e);
 void collector_leave(struct collector *c);
@@ -55,33 +54,36 @@ void collector_stay_away(const struct collector *c);
 int collector_hear(struct collector *c, struct err *e);
 
 /*
- * collector_nobody_serves - whether no master serves this store now, on whatever machine
- * Who begins in the next moment waits for the lock like any writer. 0, or -1 with *e.
+ * collector_nobody_serves - whether no master serves this store now, on any machine. 0, or -1 with *e
+ * One that begins later waits for the lock like any writer.
  */
 int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e);
 
 bool collector_noted(const struct collector *c, const struct digest *d);
 
 /*
- * collector_done - remember that a whole collection ended now, and what it has to say: a short text
- * collector_said - that text, at most cap bytes of it, and when it ended, in seconds since the epoch; its length, 0 where
- *                  there is none (or it is longer), -1 with *e
- * collector_last - how many seconds ago one did, on whatever machine, by the file system's clock; 1, 0 none ever, -1
+ * collector_done - record that a whole collection ended now, with a short text of its results
+ * collector_said - read that text into `text`, and its time, in seconds since the epoch; returns its length, 0 if there is none
+ *                  or it is longer than cap bytes, -1 with *e
+ * collector_last - how many seconds ago one ended, on any machine, by the file system's clock; 1, 0 never, -1
  */
 int collector_done(struct collector *c, const struct str *text, struct err *e);
 ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended, struct err *e);
 int collector_last(struct store *st, uint64_t *seconds, struct err *e);
 
 /*
- * collector_exclude - keep collections from beginning, for who moves a repository: a mark without locks would miss it
- * Returns 1 with a descriptor that the caller owns (closing it lets go), 0 where one runs, -1 with *e.
+ * collector_exclude - keep collections from beginning while a repository is moved: a mark phase without locks would miss it
+ * Returns 1 with an owned descriptor (closing it ends this), 0 if a collection runs, -1 with *e.
  */
 int collector_exclude(struct store *st, int *fd, struct err *e);
 
-/* collector_now - the time as the store's own file system tells it, in seconds since the epoch */
+/* collector_now - the time by the clock of the store's file system, in seconds since the epoch */
 int collector_now(struct collector *c, int64_t *now, struct err *e);
 
-/* collector_tidy - remove what a killed run left, where none runs; collector_reserve - make the reserve where it is missing */
+/*
+ * collector_tidy    - remove what a killed collection left, unless one runs
+ * collector_reserve - create the reserve if it is missing: space that the next collection can release
+ */
 int collector_tidy(struct store *st, struct err *e);
 void collector_reserve(struct store *st);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * durable: names on disk, from a directory up to the store's layout.
+ * durable: which directory entries this process has flushed.
  *
- * Owns what this process remembers, and the length of berth/locks/run: a byte for each move. Invariant: the names of a
- * directory that is remembered, and of all above it, were on disk when it was put down here, and it has not moved since.
+ * Owns that memory, and the length of berth/locks/run: one byte for each move. Invariant: the entry of a directory in the
+ * memory, and those of all directories above it, were durable when it was stored, and it has not moved since.
  */
 #include "store/durable.h"
 
@@ -17,16 +17,16 @@
 #include "store/store_path.h"
 
 #define NSEC INT64_C(1000000000)
-#define TICK (20 * 1000 * 1000)          /* nanoseconds: a file system's clock stands still for up to 10 ms */
-#define REMEMBERED 4096         /* directories, of 32 bytes each; a newer one takes an older one's place */
+#define TICK (20 * 1000 * 1000)          /* nanoseconds: the clock of a file system may lag by 10 ms */
+#define REMEMBERED 4096         /* directories, 32 bytes each; a newer one replaces an older one */
 
 struct seen {
 	uint64_t dev, ino;
-	int64_t born;           /* nanoseconds; 0: nobody */
+	int64_t born;           /* nanoseconds; 0: the place is free */
 };
 
 static struct seen seen[REMEMBERED];
-static uint64_t moved;                  /* how many moves this process knows of */
+static uint64_t moved;                  /* the number of moves that this process has seen */
 
 static void forget(void)
 {
@@ -45,7 +45,7 @@ static bool is_known(const struct seen *d)
 	return d->born && s->born == d->born && s->ino == d->ino && s->dev == d->dev;
 }
 
-/* What is as young as the clock is coarse could go, and another one be born with its number at the same time. */
+/* A directory created within the last clock tick is not stored: another one could replace it with the same number and time. */
 static void remember(const struct seen *d)
 {
 	struct timespec now;
@@ -83,7 +83,7 @@ int durable_moving(int run_fd)
 	return rc;
 }
 
-/* Who moves directories has counted it under the collector's lock, exclusively: none moves unseen while the caller has it. */
+/* Moves are counted under the exclusive lock of the collector, and the caller holds it shared: none goes unnoticed. */
 static void forget_if_moved(struct store *st)
 {
 	struct statx sx = { 0 };
@@ -96,7 +96,7 @@ static void forget_if_moved(struct store *st)
 	moved = sx.stx_size;
 }
 
-/* .../repositories, or .../blobs/ALG: flushed at the start, with all above it */
+/* .../repositories, or .../blobs/ALG: flushed at the start, with all above them */
 static bool is_layout(const char *dir)
 {
 	static const char blobs[] = STORE_BLOBS_DIR "/";
@@ -106,7 +106,7 @@ static bool is_layout(const char *dir)
 	return strcmp(dir, STORE_REPOSITORIES_DIR) == 0;
 }
 
-/* The directory's own name, and those above, each of which is cut off `dir` in its turn. */
+/* Flushes the entry of this directory and those above it; `dir` is shortened by a component at each step. */
 static int flush_name(struct store *st, char *dir)
 {
 	struct seen d;

@@ -3,11 +3,10 @@
 #define BERTH_STORE_EPOCH_H
 
 /*
- * epoch: since when nobody but berth can have written the store (store.md, "Indexes").
+ * epoch: the time since which only berth writes to the store (doc/STORE.md, "Indexes and epochs").
  *
- * While no berth serves, another registry may write, and no time stamp would tell. So the first process to serve on a
- * root where none does begins a new epoch, and what an index says counts only if it was compared with the links in
- * the present one.
+ * While no berth serves, another registry may write, and no time stamp would reveal it. So the first process that serves a
+ * root begins a new epoch, and an index counts only if it was compared with the links in the current epoch.
  */
 
 #include <stdbool.h>
@@ -16,22 +15,26 @@
 
 struct serving {
 	int epoch_fd, online_fd;        /* -1: not held */
-	bool began;                     /* nobody served before */
+	bool began;                     /* no other process served */
 };
 
 #define SERVING_INIT { -1, -1, false }
 
 /*
- * epoch_begin - serve on a root: join the epoch of those who serve already, or begin a new one; and tell collections
- *               that somebody is there for whom they have to make room. The layout is durable afterwards; with a new epoch
- *               all that is in the store is
- * s  what the caller keeps, its children too, as long as they serve; epoch_end lets go
- * The layout is there (store_prepare). On a read-only store there is nothing to join, and nothing held.
+ * epoch_begin - begin to serve a root: join the epoch of the processes that serve it, or begin a new one; from now on
+ *               collections give way to requests. When it returns the layout is durable; if the epoch is new, so is all of
+ *               the store's content.
+ * s  the caller and its children keep it open as long as they serve; epoch_end releases it
+ * layout_prepare has been called. With a read-only store this does nothing, and s holds nothing.
  */
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e);
 void epoch_end(struct serving *s);
 
-/* epoch_read - the present epoch; "" where there is none; out holds STORE_EPOCH_LEN + 1 bytes */
-int epoch_read(int dirfd, char *out, struct err *e);
+/*
+ * epoch_stamped - whether the file at path, the stamp of an index, holds the current epoch: 1, 0, or -1 with *e
+ * epoch_stamp   - write the current epoch there, if there is one. Not flushed: if it is lost, the index is compared again
+ */
+int epoch_stamped(struct store *st, const char *path, struct err *e);
+int epoch_stamp(struct store *st, const char *path, struct err *e);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * index: a repository's index on disk.
  *
- * Owns berth/index/<name>/. Knows nothing of what is in a manifest. All of it may be deleted while nothing runs: it is
- * made again from the links at first use.
+ * Owns berth/index/<name>/. Knows nothing of the content of manifests. While no berth runs all of it may be deleted: it is
+ * built again from the links at first use.
  */
 #include "store/index.h"
 
@@ -19,24 +19,17 @@
 #include "store/sorted.h"
 #include "store/store_path.h"
 
-#define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* as long as a manifest, whose annotations are in it, can be at most */
+#define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* bytes: the maximum of a manifest, whose annotations it contains */
 
 int index_current(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	char text[STORE_EPOCH_LEN];
-	ssize_t len;
 
-	if (!*st->epoch)
-		return 0;
-	path_index_file(&path, n, "_epoch");
-	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
-	if (len < 0 && !os_gone(errno) && errno != EUCLEAN)
-		return err_sys(e, "cannot read %s", path.buf);
-	return len == STORE_EPOCH_LEN && memcmp(text, st->epoch, STORE_EPOCH_LEN) == 0;
+	path_index_file(&path, n, STORE_INDEX_EPOCH);
+	return epoch_stamped(st, path.buf, e);
 }
 
-static const char *const dirs[] = { "_names", "_tags", "_referrers" };
+static const char *const dirs[] = { STORE_INDEX_NAMES, STORE_INDEX_TAGS, STORE_INDEX_REFERRERS };
 
 int index_exists(struct store *st, const struct name *n, struct err *e)
 {
@@ -77,7 +70,7 @@ int index_clear(struct store *st, const struct name *n, struct err *e)
 	for (i = 0; i < ARRAY_LEN(dirs); i++) {
 		path_index_file(&path, n, dirs[i]);
 		if (store_unblock(st, path.buf) < 0)
-			return err_sys(e, "cannot clear the way to %s", path.buf);
+			return err_sys(e, "cannot make way for %s", path.buf);
 	}
 	return index_drop(st, n, e);
 }
@@ -92,7 +85,7 @@ int index_begin(struct store *st, const struct name *n, struct err *e)
 		if (os_mkdirs(st->dirfd, path.buf) < 0)
 			return err_sys(e, "cannot make %s", path.buf);
 	}
-	/* The index's directory, and as many above it as the repository's own has, berth/index/ being the last. */
+	/* The index's directory, and as many above it as the repository has, up to berth/index/. */
 	if (store_flush_above(st, path.buf, 1 + path_repository_above(n)) < 0)
 		return err_sys(e, "cannot flush the directories of %s", path.buf);
 	return 0;
@@ -102,20 +95,15 @@ int index_end(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	/* Not flushed: whoever finds it gone compares again. */
-	if (!*st->epoch)
-		return 0;
-	path_index_file(&path, n, "_epoch");
-	if (store_replace(st, path.buf, st->epoch, STORE_EPOCH_LEN, false) < 0)
-		return err_sys(e, "cannot write %s", path.buf);
-	return 0;
+	path_index_file(&path, n, STORE_INDEX_EPOCH);
+	return epoch_stamp(st, path.buf, e);
 }
 
 int index_drop(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_index_file(&path, n, "_epoch");
+	path_index_file(&path, n, STORE_INDEX_EPOCH);
 	if (os_remove_tree(st->dirfd, path.buf) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot remove %s", path.buf);
 	if (store_flush_above(st, path.buf, 1) < 0 && !os_gone(errno))
@@ -123,7 +111,7 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* The directories themselves stay: those of nested repositories may lie in them, or be made in them at this moment. */
+/* The directories themselves stay: nested repositories may have theirs in them, or may be creating one now. */
 int index_remove(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT, taken = STR_INIT;
@@ -156,23 +144,23 @@ int index_add_tag(struct store *st, const struct name *n, const struct tag *t, c
 {
 	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
 
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&pair, d, t->s);
 	if (sorted_add(st, dir.buf, pair.buf, e) < 0)
 		return -1;
-	path_index_file(&dir, n, "_names");
+	path_index_file(&dir, n, STORE_INDEX_NAMES);
 	return is_new ? sorted_add(st, dir.buf, t->s, e) : 0;
 }
 
 void index_remove_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool gone)
 {
 	cleanup_str struct str dir = STR_INIT, pair = STR_INIT;
-	cleanup_err struct err ignored = ERR_INIT;      /* what stays here names too much, and that is allowed */
+	cleanup_err struct err ignored = ERR_INIT;      /* an entry too much is allowed */
 
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&pair, d, t->s);
 	sorted_remove(st, dir.buf, pair.buf, &ignored);
-	path_index_file(&dir, n, "_names");
+	path_index_file(&dir, n, STORE_INDEX_NAMES);
 	if (gone)
 		sorted_remove(st, dir.buf, t->s, &ignored);
 }
@@ -199,7 +187,7 @@ int index_tags_of(struct store *st, const struct name *n, const struct digest *d
 	struct tags_of t = { .prefix = STR_INIT, .out = out };
 	int rc;
 
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	add_pair(&t.prefix, d, "");
 	rc = sorted_walk(st, dir.buf, t.prefix.buf, take_pair, &t, e);
 	str_release(&t.prefix);
@@ -219,11 +207,11 @@ int index_set_tags(struct store *st, const struct name *n, const struct names *n
 {
 	cleanup_str struct str dir = STR_INIT;
 
-	path_index_file(&dir, n, "_names");
+	path_index_file(&dir, n, STORE_INDEX_NAMES);
 	if (sorted_build(st, dir.buf, names, e) < 0)
 		return -1;
 	names_sort(pairs);
-	path_index_file(&dir, n, "_tags");
+	path_index_file(&dir, n, STORE_INDEX_TAGS);
 	return sorted_build(st, dir.buf, pairs, e);
 }
 
@@ -232,7 +220,7 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_index_file(&path, n, "_names");
+	path_index_file(&path, n, STORE_INDEX_NAMES);
 	return sorted_walk(st, path.buf, after, visit, arg, e);
 }
 
@@ -244,10 +232,10 @@ int index_add_referrer(struct store *st, const struct name *n, const struct dige
 	path_index_referrers(&path, n, subject);
 	if (os_mkdirs(st->dirfd, path.buf) < 0)
 		return err_sys(e, "cannot make %s", path.buf);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, n, subject, d);
 	if (store_replace(st, path.buf, descriptor->buf, descriptor->len, flush) < 0)
 		return err_sys(e, "cannot write %s", path.buf);
-	/* <hex>, <alg>, and _referrers itself, which index_begin has made durable with all above it */
+	/* <hex>, <alg> and _referrers; index_begin made the ones above durable */
 	if (flush && store_flush_above(st, path.buf, 3) < 0)
 		return err_sys(e, "cannot flush the directories of %s", path.buf);
 	return 0;
@@ -257,8 +245,7 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_index_referrers(&path, n, subject);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, n, subject, d);
 	unlinkat(st->dirfd, path.buf, 0);
 }
 
@@ -279,12 +266,11 @@ int index_read_referrer(struct store *st, const struct name *n, const struct dig
 	cleanup_str struct str path = STR_INIT;
 	int found;
 
-	path_index_referrers(&path, n, subject);
-	str_addf(&path, "/%s", d->text);
+	path_index_referrer(&path, n, subject, d);
 	found = store_read(st, path.buf, DESCRIPTOR_MAX, descriptor);
 	if (found < 0)
 		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path.buf);
-	/* What a crash has left is empty, or nothing but NULs. */
+	/* After a crash a file may be empty or full of NUL bytes. */
 	return found && descriptor->len >= 2 && descriptor->buf[0] == '{' && descriptor->buf[descriptor->len - 1] == '}';
 }
 

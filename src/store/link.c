@@ -2,8 +2,8 @@
 /*
  * link: reading link files, and publishing directories that hold one.
  *
- * Invariant: a directory that this module puts in place holds its link, whole and flushed, from the moment it has its
- * name. So flushing the directory above vouches for every link in it.
+ * Invariant: a directory that this module publishes holds its link, complete and flushed, from the moment it has its name.
+ * So one flush of the directory above makes every link in it durable.
  */
 #include "store/link.h"
 
@@ -16,8 +16,9 @@
 
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/store_path.h"
 
-/* The digest in an open link file: 1, 0 where it holds none, -1 with errno. A whole one needs no second read. */
+/* The digest in an open link file: 1, 0 if it holds none, -1 with errno. One read is enough as a rule. */
 static int read_digest(int fd, struct digest *out)
 {
 	char text[DIGEST_TEXT_MAX + 1];
@@ -27,14 +28,14 @@ static int read_digest(int fd, struct digest *out)
 		n = read(fd, text, sizeof(text));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EISDIR || errno == EAGAIN ? 0 : -1;     /* a directory, a FIFO that somebody has open */
+		return errno == EISDIR || errno == EAGAIN ? 0 : -1;     /* a directory, or a FIFO with a writer */
 	if (digest_parse(out, text, (size_t)n) == 0)
 		return 1;
 	more = os_read_full(fd, text + n, sizeof(text) - (size_t)n);
 	return more < 0 && errno != EAGAIN ? -1 : more >= 0 && digest_parse(out, text, (size_t)(n + more)) == 0;
 }
 
-/* link_read, and the descriptor, which is the caller's whatever comes back */
+/* As link_read; the descriptor is the caller's, whatever the result. */
 static int read_open(struct store *st, const char *path, int *fd, struct digest *out, struct err *e)
 {
 	int found;
@@ -42,7 +43,7 @@ static int read_open(struct store *st, const char *path, int *fd, struct digest 
 	*out = (struct digest){ 0 };
 	*fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	found = *fd < 0 ? -1 : read_digest(*fd, out);
-	/* A network file system gives ESTALE for what was replaced between look-up and open: look again. */
+	/* A network file system returns ESTALE if the file was replaced between look-up and open. */
 	if (found < 0 && errno == ESTALE) {
 		os_cleanup_fd(fd);
 		*fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
@@ -60,17 +61,17 @@ int link_read(struct store *st, const char *path, struct digest *out, struct err
 	return read_open(st, path, &fd, out, e);
 }
 
-int link_hold(struct store *st, const char *dir, struct digest *out, struct err *e)
+int link_pin(struct store *st, const char *dir, struct digest *out, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int fd = -1;
 	struct stat sb;
 	int found;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	found = read_open(st, path.buf, &fd, out, e);
 	if (found == 1 && fstat(fd, &sb) == 0)
-		store_make_young(fd, &sb);
+		store_refresh(fd, &sb);
 	return found;
 }
 
@@ -78,7 +79,7 @@ int link_read_in(struct store *st, const char *dir, struct digest *out, struct e
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	return link_read(st, path.buf, out, e);
 }
 
@@ -96,7 +97,7 @@ int link_age(struct store *st, const char *dir, const struct digest *called, int
 	uint64_t size;
 
 	*target = (struct digest){ 0 };
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	if (os_age(st->dirfd, path.buf, when, &size) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 	if (called->alg != DIGEST_SHA256 || size != strlen(called->text))
@@ -105,12 +106,12 @@ int link_age(struct store *st, const char *dir, const struct digest *called, int
 	return 1;
 }
 
-/* So that the collector sees it as young; failures do not matter. */
+/* Refreshes the mtime for the collector; a failure does not matter. */
 static void link_touch(struct store *st, const char *dir)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -121,7 +122,7 @@ int link_prepare(struct store *st, const struct digest *target, struct str *tmp,
 	store_tmp(st, tmp);
 	if (mkdirat(st->dirfd, tmp->buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp->buf);
-	str_addf(&file, "%s/link", tmp->buf);
+	path_in(&file, tmp->buf, STORE_LINK);
 	if (os_write_file(st->dirfd, file.buf, target->text, strlen(target->text), st->flush) < 0) {
 		err_sys(e, "cannot write %s", file.buf);
 		goto fail;
@@ -136,16 +137,16 @@ fail:
 	return -1;
 }
 
-/* A link that stands: it may have been put into a spoilt directory by somebody who died before this flush. */
-static int vouch(struct store *st, const char *dir, struct err *e)
+/* The process that put this link into a corrupt directory may have died before it flushed that. */
+static int keep(struct store *st, const char *dir, struct err *e)
 {
 	link_touch(st, dir);
 	return store_flush_dir(st, dir) < 0 && !os_gone(errno) ? err_sys(e, "cannot flush %s", dir) : 0;
 }
 
 /*
- * The directory is there: one whose link a crash has spoilt gets the new link alone. 1 done, 0 the directory has gone
- * in between (a delete), -1 with *e.
+ * The directory exists: if its link is corrupt after a crash, only the link is replaced. 1 done, 0 the directory was deleted
+ * meanwhile, -1 with *e.
  */
 static int publish_into(struct store *st, const char *tmp, const char *dir, const struct digest *target, struct err *e)
 {
@@ -156,12 +157,12 @@ static int publish_into(struct store *st, const char *tmp, const char *dir, cons
 	if (found < 0)
 		return -1;
 	if (found && digest_eq(&old, target))
-		return vouch(st, dir, e) < 0 ? -1 : 1;
-	str_addf(&from, "%s/link", tmp);
-	str_addf(&to, "%s/link", dir);
+		return keep(st, dir, e) < 0 ? -1 : 1;
+	path_in(&from, tmp, STORE_LINK);
+	path_in(&to, dir, STORE_LINK);
 	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", to.buf);
-	if (store_flush_dir(st, dir) < 0 && errno != ENOENT)   /* ENOENT: it stood there, and was deleted since */
+	if (store_flush_dir(st, dir) < 0 && errno != ENOENT)   /* ENOENT: published, and deleted since */
 		return err_sys(e, "cannot flush %s", dir);
 	return 1;
 }
@@ -178,7 +179,7 @@ int link_publish(struct store *st, const char *tmp, const char *dir, const struc
 {
 	int tries, rc = -1;
 
-	/* A second try is for directories made just now, a third for an empty one that was removed in between. */
+	/* The second try follows when directories were created, the third when an empty one was removed meanwhile. */
 	for (tries = 0; tries < 3; tries++) {
 		if (renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
 			return 0;
@@ -195,7 +196,7 @@ int link_publish(struct store *st, const char *tmp, const char *dir, const struc
 			break;
 	}
 	err_sys(e, "cannot publish %s", dir);
-out:	/* the temporary directory goes away where it did not become the published one */
+out:	/* the temporary directory, unless it became the published one */
 	os_remove_tree(st->dirfd, tmp);
 	return rc;
 }
@@ -209,7 +210,7 @@ int link_ensure(struct store *st, const char *dir, const struct digest *target, 
 	if (found < 0)
 		return -1;
 	if (found && digest_eq(&old, target))
-		return vouch(st, dir, e);
+		return keep(st, dir, e);
 	if (link_prepare(st, target, &tmp, e) < 0)
 		return -1;
 	return link_publish(st, tmp.buf, dir, target, e);

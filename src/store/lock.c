@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock: the repository's stripe, and the collector's lock behind its turnstile.
+ * lock: the stripes of repositories, and the collector's lock behind its turnstile.
  *
- * Owns berth/locks/. The files are made once and never removed: a lock on a file that has lost its name is none.
+ * Owns berth/locks/. The files are created once and never removed: a lock on a file without a name excludes nobody.
  */
 #include "store/lock.h"
 
@@ -71,7 +71,6 @@ void lock_limit(struct store *st, unsigned ms)
 	st->wait_left = (uint64_t)ms * 1000;
 }
 
-/* Says no to who has waited long enough. */
 static int busy(enum lock_kind kind, struct err *e)
 {
 	static const char *const with[LOCK_KINDS] = {
@@ -83,14 +82,14 @@ static int busy(enum lock_kind kind, struct err *e)
 	return err_set(e, ERR_UNAVAILABLE, "%s", with[kind]);
 }
 
-/* Locks that stop only some requests: those that wait for one must not take all workers from the others. */
+/* These locks block only some requests, and waiting for one must not occupy all workers. */
 static bool of_some(enum lock_kind kind)
 {
 	return kind == LOCK_REPOSITORY || kind == LOCK_UPLOAD;
 }
 
-/* 1 taken, 0 it was not to be had within ms and what the request has left, -1 with errno. */
-static int take(struct store *st, int fd, bool alone, enum lock_kind kind, unsigned ms)
+/* 1 acquired, 0 still busy after ms, or after the rest of the request's limit, -1 with errno. */
+static int acquire(struct store *st, int fd, bool alone, enum lock_kind kind, unsigned ms)
 {
 	uint64_t waited = 0;
 	int seat = -1, rc = os_lock(fd, alone, 0, NULL);
@@ -108,24 +107,24 @@ static int take(struct store *st, int fd, bool alone, enum lock_kind kind, unsig
 	return rc == 0 ? 1 : errno == EWOULDBLOCK ? 0 : -1;
 }
 
-int lock_take(struct store *st, int fd, enum lock_kind kind, struct err *e)
+int lock_acquire(struct store *st, int fd, enum lock_kind kind, struct err *e)
 {
-	int rc = take(st, fd, true, kind, LOCK_LONG_MS);
+	int rc = acquire(st, fd, true, kind, LOCK_LONG_MS);
 
 	if (rc < 0)
 		return err_sys(e, "cannot lock the %s", lock_kind_name(kind));
 	return rc ? 0 : busy(kind, e);
 }
 
-/* As take(), of a file that is opened for it. */
-static int take_file(struct store *st, const char *path, enum lock_kind kind, unsigned ms, int *fd, struct err *e)
+/* As acquire(), of a file that this opens. */
+static int acquire_file(struct store *st, const char *path, enum lock_kind kind, unsigned ms, int *fd, struct err *e)
 {
 	int rc;
 
 	*fd = os_lock_open(st->dirfd, path);
 	if (*fd < 0)
 		return err_sys(e, "cannot open %s", path);
-	rc = take(st, *fd, true, kind, ms);
+	rc = acquire(st, *fd, true, kind, ms);
 	if (rc < 0)
 		err_sys(e, "cannot lock %s", path);
 	if (rc <= 0)
@@ -135,14 +134,14 @@ static int take_file(struct store *st, const char *path, enum lock_kind kind, un
 
 int lock_file(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e)
 {
-	int rc = take_file(st, path, kind, LOCK_LONG_MS, fd, e);
+	int rc = acquire_file(st, path, kind, LOCK_LONG_MS, fd, e);
 
 	return rc == 0 ? busy(kind, e) : rc < 0 ? -1 : 0;
 }
 
 int lock_file_now(struct store *st, const char *path, enum lock_kind kind, int *fd, struct err *e)
 {
-	return take_file(st, path, kind, 0, fd, e);
+	return acquire_file(st, path, kind, 0, fd, e);
 }
 
 static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e)
@@ -180,16 +179,16 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
 }
 
 /*
- * The turnstile is held only for the moment of entering. Whoever waits for the exclusive lock keeps it, so that no
- * further writer gets in before, and the collector gets its turn. 1 in, 0 not within ms, -1.
+ * The turnstile is normally locked for a moment only. But whoever waits for the exclusive lock keeps it locked, so that no
+ * new writer gets in first, and the collector gets its turn. 1 acquired, 0 busy for ms, -1 with *e.
  */
 static int enter(struct store *st, bool alone, unsigned ms, struct err *e)
 {
-	int rc = take(st, st->turnstile_fd, true, LOCK_TURNSTILE, LOCK_LONG_MS);
+	int rc = acquire(st, st->turnstile_fd, true, LOCK_TURNSTILE, LOCK_LONG_MS);
 
 	if (rc <= 0)
 		return rc < 0 ? err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE) : busy(LOCK_TURNSTILE, e);
-	rc = take(st, st->collector_fd, alone, LOCK_COLLECTOR, ms);
+	rc = acquire(st, st->collector_fd, alone, LOCK_COLLECTOR, ms);
 	if (rc < 0)
 		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
 	os_unlock(st->turnstile_fd);
@@ -204,8 +203,9 @@ int lock_collector(struct store *st, struct err *e)
 }
 
 /*
- * Behind a slow writer it lets those who came meanwhile get in before it tries again: they do not wait as long as it may. They
- * need the pause, since who gives a lock back and asks for it at once has it again before anybody else is awake.
+ * While a slow writer holds the lock, the waiting writers are let in between two tries: they wait less long than the
+ * collector may. The pause is necessary: a process that releases a lock and tries again at once gets it before a waiting one
+ * has woken up.
  */
 int lock_collector_alone(struct store *st, struct err *e)
 {
@@ -219,7 +219,7 @@ int lock_collector_alone(struct store *st, struct err *e)
 	return rc == 0 ? busy(LOCK_COLLECTOR, e) : rc < 0 ? -1 : 0;
 }
 
-/* Not by the turnstile: who waits there for the lock is not kept by somebody who may not get it. */
+/* Without the turnstile: a writer that waits there is not delayed by a caller that may fail. */
 bool lock_collector_if_free(struct store *st)
 {
 	return st->collector_fd >= 0 && os_lock(st->collector_fd, true, 0, NULL) == 0;

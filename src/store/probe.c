@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe: trying out a file system.
+ * probe: testing a file system.
  *
- * Owns the names below berth/tmp/ that begin with "probe-", for as long as it tries.
+ * Owns no state: its files below berth/tmp/ last for one test.
  */
 #include "store/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,11 +18,11 @@
 #include "os/lock.h"
 #include "store/store_path.h"
 
-#define CLOCK_SLACK 60          /* seconds that machines may differ by */
+#define CLOCK_SLACK 60          /* seconds that the clocks of two machines may differ */
 
 /*
- * Ages are told by the file system's own times. What is written while the clock is behind looks old as soon as it is
- * right again, and the collector takes what is old.
+ * Ages are computed from the file system's times. A file that is written while the clock is behind looks old as soon as the
+ * clock is right again, and the collector removes what is old.
  */
 static void compare_clocks(int dirfd, const char *root, int64_t now)
 {
@@ -31,7 +30,7 @@ static void compare_clocks(int dirfd, const char *root, int64_t now)
 	int64_t here = (int64_t)time(NULL);
 
 	if (here - now > CLOCK_SLACK || now - here > CLOCK_SLACK)
-		log_say(LOG_WARN, "clock", "the file system of %s is %" PRId64 " s from this machine's clock; set both right", root,
+		log_say(LOG_WARN, "clock", "the clocks of the file system of %s and of this machine differ by %" PRId64 " s; correct them", root,
 			now - here);
 	if (fstatat(dirfd, STORE_EPOCH_FILE, &before, 0) == 0 && before.st_mtime - now > CLOCK_SLACK)
 		log_say(LOG_WARN, "clock",
@@ -68,18 +67,16 @@ static int try_all(int dirfd, const char *root, const char *file, const char *ot
 	return 0;
 }
 
-int probe_file_system(int dirfd, const char *root, struct err *e)
+int probe_file_system(struct store *st, const char *root, struct err *e)
 {
 	cleanup_str struct str file = STR_INIT, other = STR_INIT;
-	uint64_t random;
 	int rc;
 
-	os_random(&random, sizeof(random));
-	str_addf(&file, STORE_TMP_DIR "/probe-%016" PRIx64, random);
-	str_addf(&other, "%s-link", file.buf);
-	rc = try_all(dirfd, root, file.buf, other.buf, e);
-	unlinkat(dirfd, other.buf, 0);
-	unlinkat(dirfd, file.buf, 0);
+	store_tmp(st, &file);
+	store_tmp(st, &other);
+	rc = try_all(st->dirfd, root, file.buf, other.buf, e);
+	unlinkat(st->dirfd, other.buf, 0);
+	unlinkat(st->dirfd, file.buf, 0);
 	return rc;
 }
 
@@ -90,7 +87,7 @@ int probe_read(struct store *st)
 	return fd < 0 ? errno : 0;
 }
 
-/* What has no name goes by itself, whatever happens; where there is no such thing it gets one. */
+/* The kernel removes an unnamed file whatever happens. Without support for that, the file is named and unlinked at once. */
 static int open_nameless(struct store *st)
 {
 	cleanup_str struct str tmp = STR_INIT;

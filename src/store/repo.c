@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * repo: making, finding and walking repositories.
+ * repo: finding and walking repositories.
  *
  * Owns the directories repositories/<name>/ themselves, not what lies in _layers/, _manifests/ and _uploads/.
  */
@@ -9,63 +9,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
-#include "os/tree.h"
-#include "store/catalog.h"
 #include "store/store_path.h"
 
-static int has_dir(struct store *st, const struct name *n, const char *sub, struct err *e)
+static int has_dir(struct store *st, const char *path, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_fd int fd = os_open(st->dirfd, path, O_PATH | O_DIRECTORY, 0);
 
-	path_repository(&path, n);
-	str_addf(&path, "/%s", sub);
-	fd = os_open(st->dirfd, path.buf, O_PATH | O_DIRECTORY, 0);
 	if (fd >= 0)
 		return 1;
-	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
+	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path);
 }
 
 int repo_exists(struct store *st, const struct name *n, struct err *e)
 {
-	int found = has_dir(st, n, "_layers", e);
+	cleanup_str struct str path = STR_INIT;
+	int found;
 
-	return found ? found : has_dir(st, n, "_manifests", e);
+	path_layers_dir(&path, n);
+	found = has_dir(st, path.buf, e);
+	if (found)
+		return found;
+	path_manifests(&path, n);
+	return has_dir(st, path.buf, e);
 }
 
-static int make_dirs(struct store *st, const struct name *n, struct err *e)
+int repo_complete(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
+	int found;
 
 	path_layers(&path, n, DIGEST_SHA256);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
+	found = has_dir(st, path.buf, e);
+	if (found <= 0)
+		return found;
 	path_tags(&path, n);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	return 0;
-}
-
-int repo_ensure(struct store *st, const struct name *n, struct err *e)
-{
-	cleanup_fd int lock = -1;
-	int has = has_dir(st, n, "_layers/sha256", e);
-
-	if (has == 1)
-		has = has_dir(st, n, "_manifests/tags", e);
-	if (has)
-		return has < 0 ? -1 : 0;
-	/* The catalog knows a repository before it exists; who compares the two meanwhile sees both or neither. */
-	if (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0)
-		return -1;
-	return make_dirs(st, n, e);
+	return has_dir(st, path.buf, e);
 }
 
 struct walk {
@@ -73,10 +56,10 @@ struct walk {
 	const char *after;
 	int (*visit)(void *arg, const struct name *n, struct err *e);
 	void *arg;
-	bool all;               /* directories that are no repository, too */
+	bool all;               /* also directories that are not a repository */
 };
 
-/* The directories from repositories/ down to the one that is being read: a link that leads back to one of them ends there. */
+/* The directories from repositories/ down to the one being read, to detect a symbolic link that leads back to one of them. */
 struct level {
 	dev_t dev;
 	ino_t ino;
@@ -85,7 +68,7 @@ struct level {
 
 static int walk_below(struct walk *w, const char *prefix, const struct level *above, struct err *e);
 
-/* The repository "prefix + key" itself, or, where key ends with a slash, all that lies below it. */
+/* The repository "prefix + key", or, if key ends with a slash, all repositories below it. */
 static int walk_key(struct walk *w, const char *prefix, const char *key, const struct level *here, struct err *e)
 {
 	cleanup_str struct str full = STR_INIT;
@@ -94,7 +77,7 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, const s
 
 	str_addf(&full, "%s%s", prefix, key);
 	if (full.buf[full.len - 1] == '/') {
-		/* Everything below begins with this text: it lies before `after` as a whole unless `after` does too. */
+		/* Every name below begins with this text: all of them lie before `after`, unless `after` begins with it too. */
 		if (strcmp(full.buf, w->after) < 0 && strncmp(full.buf, w->after, full.len) != 0)
 			return 0;
 		return walk_below(w, full.buf, here, e);
@@ -105,7 +88,7 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, const s
 	return exists > 0 ? w->visit(w->arg, &n, e) : exists;
 }
 
-/* The directories below repositories/<prefix> that may be a part of a name: 1, 0 where there is nothing to read, -1. */
+/* The directories in repositories/<prefix>: 1, 0 if there is nothing to read, -1 with *e. */
 static int read_level(struct walk *w, const char *prefix, struct level *here, struct names *out, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -129,7 +112,7 @@ static int read_level(struct walk *w, const char *prefix, struct level *here, st
 
 /*
  * Byte order of whole names is not the order of the directories: "a-b" and "a.b" come between "a" and "a/b", since '-'
- * and '.' are less than '/'. So each directory stands in the list twice: as a name, and with a slash for what is below.
+ * and '.' are less than '/'. So the list has each directory twice: as a name, and with a slash for its subtree.
  */
 static int walk_below(struct walk *w, const char *prefix, const struct level *above, struct err *e)
 {

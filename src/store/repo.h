@@ -5,8 +5,8 @@
 /*
  * repo: repositories as directories.
  *
- * A repository exists from its first blob link or manifest on and then has both _layers/ and _manifests/: registry:2
- * finds repositories by the one, 3.x by the other. An upload alone makes neither.
+ * A repository exists from its first blob link or manifest on, and then has both _layers/ and _manifests/: registry:2 finds
+ * repositories by the former, 3.x by the latter. An upload alone creates neither.
  */
 
 #include "base/err.h"
@@ -14,27 +14,24 @@
 #include "store/store.h"
 
 /*
- * repo_ensure - make the repository's directories where they are missing, _layers/ first, once the catalog knows it
- * Not flushed: the caller flushes upwards from the link that it then publishes. It holds lock_collector, which
- * excludes those who take repositories away or move them.
+ * repo_exists   - whether _layers/ or _manifests/ exists: 1, 0, or -1 with *e
+ * repo_complete - whether all directories exist that catalog_ensure creates: 1, 0, or -1 with *e
  */
-int repo_ensure(struct store *st, const struct name *n, struct err *e);
-
-/* repo_exists - 1, 0, or -1 with *e; one of the two directories is enough */
 int repo_exists(struct store *st, const struct name *n, struct err *e);
+int repo_complete(struct store *st, const struct name *n, struct err *e);
 
 /*
  * repo_walk - visit repositories in byte order of their names
- * after  only names greater than this one (NULL or "": all); need not exist, need not be a name
- * visit  returns 0 to go on, anything else to stop; that is then what repo_walk returns
+ * after  only names greater than this one (NULL or "": all); need not exist, need not be a valid name
+ * visit  returns 0 to go on, anything else to stop; repo_walk then returns that
  *
- * Subtrees that lie wholly before `after` are not read. A repository that appears or vanishes meanwhile is visited or
- * not; all others are visited exactly once.
+ * Subtrees that lie wholly before `after` are not read. A repository that appears or disappears meanwhile may be visited;
+ * every other one is visited exactly once.
  */
 int repo_walk(struct store *st, const char *after, int (*visit)(void *arg, const struct name *n, struct err *e),
 	      void *arg, struct err *e);
 
-/* repo_walk_dirs - the same for every directory that could be one, those with nothing but uploads among them */
+/* repo_walk_dirs - the same for every directory with a valid name, also if it holds nothing but uploads */
 int repo_walk_dirs(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg,
 		   struct err *e);
 

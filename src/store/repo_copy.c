@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * repo_copy: layer links under a second name, and the manifests after them.
+ * repo_copy: copying layer links to another name, then moving the manifests.
  *
- * Owns the copy below berth/tmp/ until it is placed. Invariant: _manifests/ moves only after every layer link of the
+ * Owns the copy below berth/tmp/ until it is published. Invariant: _manifests/ moves only after every layer link of the
  * repository is durable under the new name.
  */
 #include "store/repo_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +21,7 @@
 #include "store/repo_take.h"
 #include "store/store_path.h"
 
-#define FEW 32          /* links: so many are left for the time when writers wait */
+#define FEW 32          /* links: so many may be left for the time when writers wait */
 #define ROUNDS 8
 
 static void copy_path(struct str *p, const struct repo_copy *c, const struct digest *d)
@@ -31,16 +30,16 @@ static void copy_path(struct str *p, const struct repo_copy *c, const struct dig
 	str_addf(p, "%s/%s/%s", c->dir.buf, digest_alg_name(d->alg), digest_hex(d));
 }
 
-/* A link's directory in the copy. While writers wait it is flushed at once, else all of them together. */
+/* Adds a link to the copy. It is flushed at once while writers wait, else together with the others. */
 static int put(struct repo_copy *c, const struct digest *d, const struct digest *target, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
 	struct store *st = c->st;
 
-	copy_path(&path, c, d);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
-		return err_sys(e, "cannot make %s", path.buf);
-	str_puts(&path, "/link");
+	copy_path(&dir, c, d);
+	if (os_mkdirs(st->dirfd, dir.buf) < 0)
+		return err_sys(e, "cannot make %s", dir.buf);
+	path_in(&path, dir.buf, STORE_LINK);
 	if (os_write_file(st->dirfd, path.buf, target->text, strlen(target->text), c->last && st->flush) < 0 ||
 	    (c->last && store_flush_above(st, path.buf, 3) < 0))
 		return err_sys(e, "cannot write %s", path.buf);
@@ -48,8 +47,8 @@ static int put(struct repo_copy *c, const struct digest *d, const struct digest 
 }
 
 /*
- * A link that holds another digest than it is called by may be set anew, so it is looked at in each round. Whether the copy
- * has what it holds now; what the copy had before goes.
+ * A link with another digest than its directory's may be replaced, so it is compared in each round. Returns 1 if the copy has
+ * the same; else 0, and the copy's link is removed.
  */
 static int is_copied(const struct repo_copy *c, const struct digest *d, const struct digest *target, struct err *e)
 {
@@ -111,7 +110,7 @@ int repo_copy_begin(struct repo_copy *c, struct err *e)
 	return 0;
 }
 
-/* Links that were deleted since they were copied. */
+/* Removes a link from the copy that was deleted since it was copied. */
 static int drop_deleted(void *arg, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -123,7 +122,7 @@ static int drop_deleted(void *arg, const struct digest *d, struct err *e)
 	return os_remove_tree(c->st->dirfd, path.buf) < 0 ? err_sys(e, "cannot remove %s", path.buf) : 0;
 }
 
-/* What was taken out of the copy stays out. */
+/* Makes the removals from the copy durable. */
 static int flush_copy(struct repo_copy *c, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
@@ -168,13 +167,13 @@ static int merge_link(void *arg, const struct digest *d, struct err *e)
 	return found < 0 ? -1 : 0;
 }
 
-/* `to` has layer links already: what an earlier call left that was killed, or what is left of another registry's push. */
+/* `to` has layer links already, from an earlier call that was killed, or from an incomplete push to another registry. */
 static int merge(struct repo_copy *c, struct err *e)
 {
 	return walk_copy(c, merge_link, e) < 0 ? -1 : blob_flush_links(c->st, c->to, e);
 }
 
-/* All of it at once, as a rule. 1 where the directory is this copy's alone, 0 where it was there. */
+/* Publishes the copy, by one rename as a rule: 1; if the directory existed, link by link: 0; -1 with *e. */
 static int place_links(struct repo_copy *c, const char *layers, struct err *e)
 {
 	cleanup_str struct str manifests = STR_INIT;
@@ -193,7 +192,7 @@ static int place_links(struct repo_copy *c, const char *layers, struct err *e)
 	return whole;
 }
 
-/* The moment at which the repository has its other name. */
+/* From this rename on the repository has its new name. */
 static int move_manifests(struct repo_copy *c, struct err *e)
 {
 	cleanup_str struct str old = STR_INIT, new = STR_INIT;
@@ -203,7 +202,7 @@ static int move_manifests(struct repo_copy *c, struct err *e)
 	if (renameat(c->st->dirfd, old.buf, c->st->dirfd, new.buf) < 0) {
 		if (errno != ENOENT)
 			return err_sys(e, "cannot move %s to %s", old.buf, new.buf);
-		path_tags(&new, c->to);         /* without manifests: 2.8 makes the directory with the first one */
+		path_tags(&new, c->to);         /* no manifests: 2.8 creates the directory with the first one */
 		if (os_mkdirs(c->st->dirfd, new.buf) < 0)
 			return err_sys(e, "cannot make %s", new.buf);
 		path_manifests(&new, c->to);
@@ -213,7 +212,7 @@ static int move_manifests(struct repo_copy *c, struct err *e)
 	return 0;
 }
 
-/* The links that were placed go again, unless the manifests have followed them after all. */
+/* Removes the published links, unless the manifests have moved after all. */
 static void undo(struct repo_copy *c, const char *layers)
 {
 	cleanup_err struct err ignored = ERR_INIT;
@@ -273,7 +272,7 @@ struct pair {
 	const struct name *to;
 };
 
-/* 1 where `to` has no such link. */
+/* Whether `to` lacks this link: 1, 0, -1 with *e. */
 static int is_missing(void *arg, const struct digest *d, struct err *e)
 {
 	struct pair *p = arg;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * repo_take: repositories that go, or move, as directories.
+ * repo_take: removing and moving repositories.
  *
- * Owns no state. Invariant: each step is one rename, flushed before the next one is made, and after each of them no
- * tag points to nothing.
+ * Owns no state. Invariant: each step is one rename, flushed before the next one, and after each step every tag still points
+ * to a manifest.
  */
 #include "store/repo_take.h"
 
@@ -21,10 +21,10 @@
 #include "store/repo.h"
 #include "store/store_path.h"
 
-/* Whether this is a directory, and no link to one, with nothing but the repository's own in it: 1, 0, -1 with *e. */
-static int stands_alone(struct store *st, const struct name *n, struct err *e)
+/* Whether this is a directory, not a symbolic link, that holds only the repository's own parts: 1, 0, -1 with *e. */
+static int is_alone(struct store *st, const struct name *n, struct err *e)
 {
-	static const char *const own[] = { "_layers", "_manifests", "_uploads" };
+	static const char *const own[] = { STORE_LAYERS, STORE_MANIFESTS, STORE_UPLOADS };
 	cleanup_names struct names all = NAMES_INIT;
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int fd = -1;
@@ -58,7 +58,7 @@ int repo_is_hollow(struct store *st, const struct name *n, struct err *e)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", path.buf);
 	if (all.count == 0)
 		return 1;
-	if (all.count > 1 || strcmp(all.v[0], "_uploads") != 0)
+	if (all.count > 1 || strcmp(all.v[0], STORE_UPLOADS) != 0)
 		return 0;
 	names_release(&all);
 	path_uploads(&path, n);
@@ -94,7 +94,7 @@ void repo_prune(struct store *st, const struct name *n)
 	cleanup_str struct str path = STR_INIT;
 	char *slash;
 
-	/* Up to repositories/, which stays. */
+	/* Up to repositories/, which is kept. */
 	path_repository(&path, n);
 	while (strlen(path.buf) > strlen(STORE_REPOSITORIES_DIR)) {
 		if (unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) < 0 && errno != ENOENT)
@@ -119,7 +119,7 @@ int repo_flush_above(struct store *st, const struct name *n, struct err *e)
 	return 0;
 }
 
-/* One name goes. Where it had gone before, it may not have been flushed: whoever did that may be dead. */
+/* Moves one path to the trash, and flushes its directory even if the path was gone: whoever removed it may have died before. */
 static int take(struct store *st, const char *path, struct names *trashed, struct err *e)
 {
 	cleanup_str struct str taken = STR_INIT;
@@ -136,8 +136,10 @@ static int take(struct store *st, const char *path, struct names *trashed, struc
 
 static int take_parts(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
-	/* The layer links last: as long as anything is there, there is a repository, and a second call goes on. */
-	static const char *const parts[] = { "_manifests/tags", "_uploads", "_manifests", "_layers" };
+	/* The layer links last: while anything is left the repository exists, and a second call completes the removal. */
+	static const char *const parts[] = {
+		STORE_MANIFESTS "/" STORE_TAGS, STORE_UPLOADS, STORE_MANIFESTS, STORE_LAYERS
+	};
 	cleanup_str struct str path = STR_INIT;
 	size_t i;
 
@@ -153,7 +155,7 @@ static int take_parts(struct store *st, const struct name *n, struct names *tras
 int repo_take(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	int alone = stands_alone(st, n, e);
+	int alone = is_alone(st, n, e);
 
 	if (alone < 0)
 		return -1;
@@ -164,7 +166,7 @@ int repo_take(struct store *st, const struct name *n, struct names *trashed, str
 	return 0;
 }
 
-/* Whether there is something at `to` that a rename can't replace: 1, 0, -1 with *e. */
+/* Whether a rename cannot replace what is at `to`: 1, 0, -1 with *e. */
 static int is_occupied(struct store *st, const struct name *to, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -179,7 +181,7 @@ static int is_occupied(struct store *st, const struct name *to, struct err *e)
 int repo_movable(struct store *st, const struct name *from, const struct name *to, struct err *e)
 {
 	bool below = to->len > from->len && to->s[from->len] == '/' && memcmp(to->s, from->s, from->len) == 0;
-	int alone = below ? 0 : stands_alone(st, from, e), occupied;
+	int alone = below ? 0 : is_alone(st, from, e), occupied;
 
 	if (alone <= 0)
 		return alone;

@@ -3,11 +3,11 @@
 #define BERTH_STORE_REPO_TAKE_H
 
 /*
- * repo_take: a repository's directory taken away, or given another name.
+ * repo_take: removing and moving the directories of repositories.
  *
- * Whoever calls any of this holds the locks of all repositories concerned and the collector's exclusively: nothing
- * appears below repositories/ meanwhile, but for uploads in an _uploads/ that is there. Readers see one step or the
- * other. Repositories nested below are not touched.
+ * The caller holds the locks of all repositories concerned, and the collector's exclusively: nothing is created below
+ * repositories/ meanwhile, except uploads in an existing _uploads/. A reader sees the state before or after each step.
+ * Nested repositories are not touched.
  */
 
 #include "base/err.h"
@@ -16,44 +16,44 @@
 #include "store/store.h"
 
 /*
- * repo_take - the repository is gone, with its uploads, durably
- * trashed  gets the paths to give to store_purge, once the locks are let go
+ * repo_take - remove the repository with its uploads, durably
+ * trashed  gets the paths to give to store_purge after the locks are released
  *
- * As a whole by one rename where nothing but itself lies in its directory; else tags first, then uploads, manifests,
- * layer links. What an earlier call left is taken as well. Returns 0, or -1 with *e.
+ * If its directory holds nothing else, one rename removes it; else tags first, then uploads, manifests and layer links. Also
+ * completes an earlier call that was interrupted. Returns 0, or -1 with *e.
  */
 int repo_take(struct store *st, const struct name *n, struct names *trashed, struct err *e);
 
 /*
- * repo_movable - whether repo_move_whole can do it: 1, 0, or -1 with *e
- * Nothing else lies in the directory, `to` does not lie below it, and there is no directory `to` with anything in it.
+ * repo_movable - whether repo_move_whole is possible: 1, 0, or -1 with *e
+ * It is if the directory holds nothing else, `to` is not below it, and the directory `to` is missing or empty.
  */
 int repo_movable(struct store *st, const struct name *from, const struct name *to, struct err *e);
 
 /*
- * repo_move_whole - the directory gets its other name by one rename, durably; the uploads under way go with it
- * The catalog knows `to` already, and the caller holds the catalog's lock.
+ * repo_move_whole - rename the directory, durably; open uploads move with it
+ * The catalog has `to` already, and the caller holds the catalog's lock.
  */
 int repo_move_whole(struct store *st, const struct name *from, const struct name *to, struct err *e);
 
 /*
- * repo_flush_above - vouch for a move or a removal that somebody made who may have died before its flush
- * Directories that are gone need none.
+ * repo_flush_above - make a move or a removal durable that another process may not have flushed before it died
+ * Missing directories are skipped.
  */
 int repo_flush_above(struct store *st, const struct name *n, struct err *e);
 
 /*
- * repo_is_hollow - whether the directory holds no more than an empty _uploads/: 1, 0, or -1 with *e; looked at without a lock
- * repo_tidy      - remove such a directory, and what is empty above it: somebody began an upload there and did not finish
- *                  it. A repository stays as it is. The caller holds the collector's lock exclusively; all who make such
- *                  directories hold it shared until they have put something into them. A failure doesn't matter.
- * repo_tidy_now  - the same where nobody has that lock at this moment; else it is left to the collector
+ * repo_is_hollow - whether the directory holds nothing but an empty _uploads/: 1, 0, or -1 with *e; needs no lock
+ * repo_tidy      - remove such a directory, left by an abandoned first upload, and empty ones above it. A repository is not
+ *                  touched. The caller holds the collector's lock exclusively; whoever creates such directories holds it
+ *                  shared until they are not empty. A failure does not matter.
+ * repo_tidy_now  - the same if that lock is free now; else the collector does it later
  */
 int repo_is_hollow(struct store *st, const struct name *n, struct err *e);
 void repo_tidy(struct store *st, const struct name *n);
 void repo_tidy_now(struct store *st, const struct name *n);
 
-/* repo_prune - remove the directories that are empty, from the repository's own upwards; a failure doesn't matter */
+/* repo_prune - remove empty directories, from the repository's own upwards; a failure does not matter */
 void repo_prune(struct store *st, const struct name *n);
 
 #endif

@@ -7,14 +7,13 @@
 #include "store/revision.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "os/file.h"
 #include "store/blob.h"
+#include "store/catalog.h"
 #include "store/durable.h"
 #include "store/link.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
@@ -35,24 +34,24 @@ int revision_find(struct store *st, const struct name *n, const struct digest *d
 
 int revision_linked(struct store *st, const struct name *n, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
 
-	path_revision(&path, n, d);
-	str_puts(&path, "/link");
+	path_revision(&dir, n, d);
+	path_in(&path, dir.buf, STORE_LINK);
 	if (faccessat(st->dirfd, path.buf, F_OK, 0) == 0)
 		return 1;
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
 
-int revision_hold(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
+int revision_pin(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	uint64_t size;
 	int found;
 
 	path_revision(&dir, n, d);
-	found = link_hold(st, dir.buf, target, e);
-	return found == 1 ? blob_hold(st, target, &size, e) : found;
+	found = link_pin(st, dir.buf, target, e);
+	return found == 1 ? blob_pin(st, target, &size, e) : found;
 }
 
 int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e)
@@ -60,7 +59,7 @@ int revision_set(struct store *st, const struct name *n, const struct digest *d,
 	cleanup_str struct str dir = STR_INIT;
 
 	path_revision(&dir, n, d);
-	if (repo_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
+	if (catalog_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
 		return -1;
 	return revision_flush(st, n, d->alg, e);
 }
@@ -93,25 +92,17 @@ int revision_collect(struct store *st, const struct name *n, const struct digest
 	cleanup_str struct str dir = STR_INIT;
 
 	path_revision(&dir, n, d);
-	return store_take(st, dir.buf, trashed, e);
+	return store_discard(st, dir.buf, trashed, e);
 }
 
 int revision_flush_gone(struct store *st, const struct name *n, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-	int alg;
-
-	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		path_revisions(&dir, n, (enum digest_alg)alg);
-		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
-			return err_sys(e, "cannot flush %s", dir.buf);
-	}
-	return 0;
+	return walk_flush(st, n, path_revisions, e);
 }
 
 void revision_purge(struct store *st, const char *trashed)
 {
-	store_purge_dir(st, trashed, "link");
+	store_purge_dir(st, trashed, STORE_LINK);
 }
 
 int revision_walk(struct store *st, const struct name *n, digest_visit *visit, void *arg, struct err *e)

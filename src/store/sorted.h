@@ -3,16 +3,16 @@
 #define BERTH_STORE_SORTED_H
 
 /*
- * sorted: a set of names on disk, kept in byte order, so that a page costs what the page holds.
+ * sorted: a set of names on disk in byte order; the last page costs no more than the first (doc/STORE.md, "Indexes and epochs").
  *
- * A directory of leaves, files of up to SORTED_LEAF names each, one a line, and a file `root` that says which leaf
- * begins with which name. A name is added to the end of a leaf's file; else a leaf is replaced by one rename. When it is
- * full it is split and a new root is published.
- * Readers take no lock: the root has a generation, and who finds another one after reading a leaf reads again.
- * Changes exclude each other by a lock that the caller holds.
+ * The directory of a set holds leaves, files of up to SORTED_LEAF names, one a line, and a file `root` that tells the first
+ * name of each leaf. A new name is appended to its leaf; any other change replaces the leaf by one rename. A full leaf is
+ * split, and a new root is published.
+ * Readers take no lock: the root has a generation, and a reader that finds another generation after reading a leaf starts
+ * again. Writers exclude each other by a lock that the caller holds.
  *
- * What is in the set is a promise only in one direction: a name that was added is there, durably. One that was removed
- * may come back after a power cut, so whoever reads looks whether what is named exists.
+ * The set may name too much but never too little: an added name is durable, but a removed one may come back after a power
+ * cut. So a reader checks that what is named exists.
  */
 
 #include "base/err.h"
@@ -24,10 +24,10 @@
 /* sorted_add - add a name (no newline in it, not empty) to the set in dir, which exists; durable. 0 or -1 with *e */
 int sorted_add(struct store *st, const char *dir, const char *name, struct err *e);
 
-/* sorted_remove - take a name out; a power cut may bring it back, and harms no other; what isn't in it is no error */
+/* sorted_remove - remove a name, if it is there; a power cut may bring it back, but damages no other name */
 int sorted_remove(struct store *st, const char *dir, const char *name, struct err *e);
 
-/* sorted_build - replace the whole set by these names, which are in byte order; durable */
+/* sorted_build - replace the whole set by these names, in byte order; durable. Repairs a corrupt set. */
 int sorted_build(struct store *st, const char *dir, const struct names *names, struct err *e);
 
 /*

@@ -2,7 +2,7 @@
 /*
  * spool: bodies as files.
  *
- * Owns the names that spool_make gives below berth/tmp/, and none in berth/body/. Knows nothing of FastCGI.
+ * Owns the names that spool_make creates below berth/tmp/, and none in berth/body/. Knows nothing of FastCGI.
  */
 #include "store/spool.h"
 
@@ -16,7 +16,7 @@
 #include "store/store_path.h"
 
 #define HASH_BUFFER (256 * 1024)
-#define WORTH_BEGINNING (1024 * 1024)   /* bytes: fewer are hashed before a disk has begun */
+#define WORTH_BEGINNING (1024 * 1024)   /* bytes: fewer are hashed before the disk has begun */
 
 int spool_open(struct spool *sp, struct store *st, const char *file, struct err *e)
 {
@@ -69,7 +69,7 @@ int spool_hash_fd(int fd, bool flush, enum digest_alg alg, struct digest *out, s
 
 	*out = (struct digest){ 0 };
 	if (flush && lseek(fd, 0, SEEK_END) >= WORTH_BEGINNING)
-		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);       /* a hint: fsync tells the failures */
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);       /* a hint; fsync reports errors */
 	for (;;) {
 		ssize_t n = pread(fd, buf, sizeof(buf), at);
 
@@ -84,4 +84,17 @@ int spool_hash_fd(int fd, bool flush, enum digest_alg alg, struct digest *out, s
 	}
 	digester_finish(h, out);
 	return 0;
+}
+
+int spool_verify(struct store *st, int fd, const struct digest *d, struct err *e)
+{
+	struct digest is;
+
+	if (spool_hash_fd(fd, st->flush, d->alg, &is, e) < 0)
+		return -1;
+	if (!digest_eq(&is, d))
+		return err_set(e, ERR_DIGEST_INVALID, "%s", d->text);
+	if (fchmod(fd, st->file_mode) < 0)
+		return err_sys(e, "cannot set the mode of a blob");
+	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
 }

@@ -3,10 +3,11 @@
 #define BERTH_STORE_STORE_H
 
 /*
- * store: the directory that holds everything, opened (store.md).
+ * store: the open root directory of a store, and what all modules of the store are built on: flushing, whole files,
+ * temporary names and the trash (doc/STORE.md, "Writes in their order").
  *
- * One struct store belongs to one process: its lock files are opened by that process, after fork, or the locks would
- * exclude nobody. All paths are relative to one directory descriptor and come from store_path.
+ * A struct store belongs to one process. The process opens the lock files itself, after fork: a descriptor shared by two
+ * processes excludes neither. All paths are relative to the root's descriptor and come from store_path.
  */
 
 #include <stdbool.h>
@@ -18,117 +19,113 @@
 #include "os/dir.h"
 
 #define STORE_EPOCH_LEN 32      /* hex digits of a random number */
-#define STORE_FORMAT 1          /* of the part below berth/; a newer one is refused */
 
 struct seats;
 
 struct store {
 	int dirfd;              /* the root */
-	bool flush;             /* fsync = "full": a promise is on disk before it is made */
+	bool flush;             /* fsync = "full": what is acknowledged is on disk */
 	bool readonly;
 	mode_t file_mode;       /* 0666 less the umask, for files that nginx made with 0600 */
 	int turnstile_fd;       /* -1 where the file system is read-only */
 	int collector_fd;
-	uint64_t id;            /* random, so that temporary names of processes and machines never meet */
+	uint64_t id;            /* random: no other process or machine makes the same temporary names */
 	uint64_t serial;
-	uint64_t waited;        /* the longest wait for a lock since lock_longest_wait(): microseconds */
-	uint64_t noted;         /* bytes, since this process last looked whether a collection is alive: see store/collector.h */
+	uint64_t waited;        /* longest wait for a lock since lock_longest_wait(), in microseconds */
+	uint64_t noted;         /* bytes of notes since this process last checked that the collection is alive: see store/collector.h */
 	bool limited;           /* see lock_limit() */
-	uint64_t wait_left;     /* where it is: how much longer this process may wait for locks, microseconds */
+	uint64_t wait_left;     /* if limited: how much longer this process may wait for locks, in microseconds */
 	struct seats *seats;    /* as in the options */
 	unsigned nseats;
-	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" where nobody has begun one */
+	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" if there is none */
 };
 
 struct store_options {
 	const char *root;
 	bool flush;
-	bool readonly;          /* nothing is written; a read-only file system will do */
-	struct seats *seats;    /* places of those processes of a pool who may wait for long (os/seats.h), borrowed; NULL: all may */
+	bool readonly;          /* nothing is written, so the file system may be read-only */
+	struct seats *seats;    /* limits how many processes of a pool wait for long (os/seats.h); borrowed; NULL: no limit */
 	unsigned nseats;
 };
 
 /*
- * store_prepare      - make what is missing of the layout; once, before processes open the store. epoch_begin makes it durable.
- *                      A new store is for its owner and group alone, and so are the locks of any
- * store_flush_layout - make it durable by itself; dirfd is the root's
+ * store_open      - an owned store, or -1 with *e and *out NULL
+ * store_open_root - the same without locks and epoch, which may not exist yet
  * Errors: one line for the operator in e->cause (which path, what is wrong), code UNAVAILABLE or UNKNOWN.
  */
-int store_prepare(const struct store_options *o, struct err *e);
-int store_flush_layout(const struct store_options *o, int dirfd, struct err *e);
-
-/* store_open - an owned store, or -1 with *e as above; *out is NULL then */
 int store_open(struct store **out, const struct store_options *o, struct err *e);
+int store_open_root(struct store **out, const struct store_options *o, struct err *e);
 void store_close(struct store **st);
 #define cleanup_store __attribute__((cleanup(store_close)))
 
-/* store_others_may_read - whether users who are neither the owner nor of the group can read the content, or hold a lock */
-bool store_others_may_read(const struct store *st);
+/* store_read_epoch - read the current epoch into st->epoch */
+int store_read_epoch(struct store *st, struct err *e);
 
-/* Flushing, all of it nothing with fsync = "off". `above` as in os_fsync_above(). */
+/* Flushing. With fsync = "off" these do nothing. Each returns 0 or -1 with errno; `count` as in os_fsync_above(). */
 int store_flush_fd(struct store *st, int fd);
 int store_flush_dir(struct store *st, const char *path);
 int store_flush_above(struct store *st, const char *path, unsigned count);
 
-/* store_flush_all - whatever waits for this file system's disk, where flushing one by one would take longer */
+/* store_flush_all - flush the whole file system: faster than many single flushes */
 int store_flush_all(struct store *st);
 
 /*
- * store_make_young - an open file's time of change is now: to the second, as the collector counts; sb: what fstat says of it
- * A file that can't be changed stays as it is.
+ * store_refresh - set the modification time of an open file to now, unless it is the current second already (the collector
+ *                 counts in seconds); sb: what fstat says of it
+ * A failure is ignored.
  */
-void store_make_young(int fd, const struct stat *sb);
+void store_refresh(int fd, const struct stat *sb);
 
 /*
- * store_read - the content of a file of berth's own, whole
- * max  bytes: one that berth has written is never longer. Returns 1, 0 where there is no such file, -1 with errno: EUCLEAN where
- *      what lies there is no file, or longer.
+ * store_read - the whole content of a file that berth wrote
+ * max  bytes: berth never writes a longer one
+ * Returns 1, 0 if there is no such file, -1 with errno: EUCLEAN if it is not a regular file, or longer than max.
  */
 int store_read(struct store *st, const char *path, uint64_t max, struct str *out);
 
 /*
- * store_replace - write such a file by one rename; `flush`: its data first. The caller flushes the directory.
- * A directory in the file's place is removed. 0 or -1 with errno.
+ * store_replace - write such a file, and publish it by one rename; `flush`: flush its data first. The caller flushes the
+ *                 directory.
+ * A directory in the file's place is removed. Returns 0 or -1 with errno.
  */
 int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush);
 
 /*
- * store_blocked - whether something that is no directory lies where a directory of berth's own belongs, or where one above
- *                 it does: 1 with that path in *at, 0, -1 with errno
+ * store_blocked - whether something other than a directory occupies the path of one of berth's own directories, or of one
+ *                 above it: 1 with its path in *at, 0, -1 with errno
  * store_unblock - remove it; 0 or -1 with errno
  */
 int store_blocked(struct store *st, const char *path, struct str *at);
 int store_unblock(struct store *st, const char *path);
 
-/* store_forked - in a child that goes on with its parent's store: its new names are not to meet the parent's */
+/* store_forked - call it in a child that uses its parent's store: gives it temporary names of its own */
 void store_forked(struct store *st);
 
-/* store_tmp - a new name below berth/tmp/; nothing is made */
+/* store_tmp - a new name below berth/tmp/; creates nothing */
 void store_tmp(struct store *st, struct str *path);
 
 /*
- * store_trash - take a name away, whole, by one rename; what lay there is then below berth/trash/
- * The caller flushes the directory that held the name, then calls store_purge on what came out.
- * Returns 1 taken, 0 there was no such name, -1 with *e.
+ * store_trash - move a file or a directory to berth/trash/ by one rename; its new path goes to *out
+ * The caller flushes the directory that held it, then calls store_purge on the new path.
+ * Returns 1, 0 if there was no such name, -1 with *e.
  */
 int store_trash(struct store *st, const char *path, struct str *out, struct err *e);
 
-/* store_take - the same for the collector: where the trash has no room for a name, piece by piece, and *trashed is empty */
-int store_take(struct store *st, const char *dir, struct str *trashed, struct err *e);
+/* store_discard - as store_trash, but if the disk is too full for the rename, remove it in place, and *trashed is empty */
+int store_discard(struct store *st, const char *dir, struct str *trashed, struct err *e);
 
 /*
- * store_purge     - remove what store_trash took; a failure is left for the collector
- * store_purge_all - the same for several
- * store_purge_dir - the same, in fewer calls, for a directory that holds this one file and nothing else as a rule
+ * store_purge     - remove what store_trash moved; on failure the collector removes it later
+ * store_purge_all - the same for several paths
+ * store_purge_dir - the same in fewer calls for a directory that, as a rule, holds this one file only
  */
 void store_purge(struct store *st, const char *trashed);
 void store_purge_all(struct store *st, const struct names *trashed);
 void store_purge_dir(struct store *st, const char *trashed, const char *file);
 
 /*
- * store_remove_dir - remove a directory where it lies, the one file that it holds as a rule first: who finds it without
- *                    that finds nothing
- * Returns 1, 0 where the file was not there (and the directory is gone if it was empty), -1 with errno.
+ * store_remove_dir - remove a directory in place. Its one file is removed first: without it the directory means nothing
+ * Returns 1, 0 if the file was missing (the directory is then removed if it was empty), -1 with errno.
  */
 int store_remove_dir(struct store *st, const char *dir, const char *file);
 

@@ -6,18 +6,29 @@
  */
 #include "store/store_path.h"
 
-#define V2 "docker/registry/v2"
-
 static void add_part(struct str *p, const char *part)
 {
 	str_addc(p, '/');
 	str_puts(p, part);
 }
 
+void path_in(struct str *p, const char *dir, const char *entry)
+{
+	str_reset(p);
+	str_puts(p, dir);
+	add_part(p, entry);
+}
+
 void path_blobs(struct str *p, enum digest_alg alg)
 {
 	str_reset(p);
-	str_addf(p, V2 "/blobs/%s", digest_alg_name(alg));
+	str_addf(p, STORE_BLOBS_DIR "/%s", digest_alg_name(alg));
+}
+
+void path_blobs_part(struct str *p, enum digest_alg alg, unsigned part)
+{
+	path_blobs(p, alg);
+	str_addf(p, "/%02x", part & 0xff);
 }
 
 /* A blob's directory below blobs/: "sha256/ab/ab…" */
@@ -35,7 +46,7 @@ void path_blob_below(struct str *p, const struct digest *d)
 {
 	str_reset(p);
 	add_blob_dir(p, d);
-	str_puts(p, "/data");
+	add_part(p, STORE_DATA);
 }
 
 void path_blob_dir(struct str *p, const struct digest *d)
@@ -48,7 +59,7 @@ void path_blob_dir(struct str *p, const struct digest *d)
 void path_blob(struct str *p, const struct digest *d)
 {
 	path_blob_dir(p, d);
-	str_puts(p, "/data");
+	add_part(p, STORE_DATA);
 }
 
 void path_repository(struct str *p, const struct name *n)
@@ -61,13 +72,12 @@ void path_repository(struct str *p, const struct name *n)
 void path_layers_dir(struct str *p, const struct name *n)
 {
 	path_repository(p, n);
-	str_puts(p, "/_layers");
+	add_part(p, STORE_LAYERS);
 }
 
 void path_layers(struct str *p, const struct name *n, enum digest_alg alg)
 {
-	path_repository(p, n);
-	str_puts(p, "/_layers");
+	path_layers_dir(p, n);
 	add_part(p, digest_alg_name(alg));
 }
 
@@ -80,13 +90,13 @@ void path_layer(struct str *p, const struct name *n, const struct digest *d)
 void path_manifests(struct str *p, const struct name *n)
 {
 	path_repository(p, n);
-	str_puts(p, "/_manifests");
+	add_part(p, STORE_MANIFESTS);
 }
 
 void path_revisions(struct str *p, const struct name *n, enum digest_alg alg)
 {
 	path_manifests(p, n);
-	str_puts(p, "/revisions");
+	add_part(p, STORE_REVISIONS);
 	add_part(p, digest_alg_name(alg));
 }
 
@@ -99,7 +109,7 @@ void path_revision(struct str *p, const struct name *n, const struct digest *d)
 void path_tags(struct str *p, const struct name *n)
 {
 	path_manifests(p, n);
-	str_puts(p, "/tags");
+	add_part(p, STORE_TAGS);
 }
 
 void path_tag(struct str *p, const struct name *n, const struct tag *t)
@@ -111,19 +121,19 @@ void path_tag(struct str *p, const struct name *n, const struct tag *t)
 void path_tag_current(struct str *p, const struct name *n, const struct tag *t)
 {
 	path_tag(p, n, t);
-	str_puts(p, "/current/link");
+	add_part(p, STORE_CURRENT "/" STORE_LINK);
 }
 
-void path_tag_index(struct str *p, const struct name *n, const struct tag *t, const struct digest *d)
+void path_tag_index(struct str *p, const char *tag_dir, const struct digest *d)
 {
-	path_tag(p, n, t);
-	str_addf(p, "/index/%s/%s", digest_alg_name(d->alg), digest_hex(d));
+	path_in(p, tag_dir, STORE_TAG_INDEX);
+	str_addf(p, "/%s/%s", digest_alg_name(d->alg), digest_hex(d));
 }
 
 void path_uploads(struct str *p, const struct name *n)
 {
 	path_repository(p, n);
-	str_puts(p, "/_uploads");
+	add_part(p, STORE_UPLOADS);
 }
 
 void path_upload(struct str *p, const struct name *n, const struct uuid *u)
@@ -138,28 +148,28 @@ void path_upload_file(struct str *p, const struct name *n, const struct uuid *u,
 	add_part(p, file);
 }
 
-void path_index(struct str *p, const struct name *n)
-{
-	str_reset(p);
-	str_addf(p, "berth/index/%s", n->s);
-}
-
 void path_index_file(struct str *p, const struct name *n, const char *file)
 {
-	path_index(p, n);
-	add_part(p, file);
+	str_reset(p);
+	str_addf(p, STORE_INDEX_DIR "/%s/%s", n->s, file);
 }
 
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject)
 {
-	path_index(p, n);
-	str_addf(p, "/_referrers/%s/%s", digest_alg_name(subject->alg), digest_hex(subject));
+	path_index_file(p, n, STORE_INDEX_REFERRERS);
+	str_addf(p, "/%s/%s", digest_alg_name(subject->alg), digest_hex(subject));
+}
+
+void path_index_referrer(struct str *p, const struct name *n, const struct digest *subject, const struct digest *d)
+{
+	path_index_referrers(p, n, subject);
+	add_part(p, d->text);
 }
 
 void path_repository_lock(struct str *p, unsigned stripe)
 {
 	str_reset(p);
-	str_addf(p, "berth/locks/repository/%02x", stripe & 0xff);
+	str_addf(p, STORE_REPOSITORY_LOCKS_DIR "/%02x", stripe & 0xff);
 }
 
 unsigned path_repository_above(const struct name *n)

@@ -17,7 +17,6 @@
 #include "os/tree.h"
 #include "store/durable.h"
 #include "store/link.h"
-#include "store/repo.h"
 #include "store/store_path.h"
 
 int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e)
@@ -28,30 +27,30 @@ int tag_read(struct store *st, const struct name *n, const struct tag *t, struct
 	return link_read(st, path.buf, out, e);
 }
 
-/* One link file and the directories above it, below the temporary directory `base`. */
-static int write_below(struct store *st, const char *base, const char *sub, const struct digest *d, bool flush)
+/* A new directory, and the link file in it. */
+static int write_link(struct store *st, const char *dir, const struct digest *d, bool flush)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	str_addf(&path, "%s/%s", base, sub);
-	if (os_mkdirs(st->dirfd, path.buf) < 0)
+	if (os_mkdirs(st->dirfd, dir) < 0)
 		return -1;
-	str_puts(&path, "/link");
+	path_in(&path, dir, STORE_LINK);
 	return os_write_file(st->dirfd, path.buf, d->text, strlen(d->text), flush && st->flush);
 }
 
 /*
- * A tag's directory, complete, below berth/tmp/: current/link, flushed, and index/<alg>/<hex>/link. The index is what the tag
- * ever pointed to. registry:2 keeps it, and no answer of either rests on it: it is not flushed, and fsck mends it.
+ * A tag's complete directory below berth/tmp/: current/link, flushed, and index/<alg>/<hex>/link. The index lists all digests
+ * that the tag ever pointed to. registry:2 maintains it, but no response of either registry depends on it. So it is not
+ * flushed, and fsck repairs it.
  */
 static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
 {
-	cleanup_str struct str sub = STR_INIT, current = STR_INIT;
+	cleanup_str struct str index = STR_INIT, current = STR_INIT;
 
 	store_tmp(st, tmp);
-	str_addf(&sub, "index/%s/%s", digest_alg_name(d->alg), digest_hex(d));
-	str_addf(&current, "%s/current", tmp->buf);
-	if (write_below(st, tmp->buf, "current", d, true) == 0 && write_below(st, tmp->buf, sub.buf, d, false) == 0 &&
+	path_tag_index(&index, tmp->buf, d);
+	path_in(&current, tmp->buf, STORE_CURRENT);
+	if (write_link(st, current.buf, d, true) == 0 && write_link(st, index.buf, d, false) == 0 &&
 	    store_flush_dir(st, current.buf) == 0 && store_flush_dir(st, tmp->buf) == 0)
 		return 0;
 	err_sys(e, "cannot make %s", tmp->buf);
@@ -59,7 +58,7 @@ static int prepare(struct store *st, const struct digest *d, struct str *tmp, st
 	return -1;
 }
 
-/* 1 where the tag's directory is new and now in place, 0 where one was there. */
+/* 1 if the tag's directory is new and now in place, 0 if there was one already, -1 with *e. */
 static int set_new(struct store *st, const char *dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
@@ -74,13 +73,13 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, st
 	return rc;
 }
 
-/* A link file at its place by one rename, its directory made where it is missing; the caller flushes that. */
+/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. */
 static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
 
 	store_tmp(st, &tmp);
-	str_addf(&path, "%s/link", dir);
+	path_in(&path, dir, STORE_LINK);
 	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), flush && st->flush) == 0 &&
 	    os_mkdirs(st->dirfd, dir) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
 		return 0;
@@ -89,27 +88,26 @@ static int replace(struct store *st, const char *dir, const struct digest *d, bo
 	return -1;
 }
 
-static int record(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+static int write_index(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	struct digest old;
 	int found;
 
-	path_tag_index(&dir, n, t, d);
+	path_tag_index(&dir, tag_dir, d);
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found < 0)
 		return -1;
 	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, false, e);
 }
 
-/* The tag's directory is there, if only as a leftover: the index link, then the tag's own link by one rename. */
-static int set_old(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+/* The tag's directory exists, perhaps without a link: writes the index link, then replaces the tag's own link. */
+static int set_old(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
-	path_tag(&dir, n, t);
-	str_puts(&dir, "/current");
-	if (record(st, n, t, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
+	path_in(&dir, tag_dir, STORE_CURRENT);
+	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
 		return -1;
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
@@ -125,7 +123,7 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	path_tag(&dir, n, t);
 	rc = rc == 0 ? set_new(st, dir.buf, d, e) : 0;
 	if (rc <= 0)
-		return rc < 0 ? -1 : set_old(st, n, t, d, e);
+		return rc < 0 ? -1 : set_old(st, dir.buf, d, e);
 	path_tags(&dir, n);
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
@@ -143,7 +141,7 @@ int tag_flush(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str dir = STR_INIT;
 
 	path_tags(&dir, n);
-	if (store_flush_dir(st, dir.buf) < 0 && errno != ENOENT)        /* 3.x makes none before the first tag */
+	if (store_flush_dir(st, dir.buf) < 0 && errno != ENOENT)        /* 3.x creates it with the first tag */
 		return err_sys(e, "cannot flush %s", dir.buf);
 	return 0;
 }

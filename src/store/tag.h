@@ -14,17 +14,17 @@
 #include "os/dir.h"
 #include "store/store.h"
 
-/* tag_read - what the tag points to; 1, 0 absent, -1 with *e */
+/* tag_read - the digest that the tag points to; 1, 0 absent, -1 with *e */
 int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e);
 
 /*
- * tag_set - point the tag to d, durably; beside it, and not flushed, the index link of registry:2's layout
- * The caller holds the repository's lock and the collector's, and has made the revision durable up to repositories/.
+ * tag_set - point the tag to d, durably; also write, without a flush, the index link of registry:2's layout
+ * The caller holds the repository's lock and lock_collector, and has made the revision durable up to repositories/.
  */
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);
 
 /*
- * tag_remove - take a tag away by one rename; 1, 0 absent, -1 with *e; the caller holds the repository's lock
+ * tag_remove - move a tag to the trash by one rename; 1, 0 absent, -1 with *e; the caller holds the repository's lock
  * trashed  gets the path to give to store_purge
  * tag_flush - make removals durable
  */
@@ -32,14 +32,14 @@ int tag_remove(struct store *st, const struct name *n, const struct tag *t, stru
 int tag_flush(struct store *st, const struct name *n, struct err *e);
 
 /*
- * tag_names - add the names of the directories that could be tags, in byte order
- * Some may be leftovers without a link: tag_read tells. No tags at all is an empty list.
+ * tag_names - add the names of the directories that may be tags, in byte order; no tags at all is an empty list
+ * Some may have no link: tag_read tells.
  */
 int tag_names(struct store *st, const struct name *n, struct names *out, struct err *e);
 
 /*
- * tag_walk - visit the tags and what they point to, in byte order of their names
- * What visit returns other than 0 ends the walk and comes back.
+ * tag_walk - visit the tags and their digests, in byte order of their names
+ * If visit returns anything but 0, the walk ends and returns that.
  */
 int tag_walk(struct store *st, const struct name *n,
 	     int (*visit)(void *arg, const struct tag *t, const struct digest *d, struct err *e), void *arg,

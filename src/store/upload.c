@@ -3,8 +3,8 @@
  * upload: upload sessions on disk.
  *
  * Owns repositories/<name>/_uploads/<uuid>/. Knows nothing of HTTP, users or digests.
- * Invariant: the size of `data` is the number of body bytes taken in; a killed worker leaves an upload that can go
- * on, or that the collector removes when it is old.
+ * Invariant: the size of `data` is the number of bytes accepted. If a worker is killed, the client can continue its upload;
+ * if it does not, the collector removes the upload when it is old.
  */
 #include "store/upload.h"
 
@@ -26,8 +26,8 @@
 #include "store/store_path.h"
 
 /*
- * Give a complete upload its name. Directories are made under the collector's lock only: who takes a repository away,
- * or gives it another name, holds that lock exclusively and has seen all that lies below it.
+ * Gives a complete upload its name. Directories are created only under lock_collector: whoever removes or moves a repository
+ * holds that lock exclusively, and has listed everything in it.
  */
 static int put_in_place(struct store *st, const struct name *n, const char *tmp, const char *dir, struct err *e)
 {
@@ -61,7 +61,7 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 	store_tmp(st, &tmp);
 	if (mkdirat(st->dirfd, tmp.buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp.buf);
-	str_addf(&file, "%s/startedat", tmp.buf);
+	path_in(&file, tmp.buf, STORE_STARTED);
 	if (os_write_file(st->dirfd, file.buf, started, strlen(started), false) < 0) {
 		err_sys(e, "cannot write %s", file.buf);
 		goto fail;
@@ -74,43 +74,43 @@ fail:
 	return -1;
 }
 
-/* What cannot be opened as a file: there is none. */
-static bool no_file(void)
+/* Whether errno says that there is no file, or something else than a file. */
+static bool is_no_file(void)
 {
 	return os_gone(errno) || errno == EUCLEAN;
 }
 
-/* After waiting: whether what was locked still is the upload, and not the leftover of one that ended meanwhile. */
+/* Whether the file at path is still the open one: after waiting for its lock the upload may have ended. */
 static int still_named(struct store *st, const char *path, int fd)
 {
 	cleanup_fd int now = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	struct stat a, b;
 
 	if (now < 0)
-		return no_file() ? 0 : -1;
+		return is_no_file() ? 0 : -1;
 	if (fstat(fd, &a) < 0 || fstat(now, &b) < 0)
 		return -1;
 	return a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode);
 }
 
-int upload_stands(const struct upload *u, struct err *e)
+static int still_exists(const struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	int stands;
+	int exists;
 
-	path_upload_file(&path, &u->name, &u->uuid, "startedat");
-	stands = still_named(u->st, path.buf, u->lock_fd);
-	return stands < 0 ? err_sys(e, "cannot look at %s", path.buf) : stands;
+	path_upload_file(&path, &u->name, &u->uuid, STORE_STARTED);
+	exists = still_named(u->st, path.buf, u->lock_fd);
+	return exists < 0 ? err_sys(e, "cannot look at %s", path.buf) : exists;
 }
 
-int upload_must_stand(const struct upload *u, struct err *e)
+int upload_must_exist(const struct upload *u, struct err *e)
 {
-	int stands = upload_stands(u, e);
+	int exists = still_exists(u, e);
 
-	return stands == 0 ? err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s) : stands < 0 ? -1 : 0;
+	return exists == 0 ? err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s) : exists < 0 ? -1 : 0;
 }
 
-/* What is no file counts as no data. */
+/* Anything but a regular file counts as no data. */
 static int open_data(struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -133,13 +133,13 @@ static int lock_upload(struct upload *u, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_upload_file(&path, &u->name, &u->uuid, "startedat");
+	path_upload_file(&path, &u->name, &u->uuid, STORE_STARTED);
 	u->lock_fd = os_open_file(u->st->dirfd, path.buf, O_RDWR, 0);
 	if (u->lock_fd < 0)
-		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
-	if (lock_take(u->st, u->lock_fd, LOCK_UPLOAD, e) < 0)
+		return is_no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
+	if (lock_acquire(u->st, u->lock_fd, LOCK_UPLOAD, e) < 0)
 		return -1;
-	return upload_stands(u, e);
+	return still_exists(u, e);
 }
 
 int upload_open(struct upload **out, struct store *st, const struct name *n, const struct uuid *uuid, struct err *e)
@@ -155,9 +155,9 @@ int upload_open(struct upload **out, struct store *st, const struct name *n, con
 	found = lock_upload(u, e);
 	if (found == 1 && open_data(u, e) < 0)
 		found = -1;
-	/* No data: none came in yet, or the repository went, or got another name, since the look before. */
+	/* Without data: either nothing was uploaded yet, or the repository was removed or moved since the check above. */
 	if (found == 1 && u->fd < 0)
-		found = upload_stands(u, e);
+		found = still_exists(u, e);
 	if (found == 1)
 		*out = STEAL(u);
 	upload_close(&u);
@@ -186,15 +186,15 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 
 	*size = 0;
 	*busy = false;
-	path_upload_file(&path, n, uuid, "startedat");
+	path_upload_file(&path, n, uuid, STORE_STARTED);
 	started = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (started < 0)
-		return no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return is_no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
 	*busy = os_lock(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
-	path_upload_file(&path, n, uuid, "data");
+	path_upload_file(&path, n, uuid, STORE_DATA);
 	data = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
-	if (data < 0 && (errno == ENOENT || errno == EUCLEAN)) {      /* none came in yet, or the repository has gone since the look before */
-		path_upload_file(&path, n, uuid, "startedat");
+	if (data < 0 && (errno == ENOENT || errno == EUCLEAN)) {      /* nothing uploaded yet, or the upload was removed meanwhile */
+		path_upload_file(&path, n, uuid, STORE_STARTED);
 		found = still_named(st, path.buf, started);
 		return found < 0 ? err_sys(e, "cannot look at %s", path.buf) : found;
 	}
@@ -209,7 +209,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, int64_t *when, uint64_t *size,
 	       struct err *e)
 {
-	static const char *const files[] = { "startedat", "data" };
+	static const char *const files[] = { STORE_STARTED, STORE_DATA };
 	cleanup_str struct str path = STR_INIT;
 	struct stat sb;
 	size_t i;
@@ -221,12 +221,12 @@ int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, 
 
 		path_upload_file(&path, n, uuid, files[i]);
 		fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
-		if (fd < 0 && !no_file())
+		if (fd < 0 && !is_no_file())
 			return err_sys(e, "cannot open %s", path.buf);
 		if (fd >= 0 && fstat(fd, &sb) < 0)
 			return err_sys(e, "cannot look at %s", path.buf);
 		if (fd < 0 || !S_ISREG(sb.st_mode))
-			return i == 0 ? 0 : 1;  /* without startedat there is no upload, without data an empty one */
+			return i == 0 ? 0 : 1;  /* without startedat there is no upload; without data it is empty */
 		if (i == 0 || (int64_t)sb.st_mtim.tv_sec > *when)
 			*when = (int64_t)sb.st_mtim.tv_sec;
 		*size = i ? (uint64_t)sb.st_size : 0;
@@ -236,10 +236,10 @@ int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, 
 
 void upload_data_path(const struct upload *u, struct str *path)
 {
-	path_upload_file(path, &u->name, &u->uuid, "data");
+	path_upload_file(path, &u->name, &u->uuid, STORE_DATA);
 }
 
-/* The first body becomes `data`: whoever made the file removes its first name, and writes to it no more. */
+/* The first body becomes `data`: the web server removes its own name for the file, and never writes to it again. */
 static int adopt(struct upload *u, const struct spool *body, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -250,17 +250,17 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 	if (linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0) {
 		struct err failed = ERR_INIT;
 
-		err_sys(&failed, "cannot take %s", body->path.buf);
-		if (failed.sys == ENOENT && upload_must_stand(u, e) < 0)
+		err_sys(&failed, "cannot link %s into the upload", body->path.buf);
+		if (failed.sys == ENOENT && upload_must_exist(u, e) < 0)
 			return -1;
-		if (failed.sys == EEXIST)       /* no data of an upload, or it would have been opened */
+		if (failed.sys == EEXIST)       /* not a regular file, or it would have been opened as data */
 			return err_set(e, ERR_BLOB_UPLOAD_UNKNOWN, "%s", u->uuid.s);
 		*e = failed;
 		return -1;
 	}
-	if (open_data(u, e) == 0 && (u->fd >= 0 || upload_must_stand(u, e) == 0))
+	if (open_data(u, e) == 0 && (u->fd >= 0 || upload_must_exist(u, e) == 0))
 		return 0;
-	unlinkat(u->st->dirfd, path.buf, 0);    /* all of the body or nothing */
+	unlinkat(u->st->dirfd, path.buf, 0);    /* accept all of the body or nothing */
 	os_cleanup_fd(&u->fd);
 	return -1;
 }
@@ -282,29 +282,27 @@ void upload_cut(struct upload *u, uint64_t size)
 	cleanup_str struct str path = STR_INIT;
 
 	upload_data_path(u, &path);
-	/* Bytes that have become a blob meanwhile are no longer the upload's to cut. */
+	/* If `data` has become a blob meanwhile, it must not be truncated. */
 	if (u->fd >= 0 && u->size != size && still_named(u->st, path.buf, u->fd) == 1 &&
 	    ftruncate(u->fd, (off_t)size) == 0)
 		u->size = size;
 }
 
-/* In a directory that has no name of an upload any more: startedat, which is open and locked, becomes the link. */
+/* In the upload's directory, which is in berth/tmp/ now: startedat, which is open and locked, becomes the link. */
 static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 {
 	cleanup_str struct str from = STR_INIT, to = STR_INIT;
 
-	str_addf(&from, "%s/data", tmp);
+	path_in(&from, tmp, STORE_DATA);
 	if (unlinkat(u->st->dirfd, from.buf, 0) < 0 && errno != ENOENT)
 		return -1;
-	/* What registry:2 keeps beside it. */
-	str_reset(&from);
-	str_addf(&from, "%s/hashstates", tmp);
+	/* Written by registry:2. */
+	path_in(&from, tmp, STORE_HASHSTATES);
 	if (unlinkat(u->st->dirfd, from.buf, AT_REMOVEDIR) < 0 && errno != ENOENT && os_remove_tree(u->st->dirfd, from.buf) < 0)
 		return -1;
-	str_reset(&from);
-	str_addf(&from, "%s/startedat", tmp);
-	str_addf(&to, "%s/link", tmp);
-	/* In the one block that is there: that needs no room, but where a file system copies what is written over (btrfs, zfs). */
+	path_in(&from, tmp, STORE_STARTED);
+	path_in(&to, tmp, STORE_LINK);
+	/* Overwriting the existing block needs no space, except on copy-on-write file systems (btrfs, zfs). */
 	if (os_overwrite(u->lock_fd, d->text, strlen(d->text)) < 0 || store_flush_fd(u->st, u->lock_fd) < 0 ||
 	    renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
 		return -1;
@@ -317,15 +315,15 @@ int upload_become_link(struct upload *u, const struct digest *d, struct str *tmp
 
 	path_upload(&dir, &u->name, &u->uuid);
 	store_tmp(u->st, tmp);
-	/* The collector removes what is old in berth/tmp/, and an upload may be. */
+	/* The collector removes old entries of berth/tmp/, and the upload may be old. */
 	if (utimensat(u->st->dirfd, dir.buf, NULL, 0) < 0)
-		return err_sys(e, "cannot take %s", dir.buf);
+		return err_sys(e, "cannot touch %s", dir.buf);
 	if (renameat(u->st->dirfd, dir.buf, u->st->dirfd, tmp->buf) < 0)
 		return err_sys(e, "cannot move %s", dir.buf);
 	u->taken = true;
 	if (rewrite(u, d, tmp->buf) == 0)
 		return 0;
-	err_sys(e, "cannot make a link of %s", tmp->buf);
+	err_sys(e, "cannot turn the upload in %s into a link", tmp->buf);
 	os_remove_tree(u->st->dirfd, tmp->buf);
 	return -1;
 }

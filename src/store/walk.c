@@ -14,7 +14,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 
-struct hexes {                          /* names of one length, one after the other, without NULs */
+struct hexes {                          /* names of one length, concatenated without separators */
 	struct str all;
 	size_t len;
 };
@@ -64,4 +64,18 @@ int walk_all(struct store *st, const struct name *n,
 		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
 	}
 	return rc;
+}
+
+int walk_flush(struct store *st, const struct name *n, void (*path)(struct str *p, const struct name *n, enum digest_alg alg),
+	       struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int alg;
+
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		path(&dir, n, (enum digest_alg)alg);
+		if (store_flush_dir(st, dir.buf) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot flush %s", dir.buf);
+	}
+	return 0;
 }

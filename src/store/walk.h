@@ -2,7 +2,7 @@
 #ifndef BERTH_STORE_WALK_H
 #define BERTH_STORE_WALK_H
 
-/* walk: directories whose entries are called by the hex digits of digests. */
+/* walk: listing directories whose entries are named by the hex digits of digests. */
 
 #include "base/digest.h"
 #include "base/err.h"
@@ -14,8 +14,8 @@ typedef int digest_visit(void *arg, const struct digest *d, struct err *e);
 
 /*
  * walk_digests - visit the digests of this algorithm that have a directory in dir, in byte order
- * Entries that are no digest are left out; no such directory is an empty one; one that can't be listed is an error.
- * What visit returns other than 0 ends the walk and comes back.
+ * Other entries are skipped; a missing dir is an empty one; one that cannot be listed is an error.
+ * If visit returns anything but 0, the walk ends and returns that.
  */
 int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_visit *visit, void *arg, struct err *e);
 
@@ -23,5 +23,9 @@ int walk_digests(struct store *st, const char *dir, enum digest_alg alg, digest_
 int walk_all(struct store *st, const struct name *n,
 	     void (*path)(struct str *p, const struct name *n, enum digest_alg alg), digest_visit *visit, void *arg,
 	     struct err *e);
+
+/* walk_flush - flush these directories, as far as they exist; 0 or -1 with *e */
+int walk_flush(struct store *st, const struct name *n, void (*path)(struct str *p, const struct name *n, enum digest_alg alg),
+	       struct err *e);
 
 #endif

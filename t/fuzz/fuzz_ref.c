@@ -63,7 +63,7 @@ static void check_name(const char *s, const char *text, size_t len)
 	CHECK(uuid_parse(&u, OTHER_UUID, strlen(OTHER_UUID)) == 0);
 	path_upload(&p, &n, &u);
 	check_path(&p);
-	path_index(&p, &n);
+	path_index_file(&p, &n, "_tags");
 	check_path(&p);
 }
 

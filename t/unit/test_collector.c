@@ -15,6 +15,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/tree.h"
+#include "store/layout.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 #include "tap.h"
@@ -229,8 +230,8 @@ static void test_killed(struct store *collecting, struct store *writing, struct 
 	ok(!marked(writing), "a writer that goes on noting takes it away");
 	while (notes_size(writing) == 0 && steps++ < 100)
 		note(writing, 1, 1);
-	is_int(notes_size(writing), 0, "after that nobody notes");
-	ok(notes_size(another) < 8192, "the writer noted %" PRIu64 " bytes for nobody", (uint64_t)notes_size(another));
+	is_int(notes_size(writing), 0, "after that no writer notes");
+	ok(notes_size(another) < 8192, "the writer noted %" PRIu64 " bytes in vain", (uint64_t)notes_size(another));
 
 	is_int(collector_begin(&c, collecting, &e), 1, "the next collection begins");
 	is_int(notes_size(another), 0, "and the notes of the other one are gone");
@@ -251,7 +252,7 @@ static void test_killed(struct store *collecting, struct store *writing, struct 
 	for (i = 0; i < 200; i++)
 		note(writing, i, 1);
 	ok(!marked(writing), "but goes afterwards");
-	is_int(collector_tidy(collecting, &e), 0, "who tidies up");
+	is_int(collector_tidy(collecting, &e), 0, "collector_tidy succeeds");
 	is_int(notes_size(writing), 0, "removes the notes, with a mark or without");
 }
 
@@ -269,7 +270,7 @@ static void test_looked_at(struct store *collecting)
 		_exit(0);
 	}
 	close(fd);              /* the child has it */
-	is_int(collector_begin(&c, collecting, &e), 1, "who finds locks/run taken for a moment waits for it");
+	is_int(collector_begin(&c, collecting, &e), 1, "a collection waits for locks/run if it is busy for a moment only");
 	waitpid(pid, NULL, 0);
 	is_int(collector_end(&c, &e), 0, "the collection ends");
 }
@@ -279,7 +280,7 @@ int main(void)
 	struct store *collecting, *writing, *another;
 	struct store_options o = { .root = root };
 
-	if (!mkdtemp(root) || name_parse(&repository, "a/b", 3) < 0 || store_prepare(&o, &e) < 0)
+	if (!mkdtemp(root) || name_parse(&repository, "a/b", 3) < 0 || layout_prepare(&o, &e) < 0)
 		abort();
 	collecting = open_store();
 	writing = open_store();

@@ -15,6 +15,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/tree.h"
+#include "store/layout.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/berth-lock.XXXXXX", got[4096];
@@ -212,7 +213,7 @@ int main(void)
 	struct store *st;
 	char path[sizeof(dir) + 8];
 
-	if (!mkdtemp(dir) || store_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
+	if (!mkdtemp(dir) || layout_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
 		return 99;
 	snprintf(path, sizeof(path), "%s/lock", dir);
 	test_waits(path);

@@ -12,6 +12,8 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "os/tree.h"
+#include "os/file.h"
+#include "store/layout.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/berth-ready.XXXXXX", tmp[sizeof(dir) + 16], away[sizeof(dir) + 16];
@@ -96,7 +98,7 @@ int main(void)
 	struct registry r = { .cfg = &cfg };
 	struct err e = ERR_INIT;
 
-	if (!mkdtemp(dir) || store_prepare(&o, &e) < 0 || store_open(&r.st, &o, &e) < 0)
+	if (!mkdtemp(dir) || layout_prepare(&o, &e) < 0 || store_open(&r.st, &o, &e) < 0)
 		return 99;
 	snprintf(tmp, sizeof(tmp), "%s/berth/tmp", dir);
 	snprintf(away, sizeof(away), "%s/berth/away", dir);

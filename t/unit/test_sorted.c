@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/layout.h"
 #include "tap.h"
 
 #define SET "berth/index/set"
@@ -154,7 +155,7 @@ static void test_damage(void)
 	os_remove_tree(st->dirfd, SET "/root");
 	os_write_file(st->dirfd, SET "/root", "1 x\n", 4, false);
 	walked("", 10, &rc);
-	ok(rc < 0 && strstr(e.cause, "damaged"), "a damaged set says so");
+	ok(rc < 0 && strstr(e.cause, "corrupt"), "a corrupt set says so");
 	names_add(&none, "again", 5);
 	is_int(sorted_build(st, SET, &none, &e), 0, "and is built again");
 	is_str(walked("", 10, &rc), "again ", "whole");
@@ -168,9 +169,9 @@ static void test_damage_of_nothing(void)
 
 	os_remove_tree(st->dirfd, SET "/root");
 	os_write_file(st->dirfd, SET "/root", "rubbish\n", 8, false);
-	is_int(sorted_build(st, SET, &none, &e), 0, "a damaged set of no names is built again");
+	is_int(sorted_build(st, SET, &none, &e), 0, "a corrupt set of no names is built again");
 	is_str(walked("", 10, &rc), "", "as one without names");
-	is_int(rc, 0, "whose walk comes to an end");
+	is_int(rc, 0, "its walk comes to an end");
 	is_int(sorted_add(st, SET, "first", &e), 0, "and a name is added to it");
 	is_str(walked("", 10, &rc), "first ", "and is there");
 	os_remove_tree(st->dirfd, SET "/root");
@@ -186,7 +187,7 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
-	if (store_prepare(&so, &e) < 0 || store_open(&st, &so, &e) < 0)
+	if (layout_prepare(&so, &e) < 0 || store_open(&st, &so, &e) < 0)
 		return 1;
 	os_mkdirs(st->dirfd, SET);
 	test_few();

@@ -14,6 +14,8 @@
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/blob.h"
+#include "store/catalog.h"
+#include "store/layout.h"
 #include "store/link.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -63,11 +65,11 @@ static void test_links(void)
 	is_int(link_ensure(st, "docker/l/one", &b, &e), 0, "one to another digest");
 	ok(link_read_in(st, "docker/l/one", &got, &e) == 1 && digest_eq(&got, &b), "is replaced");
 	is_int(link_read_in(st, "docker/l/none", &got, &e), 0, "one that isn't is absent");
-	os_mkdirs(st->dirfd, "docker/l/spoilt");
-	os_write_file(st->dirfd, "docker/l/spoilt/link", "", 0, false);
-	is_int(link_read_in(st, "docker/l/spoilt", &got, &e), 0, "so is an empty one");
-	is_int(link_ensure(st, "docker/l/spoilt", &b, &e), 0, "which is replaced");
-	ok(link_read_in(st, "docker/l/spoilt", &got, &e) == 1 && digest_eq(&got, &b), "by a good one");
+	os_mkdirs(st->dirfd, "docker/l/corrupt");
+	os_write_file(st->dirfd, "docker/l/corrupt/link", "", 0, false);
+	is_int(link_read_in(st, "docker/l/corrupt", &got, &e), 0, "so is an empty one");
+	is_int(link_ensure(st, "docker/l/corrupt", &b, &e), 0, "which is replaced");
+	ok(link_read_in(st, "docker/l/corrupt", &got, &e) == 1 && digest_eq(&got, &b), "by a good one");
 	os_mkdirs(st->dirfd, "docker/l/bare");
 	is_int(link_ensure(st, "docker/l/bare", &b, &e), 0, "a directory without a link");
 	is_int(link_read_in(st, "docker/l/bare", &got, &e), 1, "gets one");
@@ -160,19 +162,20 @@ static void test_tags(void)
 {
 	struct digest a = digest_of_text("a"), b = digest_of_text("b"), got;
 	cleanup_names struct names tags = NAMES_INIT;
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
 	struct name n = name_of("tags");
 	struct tag t, leftover;
 
 	tag_parse(&t, "1.0", 3);
 	tag_parse(&leftover, "old", 3);
-	repo_ensure(st, &n, &e);
+	catalog_ensure(st, &n, &e);
 	is_int(tag_read(st, &n, &t, &got, &e), 0, "a tag is absent");
 	is_int(tag_set(st, &n, &t, &a, &e), 0, "it is set");
 	ok(tag_read(st, &n, &t, &got, &e) == 1 && digest_eq(&got, &a), "and points there");
 	is_int(tag_set(st, &n, &t, &b, &e), 0, "it is moved");
 	ok(tag_read(st, &n, &t, &got, &e) == 1 && digest_eq(&got, &b), "and points elsewhere");
-	path_tag_index(&path, &n, &t, &a);
+	path_tag(&dir, &n, &t);
+	path_tag_index(&path, dir.buf, &a);
 	is_int(link_read_in(st, path.buf, &got, &e), 1, "what it once was stays in its index");
 	path_tag(&path, &n, &leftover);
 	os_mkdirs(st->dirfd, path.buf);
@@ -219,7 +222,7 @@ static void test_walk(void)
 
 	for (i = 0; i < ARRAY_LEN(names); i++) {
 		n = name_of(names[i]);
-		repo_ensure(st, &n, &e);
+		catalog_ensure(st, &n, &e);
 	}
 	os_mkdirs(st->dirfd, STORE_REPOSITORIES_DIR "/w/_x/a");
 	os_mkdirs(st->dirfd, STORE_REPOSITORIES_DIR "/w/up/_uploads");
@@ -238,8 +241,8 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
-	is_int(store_prepare(&so, &e), 0, "a store is made");
-	is_int(store_prepare(&so, &e), 0, "and found again");
+	is_int(layout_prepare(&so, &e), 0, "a store is made");
+	is_int(layout_prepare(&so, &e), 0, "and found again");
 	is_int(store_open(&st, &so, &e), 0, "and opened");
 	test_links();
 	test_blobs();
