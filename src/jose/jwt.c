@@ -12,7 +12,6 @@
 
 #include "base/b64.h"
 #include "base/json.h"
-#include "base/json_check.h"
 #include "base/mem.h"
 #include "jose/jwt_claims.h"
 
@@ -31,11 +30,6 @@ void jwt_release(struct jwt *t)
 	free(t->typ);
 	scopes_release(&t->access);
 	*t = (struct jwt)JWT_INIT;
-}
-
-int jwt_refuse(struct err *e, const char *why)
-{
-	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
 }
 
 /* RFC 7515, 7.1: three parts; the alphabet of base64url has no dot, so a fourth part shows as one too many. */
@@ -61,57 +55,6 @@ static int split(const char *token, size_t len, struct parts *p, struct err *e)
 	p->signed_len = (size_t)(second - token);
 	if (!p->header_len || !p->payload_len || !p->signature_len)
 		return jwt_refuse(e, "a part of the token is empty");
-	return 0;
-}
-
-struct json_object *jwt_object(const char *s, size_t len, const char *part, struct err *e)
-{
-	cleanup_str struct str text = STR_INIT;
-	struct json_object *o;
-	struct json_fault f;
-
-	if (b64_decode(B64_URL, s, len, &text) < 0) {
-		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not base64url", part);
-		return NULL;
-	}
-	o = json_read(text.buf, text.len, &f);
-	if (!o) {
-		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not JSON: %s", part, f.what);
-	} else if (!json_object_is_type(o, json_type_object)) {
-		json_cleanup(&o);
-		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not an object", part);
-	}
-	return o;
-}
-
-bool jwt_text_ok(const char *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
-			return false;
-	}
-	return len <= JWT_TEXT_MAX;
-}
-
-int jwt_text(struct json_object *o, const char *name, char **out, struct err *e)
-{
-	const char *s;
-	size_t len;
-
-	*out = NULL;
-	switch (json_get_string(o, name, &s, &len)) {
-	case 0:
-		return 0;
-	case 1:
-		break;
-	default:
-		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is not a string", name);
-	}
-	if (!jwt_text_ok(s, len))
-		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is too long or has control characters", name);
-	*out = xstrndup(s, len);
 	return 0;
 }
 

@@ -8,13 +8,10 @@
  */
 #include "jose/key.h"
 
-#include <limits.h>
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +19,6 @@
 #include "base/b64.h"
 #include "base/mem.h"
 #include "jose/key_own.h"
-
-struct key_pem {
-	BIO *bio;
-};
 
 void key_close(struct key **k)
 {
@@ -136,6 +129,50 @@ static void sha256(const void *data, size_t len, unsigned char md[KEY_SHA256_LEN
 		abort();        /* a libcrypto without SHA-2 */
 }
 
+/* ,"name":"number", big-endian; padded to `size` bytes where that is not 0 */
+static void add_number(struct str *out, const struct key *k, const char *name, const char *param, size_t size)
+{
+	unsigned char bytes[KEY_RSA_MAX_BITS / 8];
+	BIGNUM *n = NULL;
+
+	if (EVP_PKEY_get_bn_param(k->pkey, param, &n) != 1)
+		abort();
+	if (!size)
+		size = (size_t)BN_num_bytes(n);
+	if (size > sizeof(bytes) || BN_bn2binpad(n, bytes, (int)size) < 0)
+		abort();
+	BN_free(n);
+	str_addf(out, "\"%s\":\"", name);
+	b64_encode(B64_URL, bytes, size, out);
+	str_addc(out, '"');
+}
+
+void key_add_members(const struct key *k, struct str *out)
+{
+	const struct key_curve *curve = key_curve(k->kind);
+	unsigned char raw[KEY_ED25519_LEN];
+	size_t len = sizeof(raw);
+
+	if (curve) {
+		str_addf(out, "{\"crv\":\"%s\",\"kty\":\"EC\",", curve->jose);
+		add_number(out, k, "x", OSSL_PKEY_PARAM_EC_PUB_X, curve->size);
+		str_addc(out, ',');
+		add_number(out, k, "y", OSSL_PKEY_PARAM_EC_PUB_Y, curve->size);
+	} else if (k->kind == KEY_RSA) {
+		str_addc(out, '{');
+		add_number(out, k, "e", OSSL_PKEY_PARAM_RSA_E, 0);
+		str_puts(out, ",\"kty\":\"RSA\",");
+		add_number(out, k, "n", OSSL_PKEY_PARAM_RSA_N, 0);
+	} else {
+		if (EVP_PKEY_get_raw_public_key(k->pkey, raw, &len) != 1 || len != sizeof(raw))
+			abort();
+		str_puts(out, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
+		b64_encode(B64_URL, raw, len, out);
+		str_addc(out, '"');
+	}
+	str_addc(out, '}');
+}
+
 static void set_thumbprint(struct key *k)
 {
 	cleanup_str struct str members = STR_INIT, text = STR_INIT;
@@ -204,86 +241,4 @@ struct key *key_adopt_configured(EVP_PKEY *pkey, struct err *e)
 		key_close(&k);
 	}
 	return k;
-}
-
-int key_no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf, (void)size, (void)rwflag, (void)arg;
-	return -1;
-}
-
-struct key_pem *key_pem_open(const char *text, size_t len)
-{
-	struct key_pem *p = xcalloc(1, sizeof(*p));
-
-	p->bio = BIO_new_mem_buf(text, len > INT_MAX ? INT_MAX : (int)len);
-	if (!p->bio)
-		abort();
-	return p;
-}
-
-void key_pem_close(struct key_pem **p)
-{
-	if (!*p)
-		return;
-	BIO_free((*p)->bio);
-	free(*p);
-	*p = NULL;
-}
-
-/* The key of one block; NULL where it has none. */
-static EVP_PKEY *block_key(const char *name, const unsigned char *der, long len)
-{
-	const unsigned char *p = der;
-	EVP_PKEY *pkey = NULL;
-
-	if (strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0) {
-		X509 *cert = d2i_X509(NULL, &p, len);
-
-		if (cert)
-			pkey = X509_get_pubkey(cert);
-		X509_free(cert);
-	} else if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
-		pkey = d2i_PUBKEY(NULL, &p, len);
-	} else if (strcmp(name, PEM_STRING_RSA_PUBLIC) == 0) {
-		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, len);
-	}
-	if (pkey && p != der + len) {           /* something behind it */
-		EVP_PKEY_free(pkey);
-		pkey = NULL;
-	}
-	return pkey;
-}
-
-int key_pem_next(struct key_pem *p, struct key **out, struct err *e)
-{
-	char *name = NULL, *header = NULL;
-	unsigned char *der = NULL;
-	EVP_PKEY *pkey = NULL;
-	long len = 0;
-	int rc;
-
-	*out = NULL;
-	ERR_clear_error();
-	if (PEM_read_bio(p->bio, &name, &header, &der, &len) != 1) {
-		rc = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? 0 :
-		     err_set(e, ERR_UNKNOWN, "a PEM block that is broken");
-		ERR_clear_error();
-		return rc;
-	}
-	if (strstr(name, "PRIVATE KEY")) {
-		rc = err_set(e, ERR_UNKNOWN, "a private key, which does not belong here");
-	} else {
-		pkey = block_key(name, der, len);
-		rc = pkey ? 0 : err_set(e, ERR_UNKNOWN, "a PEM block without a public key: %s", name);
-	}
-	if (pkey) {
-		*out = key_adopt_configured(pkey, e);
-		rc = *out ? 1 : -1;
-	}
-	OPENSSL_free(name);
-	OPENSSL_free(header);
-	OPENSSL_clear_free(der, (size_t)len);
-	ERR_clear_error();
-	return rc;
 }

@@ -5,21 +5,17 @@
  * Owns nothing. A part of `key`. Symmetric keys are not read at all: nothing here could then mistake one for another.
  */
 
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/b64.h"
 #include "base/mem.h"
 #include "jose/key_own.h"
-
-#define ED25519_LEN 32
 
 /* A member that is base64url, of at most max bytes: 0, or -1 with *e. */
 static int get_bytes(struct json_object *jwk, const char *name, size_t max, struct str *out, struct err *e)
@@ -126,9 +122,9 @@ static struct key *read_okp(struct json_object *jwk, struct err *e)
 		err_set(e, ERR_UNKNOWN, "an OKP key on another curve than Ed25519");
 		return NULL;
 	}
-	if (get_bytes(jwk, "x", ED25519_LEN, &x, e) < 0)
+	if (get_bytes(jwk, "x", KEY_ED25519_LEN, &x, e) < 0)
 		return NULL;
-	pkey = x.len == ED25519_LEN ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (unsigned char *)x.buf, x.len) : NULL;
+	pkey = x.len == KEY_ED25519_LEN ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (unsigned char *)x.buf, x.len) : NULL;
 	if (!pkey) {
 		ERR_clear_error();
 		err_set(e, ERR_UNKNOWN, "an Ed25519 key of another length than 32 bytes");
@@ -191,50 +187,6 @@ struct key *key_from_jwk(struct json_object *jwk, struct err *e)
 	return NULL;
 }
 
-/* ,"name":"number", big-endian; padded to `size` bytes where that is not 0 */
-static void add_number(struct str *out, const struct key *k, const char *name, const char *param, size_t size)
-{
-	unsigned char bytes[KEY_RSA_MAX_BITS / 8];
-	BIGNUM *n = NULL;
-
-	if (EVP_PKEY_get_bn_param(k->pkey, param, &n) != 1)
-		abort();
-	if (!size)
-		size = (size_t)BN_num_bytes(n);
-	if (size > sizeof(bytes) || BN_bn2binpad(n, bytes, (int)size) < 0)
-		abort();
-	BN_free(n);
-	str_addf(out, "\"%s\":\"", name);
-	b64_encode(B64_URL, bytes, size, out);
-	str_addc(out, '"');
-}
-
-void key_add_members(const struct key *k, struct str *out)
-{
-	const struct key_curve *curve = key_curve(k->kind);
-	unsigned char raw[ED25519_LEN];
-	size_t len = sizeof(raw);
-
-	if (curve) {
-		str_addf(out, "{\"crv\":\"%s\",\"kty\":\"EC\",", curve->jose);
-		add_number(out, k, "x", OSSL_PKEY_PARAM_EC_PUB_X, curve->size);
-		str_addc(out, ',');
-		add_number(out, k, "y", OSSL_PKEY_PARAM_EC_PUB_Y, curve->size);
-	} else if (k->kind == KEY_RSA) {
-		str_addc(out, '{');
-		add_number(out, k, "e", OSSL_PKEY_PARAM_RSA_E, 0);
-		str_puts(out, ",\"kty\":\"RSA\",");
-		add_number(out, k, "n", OSSL_PKEY_PARAM_RSA_N, 0);
-	} else {
-		if (EVP_PKEY_get_raw_public_key(k->pkey, raw, &len) != 1 || len != sizeof(raw))
-			abort();
-		str_puts(out, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
-		b64_encode(B64_URL, raw, len, out);
-		str_addc(out, '"');
-	}
-	str_addc(out, '}');
-}
-
 void key_add_jwk(const struct key *k, struct str *out)
 {
 	cleanup_str struct str members = STR_INIT;
@@ -242,17 +194,4 @@ void key_add_jwk(const struct key *k, struct str *out)
 	key_add_members(k, &members);
 	str_add(out, members.buf, members.len - 1);
 	str_addf(out, ",\"kid\":\"%s\",\"use\":\"sig\"}", k->thumbprint);
-}
-
-void key_add_pem(const struct key *k, struct str *out)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text;
-	long len;
-
-	if (!bio || PEM_write_bio_PUBKEY(bio, k->pkey) != 1)
-		abort();
-	len = BIO_get_mem_data(bio, &text);
-	str_add(out, text, (size_t)len);
-	BIO_free(bio);
 }

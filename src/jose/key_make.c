@@ -60,6 +60,13 @@ static ssize_t read_text(const char *path, char *text, struct err *e)
 	return n < 0 ? not_a_key(e, path, strerror(errno)) : n;
 }
 
+/* A pem_password_cb: nobody is asked for a passphrase, so an encrypted key is an error. */
+static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf, (void)size, (void)rwflag, (void)arg;
+	return -1;
+}
+
 struct key *key_load(const char *path, struct err *e)
 {
 	cleanup_err struct err why = ERR_INIT;
@@ -72,7 +79,7 @@ struct key *key_load(const char *path, struct err *e)
 	bio = BIO_new_mem_buf(text, n < 0 ? 0 : (int)n);
 	if (!bio)
 		abort();
-	pkey = n < 0 ? NULL : PEM_read_bio_PrivateKey(bio, NULL, key_no_passphrase, NULL);
+	pkey = n < 0 ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	BIO_free(bio);
 	OPENSSL_cleanse(text, sizeof(text));
 	ERR_clear_error();

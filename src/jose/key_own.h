@@ -8,6 +8,7 @@
 #include "jose/key.h"
 
 #define KEY_SHA256_LEN 32
+#define KEY_ED25519_LEN 32
 #define KEY_COORDINATE_MAX 66   /* bytes of a coordinate on P-521 */
 
 struct key {
@@ -41,8 +42,5 @@ struct key *key_adopt_configured(EVP_PKEY *pkey, struct err *e);
 
 /* key_add_members - the members that RFC 7638 hashes, in its order, without spaces: {"crv":...} */
 void key_add_members(const struct key *k, struct str *out);
-
-/* key_no_passphrase - a pem_password_cb: nobody is asked, an encrypted key is an error */
-int key_no_passphrase(char *buf, int size, int rwflag, void *arg);
 
 #endif
