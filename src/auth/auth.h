@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "auth/challenge.h"
+#include "auth/identity.h"
 #include "auth/keyring.h"
 #include "auth/throttle.h"
 #include "base/err.h"
@@ -25,35 +26,12 @@
 #include "conf/config.h"
 #include "jose/scope.h"
 
-#define AUTH_USER_MAX 255               /* bytes */
-
 /* What a request brings; all of it borrowed. */
 struct credentials {
 	const char *authorization;      /* the header's values, joined; NULL: none */
 	const char *remote_user;        /* whom the web server names by REMOTE_USER; NULL or "": nobody */
 	const char *remote;             /* the client's address */
 };
-
-enum identity_kind { IDENTITY_NOBODY, IDENTITY_USER };
-
-#define AUTH_WHY_MAX 128
-
-struct identity {
-	enum identity_kind kind;
-	char user[AUTH_USER_MAX + 1];   /* of IDENTITY_USER; of a refused login the user that it was for, if there is one */
-	const char *refused;            /* why a login was refused, for the log; static text, or `why` */
-	char why[AUTH_WHY_MAX];
-	bool robot;                     /* with rights of its own, and no others but everybody's: */
-	unsigned may;                   /* enum config_right, added up */
-	struct names repositories;      /* in what these patterns mean; owned */
-	bool bearer;                    /* by a token, which may be nobody's: no more than `scopes` */
-	bool foreign;                   /* of a service elsewhere: `scopes`, whatever the rules say */
-	struct scopes scopes;           /* owned */
-	const char *error;              /* of a token that is refused or does not do, for the challenge; static text */
-};
-
-#define IDENTITY_INIT { .scopes = SCOPES_INIT }
-void identity_release(struct identity *id);
 
 struct auth;
 

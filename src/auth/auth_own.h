@@ -16,12 +16,6 @@ struct auth {
 	struct robots *robots;          /* the same */
 };
 
-/* auth_refuse - a login is refused, and why, for the log: sets *e to UNAUTHORIZED, returns -1 */
-int auth_refuse(struct identity *id, const char *why, struct err *e);
-
-/* auth_set_user - a request to log in as this user, of whom nothing is proved yet; 0, or -1 where no user is called so */
-int auth_set_user(struct identity *id, const char *user, size_t len);
-
 /*
  * auth_stamp - what stands for how this user can log in now; for a robot its rights go to the identity, too
  * stamp  empty where it cannot: the result is 0 then, and why gets the reason, static text. Returns 1, 0, or -1 with *e.
@@ -31,7 +25,11 @@ int auth_stamp(struct auth *a, struct identity *id, char stamp[HTPASSWD_STAMP_MA
 /* auth_rules_give - whether the rules, or a robot's own rights, give it, whatever a token says */
 bool auth_rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n);
 
-/* auth_bearer - the way to log in by a token; see the table in auth.c */
+/* auth_may_try - whether a client's address may try a password now: 0, or -1 TOOMANYREQUESTS with the seconds to wait */
+int auth_may_try(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e);
+
+/* The schemes of the Authorization header; see the table in auth.c. text follows the scheme, without spaces at its ends. */
+int auth_basic(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 int auth_bearer(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 
 #endif

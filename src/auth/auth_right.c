@@ -123,7 +123,7 @@ int auth_require(const struct auth *a, struct identity *id, enum config_right ri
 
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e)
 {
-	if (!auth_on(a) || !config_login(a->cfg) || id->bearer || id->kind != IDENTITY_NOBODY)
+	if (!a->cfg->auth.on || !config_login(a->cfg) || id->bearer || id->kind != IDENTITY_NOBODY)
 		return 0;
 	return err_set(e, turned_away(a, id), "log in");
 }

@@ -28,7 +28,7 @@ bool auth_issues_tokens(const struct auth *a)
 
 static int void_token(struct identity *id, const char *why, struct err *e)
 {
-	auth_refuse(id, why, e);
+	identity_refuse(id, why, e);
 	id->error = "invalid_token";
 	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
 }
@@ -38,7 +38,7 @@ static int verify(const char *text, size_t len, const struct jwt_trust *trust, s
 {
 	if (jwt_verify(text, len, trust, (int64_t)time(NULL), t, e) == 0)
 		return 0;
-	auth_refuse(id, id->why, NULL);
+	identity_refuse(id, id->why, NULL);
 	id->error = "invalid_token";
 	memcpy(id->why, e->detail, strnlen(e->detail, sizeof(id->why) - 1));
 	return -1;
@@ -52,7 +52,7 @@ static int check_stamp(struct auth *a, const struct jwt *t, struct identity *id,
 	const char *why;
 	int found;
 
-	if (!dot || auth_set_user(id, t->sub, strlen(t->sub)) < 0)
+	if (!dot || identity_set_user(id, t->sub, strlen(t->sub)) < 0)
 		return void_token(id, "no token for a user of this registry", e);
 	found = auth_stamp(a, id, stamp, &why, e);
 	if (found < 0) {
@@ -86,7 +86,7 @@ static int foreign(struct auth *a, const char *text, size_t len, struct jwt *t, 
 	if (verify(text, len, &trust, t, id, e) < 0)
 		return -1;
 	id->foreign = true;
-	if (t->sub && auth_set_user(id, t->sub, strlen(t->sub)) == 0)
+	if (t->sub && identity_set_user(id, t->sub, strlen(t->sub)) == 0)
 		id->kind = IDENTITY_USER;
 	return 0;
 }
@@ -103,7 +103,7 @@ int auth_bearer(struct auth *a, const struct credentials *c, const char *text, s
 	else if (a->keys && config_foreign_tokens(a->cfg))
 		rc = foreign(a, text, len, &t, id, e);
 	else
-		return auth_refuse(id, "no scheme that is known", e);
+		return identity_refuse(id, "no scheme that is known", e);
 	if (rc < 0)
 		return -1;
 	id->bearer = true;
@@ -193,7 +193,7 @@ int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, b
 	int found;
 
 	if (id->bearer)
-		return auth_refuse(id, "a token where a password is wanted", e);
+		return identity_refuse(id, "a token where a password is wanted", e);
 	if (id->kind == IDENTITY_NOBODY) {
 		if (!access_anonymous(a->cfg))
 			return err_set(e, ERR_UNAUTHORIZED, "log in");
