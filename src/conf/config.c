@@ -2,7 +2,7 @@
 /*
  * config: the file and the environment, read into one struct.
  *
- * Owns libconfig (with auth_conf, for its lists) and the walk over what it parsed. What a setting may be stands in key.c,
+ * Owns libconfig (with auth_lists) and the walk over what it parsed. What a setting may be stands in key.c,
  * what the environment may say in env.c. Invariant: a struct config that left here has passed both.
  *
  * libconfig ignores what it is not asked for. So the tree is walked against the table, not the table against the
@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "conf/auth_conf.h"
+#include "conf/auth_lists.h"
 #include "conf/env.h"
 #include "conf/fault.h"
 #include "conf/key.h"
@@ -84,7 +85,7 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 			warn_of_fallback(w, line);
 		} else if (!k && key_is_group(name.buf)) {
 			str_addf(fault(&w->f, line), "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
-		} else if (!k && !auth_conf_read(&w->c->auth, name.buf, s, &w->f)) {
+		} else if (!k && !auth_lists_read(&w->c->auth, name.buf, s, &w->f)) {
 			str_addf(fault(&w->f, line), "unknown setting \"%s\"; `berth config keys` lists those that exist", name.buf);
 		}
 	}
@@ -178,40 +179,6 @@ int config_set_root(struct config *c, const char *dir, struct str *msg)
 	return -1;
 }
 
-int config_parse_size(const char *text, uint64_t *out)
-{
-	return key_parse_size(text, out);
-}
-
-bool config_login(const struct config *c)
-{
-	return c->auth.htpasswd[0] || c->auth.robots[0] || c->auth.remote_user || config_foreign_tokens(c);
-}
-
-bool config_foreign_tokens(const struct config *c)
-{
-	return c->auth.on && c->auth.foreign.realm[0];
-}
-
-bool config_issues_tokens(const struct config *c)
-{
-	const struct config_auth *a = &c->auth;
-
-	if (!a->on || !a->htpasswd[0] || config_foreign_tokens(c))
-		return false;
-	if (a->token.enabled == TOKENS_AUTO)
-		return !a->remote_user && auth_conf_names_everybody(a);
-	return a->token.enabled == TOKENS_ON;
-}
-
-void config_token_key(const struct config *c, struct str *out)
-{
-	if (c->auth.token.key[0])
-		str_puts(out, c->auth.token.key);
-	else
-		str_addf(out, "%s/berth/token.key", strcmp(c->root, "/") == 0 ? "" : c->root);
-}
-
 static unsigned cores(void)
 {
 	cpu_set_t set;
@@ -252,7 +219,7 @@ void config_show(const struct config *c, struct str *out)
 		key_get(c, &key_table[i], out);
 		str_addc(out, '\n');
 	}
-	auth_conf_show(&c->auth, out);
+	auth_lists_show(&c->auth, out);
 }
 
 void config_given(const struct config *c, struct str *out)
@@ -260,7 +227,7 @@ void config_given(const struct config *c, struct str *out)
 	for (size_t i = 0; i < key_count; i++)
 		if (c->given >> i & 1)
 			str_addf(out, "%s\n", key_table[i].name);
-	auth_conf_given(&c->auth, out);
+	auth_lists_given(&c->auth, out);
 }
 
 static void add_whole(const struct key *k, struct str *out)
@@ -279,5 +246,5 @@ void config_keys(bool whole, struct str *out)
 			add_whole(&key_table[i], out);
 		else
 			str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
-	auth_conf_keys(whole, out);
+	auth_lists_keys(whole, out);
 }

@@ -119,7 +119,10 @@ void config_close(struct config **c);
  */
 int config_set_root(struct config *c, const char *dir, struct str *msg);
 
-/* config_parse_size - a size as settings have them, "4096" or "50 MiB", for an option; 0, or -1 where it is none */
+/*
+ * config_parse_size - a size as a setting or an option has it: "0", "4096", "4 KiB", "10GiB"
+ * Returns 0, or -1 if the text is not a number with B, KiB, MiB, GiB, TiB or no unit, or is more than 2^63-1 bytes.
+ */
 int config_parse_size(const char *text, uint64_t *out);
 
 /* config_login - whether there is any way to log in */

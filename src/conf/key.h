@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "conf/config.h"
 
+#define KEY_SIZE_MAX INT64_MAX          /* bytes: sizes become off_t */
+
 enum key_type {
 	KEY_ORIGINS,            /* char *: web origins separated by commas, or "*", or nothing */
 	KEY_PATH,               /* char *: absolute, no control characters, no slash at the end */
@@ -63,12 +65,5 @@ void key_wants(const struct key *k, struct str *out);
 
 /* key_get - the value as it holds, plain: a size in bytes, words and paths without quotes */
 void key_get(const struct config *c, const struct key *k, struct str *out);
-
-/*
- * key_parse_size - "0", "4096", "4 KiB", "10GiB": a number and B, KiB, MiB, GiB, TiB or nothing
- *
- * Returns 0, or -1 where it is not such a text or passes 2^63-1.
- */
-int key_parse_size(const char *text, uint64_t *out);
 
 #endif

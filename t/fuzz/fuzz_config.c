@@ -25,18 +25,18 @@ static void check_size(const char *text)
 	cleanup_str struct str again = STR_INIT;
 	uint64_t n = 7, m;
 
-	if (key_parse_size(text, &n) < 0) {
+	if (config_parse_size(text, &n) < 0) {
 		CHECK(n == 7);
 		return;
 	}
 	CHECK(n <= INT64_MAX && *text >= '0' && *text <= '9');
 	str_addf(&again, "%llu B", (unsigned long long)n);
-	CHECK(key_parse_size(again.buf, &m) == 0 && m == n);
+	CHECK(config_parse_size(again.buf, &m) == 0 && m == n);
 	if (n % 1024 || n > INT64_MAX / 1024)
 		return;
 	str_reset(&again);
 	str_addf(&again, "%lluKiB", (unsigned long long)n / 1024);
-	CHECK(key_parse_size(again.buf, &m) == 0 && m == n);
+	CHECK(config_parse_size(again.buf, &m) == 0 && m == n);
 }
 
 /* What holds is within what may be, and what is shown sets it again. */
