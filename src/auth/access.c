@@ -8,13 +8,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/pattern.h"
-
-static const struct {
-	const char *word;
-	enum config_right right;
-} words[] = { { "pull", RIGHT_PULL }, { "push", RIGHT_PUSH }, { "delete", RIGHT_DELETE } };
 
 static bool has(const struct names *list, const char *s)
 {
@@ -48,7 +42,7 @@ static bool speaks_of(const struct config_auth *a, const struct config_rule *r, 
 	return false;
 }
 
-bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum config_right right,
+bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum right right,
 		const struct config_rule **rule)
 {
 	const struct config_auth *a = &c->auth;
@@ -69,7 +63,7 @@ bool access_may(const struct config *c, const char *user, const char *name, size
 	return false;
 }
 
-bool access_may_all(const struct config *c, const char *user, enum config_right right)
+bool access_may_all(const struct config *c, const char *user, enum right right)
 {
 	const struct config_auth *a = &c->auth;
 
@@ -81,7 +75,7 @@ bool access_may_all(const struct config *c, const char *user, enum config_right 
 	return false;
 }
 
-void access_patterns(const struct config *c, const char *user, enum config_right right, struct names *out)
+void access_patterns(const struct config *c, const char *user, enum right right, struct names *out)
 {
 	const struct config_auth *a = &c->auth;
 
@@ -103,33 +97,4 @@ bool access_anonymous(const struct config *c)
 		if (has(&c->auth.rules[i].who, "@anonymous"))
 			return true;
 	return false;
-}
-
-int access_right(const char *word, enum config_right *right)
-{
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(word, words[i].word) != 0)
-			continue;
-		*right = words[i].right;
-		return 0;
-	}
-	return -1;
-}
-
-int access_right_add(const char *word, unsigned *may)
-{
-	enum config_right right;
-
-	if (access_right(word, &right) < 0)
-		return -1;
-	*may |= (unsigned)right | (right == RIGHT_PUSH ? RIGHT_PULL : 0);
-	return 0;
-}
-
-const char *access_right_name(enum config_right right)
-{
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (words[i].right == right)
-			return words[i].word;
-	return "nothing";
 }

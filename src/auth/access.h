@@ -18,27 +18,19 @@
  * access_may - whether somebody may do this in a repository
  * user   NULL: somebody who is not logged in
  * name   the repository's, not NUL-terminated; need not exist
- * right  one of enum config_right
+ * right  one of enum right
  * rule   gets the first rule that gives it; NULL where none does, or where there are no rules; may be NULL
  */
-bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum config_right right,
+bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum right right,
 		const struct config_rule **rule);
 
 /* access_may_all - whether it holds for every repository there could be, by a rule that says so */
-bool access_may_all(const struct config *c, const char *user, enum config_right right);
+bool access_may_all(const struct config *c, const char *user, enum right right);
 
 /* access_patterns - add the patterns (base/pattern.h) of the rules that give it: access_may() holds for no name beside them */
-void access_patterns(const struct config *c, const char *user, enum config_right right, struct names *out);
+void access_patterns(const struct config *c, const char *user, enum right right, struct names *out);
 
 /* access_anonymous - whether somebody who is not logged in may do anything at all */
 bool access_anonymous(const struct config *c);
-
-/* access_right - "pull", "push", "delete"; 0, or -1 where it is none of them */
-int access_right(const char *word, enum config_right *right);
-
-/* access_right_add - add to rights what such a word gives: who may push may pull; 0 or -1 */
-int access_right_add(const char *word, unsigned *may);
-
-const char *access_right_name(enum config_right right);
 
 #endif

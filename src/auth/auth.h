@@ -76,10 +76,10 @@ bool auth_issues_tokens(const struct auth *a);
 int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, bool refresh, struct str *json, struct err *e);
 
 /* auth_may - whether they may do this there; says nothing of whether the repository exists */
-bool auth_may(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n);
+bool auth_may(const struct auth *a, const struct identity *id, enum right right, const struct name *n);
 
 /* auth_may_all - whether they may do this in every repository */
-bool auth_may_all(const struct auth *a, const struct identity *id, enum config_right right);
+bool auth_may_all(const struct auth *a, const struct identity *id, enum right right);
 
 /* The same for naming a repository in a list: a token to list is not one to pull, but its bearer may pull what is listed. */
 bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n);
@@ -90,7 +90,7 @@ bool auth_may_list_all(const struct auth *a, const struct identity *id);
  * auth_may_patterns       for auth_may()
  * auth_may_list_patterns  for auth_may_list(), where auth_may_list_all() does not hold
  */
-void auth_may_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out);
+void auth_may_patterns(const struct auth *a, const struct identity *id, enum right right, struct names *out);
 void auth_may_list_patterns(const struct auth *a, const struct identity *id, struct names *out);
 
 /*
@@ -101,7 +101,7 @@ void auth_may_list_patterns(const struct auth *a, const struct identity *id, str
  * auth_require_catalog  to list repositories, of those that they may pull
  * auth_require_source   to take a blob from there; 0 too where the rules do not let them: then nothing is to be found there
  */
-int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e);
+int auth_require(const struct auth *a, struct identity *id, enum right right, const struct name *n, struct err *e);
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e);
 int auth_require_catalog(const struct auth *a, struct identity *id, struct err *e);
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e);

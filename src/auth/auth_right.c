@@ -23,7 +23,7 @@ static const char *user_of(const struct identity *id)
 	return id->kind == IDENTITY_USER && !id->robot ? id->user : NULL;
 }
 
-static bool robot_may(const struct identity *id, enum config_right right, const struct name *n)
+static bool robot_may(const struct identity *id, enum right right, const struct name *n)
 {
 	if (!id->robot || !(id->may & (unsigned)right))
 		return false;
@@ -33,22 +33,22 @@ static bool robot_may(const struct identity *id, enum config_right right, const 
 	return false;
 }
 
-bool auth_rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+bool auth_rules_give(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
 {
 	return id->foreign || access_may(a->cfg, user_of(id), n->s, n->len, right, NULL) || robot_may(id, right, n);
 }
 
-static bool token_gives(const struct identity *id, enum config_right right, const struct name *n)
+static bool token_gives(const struct identity *id, enum right right, const struct name *n)
 {
 	return !id->bearer || scopes_allow(&id->scopes, SCOPE_REPOSITORY, n->s, (unsigned)right);
 }
 
-bool auth_may(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+bool auth_may(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
 {
 	return auth_rules_give(a, id, right, n) && token_gives(id, right, n);
 }
 
-bool auth_may_all(const struct auth *a, const struct identity *id, enum config_right right)
+bool auth_may_all(const struct auth *a, const struct identity *id, enum right right)
 {
 	return !id->bearer && access_may_all(a->cfg, user_of(id), right);
 }
@@ -63,7 +63,7 @@ bool auth_may_list_all(const struct auth *a, const struct identity *id)
 	return id->foreign || access_may_all(a->cfg, user_of(id), RIGHT_PULL);
 }
 
-static void rules_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out)
+static void rules_patterns(const struct auth *a, const struct identity *id, enum right right, struct names *out)
 {
 	access_patterns(a->cfg, user_of(id), right, out);
 	if (!id->robot || !(id->may & (unsigned)right))
@@ -72,7 +72,7 @@ static void rules_patterns(const struct auth *a, const struct identity *id, enum
 		names_add(out, id->repositories.v[i], strlen(id->repositories.v[i]));
 }
 
-void auth_may_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out)
+void auth_may_patterns(const struct auth *a, const struct identity *id, enum right right, struct names *out)
 {
 	if (!id->bearer) {
 		rules_patterns(a, id, right, out);
@@ -94,11 +94,11 @@ void auth_may_list_patterns(const struct auth *a, const struct identity *id, str
 }
 
 /* What was refused. A refusal without detail is one that docker tries again, for a minute. */
-static int refuse(enum err_code code, enum config_right right, const struct name *n, struct err *e)
+static int refuse(enum err_code code, enum right right, const struct name *n, struct err *e)
 {
 	if (!n)
 		return err_set(e, code, "registry:" CATALOG ":*");
-	return err_set(e, code, "repository:%.200s:%s", n->s, access_right_name(right));
+	return err_set(e, code, "repository:%.200s:%s", n->s, right_name(right));
 }
 
 /* Who is logged in, or cannot log in, would only be asked in vain. */
@@ -114,7 +114,7 @@ static enum err_code ask_for_more(struct identity *id)
 	return ERR_UNAUTHORIZED;
 }
 
-int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e)
+int auth_require(const struct auth *a, struct identity *id, enum right right, const struct name *n, struct err *e)
 {
 	if (!auth_rules_give(a, id, right, n))
 		return refuse(turned_away(a, id), right, n, e);

@@ -124,7 +124,7 @@ int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identi
 /* What of one scope the rules give; its actions are 0 where that is nothing. */
 static struct scope given(const struct auth *a, const struct identity *id, const struct scope *want)
 {
-	static const enum config_right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
+	static const enum right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
 	struct scope one = *want;
 	struct name n;
 

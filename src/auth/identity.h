@@ -23,7 +23,7 @@ struct identity {
 	const char *refused;            /* why a login was refused, for the log; static text, or `why` */
 	char why[IDENTITY_WHY_MAX];
 	bool robot;                     /* with rights of its own, and no others but everybody's: */
-	unsigned may;                   /* enum config_right, added up */
+	unsigned may;                   /* enum right, added up */
 	struct names repositories;      /* in what these patterns mean; owned */
 	bool bearer;                    /* by a token, which may be nobody's: no more than `scopes` */
 	bool foreign;                   /* of a service elsewhere: `scopes`, whatever the rules say */

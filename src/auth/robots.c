@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/access.h"
 #include "auth/changed.h"
 #include "base/b64.h"
 #include "base/digest.h"
@@ -87,7 +86,7 @@ static int parse_actions(struct robot *r, char *s)
 	char *word;
 
 	while ((word = next_word(&s)) != NULL)
-		if (access_right_add(word, &r->may) < 0)
+		if (right_add(word, &r->may) < 0)
 			return -1;
 	return r->may ? 0 : -1;
 }
@@ -201,20 +200,12 @@ const struct robot *robots_file_find(const struct robots_file *f, const char *us
 
 void robot_line(const struct robot *r, struct str *out)
 {
-	static const enum config_right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
-	const char *between = "";
-
 	str_addf(out, "%s:", r->hash);
 	if (r->expires)
 		str_addf(out, "%" PRId64 ":", r->expires);
 	else
 		str_puts(out, "never:");
-	for (size_t i = 0; i < ARRAY_LEN(rights); i++) {
-		if (!(r->may & (unsigned)rights[i]))
-			continue;
-		str_addf(out, "%s%s", between, access_right_name(rights[i]));
-		between = ",";
-	}
+	right_list(r->may, "", ",", out);
 	for (size_t i = 0; i < r->repositories.count; i++)
 		str_addf(out, "%c%s", i ? ',' : ':', r->repositories.v[i]);
 }

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include "base/err.h"
 #include "base/str.h"
-#include "conf/config.h"
+#include "conf/right.h"
 #include "os/dir.h"
 
 #define ROBOT_PREFIX "robot+"           /* of the names that robots log in by; users' names do not begin so where there are robots */
@@ -29,7 +29,7 @@ struct robot {
 	char *user;                     /* with the prefix */
 	char hash[ROBOT_HASH_LEN + 1];
 	int64_t expires;                /* 0: never */
-	unsigned may;                   /* enum config_right, added up; with RIGHT_PUSH always RIGHT_PULL */
+	unsigned may;                   /* enum right, added up; with RIGHT_PUSH always RIGHT_PULL */
 	struct names repositories;      /* patterns without a fault */
 };
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/access.h"
 #include "auth/robots.h"
 #include "base/mem.h"
 #include "base/pattern.h"
@@ -52,7 +51,7 @@ static int take_repository(struct robot *r, const char *word)
 
 static int take_action(struct robot *r, const char *word)
 {
-	if (access_right_add(word, &r->may) == 0)
+	if (right_add(word, &r->may) == 0)
 		return 0;
 	fprintf(stderr, "berth: token: \"%s\" is no action; there are pull, push and delete\n", word);
 	return -1;

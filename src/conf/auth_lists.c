@@ -17,15 +17,6 @@
 #define ACCESS "auth.access"
 #define USER_MAX 255            /* bytes; also what a login may have */
 
-static const struct {
-	const char *name;
-	unsigned right;
-} actions[] = {
-	{ "pull", RIGHT_PULL },
-	{ "push", RIGHT_PUSH | RIGHT_PULL },
-	{ "delete", RIGHT_DELETE },
-};
-
 /* A name that can come with a login, and is not one of ours. */
 static bool user_ok(const char *s)
 {
@@ -138,21 +129,9 @@ static bool who_ok(const char *s)
 
 static bool action_ok(const char *s)
 {
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-		if (strcmp(s, actions[i].name) == 0)
-			return true;
-	return false;
-}
+	unsigned ignored = 0;
 
-static unsigned rights_of(const struct names *words)
-{
-	unsigned may = 0;
-
-	for (size_t i = 0; i < words->count; i++)
-		for (size_t j = 0; j < ARRAY_LEN(actions); j++)
-			if (strcmp(words->v[i], actions[j].name) == 0)
-				may |= actions[j].right;
-	return may;
+	return right_add(s, &ignored) == 0;
 }
 
 static void read_repo(struct config_rule *r, const config_setting_t *s, struct faults *f)
@@ -195,7 +174,8 @@ static void read_rule(struct config_auth *a, const config_setting_t *s, struct f
 			str_addf(fault(f, r->line), "a rule needs \"%s\": { who = [ ... ]; repo = \"...\"; may = [ ... ]; }", needed[i]);
 	if (f->rc == 0 && (r->who.count == 0 || may.count == 0))
 		str_addf(fault(f, r->line), "a rule with an empty \"%s\" gives nothing; take it out", r->who.count ? "may" : "who");
-	r->may = rights_of(&may);
+	for (size_t i = 0; i < may.count; i++)
+		right_add(may.v[i], &r->may);
 	if (!r->repo)
 		r->repo = xstrdup("");
 	f->rc = f->rc < 0 ? f->rc : before;
@@ -279,18 +259,6 @@ static void show_texts(struct str *out, const char *name, const struct names *te
 	str_puts(out, " ]; ");
 }
 
-static void show_actions(struct str *out, unsigned may)
-{
-	bool first = true;
-
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		if ((may & actions[i].right) != actions[i].right)
-			continue;
-		str_addf(out, "%s\"%s\"", first ? " " : ", ", actions[i].name);
-		first = false;
-	}
-}
-
 void auth_lists_show(const struct config_auth *a, struct str *out)
 {
 	str_puts(out, GROUPS " = ");
@@ -309,8 +277,8 @@ void auth_lists_show(const struct config_auth *a, struct str *out)
 		show_texts(out, "who", &a->rules[i].who);
 		str_puts(out, "repo = ");
 		show_text(out, a->rules[i].repo);
-		str_puts(out, "; may = [");
-		show_actions(out, a->rules[i].may);
+		str_puts(out, "; may = [ ");
+		right_list(a->rules[i].may, "\"", ", ", out);
 		str_puts(out, i + 1 < a->nrules ? " ]; }" : " ]; } )");
 	}
 	str_addc(out, '\n');

@@ -16,12 +16,10 @@
 #include <stdint.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "conf/right.h"
 #include "os/dir.h"
 
 enum config_sparse { SPARSE_REFUSE, SPARSE_INDEX, SPARSE_ALL };
-
-/* What somebody may do in a repository. Who may push may pull. */
-enum config_right { RIGHT_PULL = 1, RIGHT_PUSH = 2, RIGHT_DELETE = 4 };
 
 struct config_group {           /* one of "auth.groups" */
 	char *name;
@@ -31,7 +29,7 @@ struct config_group {           /* one of "auth.groups" */
 struct config_rule {            /* one of "auth.access" */
 	struct names who;       /* user names, "@group", "@users", "@anonymous" */
 	char *repo;             /* see base/pattern.h */
-	unsigned may;           /* enum config_right, added up; with RIGHT_PUSH always RIGHT_PULL */
+	unsigned may;           /* enum right, added up; with RIGHT_PUSH always RIGHT_PULL */
 	unsigned line;          /* where it stands in the file */
 };
 

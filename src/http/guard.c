@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "auth/access.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -34,7 +33,7 @@ static void audit(const struct exchange *x, const char *action, const char *need
 	log_end(&ev);
 }
 
-static enum config_right right_of(enum op_need need)
+static enum right right_of(enum op_need need)
 {
 	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
 }
@@ -171,7 +170,7 @@ int guard_allow(struct exchange *x, const struct route *r, const struct op *op, 
 		return 0;
 	/* Asking for /v2/ without login is how a client learns that it needs one: nothing is refused to it. */
 	if (op->need != NEED_LOGIN && op->need != NEED_TOKEN)
-		audit(x, "right_refused", op->need == NEED_CATALOG ? r->label : access_right_name(right_of(op->need)), NULL);
+		audit(x, "right_refused", op->need == NEED_CATALOG ? r->label : right_name(right_of(op->need)), NULL);
 	return challenge(x, e);
 }
 
@@ -181,7 +180,7 @@ int guard_allow_mount(struct exchange *x, struct err *e)
 
 	if (!x->who.bearer || !mount_source(x, &from) || auth_require_source(x->auth, &x->who, &from, e) == 0)
 		return 0;
-	audit(x, "right_refused", access_right_name(RIGHT_PULL), "the source of a mount");
+	audit(x, "right_refused", right_name(RIGHT_PULL), "the source of a mount");
 	return challenge(x, e);
 }
 

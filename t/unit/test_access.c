@@ -94,7 +94,7 @@ static struct config *load(const char *text)
 	return c;
 }
 
-static bool may(const struct config *c, const char *user, const char *name, enum config_right right)
+static bool may(const struct config *c, const char *user, const char *name, enum right right)
 {
 	return access_may(c, user, name, strlen(name), right, NULL);
 }
@@ -111,7 +111,7 @@ static void test_rules(void)
 		"{ who = [ \"@alice\" ]; repo = \"none\"; may = [ \"pull\" ]; },\n"
 		"{ who = [ \"admin\" ]; repo = \"**\"; may = [ \"pull\", \"push\", \"delete\" ]; } ); };\n");
 	const struct config_rule *rule;
-	enum config_right right;
+	enum right right;
 
 	if (!ok(c != NULL, "the rules are read"))
 		return;
@@ -134,12 +134,12 @@ static void test_rules(void)
 	ok(access_may_all(c, "admin", RIGHT_DELETE) && !access_may_all(c, "alice", RIGHT_PULL) && !access_may_all(c, NULL, RIGHT_PULL),
 	   "who may everywhere is known");
 	ok(access_anonymous(c), "that somebody without login has rights is known");
-	ok(access_right("push", &right) == 0 && right == RIGHT_PUSH && access_right("Push", &right) < 0, "rights have words");
-	is_str(access_right_name(RIGHT_DELETE), "delete", "and words are found again");
+	ok(right_parse("push", &right) == 0 && right == RIGHT_PUSH && right_parse("Push", &right) < 0, "rights have words");
+	is_str(right_name(RIGHT_DELETE), "delete", "and words are found again");
 }
 
 /* What access_patterns() says of somebody, with spaces between. */
-static const char *patterns(const struct config *c, const char *user, enum config_right right)
+static const char *patterns(const struct config *c, const char *user, enum right right)
 {
 	static struct str text = STR_INIT;
 	cleanup_names struct names all = NAMES_INIT;
