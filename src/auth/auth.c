@@ -99,13 +99,12 @@ int auth_check_config(const struct config *cfg, struct str *warn, struct str *ms
 	cleanup_keyring struct keyring *keys = NULL;
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
 	cleanup_robots_file struct robots_file robots = ROBOTS_FILE_INIT;
-	struct stat st;
 
 	if (!cfg->auth.on)
 		return 0;
-	if (cfg->auth.robots[0] && robots_read(&robots, cfg->auth.robots, &st, msg) < 0)
+	if (cfg->auth.robots[0] && robots_read(&robots, cfg->auth.robots, NULL, msg) < 0)
 		return -1;
-	if (cfg->auth.htpasswd[0] && htpasswd_file_read(&f, cfg->auth.htpasswd, &st, msg) < 0)
+	if (cfg->auth.htpasswd[0] && htpasswd_file_read(&f, cfg->auth.htpasswd, NULL, msg) < 0)
 		return -1;
 	keys = keyring_open(cfg, false, warn, &e);
 	if (!keys)

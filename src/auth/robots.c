@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/changed.h"
+#include "auth/watched.h"
 #include "base/b64.h"
 #include "base/digest.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/pattern.h"
+#include "base/time.h"
 #include "os/file.h"
 
 #define FILE_MAX_MIB 1
@@ -26,10 +26,8 @@
 #define SECRET_BYTES 32
 
 struct robots {
-	const char *file;
 	struct robots_file now;
-	struct changed read;
-	struct str fault;               /* what is wrong with it; empty: nothing */
+	struct watched watched;
 };
 
 void robots_file_release(struct robots_file *f)
@@ -180,7 +178,7 @@ int robots_read(struct robots_file *out, const char *file, struct stat *st, stru
 	cleanup_str struct str text = STR_INIT, why = STR_INIT;
 
 	*out = (struct robots_file)ROBOTS_FILE_INIT;
-	if (changed_read(file, FILE_MAX_MIB, st, &text, &why) == 0)
+	if (watched_read(file, FILE_MAX_MIB, st, &text, &why) == 0)
 		return robots_parse(out, file, text.buf, text.len, msg);
 	if (errno == ENOENT)
 		return 0;
@@ -246,12 +244,24 @@ bool robot_expired(const struct robot *r, int64_t now)
 	return r->expires && now >= r->expires;
 }
 
+static int read_file(void *owner, struct stat *st, size_t *count, struct str *msg)
+{
+	struct robots *r = owner;
+	struct robots_file f;
+
+	if (robots_read(&f, r->watched.file, st, msg) < 0)
+		return -1;
+	robots_file_release(&r->now);
+	r->now = f;
+	*count = f.count;
+	return 0;
+}
+
 struct robots *robots_open(const char *file)
 {
 	struct robots *r = xcalloc(1, sizeof(*r));
 
-	r->file = file;
-	r->fault = (struct str)STR_INIT;
+	watched_init(&r->watched, file, "robots", read_file, r);
 	return r;
 }
 
@@ -260,35 +270,16 @@ void robots_close(struct robots **r)
 	if (!*r)
 		return;
 	robots_file_release(&(*r)->now);
-	str_release(&(*r)->fault);
+	watched_release(&(*r)->watched);
 	free(*r);
 	*r = NULL;
-}
-
-/* The log says a fault once, not at each request. */
-static void read_again(struct robots *r)
-{
-	cleanup_str struct str fault = STR_INIT;
-	struct robots_file f;
-	struct stat st;
-
-	robots_read(&f, r->file, &st, &fault);
-	changed_note(&r->read, &st);
-	if (fault.len && strcmp(fault.buf, r->fault.buf) != 0)
-		log_say(LOG_ERROR, "robots", "%s; no robot gets in until it is mended", fault.buf);
-	str_reset(&r->fault);
-	str_add(&r->fault, fault.buf, fault.len);
-	robots_file_release(&r->now);
-	r->now = f;
 }
 
 int robots_find(struct robots *r, const char *user, const struct robot **out, struct err *e)
 {
 	*out = NULL;
-	if (changed_since(&r->read, r->file))
-		read_again(r);
-	if (r->fault.len)
-		return err_set(e, ERR_UNAVAILABLE, "logins cannot be checked");
+	if (watched_check(&r->watched, time_now_usec(), e) < 0)
+		return -1;
 	*out = robots_file_find(&r->now, user);
 	return *out ? 1 : 0;
 }

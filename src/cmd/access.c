@@ -50,9 +50,8 @@ static int check_robot(const struct config *c, const char *user, const struct na
 	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
 	const struct robot *r;
-	struct stat st;
 
-	if (robots_read(&f, c->auth.robots, &st, &msg) < 0) {
+	if (robots_read(&f, c->auth.robots, NULL, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_FOUND;
 	}

@@ -109,9 +109,8 @@ static int list(const struct config *c)
 {
 	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
-	struct stat st;
 
-	if (robots_read(&f, c->auth.robots, &st, &msg) < 0) {
+	if (robots_read(&f, c->auth.robots, NULL, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_FOUND;
 	}

@@ -243,15 +243,15 @@ static void test_htpasswd(void)
 		is_int(check(h, "alice", i % 2 ? "other!" : "secret"), HTPASSWD_WRONG, "and what was right before is forgotten (%d)", i);
 	}
 	write_file(file, &bad);
-	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "while the file is malformed it holds as it was");
-	is_int(check(h, "alice", "plain"), HTPASSWD_WRONG, "and not as it is");
+	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "when it becomes malformed, its previous contents stay in force");
+	is_int(check(h, "alice", "plain"), HTPASSWD_WRONG, "and not the new ones");
 	unlink(file);
-	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "so while it is not there");
+	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "the same when it is removed");
 	htpasswd_close(&h);
 	h = htpasswd_open(file);
-	is_int(check(h, "alice", "secret"), -1, "who never saw a good one lets nobody in");
+	is_int(check(h, "alice", "secret"), -1, "a file that never was valid lets nobody in");
 	write_file(file, &one);
-	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "until there is one");
+	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "until it is repaired");
 	unlink(file);
 	htpasswd_close(&h);
 }
