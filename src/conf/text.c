@@ -11,58 +11,43 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "os/file.h"
 
 /* How many digits fit the type for sure: 32 bits, or 64 with an L behind them. */
 #define INT_DIGITS(hex) ((hex) ? 7 : 9)
 #define INT64_DIGITS(hex) ((hex) ? 15 : 18)
 
-/* read_all - until the end; errno is set where it returns -1 */
+/* read_all - read to the end; 0, or -1 with errno */
 static int read_all(int fd, struct str *text)
 {
-	char buf[8192];
 	struct stat st;
-	ssize_t n;
 
-	if (fstat(fd, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
-	/* A FIFO that nobody writes to would pass for a file without settings. */
+	/* A FIFO that nobody writes to would look like a file without settings. */
 	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : ESPIPE;
 		return -1;
 	}
-	for (;;) {
-		n = read(fd, buf, sizeof(buf));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return (int)n;
-		if (text->len + (size_t)n > TEXT_MAX) {
-			errno = EFBIG;
-			return -1;
-		}
-		str_add(text, buf, (size_t)n);
-	}
+	if (os_read_str(fd, TEXT_MAX + 1, text) < 0)
+		return -1;
+	errno = EFBIG;
+	return text->len > TEXT_MAX ? -1 : 0;
 }
 
-int text_read(const char *file, int optional, struct str *text, struct str *why)
+int text_read(const char *file, bool optional, struct str *text, struct str *why)
 {
-	int fd, rc, sys;
+	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
 
 	str_reset(text);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && optional && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
-	rc = fd < 0 ? -1 : read_all(fd, text);
-	sys = errno;
-	if (fd >= 0)
-		close(fd);
-	if (rc == 0)
+	if (read_all(fd, text) == 0)
 		return 1;
-	str_addf(why, "cannot read: %s", sys == ESPIPE ? "not a file" : strerror(sys));
+	str_addf(why, "cannot read: %s", errno == ESPIPE ? "not a file" : strerror(errno));
 	return -1;
 }
 

@@ -4,7 +4,7 @@
 
 /* text: a configuration file's text, before libconfig sees it. Private to src/conf. */
 
-#include <stddef.h>
+#include <stdbool.h>
 #include "base/str.h"
 
 #define TEXT_MAX (1024 * 1024)
@@ -16,7 +16,7 @@
  *
  * Returns 1 read, 0 it does not exist (only where optional), -1 with why.
  */
-int text_read(const char *file, int optional, struct str *text, struct str *why);
+int text_read(const char *file, bool optional, struct str *text, struct str *why);
 
 /*
  * text_check - look for what libconfig 1.5 would get wrong without a word

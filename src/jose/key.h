@@ -85,7 +85,6 @@ struct key_roots *key_roots_open(void);
 void key_roots_close(struct key_roots **r);
 #define cleanup_key_roots __attribute__((cleanup(key_roots_close)))
 int key_roots_add_pem(struct key_roots *r, const char *text, size_t len);       /* how many certificates were added */
-size_t key_roots_count(const struct key_roots *r);
 
 /*
  * key_from_x5c - the key of the first certificate of an x5c (RFC 7515, 4.1.6: base64 of DER, the leaf first)

@@ -25,7 +25,6 @@
 
 struct key_roots {
 	X509_STORE *store;
-	size_t count;
 };
 
 struct key_roots *key_roots_open(void)
@@ -45,11 +44,6 @@ void key_roots_close(struct key_roots **r)
 	X509_STORE_free((*r)->store);
 	free(*r);
 	*r = NULL;
-}
-
-size_t key_roots_count(const struct key_roots *r)
-{
-	return r->count;
 }
 
 static X509 *read_der(const unsigned char *der, size_t len)
@@ -94,7 +88,6 @@ int key_roots_add_pem(struct key_roots *r, const char *text, size_t len)
 	}
 	ERR_clear_error();
 	BIO_free(bio);
-	r->count += (size_t)added;
 	return added;
 }
 
