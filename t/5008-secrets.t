@@ -50,8 +50,8 @@ action=right_refused user=bob repository=team/app reference=two right=push reaso
 action=login_refused user=bob repository=- reference=- right=- reason=wrong password
 action=login_refused user=- repository=- reference=- right=- reason=unknown user
 action=login_refused user=- repository=- reference=- right=- reason=no colon
-action=login_refused user=- repository=- reference=- right=- reason=no scheme that is known
-action=login_refused user=- repository=- reference=- right=- reason=no scheme that is known
+action=login_refused user=- repository=- reference=- right=- reason=unknown scheme
+action=login_refused user=- repository=- reference=- right=- reason=unknown scheme
 action=right_refused user=- repository=team/app reference=one right=pull reason=-
 action=right_refused user=bob repository=team/app reference=one right=delete reason=-
 END

@@ -102,9 +102,9 @@ is token('rm', 'deploy')->{status}, 1, 'once';
 
 # A file with a fault
 my $hash = 'ab' x 32;
-for my $case (["robot+x:$hash:never:pull", 'not of the form'], ["x:$hash:never:pull:**", 'is called robot\+NAME'], ["robot+x:abc:never:pull:**", 'the hash is not'],
-	["robot+x:$hash:soon:pull:**", 'the end is neither'], ["robot+x:$hash:never:fly:**", 'the actions must be'], ["robot+x:$hash:never::**", 'the actions must be'],
-	["robot+x:$hash:never:pull:", 'no repositories'], ["robot+x:$hash:never:pull:A", 'no patterns'], ["robot+x:$hash:never:pull:a\nrobot+x:$hash:1:pull:a", 'two lines'],
+for my $case (["robot+x:$hash:never:pull", 'not of the form'], ["x:$hash:never:pull:**", 'is named robot\+NAME'], ["robot+x:abc:never:pull:**", 'the hash is not'],
+	["robot+x:$hash:soon:pull:**", 'the expiry time is neither'], ["robot+x:$hash:never:fly:**", 'the actions must be'], ["robot+x:$hash:never::**", 'the actions must be'],
+	["robot+x:$hash:never:pull:", 'repositories are missing'], ["robot+x:$hash:never:pull:A", 'not patterns'], ["robot+x:$hash:never:pull:a\nrobot+x:$hash:1:pull:a", 'two lines'],
 	["robot+x:$hash:never:pull:a\0", 'NUL']) {
 	my ($text, $says) = @$case;
 	write_over($file, "# robots\n\n$text\n");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * access: rules, applied.
+ * access: the rules, applied to a user and a repository.
  *
- * Owns nothing. Knows neither how somebody proved who they are, nor what is stored.
+ * Owns nothing. Knows neither how a login is proved, nor what is stored.
  */
 #include "auth/access.h"
 
@@ -26,8 +26,8 @@ static bool in_group(const struct config_auth *a, const char *group, const char 
 	return false;
 }
 
-/* A user's name never begins with '@': no login and no configuration lets such a one through. */
-static bool speaks_of(const struct config_auth *a, const struct config_rule *r, const char *user)
+/* No user's name begins with '@': logins and the configuration refuse such a name. */
+static bool applies_to(const struct config_auth *a, const struct config_rule *r, const char *user)
 {
 	for (size_t i = 0; i < r->who.count; i++) {
 		const char *who = r->who.v[i];
@@ -54,7 +54,7 @@ bool access_may(const struct config *c, const char *user, const char *name, size
 	for (size_t i = 0; i < a->nrules; i++) {
 		const struct config_rule *r = &a->rules[i];
 
-		if (!(r->may & right) || !pattern_match(r->repo, name, len) || !speaks_of(a, r, user))
+		if (!(r->may & right) || !pattern_match(r->repo, name, len) || !applies_to(a, r, user))
 			continue;
 		if (rule)
 			*rule = r;
@@ -70,7 +70,7 @@ bool access_may_all(const struct config *c, const char *user, enum right right)
 	if (!a->on || !a->ruled)
 		return !a->on || user;
 	for (size_t i = 0; i < a->nrules; i++)
-		if ((a->rules[i].may & right) && pattern_is_all(a->rules[i].repo) && speaks_of(a, &a->rules[i], user))
+		if ((a->rules[i].may & right) && pattern_is_all(a->rules[i].repo) && applies_to(a, &a->rules[i], user))
 			return true;
 	return false;
 }
@@ -85,7 +85,7 @@ void access_patterns(const struct config *c, const char *user, enum right right,
 		return;
 	}
 	for (size_t i = 0; i < a->nrules; i++)
-		if ((a->rules[i].may & right) && speaks_of(a, &a->rules[i], user))
+		if ((a->rules[i].may & right) && applies_to(a, &a->rules[i], user))
 			names_add(out, a->rules[i].repo, strlen(a->rules[i].repo));
 }
 

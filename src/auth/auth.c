@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth: credentials to an identity.
+ * auth: from credentials to an identity.
  *
- * Owns the password file's reader. Invariant: an identity is IDENTITY_USER only where the login was proved; no copy of a
- * password outlives the call that it came with. Knows no route and no handler; rights are auth_right's, tokens auth_token's.
+ * Owns the readers of the htpasswd and robots files, and the table of schemes. Invariant: an identity is IDENTITY_USER
+ * only if the login was proved. Knows no route and no handler. Passwords are auth_password's, tokens auth_token's, rights
+ * auth_right's.
  */
 #include "auth/auth.h"
 
@@ -46,10 +47,10 @@ bool auth_on(const struct auth *a)
 	return a->cfg->auth.on;
 }
 
-/* The ways to log in by the header. Each gets what stands behind the scheme, without spaces at its ends. */
+/* The schemes of the Authorization header. */
 static const struct {
 	const char *name;
-	bool guessed;           /* what somebody could find by trying: who is wrong too often has to wait */
+	bool guessed;           /* a client could guess the secret: failures are counted by address */
 	int (*identify)(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 } schemes[] = {
 	{ "Basic", true, auth_basic },
@@ -71,7 +72,7 @@ static int by_header(struct auth *a, const struct credentials *c, struct identit
 			return -1;
 		return schemes[i].identify(a, c, text, id, e);
 	}
-	return identity_refuse(id, "no scheme that is known", e);
+	return identity_refuse(id, "unknown scheme", e);
 }
 
 int auth_identify(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e)
@@ -81,7 +82,7 @@ int auth_identify(struct auth *a, const struct credentials *c, struct identity *
 		return 0;
 	if (a->cfg->auth.remote_user && c->remote_user && *c->remote_user) {
 		if (identity_set_user(id, c->remote_user, strlen(c->remote_user)) < 0 || (a->robots && robot_is(id->user)))
-			return identity_refuse(id, "REMOTE_USER is no user's name", e);
+			return identity_refuse(id, "REMOTE_USER is not a valid user name", e);
 		id->kind = IDENTITY_USER;
 		return 0;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_right: may they?
+ * auth_right: authorization of an identity.
  *
- * Owns nothing. Invariant: what is allowed here is given by the rules, and by the token as well where there is one; a
- * foreign token is the rule itself. A part of `auth`.
+ * Owns nothing. Invariant: a right needs the rules, and the token too if there is one; for a foreign token, the token
+ * alone. A part of `auth`.
  */
 #include "auth/auth_own.h"
 
@@ -17,7 +17,7 @@
 _Static_assert((int)RIGHT_PULL == SCOPE_PULL && (int)RIGHT_PUSH == SCOPE_PUSH && (int)RIGHT_DELETE == SCOPE_DELETE,
 	       "a right is the bit of its action in a scope");
 
-/* For the rules. A robot is nobody to them: they give it what they give everybody. */
+/* The user that the rules see. To them a robot is not logged in: it has the rights of "@anonymous" besides its own. */
 static const char *user_of(const struct identity *id)
 {
 	return id->kind == IDENTITY_USER && !id->robot ? id->user : NULL;
@@ -78,7 +78,7 @@ void auth_may_patterns(const struct auth *a, const struct identity *id, enum rig
 		rules_patterns(a, id, right, out);
 		return;
 	}
-	/* A token names each repository. What is no repository's name in it may look like a pattern, and means nothing. */
+	/* A token names each repository. A scope may hold another text, which might look like a pattern: ignore it. */
 	for (size_t i = 0; i < id->scopes.count; i++) {
 		const struct scope *one = &id->scopes.v[i];
 		struct name n;
@@ -93,7 +93,7 @@ void auth_may_list_patterns(const struct auth *a, const struct identity *id, str
 	rules_patterns(a, id, RIGHT_PULL, out);
 }
 
-/* What was refused. A refusal without detail is one that docker tries again, for a minute. */
+/* docker retries a refusal without detail for a minute. */
 static int refuse(enum err_code code, enum right right, const struct name *n, struct err *e)
 {
 	if (!n)
@@ -101,13 +101,14 @@ static int refuse(enum err_code code, enum right right, const struct name *n, st
 	return err_set(e, code, "repository:%.200s:%s", n->s, right_name(right));
 }
 
-/* Who is logged in, or cannot log in, would only be asked in vain. */
+/* 401 makes a client ask for a login: useless if it is logged in, or if there is no way to log in. */
 static enum err_code turned_away(const struct auth *a, const struct identity *id)
 {
 	return id->kind == IDENTITY_NOBODY && config_login(a->cfg) ? ERR_UNAUTHORIZED : ERR_DENIED;
 }
 
-/* A token for more would do: after 401 clients fetch one, after 403 they give up (RFC 6750, 3.1, says 403). */
+/* The rules allow it, the token lacks the scope. After 401 clients fetch another token; after 403, which RFC 6750, 3.1, asks
+ * for, they give up. */
 static enum err_code ask_for_more(struct identity *id)
 {
 	id->error = "insufficient_scope";

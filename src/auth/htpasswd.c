@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * htpasswd: checking passwords by the file as it is now.
+ * htpasswd: checking passwords against the contents in force.
  *
- * Owns what was read of the file, and the memory of passwords that were right. Knows nothing of addresses or requests.
+ * Owns the contents of the file, and the memo of passwords that were right. Knows nothing of addresses or requests.
  */
 #include "auth/htpasswd.h"
 
@@ -91,7 +91,7 @@ int htpasswd_stamp(struct htpasswd *h, const char *user, char stamp[HTPASSWD_STA
 	entry = htpasswd_file_find(&h->now, user);
 	if (!entry)
 		return 0;
-	/* The hash has a salt of its own, which nobody who holds the stamp alone can guess. */
+	/* The hash is the key: its salt is unknown to a holder of the stamp. */
 	digest_hmac(mac, entry->hash, strlen(entry->hash), user, strlen(user));
 	b64_encode(B64_URL, mac, sizeof(mac), &text);
 	memcpy(stamp, text.buf, text.len + 1);

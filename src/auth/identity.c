@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * identity: setting one.
+ * identity: the result of a login.
  *
- * Owns nothing. Knows neither how a login is proved nor what an identity may do.
+ * Owns nothing. Knows neither how a login is proved, nor what the rules grant.
  */
 #include "auth/identity.h"
 
@@ -21,7 +21,6 @@ int identity_refuse(struct identity *id, const char *why, struct err *e)
 	return err_set(e, ERR_UNAUTHORIZED, "the login is refused");
 }
 
-/* A request to log in as this user, of whom nothing is proved yet. */
 int identity_set_user(struct identity *id, const char *user, size_t len)
 {
 	if (!htpasswd_user_ok(user, len))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * robots: a file of accounts, read and asked.
+ * robots: reading a file of accounts and finding them.
  *
- * Owns what was read. Invariant: a robot that is in a list has a hash, at least one right and one pattern, none of them
- * with a fault. Knows no requests.
+ * Owns the contents of the file. Invariant: every robot has a hash, at least one right and one valid pattern. Knows no
+ * requests.
  */
 #include "auth/robots.h"
 
@@ -22,7 +22,7 @@
 
 #define FILE_MAX_MIB 1
 #define NAME_MAX_LEN 64
-#define SECRET_PREFIX "berth_"          /* by which those who look for secrets in texts find it */
+#define SECRET_PREFIX "berth_"          /* lets scanners find a leaked secret */
 #define SECRET_BYTES 32
 
 struct robots {
@@ -66,7 +66,7 @@ static int parse_expires(struct robot *r, const char *s)
 	return 0;
 }
 
-/* The next word of a list with commas, NUL-terminated in place; NULL at the end. */
+/* The next word of a list separated by commas, NUL-terminated in place; NULL at the end. */
 static char *next_word(char **rest)
 {
 	char *word = *rest;
@@ -101,7 +101,7 @@ static int parse_repositories(struct robot *r, char *s)
 	return r->repositories.count ? 0 : -1;
 }
 
-/* One line, which is taken apart in place: NULL, or what is wrong with it. */
+/* Parse one line in place: NULL, or what is wrong with it. */
 static const char *parse_line(struct robot *r, char *line)
 {
 	char *field[5], *p = line;
@@ -116,16 +116,16 @@ static const char *parse_line(struct robot *r, char *line)
 			return "not of the form robot+NAME:HASH:EXPIRES:ACTIONS:REPOSITORIES";
 	}
 	if (!robot_user_ok(field[0], strlen(field[0])))
-		return "a robot is called robot+NAME: 1 to 64 letters, digits, '.', '_' or '-'";
+		return "a robot is named robot+NAME: 1 to 64 letters, digits, '.', '_' or '-'";
 	r->user = xstrdup(field[0]);
 	if (strlen(field[1]) != ROBOT_HASH_LEN || strspn(field[1], "0123456789abcdef") != ROBOT_HASH_LEN)
 		return "the hash is not 64 hexadecimal digits; `berth token add` makes one";
 	memcpy(r->hash, field[1], ROBOT_HASH_LEN + 1);
 	if (parse_expires(r, field[2]) < 0)
-		return "the end is neither \"never\" nor seconds since 1970";
+		return "the expiry time is neither \"never\" nor seconds since 1970";
 	if (parse_actions(r, field[3]) < 0)
-		return "the actions must be \"pull\", \"push\" or \"delete\", with commas between";
-	return parse_repositories(r, field[4]) < 0 ? "there are no repositories, or no patterns of names" : NULL;
+		return "the actions must be \"pull\", \"push\" or \"delete\", separated by commas";
+	return parse_repositories(r, field[4]) < 0 ? "the repositories are missing, or not patterns of names" : NULL;
 }
 
 static int by_user(const void *a, const void *b)
@@ -146,7 +146,7 @@ static const char *add_line(struct robots_file *out, char *line)
 int robots_parse(struct robots_file *out, const char *file, const char *text, size_t len, struct str *msg)
 {
 	cleanup_free char *copy = xstrndup(text, len);
-	const char *why = memchr(text, '\0', len) ? "there is a NUL byte in it" : NULL;
+	const char *why = memchr(text, '\0', len) ? "a NUL byte" : NULL;
 	unsigned line = 0;
 	char *s = copy, *end;
 
@@ -165,7 +165,7 @@ int robots_parse(struct robots_file *out, const char *file, const char *text, si
 		qsort(out->v, out->count, sizeof(*out->v), by_user);
 	for (size_t i = 1; !why && i < out->count; i++)
 		if (strcmp(out->v[i].user, out->v[i - 1].user) == 0)
-			why = "two lines are of the same robot";
+			why = "two lines have the same robot";
 	if (!why)
 		return 0;
 	str_addf(msg, "%s%s:%u: %s", msg->len ? "\n" : "", file, line, why);

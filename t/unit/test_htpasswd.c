@@ -91,14 +91,14 @@ static void test_file(void)
 		const char *text, *where;
 	} bad[] = {
 		{ "# x\n\nalice\n", "F:3: not of the form" },
-		{ "alice:secret\n", "F:1: the hash is DES crypt, or no hash at all; berth takes" },
-		{ "\nalice:$apr1$lN2Z3hLk$ABCDEFGHIJKLMNOPQRSTU1\n", "F:2: the hash is MD5 (apr1); berth takes" },
+		{ "alice:secret\n", "F:1: the hash is DES crypt, or no hash at all; berth accepts" },
+		{ "\nalice:$apr1$lN2Z3hLk$ABCDEFGHIJKLMNOPQRSTU1\n", "F:2: the hash is MD5 (apr1); berth accepts" },
 		{ "alice:\n", "F:1: the hash" },
-		{ ":$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user's name" },
-		{ "@a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user's name" },
-		{ "a\tb:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user's name" },
+		{ ":$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user name" },
+		{ "@a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user name" },
+		{ "a\tb:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user name" },
 		{ "a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n#\n"
-		  "a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "F:3: the user has a line already, line 1" },
+		  "a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "F:3: the user is already in line 1" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
