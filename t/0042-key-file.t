@@ -46,7 +46,7 @@ symlink "$dir/nowhere", $key;
 like run($tool, 'make', '--key', $key, '--kind', 'p256')->{out}, qr/^refused: \Q$key\E: No such file/, 'a link to nowhere makes no key elsewhere';
 ok !-e "$dir/nowhere", 'nothing is made there';
 like run($tool, 'make', '--key', "$dir/no/sign.key", '--kind', 'p256')->{out},
-	qr/^refused: \Q$dir\E\/no\/sign\.key: cannot make the key: No such file/, 'a directory that is missing is an error with the name';
+	qr/^refused: \Q$dir\E\/no\/sign\.key: cannot create the key: No such file/, 'a directory that is missing is an error with the name';
 is_deeply [grep { !m{/(trace|sign\.key)\z} } glob "$dir/* $dir/.[!.]*"], [], 'no file is left beside it';
 
 done_testing;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jwt_claims: the claims of a token whose signature holds.
+ * jwt_claims: the claims of a token with a verified signature.
  *
- * Owns what they must be (RFC 7519, 4.1) and the limits on them. Invariant: claims that were read are bounded, for this
- * service, from the issuer that is trusted, and of the present. A part of `jwt`.
+ * Owns the checks of the claims (RFC 7519, 4.1) and their limits. Invariant: claims that were read are bounded, for this
+ * service, from the trusted issuer, and valid now. A part of `jwt`.
  */
 #include "jose/jwt_claims.h"
 
@@ -81,11 +81,11 @@ static int check_issuer(struct json_object *payload, const char *want, struct jw
 	if (jwt_text(payload, "iss", &t->iss, e) < 0)
 		return -1;
 	if (!want || !*want || !t->iss || strcmp(t->iss, want) != 0)
-		return jwt_refuse(e, t->iss ? "\"iss\" is not the issuer that is trusted" : "no \"iss\"");
+		return jwt_refuse(e, t->iss ? "\"iss\" is not the trusted issuer" : "no \"iss\"");
 	return 0;
 }
 
-/* RFC 7519, 4.1.3: one string, or a list with it. */
+/* RFC 7519, 4.1.3: one string, or a list of strings. */
 static int check_audience(struct json_object *payload, const char *want, struct jwt *t, struct err *e)
 {
 	struct json_object *aud = NULL;
@@ -94,14 +94,14 @@ static int check_audience(struct json_object *payload, const char *want, struct 
 	if (!json_object_object_get_ex(payload, "aud", &aud) || !aud)
 		return jwt_refuse(e, "no \"aud\"");
 	if (!want || !*want)
-		return jwt_refuse(e, "no service that \"aud\" could name");
+		return jwt_refuse(e, "no service to compare \"aud\" with");
 	if (json_object_is_type(aud, json_type_string)) {
 		if (!is(aud, want))
 			return jwt_refuse(e, "\"aud\" is another service");
 	} else {
 		n = json_object_is_type(aud, json_type_array) ? json_object_array_length(aud) : JWT_MAX_AUDIENCES + 1;
 		if (n > JWT_MAX_AUDIENCES)
-			return jwt_refuse(e, "\"aud\" is neither a string nor a list of a few");
+			return jwt_refuse(e, "\"aud\" is neither a string nor a short list");
 		for (i = 0; i < n && !is(json_object_array_get_idx(aud, i), want); i++)
 			;
 		if (i == n)
@@ -111,7 +111,7 @@ static int check_audience(struct json_object *payload, const char *want, struct 
 	return 0;
 }
 
-/* A NumericDate: 1 found, 0 absent (-1 is in *out), -1 with *e. */
+/* A NumericDate: 1 found, 0 absent (*out is -1), -1 with *e. */
 static int read_time(struct json_object *payload, const char *name, int64_t *out, struct err *e)
 {
 	uint64_t v;
@@ -142,7 +142,7 @@ static int check_times(struct json_object *payload, int64_t now, struct jwt *t, 
 	return 0;
 }
 
-/* The actions of an entry, which must be a list of strings: 0 or -1. */
+/* The actions of an entry: 0, or -1 if they are not a list of strings. */
 static int read_actions(struct json_object *entry, struct scope *one)
 {
 	struct json_object *list;
@@ -164,7 +164,7 @@ static int read_actions(struct json_object *entry, struct scope *one)
 	return 0;
 }
 
-/* One entry: 0 where it was added or means nothing here, else -1. */
+/* One entry: 0 if it was added or is unknown, -1 if it is malformed or the set is full. */
 static int read_entry(struct json_object *entry, struct scopes *access)
 {
 	const char *type, *name, *klass;

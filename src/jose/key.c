@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key: what a key is, its names, and keys from PEM.
+ * key: struct key, the supported types and sizes, and the names of a key.
  *
- * Owns struct key and which types and sizes of keys are taken. Invariant: a struct key is of a kind of enum key_kind, on
- * a curve that has a name, RSA within its bounds. With key_jwk, key_sign, key_x5c and key_make this is all that knows
- * libcrypto's keys; none of them knows what a token is.
+ * Invariant: a struct key is of a kind of enum key_kind, on a named curve if EC, of 2048 to 8192 bits if RSA. Only the files
+ * key*.c know libcrypto's keys, and none of them knows what a token is.
  */
 #include "jose/key.h"
 
@@ -76,11 +75,11 @@ static int check_rsa(const EVP_PKEY *pkey, struct err *e)
 	bool good;
 
 	if (bits < KEY_RSA_MIN_BITS || bits > KEY_RSA_MAX_BITS)
-		return err_set(e, ERR_UNKNOWN, "an RSA key of %d bits; %d to %d are taken", bits, KEY_RSA_MIN_BITS, KEY_RSA_MAX_BITS);
+		return err_set(e, ERR_UNKNOWN, "an RSA key of %d bits; %d to %d are supported", bits, KEY_RSA_MIN_BITS, KEY_RSA_MAX_BITS);
 	good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 && BN_is_odd(exponent) &&
 	       !BN_is_one(exponent) && BN_num_bits(exponent) <= 64;
 	BN_free(exponent);
-	return good ? 0 : err_set(e, ERR_UNKNOWN, "an RSA key with such an exponent is not taken");
+	return good ? 0 : err_set(e, ERR_UNKNOWN, "an RSA key with an unsupported exponent");
 }
 
 static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
@@ -91,7 +90,7 @@ static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
 
 	EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit);
 	if (is_explicit)
-		return err_set(e, ERR_UNKNOWN, "an EC key that brings a curve of its own");
+		return err_set(e, ERR_UNKNOWN, "an EC key with explicit curve parameters");
 	if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) != 1)
 		group[0] = '\0';
 	for (*kind = KEY_P256; *kind <= KEY_P521; (*kind)++) {
@@ -99,10 +98,10 @@ static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
 			break;
 	}
 	if (*kind > KEY_P521)
-		return err_set(e, ERR_UNKNOWN, "an EC key on another curve than P-256, P-384 and P-521");
-	/* the identifier hashes the SubjectPublicKeyInfo: a point has one form in it, however it came */
+		return err_set(e, ERR_UNKNOWN, "an EC key on a curve other than P-256, P-384 and P-521");
+	/* the libtrust id hashes the SubjectPublicKeyInfo: the point must have the same form in it, whatever form was read */
 	if (EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") != 1)
-		return err_set(e, ERR_UNKNOWN, "an EC key that can't be written");
+		return err_set(e, ERR_UNKNOWN, "an EC key that cannot be encoded");
 	return 0;
 }
 
@@ -118,7 +117,7 @@ static int check(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
 		*kind = KEY_ED25519;
 		return 0;
 	}
-	return err_set(e, ERR_UNKNOWN, "a key of a type that is not taken (RSA, EC and Ed25519 are)");
+	return err_set(e, ERR_UNKNOWN, "a key of an unsupported type; RSA, EC and Ed25519 are supported");
 }
 
 static void sha256(const void *data, size_t len, unsigned char md[KEY_SHA256_LEN])
@@ -129,7 +128,7 @@ static void sha256(const void *data, size_t len, unsigned char md[KEY_SHA256_LEN
 		abort();        /* a libcrypto without SHA-2 */
 }
 
-/* ,"name":"number", big-endian; padded to `size` bytes where that is not 0 */
+/* "name":"number", big-endian; padded to size bytes unless that is 0 */
 static void add_number(struct str *out, const struct key *k, const char *name, const char *param, size_t size)
 {
 	unsigned char bytes[KEY_RSA_MAX_BITS / 8];
@@ -195,7 +194,7 @@ static int set_libtrust(struct key *k)
 		return -1;
 	sha256(der, (size_t)len, md);
 	OPENSSL_free(der);
-	for (i = 0; i < 48; i++) {              /* 240 bits in fives */
+	for (i = 0; i < 48; i++) {              /* 240 bits, five at a time */
 		unsigned int bit = (unsigned int)i * 5, two = (unsigned int)md[bit / 8] << 8 | md[bit / 8 + 1];
 
 		if (i && i % 4 == 0)
@@ -215,7 +214,7 @@ struct key *key_adopt(EVP_PKEY *pkey, bool is_private, struct err *e)
 	if (check(pkey, &k->kind, e) < 0) {
 		key_close(&k);
 	} else if (set_libtrust(k) < 0) {
-		err_set(e, ERR_UNKNOWN, "a key that can't be written");
+		err_set(e, ERR_UNKNOWN, "a key that cannot be encoded");
 		key_close(&k);
 	} else {
 		set_thumbprint(k);
@@ -237,7 +236,7 @@ struct key *key_adopt_configured(EVP_PKEY *pkey, struct err *e)
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
 	if (!good) {
-		err_set(e, ERR_UNKNOWN, "a key whose numbers make none");
+		err_set(e, ERR_UNKNOWN, "a key with invalid numbers");
 		key_close(&k);
 	}
 	return k;

@@ -2,7 +2,7 @@
 /*
  * key_jwk: keys as JSON Web Keys (RFC 7517; their members: RFC 7518 section 6, RFC 8037).
  *
- * Owns nothing. A part of `key`. Symmetric keys are not read at all: nothing here could then mistake one for another.
+ * Owns nothing. A part of `key`. Symmetric keys are not read, so none can be mistaken for a public key.
  */
 
 #include <openssl/bn.h>
@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "jose/key_own.h"
 
-/* A member that is base64url, of at most max bytes: 0, or -1 with *e. */
+/* A member in base64url of at most max bytes: 0, or -1 with *e. */
 static int get_bytes(struct json_object *jwk, const char *name, size_t max, struct str *out, struct err *e)
 {
 	const char *text;
@@ -25,7 +25,7 @@ static int get_bytes(struct json_object *jwk, const char *name, size_t max, stru
 
 	out->max = max;
 	if (json_get_string(jwk, name, &text, &len) != 1)
-		return err_set(e, ERR_UNKNOWN, "a JWK without its \"%s\"", name);
+		return err_set(e, ERR_UNKNOWN, "a JWK without \"%s\"", name);
 	if (b64_decode(B64_URL, text, len, out) < 0 || !out->len)
 		return err_set(e, ERR_UNKNOWN, "a JWK with a \"%s\" that is too long or not base64url", name);
 	return 0;
@@ -47,7 +47,7 @@ static struct key *from_params(const char *type, OSSL_PARAM_BLD *bld, struct err
 		return key_adopt_configured(pkey, e);
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
-	err_set(e, ERR_UNKNOWN, "a JWK whose numbers make no key");
+	err_set(e, ERR_UNKNOWN, "a JWK with invalid numbers");
 	return NULL;
 }
 
@@ -89,7 +89,7 @@ static struct key *read_ec(struct json_object *jwk, struct err *e)
 			break;
 	}
 	if (!curve) {
-		err_set(e, ERR_UNKNOWN, "an EC key on another curve than P-256, P-384 and P-521");
+		err_set(e, ERR_UNKNOWN, "an EC key on a curve other than P-256, P-384 and P-521");
 		return NULL;
 	}
 	if (get_bytes(jwk, "x", curve->size, &x, e) < 0 || get_bytes(jwk, "y", curve->size, &y, e) < 0)
@@ -119,7 +119,7 @@ static struct key *read_okp(struct json_object *jwk, struct err *e)
 
 	json_get_string(jwk, "crv", &name, &len);
 	if (!name || strcmp(name, "Ed25519") != 0) {
-		err_set(e, ERR_UNKNOWN, "an OKP key on another curve than Ed25519");
+		err_set(e, ERR_UNKNOWN, "an OKP key on a curve other than Ed25519");
 		return NULL;
 	}
 	if (get_bytes(jwk, "x", KEY_ED25519_LEN, &x, e) < 0)
@@ -127,13 +127,13 @@ static struct key *read_okp(struct json_object *jwk, struct err *e)
 	pkey = x.len == KEY_ED25519_LEN ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (unsigned char *)x.buf, x.len) : NULL;
 	if (!pkey) {
 		ERR_clear_error();
-		err_set(e, ERR_UNKNOWN, "an Ed25519 key of another length than 32 bytes");
+		err_set(e, ERR_UNKNOWN, "an Ed25519 key that is not 32 bytes long");
 		return NULL;
 	}
 	return key_adopt(pkey, false, e);
 }
 
-/* RFC 7517, 4.2 and 4.3: keys that are for something else. */
+/* RFC 7517, 4.2 and 4.3: refuse keys for other uses. */
 static int check_use(struct json_object *jwk, struct err *e)
 {
 	struct json_object *ops;
@@ -142,7 +142,7 @@ static int check_use(struct json_object *jwk, struct err *e)
 	int has = json_get_string(jwk, "use", &use, &len);
 
 	if (has < 0 || (has && strcmp(use, "sig") != 0))
-		return err_set(e, ERR_UNKNOWN, "a JWK whose \"use\" is not signatures");
+		return err_set(e, ERR_UNKNOWN, "a JWK whose \"use\" is not \"sig\"");
 	switch (json_get_array(jwk, "key_ops", &ops)) {
 	case 0:
 		return 0;
@@ -157,7 +157,7 @@ static int check_use(struct json_object *jwk, struct err *e)
 	default:
 		break;
 	}
-	return err_set(e, ERR_UNKNOWN, "a JWK whose \"key_ops\" do not allow to verify");
+	return err_set(e, ERR_UNKNOWN, "a JWK whose \"key_ops\" do not include \"verify\"");
 }
 
 struct key *key_from_jwk(struct json_object *jwk, struct err *e)
@@ -183,7 +183,7 @@ struct key *key_from_jwk(struct json_object *jwk, struct err *e)
 		if (strcmp(kty, types[i].kty) == 0)
 			return types[i].read(jwk, e);
 	}
-	err_set(e, ERR_UNKNOWN, "a JWK of a type that is not taken: %s", kty);
+	err_set(e, ERR_UNKNOWN, "a JWK of an unsupported type: %s", kty);
 	return NULL;
 }
 

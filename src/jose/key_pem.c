@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key_pem: public keys from PEM text, and as PEM text.
+ * key_pem: reading and writing public keys as PEM.
  *
- * Owns nothing but the reader. A part of `key`.
+ * Owns the reader. A part of `key`.
  */
 
 #include <limits.h>
@@ -40,7 +40,7 @@ void key_pem_close(struct key_pem **p)
 	*p = NULL;
 }
 
-/* The key of one block; NULL where it has none. */
+/* The key of one block; NULL if it has none. */
 static EVP_PKEY *block_key(const char *name, const unsigned char *der, long len)
 {
 	const unsigned char *p = der;
@@ -57,7 +57,7 @@ static EVP_PKEY *block_key(const char *name, const unsigned char *der, long len)
 	} else if (strcmp(name, PEM_STRING_RSA_PUBLIC) == 0) {
 		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, len);
 	}
-	if (pkey && p != der + len) {           /* something behind it */
+	if (pkey && p != der + len) {           /* trailing bytes */
 		EVP_PKEY_free(pkey);
 		pkey = NULL;
 	}
@@ -76,12 +76,12 @@ int key_pem_next(struct key_pem *p, struct key **out, struct err *e)
 	ERR_clear_error();
 	if (PEM_read_bio(p->bio, &name, &header, &der, &len) != 1) {
 		rc = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? 0 :
-		     err_set(e, ERR_UNKNOWN, "a PEM block that is broken");
+		     err_set(e, ERR_UNKNOWN, "a malformed PEM block");
 		ERR_clear_error();
 		return rc;
 	}
 	if (strstr(name, "PRIVATE KEY")) {
-		rc = err_set(e, ERR_UNKNOWN, "a private key, which does not belong here");
+		rc = err_set(e, ERR_UNKNOWN, "a private key where a public key is expected");
 	} else {
 		pkey = block_key(name, der, len);
 		rc = pkey ? 0 : err_set(e, ERR_UNKNOWN, "a PEM block without a public key: %s", name);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scope: resources and actions, from text and to text.
+ * scope: parsing and writing scopes.
  *
- * Owns the grammar of scopes. Invariant: a set holds each resource once, at most SCOPES_MAX of them, none without an
- * action; names and classes are visible ASCII without space, quote or backslash. Knows nothing of users and rules.
+ * Owns the grammar of scopes. Invariant: a set has each resource once, at most SCOPES_MAX of them, each with an action;
+ * names and classes are visible ASCII without space, quote or backslash. Knows nothing of users and rules.
  */
 #include "jose/scope.h"
 
@@ -102,7 +102,7 @@ int scope_init(struct scope *one, const char *type, size_t tlen, const char *nam
 	if (i == ARRAY_LEN(types) || !nlen || nlen > SCOPE_NAME_MAX || !visible(name, nlen))
 		return -1;
 	if (bracket) {
-		/* "repository()" has no class, so it is not written so */
+		/* "repository()" is malformed: the class must not be empty */
 		if (tlen - head < 3 || type[tlen - 1] != ')' || scope_set_class(one, bracket + 1, tlen - head - 2) < 0)
 			return -1;
 	}
@@ -132,7 +132,7 @@ int scopes_add(struct scopes *s, const struct scope *one)
 	return 0;
 }
 
-/* "TYPE:NAME:ACTION,ACTION": 0, or -1 where it is no scope that means anything here. */
+/* "TYPE:NAME:ACTION,ACTION": 0, or -1 if it is malformed or unknown. */
 static int parse_one(struct scope *one, const char *s, size_t len)
 {
 	const char *end = s + len, *name = memchr(s, ':', len), *p;
