@@ -35,7 +35,10 @@ struct credentials {
 
 struct auth;
 
-/* auth_open - for one process, after fork; all arguments are borrowed; k NULL: no tokens; t NULL: wrong passwords are not counted */
+/*
+ * auth_open - for one process, after fork
+ * All arguments are borrowed. Without k (NULL) there are no tokens, without t wrong passwords are not counted.
+ */
 struct auth *auth_open(const struct config *cfg, const struct keyring *k, struct throttle *t);
 void auth_close(struct auth **a);
 

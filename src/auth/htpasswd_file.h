@@ -50,7 +50,7 @@ int htpasswd_file_read(struct htpasswd_file *out, const char *file, struct stat 
 /* htpasswd_file_find - the entry of a user, or NULL */
 const struct htpasswd_entry *htpasswd_file_find(const struct htpasswd_file *f, const char *user);
 
-/* htpasswd_user_ok - whether it is a valid user name: 1 to HTPASSWD_USER_MAX bytes, no colon or control byte, no '@' or '#' first */
+/* htpasswd_user_ok - whether it is a valid user name: 1 to HTPASSWD_USER_MAX bytes, no ':' or control byte, no '@' or '#' first */
 bool htpasswd_user_ok(const char *user, size_t len);
 
 #endif

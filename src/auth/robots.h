@@ -22,7 +22,8 @@
 #include "conf/right.h"
 #include "os/dir.h"
 
-#define ROBOT_PREFIX "robot+"           /* begins the user name of every robot; if robots are configured, no other user may log in with such a name */
+/* Begins the user name of every robot. If robots are configured, no other user can log in by such a name. */
+#define ROBOT_PREFIX "robot+"
 #define ROBOT_HASH_LEN 64
 
 struct robot {

@@ -34,7 +34,8 @@ static bool is_settled(const struct stat *st)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return st->st_ino != 0 && st->st_mtim.tv_sec + SETTLED_SECONDS < now.tv_sec && st->st_ctim.tv_sec + SETTLED_SECONDS < now.tv_sec;
+	return st->st_ino != 0 && st->st_mtim.tv_sec + SETTLED_SECONDS < now.tv_sec &&
+	       st->st_ctim.tv_sec + SETTLED_SECONDS < now.tv_sec;
 }
 
 void watched_init(struct watched *w, const char *file, const char *event,
@@ -64,8 +65,8 @@ static void found_fault(struct watched *w, const struct str *fault, uint64_t now
 	str_reset(&w->fault);
 	str_add(&w->fault, fault->buf, fault->len);
 	if (w->has)
-		log_say(LOG_ERROR, w->event, "%s; the previous contents stay in force for %d seconds, then nobody in this file can log in "
-			"until it is repaired", fault->buf, WATCHED_GRACE);
+		log_say(LOG_ERROR, w->event, "%s; the previous contents stay in force for %d seconds, then nobody in this "
+			"file can log in until it is repaired", fault->buf, WATCHED_GRACE);
 	else
 		log_say(LOG_ERROR, w->event, "%s; nobody in this file can log in until it is repaired", fault->buf);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_conf: what the group "auth" means as a whole: which logins and tokens there are.
+ * auth_conf: the group "auth" as a whole: which ways to log in it configures.
  *
  * Owns nothing. A part of `config`.
  */
@@ -49,7 +49,7 @@ void config_token_key(const struct config *c, struct str *out)
 		str_addf(out, "%s/berth/token.key", strcmp(c->root, "/") == 0 ? "" : c->root);
 }
 
-/* A fault of the group as a whole, which may be the environment's alone. */
+/* A fault of the whole group. If only the environment has it there is no line to name. */
 static void group_fault(const struct config_auth *a, struct faults *f, const char *by_variable, const char *by_file)
 {
 	if (a->line) {
@@ -66,11 +66,11 @@ static void check_foreign(const struct config_auth *a, struct faults *f)
 	bool any = t->realm[0] || t->service[0] || t->issuer[0] || t->bundle[0] || t->jwks[0];
 
 	if (any && !(t->realm[0] && t->service[0] && t->issuer[0] && (t->bundle[0] || t->jwks[0])))
-		group_fault(a, f, "REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, _SERVICE, _ISSUER, and _ROOTCERTBUNDLE or _JWKS",
+		group_fault(a, f, "REGISTRY_AUTH_TOKEN: a foreign token service needs _REALM, _SERVICE, _ISSUER, and _ROOTCERTBUNDLE or _JWKS",
 			    "\"auth.foreign\" needs realm, service, issuer, and bundle or jwks");
 	else if (any && a->token.enabled == TOKENS_ON)
-		group_fault(a, f, "REGISTRY_AUTH_TOKEN: there is \"auth.token.enabled\" = \"on\" as well; clients are told of one token service",
-			    "\"auth.token.enabled\" is \"on\" beside \"auth.foreign\"; clients are told of one token service");
+		group_fault(a, f, "REGISTRY_AUTH_TOKEN: \"auth.token.enabled\" is \"on\" as well; there can be only one token service",
+			    "\"auth.token.enabled\" is \"on\" beside \"auth.foreign\"; there can be only one token service");
 	if (a->token.enabled == TOKENS_ON && !a->htpasswd[0])
 		group_fault(a, f, "\"auth.token.enabled\" is \"on\" without \"auth.htpasswd\"",
 			    "\"auth.token.enabled\" is \"on\" without \"auth.htpasswd\": nobody could get a token by password");
@@ -90,8 +90,8 @@ int auth_conf_check(const struct config *c, struct str *warn, struct str *msg)
 			    "goes with it",
 			    "nobody could log in, and no rule names \"@anonymous\"; set \"auth.htpasswd\"");
 	if (warn && config_login(c) && names_everybody(a) && !config_issues_tokens(c) && !config_foreign_tokens(c))
-		str_addf(warn, "%sauth.access names \"@anonymous\", but docker can't pull without login where others log in by "
-			 "password and auth.token is off: it wants a login once it is asked for one", warn->len ? "\n" : "");
+		str_addf(warn, "%sauth.access names \"@anonymous\", but docker cannot pull without a login if auth.token is off and "
+			 "there are logins by password: it needs a token", warn->len ? "\n" : "");
 	return f.rc;
 }
 

@@ -2,14 +2,15 @@
 #ifndef BERTH_CONF_AUTH_CONF_H
 #define BERTH_CONF_AUTH_CONF_H
 
-/* auth_conf: the group "auth" as a whole. Private to src/conf; what others may ask of it is in config.h. */
+/* auth_conf: the group "auth" as a whole. Private to src/conf; config.h declares the predicates for other folders. */
 
 #include "base/str.h"
 #include "conf/config.h"
 
 /*
- * auth_conf_check - what can be seen only when all is read: groups that do not exist, an auth that lets nobody in
- * warn  gets a line for what is allowed and surprises; may be NULL
+ * auth_conf_check - check the group after all settings are read: unknown groups in rules, no way to log in, and so on
+ * warn  gets a line for a valid but surprising configuration; may be NULL
+ * Returns 0, or -1 with a line for each fault in msg.
  */
 int auth_conf_check(const struct config *c, struct str *warn, struct str *msg);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_lists: groups and rules from the configuration file.
+ * auth_lists: groups and rules in the configuration file.
  *
- * Owns what they may hold. Invariant: a rule that left here has at least one who, a pattern without a fault and at least
- * one right, and each "@group" in it exists. Knows nothing of requests: what a rule means for one is auth/access.
+ * Owns their form. Invariant: after auth_lists_check() every rule has at least one "who", a valid pattern and at least one
+ * right, and each "@group" in it exists. Knows nothing of requests: auth/access applies the rules.
  */
 #include "conf/auth_lists.h"
 
@@ -15,9 +15,9 @@
 
 #define GROUPS "auth.groups"
 #define ACCESS "auth.access"
-#define USER_MAX 255            /* bytes; also what a login may have */
+#define USER_MAX 255            /* bytes; the same as HTPASSWD_USER_MAX */
 
-/* A name that can come with a login, and is not one of ours. */
+/* A name that a login can have; names that begin with '@' are groups. */
 static bool user_ok(const char *s)
 {
 	size_t len = strlen(s);
@@ -46,7 +46,7 @@ static const struct config_group *find_group(const struct config_auth *a, const 
 	return NULL;
 }
 
-/* A list of texts, in [ ] or ( ); each is taken by `ok`, or is said to be none of "what". */
+/* A list of texts, in [ ] or ( ). A text that ok() refuses is a fault: the list must hold `what`. */
 static void read_texts(struct names *out, const config_setting_t *s, const char *label, bool (*ok)(const char *),
 		       const char *what, struct faults *f)
 {
@@ -74,7 +74,7 @@ static void unknown_member(const config_setting_t *s, const char *label, const c
 		 config_setting_name(s), members);
 }
 
-/* A text; NULL, said, where it is none. */
+/* A text; NULL, with a fault, if it is not one. */
 static const char *read_text(const config_setting_t *s, const char *label, struct faults *f)
 {
 	if (config_setting_type(s) == CONFIG_TYPE_STRING)
@@ -107,7 +107,7 @@ static void read_group(struct config_auth *a, const config_setting_t *s, struct 
 				str_addf(fault(f, config_setting_source_line(m)), "\"" GROUPS ".name\" must be of letters, digits, "
 					 "'.', '_' and '-', and not \"users\" or \"anonymous\"");
 			else if (find_group(a, text))
-				str_addf(fault(f, config_setting_source_line(m)), "the group \"%s\" is there already", text);
+				str_addf(fault(f, config_setting_source_line(m)), "the group \"%s\" already exists", text);
 			g->name = xstrdup(text);
 		}
 	}
@@ -139,7 +139,7 @@ static void read_repo(struct config_rule *r, const config_setting_t *s, struct f
 	const char *text = read_text(s, ACCESS ".repo", f), *why = text ? pattern_fault(text) : NULL;
 
 	if (why)
-		str_addf(fault(f, config_setting_source_line(s)), "\"" ACCESS ".repo\" is no pattern of names: it %s", why);
+		str_addf(fault(f, config_setting_source_line(s)), "\"" ACCESS ".repo\" is not a pattern of names: it %s", why);
 	if (text && !r->repo)
 		r->repo = xstrdup(text);
 }
@@ -161,7 +161,7 @@ static void read_rule(struct config_auth *a, const config_setting_t *s, struct f
 
 		if (strcmp(name, "who") == 0)
 			read_texts(&r->who, m, ACCESS ".who", who_ok,
-				   "names of users, \"@group\", \"@users\" (who is logged in) or \"@anonymous\" (everybody)", f);
+				   "names of users, \"@group\", \"@users\" (every logged-in user) or \"@anonymous\" (everybody)", f);
 		else if (strcmp(name, "repo") == 0)
 			read_repo(r, m, f);
 		else if (strcmp(name, "may") == 0)
@@ -173,7 +173,7 @@ static void read_rule(struct config_auth *a, const config_setting_t *s, struct f
 		if (!config_setting_get_member(s, needed[i]))
 			str_addf(fault(f, r->line), "a rule needs \"%s\": { who = [ ... ]; repo = \"...\"; may = [ ... ]; }", needed[i]);
 	if (f->rc == 0 && (r->who.count == 0 || may.count == 0))
-		str_addf(fault(f, r->line), "a rule with an empty \"%s\" gives nothing; take it out", r->who.count ? "may" : "who");
+		str_addf(fault(f, r->line), "a rule with an empty \"%s\" grants nothing; remove it", r->who.count ? "may" : "who");
 	for (size_t i = 0; i < may.count; i++)
 		right_add(may.v[i], &r->may);
 	if (!r->repo)
@@ -218,7 +218,7 @@ void auth_lists_check(const struct config_auth *a, struct faults *f)
 
 			if (who[0] != '@' || strcmp(who, "@users") == 0 || strcmp(who, "@anonymous") == 0 || find_group(a, who + 1))
 				continue;
-			str_addf(fault(f, r->line), "\"" ACCESS ".who\" names the group \"%s\", which \"" GROUPS "\" does not have", who);
+			str_addf(fault(f, r->line), "\"" ACCESS ".who\" names the group \"%s\", which \"" GROUPS "\" does not define", who);
 		}
 	}
 }
@@ -237,7 +237,7 @@ void auth_lists_release(struct config_auth *a)
 	free(a->rules);
 }
 
-/* A text as libconfig reads it; control characters are in none of ours. */
+/* A text in the form of libconfig; none has control characters. */
 static void show_text(struct str *out, const char *text)
 {
 	str_addc(out, '"');
@@ -297,7 +297,8 @@ void auth_lists_keys(bool whole, struct str *out)
 	static const struct { const char *name, *type, *help; } lists[] = {
 		{ GROUPS, "a list of groups", "names for several users: ( { name = \"ci\"; users = [ \"a\", \"b\" ]; } )" },
 		{ ACCESS, "a list of rules",
-		  "rules, which add up: ( { who = [ \"@ci\" ]; repo = \"team/**\"; may = [ \"pull\", \"push\", \"delete\" ]; } )" },
+		  "rules; a request is allowed if any rule allows it: "
+		  "( { who = [ \"@ci\" ]; repo = \"team/**\"; may = [ \"pull\", \"push\", \"delete\" ]; } )" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)

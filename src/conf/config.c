@@ -2,11 +2,11 @@
 /*
  * config: the file and the environment, read into one struct.
  *
- * Owns libconfig (with auth_lists) and the walk over what it parsed. What a setting may be stands in key.c,
- * what the environment may say in env.c. Invariant: a struct config that left here has passed both.
+ * Owns libconfig (with auth_lists) and the walk over the parsed tree. key checks the values of settings, env those of
+ * variables. Invariant: a struct config that config_load() returns has passed both.
  *
- * libconfig ignores what it is not asked for. So the tree is walked against the table, not the table against the
- * tree, and every fault is reported, not the first alone.
+ * libconfig ignores settings that nobody asks for. So the walk looks up each setting of the tree in the table, not the
+ * reverse, and reports every fault, not only the first.
  */
 
 #include "conf/config.h"
@@ -31,7 +31,7 @@
 struct walk {
 	struct config *c;
 	struct faults f;
-	struct str *warn;               /* NULL: nobody reads it */
+	struct str *warn;               /* NULL: drop warnings */
 };
 
 static int set_value(struct config *c, const struct key *k, const config_setting_t *s)
@@ -49,15 +49,15 @@ static int set_value(struct config *c, const struct key *k, const config_setting
 	}
 }
 
-/* A setting of versions before 1.0. Who has it is told, and still gets a registry. */
+/* A setting of versions before 1.0: a file that has it gets a warning, and is still valid. */
 static void warn_of_fallback(struct walk *w, unsigned line)
 {
 	if (w->warn)
-		str_addf(w->warn, "%s%s:%u: \"fallback\" has no effect any more: without a worker clients get 503; remove the line",
+		str_addf(w->warn, "%s%s:%u: \"fallback\" no longer has an effect: without a worker clients get 503; remove the line",
 			 w->warn->len ? "\n" : "", w->f.file, line);
 }
 
-/* walk_group - every setting of a group; libconfig limits the depth of its grammar, and only known groups are entered */
+/* walk_group - each setting of a group; libconfig limits the depth, and only known groups are entered */
 static void walk_group(struct walk *w, config_setting_t *group, const char *prefix)
 {
 	int count = config_setting_length(group);
@@ -72,7 +72,7 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 		k = key_find(name.buf);
 		if (k)
 			key_mark_given(w->c, k);
-		if (strcmp(name.buf, "auth") == 0) {    /* even an empty one says that not everybody may */
+		if (strcmp(name.buf, "auth") == 0) {    /* even an empty group turns authorization on */
 			w->c->auth.on = true;
 			w->c->auth.line = line;
 		}
@@ -91,7 +91,7 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 	}
 }
 
-/* parse - the text of the file into c; all faults into msg, what does not hinder into warn */
+/* parse - read the text of the file into c; faults go to msg, warnings to warn */
 static int parse(struct config *c, const char *file, const struct str *text, struct str *warn, struct str *msg)
 {
 	struct walk w = { .c = c, .f = { .file = file, .msg = msg }, .warn = warn };
@@ -186,7 +186,7 @@ static unsigned cores(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
-	n = sysconf(_SC_NPROCESSORS_ONLN);      /* more cores than the set has room for */
+	n = sysconf(_SC_NPROCESSORS_ONLN);      /* more cores than a cpu_set_t has */
 	return n > 0 ? (unsigned)n : 1;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fault: the form of complaints about a configuration file.
+ * fault: the form of a fault: FILE:LINE.
  *
  * Owns nothing.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key: the table of settings.
+ * key: checking, setting and showing the value of a setting.
  *
- * Owns what a setting may be. Knows nothing of files, lines or variables. Invariant: a struct config whose members
- * were all set through here holds only values that key_wants() describes.
+ * Owns the types of settings. Knows nothing of files, lines or variables. Invariant: a struct config whose members were
+ * all set by key has only values that key_wants() describes.
  */
 
 #include "conf/key.h"
@@ -40,7 +40,7 @@ int config_parse_size(const char *text, uint64_t *out)
 	return -1;
 }
 
-/* member - where a key's value goes; the type of the key says what to read it as */
+/* member - the member of a key; the type of the key determines its C type */
 static void *member(struct config *c, const struct key *k)
 {
 	return (char *)c + k->off;
@@ -77,7 +77,7 @@ static int set_path(struct config *c, const struct key *k, const char *text)
 #define REALM_MAX 128
 #define URL_MAX 512
 
-/* Of what a client is told in a header, between quotes. */
+/* A text that is sent in a header, between quotes. */
 static int set_quotable(struct config *c, const struct key *k, const char *text, size_t max)
 {
 	size_t len = strlen(text);
@@ -90,7 +90,7 @@ static int set_quotable(struct config *c, const struct key *k, const char *text,
 	return replace_text(c, k, text, len);
 }
 
-/* One origin as a browser sends it (RFC 6454, 6.2): scheme, host and port, nothing else; safe in nginx's configuration. */
+/* One origin as a browser sends it (RFC 6454, 6.2): scheme, host and port only; safe in nginx's configuration. */
 static bool is_origin(const char *s, size_t len)
 {
 	size_t head = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
@@ -134,7 +134,7 @@ static int set_word(struct config *c, const struct key *k, const char *text)
 		if (k->type == KEY_FLAG)
 			*(bool *)member(c, k) = i != 0;
 		else
-			memcpy(member(c, k), &i, sizeof(i));    /* an enum without negative values is an unsigned */
+			memcpy(member(c, k), &i, sizeof(i));    /* gcc represents an enum without negative values as unsigned */
 		return 0;
 	}
 	return -1;
@@ -205,7 +205,7 @@ int key_set_text(struct config *c, const struct key *k, const char *text)
 	return key_set_string(c, k, text);
 }
 
-/* add_size - in the biggest unit that leaves no rest */
+/* add_size - in the biggest unit that divides it */
 static void add_size(struct str *out, uint64_t size)
 {
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key_table: every setting: its name, type, default, bounds and meaning.
+ * key_table: the table of settings: name, type, default, bounds and meaning of each.
  *
  * Owns the table. A part of `key`.
  */
@@ -11,8 +11,8 @@
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * 1024)
-#define COUNT_MAX 1024          /* processes: beyond this it is a slip of the finger */
-#define DURATION_MAX (UINT64_C(3660) * 24 * 3600)       /* ten years: beyond it is a slip, too */
+#define COUNT_MAX 1024          /* processes: more is a typing error */
+#define DURATION_MAX (UINT64_C(3660) * 24 * 3600)       /* ten years: more is a typing error, too */
 #define RATE_MAX 1000000
 
 static const char *const fsync_words[] = { "off", "full", NULL };
@@ -39,63 +39,64 @@ const struct key key_table[] = {
 	{ "delete", KEY_BOOL, GOES_TO(delete_enabled), .preset = "false",
 	  .help = "whether clients may delete manifests, tags and blobs" },
 	{ "readonly", KEY_BOOL, GOES_TO(readonly), .preset = "false",
-	  .help = "whether every write is refused" },
+	  .help = "whether berth refuses every write" },
 	{ "fsync", KEY_FLAG, GOES_TO(fsync), .preset = "full", .words = fsync_words,
-	  .help = "full: what was answered survives a power cut; off: faster, and it may not" },
+	  .help = "full: an acknowledged write survives a power cut; off: faster, but it may be lost" },
 	{ "manifests.sparse", KEY_WORD, GOES_TO(sparse), .preset = "refuse", .words = sparse_words,
-	  .help = "what a manifest may lack: refuse: nothing; index: children of an index; all: anything" },
+	  .help = "what a manifest may name without its being in the repository: refuse: nothing; index: children of an index; "
+		  "all: anything" },
 	{ "manifests.max_size", KEY_SIZE, GOES_TO(max_manifest), .preset = "4 MiB", .min = KIB, .max = 64 * MIB,
-	  .help = "the biggest manifest that is taken" },
+	  .help = "the biggest manifest that is accepted" },
 	{ "blobs.max_size", KEY_SIZE, GOES_TO(max_blob), .preset = "0", .max = KEY_SIZE_MAX,
-	  .help = "the biggest blob that is taken; 0: no limit" },
+	  .help = "the biggest blob that is accepted; 0: no limit" },
 	{ "http.cors", KEY_ORIGINS, GOES_TO(cors), .preset = "",
-	  .help = "web pages of which origins may use the registry: \"https://a.example,https://b.example\", \"*\", or none" },
+	  .help = "origins whose web pages may use the registry: \"https://a.example,https://b.example\", \"*\", or none" },
 	{ "gc.every", KEY_DURATION, GOES_TO(gc_every), .preset = "0", .max = DURATION_MAX,
-	  .help = "how long after one garbage collection berth-fcgi begins the next; 0: it begins none" },
+	  .help = "the time from one garbage collection to the next that berth-fcgi starts; 0: it starts none" },
 	{ "gc.grace", KEY_DURATION, GOES_TO(gc_grace), .preset = "24h", .max = DURATION_MAX,
-	  .help = "how old garbage has to be before it goes" },
+	  .help = "the grace period: how old garbage must be before it is removed" },
 	{ "gc.uploads", KEY_DURATION, GOES_TO(gc_uploads), .preset = "7d", .max = DURATION_MAX,
-	  .help = "how long after its last byte an upload that nobody ended goes" },
+	  .help = "how long after its last byte an unfinished upload is removed" },
 	{ "gc.untagged", KEY_BOOL, GOES_TO(gc_untagged), .preset = "false",
-	  .help = "whether manifests go, too, that no tag, no index and no subject keeps" },
+	  .help = "whether untagged manifests are removed, too, unless an index or a subject keeps them" },
 	{ "gc.rate", KEY_COUNT, GOES_TO(gc_rate), .preset = "0", .max = RATE_MAX,
-	  .help = "how many manifests, links and blobs a collection touches in a second; 0: as many as it can" },
+	  .help = "how many manifests, links and blobs a collection handles in a second; 0: no limit" },
 	{ "auth.realm", KEY_REALM, GOES_TO(auth.realm), .preset = "berth",
-	  .help = "what clients are told that they log in to" },
+	  .help = "the realm of the challenge: the name that clients show when they ask for a password" },
 	{ "auth.htpasswd", KEY_FILE, GOES_TO(auth.htpasswd), .preset = "",
-	  .help = "the file of users and hashes of passwords (bcrypt, yescrypt, sha512-crypt, sha256-crypt), or none" },
+	  .help = "the file of users and password hashes (bcrypt, yescrypt, sha512-crypt, sha256-crypt), or none" },
 	{ "auth.robots", KEY_FILE, GOES_TO(auth.robots), .preset = "",
 	  .help = "the file of accounts for machines, as `berth token add` writes it, or none" },
 	{ "auth.remote_user", KEY_BOOL, GOES_TO(auth.remote_user), .preset = "false",
-	  .help = "whether nginx says who the user is, by REMOTE_USER" },
+	  .help = "whether nginx authenticates the user and passes the name in REMOTE_USER" },
 	{ "auth.token.enabled", KEY_WORD, GOES_TO(auth.token.enabled), .preset = "auto", .words = token_words,
-	  .help = "whether /v2/token gives tokens; auto: where a rule names \"@anonymous\"" },
+	  .help = "whether /v2/token issues tokens; auto: if a rule names \"@anonymous\"" },
 	{ "auth.token.realm", KEY_URL, GOES_TO(auth.token.realm), .preset = "",
-	  .help = "the URL of /v2/token that clients are told; none: from their request" },
+	  .help = "the URL of /v2/token that the challenge names; none: from the request" },
 	{ "auth.token.service", KEY_REALM, GOES_TO(auth.token.service), .preset = "berth",
 	  .help = "the name of this registry in its tokens" },
 	{ "auth.token.key", KEY_FILE, GOES_TO(auth.token.key), .preset = "",
-	  .help = "the file of the key that signs tokens, made where there is none; \"\": berth/token.key below the root" },
+	  .help = "the file of the key that signs tokens, created if it does not exist; \"\": berth/token.key below the root" },
 	{ "auth.token.algorithm", KEY_FLAG, GOES_TO(auth.token.es256), .preset = "EdDSA", .words = algorithm_words,
-	  .help = "which kind of key is made" },
+	  .help = "the type of the key that is created" },
 	{ "auth.token.proxies", KEY_NETWORKS, GOES_TO(auth.token.proxies), .preset = "",
-	  .help = "addresses and networks of proxies whose X-Forwarded-Proto is believed: \"10.0.0.0/8,::1\"" },
+	  .help = "addresses and networks of proxies whose X-Forwarded-Proto is trusted: \"10.0.0.0/8,::1\"" },
 	{ "auth.foreign.realm", KEY_URL, GOES_TO(auth.foreign.realm), .preset = "",
-	  .help = "the URL of a token service elsewhere, or none" },
+	  .help = "the URL of a foreign token service, or none" },
 	{ "auth.foreign.service", KEY_TEXT, GOES_TO(auth.foreign.service), .preset = "",
-	  .help = "what it calls this registry: \"aud\" in its tokens" },
+	  .help = "its name for this registry: \"aud\" in its tokens" },
 	{ "auth.foreign.issuer", KEY_TEXT, GOES_TO(auth.foreign.issuer), .preset = "",
-	  .help = "what it calls itself: \"iss\" in its tokens" },
+	  .help = "its own name: \"iss\" in its tokens" },
 	{ "auth.foreign.bundle", KEY_FILE, GOES_TO(auth.foreign.bundle), .preset = "",
-	  .help = "its keys: a file, or a directory of files, of certificates, which also vouch for others (x5c), or public keys" },
+	  .help = "its keys: a file, or a directory of files, of public keys or certificates, which are also roots for x5c" },
 	{ "auth.foreign.jwks", KEY_FILE, GOES_TO(auth.foreign.jwks), .preset = "",
 	  .help = "its keys: a JWK Set, or a directory of such files" },
 	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
-	  .help = "what is logged: this level and those before it" },
+	  .help = "what is logged: this level and more severe ones" },
 };
 const size_t key_count = ARRAY_LEN(key_table);
 
-_Static_assert(ARRAY_LEN(key_table) <= 8 * sizeof(((struct config *)NULL)->given), "a bit for each setting that was given");
+_Static_assert(ARRAY_LEN(key_table) <= 8 * sizeof(((struct config *)NULL)->given), "a bit for each setting");
 
 const struct key *key_find(const char *name)
 {

@@ -57,7 +57,7 @@ struct jwt_trust {
  */
 int jwt_verify(const char *token, size_t len, const struct jwt_trust *trust, int64_t now, struct jwt *out, struct err *e);
 
-/* jwt_begin - set the common claims of a new token: iss, aud, sub (NULL: none), a random jti, iat and nbf now, exp `lifetime` seconds later */
+/* jwt_begin - set the common claims: iss, aud, sub (NULL: none), a random jti, iat and nbf now, exp `lifetime` seconds later */
 void jwt_begin(struct jwt *t, const char *iss, const char *aud, const char *sub, int64_t now, uint32_t lifetime);
 
 /*

@@ -75,7 +75,7 @@ bool scopes_allow(const struct scopes *s, enum scope_type type, const char *name
 const char *scope_type_name(enum scope_type type);
 const char *scope_action_name(enum scope_action one);
 
-/* scope_add_text - add to out "repository(plugin):NAME:pull,push,delete,*", in that order; the scopes of a set are separated by spaces */
+/* scope_add_text - add to out "repository(plugin):NAME:pull,push,delete,*", in that order; scopes_ separates them by spaces */
 void scope_add_text(struct str *out, const struct scope *one);
 void scopes_add_text(struct str *out, const struct scopes *s);
 
