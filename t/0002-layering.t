@@ -17,7 +17,7 @@ my %beside = ('cmd http' => 1);
 my @fences = (
 	[qr{^fcgiapp\.h$}, 'libfcgi', sub { $_[0] =~ m{^(http/fcgi_io\.[ch]|worker\.c)$} }],
 	[qr{^fcgi_stdio\.h$}, "libfcgi's stdio, which redefines printf,", sub { 0 }],
-	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_lists\.[ch])$} }],
+	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_lists\.c|auth_conf\.h)$} }],
 	[qr{^crypt\.h$}, 'libcrypt', sub { $_[0] eq 'auth/pwhash.c' }],
 	[qr{^(json-c/|json)}, 'json-c', sub { my %i = map { $_ => 1 } @{ $_[1] }; $_[0] =~ m{^base/json\.[ch]$} || $i{'base/json.h'} }],
 );

@@ -15,27 +15,12 @@
 #include <unistd.h>
 
 #include "auth/htpasswd_file.h"
+#include "auth/watched.h"
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
 
 #define LOCK_MS 10000
-
-/* 1, 0 if there is no file, or -1 with *e. */
-static int read_old(const char *file, struct stat *st, struct str *text, struct err *e)
-{
-	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0 || fstat(fd, st) < 0)
-		return err_sys(e, "cannot read %s", file);
-	if (!S_ISREG(st->st_mode) || st->st_size > HTPASSWD_FILE_MAX) {
-		errno = EFBIG;
-		return err_sys(e, "cannot change %s", file);
-	}
-	return os_read_str(fd, (uint64_t)st->st_size, text) < 0 ? err_sys(e, "cannot read %s", file) : 1;
-}
 
 /* Copy the lines with the change; whether the user had a line. */
 static bool change_lines(const struct str *old, const char *user, const char *hash, struct str *out)
@@ -97,15 +82,17 @@ out:
 static int edit(const char *file, enum htpasswd_change change, const char *user, const char *hash,
 		const struct htpasswd_owner *owner, struct err *e)
 {
-	cleanup_str struct str old = STR_INIT, text = STR_INIT, tmp = STR_INIT;
-	struct stat st = { .st_mode = S_IFREG | 0600 };
-	struct htpasswd_owner same;
-	int found = read_old(file, &st, &old, e);
+	cleanup_str struct str old = STR_INIT, text = STR_INIT, tmp = STR_INIT, why = STR_INIT;
+	struct htpasswd_owner same = *owner;
+	struct stat st;
 	bool had;
 
-	if (found < 0)
-		return -1;
-	same = found ? (struct htpasswd_owner){ st.st_uid, st.st_gid } : *owner;
+	if (watched_read(file, HTPASSWD_FILE_MAX_MIB, &st, &old, &why) == 0)
+		same = (struct htpasswd_owner){ st.st_uid, st.st_gid };
+	else if (errno == ENOENT)
+		st.st_mode = 0600;
+	else
+		return err_sys(e, "cannot change %s", file);
 	had = change_lines(&old, user, change == HTPASSWD_REMOVE ? NULL : hash, &text);
 	if (had == (change == HTPASSWD_ADD))
 		return 0;

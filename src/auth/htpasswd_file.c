@@ -164,7 +164,7 @@ int htpasswd_file_read(struct htpasswd_file *out, const char *file, struct stat 
 	cleanup_str struct str text = STR_INIT;
 
 	*out = (struct htpasswd_file)HTPASSWD_FILE_INIT;
-	if (watched_read(file, HTPASSWD_FILE_MAX / (1024 * 1024), st, &text, msg) < 0)
+	if (watched_read(file, HTPASSWD_FILE_MAX_MIB, st, &text, msg) < 0)
 		return -1;
 	return htpasswd_file_parse(out, file, text.buf, text.len, msg);
 }

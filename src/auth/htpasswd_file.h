@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define HTPASSWD_USER_MAX 255                   /* bytes */
-#define HTPASSWD_FILE_MAX (8 * 1024 * 1024)
+#define HTPASSWD_FILE_MAX_MIB 8
 
 struct htpasswd_entry {
 	const char *user, *hash;        /* borrowed from the text */

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/auth_lists.h"
-
 static bool names_everybody(const struct config_auth *a)
 {
 	for (size_t i = 0; i < a->nrules; i++)

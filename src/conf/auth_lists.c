@@ -5,7 +5,7 @@
  * Owns their form. Invariant: after auth_lists_check() every rule has at least one "who", a valid pattern and at least one
  * right, and each "@group" in it exists. Knows nothing of requests: auth/access applies the rules.
  */
-#include "conf/auth_lists.h"
+#include "conf/auth_conf.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -20,9 +20,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "conf/auth_conf.h"
-#include "conf/auth_lists.h"
 #include "conf/env.h"
-#include "conf/fault.h"
 #include "conf/key.h"
 #include "conf/text.h"
 

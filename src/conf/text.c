@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text: a configuration file's text, before libconfig sees it.
+ * text: a configuration file as text.
  *
  * Owns the reading of the file, so that every failure has a reason, and a coarse scan: it distinguishes strings, comments
  * and words. The grammar is libconfig's.
@@ -157,4 +157,11 @@ int text_check(const struct str *text, unsigned *line, const char **why)
 	for (const char *q = text->buf; q < p; q++)
 		*line += *q == '\n';
 	return -1;
+}
+
+struct str *fault(struct faults *f, unsigned line)
+{
+	str_addf(f->msg, "%s%s:%u: ", f->msg->len ? "\n" : "", f->file, line);
+	f->rc = -1;
+	return f->msg;
 }

@@ -2,7 +2,7 @@
 #ifndef BERTH_CONF_TEXT_H
 #define BERTH_CONF_TEXT_H
 
-/* text: a configuration file's text, before libconfig sees it. Private to src/conf. */
+/* text: a configuration file as text: reading it, checking it before libconfig does, and reporting its faults. Private to src/conf. */
 
 #include <stdbool.h>
 #include "base/str.h"
@@ -25,5 +25,15 @@ int text_read(const char *file, bool optional, struct str *text, struct str *why
  * process). Returns 0, or -1 with the line (from 1) and why (static).
  */
 int text_check(const struct str *text, unsigned *line, const char **why);
+
+/* All faults of a file, one line each. */
+struct faults {
+	const char *file;
+	struct str *msg;
+	int rc;                 /* 0, or -1 after the first fault */
+};
+
+/* fault - begin a line of the message with "FILE:LINE: ", and return the buffer for the rest of the line */
+struct str *fault(struct faults *f, unsigned line);
 
 #endif

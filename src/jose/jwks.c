@@ -21,9 +21,7 @@
 
 void jwks_release(struct jwks *set)
 {
-	size_t i;
-
-	for (i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < set->count; i++) {
 		key_close(&set->v[i].key);
 		free(set->v[i].kid);
 	}
@@ -114,7 +112,6 @@ static int add_json(struct jwks *set, const char *name, const char *text, size_t
 	cleanup_json struct json_object *top = NULL;
 	struct json_object *keys;
 	struct json_fault f;
-	size_t i;
 
 	top = json_read(text, len, &f);
 	if (!top)
@@ -123,7 +120,7 @@ static int add_json(struct jwks *set, const char *name, const char *text, size_t
 		return add_jwk(set, name, 1, top, e);
 	if (json_get_array(top, "keys", &keys) != 1)
 		return err_set(e, ERR_UNKNOWN, "%s: \"keys\" is not a list", name);
-	for (i = 0; i < json_object_array_length(keys); i++) {
+	for (size_t i = 0; i < json_object_array_length(keys); i++) {
 		if (i == JWKS_MAX_KEYS)
 			return err_set(e, ERR_UNKNOWN, "%s: more than %d keys", name, JWKS_MAX_KEYS);
 		if (add_jwk(set, name, i + 1, json_object_array_get_idx(keys, i), e) < 0)
@@ -276,10 +273,8 @@ static bool usable(const struct jwks_key *k, enum key_alg alg)
 
 const struct key *jwks_find(const struct jwks *set, const char *kid, size_t len, enum key_alg alg, bool *named)
 {
-	size_t i;
-
 	*named = false;
-	for (i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < set->count; i++) {
 		const struct jwks_key *k = &set->v[i];
 
 		if ((k->kid && len == k->kid_len && memcmp(k->kid, kid, len) == 0) ||

@@ -41,12 +41,9 @@ struct json_object *jwt_object(const char *s, size_t len, const char *part, stru
 
 bool jwt_text_ok(const char *s, size_t len)
 {
-	size_t i;
-
-	for (i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
 			return false;
-	}
 	return len <= JWT_TEXT_MAX;
 }
 
@@ -146,7 +143,6 @@ static int check_times(struct json_object *payload, int64_t now, struct jwt *t, 
 static int read_actions(struct json_object *entry, struct scope *one)
 {
 	struct json_object *list;
-	size_t i;
 
 	if (json_get_array(entry, "actions", &list) < 0)
 		return -1;
@@ -154,7 +150,7 @@ static int read_actions(struct json_object *entry, struct scope *one)
 		return 0;
 	if (json_object_array_length(list) > JWT_MAX_ACTIONS)
 		return -1;
-	for (i = 0; i < json_object_array_length(list); i++) {
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *a = json_object_array_get_idx(list, i);
 
 		if (!json_object_is_type(a, json_type_string))
@@ -193,10 +189,9 @@ static int read_access(struct json_object *payload, struct jwt *t, struct err *e
 	n = list ? json_object_array_length(list) : 0;
 	if (n > SCOPES_MAX)
 		return err_set(e, ERR_UNAUTHORIZED, "\"access\" has more than %d entries", SCOPES_MAX);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		if (read_entry(json_object_array_get_idx(list, i), &t->access) < 0)
 			return err_set(e, ERR_UNAUTHORIZED, "entry %zu of \"access\" is malformed or too big", i + 1);
-	}
 	return 0;
 }
 

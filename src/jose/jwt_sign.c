@@ -60,10 +60,8 @@ static void add_time(struct str *out, const char *name, int64_t t)
 
 static void add_access(struct str *out, const struct scopes *access)
 {
-	size_t i;
-
 	str_puts(out, ",\"access\":[");
-	for (i = 0; i < access->count; i++) {
+	for (size_t i = 0; i < access->count; i++) {
 		const struct scope *one = &access->v[i];
 		const char *between = "";
 		enum scope_action a;
@@ -95,12 +93,10 @@ static void add_object(struct str *token, struct str *members)
 static int check(const struct jwt *t, struct err *e)
 {
 	const char *const texts[] = { t->iss, t->aud, t->sub, t->jti, t->typ };
-	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(texts); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (texts[i] && !jwt_text_ok(texts[i], strlen(texts[i])))
 			return err_set(e, ERR_UNKNOWN, "a claim that is too long or has control characters");
-	}
 	if (!t->iss || !*t->iss || !t->aud || !*t->aud)
 		return err_set(e, ERR_UNKNOWN, "a token needs an issuer and a service");
 	if (t->exp < 0 || t->exp > JWT_MAX_TIME)

@@ -93,10 +93,9 @@ static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
 		return err_set(e, ERR_UNKNOWN, "an EC key with explicit curve parameters");
 	if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) != 1)
 		group[0] = '\0';
-	for (*kind = KEY_P256; *kind <= KEY_P521; (*kind)++) {
+	for (*kind = KEY_P256; *kind <= KEY_P521; (*kind)++)
 		if (strcmp(group, key_curve(*kind)->group) == 0)
 			break;
-	}
 	if (*kind > KEY_P521)
 		return err_set(e, ERR_UNKNOWN, "an EC key on a curve other than P-256, P-384 and P-521");
 	/* the libtrust id hashes the SubjectPublicKeyInfo: the point must have the same form in it, whatever form was read */

@@ -84,10 +84,9 @@ static struct key *read_ec(struct json_object *jwk, struct err *e)
 	size_t len;
 
 	json_get_string(jwk, "crv", &name, &len);
-	for (kind = KEY_P256; (curve = key_curve(kind)) != NULL; kind++) {
+	for (kind = KEY_P256; (curve = key_curve(kind)) != NULL; kind++)
 		if (name && strcmp(name, curve->jose) == 0)
 			break;
-	}
 	if (!curve) {
 		err_set(e, ERR_UNKNOWN, "an EC key on a curve other than P-256, P-384 and P-521");
 		return NULL;
@@ -179,10 +178,9 @@ struct key *key_from_jwk(struct json_object *jwk, struct err *e)
 	}
 	if (check_use(jwk, e) < 0)
 		return NULL;
-	for (i = 0; i < ARRAY_LEN(types); i++) {
+	for (i = 0; i < ARRAY_LEN(types); i++)
 		if (strcmp(kty, types[i].kty) == 0)
 			return types[i].read(jwk, e);
-	}
 	err_set(e, ERR_UNKNOWN, "a JWK of an unsupported type: %s", kty);
 	return NULL;
 }

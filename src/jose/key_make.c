@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/b64.h"
 #include "base/mem.h"
 #include "jose/key_own.h"
 #include "os/file.h"
@@ -122,15 +123,13 @@ static int publish(const char *path, enum key_kind kind, struct err *e)
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	unsigned char random[8];
 	int rc = 0;
-	size_t i;
 
 	str_add(&dir, path, (size_t)(name - path));
 	if (!dir.len)
 		str_puts(&dir, "./");
 	str_addf(&tmp, "%s.%s.", dir.buf, name);
 	os_random(random, sizeof(random));
-	for (i = 0; i < sizeof(random); i++)
-		str_addf(&tmp, "%02x", random[i]);
+	b64_encode(B64_URL, random, sizeof(random), &tmp);
 	/* a network file system may report EEXIST for a link(2) that it did make: either way the file is read afterwards */
 	if (write_new(tmp.buf, k) < 0 || (link(tmp.buf, path) < 0 && errno != EEXIST))
 		rc = err_set(e, ERR_UNKNOWN, "%s: cannot create the key: %s", path, strerror(errno));

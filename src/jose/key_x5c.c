@@ -110,11 +110,10 @@ static X509 *read_entry(struct json_object *entry, struct err *e)
 static STACK_OF(X509) *read_between(struct json_object *x5c, struct err *e)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
-	size_t i;
 
 	if (!chain)
 		abort();
-	for (i = 1; i < json_object_array_length(x5c); i++) {
+	for (size_t i = 1; i < json_object_array_length(x5c); i++) {
 		X509 *cert = read_entry(json_object_array_get_idx(x5c, i), e);
 
 		if (!cert) {
