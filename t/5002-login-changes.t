@@ -87,7 +87,8 @@ for my $fault (['malformed', sub { spew($file, "alice:geheim\n") }, qr/\Q$file\E
 	$said{$_->{pid}}++ for grep { ($_->{event} // '') eq 'htpasswd' && $_->{level} eq 'error' && $_->{message} =~ $re } ($s->log_events)[$before .. $s->log_events - 1];
 	ok scalar(keys %said), 'the log says it' or diag(($s->log)[-1]);
 	is join(' ', grep { $said{$_} > 1 } keys %said), '', 'each worker once';
-	$r = $s->req(GET => '/v2/', headers => [basic('alice', 'one')]);
+	# a worker that no request had reached until now has its five seconds still before it
+	wait_for(sub { $r = $s->req(GET => '/v2/', headers => [basic('alice', 'one')]); $r->status == 503 }, 20);
 	is $r->code, 'UNAVAILABLE', 'logins are unavailable, not wrong';
 	ok $r->header('Retry-After'), 'and may be tried again';
 	is $s->req(GET => '/v2/')->status, 401, 'who sends none is asked for one';
