@@ -24,8 +24,8 @@ struct auth {
  */
 int auth_stamp(struct auth *a, struct identity *id, char stamp[HTPASSWD_STAMP_MAX], const char **why, struct err *e);
 
-/* auth_rules_give - whether the rules, a robot's own rights or a foreign token grant it; scopes are not looked at */
-bool auth_rules_give(const struct auth *a, const struct identity *id, enum right right, const struct name *n);
+/* auth_rules_grant - whether the rules, a robot's own rights or a foreign token grant it; scopes are not looked at */
+bool auth_rules_grant(const struct auth *a, const struct identity *id, enum right right, const struct name *n);
 
 /* auth_may_try - whether a client's address may try a password now: 0, or -1 TOOMANYREQUESTS with the seconds to wait */
 int auth_may_try(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e);

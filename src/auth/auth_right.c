@@ -33,19 +33,19 @@ static bool robot_may(const struct identity *id, enum right right, const struct 
 	return false;
 }
 
-bool auth_rules_give(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
+bool auth_rules_grant(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
 {
 	return id->foreign || access_may(a->cfg, user_of(id), n->s, n->len, right, NULL) || robot_may(id, right, n);
 }
 
-static bool token_gives(const struct identity *id, enum right right, const struct name *n)
+static bool token_grants(const struct identity *id, enum right right, const struct name *n)
 {
 	return !id->bearer || scopes_allow(&id->scopes, SCOPE_REPOSITORY, n->s, (unsigned)right);
 }
 
 bool auth_may(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
 {
-	return auth_rules_give(a, id, right, n) && token_gives(id, right, n);
+	return auth_rules_grant(a, id, right, n) && token_grants(id, right, n);
 }
 
 bool auth_may_all(const struct auth *a, const struct identity *id, enum right right)
@@ -55,7 +55,7 @@ bool auth_may_all(const struct auth *a, const struct identity *id, enum right ri
 
 bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n)
 {
-	return auth_rules_give(a, id, RIGHT_PULL, n);
+	return auth_rules_grant(a, id, RIGHT_PULL, n);
 }
 
 bool auth_may_list_all(const struct auth *a, const struct identity *id)
@@ -117,9 +117,9 @@ static enum err_code ask_for_more(struct identity *id)
 
 int auth_require(const struct auth *a, struct identity *id, enum right right, const struct name *n, struct err *e)
 {
-	if (!auth_rules_give(a, id, right, n))
+	if (!auth_rules_grant(a, id, right, n))
 		return refuse(turned_away(a, id), right, n, e);
-	return token_gives(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
+	return token_grants(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
 }
 
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e)
@@ -140,7 +140,7 @@ int auth_require_catalog(const struct auth *a, struct identity *id, struct err *
 
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)
 {
-	if (!auth_rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n))
+	if (!auth_rules_grant(a, id, RIGHT_PULL, n) || token_grants(id, RIGHT_PULL, n))
 		return 0;
 	return refuse(ask_for_more(id), RIGHT_PULL, n, e);
 }

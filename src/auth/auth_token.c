@@ -137,7 +137,7 @@ static struct scope given(const struct auth *a, const struct identity *id, const
 	if (name_parse(&n, want->name, strlen(want->name)) < 0)
 		return one;
 	for (size_t i = 0; i < ARRAY_LEN(rights); i++)
-		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && auth_rules_give(a, id, rights[i], &n))
+		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && auth_rules_grant(a, id, rights[i], &n))
 			one.actions |= (unsigned)rights[i];
 	return one;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * watched: when to read a file again, and what holds while it is invalid.
+ * watched: when to read a file again, and how long its previous contents stay in force.
  *
  * Owns what is known of the file, not its contents. Knows nothing of their form.
  */

@@ -5,9 +5,9 @@
 /*
  * right: the rights in a repository, and their words: "pull", "push", "delete".
  *
- * Rules ("may" in auth.access), lines of the robots file and options of commands have these words. They are here and not
- * in auth because the configuration must report an unknown word with its line, and conf is below auth. Whom a rule gives
- * a right to is auth/access.
+ * Rules ("may" in auth.access), lines of the robots file and options of commands use these words. The table is here and not
+ * in auth because the configuration, which is below auth, must report an unknown word with its line. auth/access decides
+ * whom a rule grants a right.
  */
 
 #include "base/str.h"
@@ -17,7 +17,7 @@ enum right { RIGHT_PULL = 1, RIGHT_PUSH = 2, RIGHT_DELETE = 4 };
 /* right_parse - the right that a word names; 0, or -1 if it names none */
 int right_parse(const char *word, enum right *right);
 
-/* right_add - add to a set of rights what a word gives: "push" includes pull; 0, or -1 if the word names no right */
+/* right_add - add the right that a word names to a set of rights, with "push" pull too; 0, or -1 if it names none */
 int right_add(const char *word, unsigned *may);
 
 const char *right_name(enum right right);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* access: patterns, and what rules give to whom. */
+/* access: patterns, and the rights that rules grant. */
 
 #include "auth/access.h"
 
@@ -14,7 +14,7 @@
 static void test_patterns(void)
 {
 	static const struct {
-		const char *pattern, *yes, *no;         /* names with spaces between them */
+		const char *pattern, *yes, *no;         /* names, separated by spaces */
 	} t[] = {
 		{ "team/app", "team/app", "team team/app/x xteam/app team/apps tea/m/app" },
 		{ "team/*", "team/app team/x", "team team/app/x teams/app x/team/app" },
@@ -57,7 +57,7 @@ static void test_patterns(void)
 	ok(pattern_is_all("**") && !pattern_is_all("*") && !pattern_is_all("**" "/" "**"), "only ** alone is everything");
 }
 
-/* Many stars against a long name that never fits: it ends at once, or this test does not. */
+/* Many stars against a long name that does not match: exponential matching would not end. */
 static void test_hostile(void)
 {
 	cleanup_str struct str pattern = STR_INIT, name = STR_INIT, below = STR_INIT;
@@ -138,7 +138,7 @@ static void test_rules(void)
 	is_str(right_name(RIGHT_DELETE), "delete", "and words are found again");
 }
 
-/* What access_patterns() says of somebody, with spaces between. */
+/* The result of access_patterns(), separated by spaces. */
 static const char *patterns(const struct config *c, const char *user, enum right right)
 {
 	static struct str text = STR_INIT;

@@ -81,7 +81,7 @@ static void test_text(void)
 {
 	static const struct {
 		const char *text;
-		unsigned line;          /* 0: nothing wrong with it */
+		unsigned line;          /* of the fault; 0: none */
 	} t[] = {
 		{ "", 0 },
 		{ "a = 123456789;", 0 },

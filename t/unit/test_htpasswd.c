@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pwhash, htpasswd_file, memo, throttle, htpasswd: passwords, and who was wrong too often. */
+/* pwhash, htpasswd_file, memo, throttle, htpasswd: passwords, and counting wrong ones. */
 
 #include "auth/htpasswd.h"
 
@@ -238,7 +238,7 @@ static void test_htpasswd(void)
 	for (int i = 0; i < 4; i++) {
 		const struct str *is = i % 2 ? &one : &two;
 
-		write_file(file, is);   /* of the same size, and as likely as not within one step of the clock */
+		write_file(file, is);   /* of the same size, and often within one step of the clock */
 		is_int(check(h, "alice", i % 2 ? "secret" : "other!"), HTPASSWD_RIGHT, "a change counts from the next check on (%d)", i);
 		is_int(check(h, "alice", i % 2 ? "other!" : "secret"), HTPASSWD_WRONG, "and what was right before is forgotten (%d)", i);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jwks: sets of keys from text, files and directories, and their names. */
+/* jwks: sets of keys from text, files and directories, and finding keys by name. */
 
 #include "jose/jwks.h"
 

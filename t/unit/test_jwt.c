@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jwt: tokens that hold, and tokens that must not. */
+/* jwt: valid tokens, and tokens that must be refused. */
 
 #include "jose/jwt.h"
 
@@ -33,7 +33,7 @@ static void tear_down(void)
 	jwks_release(&trusted);
 }
 
-/* why - what jwt_verify() says of a token; "" where it holds. Borrowed until the next call */
+/* why - why jwt_verify() refuses a token; "": it is valid. Borrowed until the next call. */
 static const char *why(const struct str *token)
 {
 	static char text[sizeof(((struct err *)NULL)->detail)];
@@ -49,7 +49,7 @@ static const char *why(const struct str *token)
 	return text;
 }
 
-/* header - a header for a key; `more` is further members, each with a comma in front. Borrowed until the next call */
+/* header - a header for a key; `more` has further members, each after a comma. Borrowed until the next call. */
 static const char *header(const struct key *k, const char *alg, const char *more)
 {
 	static char *text;
@@ -60,7 +60,7 @@ static const char *header(const struct key *k, const char *alg, const char *more
 	return text;
 }
 
-/* refuses - a token with these claims, signed by a trusted key, is refused for that reason ("" : it holds) */
+/* refuses - a token with these claims, signed by a trusted key, is refused for that reason ("": it is valid) */
 static void refuses(const char *claims, const char *reason, const char *title)
 {
 	cleanup_str struct str token = STR_INIT;
@@ -69,7 +69,7 @@ static void refuses(const char *claims, const char *reason, const char *title)
 	is_str(why(&token), reason, "%s", title);
 }
 
-/* The claims of the token in registry:2's documentation (whose signature there is not one of them by the key beside it). */
+/* The claims of the token in registry:2's documentation. (The signature there does not match the key beside it.) */
 static void test_documented_claims(void)
 {
 	static const char claims[] =
@@ -176,7 +176,7 @@ static void test_form(void)
 	ok(*why(&part), "nor one with NUL behind");
 }
 
-/* The last character of an Ed25519 signature holds two bits that belong to no byte. */
+/* The last character of an Ed25519 signature in base64url has two bits that belong to no byte. */
 static void test_one_spelling(void)
 {
 	cleanup_str struct str token = STR_INIT;
@@ -253,7 +253,7 @@ static void test_header(void)
 	}
 }
 
-/* One key, several uses: a refresh token is no access token. */
+/* One key, several uses: a refresh token is not an access token. */
 static void test_typ(void)
 {
 	const struct jwt_trust access = { .keys = &trusted, .iss = ISS, .aud = AUD, .typ = "JWT" };
@@ -314,7 +314,7 @@ static void test_wrong_key(void)
 	is_str(why(&token), "the token's signature is wrong", "and one of RS512 under the name of RS256");
 }
 
-/* The key of RSA is public: whoever takes it for the secret of an HMAC lets everybody sign. */
+/* The RSA key is public: a verifier that uses it as the secret of an HMAC lets everybody sign. */
 static void test_public_key_as_secret(void)
 {
 	static const char *const algs[] = { "HS256", "HS384", "HS512", "RS256" };
@@ -337,7 +337,7 @@ static void test_public_key_as_secret(void)
 	}
 }
 
-/* The header's own keys and addresses are nobody's business, with a kid that is trusted and with one that is not. */
+/* Keys and URLs in the header are ignored, whether or not kid is trusted. */
 static void test_keys_in_the_header(void)
 {
 	cleanup_str struct str token = STR_INIT, jwk = STR_INIT, head = STR_INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key: the vectors of RFC 7515, 7638 and 8037, which keys are taken, signatures, and the file of a private key. */
+/* key: the vectors of RFC 7515, 7638 and 8037, which keys are accepted, signatures, and the file of a private key. */
 
 #include "jose/key.h"
 
@@ -203,7 +203,7 @@ static void test_length(void)
 	is_int(good, 600, "a signature of ES256 always has 64 bytes");
 }
 
-/* What a verifier gets wrong who takes numbers for what they say. */
+/* Numbers that a careless verifier accepts. */
 static void test_forged_signatures(void)
 {
 	cleanup_key struct key *ec = key_make(KEY_P256), *rsa = test_key(rsa_pem);
@@ -343,7 +343,7 @@ static void test_broken_files(void)
 	}
 }
 
-/* Machines that start at once: whoever links first wins, all of them have that key. */
+/* Machines that start at once: the first link(2) wins, and all use that key. */
 static void test_race(void)
 {
 	char *path = test_file("sign.key", NULL);

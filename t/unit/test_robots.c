@@ -41,7 +41,7 @@ static void test_lines(void)
 	r = robots_file_find(&f, "robot+b");
 	ok(r && r->may == RIGHT_PULL && r->repositories.count == 2 && !robot_expired(r, INT64_MAX), "one may pull for ever");
 	r = robots_file_find(&f, "robot+a");
-	ok(r && r->may == (RIGHT_PULL | RIGHT_PUSH | RIGHT_DELETE), "who pushes may pull");
+	ok(r && r->may == (RIGHT_PULL | RIGHT_PUSH | RIGHT_DELETE), "push includes pull");
 	ok(r && !robot_expired(r, 1699999999) && robot_expired(r, 1700000000), "up to its end");
 	if (r)
 		robot_line(r, &line);
