@@ -26,7 +26,7 @@ static void check_size(const char *text)
 	uint64_t n = 7, m;
 
 	if (config_parse_size(text, &n) < 0) {
-		CHECK(n == 7);
+		CHECK(n == 0);
 		return;
 	}
 	CHECK(n <= INT64_MAX && *text >= '0' && *text <= '9');
