@@ -17,7 +17,7 @@ my %beside = ('cmd http' => 1);
 my @fences = (
 	[qr{^fcgiapp\.h$}, 'libfcgi', sub { $_[0] =~ m{^(http/fcgi_io\.[ch]|master/worker\.c)$} }],
 	[qr{^fcgi_stdio\.h$}, "libfcgi's stdio, which redefines printf,", sub { 0 }],
-	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_conf\.[ch])$} }],
+	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_lists\.c|auth_conf\.h)$} }],
 	[qr{^crypt\.h$}, 'libcrypt', sub { $_[0] eq 'auth/pwhash.c' }],
 	[qr{^(json-c/|json)}, 'json-c', sub { my %i = map { $_ => 1 } @{ $_[1] }; $_[0] =~ m{^base/json\.[ch]$} || $i{'base/json.h'} }],
 );
@@ -58,7 +58,7 @@ for my $fence (@fences) {
 }
 # Two things need OpenSSL: digests, and keys. What it calls a key, a certificate or a signature stays within jose/key*.
 my @openssl = grep { grep { m|^openssl/| } @{ $system{$_} } } sort keys %system;
-is join("\n", grep { !m{^(base/digest\.c|jose/key(_jwk|_make|_sign|_x5c)?\.c|jose/key_own\.h)$} } @openssl), '',
+is join("\n", grep { !m{^(base/digest\.c|jose/key(_jwk|_make|_pem|_sign|_x5c)?\.c|jose/key_own\.h)$} } @openssl), '',
 	'OpenSSL is included by digest and by key alone';
 my @own = grep { my $n = $_; $n !~ m{^jose/key} && grep { $_ eq 'jose/key_own.h' } @{ $includes{$n} } } sort keys %includes;
 is "@own", '', 'jose/key_own.h, which shows what a key is to OpenSSL, is included by key alone';

@@ -51,7 +51,7 @@ is check('')->{status}, 0, 'an empty file is a configuration';
 
 $r = check("delete = true;\nfallback = true;\n");
 is $r->{status}, 0, 'a setting of versions before 1.0 does not hinder';
-is $r->{err}, "berth: warning: $file:2: \"fallback\" has no effect any more: without a worker clients get 503; remove the line\n", 'and is one line that says what has become of it';
+is $r->{err}, "berth: warning: $file:2: \"fallback\" no longer has an effect: without a worker clients get 503; remove the line\n", 'and is one line that says what has become of it';
 
 fault('a setting that does not exist', "workers = 3;\nwrokers = 3;\n", 2, 'unknown setting "wrokers"');
 fault('an unknown member of a group', "log = {\n\tcolour = 1;\n};\n", 2, 'unknown setting "log.colour"');
@@ -85,7 +85,7 @@ fault('an empty root', "root = \"\";", 1, '"root" must be an absolute path');
 fault('a root with a newline in it', "root = \"/srv/a\\nworkers = 3\";", 1, '"root" must be an absolute path');
 fault('a setting given twice', "workers = 3;\nworkers = 4;\n", 2, 'duplicate setting name');
 fault('a missing value', "delete = true;\nworkers = ;\n", 2, 'syntax error');
-fault('a text that is not closed', "root = \"/srv\n", 1, 'a string without an end');
+fault('a text that is not closed', "root = \"/srv\n", 1, 'a string without a closing quote');
 fault('a NUL byte', "workers = 3;\n\0root = 5;\n", 2, 'a NUL byte');
 fault('a NUL byte in a text', "root = \"/srv\0/x\";\n", 1, 'a NUL byte');
 fault('an include', "workers = 3;\n  \@include \"$dir\"\n", 2, '@include is not supported');

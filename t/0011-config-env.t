@@ -78,13 +78,13 @@ refused('a login under a name that does not exist', { REGISTRY_AUTH_HTPASSWD => 
 my %service = (REALM => 'https://auth.example/token', SERVICE => 'registry.example', ISSUER => 'auth.example', ROOTCERTBUNDLE => '/certs/bundle', JWKS => '/certs/jwks');
 my %token = map { ("REGISTRY_AUTH_TOKEN_$_" => $service{$_}) } keys %service;
 for my $one (keys %service) {
-	refused("a token service's $one alone", { "REGISTRY_AUTH_TOKEN_$one" => $service{$one} }, 'REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, ');
+	refused("a token service's $one alone", { "REGISTRY_AUTH_TOKEN_$one" => $service{$one} }, 'REGISTRY_AUTH_TOKEN: a foreign token service needs _REALM, ');
 	refused("a bad $one", { %token, "REGISTRY_AUTH_TOKEN_$one" => "a\"b" }, "REGISTRY_AUTH_TOKEN_$one: must be ");
 	next if $one =~ /ROOT|JWKS/;
-	refused("a token service without its $one", { %token, "REGISTRY_AUTH_TOKEN_$one" => '' }, 'REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, ');
+	refused("a token service without its $one", { %token, "REGISTRY_AUTH_TOKEN_$one" => '' }, 'REGISTRY_AUTH_TOKEN: a foreign token service needs _REALM, ');
 }
 refused('a token service without keys', { %token, REGISTRY_AUTH_TOKEN_JWKS => '', REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE => '' },
-	'REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, ');
+	'REGISTRY_AUTH_TOKEN: a foreign token service needs _REALM, ');
 my $service = with(REGISTRY_AUTH => 'token', %token);
 is "$service->{status} $service->{err}", '0 ', 'a token service as registry:2 has it is honoured';
 is join(' ', map { $service->{shown}{"auth.foreign.$_"} } qw(realm service issuer bundle jwks)), join(' ', @service{qw(REALM SERVICE ISSUER ROOTCERTBUNDLE JWKS)}),
@@ -104,7 +104,7 @@ is "$login->{status} $login->{err}", '0 ', 'logins as registry:2 has them are ho
 is $login->{shown}{'auth.htpasswd'}, '/auth/htpasswd', 'with the file';
 is $login->{shown}{'auth.realm'}, 'Registry Realm', 'and the realm';
 is with(REGISTRY_AUTH_HTPASSWD_PATH => '/auth/htpasswd')->{shown}{'auth.htpasswd'}, '/auth/htpasswd', 'the file alone is enough';
-refused('a certificate', { REGISTRY_HTTP_TLS_CERTIFICATE => '/x' }, 'REGISTRY_HTTP_TLS_CERTIFICATE: TLS is nginx');
+refused('a certificate', { REGISTRY_HTTP_TLS_CERTIFICATE => '/x' }, 'REGISTRY_HTTP_TLS_CERTIFICATE: nginx does TLS');
 refused('a cache of another registry', { REGISTRY_PROXY_REMOTEURL => 'https://x' }, 'REGISTRY_PROXY_REMOTEURL: ');
 for my $driver (qw(S3 GCS AZURE SWIFT OSS INMEMORY)) {
 	refused("the driver $driver", { "REGISTRY_STORAGE_${driver}_X" => 'secret' },

@@ -80,7 +80,7 @@ for my $name ('', '@ci', 'a b', 'users', 'anonymous', "\xc3\xa4") {
 	auth_fault("\"$name\" as a group's name", group("name = \"$name\"; users = [ ];"), 3, '"auth.groups.name" must be of letters');
 }
 auth_fault('two groups of one name', "groups = ( { name = \"ci\"; users = [ ]; },\n{ name = \"ci\"; users = [ ]; } );", 3,
-	'the group "ci" is there already');
+	'the group "ci" already exists');
 auth_fault('a user who is no text', group("name = \"ci\"; users =\n( \"a\",\n5 );"), 5, '"auth.groups.users" must hold names of users');
 for my $user ('', 'a:b', 'a\\nb', '@ci', 'x' x 256) {
 	auth_fault("\"" . substr($user, 0, 10) . "\" as a user", group("name = \"ci\"; users = [ \"$user\" ];"), 3,
@@ -98,13 +98,13 @@ for my $member (qw(who repo may)) {
 	auth_fault("a rule without $member", rule($good =~ s/$member = [^;]*;//r), 3, "a rule needs \"$member\"");
 }
 auth_fault('who as one text', rule('who = "a"; repo = "x"; may = [ "pull" ];'), 3, '"auth.access.who" must be a list');
-auth_fault('nobody in who', rule('who = [ ]; repo = "x"; may = [ "pull" ];'), 3, 'a rule with an empty "who" gives nothing');
-auth_fault('nothing in may', rule('who = [ "a" ]; repo = "x"; may = ( );'), 3, 'a rule with an empty "may" gives nothing');
+auth_fault('nobody in who', rule('who = [ ]; repo = "x"; may = [ "pull" ];'), 3, 'a rule with an empty "who" grants nothing');
+auth_fault('nothing in may', rule('who = [ "a" ]; repo = "x"; may = ( );'), 3, 'a rule with an empty "may" grants nothing');
 auth_fault('an action that does not exist', rule('who = [ "a" ]; repo = "x"; may = [ "pull", "admin" ];'), 3,
 	'"auth.access.may" must hold "pull", "push" or "delete"');
 auth_fault('an action with another letter case', rule('who = [ "a" ]; repo = "x"; may = [ "Pull" ];'), 3, '"auth.access.may" must hold');
 auth_fault('a group that does not exist', rule('who = [ "@ci" ]; repo = "x"; may = [ "pull" ];'), 3,
-	'"auth.access.who" names the group "@ci", which "auth.groups" does not have');
+	'"auth.access.who" names the group "@ci", which "auth.groups" does not define');
 auth_fault('everybody written wrongly', rule('who = [ "@anonymus" ]; repo = "x"; may = [ "pull" ];'), 3, '.*"@anonymus"');
 auth_fault('an @ alone', rule('who = [ "@" ]; repo = "x"; may = [ "pull" ];'), 3, '"auth.access.who" must hold names of users');
 auth_fault('a repository that is no text', rule('who = [ "a" ]; repo = [ "x" ]; may = [ "pull" ];'), 3, '"auth.access.repo" must be a text');
@@ -112,7 +112,7 @@ for my $bad (['', 'is empty'], ['/x', 'has an empty component'], ['x/', 'has an 
 	['x**', 'has "\*\*" beside'], ['***', 'has "\*\*" beside'], ['Team', 'has a character'], ['a?', 'has a character'], ['a b', 'has a character'],
 	['x' x 256, 'is longer']) {
 	auth_fault("\"" . substr($bad->[0], 0, 10) . "\" as repository", rule("who = [ \"a\" ]; repo = \"$bad->[0]\"; may = [ \"pull\" ];"), 3,
-		"\"auth.access.repo\" is no pattern of names: it $bad->[1]");
+		"\"auth.access.repo\" is not a pattern of names: it $bad->[1]");
 }
 my $r = verb('check', "auth = { htpasswd = \"/x\";\naccess = (\n{ who = [ \"\@x\" ]; repo = \"x\"; may = [ \"pull\" ]; },\n"
 	. "{ who = [ \"\@y\" ]; repo = \"x\"; may = [ \"pull\" ]; } ); };\nwrokers = 5;\n");

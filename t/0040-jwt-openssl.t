@@ -102,30 +102,30 @@ for my $kind (qw(ed25519 p256)) {
 
 # Keys that are not taken, by their reason.
 my %bad = (
-	rsa1024 => 'an RSA key of 1024 bits; 2048 to 8192 are taken',
-	secp256k1 => 'an EC key on another curve than P-256, P-384 and P-521',
-	rsapss => 'a key of a type that is not taken (RSA, EC and Ed25519 are)',
+	rsa1024 => 'an RSA key of 1024 bits; 2048 to 8192 are supported',
+	secp256k1 => 'an EC key on a curve other than P-256, P-384 and P-521',
+	rsapss => 'a key of an unsupported type; RSA, EC and Ed25519 are supported',
 );
 for my $k (sort keys %bad) {
 	my $file = openssl_key("$dir/$k.key", $k);
 
 	openssl('pkey', '-in', $file, '-pubout', '-out', "$dir/$k.pub");
-	is run($tool, 'names', '--keys', "$dir/$k.pub")->{out}, "refused: $dir/$k.pub: no key that can be used: block 1: $bad{$k}\n",
+	is run($tool, 'names', '--keys', "$dir/$k.pub")->{out}, "refused: $dir/$k.pub: no usable key: block 1: $bad{$k}\n",
 		"$k: not taken from a bundle";
 	is run($tool, 'public', '--key', $file)->{out}, "refused: $file: $bad{$k}\n", "$k: nor to sign with";
 }
 openssl('ec', '-in', $key{p256}, '-pubout', '-param_enc', 'explicit', '-out', "$dir/explicit.pub");
-like run($tool, 'names', '--keys', "$dir/explicit.pub")->{out}, qr/an EC key that brings a curve of its own/,
+like run($tool, 'names', '--keys', "$dir/explicit.pub")->{out}, qr/an EC key with explicit curve parameters/,
 	'a curve that is spelled out is not taken, be it P-256';
 spew("$dir/mixed.pem", slurp("$dir/rsa1024.pub") . slurp("$dir/p256.pub") . slurp($key{rsa}));
 my $mixed = run($tool, 'names', '--keys', "$dir/mixed.pem");
 is $mixed->{out}, run($tool, 'names', '--keys', "$dir/p256.pub")->{out}, 'of a bundle the key that can be used is';
-is $mixed->{err}, "$dir/mixed.pem: block 1: $bad{rsa1024}\n$dir/mixed.pem: block 3: a private key, which does not belong here\n",
+is $mixed->{err}, "$dir/mixed.pem: block 1: $bad{rsa1024}\n$dir/mixed.pem: block 3: a private key where a public key is expected\n",
 	'and the others have their reasons';
 
 openssl('pkey', '-in', $key{p256}, '-aes256', '-passout', 'pass:secret', '-out', "$dir/locked.key");
 chmod 0600, "$dir/locked.key";
 is run({ timeout => 120 }, $tool, 'public', '--key', "$dir/locked.key")->{out},
-	"refused: $dir/locked.key: not a private key as PEM without a passphrase\n", 'a key behind a passphrase is refused, nobody is asked for it';
+	"refused: $dir/locked.key: not a private key in PEM without a passphrase\n", 'a key behind a passphrase is refused, nobody is asked for it';
 
 done_testing;

@@ -15,6 +15,7 @@ for my $file (glob(source_dir() . '/src/*.c'), glob(source_dir() . '/src/*/*.c')
 		my $event = $1;
 		$logged{$_} = 1 for $event =~ /"([a-z_]+)"/g;
 	}
+	$logged{$1} = 1 while $text =~ /\bwatched_init\([^;]*"(\w+)"/g;
 	$logged{$1} = 1 while $text =~ /struct errand \w+ = \{ "[^"]*", "(\w+)"/g;
 }
 my ($table) = slurp(source_dir() . '/doc/OPERATING.md') =~ /^## What the log says\n(.*?)^## /ms;

@@ -83,7 +83,7 @@ is $f->request(params => { HTTP_AUTHORIZATION => '' })->status, 401, 'an empty h
 
 # Wrong ones are wrong where no login is needed, too
 $s->config("auth = { htpasswd = \"$file\"; access = ( " . rule('@anonymous', '**', 'pull') . " ); };\n");
-kill HUP => $s->master_pid;
+$s->replace_workers;
 ok wait_for(sub { $s->req(GET => '/v2/x/tags/list')->status == 404 }), 'where everybody may pull, no login is needed';
 is $s->req(GET => '/v2/')->status, 401, 'but for /v2/: there clients learn that they can log in';
 is $s->req(GET => '/v2/x/tags/list', headers => [basic('bcrypt', 'wrong')])->status, 401, 'a wrong password is wrong there too';

@@ -88,7 +88,7 @@ is $s->req(HEAD => "/v2/team/a/blobs/$blob", headers => [basic('alice', 'alice')
 
 # With something for everybody
 $s->config("auth = { $auth access = ( " . join(', ', @rules, rule('@anonymous', 'shared/*', 'pull'), rule('@users', 'zoo/a', 'pull')) . " ); };\n");
-kill HUP => $s->master_pid;
+$s->replace_workers;
 ok wait_for(sub { $s->req(GET => '/v2/_catalog')->status == 200 }), 'with a rule for everybody there is a catalog without login';
 # every worker is a new one when none of the old ones answers any more
 ok wait_for(sub { !grep { $s->req(GET => '/v2/_catalog')->status != 200 } 1 .. 12 }), 'from every worker';

@@ -50,8 +50,8 @@ action=right_refused user=bob repository=team/app reference=two right=push reaso
 action=login_refused user=bob repository=- reference=- right=- reason=wrong password
 action=login_refused user=- repository=- reference=- right=- reason=unknown user
 action=login_refused user=- repository=- reference=- right=- reason=no colon
-action=login_refused user=- repository=- reference=- right=- reason=no scheme that is known
-action=login_refused user=- repository=- reference=- right=- reason=no scheme that is known
+action=login_refused user=- repository=- reference=- right=- reason=unknown scheme
+action=login_refused user=- repository=- reference=- right=- reason=unknown scheme
 action=right_refused user=- repository=team/app reference=one right=pull reason=-
 action=right_refused user=bob repository=team/app reference=one right=delete reason=-
 END
@@ -147,7 +147,7 @@ my $put = $s->req(PUT => '/v2/team/app/blobs/uploads/11111111-2222-4333-8444-555
 error_is($put, 429, 'TOOMANYREQUESTS', 'a body does not come in either');
 like $put->header('Retry-After'), qr/^[1-9]$/, 'with the time to wait';
 ok scalar(grep { ($_->{reason} // '') =~ /^too many/ } audit($s, 'login_refused')), 'the audit says so';
-kill HUP => $s->master_pid;
+$s->replace_workers;
 ok wait_for(sub { grep { ($_->{event} // '') eq 'reload' } $s->log_events }), 'a reload';
 # Meanwhile it may have become one or two tries again; whoever forgot it would give twenty.
 sub known { return scalar grep { (eval { $s->req(GET => '/v2/', from => '127.7.7.7', headers => [@wrong])->status } // 0) == 429 } 1 .. 10 }
@@ -158,7 +158,7 @@ ok known(), 'and have not forgotten either';
 
 # At the least level, too, the audit is kept
 $s->config("log = { level = \"error\"; }; auth = { htpasswd = \"$dir/htpasswd\"; };\n");
-kill HUP => $s->master_pid;
+$s->replace_workers;
 ok wait_for(sub { my $n = () = audit($s, 'push'); $s->push_blob_as(\@alice); audit($s, 'push') > $n && !grep { /"level":"info","event":"request"/ } ($s->log)[-1] }),
 	'no level of the log leaves the audit out';
 sub Berth::Server::push_blob_as

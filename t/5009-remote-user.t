@@ -70,7 +70,7 @@ $f = Berth::FCGI->new($s->worker_socket);
 is by(REMOTE_USER => 'admin'), 401, 'without remote_user = true the parameter is nothing';
 is by(REMOTE_USER => 'admin', HTTP_AUTHORIZATION => (basic('carol', 'c'))[1]), 403, 'and the login is the user';
 $s->config("auth = { remote_user = true; htpasswd = \"$dir/htpasswd\"; $rules };\n");
-kill HUP => $s->master_pid;
+$s->replace_workers;
 ok wait_for(sub { by(REMOTE_USER => 'admin') == 404 }), 'with both, whom nginx names';
 is by(HTTP_AUTHORIZATION => (basic('carol', 'c'))[1]), 403, 'or who has a password here';
 ok wait_for(sub { !grep { $_ != 401 } map { by(HTTP_AUTHORIZATION => (basic('carol', 'x'))[1], REMOTE_ADDR => "127.8.0.$_") } 1 .. 8 }), 'but not by a wrong one';

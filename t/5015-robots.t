@@ -102,9 +102,9 @@ is token('rm', 'deploy')->{status}, 1, 'once';
 
 # A file with a fault
 my $hash = 'ab' x 32;
-for my $case (["robot+x:$hash:never:pull", 'not of the form'], ["x:$hash:never:pull:**", 'is called robot\+NAME'], ["robot+x:abc:never:pull:**", 'the hash is not'],
-	["robot+x:$hash:soon:pull:**", 'the end is neither'], ["robot+x:$hash:never:fly:**", 'the actions must be'], ["robot+x:$hash:never::**", 'the actions must be'],
-	["robot+x:$hash:never:pull:", 'no repositories'], ["robot+x:$hash:never:pull:A", 'no patterns'], ["robot+x:$hash:never:pull:a\nrobot+x:$hash:1:pull:a", 'two lines'],
+for my $case (["robot+x:$hash:never:pull", 'not of the form'], ["x:$hash:never:pull:**", 'is named robot\+NAME'], ["robot+x:abc:never:pull:**", 'the hash is not'],
+	["robot+x:$hash:soon:pull:**", 'the expiry time is neither'], ["robot+x:$hash:never:fly:**", 'the actions must be'], ["robot+x:$hash:never::**", 'the actions must be'],
+	["robot+x:$hash:never:pull:", 'repositories are missing'], ["robot+x:$hash:never:pull:A", 'not patterns'], ["robot+x:$hash:never:pull:a\nrobot+x:$hash:1:pull:a", 'two lines'],
 	["robot+x:$hash:never:pull:a\0", 'NUL']) {
 	my ($text, $says) = @$case;
 	write_over($file, "# robots\n\n$text\n");
@@ -113,9 +113,27 @@ for my $case (["robot+x:$hash:never:pull", 'not of the form'], ["x:$hash:never:p
 	like $r->{err}, qr/^\Q$file\E:\d+: [^\n]*$says[^\n]*$/m, 'with its line';
 	unlike $r->{err}, qr/$hash/, 'and no hash';
 }
-is status(GET => '/v2/', @robot), 503, 'a robot that comes while the file has a fault is told to come again';
-is status(GET => '/v2/', @alice), 200, 'users get in all the same';
-ok wait_for { grep { ($_->{msg} // $_->{message} // '') =~ /no robot gets in/ || ($_->{event} // '') eq 'robots' } $s->log_events }, 'the log says why';
+is status(GET => '/v2/', @alice), 200, 'users log in all the same';
+
+# A file that becomes invalid while berth serves: the same policy as for htpasswd (t/5002)
+write_over($file, $line);
+is status(GET => '/v2/', @robot), 200, 'a valid file is in force' for 1 .. 12;          # each worker reads it
+my $before = () = $s->log_events;
+my $since = time;
+write_over($file, "robot+deploy\n");
+$r = status(GET => '/v2/', @robot);
+is $r, 200, 'when it becomes invalid, its previous contents stay in force' if time - $since < 3;
+ok wait_for(sub { !grep { status(GET => '/v2/', @robot) != 503 } 1 .. 8 }), 'but for a few seconds only: then no robot can log in';
+is status(GET => '/v2/', @alice), 200, 'users can';
+my %said;
+$said{$_->{pid}}++ for grep { ($_->{event} // '') eq 'robots' && $_->{level} eq 'error' && $_->{message} =~ /\Q$file\E:1: not of the form/ } ($s->log_events)[$before .. $s->log_events - 1];
+ok scalar(keys %said), 'the log says why';
+is join(' ', grep { $said{$_} > 1 } keys %said), '', 'each worker once';
+write_over($file, $line);
+is status(GET => '/v2/', @robot), 200, 'repaired, it is in force at once';
+unlink $file;
+is status(GET => '/v2/', @robot), 401, 'a file that is removed has no robots, at once';
+write_over($file, $line);
 ok !(grep { slurp($_) =~ /\Q$secret\E/ } grep { -f } glob "$dir/* " . $s->config_file . '*'), 'no file has the secret';
 $s->stop;
 

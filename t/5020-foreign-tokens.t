@@ -137,7 +137,7 @@ $r = fault("jwks = \"$dir/some.json\";");
 is $r->{status}, 0, 'a key that cannot be used is left out';
 like $r->{err}, qr/\Aberth: warning: \Q$dir\/some.json\E: key 2: [^\n]+\n\z/, 'which is said';
 $s->config("auth = { foreign = { $foreign bundle = \"$dir/none\"; }; };\n");
-kill HUP => $s->master_pid;
+$s->reload;
 ok wait_for(sub { grep { ($_->{message} // '') =~ /^\Q$dir\E\/none: .*; the old one stays$/ } $s->log_events }), 'a reload with a bundle that is not there is refused';
 is $pull->(token('ES256', $key{p256}, { alg => 'ES256', kid => thumbprint($key{p256}) }, \%claims)), 200, 'and the old keys go on';
 $service->stop;

@@ -29,7 +29,7 @@ need_program('docker-registry', 'nginx');
 	{
 		my ($self, $default) = @_;
 		my ($text) = Berth::Test::slurp(Berth::Test::source_dir() . '/doc/OPERATING.md') =~ /^```nginx\n(map .*?)^```$/ms
-			or die 'OPERATING.md has no configuration of a proxy';
+			or die 'doc/OPERATING.md has no configuration of a proxy';
 
 		$text =~ s/^(\s+default\s+)\w+;/$1$default;/m or die "no default in it\n";
 		$text =~ s/127\.0\.0\.1:5001/127.0.0.1:$self->{berth}/ and $text =~ s/127\.0\.0\.1:5002/127.0.0.1:$self->{other}/

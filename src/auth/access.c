@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * access: rules, applied.
+ * access: the rules, applied to a user and a repository.
  *
- * Owns nothing. Knows neither how somebody proved who they are, nor what is stored.
+ * Owns nothing. Knows neither how a login is proved, nor what is stored.
  */
 #include "auth/access.h"
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/pattern.h"
-
-static const struct {
-	const char *word;
-	enum config_right right;
-} words[] = { { "pull", RIGHT_PULL }, { "push", RIGHT_PUSH }, { "delete", RIGHT_DELETE } };
 
 static bool has(const struct names *list, const char *s)
 {
@@ -32,8 +26,8 @@ static bool in_group(const struct config_auth *a, const char *group, const char 
 	return false;
 }
 
-/* A user's name never begins with '@': no login and no configuration lets such a one through. */
-static bool speaks_of(const struct config_auth *a, const struct config_rule *r, const char *user)
+/* No user's name begins with '@': logins and the configuration refuse such a name. */
+static bool applies_to(const struct config_auth *a, const struct config_rule *r, const char *user)
 {
 	for (size_t i = 0; i < r->who.count; i++) {
 		const char *who = r->who.v[i];
@@ -48,7 +42,7 @@ static bool speaks_of(const struct config_auth *a, const struct config_rule *r, 
 	return false;
 }
 
-bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum config_right right,
+bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum right right,
 		const struct config_rule **rule)
 {
 	const struct config_auth *a = &c->auth;
@@ -60,7 +54,7 @@ bool access_may(const struct config *c, const char *user, const char *name, size
 	for (size_t i = 0; i < a->nrules; i++) {
 		const struct config_rule *r = &a->rules[i];
 
-		if (!(r->may & right) || !pattern_match(r->repo, name, len) || !speaks_of(a, r, user))
+		if (!(r->may & right) || !pattern_match(r->repo, name, len) || !applies_to(a, r, user))
 			continue;
 		if (rule)
 			*rule = r;
@@ -69,19 +63,19 @@ bool access_may(const struct config *c, const char *user, const char *name, size
 	return false;
 }
 
-bool access_may_all(const struct config *c, const char *user, enum config_right right)
+bool access_may_all(const struct config *c, const char *user, enum right right)
 {
 	const struct config_auth *a = &c->auth;
 
 	if (!a->on || !a->ruled)
 		return !a->on || user;
 	for (size_t i = 0; i < a->nrules; i++)
-		if ((a->rules[i].may & right) && pattern_is_all(a->rules[i].repo) && speaks_of(a, &a->rules[i], user))
+		if ((a->rules[i].may & right) && pattern_is_all(a->rules[i].repo) && applies_to(a, &a->rules[i], user))
 			return true;
 	return false;
 }
 
-void access_patterns(const struct config *c, const char *user, enum config_right right, struct names *out)
+void access_patterns(const struct config *c, const char *user, enum right right, struct names *out)
 {
 	const struct config_auth *a = &c->auth;
 
@@ -91,7 +85,7 @@ void access_patterns(const struct config *c, const char *user, enum config_right
 		return;
 	}
 	for (size_t i = 0; i < a->nrules; i++)
-		if ((a->rules[i].may & right) && speaks_of(a, &a->rules[i], user))
+		if ((a->rules[i].may & right) && applies_to(a, &a->rules[i], user))
 			names_add(out, a->rules[i].repo, strlen(a->rules[i].repo));
 }
 
@@ -103,33 +97,4 @@ bool access_anonymous(const struct config *c)
 		if (has(&c->auth.rules[i].who, "@anonymous"))
 			return true;
 	return false;
-}
-
-int access_right(const char *word, enum config_right *right)
-{
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(word, words[i].word) != 0)
-			continue;
-		*right = words[i].right;
-		return 0;
-	}
-	return -1;
-}
-
-int access_right_add(const char *word, unsigned *may)
-{
-	enum config_right right;
-
-	if (access_right(word, &right) < 0)
-		return -1;
-	*may |= (unsigned)right | (right == RIGHT_PUSH ? RIGHT_PULL : 0);
-	return 0;
-}
-
-const char *access_right_name(enum config_right right)
-{
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (words[i].right == right)
-			return words[i].word;
-	return "nothing";
 }

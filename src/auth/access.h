@@ -3,10 +3,10 @@
 #define BERTH_AUTH_ACCESS_H
 
 /*
- * access: what the rules of the configuration give to whom. Pure functions.
+ * access: which rights the rules of the configuration grant. Pure functions.
  *
- * Rules add up; what none gives is refused. Without rules whoever is logged in may do everything, and without "auth"
- * everybody may.
+ * A request is allowed if any rule allows it; everything else is denied. Without rules every logged-in user may do
+ * everything, and without the group "auth" everybody may.
  */
 
 #include <stdbool.h>
@@ -15,30 +15,24 @@
 #include "os/dir.h"
 
 /*
- * access_may - whether somebody may do this in a repository
- * user   NULL: somebody who is not logged in
- * name   the repository's, not NUL-terminated; need not exist
- * right  one of enum config_right
- * rule   gets the first rule that gives it; NULL where none does, or where there are no rules; may be NULL
+ * access_may - whether a user has a right in a repository
+ * user   NULL: not logged in
+ * name   of the repository, not NUL-terminated; the repository need not exist
+ * rule   gets the first rule that grants the right, or NULL if none does or there are no rules; may be NULL
  */
-bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum config_right right,
+bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum right right,
 		const struct config_rule **rule);
 
-/* access_may_all - whether it holds for every repository there could be, by a rule that says so */
-bool access_may_all(const struct config *c, const char *user, enum config_right right);
+/* access_may_all - whether a rule grants the right in every repository, existing or not */
+bool access_may_all(const struct config *c, const char *user, enum right right);
 
-/* access_patterns - add the patterns (base/pattern.h) of the rules that give it: access_may() holds for no name beside them */
-void access_patterns(const struct config *c, const char *user, enum config_right right, struct names *out);
+/*
+ * access_patterns - add to out the patterns (base/pattern.h) of the rules that grant the right
+ * access_may() is false for every name that none of them matches.
+ */
+void access_patterns(const struct config *c, const char *user, enum right right, struct names *out);
 
-/* access_anonymous - whether somebody who is not logged in may do anything at all */
+/* access_anonymous - whether any rule grants a right without a login */
 bool access_anonymous(const struct config *c);
-
-/* access_right - "pull", "push", "delete"; 0, or -1 where it is none of them */
-int access_right(const char *word, enum config_right *right);
-
-/* access_right_add - add to rights what such a word gives: who may push may pull; 0 or -1 */
-int access_right_add(const char *word, unsigned *may);
-
-const char *access_right_name(enum config_right right);
 
 #endif

@@ -3,20 +3,21 @@
 #define BERTH_AUTH_AUTH_H
 
 /*
- * auth: who is it, and may they?
+ * auth: authentication and authorization of a request.
  *
- * Two steps. auth_identify() makes an identity of what a request brings: one function for each way to log in, found by
- * the scheme of the Authorization header in one table. auth_may() asks the rules about that identity, and the token that
- * it came by. Whoever adds a way to log in adds a row to that table, and what it has to say about rights to the identity.
+ * auth_identify() turns the request's credentials into an identity: one table maps each scheme of the Authorization
+ * header to a function. auth_may() checks a right of that identity by the rules, and by its token if it has one. To add a
+ * way to log in, add a row to the table, and to struct identity whatever limits its rights.
  *
- * A token of our own (auth_issue) says who somebody is and for what they wanted it: what they may is looked up at each
- * use, and so is whether their password still is the one that it was given for. A token of a service elsewhere says
- * itself what its bearer may; the rules are not asked.
+ * A token that berth issued (auth_issue) names its user and the scopes that were asked for. At each use berth looks up
+ * the user's rights, and checks that the password is still the one the token was issued for. A token of a foreign
+ * service states the rights of its bearer itself; the rules do not apply.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include "auth/challenge.h"
+#include "auth/identity.h"
 #include "auth/keyring.h"
 #include "auth/throttle.h"
 #include "base/err.h"
@@ -25,116 +26,97 @@
 #include "conf/config.h"
 #include "jose/scope.h"
 
-#define AUTH_USER_MAX 255               /* bytes */
-
-/* What a request brings; all of it borrowed. */
+/* The credentials of a request; all borrowed. */
 struct credentials {
 	const char *authorization;      /* the header's values, joined; NULL: none */
-	const char *remote_user;        /* whom the web server names by REMOTE_USER; NULL or "": nobody */
+	const char *remote_user;        /* the user that the web server names in REMOTE_USER; NULL or "": none */
 	const char *remote;             /* the client's address */
 };
 
-enum identity_kind { IDENTITY_NOBODY, IDENTITY_USER };
-
-#define AUTH_WHY_MAX 128
-
-struct identity {
-	enum identity_kind kind;
-	char user[AUTH_USER_MAX + 1];   /* of IDENTITY_USER; of a refused login the user that it was for, if there is one */
-	const char *refused;            /* why a login was refused, for the log; static text, or `why` */
-	char why[AUTH_WHY_MAX];
-	bool robot;                     /* with rights of its own, and no others but everybody's: */
-	unsigned may;                   /* enum config_right, added up */
-	struct names repositories;      /* in what these patterns mean; owned */
-	bool bearer;                    /* by a token, which may be nobody's: no more than `scopes` */
-	bool foreign;                   /* of a service elsewhere: `scopes`, whatever the rules say */
-	struct scopes scopes;           /* owned */
-	const char *error;              /* of a token that is refused or does not do, for the challenge; static text */
-};
-
-#define IDENTITY_INIT { .scopes = SCOPES_INIT }
-void identity_release(struct identity *id);
-
 struct auth;
 
-/* auth_open - for one process, after fork; all is borrowed; k and t may be NULL: no tokens, no counting */
+/*
+ * auth_open - for one process, after fork
+ * All arguments are borrowed. Without k (NULL) there are no tokens, without t wrong passwords are not counted.
+ */
 struct auth *auth_open(const struct config *cfg, const struct keyring *k, struct throttle *t);
 void auth_close(struct auth **a);
 
-/* auth_on - whether rights are asked for at all */
+/* auth_on - whether rights are checked: the configuration has the group "auth" */
 bool auth_on(const struct auth *a);
 
 /*
- * auth_identify - who it is. No credentials: nobody, which is no error.
- * id           of IDENTITY_INIT
- * retry_after  gets the seconds to wait where the answer is 429, else 0
+ * auth_identify - identify the sender of a request. Without credentials it is IDENTITY_NOBODY, which is no error.
+ * id           initialized with IDENTITY_INIT
+ * retry_after  gets the seconds to wait if the answer is 429, else 0
  *
  * Returns 0, or -1: UNAUTHORIZED 401 for credentials that are wrong or malformed, TOOMANYREQUESTS 429, UNAVAILABLE 503.
  */
 int auth_identify(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e);
 
 /*
- * The same for what a form brings to the token service: a user and a password (len bytes), or a refresh token. That is
- * an identity's as long as the password stays the same.
+ * The same for the form fields of the token service: a user and a password (len bytes), or a refresh token. A refresh
+ * token is valid until the user's password changes.
  */
 int auth_by_password(struct auth *a, const struct credentials *c, const char *user, const char *password, size_t len,
 		     struct identity *id, unsigned *retry_after, struct err *e);
 int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identity *id, struct err *e);
 
-/* auth_issues_tokens - whether there is a token service here */
+/* auth_issues_tokens - whether berth is a token service itself */
 bool auth_issues_tokens(const struct auth *a);
 
 #define AUTH_TOKEN_SECONDS 300
 #define AUTH_REFRESH_SECONDS (365 * 24 * 3600)
 
 /*
- * auth_issue - a token for somebody: of what they want what the rules give them, which may be nothing
- * refresh  a refresh token, too; only somebody who is logged in gets one
+ * auth_issue - issue a token (doc/API.md, "Token") with those of the wanted scopes that the rules grant, perhaps none
+ * refresh  issue a refresh token too; only for a logged-in user
  * json     gets the answer: token, access_token, expires_in, issued_at, refresh_token
  *
- * Returns 0, or -1: UNAUTHORIZED 401 where a login is wanted, DENIED 403 where somebody is logged in in a way that no token
- * can stand for, UNAVAILABLE 503.
+ * Returns 0, or -1: UNAUTHORIZED 401 if a login is required, DENIED 403 if the user logged in by a way for which berth
+ * cannot issue tokens (REMOTE_USER), UNAVAILABLE 503.
  */
 int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, bool refresh, struct str *json, struct err *e);
 
-/* auth_may - whether they may do this there; says nothing of whether the repository exists */
-bool auth_may(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n);
+/* auth_may - whether the identity has the right in a repository, which need not exist */
+bool auth_may(const struct auth *a, const struct identity *id, enum right right, const struct name *n);
 
-/* auth_may_all - whether they may do this in every repository */
-bool auth_may_all(const struct auth *a, const struct identity *id, enum config_right right);
+/* auth_may_all - whether the identity has the right in every repository */
+bool auth_may_all(const struct auth *a, const struct identity *id, enum right right);
 
-/* The same for naming a repository in a list: a token to list is not one to pull, but its bearer may pull what is listed. */
+/* The same for listing a repository: a token for the catalog has no scope to pull, so only the right to pull counts. */
 bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n);
 bool auth_may_list_all(const struct auth *a, const struct identity *id);
 
 /*
- * The patterns (base/pattern.h) beside which the above hold for no name, so that nobody has to ask for each that there is.
+ * Add to out patterns (base/pattern.h) that match every name for which the predicate is true, so that a caller need not
+ * test each repository.
  * auth_may_patterns       for auth_may()
- * auth_may_list_patterns  for auth_may_list(), where auth_may_list_all() does not hold
+ * auth_may_list_patterns  for auth_may_list(), if auth_may_list_all() is false
  */
-void auth_may_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out);
+void auth_may_patterns(const struct auth *a, const struct identity *id, enum right right, struct names *out);
 void auth_may_list_patterns(const struct auth *a, const struct identity *id, struct names *out);
 
 /*
- * Whether they may go on: 0, or -1 with UNAUTHORIZED 401, where a login or another token (id->error) could change it, else
- * DENIED 403.
- * auth_require          to do this there
- * auth_require_login    to learn that this is a registry: be logged in, wherever there is a way to
- * auth_require_catalog  to list repositories, of those that they may pull
- * auth_require_source   to take a blob from there; 0 too where the rules do not let them: then nothing is to be found there
+ * Require a right: 0, or -1 with UNAUTHORIZED 401 if a login or another token (id->error) could grant it, else DENIED 403.
+ * auth_require          the right in this repository
+ * auth_require_login    for /v2/ (doc/API.md, "Base"): a login, if there is any way to log in
+ * auth_require_catalog  for /v2/_catalog: to list the repositories that the identity may pull
+ * auth_require_source   to mount a blob from this repository. Returns 0 also if the rules deny it: the caller then finds no
+ *                       blob there
  */
-int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e);
+int auth_require(const struct auth *a, struct identity *id, enum right right, const struct name *n, struct err *e);
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e);
 int auth_require_catalog(const struct auth *a, struct identity *id, struct err *e);
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e);
 
-/* auth_challenge - the value of WWW-Authenticate beside a 401 */
+/* auth_challenge - add to out the value of WWW-Authenticate for a 401 */
 void auth_challenge(const struct auth *a, const struct challenge *c, struct str *out);
 
 /*
- * auth_check_config - what can only be seen by reading files that the configuration names
- * warn  gets a line for each key that is there and can't be used; may be NULL
- * Returns 0, or -1 with a line a fault in msg.
+ * auth_check_config - check the files that the configuration names: htpasswd, robots, keys
+ * warn  gets a line for each key that cannot be used; may be NULL
+ * Returns 0, or -1 with a line for each fault in msg.
  */
 int auth_check_config(const struct config *cfg, struct str *warn, struct str *msg);
 

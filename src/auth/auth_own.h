@@ -2,7 +2,7 @@
 #ifndef BERTH_AUTH_AUTH_OWN_H
 #define BERTH_AUTH_AUTH_OWN_H
 
-/* auth_own: what the files of `auth` share. Private to src/auth/auth*.c. */
+/* auth_own: shared by the files of `auth`. Private to src/auth/auth*.c. */
 
 #include "auth/auth.h"
 #include "auth/htpasswd.h"
@@ -13,25 +13,25 @@ struct auth {
 	const struct keyring *keys;     /* NULL: no tokens */
 	struct throttle *throttle;
 	struct htpasswd *htpasswd;      /* NULL: none is configured */
-	struct robots *robots;          /* the same */
+	struct robots *robots;          /* NULL: none is configured */
 };
 
-/* auth_refuse - a login is refused, and why, for the log: sets *e to UNAUTHORIZED, returns -1 */
-int auth_refuse(struct identity *id, const char *why, struct err *e);
-
-/* auth_set_user - a request to log in as this user, of whom nothing is proved yet; 0, or -1 where no user is called so */
-int auth_set_user(struct identity *id, const char *user, size_t len);
-
 /*
- * auth_stamp - what stands for how this user can log in now; for a robot its rights go to the identity, too
- * stamp  empty where it cannot: the result is 0 then, and why gets the reason, static text. Returns 1, 0, or -1 with *e.
+ * auth_stamp - a text that changes with the user's password or the robot's secret; a robot's rights are set in id too
+ * why  gets the reason, static text, if the user cannot log in by password: stamp is then empty
+ *
+ * Returns 1, 0 if the user cannot log in by password, or -1 UNAVAILABLE 503.
  */
 int auth_stamp(struct auth *a, struct identity *id, char stamp[HTPASSWD_STAMP_MAX], const char **why, struct err *e);
 
-/* auth_rules_give - whether the rules, or a robot's own rights, give it, whatever a token says */
-bool auth_rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n);
+/* auth_rules_grant - whether the rules, a robot's own rights or a foreign token grant it; scopes are not looked at */
+bool auth_rules_grant(const struct auth *a, const struct identity *id, enum right right, const struct name *n);
 
-/* auth_bearer - the way to log in by a token; see the table in auth.c */
+/* auth_may_try - whether a client's address may try a password now: 0, or -1 TOOMANYREQUESTS with the seconds to wait */
+int auth_may_try(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e);
+
+/* The schemes of the Authorization header; see the table in auth.c. text follows the scheme, without spaces at its ends. */
+int auth_basic(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 int auth_bearer(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_right: may they?
+ * auth_right: authorization of an identity.
  *
- * Owns nothing. Invariant: what is allowed here is given by the rules, and by the token as well where there is one; a
- * foreign token is the rule itself. A part of `auth`.
+ * Owns nothing. Invariant: a right needs the rules, and the token too if there is one; for a foreign token, the token
+ * alone. A part of `auth`.
  */
 #include "auth/auth_own.h"
 
@@ -17,13 +17,13 @@
 _Static_assert((int)RIGHT_PULL == SCOPE_PULL && (int)RIGHT_PUSH == SCOPE_PUSH && (int)RIGHT_DELETE == SCOPE_DELETE,
 	       "a right is the bit of its action in a scope");
 
-/* For the rules. A robot is nobody to them: they give it what they give everybody. */
+/* The user that the rules see. To them a robot is not logged in: it has the rights of "@anonymous" besides its own. */
 static const char *user_of(const struct identity *id)
 {
 	return id->kind == IDENTITY_USER && !id->robot ? id->user : NULL;
 }
 
-static bool robot_may(const struct identity *id, enum config_right right, const struct name *n)
+static bool robot_may(const struct identity *id, enum right right, const struct name *n)
 {
 	if (!id->robot || !(id->may & (unsigned)right))
 		return false;
@@ -33,29 +33,29 @@ static bool robot_may(const struct identity *id, enum config_right right, const 
 	return false;
 }
 
-bool auth_rules_give(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+bool auth_rules_grant(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
 {
 	return id->foreign || access_may(a->cfg, user_of(id), n->s, n->len, right, NULL) || robot_may(id, right, n);
 }
 
-static bool token_gives(const struct identity *id, enum config_right right, const struct name *n)
+static bool token_grants(const struct identity *id, enum right right, const struct name *n)
 {
 	return !id->bearer || scopes_allow(&id->scopes, SCOPE_REPOSITORY, n->s, (unsigned)right);
 }
 
-bool auth_may(const struct auth *a, const struct identity *id, enum config_right right, const struct name *n)
+bool auth_may(const struct auth *a, const struct identity *id, enum right right, const struct name *n)
 {
-	return auth_rules_give(a, id, right, n) && token_gives(id, right, n);
+	return auth_rules_grant(a, id, right, n) && token_grants(id, right, n);
 }
 
-bool auth_may_all(const struct auth *a, const struct identity *id, enum config_right right)
+bool auth_may_all(const struct auth *a, const struct identity *id, enum right right)
 {
 	return !id->bearer && access_may_all(a->cfg, user_of(id), right);
 }
 
 bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n)
 {
-	return auth_rules_give(a, id, RIGHT_PULL, n);
+	return auth_rules_grant(a, id, RIGHT_PULL, n);
 }
 
 bool auth_may_list_all(const struct auth *a, const struct identity *id)
@@ -63,7 +63,7 @@ bool auth_may_list_all(const struct auth *a, const struct identity *id)
 	return id->foreign || access_may_all(a->cfg, user_of(id), RIGHT_PULL);
 }
 
-static void rules_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out)
+static void rules_patterns(const struct auth *a, const struct identity *id, enum right right, struct names *out)
 {
 	access_patterns(a->cfg, user_of(id), right, out);
 	if (!id->robot || !(id->may & (unsigned)right))
@@ -72,13 +72,13 @@ static void rules_patterns(const struct auth *a, const struct identity *id, enum
 		names_add(out, id->repositories.v[i], strlen(id->repositories.v[i]));
 }
 
-void auth_may_patterns(const struct auth *a, const struct identity *id, enum config_right right, struct names *out)
+void auth_may_patterns(const struct auth *a, const struct identity *id, enum right right, struct names *out)
 {
 	if (!id->bearer) {
 		rules_patterns(a, id, right, out);
 		return;
 	}
-	/* A token names each repository. What is no repository's name in it may look like a pattern, and means nothing. */
+	/* A token names each repository. A scope may hold another text, which might look like a pattern: ignore it. */
 	for (size_t i = 0; i < id->scopes.count; i++) {
 		const struct scope *one = &id->scopes.v[i];
 		struct name n;
@@ -93,37 +93,38 @@ void auth_may_list_patterns(const struct auth *a, const struct identity *id, str
 	rules_patterns(a, id, RIGHT_PULL, out);
 }
 
-/* What was refused. A refusal without detail is one that docker tries again, for a minute. */
-static int refuse(enum err_code code, enum config_right right, const struct name *n, struct err *e)
+/* docker retries a refusal without detail for a minute. */
+static int refuse(enum err_code code, enum right right, const struct name *n, struct err *e)
 {
 	if (!n)
 		return err_set(e, code, "registry:" CATALOG ":*");
-	return err_set(e, code, "repository:%.200s:%s", n->s, access_right_name(right));
+	return err_set(e, code, "repository:%.200s:%s", n->s, right_name(right));
 }
 
-/* Who is logged in, or cannot log in, would only be asked in vain. */
+/* 401 makes a client ask for a login: useless if it is logged in, or if there is no way to log in. */
 static enum err_code turned_away(const struct auth *a, const struct identity *id)
 {
 	return id->kind == IDENTITY_NOBODY && config_login(a->cfg) ? ERR_UNAUTHORIZED : ERR_DENIED;
 }
 
-/* A token for more would do: after 401 clients fetch one, after 403 they give up (RFC 6750, 3.1, says 403). */
+/* The rules allow it, the token lacks the scope. After 401 clients fetch another token; after 403, which RFC 6750, 3.1, asks
+ * for, they give up. */
 static enum err_code ask_for_more(struct identity *id)
 {
 	id->error = "insufficient_scope";
 	return ERR_UNAUTHORIZED;
 }
 
-int auth_require(const struct auth *a, struct identity *id, enum config_right right, const struct name *n, struct err *e)
+int auth_require(const struct auth *a, struct identity *id, enum right right, const struct name *n, struct err *e)
 {
-	if (!auth_rules_give(a, id, right, n))
+	if (!auth_rules_grant(a, id, right, n))
 		return refuse(turned_away(a, id), right, n, e);
-	return token_gives(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
+	return token_grants(id, right, n) ? 0 : refuse(ask_for_more(id), right, n, e);
 }
 
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e)
 {
-	if (!auth_on(a) || !config_login(a->cfg) || id->bearer || id->kind != IDENTITY_NOBODY)
+	if (!a->cfg->auth.on || !config_login(a->cfg) || id->bearer || id->kind != IDENTITY_NOBODY)
 		return 0;
 	return err_set(e, turned_away(a, id), "log in");
 }
@@ -139,7 +140,7 @@ int auth_require_catalog(const struct auth *a, struct identity *id, struct err *
 
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)
 {
-	if (!auth_rules_give(a, id, RIGHT_PULL, n) || token_gives(id, RIGHT_PULL, n))
+	if (!auth_rules_grant(a, id, RIGHT_PULL, n) || token_grants(id, RIGHT_PULL, n))
 		return 0;
 	return refuse(ask_for_more(id), RIGHT_PULL, n, e);
 }

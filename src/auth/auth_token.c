@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_token: taking tokens, and giving them.
+ * auth_token: accepting and issuing tokens.
  *
- * Owns what a token of ours says: `sub` the user, absent for nobody; `access` what was wanted and given by the rules;
- * `jti` a random part, a dot and the stamp of the user's line in the password file. Invariant: a token of ours is its
- * bearer's only as long as that line stays as it was; one to refresh by is never taken for access, nor the other way
- * round. A part of `auth`.
+ * Owns the claims of the tokens that berth issues: `sub`, the user, absent if not logged in; `access`, the scopes that
+ * were asked for and that the rules granted; `jti`, a random part, a dot and the stamp of the user's line in the htpasswd
+ * or robots file. Invariant: such a token is valid only while that line does not change. A refresh token is never
+ * accepted as an access token, nor the reverse. A part of `auth`.
  */
 #include "auth/auth_own.h"
 
@@ -28,23 +28,23 @@ bool auth_issues_tokens(const struct auth *a)
 
 static int void_token(struct identity *id, const char *why, struct err *e)
 {
-	auth_refuse(id, why, e);
+	identity_refuse(id, why, e);
 	id->error = "invalid_token";
 	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
 }
 
-/* What a signed token says of itself is no secret, and what is wrong with it helps its owner. */
+/* The reason goes to the client too: it holds no secret, and helps the owner of the token. */
 static int verify(const char *text, size_t len, const struct jwt_trust *trust, struct jwt *t, struct identity *id, struct err *e)
 {
 	if (jwt_verify(text, len, trust, (int64_t)time(NULL), t, e) == 0)
 		return 0;
-	auth_refuse(id, id->why, NULL);
+	identity_refuse(id, id->why, NULL);
 	id->error = "invalid_token";
 	memcpy(id->why, e->detail, strnlen(e->detail, sizeof(id->why) - 1));
 	return -1;
 }
 
-/* Whether the user is there, with the password that the token was given for: 0, or -1. */
+/* Whether the user exists and still has the password that the token was issued for: 0, or -1. */
 static int check_stamp(struct auth *a, const struct jwt *t, struct identity *id, struct err *e)
 {
 	const char *dot = t->jti ? strchr(t->jti, '.') : NULL;
@@ -52,22 +52,22 @@ static int check_stamp(struct auth *a, const struct jwt *t, struct identity *id,
 	const char *why;
 	int found;
 
-	if (!dot || auth_set_user(id, t->sub, strlen(t->sub)) < 0)
-		return void_token(id, "no token for a user of this registry", e);
+	if (!dot || identity_set_user(id, t->sub, strlen(t->sub)) < 0)
+		return void_token(id, "not a token of a user of this registry", e);
 	found = auth_stamp(a, id, stamp, &why, e);
 	if (found < 0) {
-		id->refused = "the file of users or robots cannot be read";
+		id->refused = "the htpasswd or robots file cannot be read";
 		return -1;
 	}
 	if (!found)
 		return void_token(id, why, e);
 	if (strcmp(dot + 1, stamp) != 0)
-		return void_token(id, "its user has another password now", e);
+		return void_token(id, "the password of its user has changed", e);
 	id->kind = IDENTITY_USER;
 	return 0;
 }
 
-/* A token of our own, of the kind that typ says: whose it is, or nobody's. */
+/* A token that berth issued, of this `typ`. */
 static int own(struct auth *a, const char *text, size_t len, const char *typ, struct jwt *t, struct identity *id, struct err *e)
 {
 	const char *service = a->cfg->auth.token.service;
@@ -86,7 +86,7 @@ static int foreign(struct auth *a, const char *text, size_t len, struct jwt *t, 
 	if (verify(text, len, &trust, t, id, e) < 0)
 		return -1;
 	id->foreign = true;
-	if (t->sub && auth_set_user(id, t->sub, strlen(t->sub)) == 0)
+	if (t->sub && identity_set_user(id, t->sub, strlen(t->sub)) == 0)
 		id->kind = IDENTITY_USER;
 	return 0;
 }
@@ -103,7 +103,7 @@ int auth_bearer(struct auth *a, const struct credentials *c, const char *text, s
 	else if (a->keys && config_foreign_tokens(a->cfg))
 		rc = foreign(a, text, len, &t, id, e);
 	else
-		return auth_refuse(id, "no scheme that is known", e);
+		return identity_refuse(id, "unknown scheme", e);
 	if (rc < 0)
 		return -1;
 	id->bearer = true;
@@ -118,13 +118,13 @@ int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identi
 
 	if (own(a, token, len, TYP_REFRESH, &t, id, e) < 0)
 		return -1;
-	return id->kind == IDENTITY_USER ? 0 : void_token(id, "no user's token", e);
+	return id->kind == IDENTITY_USER ? 0 : void_token(id, "not a token of a user", e);
 }
 
-/* What of one scope the rules give; its actions are 0 where that is nothing. */
+/* The part of one wanted scope that the rules grant; without actions if that is nothing. */
 static struct scope given(const struct auth *a, const struct identity *id, const struct scope *want)
 {
-	static const enum config_right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
+	static const enum right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
 	struct scope one = *want;
 	struct name n;
 
@@ -137,12 +137,12 @@ static struct scope given(const struct auth *a, const struct identity *id, const
 	if (name_parse(&n, want->name, strlen(want->name)) < 0)
 		return one;
 	for (size_t i = 0; i < ARRAY_LEN(rights); i++)
-		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && auth_rules_give(a, id, rights[i], &n))
+		if ((want->actions & (SCOPE_ALL | (unsigned)rights[i])) && auth_rules_grant(a, id, rights[i], &n))
 			one.actions |= (unsigned)rights[i];
 	return one;
 }
 
-/* Begin a token for the user with this stamp; NULL: for nobody. */
+/* Begin a token for the user with this stamp; user NULL: not logged in. */
 static void begin(struct jwt *t, const struct auth *a, const char *user, const char *stamp, uint32_t seconds)
 {
 	const char *service = a->cfg->auth.token.service;
@@ -193,7 +193,7 @@ int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, b
 	int found;
 
 	if (id->bearer)
-		return auth_refuse(id, "a token where a password is wanted", e);
+		return identity_refuse(id, "a token where a password is required", e);
 	if (id->kind == IDENTITY_NOBODY) {
 		if (!access_anonymous(a->cfg))
 			return err_set(e, ERR_UNAUTHORIZED, "log in");
@@ -203,6 +203,6 @@ int auth_issue(struct auth *a, struct identity *id, const struct scopes *want, b
 	if (found < 0)
 		return -1;
 	if (!found)
-		return err_set(e, ERR_DENIED, "who is logged in by the web server needs no token");
+		return err_set(e, ERR_DENIED, "a user that the web server has logged in needs no token");
 	return add_tokens(a, id, stamp, want, refresh, json, e);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * challenge: the value of WWW-Authenticate.
+ * challenge: composing WWW-Authenticate.
  *
- * Owns nothing. Invariant: each value is quoted, and the URL of our own token service is of a host's name alone, whatever
- * the request says.
+ * Owns nothing. Invariant: each value is quoted; from the request, only a valid host gets into the URL of the token service.
  */
 #include "auth/challenge.h"
 
@@ -13,7 +12,7 @@
 
 #define HOST_MAX 255
 
-/* RFC 3986, 3.2.2, as far as registries are called: a name or an address, in brackets that of IPv6, and a port. */
+/* RFC 3986, 3.2.2, as far as registries use it: a name, an IPv4 address or an IPv6 address in brackets, and a port. */
 static bool host_ok(const char *s)
 {
 	size_t len;
@@ -41,7 +40,7 @@ static bool is_scheme(const char *s)
 	return s && (strcmp(s, "http") == 0 || strcmp(s, "https") == 0);
 }
 
-/* The URL of the token service; false where there is none to give. */
+/* The URL of the token service; false if it is unknown. */
 static bool add_realm(const struct config *cfg, const struct challenge *c, struct str *out)
 {
 	const struct config_auth *a = &cfg->auth;

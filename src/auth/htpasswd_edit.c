@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * htpasswd_edit: a new password file in place of the old one.
+ * htpasswd_edit: replacing a password file.
  *
- * Owns FILE.lock, and for a moment the file's new name. Knows lines and users, no hashes.
+ * Owns FILE.lock and FILE.new. Knows lines and users, no hashes.
  */
 #include "auth/htpasswd_edit.h"
 
@@ -15,29 +15,14 @@
 #include <unistd.h>
 
 #include "auth/htpasswd_file.h"
+#include "auth/watched.h"
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/lock.h"
 
 #define LOCK_MS 10000
 
-/* 1 read, 0 there is none, -1 with *e. */
-static int read_old(const char *file, struct stat *st, struct str *text, struct err *e)
-{
-	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0 || fstat(fd, st) < 0)
-		return err_sys(e, "cannot read %s", file);
-	if (!S_ISREG(st->st_mode) || st->st_size > HTPASSWD_FILE_MAX) {
-		errno = EFBIG;
-		return err_sys(e, "cannot change %s", file);
-	}
-	return os_read_str(fd, (uint64_t)st->st_size, text) < 0 ? err_sys(e, "cannot read %s", file) : 1;
-}
-
-/* The lines of the old text, changed; whether the user had one. */
+/* Copy the lines with the change; whether the user had a line. */
 static bool change_lines(const struct str *old, const char *user, const char *hash, struct str *out)
 {
 	const char *p = old->buf, *end = old->buf + old->len;
@@ -59,7 +44,7 @@ static bool change_lines(const struct str *old, const char *user, const char *ha
 	return had;
 }
 
-/* The directory that the name stands in; the path is absolute. */
+/* The directory of an absolute path. */
 static int flush_dir(const char *file)
 {
 	const char *slash = strrchr(file, '/');
@@ -73,10 +58,10 @@ static int write_new(const char *file, const char *tmp, const struct str *text, 
 {
 	cleanup_fd int fd = -1;
 
-	unlink(tmp);            /* of one that was killed: we hold the lock */
+	unlink(tmp);            /* left by a killed process: we hold the lock */
 	fd = os_open(AT_FDCWD, tmp, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
-		return err_sys(e, "cannot make %s", tmp);
+		return err_sys(e, "cannot create %s", tmp);
 	if (os_write_full(fd, text->buf, text->len) < 0 ||
 	    (owner->uid != (uid_t)-1 && fchown(fd, owner->uid, owner->gid) < 0) ||
 	    fchmod(fd, st->st_mode & 07777) < 0 || os_fsync(fd) < 0) {
@@ -97,15 +82,17 @@ out:
 static int edit(const char *file, enum htpasswd_change change, const char *user, const char *hash,
 		const struct htpasswd_owner *owner, struct err *e)
 {
-	cleanup_str struct str old = STR_INIT, text = STR_INIT, tmp = STR_INIT;
-	struct stat st = { .st_mode = S_IFREG | 0600 };
-	struct htpasswd_owner same;
-	int found = read_old(file, &st, &old, e);
+	cleanup_str struct str old = STR_INIT, text = STR_INIT, tmp = STR_INIT, why = STR_INIT;
+	struct htpasswd_owner same = *owner;
+	struct stat st;
 	bool had;
 
-	if (found < 0)
-		return -1;
-	same = found ? (struct htpasswd_owner){ st.st_uid, st.st_gid } : *owner;
+	if (watched_read(file, HTPASSWD_FILE_MAX_MIB, &st, &old, &why) == 0)
+		same = (struct htpasswd_owner){ st.st_uid, st.st_gid };
+	else if (errno == ENOENT)
+		st.st_mode = 0600;
+	else
+		return err_sys(e, "cannot change %s", file);
 	had = change_lines(&old, user, change == HTPASSWD_REMOVE ? NULL : hash, &text);
 	if (had == (change == HTPASSWD_ADD))
 		return 0;
@@ -121,7 +108,7 @@ static int edit(const char *file, enum htpasswd_change change, const char *user,
 int htpasswd_edit(const char *file, enum htpasswd_change change, const char *user, const char *hash,
 		  const struct htpasswd_owner *owner, struct err *e)
 {
-	cleanup_free char *real = realpath(file, NULL);         /* what a link leads to is what is replaced */
+	cleanup_free char *real = realpath(file, NULL);         /* replace the target of a symbolic link, not the link */
 	cleanup_str struct str lock = STR_INIT;
 	cleanup_fd int fd = -1;
 

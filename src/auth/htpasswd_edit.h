@@ -3,11 +3,10 @@
 #define BERTH_AUTH_HTPASSWD_EDIT_H
 
 /*
- * htpasswd_edit: changing one user's line of a password file, while it is in use.
+ * htpasswd_edit: changing one user's line of a password file while it is in use.
  *
- * The new file appears whole under the old name, with the mode and the owner of the old one. Lines of others, comments
- * too, stay as they are, byte by byte, also those that berth would not take. Changes wait for each other by a lock on
- * FILE.lock, which stays.
+ * A complete new file replaces the old one, with its mode and owner. All other lines, also comments and invalid ones, stay
+ * the same byte by byte. Concurrent edits are serialized by a lock on FILE.lock, which is not removed.
  */
 
 #include <stdbool.h>
@@ -17,17 +16,17 @@
 
 enum htpasswd_change { HTPASSWD_ADD, HTPASSWD_SET, HTPASSWD_REMOVE };
 
-struct htpasswd_owner {         /* whose a file is that is made; uid -1: who makes it */
+struct htpasswd_owner {         /* of a new file; uid -1: the caller's */
 	uid_t uid;
 	gid_t gid;
 };
 
 /*
  * htpasswd_edit - change the line of a user
- * file  need not exist for HTPASSWD_ADD; it is made with mode 0600 then
- * hash  the new one; not for HTPASSWD_REMOVE
+ * file  need not exist for HTPASSWD_ADD: it is then created with mode 0600
+ * hash  the new one; ignored for HTPASSWD_REMOVE
  *
- * Returns 1 done, 0 where HTPASSWD_ADD finds the user there, or the others do not; -1 with *e.
+ * Returns 1 done; 0 if the user exists (HTPASSWD_ADD) or does not (the others); -1 with *e.
  */
 int htpasswd_edit(const char *file, enum htpasswd_change change, const char *user, const char *hash,
 		  const struct htpasswd_owner *owner, struct err *e);

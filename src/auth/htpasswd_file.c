@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * htpasswd_file: reading and taking apart.
+ * htpasswd_file: reading and parsing.
  *
- * Owns the text it was given. Invariant: every entry has a user's name that is one, once, and a hash without a fault.
+ * Owns a copy of the text. Invariant: every entry has a valid user name, which no other has, and a valid hash.
  */
 #include "auth/htpasswd_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/changed.h"
 #include "auth/pwhash.h"
+#include "auth/watched.h"
 #include "base/mem.h"
 
 #define FAULTS_MAX 10
-#define COSTS_MAX 16                    /* different ones that are counted */
+#define COSTS_MAX 16                    /* distinct costs that are counted */
 #define NO_USERS_HASH "$2y$10$.......................TvMx.krdabHj9Yj6OS/u2dOLexj3MK"
 
 struct parse {
@@ -42,7 +42,7 @@ bool htpasswd_user_ok(const char *user, size_t len)
 	return true;
 }
 
-/* A line of the message begins; NULL where enough has been said. */
+/* Begin a line of the message; NULL if it has enough lines. */
 static struct str *fault(struct parse *p, unsigned line)
 {
 	if (++p->faults > FAULTS_MAX)
@@ -51,7 +51,7 @@ static struct str *fault(struct parse *p, unsigned line)
 	return p->msg;
 }
 
-/* One line, NUL-terminated, in the text that the result owns. */
+/* s is NUL-terminated, and part of the text that the result owns. */
 static void parse_line(struct parse *p, char *s, size_t len, unsigned line)
 {
 	struct htpasswd_file *out = p->out;
@@ -64,12 +64,12 @@ static void parse_line(struct parse *p, char *s, size_t len, unsigned line)
 			str_puts(msg, "not of the form user:hash");
 	} else if (!htpasswd_user_ok(s, (size_t)(colon - s))) {
 		if ((msg = fault(p, line)) != NULL)
-			str_addf(msg, "a user's name has 1 to %d bytes, none of them a control character, and no @ or # at its start",
+			str_addf(msg, "a user name has 1 to %d bytes, no control character, and does not begin with @ or #",
 				 HTPASSWD_USER_MAX);
 	} else if ((why = pwhash_fault(colon + 1, len - (size_t)(colon + 1 - s))) != NULL) {
 		if ((msg = fault(p, line)) != NULL)
-			str_addf(msg, "the hash %s; berth takes bcrypt, yescrypt, sha512-crypt and sha256-crypt: "
-				 "`berth user passwd` sets it anew", why);
+			str_addf(msg, "the hash %s; berth accepts bcrypt, yescrypt, sha512-crypt and sha256-crypt: "
+				 "`berth user passwd` sets a new one", why);
 	} else {
 		*colon = '\0';
 		if (out->count == p->cap) {
@@ -95,10 +95,10 @@ static void find_doubles(struct parse *p)
 
 	for (size_t i = 1; i < p->out->count; i++)
 		if (strcmp(v[i].user, v[i - 1].user) == 0 && (msg = fault(p, v[i].line)) != NULL)
-			str_addf(msg, "the user has a line already, line %u; take one of the two out", v[i - 1].line);
+			str_addf(msg, "the user is already in line %u; remove one of the two", v[i - 1].line);
 }
 
-/* What an unknown user's password is checked against, so that it takes as long as a known one's. */
+/* An unknown user's password is checked against this hash, so that the answer takes as long as for a known user. */
 static const char *usual_hash(const struct htpasswd_file *f)
 {
 	struct {
@@ -154,7 +154,7 @@ int htpasswd_file_parse(struct htpasswd_file *out, const char *file, const char 
 	if (!p.faults)
 		return 0;
 	if (p.faults > FAULTS_MAX)
-		str_addf(msg, "\n%s: and %u more", file, p.faults - FAULTS_MAX);
+		str_addf(msg, "\n%s: and %u more faults", file, p.faults - FAULTS_MAX);
 	htpasswd_file_release(out);
 	return -1;
 }
@@ -164,7 +164,7 @@ int htpasswd_file_read(struct htpasswd_file *out, const char *file, struct stat 
 	cleanup_str struct str text = STR_INIT;
 
 	*out = (struct htpasswd_file)HTPASSWD_FILE_INIT;
-	if (changed_read(file, HTPASSWD_FILE_MAX / (1024 * 1024), st, &text, msg) < 0)
+	if (watched_read(file, HTPASSWD_FILE_MAX_MIB, st, &text, msg) < 0)
 		return -1;
 	return htpasswd_file_parse(out, file, text.buf, text.len, msg);
 }

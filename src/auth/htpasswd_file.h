@@ -3,7 +3,7 @@
 #define BERTH_AUTH_HTPASSWD_FILE_H
 
 /*
- * htpasswd_file: the form of a password file: "user:hash" a line; empty lines and those that begin with # are passed over.
+ * htpasswd_file: the form of a password file: one "user:hash" a line; empty lines and lines that begin with # are ignored.
  */
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define HTPASSWD_USER_MAX 255                   /* bytes */
-#define HTPASSWD_FILE_MAX (8 * 1024 * 1024)
+#define HTPASSWD_FILE_MAX_MIB 8
 
 struct htpasswd_entry {
 	const char *user, *hash;        /* borrowed from the text */
@@ -23,7 +23,7 @@ struct htpasswd_file {
 	char *text;
 	struct htpasswd_entry *v;       /* sorted by user */
 	size_t count;
-	const char *usual;              /* a hash that costs what most of them cost; of no user where there is none */
+	const char *usual;              /* a hash of the cost that is most frequent; if there are no users, a hash of nobody */
 };
 
 #define HTPASSWD_FILE_INIT { 0 }
@@ -32,10 +32,10 @@ void htpasswd_file_release(struct htpasswd_file *f);
 #define cleanup_htpasswd_file __attribute__((cleanup(htpasswd_file_release)))
 
 /*
- * htpasswd_file_parse - take a file's text apart
- * file  its name, for the message
- * msg   gets a line a fault, "FILE:LINE: what is wrong; what to do", newline between, the first ten of them; no hash
- *       is ever repeated in it
+ * htpasswd_file_parse - parse the text of a file
+ * file  its name, for msg
+ * msg   gets a line "FILE:LINE: what is wrong; what to do" for each of the first ten faults, separated by newlines, never
+ *       with a hash
  *
  * Returns 0, or -1 with msg; out is then empty.
  */
@@ -43,14 +43,14 @@ int htpasswd_file_parse(struct htpasswd_file *out, const char *file, const char 
 
 /*
  * htpasswd_file_read - the same for a file on disk
- * st  gets what fstat(2) says of what was read; zeroed where it could not be opened
+ * st  as for watched_read()
  */
 int htpasswd_file_read(struct htpasswd_file *out, const char *file, struct stat *st, struct str *msg);
 
 /* htpasswd_file_find - the entry of a user, or NULL */
 const struct htpasswd_entry *htpasswd_file_find(const struct htpasswd_file *f, const char *user);
 
-/* htpasswd_user_ok - whether a user may have this name: not empty, not too long, no colon, no control byte, no '@' or '#' first */
+/* htpasswd_user_ok - whether it is a valid user name: 1 to HTPASSWD_USER_MAX bytes, no ':' or control byte, no '@' or '#' first */
 bool htpasswd_user_ok(const char *user, size_t len);
 
 #endif

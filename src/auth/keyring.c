@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keyring: reading the keys that a configuration names.
+ * keyring: reading the keys.
  *
  * Owns them. Knows nothing of tokens.
  */

@@ -3,10 +3,9 @@
 #define BERTH_AUTH_KEYRING_H
 
 /*
- * keyring: the keys that a configuration brings: the one that signs our own tokens, or those of a token service elsewhere.
+ * keyring: the keys that a configuration names: the one that signs berth's tokens, or those of a foreign token service.
  *
- * Read once for each configuration, before the workers are forked, so that all of them have the same; a reload reads them
- * again.
+ * They are read once for each configuration, before the workers are forked, so that all workers have the same keys.
  */
 
 #include <stdbool.h>
@@ -18,13 +17,13 @@
 
 struct keyring {
 	struct key *own;        /* owned; NULL: berth issues no tokens */
-	struct jwks own_set;    /* it alone, to verify by */
-	struct jwks foreign;    /* empty: no foreign tokens are taken */
+	struct jwks own_set;    /* `own` alone, for verifying */
+	struct jwks foreign;    /* empty: foreign tokens are refused */
 };
 
 /*
- * keyring_open - what the configuration needs
- * make   make the key that signs where there is none; else a missing one is no fault, and `own` is NULL
+ * keyring_open - read the keys of a configuration
+ * make   create the signing key if there is none; if false, a missing one is no error, and `own` is NULL
  * notes  gets a line for each foreign key that cannot be used; may be NULL
  *
  * Returns an owned keyring, or NULL with one line for the operator in e->detail.

@@ -2,8 +2,8 @@
 /*
  * memo: a table of proofs.
  *
- * Owns the key and the table. A proof has a few places that it may be in, by its own first bytes, which nobody without
- * the key can foresee.
+ * Owns the key and the table. The first byte of a proof selects the set of entries it may be in: without the key nobody
+ * can predict it.
  */
 #include "auth/memo.h"
 
@@ -48,7 +48,7 @@ void memo_close(struct memo **m)
 	*m = NULL;
 }
 
-/* Neither a user's name nor a hash has a NUL in it, so no two sets of them make one text. */
+/* User names and hashes contain no NUL, so the text is unambiguous. */
 void memo_prove(const struct memo *m, const char *user, const char *hash, const char *password, size_t len,
 		struct memo_proof *out)
 {

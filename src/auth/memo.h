@@ -3,11 +3,11 @@
 #define BERTH_AUTH_MEMO_H
 
 /*
- * memo: that a password was right, for a while.
+ * memo: remembering for MEMO_SECONDS that a password was right.
  *
- * Hashes of passwords are slow on purpose, and a client sends its password with each request. What is kept is no
- * password but an HMAC-SHA256 under a key that only this process has, over the user, the line's hash and the password:
- * when the line changes, nothing that was kept fits any more. The table has a fixed size; the oldest goes.
+ * Password hashes are slow on purpose, and a client sends its password with each request. An entry holds no password but
+ * an HMAC-SHA256 over the user, the hash of the line and the password, under a key that only this process has. When the
+ * line changes, its entries no longer match. The table has a fixed size; a new entry replaces the oldest of its set.
  */
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct memo_proof {
 struct memo *memo_open(void);           /* after fork: each process has a key of its own */
 void memo_close(struct memo **m);
 
-/* memo_prove - what stands for this user with this password by this hash */
+/* memo_prove - the entry for this user, hash and password */
 void memo_prove(const struct memo *m, const char *user, const char *hash, const char *password, size_t len,
 		struct memo_proof *out);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pwhash: schemes, their shape, and the calls of libcrypt.
+ * pwhash: the schemes, their form, and the calls of libcrypt.
  *
- * Owns nothing between calls. Invariant: no copy of a password is left in memory that was ours.
+ * Owns nothing between calls. Invariant: no call leaves a copy of a password in memory.
  */
 #include "auth/pwhash.h"
 
@@ -14,13 +14,13 @@
 
 #define CRYPT64 "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define BCRYPT_LEN 60
-#define BCRYPT_COST_MAX 16              /* three seconds or so */
+#define BCRYPT_COST_MAX 16              /* about three seconds */
 #define ROUNDS_MAX 5000000
 
 static const struct {
 	const char *name, *prefix;
-	size_t digits;                  /* of the hash itself, behind the last '$' */
-	size_t most;
+	size_t digits;                  /* characters after the last '$' */
+	size_t most;                    /* bytes of a password */
 } schemes[PWHASH_SCHEMES] = {
 	[PWHASH_BCRYPT] = { "bcrypt", "$2", 53, 72 },
 	[PWHASH_YESCRYPT] = { "yescrypt", "$y$", 43, PWHASH_PASSWORD_MAX },
@@ -28,7 +28,7 @@ static const struct {
 	[PWHASH_SHA256] = { "sha256-crypt", "$5$", 43, PWHASH_PASSWORD_MAX },
 };
 
-/* What people have in such files beside those: how it begins, and what it is. */
+/* Other hashes that are found in password files: their prefix and why they are refused. */
 static const struct {
 	const char *prefix, *fault;
 } others[] = {
@@ -36,7 +36,7 @@ static const struct {
 	{ "$1$", "is MD5" },
 	{ "{SHA}", "is SHA-1" },
 	{ "{SSHA}", "is SHA-1" },
-	{ "$2x$", "is of a bcrypt that had an error" },
+	{ "$2x$", "is from a faulty bcrypt" },
 	{ "$", "is of a scheme that is not supported" },
 	{ "{", "is of a scheme that is not supported" },
 	{ "", "is DES crypt, or no hash at all" },
@@ -70,7 +70,7 @@ static bool bcrypt_ok(const char *hash, size_t len)
 	return len == BCRYPT_LEN && strchr("aby", hash[2]) && hash[6] == '$';
 }
 
-/* Rounds of SHA-crypt, where they are given; 0 where that text is none. */
+/* The rounds of SHA-crypt, 5000 if none are given; 0 if they are not a number. */
 static uint64_t rounds_of(const char *hash)
 {
 	const char *p = hash + strlen("$6$");
@@ -87,9 +87,9 @@ static const char *cost_fault(enum pwhash_scheme s, const char *hash)
 	uint64_t n;
 
 	if (s == PWHASH_BCRYPT && (str_parse_u64(hash + 4, 2, &n) < 0 || n > BCRYPT_COST_MAX))
-		return "has a cost that would take seconds, or none";
+		return "has no cost, or one that would take many seconds";
 	if ((s == PWHASH_SHA512 || s == PWHASH_SHA256) && (!(n = rounds_of(hash)) || n > ROUNDS_MAX))
-		return "has rounds that would take seconds, or none";
+		return "has no valid number of rounds, or one that would take many seconds";
 	return NULL;
 }
 
@@ -114,7 +114,7 @@ const char *pwhash_fault(const char *hash, size_t len)
 	return salt == CRYPT_SALT_OK || salt == CRYPT_SALT_TOO_CHEAP || salt == CRYPT_SALT_METHOD_LEGACY ? NULL : "is malformed";
 }
 
-/* The salt is what differs between hashes that cost the same. */
+/* Without the salt. */
 size_t pwhash_cost(const char *hash)
 {
 	switch (pwhash_scheme(hash)) {
@@ -127,7 +127,7 @@ size_t pwhash_cost(const char *hash)
 	}
 }
 
-/* As long as there is anything to compare, whatever differs. */
+/* In the same time, whatever differs. */
 static bool same(const char *a, const char *b, size_t len)
 {
 	unsigned char differs = 0;

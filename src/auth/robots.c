@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * robots: a file of accounts, read and asked.
+ * robots: reading a file of accounts and finding them.
  *
- * Owns what was read. Invariant: a robot that is in a list has a hash, at least one right and one pattern, none of them
- * with a fault. Knows no requests.
+ * Owns the contents of the file. Invariant: every robot has a hash, at least one right and one valid pattern. Knows no
+ * requests.
  */
 #include "auth/robots.h"
 
@@ -12,25 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/access.h"
-#include "auth/changed.h"
+#include "auth/watched.h"
 #include "base/b64.h"
 #include "base/digest.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/pattern.h"
+#include "base/time.h"
 #include "os/file.h"
 
 #define FILE_MAX_MIB 1
 #define NAME_MAX_LEN 64
-#define SECRET_PREFIX "berth_"          /* by which those who look for secrets in texts find it */
+#define SECRET_PREFIX "berth_"          /* lets scanners find a leaked secret */
 #define SECRET_BYTES 32
 
 struct robots {
-	const char *file;
 	struct robots_file now;
-	struct changed read;
-	struct str fault;               /* what is wrong with it; empty: nothing */
+	struct watched watched;
 };
 
 void robots_file_release(struct robots_file *f)
@@ -69,7 +66,7 @@ static int parse_expires(struct robot *r, const char *s)
 	return 0;
 }
 
-/* The next word of a list with commas, NUL-terminated in place; NULL at the end. */
+/* The next word of a list separated by commas, NUL-terminated in place; NULL at the end. */
 static char *next_word(char **rest)
 {
 	char *word = *rest;
@@ -87,7 +84,7 @@ static int parse_actions(struct robot *r, char *s)
 	char *word;
 
 	while ((word = next_word(&s)) != NULL)
-		if (access_right_add(word, &r->may) < 0)
+		if (right_add(word, &r->may) < 0)
 			return -1;
 	return r->may ? 0 : -1;
 }
@@ -104,7 +101,7 @@ static int parse_repositories(struct robot *r, char *s)
 	return r->repositories.count ? 0 : -1;
 }
 
-/* One line, which is taken apart in place: NULL, or what is wrong with it. */
+/* Parse one line in place: NULL, or what is wrong with it. */
 static const char *parse_line(struct robot *r, char *line)
 {
 	char *field[5], *p = line;
@@ -119,16 +116,16 @@ static const char *parse_line(struct robot *r, char *line)
 			return "not of the form robot+NAME:HASH:EXPIRES:ACTIONS:REPOSITORIES";
 	}
 	if (!robot_user_ok(field[0], strlen(field[0])))
-		return "a robot is called robot+NAME: 1 to 64 letters, digits, '.', '_' or '-'";
+		return "a robot is named robot+NAME: 1 to 64 letters, digits, '.', '_' or '-'";
 	r->user = xstrdup(field[0]);
 	if (strlen(field[1]) != ROBOT_HASH_LEN || strspn(field[1], "0123456789abcdef") != ROBOT_HASH_LEN)
 		return "the hash is not 64 hexadecimal digits; `berth token add` makes one";
 	memcpy(r->hash, field[1], ROBOT_HASH_LEN + 1);
 	if (parse_expires(r, field[2]) < 0)
-		return "the end is neither \"never\" nor seconds since 1970";
+		return "the expiry time is neither \"never\" nor seconds since 1970";
 	if (parse_actions(r, field[3]) < 0)
-		return "the actions must be \"pull\", \"push\" or \"delete\", with commas between";
-	return parse_repositories(r, field[4]) < 0 ? "there are no repositories, or no patterns of names" : NULL;
+		return "the actions must be \"pull\", \"push\" or \"delete\", separated by commas";
+	return parse_repositories(r, field[4]) < 0 ? "the repositories are missing, or not patterns of names" : NULL;
 }
 
 static int by_user(const void *a, const void *b)
@@ -149,7 +146,7 @@ static const char *add_line(struct robots_file *out, char *line)
 int robots_parse(struct robots_file *out, const char *file, const char *text, size_t len, struct str *msg)
 {
 	cleanup_free char *copy = xstrndup(text, len);
-	const char *why = memchr(text, '\0', len) ? "there is a NUL byte in it" : NULL;
+	const char *why = memchr(text, '\0', len) ? "a NUL byte" : NULL;
 	unsigned line = 0;
 	char *s = copy, *end;
 
@@ -168,7 +165,7 @@ int robots_parse(struct robots_file *out, const char *file, const char *text, si
 		qsort(out->v, out->count, sizeof(*out->v), by_user);
 	for (size_t i = 1; !why && i < out->count; i++)
 		if (strcmp(out->v[i].user, out->v[i - 1].user) == 0)
-			why = "two lines are of the same robot";
+			why = "two lines have the same robot";
 	if (!why)
 		return 0;
 	str_addf(msg, "%s%s:%u: %s", msg->len ? "\n" : "", file, line, why);
@@ -181,7 +178,7 @@ int robots_read(struct robots_file *out, const char *file, struct stat *st, stru
 	cleanup_str struct str text = STR_INIT, why = STR_INIT;
 
 	*out = (struct robots_file)ROBOTS_FILE_INIT;
-	if (changed_read(file, FILE_MAX_MIB, st, &text, &why) == 0)
+	if (watched_read(file, FILE_MAX_MIB, st, &text, &why) == 0)
 		return robots_parse(out, file, text.buf, text.len, msg);
 	if (errno == ENOENT)
 		return 0;
@@ -201,20 +198,12 @@ const struct robot *robots_file_find(const struct robots_file *f, const char *us
 
 void robot_line(const struct robot *r, struct str *out)
 {
-	static const enum config_right rights[] = { RIGHT_PULL, RIGHT_PUSH, RIGHT_DELETE };
-	const char *between = "";
-
 	str_addf(out, "%s:", r->hash);
 	if (r->expires)
 		str_addf(out, "%" PRId64 ":", r->expires);
 	else
 		str_puts(out, "never:");
-	for (size_t i = 0; i < ARRAY_LEN(rights); i++) {
-		if (!(r->may & (unsigned)rights[i]))
-			continue;
-		str_addf(out, "%s%s", between, access_right_name(rights[i]));
-		between = ",";
-	}
+	right_list(r->may, "", ",", out);
 	for (size_t i = 0; i < r->repositories.count; i++)
 		str_addf(out, "%c%s", i ? ',' : ':', r->repositories.v[i]);
 }
@@ -255,12 +244,24 @@ bool robot_expired(const struct robot *r, int64_t now)
 	return r->expires && now >= r->expires;
 }
 
+static int read_file(void *owner, struct stat *st, size_t *count, struct str *msg)
+{
+	struct robots *r = owner;
+	struct robots_file f;
+
+	if (robots_read(&f, r->watched.file, st, msg) < 0)
+		return -1;
+	robots_file_release(&r->now);
+	r->now = f;
+	*count = f.count;
+	return 0;
+}
+
 struct robots *robots_open(const char *file)
 {
 	struct robots *r = xcalloc(1, sizeof(*r));
 
-	r->file = file;
-	r->fault = (struct str)STR_INIT;
+	watched_init(&r->watched, file, "robots", read_file, r);
 	return r;
 }
 
@@ -269,35 +270,16 @@ void robots_close(struct robots **r)
 	if (!*r)
 		return;
 	robots_file_release(&(*r)->now);
-	str_release(&(*r)->fault);
+	watched_release(&(*r)->watched);
 	free(*r);
 	*r = NULL;
-}
-
-/* The log says a fault once, not at each request. */
-static void read_again(struct robots *r)
-{
-	cleanup_str struct str fault = STR_INIT;
-	struct robots_file f;
-	struct stat st;
-
-	robots_read(&f, r->file, &st, &fault);
-	changed_note(&r->read, &st);
-	if (fault.len && strcmp(fault.buf, r->fault.buf) != 0)
-		log_say(LOG_ERROR, "robots", "%s; no robot gets in until it is mended", fault.buf);
-	str_reset(&r->fault);
-	str_add(&r->fault, fault.buf, fault.len);
-	robots_file_release(&r->now);
-	r->now = f;
 }
 
 int robots_find(struct robots *r, const char *user, const struct robot **out, struct err *e)
 {
 	*out = NULL;
-	if (changed_since(&r->read, r->file))
-		read_again(r);
-	if (r->fault.len)
-		return err_set(e, ERR_UNAVAILABLE, "logins cannot be checked");
+	if (watched_check(&r->watched, time_now_usec(), e) < 0)
+		return -1;
 	*out = robots_file_find(&r->now, user);
 	return *out ? 1 : 0;
 }

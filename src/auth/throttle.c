@@ -2,9 +2,9 @@
 /*
  * throttle: a table of counters without locks.
  *
- * Owns the shared memory. A place is one 64-bit word, changed by compare-and-swap: a worker that is killed half-way
- * leaves nothing half done. It holds a tag of the address, a level in seconds, and the second when that was so; the level
- * falls by one a second. Two addresses with one tag (one pair in eight million) in one set share their fate.
+ * Owns the shared memory. An entry is one 64-bit word, changed by compare-and-swap, so a killed worker leaves no partial
+ * update. It holds a tag of the address, a level in seconds, and the second in which it had that level; the level falls
+ * by one each second. Two addresses of one set with the same tag (one pair in eight million) are counted as one.
  */
 #include "auth/throttle.h"
 
@@ -33,7 +33,7 @@ struct throttle {
 
 struct place {
 	unsigned set;
-	uint64_t tag;                   /* never 0: that is a free place */
+	uint64_t tag;                   /* never 0: that marks a free entry */
 };
 
 struct throttle *throttle_open(void)
@@ -78,7 +78,7 @@ static uint64_t tag_in(uint64_t word)
 	return word >> (64 - TAG_BITS);
 }
 
-/* What is left of the level by now. */
+/* The level at this second. */
 static uint64_t level_in(uint64_t word, uint64_t second)
 {
 	uint64_t level = word >> TIME_BITS & 0xffff, passed = (second - word) & TIME_MASK;
@@ -91,7 +91,7 @@ unsigned throttle_wait(const struct throttle *t, const char *address, uint64_t n
 	uint64_t second = now / 1000000, level;
 	struct place at;
 
-	/* by then no level is left */
+	/* all levels have fallen to 0 since the last wrong password */
 	if (!t || (int64_t)(second - atomic_load(&t->last)) > LEVEL_MAX)
 		return 0;
 	at = place_of(t, address);
@@ -106,7 +106,7 @@ unsigned throttle_wait(const struct throttle *t, const char *address, uint64_t n
 	return 0;
 }
 
-/* The place of this address in its set, else the one that is easiest to give up. */
+/* The entry of this address in its set, or the one with the lowest level. */
 static _Atomic uint64_t *choose(struct throttle *t, const struct place *at, uint64_t second)
 {
 	_Atomic uint64_t *best = NULL;

@@ -3,11 +3,11 @@
 #define BERTH_AUTH_THROTTLE_H
 
 /*
- * throttle: wrong passwords, counted by the address that they come from.
+ * throttle: counting wrong passwords by client address.
  *
- * One table in memory that the workers share: whom one of them has refused often enough, none of them hashes for. An
- * address may be wrong THROTTLE_BURST times at once, and then once in THROTTLE_SECONDS. An IPv6 address counts as its
- * first 64 bits, which one customer has. Addresses share the places of the table by a key that is drawn at the start.
+ * The workers share one table in memory: once one of them has refused an address often enough, none hashes a password from
+ * it. An address may send THROTTLE_BURST wrong passwords at once, and then one every THROTTLE_SECONDS. An IPv6 address
+ * counts as its first 64 bits, which one customer has. A random key maps addresses to entries of the table.
  */
 
 #include <stdint.h>
@@ -17,17 +17,17 @@
 
 struct throttle;
 
-/* throttle_open - before fork; NULL where there is no memory for it: then nothing is counted */
+/* throttle_open - before fork; NULL without memory: then nothing is counted */
 struct throttle *throttle_open(void);
 void throttle_close(struct throttle **t);
 
 /*
- * throttle_wait - how many seconds this address has to wait before a password of it is looked at; 0: none
+ * throttle_wait - the seconds this address has to wait before a password from it is checked; 0: none
  * now  of time_now_usec()
  */
 unsigned throttle_wait(const struct throttle *t, const char *address, uint64_t now);
 
-/* throttle_fail - a password that came from there was wrong */
+/* throttle_fail - count a wrong password from this address */
 void throttle_fail(struct throttle *t, const char *address, uint64_t now);
 
 #endif

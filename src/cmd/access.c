@@ -22,7 +22,7 @@ static void say_rule(const struct config *c, const struct config_rule *r)
 	printf(" ]; repo = \"%s\"\n", r->repo);
 }
 
-static int check(const struct config *c, const char *user, const struct name *repo, enum config_right right)
+static int check(const struct config *c, const char *user, const struct name *repo, enum right right)
 {
 	const struct config_rule *rule;
 	bool yes = access_may(c, user, repo->s, repo->len, right, &rule);
@@ -45,14 +45,13 @@ static int check(const struct config *c, const char *user, const struct name *re
 }
 
 /* A robot has the rights of its line, and those that the rules give to everybody. */
-static int check_robot(const struct config *c, const char *user, const struct name *repo, enum config_right right)
+static int check_robot(const struct config *c, const char *user, const struct name *repo, enum right right)
 {
 	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
 	const struct robot *r;
-	struct stat st;
 
-	if (robots_read(&f, c->auth.robots, &st, &msg) < 0) {
+	if (robots_read(&f, c->auth.robots, NULL, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_FOUND;
 	}
@@ -73,7 +72,7 @@ static int check_robot(const struct config *c, const char *user, const struct na
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
 	cleanup_config struct config *c = NULL;
-	enum config_right right;
+	enum right right;
 	struct name repo;
 	bool nobody;
 
@@ -86,7 +85,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	}
 	if (cmd_name(&repo, argv[3]) < 0)
 		return CMD_USAGE;
-	if (access_right(argv[4], &right) < 0) {
+	if (right_parse(argv[4], &right) < 0) {
 		fprintf(stderr, "berth: access: \"%s\" is not one of pull, push and delete\n", argv[4]);
 		return CMD_USAGE;
 	}

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/access.h"
 #include "auth/robots.h"
 #include "base/mem.h"
 #include "base/pattern.h"
@@ -52,7 +51,7 @@ static int parse_repository(struct robot *r, const char *word)
 
 static int parse_action(struct robot *r, const char *word)
 {
-	if (access_right_add(word, &r->may) == 0)
+	if (right_add(word, &r->may) == 0)
 		return 0;
 	fprintf(stderr, "berth: token: \"%s\" is not one of pull, push and delete\n", word);
 	return -1;
@@ -110,9 +109,8 @@ static int list(const struct config *c)
 {
 	cleanup_robots_file struct robots_file f = ROBOTS_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
-	struct stat st;
 
-	if (robots_read(&f, c->auth.robots, &st, &msg) < 0) {
+	if (robots_read(&f, c->auth.robots, NULL, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_FOUND;
 	}

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -104,9 +103,8 @@ static void warn_of_faults(const char *file)
 {
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
-	struct stat st;
 
-	if (htpasswd_file_read(&f, file, &st, &msg) < 0)
+	if (htpasswd_file_read(&f, file, NULL, &msg) < 0)
 		fprintf(stderr, "berth: warning: no user can log in until this is corrected:\n%s\n", msg.buf);
 }
 
@@ -134,9 +132,8 @@ static int list(const struct config *c)
 {
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
-	struct stat st;
 
-	if (htpasswd_file_read(&f, c->auth.htpasswd, &st, &msg) < 0) {
+	if (htpasswd_file_read(&f, c->auth.htpasswd, NULL, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_FOUND;
 	}

@@ -1,249 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auth_conf: groups and rules from the configuration file.
+ * auth_conf: the group "auth" as a whole: which ways to log in it configures.
  *
- * Owns what they may hold. Invariant: a rule that left here has at least one who, a pattern without a fault and at least
- * one right, and each "@group" in it exists. Knows nothing of requests: what a rule means for one is auth/access.
+ * Owns nothing. A part of `config`.
  */
 #include "conf/auth_conf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "base/pattern.h"
-
-#define GROUPS "auth.groups"
-#define ACCESS "auth.access"
-#define USER_MAX 255            /* bytes; also what a login may have */
-
-static const struct {
-	const char *name;
-	unsigned right;
-} actions[] = {
-	{ "pull", RIGHT_PULL },
-	{ "push", RIGHT_PUSH | RIGHT_PULL },
-	{ "delete", RIGHT_DELETE },
-};
-
-/* A name that can come with a login, and is not one of ours. */
-static bool user_ok(const char *s)
-{
-	size_t len = strlen(s);
-
-	if (len == 0 || len > USER_MAX || s[0] == '@')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f || s[i] == ':')
-			return false;
-	return true;
-}
-
-static bool group_ok(const char *s)
-{
-	size_t len = strlen(s);
-
-	return len > 0 && len <= USER_MAX && strcmp(s, "users") != 0 && strcmp(s, "anonymous") != 0 &&
-	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
-}
-
-static const struct config_group *find_group(const struct config_auth *a, const char *name)
-{
-	for (size_t i = 0; i < a->ngroups; i++)
-		if (strcmp(a->groups[i].name, name) == 0)
-			return &a->groups[i];
-	return NULL;
-}
-
-/* A list of texts, in [ ] or ( ); each is taken by `ok`, or is said to be none of "what". */
-static void read_texts(struct names *out, const config_setting_t *s, const char *label, bool (*ok)(const char *),
-		       const char *what, struct faults *f)
-{
-	int count = config_setting_length(s);
-
-	if (!config_setting_is_array(s) && !config_setting_is_list(s)) {
-		str_addf(fault(f, config_setting_source_line(s)), "\"%s\" must be a list: %s = [ \"...\" ]", label,
-			 config_setting_name(s));
-		return;
-	}
-	for (int i = 0; i < count; i++) {
-		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
-		const char *text = config_setting_type(one) == CONFIG_TYPE_STRING ? config_setting_get_string(one) : NULL;
-
-		if (text && ok(text))
-			names_add(out, text, strlen(text));
-		else
-			str_addf(fault(f, config_setting_source_line(one)), "\"%s\" must hold %s", label, what);
-	}
-}
-
-static void unknown_member(const config_setting_t *s, const char *label, const char *members, struct faults *f)
-{
-	str_addf(fault(f, config_setting_source_line(s)), "unknown setting \"%s.%s\"; there are %s", label,
-		 config_setting_name(s), members);
-}
-
-/* A text; NULL, said, where it is none. */
-static const char *read_text(const config_setting_t *s, const char *label, struct faults *f)
-{
-	if (config_setting_type(s) == CONFIG_TYPE_STRING)
-		return config_setting_get_string(s);
-	str_addf(fault(f, config_setting_source_line(s)), "\"%s\" must be a text in quotes", label);
-	return NULL;
-}
-
-static void read_group(struct config_auth *a, const config_setting_t *s, struct faults *f)
-{
-	struct config_group *g;
-	bool has_users = false;
-	unsigned line = config_setting_source_line(s);
-
-	a->groups = xreallocarray(a->groups, a->ngroups + 1, sizeof(*a->groups));
-	g = &a->groups[a->ngroups];
-	*g = (struct config_group){ 0 };
-	for (int i = 0; i < config_setting_length(s); i++) {
-		const config_setting_t *m = config_setting_get_elem(s, (unsigned)i);
-		const char *name = config_setting_name(m), *text;
-
-		if (strcmp(name, "users") == 0) {
-			has_users = true;
-			read_texts(&g->users, m, GROUPS ".users", user_ok, "names of users: no colon, no control character, "
-				   "no @ at the start", f);
-		} else if (strcmp(name, "name") != 0) {
-			unknown_member(m, GROUPS, "name and users", f);
-		} else if ((text = read_text(m, GROUPS ".name", f)) != NULL) {
-			if (!group_ok(text))
-				str_addf(fault(f, config_setting_source_line(m)), "\"" GROUPS ".name\" must be of letters, digits, "
-					 "'.', '_' and '-', and not \"users\" or \"anonymous\"");
-			else if (find_group(a, text))
-				str_addf(fault(f, config_setting_source_line(m)), "the group \"%s\" is there already", text);
-			g->name = xstrdup(text);
-		}
-	}
-	if (!config_setting_get_member(s, "name"))
-		str_puts(fault(f, line), "a group needs a name: { name = \"...\"; users = [ ... ]; }");
-	if (!has_users)
-		str_puts(fault(f, line), "a group needs users: { name = \"...\"; users = [ ... ]; }");
-	if (!g->name)
-		g->name = xstrdup("");
-	a->ngroups++;
-}
-
-static bool who_ok(const char *s)
-{
-	if (s[0] == '@')
-		return strcmp(s, "@users") == 0 || strcmp(s, "@anonymous") == 0 || group_ok(s + 1);
-	return user_ok(s);
-}
-
-static bool action_ok(const char *s)
-{
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-		if (strcmp(s, actions[i].name) == 0)
-			return true;
-	return false;
-}
-
-static unsigned rights_of(const struct names *words)
-{
-	unsigned may = 0;
-
-	for (size_t i = 0; i < words->count; i++)
-		for (size_t j = 0; j < ARRAY_LEN(actions); j++)
-			if (strcmp(words->v[i], actions[j].name) == 0)
-				may |= actions[j].right;
-	return may;
-}
-
-static void read_repo(struct config_rule *r, const config_setting_t *s, struct faults *f)
-{
-	const char *text = read_text(s, ACCESS ".repo", f), *why = text ? pattern_fault(text) : NULL;
-
-	if (why)
-		str_addf(fault(f, config_setting_source_line(s)), "\"" ACCESS ".repo\" is no pattern of names: it %s", why);
-	if (text && !r->repo)
-		r->repo = xstrdup(text);
-}
-
-static void read_rule(struct config_auth *a, const config_setting_t *s, struct faults *f)
-{
-	static const char *const needed[] = { "who", "repo", "may" };
-	cleanup_names struct names may = NAMES_INIT;
-	struct config_rule *r;
-	int before = f->rc;
-
-	a->rules = xreallocarray(a->rules, a->nrules + 1, sizeof(*a->rules));
-	r = &a->rules[a->nrules++];
-	*r = (struct config_rule){ .line = config_setting_source_line(s) };
-	f->rc = 0;
-	for (int i = 0; i < config_setting_length(s); i++) {
-		const config_setting_t *m = config_setting_get_elem(s, (unsigned)i);
-		const char *name = config_setting_name(m);
-
-		if (strcmp(name, "who") == 0)
-			read_texts(&r->who, m, ACCESS ".who", who_ok,
-				   "names of users, \"@group\", \"@users\" (who is logged in) or \"@anonymous\" (everybody)", f);
-		else if (strcmp(name, "repo") == 0)
-			read_repo(r, m, f);
-		else if (strcmp(name, "may") == 0)
-			read_texts(&may, m, ACCESS ".may", action_ok, "\"pull\", \"push\" or \"delete\"", f);
-		else
-			unknown_member(m, ACCESS, "who, repo and may", f);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-		if (!config_setting_get_member(s, needed[i]))
-			str_addf(fault(f, r->line), "a rule needs \"%s\": { who = [ ... ]; repo = \"...\"; may = [ ... ]; }", needed[i]);
-	if (f->rc == 0 && (r->who.count == 0 || may.count == 0))
-		str_addf(fault(f, r->line), "a rule with an empty \"%s\" gives nothing; take it out", r->who.count ? "may" : "who");
-	r->may = rights_of(&may);
-	if (!r->repo)
-		r->repo = xstrdup("");
-	f->rc = f->rc < 0 ? f->rc : before;
-}
-
-bool auth_conf_read(struct config_auth *a, const char *name, const config_setting_t *s, struct faults *f)
-{
-	bool access = strcmp(name, ACCESS) == 0;
-	int count = config_setting_length(s);
-
-	if (!access && strcmp(name, GROUPS) != 0)
-		return false;
-	if (access)
-		a->ruled = true;
-	if (!config_setting_is_list(s)) {
-		str_addf(fault(f, config_setting_source_line(s)), "\"%s\" must be a list of groups: %s = ( { ... }, { ... } )", name,
-			 config_setting_name(s));
-		return true;
-	}
-	for (int i = 0; i < count; i++) {
-		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
-
-		if (!config_setting_is_group(one))
-			str_addf(fault(f, config_setting_source_line(one)), "\"%s\" must hold groups: { ... }", name);
-		else if (access)
-			read_rule(a, one, f);
-		else
-			read_group(a, one, f);
-	}
-	return true;
-}
-
-static void check_groups(const struct config_auth *a, struct faults *f)
-{
-	for (size_t i = 0; i < a->nrules; i++) {
-		const struct config_rule *r = &a->rules[i];
-
-		for (size_t j = 0; j < r->who.count; j++) {
-			const char *who = r->who.v[j];
-
-			if (who[0] != '@' || strcmp(who, "@users") == 0 || strcmp(who, "@anonymous") == 0 || find_group(a, who + 1))
-				continue;
-			str_addf(fault(f, r->line), "\"" ACCESS ".who\" names the group \"%s\", which \"" GROUPS "\" does not have", who);
-		}
-	}
-}
-
-bool auth_conf_names_everybody(const struct config_auth *a)
+static bool names_everybody(const struct config_auth *a)
 {
 	for (size_t i = 0; i < a->nrules; i++)
 		for (size_t j = 0; j < a->rules[i].who.count; j++)
@@ -252,7 +18,36 @@ bool auth_conf_names_everybody(const struct config_auth *a)
 	return false;
 }
 
-/* A fault of the group as a whole, which may be the environment's alone. */
+bool config_login(const struct config *c)
+{
+	return c->auth.htpasswd[0] || c->auth.robots[0] || c->auth.remote_user || config_foreign_tokens(c);
+}
+
+bool config_foreign_tokens(const struct config *c)
+{
+	return c->auth.on && c->auth.foreign.realm[0];
+}
+
+bool config_issues_tokens(const struct config *c)
+{
+	const struct config_auth *a = &c->auth;
+
+	if (!a->on || !a->htpasswd[0] || config_foreign_tokens(c))
+		return false;
+	if (a->token.enabled == TOKENS_AUTO)
+		return !a->remote_user && names_everybody(a);
+	return a->token.enabled == TOKENS_ON;
+}
+
+void config_token_key(const struct config *c, struct str *out)
+{
+	if (c->auth.token.key[0])
+		str_puts(out, c->auth.token.key);
+	else
+		str_addf(out, "%s/berth/token.key", strcmp(c->root, "/") == 0 ? "" : c->root);
+}
+
+/* A fault of the whole group. If only the environment has it there is no line to name. */
 static void group_fault(const struct config_auth *a, struct faults *f, const char *by_variable, const char *by_file)
 {
 	if (a->line) {
@@ -269,11 +64,11 @@ static void check_foreign(const struct config_auth *a, struct faults *f)
 	bool any = t->realm[0] || t->service[0] || t->issuer[0] || t->bundle[0] || t->jwks[0];
 
 	if (any && !(t->realm[0] && t->service[0] && t->issuer[0] && (t->bundle[0] || t->jwks[0])))
-		group_fault(a, f, "REGISTRY_AUTH_TOKEN: a token service elsewhere needs _REALM, _SERVICE, _ISSUER, and _ROOTCERTBUNDLE or _JWKS",
+		group_fault(a, f, "REGISTRY_AUTH_TOKEN: a foreign token service needs _REALM, _SERVICE, _ISSUER, and _ROOTCERTBUNDLE or _JWKS",
 			    "\"auth.foreign\" needs realm, service, issuer, and bundle or jwks");
 	else if (any && a->token.enabled == TOKENS_ON)
-		group_fault(a, f, "REGISTRY_AUTH_TOKEN: there is \"auth.token.enabled\" = \"on\" as well; clients are told of one token service",
-			    "\"auth.token.enabled\" is \"on\" beside \"auth.foreign\"; clients are told of one token service");
+		group_fault(a, f, "REGISTRY_AUTH_TOKEN: \"auth.token.enabled\" is \"on\" as well; there can be only one token service",
+			    "\"auth.token.enabled\" is \"on\" beside \"auth.foreign\"; there can be only one token service");
 	if (a->token.enabled == TOKENS_ON && !a->htpasswd[0])
 		group_fault(a, f, "\"auth.token.enabled\" is \"on\" without \"auth.htpasswd\"",
 			    "\"auth.token.enabled\" is \"on\" without \"auth.htpasswd\": nobody could get a token by password");
@@ -284,32 +79,23 @@ int auth_conf_check(const struct config *c, struct str *warn, struct str *msg)
 	const struct config_auth *a = &c->auth;
 	struct faults f = { .file = c->file, .msg = msg };
 
-	check_groups(a, &f);
+	auth_lists_check(a, &f);
 	if (!a->on)
 		return f.rc;
 	check_foreign(a, &f);
-	if (f.rc == 0 && !config_login(c) && !auth_conf_names_everybody(a))
+	if (f.rc == 0 && !config_login(c) && !names_everybody(a))
 		group_fault(a, &f, "REGISTRY_AUTH: nobody could log in; set REGISTRY_AUTH_HTPASSWD_PATH, or REGISTRY_AUTH_TOKEN_REALM and what "
 			    "goes with it",
 			    "nobody could log in, and no rule names \"@anonymous\"; set \"auth.htpasswd\"");
-	if (warn && config_login(c) && auth_conf_names_everybody(a) && !config_issues_tokens(c) && !config_foreign_tokens(c))
-		str_addf(warn, "%s" ACCESS " names \"@anonymous\", but docker can't pull without login where others log in by "
-			 "password and auth.token is off: it wants a login once it is asked for one", warn->len ? "\n" : "");
+	if (warn && config_login(c) && names_everybody(a) && !config_issues_tokens(c) && !config_foreign_tokens(c))
+		str_addf(warn, "%sauth.access names \"@anonymous\", but docker cannot pull without a login if auth.token is off and "
+			 "there are logins by password: it needs a token", warn->len ? "\n" : "");
 	return f.rc;
 }
 
 void auth_conf_release(struct config_auth *a)
 {
-	for (size_t i = 0; i < a->ngroups; i++) {
-		free(a->groups[i].name);
-		names_release(&a->groups[i].users);
-	}
-	for (size_t i = 0; i < a->nrules; i++) {
-		free(a->rules[i].repo);
-		names_release(&a->rules[i].who);
-	}
-	free(a->groups);
-	free(a->rules);
+	auth_lists_release(a);
 	free(a->realm);
 	free(a->htpasswd);
 	free(a->robots);
@@ -322,86 +108,4 @@ void auth_conf_release(struct config_auth *a)
 	free(a->foreign.issuer);
 	free(a->foreign.bundle);
 	free(a->foreign.jwks);
-}
-
-/* A text as libconfig reads it; control characters are in none of ours. */
-static void show_text(struct str *out, const char *text)
-{
-	str_addc(out, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			str_addc(out, '\\');
-		str_addc(out, *text);
-	}
-	str_addc(out, '"');
-}
-
-static void show_texts(struct str *out, const char *name, const struct names *texts)
-{
-	str_addf(out, "%s = [", name);
-	for (size_t i = 0; i < texts->count; i++) {
-		str_puts(out, i ? ", " : " ");
-		show_text(out, texts->v[i]);
-	}
-	str_puts(out, " ]; ");
-}
-
-static void show_actions(struct str *out, unsigned may)
-{
-	bool first = true;
-
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		if ((may & actions[i].right) != actions[i].right)
-			continue;
-		str_addf(out, "%s\"%s\"", first ? " " : ", ", actions[i].name);
-		first = false;
-	}
-}
-
-void auth_conf_show(const struct config_auth *a, struct str *out)
-{
-	str_puts(out, GROUPS " = ");
-	for (size_t i = 0; i < a->ngroups; i++) {
-		str_puts(out, i ? ", { name = " : "( { name = ");
-		show_text(out, a->groups[i].name);
-		str_puts(out, "; ");
-		show_texts(out, "users", &a->groups[i].users);
-		str_puts(out, i + 1 < a->ngroups ? "}" : "} )");
-	}
-	str_puts(out, "\n" ACCESS " = ");
-	if (a->ruled && !a->nrules)
-		str_puts(out, "( )");
-	for (size_t i = 0; i < a->nrules; i++) {
-		str_puts(out, i ? ", { " : "( { ");
-		show_texts(out, "who", &a->rules[i].who);
-		str_puts(out, "repo = ");
-		show_text(out, a->rules[i].repo);
-		str_puts(out, "; may = [");
-		show_actions(out, a->rules[i].may);
-		str_puts(out, i + 1 < a->nrules ? " ]; }" : " ]; } )");
-	}
-	str_addc(out, '\n');
-}
-
-void auth_conf_given(const struct config_auth *a, struct str *out)
-{
-	if (a->ngroups)
-		str_puts(out, GROUPS "\n");
-	if (a->ruled)
-		str_puts(out, ACCESS "\n");
-}
-
-void auth_conf_keys(bool whole, struct str *out)
-{
-	static const struct { const char *name, *type, *help; } lists[] = {
-		{ GROUPS, "a list of groups", "names for several users: ( { name = \"ci\"; users = [ \"a\", \"b\" ]; } )" },
-		{ ACCESS, "a list of rules",
-		  "rules, which add up: ( { who = [ \"@ci\" ]; repo = \"team/**\"; may = [ \"pull\", \"push\", \"delete\" ]; } )" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		if (whole)
-			str_addf(out, "%s\n\ttype: must be %s\n\tdefault: \n\teffect: %s\n", lists[i].name, lists[i].type, lists[i].help);
-		else
-			str_addf(out, "%-20s %-18s %s\n", lists[i].name, "", lists[i].help);
 }

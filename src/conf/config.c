@@ -2,11 +2,11 @@
 /*
  * config: the file and the environment, read into one struct.
  *
- * Owns libconfig (with auth_conf, for its lists) and the walk over what it parsed. What a setting may be stands in key.c,
- * what the environment may say in env.c. Invariant: a struct config that left here has passed both.
+ * Owns libconfig (with auth_lists) and the walk over the parsed tree. key checks the values of settings, env those of
+ * variables. Invariant: a struct config that config_load() returns has passed both.
  *
- * libconfig ignores what it is not asked for. So the tree is walked against the table, not the table against the
- * tree, and every fault is reported, not the first alone.
+ * libconfig ignores settings that nobody asks for. So the walk looks up each setting of the tree in the table, not the
+ * reverse, and reports every fault, not only the first.
  */
 
 #include "conf/config.h"
@@ -21,7 +21,6 @@
 #include "base/mem.h"
 #include "conf/auth_conf.h"
 #include "conf/env.h"
-#include "conf/fault.h"
 #include "conf/key.h"
 #include "conf/text.h"
 
@@ -30,7 +29,7 @@
 struct walk {
 	struct config *c;
 	struct faults f;
-	struct str *warn;               /* NULL: nobody reads it */
+	struct str *warn;               /* NULL: drop warnings */
 };
 
 static int set_value(struct config *c, const struct key *k, const config_setting_t *s)
@@ -48,15 +47,15 @@ static int set_value(struct config *c, const struct key *k, const config_setting
 	}
 }
 
-/* A setting of versions before 1.0. Who has it is told, and still gets a registry. */
+/* A setting of versions before 1.0: a file that has it gets a warning, and is still valid. */
 static void warn_of_fallback(struct walk *w, unsigned line)
 {
 	if (w->warn)
-		str_addf(w->warn, "%s%s:%u: \"fallback\" has no effect any more: without a worker clients get 503; remove the line",
+		str_addf(w->warn, "%s%s:%u: \"fallback\" no longer has an effect: without a worker clients get 503; remove the line",
 			 w->warn->len ? "\n" : "", w->f.file, line);
 }
 
-/* walk_group - every setting of a group; libconfig limits the depth of its grammar, and only known groups are entered */
+/* walk_group - each setting of a group; libconfig limits the depth, and only known groups are entered */
 static void walk_group(struct walk *w, config_setting_t *group, const char *prefix)
 {
 	int count = config_setting_length(group);
@@ -71,7 +70,7 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 		k = key_find(name.buf);
 		if (k)
 			key_mark_given(w->c, k);
-		if (strcmp(name.buf, "auth") == 0) {    /* even an empty one says that not everybody may */
+		if (strcmp(name.buf, "auth") == 0) {    /* even an empty group turns authorization on */
 			w->c->auth.on = true;
 			w->c->auth.line = line;
 		}
@@ -84,13 +83,13 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 			warn_of_fallback(w, line);
 		} else if (!k && key_is_group(name.buf)) {
 			str_addf(fault(&w->f, line), "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
-		} else if (!k && !auth_conf_read(&w->c->auth, name.buf, s, &w->f)) {
+		} else if (!k && !auth_lists_read(&w->c->auth, name.buf, s, &w->f)) {
 			str_addf(fault(&w->f, line), "unknown setting \"%s\"; `berth config keys` lists those that exist", name.buf);
 		}
 	}
 }
 
-/* parse - the text of the file into c; all faults into msg, what does not hinder into warn */
+/* parse - read the text of the file into c; faults go to msg, warnings to warn */
 static int parse(struct config *c, const char *file, const struct str *text, struct str *warn, struct str *msg)
 {
 	struct walk w = { .c = c, .f = { .file = file, .msg = msg }, .warn = warn };
@@ -178,40 +177,6 @@ int config_set_root(struct config *c, const char *dir, struct str *msg)
 	return -1;
 }
 
-int config_parse_size(const char *text, uint64_t *out)
-{
-	return key_parse_size(text, out);
-}
-
-bool config_login(const struct config *c)
-{
-	return c->auth.htpasswd[0] || c->auth.robots[0] || c->auth.remote_user || config_foreign_tokens(c);
-}
-
-bool config_foreign_tokens(const struct config *c)
-{
-	return c->auth.on && c->auth.foreign.realm[0];
-}
-
-bool config_issues_tokens(const struct config *c)
-{
-	const struct config_auth *a = &c->auth;
-
-	if (!a->on || !a->htpasswd[0] || config_foreign_tokens(c))
-		return false;
-	if (a->token.enabled == TOKENS_AUTO)
-		return !a->remote_user && auth_conf_names_everybody(a);
-	return a->token.enabled == TOKENS_ON;
-}
-
-void config_token_key(const struct config *c, struct str *out)
-{
-	if (c->auth.token.key[0])
-		str_puts(out, c->auth.token.key);
-	else
-		str_addf(out, "%s/berth/token.key", strcmp(c->root, "/") == 0 ? "" : c->root);
-}
-
 static unsigned cores(void)
 {
 	cpu_set_t set;
@@ -219,7 +184,7 @@ static unsigned cores(void)
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
-	n = sysconf(_SC_NPROCESSORS_ONLN);      /* more cores than the set has room for */
+	n = sysconf(_SC_NPROCESSORS_ONLN);      /* more cores than a cpu_set_t has */
 	return n > 0 ? (unsigned)n : 1;
 }
 
@@ -252,7 +217,7 @@ void config_show(const struct config *c, struct str *out)
 		key_get(c, &key_table[i], out);
 		str_addc(out, '\n');
 	}
-	auth_conf_show(&c->auth, out);
+	auth_lists_show(&c->auth, out);
 }
 
 void config_given(const struct config *c, struct str *out)
@@ -260,7 +225,7 @@ void config_given(const struct config *c, struct str *out)
 	for (size_t i = 0; i < key_count; i++)
 		if (c->given >> i & 1)
 			str_addf(out, "%s\n", key_table[i].name);
-	auth_conf_given(&c->auth, out);
+	auth_lists_given(&c->auth, out);
 }
 
 static void add_whole(const struct key *k, struct str *out)
@@ -279,5 +244,5 @@ void config_keys(bool whole, struct str *out)
 			add_whole(&key_table[i], out);
 		else
 			str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
-	auth_conf_keys(whole, out);
+	auth_lists_keys(whole, out);
 }

@@ -2,10 +2,9 @@
 /*
  * env: the REGISTRY_* variables of registry:2.
  *
- * Owns which of them are honoured, which must not be overlooked, and how their values are written (YAML scalars).
- * Rule: an operator never believes a registry closed that is open. So a variable about logins, TLS, proxying or
- * another storage driver is refused; any other is named in one warning. Values are never repeated there: some are
- * secrets.
+ * Owns the lists of variables that are honoured and that are refused, and the form of their values (YAML scalars).
+ * Rule: an operator must never believe that an open registry is closed. So a variable about logins, TLS, proxying or
+ * another storage driver is refused; one warning names all others. Messages never repeat values: some are secrets.
  */
 
 #include "conf/env.h"
@@ -18,7 +17,7 @@
 
 enum form { FORM_BOOL, FORM_TEXT, FORM_LOWER, FORM_ENABLED, FORM_DRIVER, FORM_AUTH };
 
-/* The honoured ones. Of two for one key the later stands, so the more specific comes last. */
+/* The honoured variables. If two set one key the last one wins, so the more specific one is last. */
 static const struct variable {
 	const char *name, *key;
 	enum form form;
@@ -46,7 +45,7 @@ static const struct refusal {
 	const char *prefix, *why;
 } refusals[] = {
 	{ "REGISTRY_AUTH", "only logins by htpasswd and tokens are supported; unset it only if the registry is closed without it" },
-	{ "REGISTRY_HTTP_TLS", "TLS is nginx's; configure it there and unset it" },
+	{ "REGISTRY_HTTP_TLS", "nginx does TLS; configure it there and unset the variable" },
 	{ "REGISTRY_PROXY", "a pull-through cache is not supported; unset it" },
 	{ "REGISTRY_STORAGE_S3", NO_DRIVER },
 	{ "REGISTRY_STORAGE_GCS", NO_DRIVER },
@@ -56,7 +55,7 @@ static const struct refusal {
 	{ "REGISTRY_STORAGE_INMEMORY", NO_DRIVER },
 };
 
-/* lookup - the value of a variable; NULL where it is unset or empty */
+/* lookup - the value of a variable; NULL if it is unset or empty */
 static const char *lookup(char *const *env, const char *name)
 {
 	size_t len = strlen(name);
@@ -72,7 +71,7 @@ static const char *skip_space(const char *p)
 	return p + strspn(p, " \t\r\n");
 }
 
-/* trimmed - a copy without the white space around it, which YAML ignores */
+/* trimmed - a copy without surrounding white space, which YAML ignores */
 static char *trimmed(const char *text)
 {
 	size_t len;
@@ -84,7 +83,7 @@ static char *trimmed(const char *text)
 	return xstrndup(text, len);
 }
 
-/* parse_bool - as YAML 1.1 and Go's strconv.ParseBool write it, in any case */
+/* parse_bool - the forms of YAML 1.1 and of Go's strconv.ParseBool, in any case */
 static int parse_bool(const char *text, bool *out)
 {
 	static const char *const yes[] = { "true", "t", "yes", "y", "on", "1" };
@@ -100,9 +99,9 @@ static int parse_bool(const char *text, bool *out)
 }
 
 /*
- * parse_enabled - a map with the one member "enabled", as JSON or YAML flow: {"enabled":true}, {enabled: true}
+ * parse_enabled - a map with the single member "enabled", in JSON or YAML flow style: {"enabled":true}, {enabled: true}
  *
- * More than that needs no parser: anything else is refused, and says what is taken.
+ * Anything else is refused, so this needs no full parser.
  */
 static int parse_enabled(const char *text, bool *out)
 {
@@ -129,7 +128,7 @@ static int parse_enabled(const char *text, bool *out)
 	return parse_bool(word, out);
 }
 
-/* apply - one variable that is honoured and set; -1 with its line added to msg */
+/* apply - set the key of one variable; 0, or -1 with a line in msg */
 static int apply(struct config *c, const struct variable *v, const char *value, struct str *msg)
 {
 	const struct key *k = v->key ? key_find(v->key) : NULL;
@@ -175,7 +174,7 @@ static int apply(struct config *c, const struct variable *v, const char *value, 
 	return -1;
 }
 
-/* add_name - the name of the variable in "NAME=value", with ", " before it if it is not the first */
+/* add_name - add the name in "NAME=value", after ", " if it is not the first */
 static void add_name(struct str *out, const char *entry, bool first)
 {
 	if (!first)
@@ -210,7 +209,7 @@ static const char *why_refused(const char *entry)
 	return NULL;
 }
 
-/* refuse - one line a reason, naming all that fall under it; -1 where there is any */
+/* refuse - one line for each reason, with the names of the variables; -1 if there are any */
 static int refuse(char *const *env, struct str *msg)
 {
 	const char *last = NULL;

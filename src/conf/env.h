@@ -8,15 +8,15 @@
 #include "conf/config.h"
 
 /*
- * env_apply - set in c what the environment says; an empty value counts as unset
- * warn  gets one line that names all variables that are not honoured and do no harm by that; may be NULL
- * msg   gets a line a fault, newline between: "VARIABLE: ..."
+ * env_apply - set the values of the environment in c; an empty value counts as unset
+ * warn  gets one line with the names of all ignored variables; may be NULL
+ * msg   gets a line for each fault, separated by newlines: "VARIABLE: ..."
  *
  * Returns 0, or -1 with msg.
  */
 int env_apply(struct config *c, char *const *env, struct str *warn, struct str *msg);
 
-/* env_names - an indented line "variables: ..." with those that set a key, added to out; nothing where there is none */
+/* env_names - add to out an indented line "variables: ..." with the variables that set a key, if there are any */
 void env_names(const char *key, struct str *out);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text: a configuration file's text, before libconfig sees it.
+ * text: a configuration file as text.
  *
- * Owns the reading, so that every failure has its reason, and a scan as coarse as its purpose: it tells strings and
- * comments from the rest. The grammar is libconfig's.
+ * Owns the reading of the file, so that every failure has a reason, and a coarse scan: it distinguishes strings, comments
+ * and words. The grammar is libconfig's.
  */
 
 #include "conf/text.h"
@@ -11,62 +11,47 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-/* How many digits fit the type for sure: 32 bits, or 64 with an L behind them. */
+#include "os/file.h"
+
+/* The number of digits that always fit the type: 32 bits, or 64 with the suffix L. */
 #define INT_DIGITS(hex) ((hex) ? 7 : 9)
 #define INT64_DIGITS(hex) ((hex) ? 15 : 18)
 
-/* read_all - until the end; errno is set where it returns -1 */
+/* read_all - read to the end; 0, or -1 with errno */
 static int read_all(int fd, struct str *text)
 {
-	char buf[8192];
 	struct stat st;
-	ssize_t n;
 
-	if (fstat(fd, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
-	/* A FIFO that nobody writes to would pass for a file without settings. */
+	/* A FIFO that nobody writes to would look like a file without settings. */
 	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : ESPIPE;
 		return -1;
 	}
-	for (;;) {
-		n = read(fd, buf, sizeof(buf));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return (int)n;
-		if (text->len + (size_t)n > TEXT_MAX) {
-			errno = EFBIG;
-			return -1;
-		}
-		str_add(text, buf, (size_t)n);
-	}
+	if (os_read_str(fd, TEXT_MAX + 1, text) < 0)
+		return -1;
+	errno = EFBIG;
+	return text->len > TEXT_MAX ? -1 : 0;
 }
 
-int text_read(const char *file, int optional, struct str *text, struct str *why)
+int text_read(const char *file, bool optional, struct str *text, struct str *why)
 {
-	int fd, rc, sys;
+	cleanup_fd int fd = os_open(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, 0);
 
 	str_reset(text);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && optional && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
-	rc = fd < 0 ? -1 : read_all(fd, text);
-	sys = errno;
-	if (fd >= 0)
-		close(fd);
-	if (rc == 0)
+	if (read_all(fd, text) == 0)
 		return 1;
-	str_addf(why, "cannot read: %s", sys == ESPIPE ? "not a file" : strerror(sys));
+	str_addf(why, "cannot read: %s", errno == ESPIPE ? "not a file" : strerror(errno));
 	return -1;
 }
 
-/* skip_string - from the opening quote to behind the closing one; NULL where there is none */
+/* skip_string - from the opening quote to after the closing one; NULL if there is none */
 static const char *skip_string(const char *p, const char *end)
 {
 	for (p++; p < end && *p != '"'; p++)
@@ -75,7 +60,7 @@ static const char *skip_string(const char *p, const char *end)
 	return p < end ? p + 1 : NULL;
 }
 
-/* skip_comment - where p is at a comment, to behind it; else p */
+/* skip_comment - to after the comment at p; p if there is none */
 static const char *skip_comment(const char *p, const char *end)
 {
 	const char *close;
@@ -91,7 +76,7 @@ static const char *skip_comment(const char *p, const char *end)
 	return p;
 }
 
-/* skip_word - over a name or number; *big says that it is a number that libconfig would wrap */
+/* skip_word - to after a name or number; *big: it is a number that would overflow in libconfig */
 static const char *skip_word(const char *p, bool *big)
 {
 	const char *word;
@@ -110,12 +95,12 @@ static const char *skip_word(const char *p, bool *big)
 	word += hex ? 2 : strspn(word, "0");
 	digits = hex ? strspn(word, "0123456789abcdefABCDEF") : strspn(word, "0123456789");
 	if (word[digits] != '\0' && strchr(".eE", word[digits]))
-		return p;       /* a float: wrong for every key, and libconfig says so by its type */
+		return p;       /* a float: wrong for every key, which its type in libconfig will show */
 	*big = digits > (size_t)(word[digits] == 'L' ? INT64_DIGITS(hex) : INT_DIGITS(hex));
 	return p;
 }
 
-/* at_include - whether a directive begins here; libconfig knows it only at the start of a line */
+/* at_include - whether p is at an include directive, which libconfig knows only at the start of a line */
 static bool at_include(const char *text, const char *p)
 {
 	if (strncmp(p, "@include", strlen("@include")) != 0)
@@ -125,7 +110,7 @@ static bool at_include(const char *text, const char *p)
 	return p == text || p[-1] == '\n';
 }
 
-/* next - over one thing of the text; *why is set where it is refused */
+/* next - to after one string, comment, word or other character; *why is set if it is refused */
 static const char *next(const struct str *text, const char *p, const char **why)
 {
 	const char *end = text->buf + text->len, *after;
@@ -138,7 +123,7 @@ static const char *next(const struct str *text, const char *p, const char **why)
 	if (*p == '"') {
 		after = skip_string(p, end);
 		if (!after)
-			*why = "a string without an end";       /* libconfig would say so too, and lose its text */
+			*why = "a string without a closing quote";       /* libconfig would report it too, and leak memory */
 		return after ? after : p;
 	}
 	after = skip_comment(p, end);
@@ -156,7 +141,7 @@ int text_check(const struct str *text, unsigned *line, const char **why)
 
 	*why = NULL;
 	*line = 0;
-	if (nul) {      /* wherever it stands, in a string too */
+	if (nul) {      /* in a string too */
 		p = nul;
 		*why = "a NUL byte";
 	}
@@ -172,4 +157,11 @@ int text_check(const struct str *text, unsigned *line, const char **why)
 	for (const char *q = text->buf; q < p; q++)
 		*line += *q == '\n';
 	return -1;
+}
+
+struct str *fault(struct faults *f, unsigned line)
+{
+	str_addf(f->msg, "%s%s:%u: ", f->msg->len ? "\n" : "", f->file, line);
+	f->rc = -1;
+	return f->msg;
 }

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "auth/access.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -34,7 +33,7 @@ static void audit(const struct exchange *x, const char *action, const char *need
 	log_end(&ev);
 }
 
-static enum config_right right_of(enum op_need need)
+static enum right right_of(enum op_need need)
 {
 	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
 }
@@ -173,7 +172,7 @@ int guard_allow(struct exchange *x, struct err *e)
 		return 0;
 	/* A client asks for /v2/ without a login to learn whether it needs one: that is no refusal for the audit. */
 	if (need != NEED_LOGIN && need != NEED_TOKEN)
-		audit(x, "right_refused", need == NEED_CATALOG ? "catalog" : access_right_name(right_of(need)), NULL);
+		audit(x, "right_refused", need == NEED_CATALOG ? "catalog" : right_name(right_of(need)), NULL);
 	return challenge(x, e);
 }
 
@@ -183,7 +182,7 @@ int guard_allow_mount(struct exchange *x, struct err *e)
 
 	if (!x->who.bearer || !mount_source(x, &from) || auth_require_source(x->auth, &x->who, &from, e) == 0)
 		return 0;
-	audit(x, "right_refused", access_right_name(RIGHT_PULL), "the source of a mount");
+	audit(x, "right_refused", right_name(RIGHT_PULL), "the source of a mount");
 	return challenge(x, e);
 }
 

@@ -2,8 +2,8 @@
 /*
  * jwks: a set of trusted keys.
  *
- * Owns the keys and how files of them are read. Invariant: every key in the set may verify; the set, its files and its
- * notes are bounded. Knows nothing of tokens.
+ * Owns the keys and the reading of their files. Invariant: every key in the set may be used to verify; the set, its files
+ * and its notes are bounded. Knows nothing of tokens.
  */
 #include "jose/jwks.h"
 
@@ -21,9 +21,7 @@
 
 void jwks_release(struct jwks *set)
 {
-	size_t i;
-
-	for (i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < set->count; i++) {
 		key_close(&set->v[i].key);
 		free(set->v[i].kid);
 	}
@@ -71,7 +69,7 @@ int jwks_add_key(struct jwks *set, struct key *k, struct err *e)
 	return rc;
 }
 
-/* The members of a JWK that are not the key's own: 0, or -1 with *why. */
+/* "alg" and "kid" of a JWK: 0, or -1 with *why. */
 static int read_names(struct json_object *jwk, struct jwks_key *one, struct err *why)
 {
 	const char *kid, *alg;
@@ -80,7 +78,7 @@ static int read_names(struct json_object *jwk, struct jwks_key *one, struct err 
 
 	has = json_get_string(jwk, "alg", &alg, &alen);
 	if (has < 0 || (has && (key_alg_parse(alg, alen, &one->alg) < 0 || !key_fits(one->key, one->alg))))
-		return err_set(why, ERR_UNKNOWN, "its \"alg\" is not one for this type of key that is taken");
+		return err_set(why, ERR_UNKNOWN, "its \"alg\" is not supported for this type of key");
 	one->has_alg = has;
 	has = json_get_string(jwk, "kid", &kid, &len);
 	if (has < 0 || len > JWKS_MAX_KID)
@@ -114,7 +112,6 @@ static int add_json(struct jwks *set, const char *name, const char *text, size_t
 	cleanup_json struct json_object *top = NULL;
 	struct json_object *keys;
 	struct json_fault f;
-	size_t i;
 
 	top = json_read(text, len, &f);
 	if (!top)
@@ -123,7 +120,7 @@ static int add_json(struct jwks *set, const char *name, const char *text, size_t
 		return add_jwk(set, name, 1, top, e);
 	if (json_get_array(top, "keys", &keys) != 1)
 		return err_set(e, ERR_UNKNOWN, "%s: \"keys\" is not a list", name);
-	for (i = 0; i < json_object_array_length(keys); i++) {
+	for (size_t i = 0; i < json_object_array_length(keys); i++) {
 		if (i == JWKS_MAX_KEYS)
 			return err_set(e, ERR_UNKNOWN, "%s: more than %d keys", name, JWKS_MAX_KEYS);
 		if (add_jwk(set, name, i + 1, json_object_array_get_idx(keys, i), e) < 0)
@@ -158,7 +155,7 @@ static int add_pem(struct jwks *set, const char *name, const char *text, size_t 
 	return 0;
 }
 
-/* What kind of file it is, by its first byte: 0 with its keys added, perhaps none, or -1 with *e. */
+/* Add the keys of JSON or PEM text, told apart by the first byte: 0, perhaps with no key added, or -1 with *e. */
 static int add_any(struct jwks *set, const char *name, const char *text, size_t len, bool roots, struct err *e)
 {
 	size_t i = 0;
@@ -170,7 +167,7 @@ static int add_any(struct jwks *set, const char *name, const char *text, size_t 
 	return add_pem(set, name, text, len, roots, e);
 }
 
-/* The one line for a set, file or directory that came to nothing: with the first reason, if there is one. */
+/* The error for a file or directory without a usable key, with the first reason, if there is one. */
 static int no_keys(const struct jwks *set, size_t first_note, const char *name, struct err *e)
 {
 	size_t head = strlen(name);
@@ -181,7 +178,7 @@ static int no_keys(const struct jwks *set, size_t first_note, const char *name, 
 	note = set->skipped.v[first_note];
 	if (strncmp(note, name, head) == 0 && note[head] == ':')
 		note += head + 2;
-	return err_set(e, ERR_UNKNOWN, "%s: no key that can be used: %s", name, note);
+	return err_set(e, ERR_UNKNOWN, "%s: no usable key: %s", name, note);
 }
 
 int jwks_add_text(struct jwks *set, const char *name, const char *text, size_t len, bool roots, struct err *e)
@@ -205,7 +202,7 @@ static int read_file(int fd, const char *name, const struct stat *st, struct str
 	return 0;
 }
 
-/* One file of a directory: what is no file of keys is noted, what can't be read is an error. */
+/* One file of a directory: a file without keys is noted, one that cannot be read is an error. */
 static int add_entry(struct jwks *set, const char *dir, int dirfd, const char *entry, bool roots, struct err *e)
 {
 	cleanup_fd int fd = os_open(dirfd, entry, O_RDONLY | O_NONBLOCK, 0);
@@ -276,10 +273,8 @@ static bool usable(const struct jwks_key *k, enum key_alg alg)
 
 const struct key *jwks_find(const struct jwks *set, const char *kid, size_t len, enum key_alg alg, bool *named)
 {
-	size_t i;
-
 	*named = false;
-	for (i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < set->count; i++) {
 		const struct jwks_key *k = &set->v[i];
 
 		if ((k->kid && len == k->kid_len && memcmp(k->kid, kid, len) == 0) ||

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jwt: taking a token apart, and whose signature it carries.
+ * jwt: parsing a token and verifying its signature.
  *
- * Owns the compact form and the choice of the key. Invariant: a key comes from the trusted set or out of a chain that a
- * trusted root vouches for, and it is used with an algorithm of its own type only. Knows nothing of requests and users.
+ * Owns the compact form and the choice of the key. Invariant: a key comes from the trusted set or from a certificate chain
+ * that ends at a trusted root, and is used only with an algorithm for its type. Knows nothing of requests and users.
  */
 #include "jose/jwt.h"
 
@@ -12,14 +12,13 @@
 
 #include "base/b64.h"
 #include "base/json.h"
-#include "base/json_check.h"
 #include "base/mem.h"
 #include "jose/jwt_claims.h"
 
 struct parts {                  /* borrowed slices of the token */
 	const char *header, *payload, *signature;
 	size_t header_len, payload_len, signature_len;
-	size_t signed_len;              /* of what is signed: from the first byte to the second dot */
+	size_t signed_len;              /* the signed bytes: up to the second dot */
 };
 
 void jwt_release(struct jwt *t)
@@ -33,12 +32,7 @@ void jwt_release(struct jwt *t)
 	*t = (struct jwt)JWT_INIT;
 }
 
-int jwt_refuse(struct err *e, const char *why)
-{
-	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
-}
-
-/* RFC 7515, 7.1: three parts; the alphabet of base64url has no dot, so a fourth part shows as one too many. */
+/* RFC 7515, 7.1: three parts. base64url has no dot, so a third dot means a fourth part. */
 static int split(const char *token, size_t len, struct parts *p, struct err *e)
 {
 	const char *end, *first, *second;
@@ -64,58 +58,7 @@ static int split(const char *token, size_t len, struct parts *p, struct err *e)
 	return 0;
 }
 
-struct json_object *jwt_object(const char *s, size_t len, const char *part, struct err *e)
-{
-	cleanup_str struct str text = STR_INIT;
-	struct json_object *o;
-	struct json_fault f;
-
-	if (b64_decode(B64_URL, s, len, &text) < 0) {
-		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not base64url", part);
-		return NULL;
-	}
-	o = json_read(text.buf, text.len, &f);
-	if (!o) {
-		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not JSON: %s", part, f.what);
-	} else if (!json_object_is_type(o, json_type_object)) {
-		json_cleanup(&o);
-		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not an object", part);
-	}
-	return o;
-}
-
-bool jwt_text_ok(const char *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
-			return false;
-	}
-	return len <= JWT_TEXT_MAX;
-}
-
-int jwt_text(struct json_object *o, const char *name, char **out, struct err *e)
-{
-	const char *s;
-	size_t len;
-
-	*out = NULL;
-	switch (json_get_string(o, name, &s, &len)) {
-	case 0:
-		return 0;
-	case 1:
-		break;
-	default:
-		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is not a string", name);
-	}
-	if (!jwt_text_ok(s, len))
-		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is too long or has control characters", name);
-	*out = xstrndup(s, len);
-	return 0;
-}
-
-/* The algorithm that the header names: 0, or -1 with *e for any that is not one of signatures by a key pair. */
+/* The algorithm of the header: 0, or -1 with *e if it is not a signature by a key pair. */
 static int read_alg(struct json_object *header, enum key_alg *alg, struct err *e)
 {
 	const char *s;
@@ -124,13 +67,13 @@ static int read_alg(struct json_object *header, enum key_alg *alg, struct err *e
 	if (json_get_string(header, "alg", &s, &len) != 1)
 		return jwt_refuse(e, "no \"alg\" in the token's header");
 	if (key_alg_parse(s, len, alg) < 0)
-		return jwt_refuse(e, "an \"alg\" that is not taken");
+		return jwt_refuse(e, "an \"alg\" that is not supported");
 	return 0;
 }
 
 /*
- * The key that must have signed it, owned; NULL with *e. A `kid` that is known settles it: no other key is tried then,
- * whatever else the header brings.
+ * The key that must have signed the token, owned; NULL with *e. If `kid` names a trusted key no other is tried, whatever
+ * else the header has.
  */
 static struct key *choose(struct json_object *header, enum key_alg alg, const struct jwks *keys, int64_t now, struct err *e)
 {
@@ -158,7 +101,7 @@ static struct key *choose(struct json_object *header, enum key_alg alg, const st
 		return known ? key_share(known) : NULL;
 	}
 	if (!keys->roots || !json_object_object_get_ex(header, "x5c", &x5c)) {
-		jwt_refuse(e, kid ? "signed by a key that is not known" : "no \"kid\" in the token's header");
+		jwt_refuse(e, kid ? "signed by an unknown key" : "no \"kid\" in the token's header");
 		return NULL;
 	}
 	k = key_from_x5c(keys->roots, x5c, now, &why);
@@ -187,11 +130,11 @@ static int check_header(struct json_object *header, const struct jwt_trust *trus
 {
 	*alg = KEY_ALG_COUNT;
 	*typ = NULL;
-	/* RFC 7515, 4.1.11: what a header marks as critical must be understood, and nothing is that could be marked */
+	/* RFC 7515, 4.1.11: a header marked as critical must be understood, and berth knows none of them */
 	if (json_object_object_get_ex(header, "crit", NULL))
 		return jwt_refuse(e, "\"crit\" in the token's header");
 	if (jwt_text(header, "typ", typ, NULL) < 0)
-		*typ = NULL;            /* what is no text counts as none */
+		*typ = NULL;            /* a `typ` that is not text counts as absent */
 	if (trust->typ && (!*typ || strcmp(*typ, trust->typ) != 0))
 		return jwt_refuse(e, "a token for another use: its \"typ\" differs");
 	return read_alg(header, alg, e);

@@ -3,12 +3,12 @@
 #define BERTH_JOSE_JWT_H
 
 /*
- * jwt: tokens as registries use them: a JSON Web Token (RFC 7519) in compact form, whose `access` names what it grants.
+ * jwt: tokens as registries use them: a JSON Web Token (RFC 7519) in compact form, whose claim `access` lists scopes.
  *
- * Which key verifies is decided here and by what is configured, never by the token (RFC 8725): `kid` chooses among the
- * trusted keys, the algorithm must be one of that key's type; `jwk`, `jku` and `x5u` in a header are not looked at;
- * `x5c` counts only where there are roots and only where `kid` names no trusted key. Nothing of the claims is read before
- * the signature holds.
+ * The configuration decides which key verifies a token, never the token (RFC 8725): `kid` selects one of the trusted
+ * keys, and the algorithm must be one for that key's type. `jwk`, `jku` and `x5u` in a header are ignored. `x5c` counts
+ * only if there are trusted roots and `kid` names no trusted key. The claims are not parsed before the signature is
+ * verified.
  */
 
 #include <stdbool.h>
@@ -21,15 +21,15 @@
 #include "jose/scope.h"
 
 #define JWT_MAX 32768           /* bytes of a token */
-#define JWT_LEEWAY 60           /* seconds that clocks may differ, and a token outlives its end */
+#define JWT_LEEWAY 60           /* seconds that clocks may differ: a token is valid that much longer */
 #define JWT_TEXT_MAX 1024       /* bytes of iss, aud, sub, jti, each */
 #define JWT_MAX_AUDIENCES 64
 #define JWT_MAX_ACTIONS 16      /* in one entry of `access`; entries: SCOPES_MAX */
 #define JWT_MAX_TIME INT64_C(253402300799)      /* the end of the year 9999 */
 
 struct jwt {
-	char *iss, *aud, *sub, *jti, *typ;      /* owned; NULL where there is none. No control characters in them */
-	int64_t iat, nbf, exp;                  /* seconds since the epoch; iat and nbf -1 where there is none */
+	char *iss, *aud, *sub, *jti, *typ;      /* owned; NULL if absent; without control characters */
+	int64_t iat, nbf, exp;                  /* seconds since the epoch; iat and nbf -1 if absent */
 	struct scopes access;
 };
 
@@ -40,37 +40,37 @@ void jwt_release(struct jwt *t);
 
 struct jwt_trust {
 	const struct jwks *keys;
-	const char *iss;        /* the issuer, to the letter; never empty */
-	const char *aud;        /* the service: `aud` must be it or a list with it; never empty */
-	const char *typ;        /* what `typ` in the header must be; NULL: it is not looked at (foreign services differ in it) */
+	const char *iss;        /* the issuer, which must match exactly; never empty */
+	const char *aud;        /* the service: `aud` must be it or a list that contains it; never empty */
+	const char *typ;        /* the required `typ` of the header; NULL: any (foreign services differ in it) */
 };
 
 /*
- * jwt_verify - read a token and find out whether it holds at the time `now` (seconds since the epoch)
+ * jwt_verify - parse a token and check that it is valid at the time `now` (seconds since the epoch)
  *
- * 0, and out has its claims: `aud` is then the service, `sub` the user ("" or NULL: nobody is logged in), `access` what
- * it grants. -1 with *e: UNAUTHORIZED (error="invalid_token" in the challenge), `detail` says what is wrong with the token; it
- * quotes nothing but names of members and times.
+ * Returns 0 with the claims in out: `aud` is then the service, `sub` the user ("" or NULL: not logged in), `access` the
+ * scopes. Or -1 with *e: UNAUTHORIZED (error="invalid_token" in the challenge); `detail` says what is wrong with the
+ * token and quotes only names of members and times.
  *
- * `exp` is required, `nbf` and `iat` are not; all are whole numbers. Entries of `access` with a type that is not known
- * are left out, as are actions that are not known; malformed ones make the token void, and so does more than the limits.
+ * `exp` is required, `nbf` and `iat` are optional; all are whole numbers. Entries of `access` with an unknown type and
+ * unknown actions are left out. A malformed entry makes the token invalid, and so does exceeding a limit.
  */
 int jwt_verify(const char *token, size_t len, const struct jwt_trust *trust, int64_t now, struct jwt *out, struct err *e);
 
-/* jwt_begin - what every new token has: iss, aud, sub (NULL: none), a random jti, iat and nbf now, exp `lifetime` later */
+/* jwt_begin - set the common claims: iss, aud, sub (NULL: none), a random jti, iat and nbf now, exp `lifetime` seconds later */
 void jwt_begin(struct jwt *t, const char *iss, const char *aud, const char *sub, int64_t now, uint32_t lifetime);
 
 /*
  * jwt_sign - add the token with these claims to out
- * k    private; it decides the algorithm
- * kid  NULL: the key's RFC 7638 thumbprint; registry:2 as a verifier wants key_libtrust_id(k)
+ * k    private; it determines the algorithm
+ * kid  NULL: the key's RFC 7638 thumbprint; registry:2 as a verifier needs key_libtrust_id(k)
  *
- * `typ` is "JWT" where t has none. A service that signs tokens for several uses with one key tells them apart by it.
- * Returns 0, or -1 with *e (UNKNOWN) where the token would be longer than JWT_MAX or the key can't sign.
+ * `typ` is "JWT" if t has none. A service that signs tokens for several uses with one key distinguishes them by `typ`.
+ * Returns 0, or -1 with *e (UNKNOWN) if the token would be longer than JWT_MAX or the key cannot sign.
  */
 int jwt_sign(const struct jwt *t, const struct key *k, const char *kid, struct str *out, struct err *e);
 
-/* jwt_issued_at - `issued_at` of a token service's answer: iat as RFC 3339 */
+/* jwt_issued_at - add to out iat as RFC 3339, for `issued_at` in the answer of a token service */
 void jwt_issued_at(const struct jwt *t, struct str *out);
 
 #endif

@@ -1,16 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jwt_claims: the claims of a token whose signature holds.
+ * jwt_claims: the claims of a token with a verified signature.
  *
- * Owns what they must be (RFC 7519, 4.1) and the limits on them. Invariant: claims that were read are bounded, for this
- * service, from the issuer that is trusted, and of the present. A part of `jwt`.
+ * Owns the checks of the claims (RFC 7519, 4.1) and their limits. Invariant: claims that were read are bounded, for this
+ * service, from the trusted issuer, and valid now. A part of `jwt`.
  */
 #include "jose/jwt_claims.h"
 
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/json.h"
+#include "base/json_check.h"
 #include "base/mem.h"
+
+int jwt_refuse(struct err *e, const char *why)
+{
+	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
+}
+
+struct json_object *jwt_object(const char *s, size_t len, const char *part, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct json_object *o;
+	struct json_fault f;
+
+	if (b64_decode(B64_URL, s, len, &text) < 0) {
+		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not base64url", part);
+		return NULL;
+	}
+	o = json_read(text.buf, text.len, &f);
+	if (!o) {
+		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not JSON: %s", part, f.what);
+	} else if (!json_object_is_type(o, json_type_object)) {
+		json_cleanup(&o);
+		err_set(e, ERR_UNAUTHORIZED, "the token's %s is not an object", part);
+	}
+	return o;
+}
+
+bool jwt_text_ok(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return false;
+	return len <= JWT_TEXT_MAX;
+}
+
+int jwt_text(struct json_object *o, const char *name, char **out, struct err *e)
+{
+	const char *s;
+	size_t len;
+
+	*out = NULL;
+	switch (json_get_string(o, name, &s, &len)) {
+	case 0:
+		return 0;
+	case 1:
+		break;
+	default:
+		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is not a string", name);
+	}
+	if (!jwt_text_ok(s, len))
+		return err_set(e, ERR_UNAUTHORIZED, "\"%s\" is too long or has control characters", name);
+	*out = xstrndup(s, len);
+	return 0;
+}
 
 static bool is(struct json_object *v, const char *word)
 {
@@ -23,11 +78,11 @@ static int check_issuer(struct json_object *payload, const char *want, struct jw
 	if (jwt_text(payload, "iss", &t->iss, e) < 0)
 		return -1;
 	if (!want || !*want || !t->iss || strcmp(t->iss, want) != 0)
-		return jwt_refuse(e, t->iss ? "\"iss\" is not the issuer that is trusted" : "no \"iss\"");
+		return jwt_refuse(e, t->iss ? "\"iss\" is not the trusted issuer" : "no \"iss\"");
 	return 0;
 }
 
-/* RFC 7519, 4.1.3: one string, or a list with it. */
+/* RFC 7519, 4.1.3: one string, or a list of strings. */
 static int check_audience(struct json_object *payload, const char *want, struct jwt *t, struct err *e)
 {
 	struct json_object *aud = NULL;
@@ -36,14 +91,14 @@ static int check_audience(struct json_object *payload, const char *want, struct 
 	if (!json_object_object_get_ex(payload, "aud", &aud) || !aud)
 		return jwt_refuse(e, "no \"aud\"");
 	if (!want || !*want)
-		return jwt_refuse(e, "no service that \"aud\" could name");
+		return jwt_refuse(e, "no service to compare \"aud\" with");
 	if (json_object_is_type(aud, json_type_string)) {
 		if (!is(aud, want))
 			return jwt_refuse(e, "\"aud\" is another service");
 	} else {
 		n = json_object_is_type(aud, json_type_array) ? json_object_array_length(aud) : JWT_MAX_AUDIENCES + 1;
 		if (n > JWT_MAX_AUDIENCES)
-			return jwt_refuse(e, "\"aud\" is neither a string nor a list of a few");
+			return jwt_refuse(e, "\"aud\" is neither a string nor a short list");
 		for (i = 0; i < n && !is(json_object_array_get_idx(aud, i), want); i++)
 			;
 		if (i == n)
@@ -53,7 +108,7 @@ static int check_audience(struct json_object *payload, const char *want, struct 
 	return 0;
 }
 
-/* A NumericDate: 1 found, 0 absent (-1 is in *out), -1 with *e. */
+/* A NumericDate: 1 found, 0 absent (*out is -1), -1 with *e. */
 static int read_time(struct json_object *payload, const char *name, int64_t *out, struct err *e)
 {
 	uint64_t v;
@@ -84,11 +139,10 @@ static int check_times(struct json_object *payload, int64_t now, struct jwt *t, 
 	return 0;
 }
 
-/* The actions of an entry, which must be a list of strings: 0 or -1. */
+/* The actions of an entry: 0, or -1 if they are not a list of strings. */
 static int read_actions(struct json_object *entry, struct scope *one)
 {
 	struct json_object *list;
-	size_t i;
 
 	if (json_get_array(entry, "actions", &list) < 0)
 		return -1;
@@ -96,7 +150,7 @@ static int read_actions(struct json_object *entry, struct scope *one)
 		return 0;
 	if (json_object_array_length(list) > JWT_MAX_ACTIONS)
 		return -1;
-	for (i = 0; i < json_object_array_length(list); i++) {
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *a = json_object_array_get_idx(list, i);
 
 		if (!json_object_is_type(a, json_type_string))
@@ -106,7 +160,7 @@ static int read_actions(struct json_object *entry, struct scope *one)
 	return 0;
 }
 
-/* One entry: 0 where it was added or means nothing here, else -1. */
+/* One entry: 0 if it was added or is unknown, -1 if it is malformed or the set is full. */
 static int read_entry(struct json_object *entry, struct scopes *access)
 {
 	const char *type, *name, *klass;
@@ -135,10 +189,9 @@ static int read_access(struct json_object *payload, struct jwt *t, struct err *e
 	n = list ? json_object_array_length(list) : 0;
 	if (n > SCOPES_MAX)
 		return err_set(e, ERR_UNAUTHORIZED, "\"access\" has more than %d entries", SCOPES_MAX);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		if (read_entry(json_object_array_get_idx(list, i), &t->access) < 0)
 			return err_set(e, ERR_UNAUTHORIZED, "entry %zu of \"access\" is malformed or too big", i + 1);
-	}
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jwt_sign: new tokens.
+ * jwt_sign: issuing tokens.
  *
- * Owns how claims are written. Invariant: a token that was signed here is one that jwt_verify() takes, or signing fails.
+ * Owns the writing of claims. Invariant: jwt_verify() accepts every token signed here; otherwise signing fails.
  * A part of `jwt`.
  */
 
@@ -60,10 +60,8 @@ static void add_time(struct str *out, const char *name, int64_t t)
 
 static void add_access(struct str *out, const struct scopes *access)
 {
-	size_t i;
-
 	str_puts(out, ",\"access\":[");
-	for (i = 0; i < access->count; i++) {
+	for (size_t i = 0; i < access->count; i++) {
 		const struct scope *one = &access->v[i];
 		const char *between = "";
 		enum scope_action a;
@@ -83,7 +81,7 @@ static void add_access(struct str *out, const struct scopes *access)
 	str_addc(out, ']');
 }
 
-/* {"a":...} out of ,"a":... */
+/* From ,"a":... to {"a":...} in base64url. */
 static void add_object(struct str *token, struct str *members)
 {
 	members->buf[0] = '{';
@@ -91,16 +89,14 @@ static void add_object(struct str *token, struct str *members)
 	b64_encode(B64_URL, members->buf, members->len, token);
 }
 
-/* Whether jwt_verify() would take the claims in the form in which they are about to be written. */
+/* Whether jwt_verify() would accept the claims. */
 static int check(const struct jwt *t, struct err *e)
 {
 	const char *const texts[] = { t->iss, t->aud, t->sub, t->jti, t->typ };
-	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(texts); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (texts[i] && !jwt_text_ok(texts[i], strlen(texts[i])))
 			return err_set(e, ERR_UNKNOWN, "a claim that is too long or has control characters");
-	}
 	if (!t->iss || !*t->iss || !t->aud || !*t->aud)
 		return err_set(e, ERR_UNKNOWN, "a token needs an issuer and a service");
 	if (t->exp < 0 || t->exp > JWT_MAX_TIME)
@@ -134,7 +130,7 @@ int jwt_sign(const struct jwt *t, const struct key *k, const char *kid, struct s
 	str_addc(&token, '.');
 	b64_encode(B64_URL, sig.buf, sig.len, &token);
 	if (token.len > JWT_MAX)
-		return err_set(e, ERR_UNKNOWN, "a token of %zu bytes; %d are taken", token.len, JWT_MAX);
+		return err_set(e, ERR_UNKNOWN, "a token of %zu bytes; at most %d are allowed", token.len, JWT_MAX);
 	str_add(out, token.buf, token.len);
 	return 0;
 }

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key: what a key is, its names, and keys from PEM.
+ * key: struct key, the supported types and sizes, and the names of a key.
  *
- * Owns struct key and which types and sizes of keys are taken. Invariant: a struct key is of a kind of enum key_kind, on
- * a curve that has a name, RSA within its bounds. With key_jwk, key_sign, key_x5c and key_make this is all that knows
- * libcrypto's keys; none of them knows what a token is.
+ * Invariant: a struct key is of a kind of enum key_kind, on a named curve if EC, of 2048 to 8192 bits if RSA. Only the files
+ * key*.c know libcrypto's keys, and none of them knows what a token is.
  */
 #include "jose/key.h"
 
-#include <limits.h>
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +18,6 @@
 #include "base/b64.h"
 #include "base/mem.h"
 #include "jose/key_own.h"
-
-struct key_pem {
-	BIO *bio;
-};
 
 void key_close(struct key **k)
 {
@@ -83,11 +75,11 @@ static int check_rsa(const EVP_PKEY *pkey, struct err *e)
 	bool good;
 
 	if (bits < KEY_RSA_MIN_BITS || bits > KEY_RSA_MAX_BITS)
-		return err_set(e, ERR_UNKNOWN, "an RSA key of %d bits; %d to %d are taken", bits, KEY_RSA_MIN_BITS, KEY_RSA_MAX_BITS);
+		return err_set(e, ERR_UNKNOWN, "an RSA key of %d bits; %d to %d are supported", bits, KEY_RSA_MIN_BITS, KEY_RSA_MAX_BITS);
 	good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 && BN_is_odd(exponent) &&
 	       !BN_is_one(exponent) && BN_num_bits(exponent) <= 64;
 	BN_free(exponent);
-	return good ? 0 : err_set(e, ERR_UNKNOWN, "an RSA key with such an exponent is not taken");
+	return good ? 0 : err_set(e, ERR_UNKNOWN, "an RSA key with an unsupported exponent");
 }
 
 static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
@@ -98,18 +90,17 @@ static int check_ec(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
 
 	EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit);
 	if (is_explicit)
-		return err_set(e, ERR_UNKNOWN, "an EC key that brings a curve of its own");
+		return err_set(e, ERR_UNKNOWN, "an EC key with explicit curve parameters");
 	if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) != 1)
 		group[0] = '\0';
-	for (*kind = KEY_P256; *kind <= KEY_P521; (*kind)++) {
+	for (*kind = KEY_P256; *kind <= KEY_P521; (*kind)++)
 		if (strcmp(group, key_curve(*kind)->group) == 0)
 			break;
-	}
 	if (*kind > KEY_P521)
-		return err_set(e, ERR_UNKNOWN, "an EC key on another curve than P-256, P-384 and P-521");
-	/* the identifier hashes the SubjectPublicKeyInfo: a point has one form in it, however it came */
+		return err_set(e, ERR_UNKNOWN, "an EC key on a curve other than P-256, P-384 and P-521");
+	/* the libtrust id hashes the SubjectPublicKeyInfo: the point must have the same form in it, whatever form was read */
 	if (EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") != 1)
-		return err_set(e, ERR_UNKNOWN, "an EC key that can't be written");
+		return err_set(e, ERR_UNKNOWN, "an EC key that cannot be encoded");
 	return 0;
 }
 
@@ -125,7 +116,7 @@ static int check(EVP_PKEY *pkey, enum key_kind *kind, struct err *e)
 		*kind = KEY_ED25519;
 		return 0;
 	}
-	return err_set(e, ERR_UNKNOWN, "a key of a type that is not taken (RSA, EC and Ed25519 are)");
+	return err_set(e, ERR_UNKNOWN, "a key of an unsupported type; RSA, EC and Ed25519 are supported");
 }
 
 static void sha256(const void *data, size_t len, unsigned char md[KEY_SHA256_LEN])
@@ -134,6 +125,50 @@ static void sha256(const void *data, size_t len, unsigned char md[KEY_SHA256_LEN
 
 	if (EVP_Q_digest(NULL, "SHA256", NULL, data, len, md, &n) != 1 || n != KEY_SHA256_LEN)
 		abort();        /* a libcrypto without SHA-2 */
+}
+
+/* "name":"number", big-endian; padded to size bytes unless that is 0 */
+static void add_number(struct str *out, const struct key *k, const char *name, const char *param, size_t size)
+{
+	unsigned char bytes[KEY_RSA_MAX_BITS / 8];
+	BIGNUM *n = NULL;
+
+	if (EVP_PKEY_get_bn_param(k->pkey, param, &n) != 1)
+		abort();
+	if (!size)
+		size = (size_t)BN_num_bytes(n);
+	if (size > sizeof(bytes) || BN_bn2binpad(n, bytes, (int)size) < 0)
+		abort();
+	BN_free(n);
+	str_addf(out, "\"%s\":\"", name);
+	b64_encode(B64_URL, bytes, size, out);
+	str_addc(out, '"');
+}
+
+void key_add_members(const struct key *k, struct str *out)
+{
+	const struct key_curve *curve = key_curve(k->kind);
+	unsigned char raw[KEY_ED25519_LEN];
+	size_t len = sizeof(raw);
+
+	if (curve) {
+		str_addf(out, "{\"crv\":\"%s\",\"kty\":\"EC\",", curve->jose);
+		add_number(out, k, "x", OSSL_PKEY_PARAM_EC_PUB_X, curve->size);
+		str_addc(out, ',');
+		add_number(out, k, "y", OSSL_PKEY_PARAM_EC_PUB_Y, curve->size);
+	} else if (k->kind == KEY_RSA) {
+		str_addc(out, '{');
+		add_number(out, k, "e", OSSL_PKEY_PARAM_RSA_E, 0);
+		str_puts(out, ",\"kty\":\"RSA\",");
+		add_number(out, k, "n", OSSL_PKEY_PARAM_RSA_N, 0);
+	} else {
+		if (EVP_PKEY_get_raw_public_key(k->pkey, raw, &len) != 1 || len != sizeof(raw))
+			abort();
+		str_puts(out, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
+		b64_encode(B64_URL, raw, len, out);
+		str_addc(out, '"');
+	}
+	str_addc(out, '}');
 }
 
 static void set_thumbprint(struct key *k)
@@ -158,7 +193,7 @@ static int set_libtrust(struct key *k)
 		return -1;
 	sha256(der, (size_t)len, md);
 	OPENSSL_free(der);
-	for (i = 0; i < 48; i++) {              /* 240 bits in fives */
+	for (i = 0; i < 48; i++) {              /* 240 bits, five at a time */
 		unsigned int bit = (unsigned int)i * 5, two = (unsigned int)md[bit / 8] << 8 | md[bit / 8 + 1];
 
 		if (i && i % 4 == 0)
@@ -178,7 +213,7 @@ struct key *key_adopt(EVP_PKEY *pkey, bool is_private, struct err *e)
 	if (check(pkey, &k->kind, e) < 0) {
 		key_close(&k);
 	} else if (set_libtrust(k) < 0) {
-		err_set(e, ERR_UNKNOWN, "a key that can't be written");
+		err_set(e, ERR_UNKNOWN, "a key that cannot be encoded");
 		key_close(&k);
 	} else {
 		set_thumbprint(k);
@@ -200,90 +235,8 @@ struct key *key_adopt_configured(EVP_PKEY *pkey, struct err *e)
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
 	if (!good) {
-		err_set(e, ERR_UNKNOWN, "a key whose numbers make none");
+		err_set(e, ERR_UNKNOWN, "a key with invalid numbers");
 		key_close(&k);
 	}
 	return k;
-}
-
-int key_no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf, (void)size, (void)rwflag, (void)arg;
-	return -1;
-}
-
-struct key_pem *key_pem_open(const char *text, size_t len)
-{
-	struct key_pem *p = xcalloc(1, sizeof(*p));
-
-	p->bio = BIO_new_mem_buf(text, len > INT_MAX ? INT_MAX : (int)len);
-	if (!p->bio)
-		abort();
-	return p;
-}
-
-void key_pem_close(struct key_pem **p)
-{
-	if (!*p)
-		return;
-	BIO_free((*p)->bio);
-	free(*p);
-	*p = NULL;
-}
-
-/* The key of one block; NULL where it has none. */
-static EVP_PKEY *block_key(const char *name, const unsigned char *der, long len)
-{
-	const unsigned char *p = der;
-	EVP_PKEY *pkey = NULL;
-
-	if (strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0) {
-		X509 *cert = d2i_X509(NULL, &p, len);
-
-		if (cert)
-			pkey = X509_get_pubkey(cert);
-		X509_free(cert);
-	} else if (strcmp(name, PEM_STRING_PUBLIC) == 0) {
-		pkey = d2i_PUBKEY(NULL, &p, len);
-	} else if (strcmp(name, PEM_STRING_RSA_PUBLIC) == 0) {
-		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, len);
-	}
-	if (pkey && p != der + len) {           /* something behind it */
-		EVP_PKEY_free(pkey);
-		pkey = NULL;
-	}
-	return pkey;
-}
-
-int key_pem_next(struct key_pem *p, struct key **out, struct err *e)
-{
-	char *name = NULL, *header = NULL;
-	unsigned char *der = NULL;
-	EVP_PKEY *pkey = NULL;
-	long len = 0;
-	int rc;
-
-	*out = NULL;
-	ERR_clear_error();
-	if (PEM_read_bio(p->bio, &name, &header, &der, &len) != 1) {
-		rc = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? 0 :
-		     err_set(e, ERR_UNKNOWN, "a PEM block that is broken");
-		ERR_clear_error();
-		return rc;
-	}
-	if (strstr(name, "PRIVATE KEY")) {
-		rc = err_set(e, ERR_UNKNOWN, "a private key, which does not belong here");
-	} else {
-		pkey = block_key(name, der, len);
-		rc = pkey ? 0 : err_set(e, ERR_UNKNOWN, "a PEM block without a public key: %s", name);
-	}
-	if (pkey) {
-		*out = key_adopt_configured(pkey, e);
-		rc = *out ? 1 : -1;
-	}
-	OPENSSL_free(name);
-	OPENSSL_free(header);
-	OPENSSL_clear_free(der, (size_t)len);
-	ERR_clear_error();
-	return rc;
 }

@@ -2,16 +2,14 @@
 /*
  * key_jwk: keys as JSON Web Keys (RFC 7517; their members: RFC 7518 section 6, RFC 8037).
  *
- * Owns nothing. A part of `key`. Symmetric keys are not read at all: nothing here could then mistake one for another.
+ * Owns nothing. A part of `key`. Symmetric keys are not read, so none can be mistaken for a public key.
  */
 
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +17,7 @@
 #include "base/mem.h"
 #include "jose/key_own.h"
 
-#define ED25519_LEN 32
-
-/* A member that is base64url, of at most max bytes: 0, or -1 with *e. */
+/* A member in base64url of at most max bytes: 0, or -1 with *e. */
 static int get_bytes(struct json_object *jwk, const char *name, size_t max, struct str *out, struct err *e)
 {
 	const char *text;
@@ -29,7 +25,7 @@ static int get_bytes(struct json_object *jwk, const char *name, size_t max, stru
 
 	out->max = max;
 	if (json_get_string(jwk, name, &text, &len) != 1)
-		return err_set(e, ERR_UNKNOWN, "a JWK without its \"%s\"", name);
+		return err_set(e, ERR_UNKNOWN, "a JWK without \"%s\"", name);
 	if (b64_decode(B64_URL, text, len, out) < 0 || !out->len)
 		return err_set(e, ERR_UNKNOWN, "a JWK with a \"%s\" that is too long or not base64url", name);
 	return 0;
@@ -51,7 +47,7 @@ static struct key *from_params(const char *type, OSSL_PARAM_BLD *bld, struct err
 		return key_adopt_configured(pkey, e);
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
-	err_set(e, ERR_UNKNOWN, "a JWK whose numbers make no key");
+	err_set(e, ERR_UNKNOWN, "a JWK with invalid numbers");
 	return NULL;
 }
 
@@ -88,12 +84,11 @@ static struct key *read_ec(struct json_object *jwk, struct err *e)
 	size_t len;
 
 	json_get_string(jwk, "crv", &name, &len);
-	for (kind = KEY_P256; (curve = key_curve(kind)) != NULL; kind++) {
+	for (kind = KEY_P256; (curve = key_curve(kind)) != NULL; kind++)
 		if (name && strcmp(name, curve->jose) == 0)
 			break;
-	}
 	if (!curve) {
-		err_set(e, ERR_UNKNOWN, "an EC key on another curve than P-256, P-384 and P-521");
+		err_set(e, ERR_UNKNOWN, "an EC key on a curve other than P-256, P-384 and P-521");
 		return NULL;
 	}
 	if (get_bytes(jwk, "x", curve->size, &x, e) < 0 || get_bytes(jwk, "y", curve->size, &y, e) < 0)
@@ -123,21 +118,21 @@ static struct key *read_okp(struct json_object *jwk, struct err *e)
 
 	json_get_string(jwk, "crv", &name, &len);
 	if (!name || strcmp(name, "Ed25519") != 0) {
-		err_set(e, ERR_UNKNOWN, "an OKP key on another curve than Ed25519");
+		err_set(e, ERR_UNKNOWN, "an OKP key on a curve other than Ed25519");
 		return NULL;
 	}
-	if (get_bytes(jwk, "x", ED25519_LEN, &x, e) < 0)
+	if (get_bytes(jwk, "x", KEY_ED25519_LEN, &x, e) < 0)
 		return NULL;
-	pkey = x.len == ED25519_LEN ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (unsigned char *)x.buf, x.len) : NULL;
+	pkey = x.len == KEY_ED25519_LEN ? EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, (unsigned char *)x.buf, x.len) : NULL;
 	if (!pkey) {
 		ERR_clear_error();
-		err_set(e, ERR_UNKNOWN, "an Ed25519 key of another length than 32 bytes");
+		err_set(e, ERR_UNKNOWN, "an Ed25519 key that is not 32 bytes long");
 		return NULL;
 	}
 	return key_adopt(pkey, false, e);
 }
 
-/* RFC 7517, 4.2 and 4.3: keys that are for something else. */
+/* RFC 7517, 4.2 and 4.3: refuse keys for other uses. */
 static int check_use(struct json_object *jwk, struct err *e)
 {
 	struct json_object *ops;
@@ -146,7 +141,7 @@ static int check_use(struct json_object *jwk, struct err *e)
 	int has = json_get_string(jwk, "use", &use, &len);
 
 	if (has < 0 || (has && strcmp(use, "sig") != 0))
-		return err_set(e, ERR_UNKNOWN, "a JWK whose \"use\" is not signatures");
+		return err_set(e, ERR_UNKNOWN, "a JWK whose \"use\" is not \"sig\"");
 	switch (json_get_array(jwk, "key_ops", &ops)) {
 	case 0:
 		return 0;
@@ -161,7 +156,7 @@ static int check_use(struct json_object *jwk, struct err *e)
 	default:
 		break;
 	}
-	return err_set(e, ERR_UNKNOWN, "a JWK whose \"key_ops\" do not allow to verify");
+	return err_set(e, ERR_UNKNOWN, "a JWK whose \"key_ops\" do not include \"verify\"");
 }
 
 struct key *key_from_jwk(struct json_object *jwk, struct err *e)
@@ -183,56 +178,11 @@ struct key *key_from_jwk(struct json_object *jwk, struct err *e)
 	}
 	if (check_use(jwk, e) < 0)
 		return NULL;
-	for (i = 0; i < ARRAY_LEN(types); i++) {
+	for (i = 0; i < ARRAY_LEN(types); i++)
 		if (strcmp(kty, types[i].kty) == 0)
 			return types[i].read(jwk, e);
-	}
-	err_set(e, ERR_UNKNOWN, "a JWK of a type that is not taken: %s", kty);
+	err_set(e, ERR_UNKNOWN, "a JWK of an unsupported type: %s", kty);
 	return NULL;
-}
-
-/* ,"name":"number", big-endian; padded to `size` bytes where that is not 0 */
-static void add_number(struct str *out, const struct key *k, const char *name, const char *param, size_t size)
-{
-	unsigned char bytes[KEY_RSA_MAX_BITS / 8];
-	BIGNUM *n = NULL;
-
-	if (EVP_PKEY_get_bn_param(k->pkey, param, &n) != 1)
-		abort();
-	if (!size)
-		size = (size_t)BN_num_bytes(n);
-	if (size > sizeof(bytes) || BN_bn2binpad(n, bytes, (int)size) < 0)
-		abort();
-	BN_free(n);
-	str_addf(out, "\"%s\":\"", name);
-	b64_encode(B64_URL, bytes, size, out);
-	str_addc(out, '"');
-}
-
-void key_add_members(const struct key *k, struct str *out)
-{
-	const struct key_curve *curve = key_curve(k->kind);
-	unsigned char raw[ED25519_LEN];
-	size_t len = sizeof(raw);
-
-	if (curve) {
-		str_addf(out, "{\"crv\":\"%s\",\"kty\":\"EC\",", curve->jose);
-		add_number(out, k, "x", OSSL_PKEY_PARAM_EC_PUB_X, curve->size);
-		str_addc(out, ',');
-		add_number(out, k, "y", OSSL_PKEY_PARAM_EC_PUB_Y, curve->size);
-	} else if (k->kind == KEY_RSA) {
-		str_addc(out, '{');
-		add_number(out, k, "e", OSSL_PKEY_PARAM_RSA_E, 0);
-		str_puts(out, ",\"kty\":\"RSA\",");
-		add_number(out, k, "n", OSSL_PKEY_PARAM_RSA_N, 0);
-	} else {
-		if (EVP_PKEY_get_raw_public_key(k->pkey, raw, &len) != 1 || len != sizeof(raw))
-			abort();
-		str_puts(out, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
-		b64_encode(B64_URL, raw, len, out);
-		str_addc(out, '"');
-	}
-	str_addc(out, '}');
 }
 
 void key_add_jwk(const struct key *k, struct str *out)
@@ -242,17 +192,4 @@ void key_add_jwk(const struct key *k, struct str *out)
 	key_add_members(k, &members);
 	str_add(out, members.buf, members.len - 1);
 	str_addf(out, ",\"kid\":\"%s\",\"use\":\"sig\"}", k->thumbprint);
-}
-
-void key_add_pem(const struct key *k, struct str *out)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text;
-	long len;
-
-	if (!bio || PEM_write_bio_PUBKEY(bio, k->pkey) != 1)
-		abort();
-	len = BIO_get_mem_data(bio, &text);
-	str_add(out, text, (size_t)len);
-	BIO_free(bio);
 }

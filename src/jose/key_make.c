@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key_make: private keys: made, put on disk, read.
+ * key_make: creating, storing and reading private keys.
  *
- * Owns the file of a private key. Invariant: the file has its name only when it is whole and on disk, is 0600, and is
- * never written again; its content goes nowhere but into struct key. A part of `key`.
+ * Owns the file of a private key. Invariant: the file gets its name only when it is complete and flushed, has mode 0600,
+ * and is never written again; its content is copied only into struct key. A part of `key`.
  */
 
 #include <errno.h>
@@ -19,11 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/b64.h"
 #include "base/mem.h"
 #include "jose/key_own.h"
 #include "os/file.h"
 
-#define FORBIDDEN_MODE 0027     /* the group may read, as where a secret is mounted into a container; nobody else */
+#define FORBIDDEN_MODE 0027     /* the group may read, as for a secret that is mounted into a container */
 
 struct key *key_make(enum key_kind kind)
 {
@@ -41,7 +42,7 @@ static int not_a_key(struct err *e, const char *path, const char *why)
 	return err_set(e, ERR_UNKNOWN, "%s: %s", path, why);
 }
 
-/* The content of the file, up to KEY_FILE_MAX bytes: its length, or -1 with *e. */
+/* Read a file of at most KEY_FILE_MAX bytes: its length, or -1 with *e. */
 static ssize_t read_text(const char *path, char *text, struct err *e)
 {
 	cleanup_fd int fd = os_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
@@ -60,6 +61,13 @@ static ssize_t read_text(const char *path, char *text, struct err *e)
 	return n < 0 ? not_a_key(e, path, strerror(errno)) : n;
 }
 
+/* A pem_password_cb: nobody is asked for a passphrase, so an encrypted key is an error. */
+static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf, (void)size, (void)rwflag, (void)arg;
+	return -1;
+}
+
 struct key *key_load(const char *path, struct err *e)
 {
 	cleanup_err struct err why = ERR_INIT;
@@ -72,14 +80,14 @@ struct key *key_load(const char *path, struct err *e)
 	bio = BIO_new_mem_buf(text, n < 0 ? 0 : (int)n);
 	if (!bio)
 		abort();
-	pkey = n < 0 ? NULL : PEM_read_bio_PrivateKey(bio, NULL, key_no_passphrase, NULL);
+	pkey = n < 0 ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	BIO_free(bio);
 	OPENSSL_cleanse(text, sizeof(text));
 	ERR_clear_error();
 	if (n < 0)
 		return NULL;
 	if (!pkey) {
-		not_a_key(e, path, "not a private key as PEM without a passphrase");
+		not_a_key(e, path, "not a private key in PEM without a passphrase");
 		return NULL;
 	}
 	k = key_adopt(pkey, true, &why);
@@ -88,7 +96,7 @@ struct key *key_load(const char *path, struct err *e)
 	return k;
 }
 
-/* The whole key, on disk, under a name that nobody else has. */
+/* Write the key to a new file and flush it. */
 static int write_new(const char *path, const struct key *k)
 {
 	cleanup_fd int fd = -1;
@@ -107,7 +115,7 @@ static int write_new(const char *path, const struct key *k)
 	return rc;
 }
 
-/* Make the file; who comes second is content with the first one's. */
+/* Create the file; if another process was faster, its file stays. */
 static int publish(const char *path, enum key_kind kind, struct err *e)
 {
 	cleanup_key struct key *k = key_make(kind);
@@ -115,18 +123,16 @@ static int publish(const char *path, enum key_kind kind, struct err *e)
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	unsigned char random[8];
 	int rc = 0;
-	size_t i;
 
 	str_add(&dir, path, (size_t)(name - path));
 	if (!dir.len)
 		str_puts(&dir, "./");
 	str_addf(&tmp, "%s.%s.", dir.buf, name);
 	os_random(random, sizeof(random));
-	for (i = 0; i < sizeof(random); i++)
-		str_addf(&tmp, "%02x", random[i]);
-	/* a network file system may say EEXIST of a link(2) that it made: whoever's it is, the file is read afterwards */
+	b64_encode(B64_URL, random, sizeof(random), &tmp);
+	/* a network file system may report EEXIST for a link(2) that it did make: either way the file is read afterwards */
 	if (write_new(tmp.buf, k) < 0 || (link(tmp.buf, path) < 0 && errno != EEXIST))
-		rc = err_set(e, ERR_UNKNOWN, "%s: cannot make the key: %s", path, strerror(errno));
+		rc = err_set(e, ERR_UNKNOWN, "%s: cannot create the key: %s", path, strerror(errno));
 	unlink(tmp.buf);
 	if (rc == 0 && os_fsync_dir(AT_FDCWD, dir.buf) < 0)
 		rc = err_set(e, ERR_UNKNOWN, "%s: cannot flush its directory: %s", path, strerror(errno));

@@ -2,8 +2,8 @@
 /*
  * key_sign: JOSE's signature algorithms (RFC 7518 section 3, RFC 8037).
  *
- * Owns the table of algorithms: each is for one kind of key, so nothing in a token's header can choose how a key is
- * used beyond what the key is. `none` and the HMACs are not in it. A part of `key`.
+ * Owns the table of algorithms. Each is for one kind of key, so the header of a token cannot make a key be used as another
+ * kind. `none` and the HMACs are not in the table. A part of `key`.
  */
 
 #include <openssl/bn.h>
@@ -23,7 +23,7 @@
 static const struct {
 	const char *name;
 	enum key_kind kind;
-	const char *md;                 /* NULL: the algorithm hashes by itself */
+	const char *md;                 /* NULL: the algorithm includes its hash */
 	bool pss;
 } algs[KEY_ALG_COUNT] = {
 	[KEY_EDDSA] = { "EdDSA", KEY_ED25519, NULL, false },
@@ -69,7 +69,7 @@ enum key_alg key_default_alg(const struct key *k)
 	return (enum key_alg)i;
 }
 
-/* RFC 7518, 3.3 to 3.5: the padding, and for PSS a salt as long as the hash, and MGF1 with the same hash. */
+/* RFC 7518, 3.3 to 3.5: the padding; PSS has a salt as long as the hash, and MGF1 with the same hash. */
 static bool set_padding(EVP_PKEY_CTX *ctx, enum key_alg alg)
 {
 	if (algs[alg].kind != KEY_RSA)
@@ -81,7 +81,7 @@ static bool set_padding(EVP_PKEY_CTX *ctx, enum key_alg alg)
 	       EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, algs[alg].md, NULL) == 1;
 }
 
-/* JOSE's r || s as the DER that libcrypto wants (allocated by it); NULL where the length is not the curve's. */
+/* From JOSE's r || s to the DER of libcrypto, which allocates it; NULL if the length is not the curve's. */
 static unsigned char *to_der(const struct key_curve *curve, const unsigned char *sig, size_t siglen, int *derlen)
 {
 	ECDSA_SIG *pair;
@@ -125,7 +125,7 @@ bool key_verify(const struct key *k, enum key_alg alg, const void *data, size_t 
 	if (!key_fits(k, alg))
 		return false;
 	if (!curve) {
-		/* an RSA signature is as long as the modulus, zeros in front included (RFC 8017, 8.2.2) */
+		/* an RSA signature is as long as the modulus, leading zeros included (RFC 8017, 8.2.2) */
 		if (siglen != (k->kind == KEY_RSA ? (size_t)EVP_PKEY_get_size(k->pkey) : ED25519_SIG_LEN))
 			return false;
 		return verify(k, alg, data, len, sig, siglen);
@@ -138,7 +138,7 @@ bool key_verify(const struct key *k, enum key_alg alg, const void *data, size_t 
 	return good;
 }
 
-/* libcrypto's DER as r || s; 0 or -1 */
+/* From libcrypto's DER to r || s; 0 or -1. */
 static int from_der(const struct key_curve *curve, const unsigned char *der, size_t len, struct str *sig)
 {
 	unsigned char raw[2 * KEY_COORDINATE_MAX];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key_x5c: keys that a chain of certificates vouches for.
+ * key_x5c: keys from certificate chains.
  *
- * Owns the trusted roots and how a chain is verified. Invariant: a chain is only ever verified against the roots that
- * were added, never against those of the system, and nothing is fetched. A part of `key`.
+ * Owns the trusted roots and the verification of a chain. Invariant: a chain is verified only against the roots that were
+ * added, never against those of the system, and nothing is fetched from the network. A part of `key`.
  */
 
 #include <limits.h>
@@ -20,12 +20,11 @@
 #include "base/mem.h"
 #include "jose/key_own.h"
 
-#define AUTH_LEVEL 2                    /* libcrypto's: 112 bits, so no SHA-1 and no RSA below 2048 */
+#define AUTH_LEVEL 2                    /* libcrypto's level: 112 bits of security, so no SHA-1 and no RSA below 2048 bits */
 #define DER_MAX 16384
 
 struct key_roots {
 	X509_STORE *store;
-	size_t count;
 };
 
 struct key_roots *key_roots_open(void)
@@ -45,11 +44,6 @@ void key_roots_close(struct key_roots **r)
 	X509_STORE_free((*r)->store);
 	free(*r);
 	*r = NULL;
-}
-
-size_t key_roots_count(const struct key_roots *r)
-{
-	return r->count;
 }
 
 static X509 *read_der(const unsigned char *der, size_t len)
@@ -81,7 +75,7 @@ int key_roots_add_pem(struct key_roots *r, const char *text, size_t len)
 		if (PEM_read_bio(bio, &name, &header, &der, &n) != 1) {
 			if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
 				break;
-			continue;               /* a broken block: each try reads on */
+			continue;               /* a malformed block: each call reads on */
 		}
 		if (strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0)
 			cert = read_der(der, (size_t)n);
@@ -94,7 +88,6 @@ int key_roots_add_pem(struct key_roots *r, const char *text, size_t len)
 	}
 	ERR_clear_error();
 	BIO_free(bio);
-	r->count += (size_t)added;
 	return added;
 }
 
@@ -109,19 +102,18 @@ static X509 *read_entry(struct json_object *entry, struct err *e)
 	    b64_decode(B64_PADDED, json_object_get_string(entry), (size_t)json_object_get_string_len(entry), &der) == 0)
 		cert = read_der((unsigned char *)der.buf, der.len);
 	if (!cert)
-		err_set(e, ERR_UNKNOWN, "an x5c with an entry that is no certificate");
+		err_set(e, ERR_UNKNOWN, "an x5c with an entry that is not a certificate");
 	return cert;
 }
 
-/* The entries behind the leaf. */
+/* The entries after the leaf. */
 static STACK_OF(X509) *read_between(struct json_object *x5c, struct err *e)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
-	size_t i;
 
 	if (!chain)
 		abort();
-	for (i = 1; i < json_object_array_length(x5c); i++) {
+	for (size_t i = 1; i < json_object_array_length(x5c); i++) {
 		X509 *cert = read_entry(json_object_array_get_idx(x5c, i), e);
 
 		if (!cert) {
@@ -146,7 +138,7 @@ static int verify(const struct key_roots *r, X509 *leaf, STACK_OF(X509) *between
 	X509_VERIFY_PARAM_set_time(param, (time_t)now);
 	X509_VERIFY_PARAM_set_depth(param, KEY_CHAIN_MAX);
 	X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
-	/* any certificate of the bundle ends a chain, be it signed by itself or not: what registry:2 does */
+	/* a chain may end at any certificate of the bundle, self-signed or not, as with registry:2 */
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	if (X509_verify_cert(ctx) != 1)
 		rc = err_set(e, ERR_UNKNOWN, "an x5c that does not verify: %s",
@@ -172,7 +164,7 @@ struct key *key_from_x5c(const struct key_roots *r, struct json_object *x5c, int
 		between = read_between(x5c, e);
 	if (!between || verify(r, leaf, between, now, e) < 0)
 		goto out;
-	if (!(X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE)) {       /* all bits are set where there is no such extension */
+	if (!(X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE)) {       /* without the extension all bits are set */
 		err_set(e, ERR_UNKNOWN, "an x5c whose certificate is not for signatures");
 		goto out;
 	}
@@ -180,7 +172,7 @@ struct key *key_from_x5c(const struct key_roots *r, struct json_object *x5c, int
 	if (pkey)
 		k = key_adopt(pkey, false, e);
 	else
-		err_set(e, ERR_UNKNOWN, "an x5c whose certificate has no key that is taken");
+		err_set(e, ERR_UNKNOWN, "an x5c whose certificate has an unsupported key");
 out:
 	sk_X509_pop_free(between, X509_free);
 	X509_free(leaf);

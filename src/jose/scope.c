@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scope: resources and actions, from text and to text.
+ * scope: parsing and writing scopes.
  *
- * Owns the grammar of scopes. Invariant: a set holds each resource once, at most SCOPES_MAX of them, none without an
- * action; names and classes are visible ASCII without space, quote or backslash. Knows nothing of users and rules.
+ * Owns the grammar of scopes. Invariant: a set has each resource once, at most SCOPES_MAX of them, each with an action;
+ * names and classes are visible ASCII without space, quote or backslash. Knows nothing of users and rules.
  */
 #include "jose/scope.h"
 
@@ -37,12 +37,9 @@ const char *scope_type_name(enum scope_type type)
 
 const char *scope_action_name(enum scope_action one)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(actions); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		if (actions[i].bit == one)
 			return actions[i].name;
-	}
 	return "";
 }
 
@@ -53,36 +50,27 @@ static bool equals(const char *s, size_t len, const char *word)
 
 unsigned int scope_action(const char *s, size_t len)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(actions); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		if (equals(s, len, actions[i].name))
 			return actions[i].bit;
-	}
 	return 0;
 }
 
 static bool visible(const char *s, size_t len)
 {
-	size_t i;
-
-	for (i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++)
 		if (s[i] <= ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\')
 			return false;
-	}
 	return true;
 }
 
 int scope_set_class(struct scope *one, const char *klass, size_t len)
 {
-	size_t i;
-
 	if (len > SCOPE_CLASS_MAX)
 		return -1;
-	for (i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++)
 		if (!((klass[i] >= 'a' && klass[i] <= 'z') || (klass[i] >= '0' && klass[i] <= '9')))
 			return -1;
-	}
 	if (len)
 		memcpy(one->klass, klass, len);
 	one->klass[len] = '\0';
@@ -95,14 +83,13 @@ int scope_init(struct scope *one, const char *type, size_t tlen, const char *nam
 	size_t head = bracket ? (size_t)(bracket - type) : tlen, i;
 
 	memset(one, 0, sizeof(*one));
-	for (i = 0; i < ARRAY_LEN(types); i++) {
+	for (i = 0; i < ARRAY_LEN(types); i++)
 		if (equals(type, head, types[i]))
 			break;
-	}
 	if (i == ARRAY_LEN(types) || !nlen || nlen > SCOPE_NAME_MAX || !visible(name, nlen))
 		return -1;
 	if (bracket) {
-		/* "repository()" has no class, so it is not written so */
+		/* "repository()" is malformed: the class must not be empty */
 		if (tlen - head < 3 || type[tlen - 1] != ')' || scope_set_class(one, bracket + 1, tlen - head - 2) < 0)
 			return -1;
 	}
@@ -113,9 +100,7 @@ int scope_init(struct scope *one, const char *type, size_t tlen, const char *nam
 
 int scopes_add(struct scopes *s, const struct scope *one)
 {
-	size_t i;
-
-	for (i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++) {
 		if (s->v[i].type == one->type && strcmp(s->v[i].name, one->name) == 0 &&
 		    strcmp(s->v[i].klass, one->klass) == 0) {
 			s->v[i].actions |= one->actions;
@@ -132,7 +117,7 @@ int scopes_add(struct scopes *s, const struct scope *one)
 	return 0;
 }
 
-/* "TYPE:NAME:ACTION,ACTION": 0, or -1 where it is no scope that means anything here. */
+/* "TYPE:NAME:ACTION,ACTION": 0, or -1 if it is malformed or unknown. */
 static int parse_one(struct scope *one, const char *s, size_t len)
 {
 	const char *end = s + len, *name = memchr(s, ':', len), *p;
@@ -181,25 +166,22 @@ int scopes_parse(struct scopes *s, const char *text, size_t len, struct err *e)
 bool scopes_allow(const struct scopes *s, enum scope_type type, const char *name, unsigned int wanted)
 {
 	unsigned int have = 0;
-	size_t i;
 
-	for (i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++)
 		if (s->v[i].type == type && strcmp(s->v[i].name, name) == 0)
 			have |= s->v[i].actions;
-	}
 	return (have & SCOPE_ALL) || (have && (wanted & ~have) == 0);
 }
 
 void scope_add_text(struct str *out, const struct scope *one)
 {
 	const char *between = ":";
-	size_t i;
 
 	str_puts(out, types[one->type]);
 	if (one->klass[0])
 		str_addf(out, "(%s)", one->klass);
 	str_addf(out, ":%s", one->name);
-	for (i = 0; i < ARRAY_LEN(actions); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
 		if (!(one->actions & actions[i].bit))
 			continue;
 		str_puts(out, between);
@@ -210,9 +192,7 @@ void scope_add_text(struct str *out, const struct scope *one)
 
 void scopes_add_text(struct str *out, const struct scopes *s)
 {
-	size_t i;
-
-	for (i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++) {
 		if (i)
 			str_addc(out, ' ');
 		scope_add_text(out, &s->v[i]);

@@ -3,8 +3,8 @@
 #define BERTH_REGISTRY_MANIFEST_H
 
 /*
- * manifest: the strict reader of manifests, for what is pushed (image-spec manifest.md, image-index.md, descriptor.md;
- * Docker's image manifest v2.2). It knows no disk: reg_manifest checks whether the referenced content exists. The lenient
+ * manifest: the strict reader of manifests, for what is pushed (image-spec manifest.md, image-spec image-index.md,
+ * image-spec descriptor.md; Docker's image manifest v2.2). It knows no disk: reg_manifest checks whether the referenced content exists. The lenient
  * reader, for stored bytes, is manifest_scan.
  */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns of rules: the first line is a pattern, each further one a repository's name; compared with a matcher that tries everything. */
+/* Patterns of rules: the first line is a pattern, each further line a repository's name. The result is compared with an exhaustive matcher. */
 
 #include "fuzz.h"
 
@@ -8,11 +8,11 @@
 #include "base/ref.h"
 
 #define LINES_MAX 16
-#define STEPS_MAX 200000        /* trying everything takes for ever; then there is nothing to compare */
+#define STEPS_MAX 200000        /* exhaustive matching may take too long: then nothing is compared */
 
 static unsigned steps;
 
-/* Text against text, one '*' or character after the other. */
+/* Match one component, character by character. */
 static bool component(const char *p, size_t plen, const char *s, size_t len)
 {
 	if (++steps > STEPS_MAX)
@@ -24,7 +24,7 @@ static bool component(const char *p, size_t plen, const char *s, size_t len)
 	return len && *p == *s && component(p + 1, plen - 1, s + 1, len - 1);
 }
 
-/* Components against components; NULL is behind the last. */
+/* Match components; NULL follows the last. */
 static bool components(const char *p, const char *s)
 {
 	const char *pnext = p ? strchrnul(p, '/') : NULL, *snext = s ? strchrnul(s, '/') : NULL;
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(steps > STEPS_MAX || means == all);
 		CHECK(!pattern_is_all(lines[0]) || means);
 	}
-	/* a name is a pattern that means itself */
+	/* a name is a pattern that matches itself */
 	if (name_parse(&n, lines[0], strlen(lines[0])) == 0)
 		CHECK(!why && pattern_match(lines[0], n.s, n.len));
 	fuzz_lines_release(lines);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configurations: a file, and behind a line "%env" one variable a line. Sizes by themselves, too. */
+/* Configurations: a file, and after a line "%env" one variable a line. Sizes alone, too. */
 
 #include "fuzz.h"
 
@@ -13,7 +13,7 @@
 #define LINES_MAX 16
 #define SEPARATOR "\n%env\n"
 
-/* libconfig loses the text of a string without an end, once for each such file: not ours, and no more than the file. */
+/* libconfig leaks the text of a string without a closing quote, once for each such file: at most the size of the file. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -25,21 +25,21 @@ static void check_size(const char *text)
 	cleanup_str struct str again = STR_INIT;
 	uint64_t n = 7, m;
 
-	if (key_parse_size(text, &n) < 0) {
+	if (config_parse_size(text, &n) < 0) {
 		CHECK(n == 0);
 		return;
 	}
 	CHECK(n <= INT64_MAX && *text >= '0' && *text <= '9');
 	str_addf(&again, "%llu B", (unsigned long long)n);
-	CHECK(key_parse_size(again.buf, &m) == 0 && m == n);
+	CHECK(config_parse_size(again.buf, &m) == 0 && m == n);
 	if (n % 1024 || n > INT64_MAX / 1024)
 		return;
 	str_reset(&again);
 	str_addf(&again, "%lluKiB", (unsigned long long)n / 1024);
-	CHECK(key_parse_size(again.buf, &m) == 0 && m == n);
+	CHECK(config_parse_size(again.buf, &m) == 0 && m == n);
 }
 
-/* What holds is within what may be, and what is shown sets it again. */
+/* Each value is valid, and its printed form sets it again. */
 static void check_config(struct config *c)
 {
 	static char *none[] = { NULL };
@@ -61,7 +61,7 @@ static void check_config(struct config *c)
 	CHECK(strcmp(shown.buf, again.buf) == 0);
 }
 
-/* One line a fault, each with its place: a file and a line, or a variable. */
+/* One line for each fault, with a file and a line, or a variable. */
 static void check_message(const struct str *msg, const char *file)
 {
 	const char *line = msg->buf, *end;

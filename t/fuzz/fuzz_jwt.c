@@ -2,11 +2,11 @@
 /*
  * Tokens and sets of keys. The first byte of an input says what the rest is:
  *
- *   t  a token as it stands. It may only hold if one of the two trusted keys signed it
- *   s  a header, a newline, claims: signed by a trusted key, so that what is behind the signature is reached
+ *   t  a token. It is valid only if one of the two trusted keys signed it
+ *   s  a header, a newline, claims: signed by a trusted key, to reach the code after the signature
  *   k  the content of a file of keys
  *
- * The keys are RFC 8037's, which is trusted and whose private half is here, and RFC 7515's (A.3).
+ * The trusted keys are those of RFC 8037, with its private half here, and of RFC 7515 (A.3).
  */
 
 #include "fuzz.h"
@@ -44,7 +44,7 @@ static void set_up(void)
 	signer = key_load(path, NULL);
 	close(fd);
 	CHECK(signer && jwks_add_text(&keys, "keys", keys_text, strlen(keys_text), true, NULL) == 0);
-	keys.roots = key_roots_open();          /* with none in it: chains are read, and none is believed */
+	keys.roots = key_roots_open();          /* empty: chains are parsed, and all are refused */
 }
 
 static void check_text(const char *s)
@@ -64,7 +64,7 @@ static void check_claims(const struct jwt *t)
 		CHECK(t->access.v[i].actions && t->access.v[i].name[0] && strlen(t->access.v[i].name) <= SCOPE_NAME_MAX);
 }
 
-/* What was read can be signed, and then says the same. */
+/* The claims can be signed again, and then are the same. */
 static void check_again(const struct jwt *t)
 {
 	const struct jwt_trust trust = { .keys = &keys, .iss = "i", .aud = "a" };
@@ -72,7 +72,7 @@ static void check_again(const struct jwt *t)
 	cleanup_jwt struct jwt back = JWT_INIT;
 
 	if (jwt_sign(t, signer, NULL, &token, NULL) < 0)
-		return;         /* JSON is longer where it is escaped */
+		return;         /* escaping makes JSON longer */
 	CHECK(jwt_verify(token.buf, token.len, &trust, NOW, &back, NULL) == 0);
 	CHECK(!t->sub == !back.sub && (!t->sub || strcmp(t->sub, back.sub) == 0));
 	CHECK(back.exp == t->exp && back.nbf == t->nbf && back.iat == t->iat);
@@ -81,7 +81,7 @@ static void check_again(const struct jwt *t)
 	CHECK(strcmp(first.buf, second.buf) == 0);
 }
 
-/* Whether the signature is one by a trusted key, found out without reading the header. */
+/* Whether a trusted key made the signature, without parsing the header. */
 static bool signed_by_trusted(const char *token, size_t len)
 {
 	const char *dot = memrchr(token, '.', len);

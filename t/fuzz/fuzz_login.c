@@ -47,7 +47,7 @@ static struct auth *registry(bool remote_user)
 	return auths[remote_user] = auth_open(c, NULL, NULL);
 }
 
-/* Whether a header is the one good login, by another way: each text that it may be written as. */
+/* Whether a header is the one valid login, by comparing with each form of it. */
 static bool is_good(const char *header)
 {
 	size_t spaces;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scopes: a set keeps its limits, what it is written as reads as the same set, and a quoted string stays one. */
+/* Scopes: a set keeps its limits, its text parses to the same set, and a quoted string stays one. */
 
 #include "fuzz.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tool_jwt: src/auth's keys and tokens from the command line, for tests that compare them with openssl(1).
+ * tool_jwt: src/jose's keys and tokens from the command line, for tests that compare them with openssl(1).
  *
  * tool_jwt verify [--keys PATH] [--roots PATH] --iss ISS --aud AUD [--now SECONDS]     a token from standard input
  * tool_jwt sign --key FILE --iss ISS --aud AUD [--sub USER] [--scope SCOPE] [--now SECONDS] [--libtrust]
  * tool_jwt rawsign --key FILE --alg ALG                                                standard input, to base64url
- * tool_jwt make --key FILE --kind ed25519|p256                                         loaded where it is there
+ * tool_jwt make --key FILE --kind ed25519|p256                                         loaded if it exists
  * tool_jwt names --keys PATH                                                           "kind thumbprint libtrust" of each
  * tool_jwt public --key FILE                                                           as PEM, and as JWK on one line
  *
- * The status is 0, or 1 where something is refused, which is said on standard output.
+ * The status is 0, or 1 if something is refused; standard output says why.
  */
 
 #include <stdio.h>

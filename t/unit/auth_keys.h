@@ -2,7 +2,7 @@
 #ifndef BERTH_T_UNIT_AUTH_KEYS_H
 #define BERTH_T_UNIT_AUTH_KEYS_H
 
-/* auth_keys: private keys for the tests of src/auth, which nothing trusts, and how they get there. */
+/* auth_keys: private keys for the tests of src/jose, which nothing else trusts, and temporary files. */
 
 #include <stdio.h>
 #include <stdlib.h>

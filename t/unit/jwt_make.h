@@ -13,11 +13,11 @@
 #define ISS "https://auth.example.com"
 #define AUD "registry.example.com"
 
-/* The claims that every good token here has, to put others behind. */
+/* The claims that every valid token here has; others are appended. */
 #define GOOD_TIMES "\"exp\":1700000300,\"nbf\":1700000000,\"iat\":1700000000"
 #define GOOD "\"iss\":\"" ISS "\",\"aud\":\"" AUD "\"," GOOD_TIMES
 
-/* make_token - header.payload.signature; k NULL: the signature is `sig` as it stands */
+/* make_token - header.payload.signature; k NULL: the signature is the text `sig` */
 static inline void make_token(struct str *out, const char *header, const char *payload, const struct key *k, enum key_alg alg,
 			      const char *sig)
 {

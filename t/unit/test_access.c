@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* access: patterns, and what rules give to whom. */
+/* access: patterns, and the rights that rules grant. */
 
 #include "auth/access.h"
 
@@ -14,7 +14,7 @@
 static void test_patterns(void)
 {
 	static const struct {
-		const char *pattern, *yes, *no;         /* names with spaces between them */
+		const char *pattern, *yes, *no;         /* names, separated by spaces */
 	} t[] = {
 		{ "team/app", "team/app", "team team/app/x xteam/app team/apps tea/m/app" },
 		{ "team/*", "team/app team/x", "team team/app/x teams/app x/team/app" },
@@ -57,7 +57,7 @@ static void test_patterns(void)
 	ok(pattern_is_all("**") && !pattern_is_all("*") && !pattern_is_all("**" "/" "**"), "only ** alone is everything");
 }
 
-/* Many stars against a long name that never fits: it ends at once, or this test does not. */
+/* Many stars against a long name that does not match: exponential matching would not end. */
 static void test_hostile(void)
 {
 	cleanup_str struct str pattern = STR_INIT, name = STR_INIT, below = STR_INIT;
@@ -94,7 +94,7 @@ static struct config *load(const char *text)
 	return c;
 }
 
-static bool may(const struct config *c, const char *user, const char *name, enum config_right right)
+static bool may(const struct config *c, const char *user, const char *name, enum right right)
 {
 	return access_may(c, user, name, strlen(name), right, NULL);
 }
@@ -111,7 +111,7 @@ static void test_rules(void)
 		"{ who = [ \"@alice\" ]; repo = \"none\"; may = [ \"pull\" ]; },\n"
 		"{ who = [ \"admin\" ]; repo = \"**\"; may = [ \"pull\", \"push\", \"delete\" ]; } ); };\n");
 	const struct config_rule *rule;
-	enum config_right right;
+	enum right right;
 
 	if (!ok(c != NULL, "the rules are read"))
 		return;
@@ -134,12 +134,12 @@ static void test_rules(void)
 	ok(access_may_all(c, "admin", RIGHT_DELETE) && !access_may_all(c, "alice", RIGHT_PULL) && !access_may_all(c, NULL, RIGHT_PULL),
 	   "who may everywhere is known");
 	ok(access_anonymous(c), "that somebody without login has rights is known");
-	ok(access_right("push", &right) == 0 && right == RIGHT_PUSH && access_right("Push", &right) < 0, "rights have words");
-	is_str(access_right_name(RIGHT_DELETE), "delete", "and words are found again");
+	ok(right_parse("push", &right) == 0 && right == RIGHT_PUSH && right_parse("Push", &right) < 0, "rights have words");
+	is_str(right_name(RIGHT_DELETE), "delete", "and words are found again");
 }
 
-/* What access_patterns() says of somebody, with spaces between. */
-static const char *patterns(const struct config *c, const char *user, enum config_right right)
+/* The result of access_patterns(), separated by spaces. */
+static const char *patterns(const struct config *c, const char *user, enum right right)
 {
 	static struct str text = STR_INIT;
 	cleanup_names struct names all = NAMES_INIT;

@@ -45,7 +45,7 @@ static void test_sizes(void)
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		uint64_t size = 7;
 
-		is_int(key_parse_size(t[i].text, &size), t[i].rc, "\"%s\" is %sa size", t[i].text, t[i].rc ? "not " : "");
+		is_int(config_parse_size(t[i].text, &size), t[i].rc, "\"%s\" is %sa size", t[i].text, t[i].rc ? "not " : "");
 		is_int(size, t[i].rc ? 0 : t[i].size, "\"%s\" %s", t[i].text, t[i].rc ? "gives no number" : "is as big as it says");
 	}
 }
@@ -81,7 +81,7 @@ static void test_text(void)
 {
 	static const struct {
 		const char *text;
-		unsigned line;          /* 0: nothing wrong with it */
+		unsigned line;          /* of the fault; 0: none */
 	} t[] = {
 		{ "", 0 },
 		{ "a = 123456789;", 0 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pwhash, htpasswd_file, memo, throttle, htpasswd: passwords, and who was wrong too often. */
+/* pwhash, htpasswd_file, memo, throttle, htpasswd: passwords, and counting wrong ones. */
 
 #include "auth/htpasswd.h"
 
@@ -91,14 +91,14 @@ static void test_file(void)
 		const char *text, *where;
 	} bad[] = {
 		{ "# x\n\nalice\n", "F:3: not of the form" },
-		{ "alice:secret\n", "F:1: the hash is DES crypt, or no hash at all; berth takes" },
-		{ "\nalice:$apr1$lN2Z3hLk$ABCDEFGHIJKLMNOPQRSTU1\n", "F:2: the hash is MD5 (apr1); berth takes" },
+		{ "alice:secret\n", "F:1: the hash is DES crypt, or no hash at all; berth accepts" },
+		{ "\nalice:$apr1$lN2Z3hLk$ABCDEFGHIJKLMNOPQRSTU1\n", "F:2: the hash is MD5 (apr1); berth accepts" },
 		{ "alice:\n", "F:1: the hash" },
-		{ ":$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user's name" },
-		{ "@a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user's name" },
-		{ "a\tb:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user's name" },
+		{ ":$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user name" },
+		{ "@a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user name" },
+		{ "a\tb:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n", "F:1: a user name" },
 		{ "a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n#\n"
-		  "a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "F:3: the user has a line already, line 1" },
+		  "a:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "F:3: the user is already in line 1" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -238,20 +238,20 @@ static void test_htpasswd(void)
 	for (int i = 0; i < 4; i++) {
 		const struct str *is = i % 2 ? &one : &two;
 
-		write_file(file, is);   /* of the same size, and as likely as not within one step of the clock */
+		write_file(file, is);   /* of the same size, and often within one step of the clock */
 		is_int(check(h, "alice", i % 2 ? "secret" : "other!"), HTPASSWD_RIGHT, "a change counts from the next check on (%d)", i);
 		is_int(check(h, "alice", i % 2 ? "other!" : "secret"), HTPASSWD_WRONG, "and what was right before is forgotten (%d)", i);
 	}
 	write_file(file, &bad);
-	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "while the file is malformed it holds as it was");
-	is_int(check(h, "alice", "plain"), HTPASSWD_WRONG, "and not as it is");
+	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "when it becomes malformed, its previous contents stay in force");
+	is_int(check(h, "alice", "plain"), HTPASSWD_WRONG, "and not the new ones");
 	unlink(file);
-	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "so while it is not there");
+	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "the same when it is removed");
 	htpasswd_close(&h);
 	h = htpasswd_open(file);
-	is_int(check(h, "alice", "secret"), -1, "who never saw a good one lets nobody in");
+	is_int(check(h, "alice", "secret"), -1, "a file that never was valid lets nobody in");
 	write_file(file, &one);
-	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "until there is one");
+	is_int(check(h, "alice", "secret"), HTPASSWD_RIGHT, "until it is repaired");
 	unlink(file);
 	htpasswd_close(&h);
 }

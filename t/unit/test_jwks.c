@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jwks: sets of keys from text, files and directories, and their names. */
+/* jwks: sets of keys from text, files and directories, and finding keys by name. */
 
 #include "jose/jwks.h"
 
@@ -73,8 +73,8 @@ static void test_skipped(void)
 			  ",\"kid\":7},{" EC ",\"use\":\"enc\"}]}", &e) == 0, "a set with keys that can't be used is read");
 	is_int(set.count, 1, "the one that can be used is in it");
 	is_int(set.skipped.count, 6, "each of the others has its reason");
-	is_str(set.skipped.v[0], "keys: key 1: a JWK of a type that is not taken: oct", "with the file and the number");
-	is_str(set.skipped.v[2], "keys: key 4: its \"alg\" is not one for this type of key that is taken", "so that it is found");
+	is_str(set.skipped.v[0], "keys: key 1: a JWK of an unsupported type: oct", "with the file and the number");
+	is_str(set.skipped.v[2], "keys: key 4: its \"alg\" is not supported for this type of key", "so that it is found");
 }
 
 static void test_refused(void)
@@ -84,15 +84,15 @@ static void test_refused(void)
 	} t[] = {
 		{ "", "keys: no key in it (a JWK Set, or PEM certificates or public keys)" },
 		{ "hello\n", "keys: no key in it (a JWK Set, or PEM certificates or public keys)" },
-		{ "{}", "keys: no key that can be used: key 1: not a JWK: no \"kty\"" },
+		{ "{}", "keys: no usable key: key 1: not a JWK: no \"kty\"" },
 		{ "{\"keys\":[]}", "keys: no key in it (a JWK Set, or PEM certificates or public keys)" },
 		{ "{\"keys\":{}}", "keys: \"keys\" is not a list" },
 		{ "{\"keys\":null}", "keys: \"keys\" is not a list" },
-		{ "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys: no key that can be used: key 1: a JWK of a type that is not taken: oct" },
+		{ "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "keys: no usable key: key 1: a JWK of an unsupported type: oct" },
 		{ "{\"keys\":[{" ED "}]", "keys: not JSON: the text ends too early at byte 89" },
 		{ "{\"keys\":[],\"keys\":[{" ED "}]}", "keys: not JSON: the same key twice at byte 11" },
 		{ "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-		  "keys: no key that can be used: block 1: a PEM block without a public key: CERTIFICATE" },
+		  "keys: no usable key: block 1: a PEM block without a public key: CERTIFICATE" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -173,13 +173,13 @@ static void test_directory(void)
 	ok(key_kind(set.v[0].key) == KEY_RSA && key_kind(set.v[1].key) == KEY_ED25519, "in the order of their names");
 	str_addf(&note, "%s: no key in it (a JWK Set, or PEM certificates or public keys)", readme);
 	is_str(set.skipped.count == 1 ? set.skipped.v[0] : "", note.buf, "a file that is none of keys is noted");
-	ok(set.roots && key_roots_count(set.roots) == 0, "a public key is no root");
+	ok(set.roots && key_roots_add_pem(set.roots, pem.buf, pem.len) == 0, "a public key is no root");
 	ok(jwks_add_path(&file, first, false, &e) == 0 && file.count == 1, "a file alone is read too");
 	unlink(first);
 	unlink(second);
 	ok(jwks_add_path(&empty, dir, false, &e) < 0, "a directory without keys is an error");
 	str_reset(&note);
-	str_addf(&note, "%s: no key that can be used: %s: no key in it (a JWK Set, or PEM certificates or public keys)", dir, readme);
+	str_addf(&note, "%s: no usable key: %s: no key in it (a JWK Set, or PEM certificates or public keys)", dir, readme);
 	is_str(e.detail, note.buf, "in one line");
 	ok(jwks_add_path(&gone, first, false, &e) < 0 && strstr(e.detail, "No such file"), "so is a file that is not there");
 	unlink(readme);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jwt: tokens that hold, and tokens that must not. */
+/* jwt: valid tokens, and tokens that must be refused. */
 
 #include "jose/jwt.h"
 
@@ -33,7 +33,7 @@ static void tear_down(void)
 	jwks_release(&trusted);
 }
 
-/* why - what jwt_verify() says of a token; "" where it holds. Borrowed until the next call */
+/* why - why jwt_verify() refuses a token; "": it is valid. Borrowed until the next call. */
 static const char *why(const struct str *token)
 {
 	static char text[sizeof(((struct err *)NULL)->detail)];
@@ -49,7 +49,7 @@ static const char *why(const struct str *token)
 	return text;
 }
 
-/* header - a header for a key; `more` is further members, each with a comma in front. Borrowed until the next call */
+/* header - a header for a key; `more` has further members, each after a comma. Borrowed until the next call. */
 static const char *header(const struct key *k, const char *alg, const char *more)
 {
 	static char *text;
@@ -60,7 +60,7 @@ static const char *header(const struct key *k, const char *alg, const char *more
 	return text;
 }
 
-/* refuses - a token with these claims, signed by a trusted key, is refused for that reason ("" : it holds) */
+/* refuses - a token with these claims, signed by a trusted key, is refused for that reason ("": it is valid) */
 static void refuses(const char *claims, const char *reason, const char *title)
 {
 	cleanup_str struct str token = STR_INIT;
@@ -69,7 +69,7 @@ static void refuses(const char *claims, const char *reason, const char *title)
 	is_str(why(&token), reason, "%s", title);
 }
 
-/* The claims of the token in registry:2's documentation (whose signature there is not one of them by the key beside it). */
+/* The claims of the token in registry:2's documentation. (The signature there does not match the key beside it.) */
 static void test_documented_claims(void)
 {
 	static const char claims[] =
@@ -176,7 +176,7 @@ static void test_form(void)
 	ok(*why(&part), "nor one with NUL behind");
 }
 
-/* The last character of an Ed25519 signature holds two bits that belong to no byte. */
+/* The last character of an Ed25519 signature in base64url has two bits that belong to no byte. */
 static void test_one_spelling(void)
 {
 	cleanup_str struct str token = STR_INIT;
@@ -227,11 +227,11 @@ static void test_header(void)
 		{ "{\"alg\":\"EdDSA\"}", "no \"kid\" in the token's header" },
 		{ "{\"alg\":\"EdDSA\",\"kid\":null}", "no \"kid\" in the token's header" },
 		{ "{\"alg\":\"EdDSA\",\"kid\":7}", "\"kid\" is not a string" },
-		{ "{\"alg\":\"EdDSA\",\"kid\":\"\"}", "signed by a key that is not known" },
-		{ "{\"alg\":\"EdDSA\",\"kid\":\"x\"}", "signed by a key that is not known" },
+		{ "{\"alg\":\"EdDSA\",\"kid\":\"\"}", "signed by an unknown key" },
+		{ "{\"alg\":\"EdDSA\",\"kid\":\"x\"}", "signed by an unknown key" },
 		{ "{\"alg\":\"EdDSA\",\"alg\":\"none\"}", "the token's header is not JSON: the same key twice" },
 		{ "{\"alg\":\"none\",\"\\u0061lg\":\"EdDSA\"}", "the token's header is not JSON: the same key twice" },
-		{ "{\"alg\":\"EdDSA\\u0000\"}", "an \"alg\" that is not taken" },
+		{ "{\"alg\":\"EdDSA\\u0000\"}", "an \"alg\" that is not supported" },
 	};
 	static const char *const types[] = { "", ",\"typ\":\"jwt\"", ",\"typ\":\"at+jwt\"", ",\"typ\":7", ",\"typ\":null", ",\"cty\":\"JWT\"" };
 	static const char *const crits[] = { ",\"crit\":[\"exp\"]", ",\"crit\":[]", ",\"crit\":null", ",\"crit\":[\"b64\"],\"b64\":false" };
@@ -253,7 +253,7 @@ static void test_header(void)
 	}
 }
 
-/* One key, several uses: a refresh token is no access token. */
+/* One key, several uses: a refresh token is not an access token. */
 static void test_typ(void)
 {
 	const struct jwt_trust access = { .keys = &trusted, .iss = ISS, .aud = AUD, .typ = "JWT" };
@@ -279,11 +279,11 @@ static void test_unsigned(void)
 	for (size_t i = 0; i < ARRAY_LEN(nones); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(sigs); j++) {
 			make_token(&token, header(ed, nones[i], ""), "{" GOOD "}", NULL, 0, sigs[j]);
-			is_str(why(&token), *sigs[j] ? "an \"alg\" that is not taken" : "a part of the token is empty",
+			is_str(why(&token), *sigs[j] ? "an \"alg\" that is not supported" : "a part of the token is empty",
 			       "alg '%s' with the signature '%s' is refused", nones[i], sigs[j]);
 		}
 		make_token(&token, header(ed, nones[i], ""), "{" GOOD "}", ed, KEY_EDDSA, NULL);
-		is_str(why(&token), "an \"alg\" that is not taken", "alg '%s' with a good signature is refused too", nones[i]);
+		is_str(why(&token), "an \"alg\" that is not supported", "alg '%s' with a good signature is refused too", nones[i]);
 	}
 	make_token(&token, header(ed, "EdDSA", ""), "{" GOOD "}", NULL, 0, "");
 	is_str(why(&token), "a part of the token is empty", "EdDSA without a signature is refused");
@@ -297,7 +297,7 @@ static void test_wrong_key(void)
 	make_token(&token, header(ed, "EdDSA", ""), "{" GOOD "}", foreign, KEY_EDDSA, NULL);
 	is_str(why(&token), "the token's signature is wrong", "a trusted kid with a foreign signature is refused");
 	make_token(&token, header(foreign, "EdDSA", ""), "{" GOOD "}", foreign, KEY_EDDSA, NULL);
-	is_str(why(&token), "signed by a key that is not known", "so is a foreign key under its own name");
+	is_str(why(&token), "signed by an unknown key", "so is a foreign key under its own name");
 	make_token(&token, header(rsa, "EdDSA", ""), "{" GOOD "}", ed, KEY_EDDSA, NULL);
 	is_str(why(&token), "\"alg\" does not fit the key that \"kid\" names", "a kid of a key of another type is refused");
 	make_token(&token, header(ec, "RS256", ""), "{" GOOD "}", rsa, KEY_RS256, NULL);
@@ -314,7 +314,7 @@ static void test_wrong_key(void)
 	is_str(why(&token), "the token's signature is wrong", "and one of RS512 under the name of RS256");
 }
 
-/* The key of RSA is public: whoever takes it for the secret of an HMAC lets everybody sign. */
+/* The RSA key is public: a verifier that uses it as the secret of an HMAC lets everybody sign. */
 static void test_public_key_as_secret(void)
 {
 	static const char *const algs[] = { "HS256", "HS384", "HS512", "RS256" };
@@ -331,17 +331,17 @@ static void test_public_key_as_secret(void)
 				       secret.len - cut, (unsigned char *)token.buf, token.len - 1, mac, sizeof(mac), &n))
 				abort();
 			b64_encode(B64_URL, mac, n, &token);
-			is_str(why(&token), i == 3 ? "the token's signature is wrong" : "an \"alg\" that is not taken",
+			is_str(why(&token), i == 3 ? "the token's signature is wrong" : "an \"alg\" that is not supported",
 			       "an HMAC with the RSA public key is no signature of %s", algs[i]);
 		}
 	}
 }
 
-/* The header's own keys and addresses are nobody's business, with a kid that is trusted and with one that is not. */
+/* Keys and URLs in the header are ignored, whether or not kid is trusted. */
 static void test_keys_in_the_header(void)
 {
 	cleanup_str struct str token = STR_INIT, jwk = STR_INIT, head = STR_INIT;
-	static const char refused[] = "signed by a key that is not known";
+	static const char refused[] = "signed by an unknown key";
 	const char *more[] = { jwk.buf, ",\"jku\":\"https://evil.example.com/keys.json\"",
 			       ",\"x5u\":\"https://evil.example.com/cert.pem\"", ",\"x5c\":[\"AAAA\"]" };
 
@@ -368,8 +368,8 @@ static void test_issuer_and_audience(void)
 	refuses("{\"aud\":\"" AUD "\"," GOOD_TIMES "}", "no \"iss\"", "no issuer");
 	refuses("{\"iss\":null,\"aud\":\"" AUD "\"," GOOD_TIMES "}", "no \"iss\"", "null is no issuer");
 	refuses("{\"iss\":7,\"aud\":\"" AUD "\"," GOOD_TIMES "}", "\"iss\" is not a string", "nor is a number");
-	refuses("{\"iss\":\"" ISS "/\",\"aud\":\"" AUD "\"," GOOD_TIMES "}", "\"iss\" is not the issuer that is trusted", "another issuer");
-	refuses("{\"iss\":\"HTTPS://auth.example.com\",\"aud\":\"" AUD "\"," GOOD_TIMES "}", "\"iss\" is not the issuer that is trusted",
+	refuses("{\"iss\":\"" ISS "/\",\"aud\":\"" AUD "\"," GOOD_TIMES "}", "\"iss\" is not the trusted issuer", "another issuer");
+	refuses("{\"iss\":\"HTTPS://auth.example.com\",\"aud\":\"" AUD "\"," GOOD_TIMES "}", "\"iss\" is not the trusted issuer",
 		"to the letter");
 	refuses("{\"iss\":\"" ISS "\\u0000\",\"aud\":\"" AUD "\"," GOOD_TIMES "}", "\"iss\" is too long or has control characters",
 		"and to the end");
@@ -379,9 +379,9 @@ static void test_issuer_and_audience(void)
 	refuses("{\"iss\":\"" ISS "\",\"aud\":[]," GOOD_TIMES "}", "\"aud\" does not name this service", "nor an empty list");
 	refuses("{\"iss\":\"" ISS "\",\"aud\":[\"\"]," GOOD_TIMES "}", "\"aud\" does not name this service", "nor a list with nothing");
 	refuses("{\"iss\":\"" ISS "\",\"aud\":[[\"" AUD "\"]]," GOOD_TIMES "}", "\"aud\" does not name this service", "nor a list in a list");
-	refuses("{\"iss\":\"" ISS "\",\"aud\":{\"" AUD "\":1}," GOOD_TIMES "}", "\"aud\" is neither a string nor a list of a few",
+	refuses("{\"iss\":\"" ISS "\",\"aud\":{\"" AUD "\":1}," GOOD_TIMES "}", "\"aud\" is neither a string nor a short list",
 		"nor an object");
-	refuses("{\"iss\":\"" ISS "\",\"aud\":7," GOOD_TIMES "}", "\"aud\" is neither a string nor a list of a few", "nor a number");
+	refuses("{\"iss\":\"" ISS "\",\"aud\":7," GOOD_TIMES "}", "\"aud\" is neither a string nor a short list", "nor a number");
 	refuses("{\"iss\":\"" ISS "\",\"aud\":\"" AUD "x\"," GOOD_TIMES "}", "\"aud\" is another service", "another service");
 	refuses("{\"iss\":\"" ISS "\",\"aud\":\"" AUD "\\u0000\"," GOOD_TIMES "}", "\"aud\" is another service", "to the end");
 }

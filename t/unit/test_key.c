@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key: the vectors of RFC 7515, 7638 and 8037, which keys are taken, signatures, and the file of a private key. */
+/* key: the vectors of RFC 7515, 7638 and 8037, which keys are accepted, signatures, and the file of a private key. */
 
 #include "jose/key.h"
 
@@ -123,29 +123,29 @@ static void test_refused_keys(void)
 		{ "{}", "not a JWK: no \"kty\"" },
 		{ "{\"kty\":1}", "not a JWK: no \"kty\"" },
 		{ "{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"}",
-		  "a JWK of a type that is not taken: oct" },
-		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\"}", "a JWK without its \"n\"" },
-		{ "{\"kty\":\"RSA\",\"n\":\"" RSA_N "\"}", "a JWK without its \"e\"" },
+		  "a JWK of an unsupported type: oct" },
+		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\"}", "a JWK without \"n\"" },
+		{ "{\"kty\":\"RSA\",\"n\":\"" RSA_N "\"}", "a JWK without \"e\"" },
 		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" RSA_N "=\"}", "a JWK with a \"n\" that is too long or not base64url" },
 		{ "{\"kty\":\"RSA\",\"e\":\"AQ\",\"n\":\"" RSA_N "\"}", NULL },
 		{ "{\"kty\":\"RSA\",\"e\":\"AQAA\",\"n\":\"" RSA_N "\"}", NULL },
 		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"rA0UJsFYsBzCo4Zwd17rMH9G17peTBUmADNvphAqQlNiIKFWuErw9PB36uXxFBkWMFhWmx"
 		  "vxt9kCvYBgyspYyM15ssXQ7BaKc5m4mKOCScqQ1pC5V2dftU1k5kB9V8PQDd-AF3aQT097Sbozi_IRM1JFtk9CGFM3tkk3m6HE9z8\"}",
-		  "an RSA key of 1024 bits; 2048 to 8192 are taken" },
-		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" RSA_N_BUT_EVEN "\"}", "a key whose numbers make none" },
-		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\"}", "a JWK without its \"y\"" },
-		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_X "\"}", "a JWK whose numbers make no key" },
+		  "an RSA key of 1024 bits; 2048 to 8192 are supported" },
+		{ "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" RSA_N_BUT_EVEN "\"}", "a key with invalid numbers" },
+		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\"}", "a JWK without \"y\"" },
+		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_X "\"}", "a JWK with invalid numbers" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}", "an EC key with a coordinate that is too short" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}", "an EC key with a coordinate that is too short" },
 		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA" EC_X "\",\"y\":\"" EC_Y "\"}", "a JWK with a \"x\" that is too long or not base64url" },
 		{ "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}",
-		  "an EC key on another curve than P-256, P-384 and P-521" },
-		{ "{\"kty\":\"EC\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}", "an EC key on another curve than P-256, P-384 and P-521" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"" ED_X "\"}", "an OKP key on another curve than Ed25519" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}", "an Ed25519 key of another length than 32 bytes" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"use\":\"enc\"}", "a JWK whose \"use\" is not signatures" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"key_ops\":[\"sign\"]}", "a JWK whose \"key_ops\" do not allow to verify" },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"key_ops\":\"verify\"}", "a JWK whose \"key_ops\" do not allow to verify" },
+		  "an EC key on a curve other than P-256, P-384 and P-521" },
+		{ "{\"kty\":\"EC\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}", "an EC key on a curve other than P-256, P-384 and P-521" },
+		{ "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"" ED_X "\"}", "an OKP key on a curve other than Ed25519" },
+		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}", "an Ed25519 key that is not 32 bytes long" },
+		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"use\":\"enc\"}", "a JWK whose \"use\" is not \"sig\"" },
+		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"key_ops\":[\"sign\"]}", "a JWK whose \"key_ops\" do not include \"verify\"" },
+		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"key_ops\":\"verify\"}", "a JWK whose \"key_ops\" do not include \"verify\"" },
 	};
 	static const char good[] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" ED_X "\",\"use\":\"sig\",\"key_ops\":[1,\"verify\"],\"d\":7}";
 	cleanup_key struct key *taken = test_jwk(good, NULL);
@@ -203,7 +203,7 @@ static void test_length(void)
 	is_int(good, 600, "a signature of ES256 always has 64 bytes");
 }
 
-/* What a verifier gets wrong who takes numbers for what they say. */
+/* Numbers that a careless verifier accepts. */
 static void test_forged_signatures(void)
 {
 	cleanup_key struct key *ec = key_make(KEY_P256), *rsa = test_key(rsa_pem);
@@ -254,7 +254,7 @@ static void test_pem(void)
 	ok(!key_is_private(got), "and public");
 	key_close(&got);
 	is_int(key_pem_next(pem, &got, &e), -1, "a private key is not taken from a bundle");
-	is_str(e.detail, "a private key, which does not belong here", "and why");
+	is_str(e.detail, "a private key where a public key is expected", "and why");
 	is_int(key_pem_next(pem, &got, &e), -1, "nor what is no key");
 	is_int(key_pem_next(pem, &got, &e), -1, "nor a block that is broken");
 	is_int(key_pem_next(pem, &got, &e), 1, "the key behind them is");
@@ -343,7 +343,7 @@ static void test_broken_files(void)
 	}
 }
 
-/* Machines that start at once: whoever links first wins, all of them have that key. */
+/* Machines that start at once: the first link(2) wins, and all use that key. */
 static void test_race(void)
 {
 	char *path = test_file("sign.key", NULL);

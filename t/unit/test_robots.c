@@ -41,7 +41,7 @@ static void test_lines(void)
 	r = robots_file_find(&f, "robot+b");
 	ok(r && r->may == RIGHT_PULL && r->repositories.count == 2 && !robot_expired(r, INT64_MAX), "one may pull for ever");
 	r = robots_file_find(&f, "robot+a");
-	ok(r && r->may == (RIGHT_PULL | RIGHT_PUSH | RIGHT_DELETE), "who pushes may pull");
+	ok(r && r->may == (RIGHT_PULL | RIGHT_PUSH | RIGHT_DELETE), "push includes pull");
 	ok(r && !robot_expired(r, 1699999999) && robot_expired(r, 1700000000), "up to its end");
 	if (r)
 		robot_line(r, &line);
@@ -91,12 +91,19 @@ static void test_file(void)
 	write_file(path, "robot+a:" HASH ":never:pull:x\n");
 	is_int(robots_find(r, "robot+a", &found, &e), 1, "what is written into it holds at once");
 	write_file(path, "robot+a:" HASH ":never:fly:x\n");
-	is_int(robots_find(r, "robot+a", &found, &e), -1, "with a fault it lets nobody in");
-	ok(!found && e.status == 503, "who comes is told to come again");
+	ok(robots_find(r, "robot+a", &found, &e) == 1 && found->may == RIGHT_PULL, "when it becomes invalid, its previous contents stay in force");
 	write_file(path, "robot+a:" HASH ":never:push:x\n");
-	ok(robots_find(r, "robot+a", &found, &e) == 1 && found->may == (RIGHT_PULL | RIGHT_PUSH), "mended it holds again");
+	ok(robots_find(r, "robot+a", &found, &e) == 1 && found->may == (RIGHT_PULL | RIGHT_PUSH), "repaired, its contents are in force at once");
 	unlink(path);
 	is_int(robots_find(r, "robot+a", &found, &e), 0, "gone, its robots are gone");
+	robots_close(&r);
+	write_file(path, "robot+a:" HASH ":never:fly:x\n");
+	r = robots_open(path);
+	is_int(robots_find(r, "robot+a", &found, &e), -1, "a file that never was valid lets nobody in");
+	ok(!found && e.status == 503, "the answer is 503");
+	write_file(path, "robot+a:" HASH ":never:pull:x\n");
+	is_int(robots_find(r, "robot+a", &found, &e), 1, "until it is repaired");
+	unlink(path);
 	robots_close(&r);
 	err_release(&e);
 }

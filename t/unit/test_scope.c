@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scope: from text and to text. */
+/* scope: parsing and writing. */
 
 #include "jose/scope.h"
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CONF_RIGHT_H
+#define BERTH_CONF_RIGHT_H
+
+/*
+ * right: the rights in a repository, and their words: "pull", "push", "delete".
+ *
+ * Rules ("may" in auth.access), lines of the robots file and options of commands use these words. The table is here and not
+ * in auth because the configuration, which is below auth, must report an unknown word with its line. auth/access decides
+ * whom a rule grants a right.
+ */
+
+#include "base/str.h"
+
+enum right { RIGHT_PULL = 1, RIGHT_PUSH = 2, RIGHT_DELETE = 4 };
+
+/* right_parse - the right that a word names; 0, or -1 if it names none */
+int right_parse(const char *word, enum right *right);
+
+/* right_add - add the right that a word names to a set of rights, with "push" pull too; 0, or -1 if it names none */
+int right_add(const char *word, unsigned *may);
+
+const char *right_name(enum right right);
+
+/* right_list - add the words of a set of rights to out, in the order of the enum, each between quote, separated by comma */
+void right_list(unsigned may, const char *quote, const char *comma, struct str *out);
+
+#endif
