@@ -73,8 +73,7 @@ for (['fcgi', $fcgi], ['nginx', $nginx]) {
 	like $status, qr/^NoNewPrivs:\t1$/m, "$service can get none";
 	my ($rc) = $d->docker('exec', $id, 'sh', '-c', 'echo x >/usr/lib/berth/x');
 	isnt $rc, 0, "$service is refused a file of its image";
-	my ($rc2, $said) = healthy($id);
-	is $rc2, 0, "$service is healthy" or diag($said);
+	is_deeply [healthy($id)], [0, "ready\n"], "$service is healthy";
 }
 is $d->value('inspect', '-f', '{{.HostConfig.NetworkMode}}', $fcgi), 'none', 'the workers have no network';
 is $d->value('exec', $fcgi, 'stat', '-c', '%a', '/var/lib/registry'), '750', 'the volume is for its owner and group';
@@ -97,12 +96,22 @@ my (undef, $log) = $d->docker('logs', $nginx);
 like $log, qr/^\{"time":.*"uri":"\/v2\/_catalog".*"status":200/m, "nginx's log is the container's output";
 (undef, $log) = $d->docker('logs', $fcgi);
 like $log, qr/"event":"ready"/, "so is the workers'";
+unlike $log, qr/readyz/, 'health checks are in no log';
+unlike +($d->docker('logs', $nginx))[1], qr/healthz/, "... and not in nginx's";
+
+# --- a store that cannot be written
+
+my $tmp = '/var/lib/registry/berth/tmp';
+$d->docker_ok('exec', $fcgi, 'mv', $tmp, "$tmp.away", 'a directory of the store is taken away');
+ok wait_for(sub { (healthy($nginx))[1] =~ /^the store cannot be written: / }, 20), 'the health check says why the registry is not ready';
+is_deeply [(healthy($_))[0]], [0], '... which no restart changes' for $nginx, $fcgi;
+$d->docker_ok('exec', $fcgi, 'mv', "$tmp.away", $tmp, 'the directory is put back');
 
 # --- a part that is away
 
 $d->docker_ok('stop', $fcgi, 'the workers are stopped');
 is $d->value('inspect', '-f', '{{.State.ExitCode}}', $fcgi), 0, 'they end well';
-isnt((healthy($nginx))[0], 0, 'the health check notices');
+is_deeply [healthy($nginx)], [1, "no worker: No such file or directory\n"], 'the health check notices';
 like curl("$url/v2/_catalog"), qr/^HTTP\/1\.1 503 .*^Retry-After: \d+$/ms, 'clients are asked to come again';
 $d->docker_ok('start', $fcgi, 'they are started again');
 ok served(), 'and nginx finds them';

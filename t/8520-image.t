@@ -22,7 +22,9 @@ my $dir = tmp_dir();
 my $data = "$dir/data";
 my $url = 'http://127.0.0.1:5000';
 
-spew("$dir/docker-compose-registry.yaml", <<"EOT");
+# The form without `services:` is known to docker-compose 1 alone.
+my $old = run('docker-compose', 'version', '--short')->{out} =~ /^1\./;
+my $compose = <<"EOT";
 registry:
   restart: always
   image: registry:2
@@ -34,6 +36,7 @@ registry:
   environment:
     REGISTRY_STORAGE_DELETE_ENABLED: 'true'
 EOT
+spew("$dir/docker-compose-registry.yaml", $old ? $compose : "services:\n" . $compose =~ s/^/  /gmr);
 
 sub compose
 {
@@ -135,10 +138,21 @@ $d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only'
 	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-e', 'REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5002', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: who can write it');
 ok served('http://127.0.0.1:5001'), 'serves, where REGISTRY_HTTP_ADDR says';
 is $d->value('exec', 'own', 'stat', '-c', '%u:%g', '/var/lib/registry/berth'), '4321:4321', 'as that user';
-is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check looks there, too';
+is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check asks there, too';
 my $ask = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerAddr => "127.0.0.1:5002") or die $@; print {$s} "GET /metrics HTTP/1.0\r\n\r\n"; print <$s>';
 like +($d->docker('exec', 'own', 'perl', '-e', $ask))[1], qr{^HTTP/1\.1 200 .*^berth_ready 1$}ms, 'REGISTRY_HTTP_DEBUG_ADDR says where the metrics are';
 like curl("http://127.0.0.1:5001$_"), qr{^HTTP/1\.1 404 }, "... and $_ is nowhere else" for '/metrics', '/readyz';
+
+# --- on Debian 12
+
+mkdir "$dir/bookworm";
+$d->docker_ok('run', '-d', '--name', 'bookworm', '-p', '5003:5000', '-v', "$dir/bookworm:/var/lib/registry", 'berth-on-bookworm', 'an image on Debian 12');
+is $d->value('exec', 'bookworm', 'sh', '-c', '. /etc/os-release && echo $VERSION_CODENAME'), 'bookworm', 'is on Debian 12';
+ok served('http://127.0.0.1:5003'), '... and serves';
+$d->docker_ok('tag', 'busybox', '127.0.0.1:5003/busybox:1.0', 'docker tag');
+$d->docker_ok('push', '127.0.0.1:5003/busybox:1.0', '... a push');
+is body('http://127.0.0.1:5003/v2/busybox/tags/list'), qq({"name":"busybox","tags":["1.0"]}\n), '... and the tags';
+is_deeply [$d->docker('exec', 'bookworm', '/usr/lib/berth/health', 'nginx')], [0, "ready\n"], '... and is healthy';
 
 # --- what is wrong is one line
 

@@ -99,7 +99,7 @@ sub load
 			my ($name, $target, $suite) = @$_;
 			$base{$suite} //= base($d, $suite);
 			my ($rc, $said) = $d->docker({ timeout => 900 }, 'build', '-q', '-t', $name, '--target', $target,
-				$suite eq 'trixie' ? () : ('--build-arg', "BASE=$base{$suite}"), '-f', source_dir() . '/docker/Dockerfile', source_dir());
+				$suite eq 'trixie' ? () : ('--build-arg', "BASE=$base{$suite}", '--build-arg', 'CFLAGS=-O0'), '-f', source_dir() . '/docker/Dockerfile', source_dir());
 			die "docker build: $said" if $rc;
 		}
 		my ($rc, $said) = $d->docker('save', '-o', "$tar.new", $base{trixie}, @names);
