@@ -128,10 +128,10 @@ ok -d "$data/docker/registry/v2/repositories/busybox", 'leaves the data';
 # --- another user
 
 my @on = ('-v', "$data:/var/lib/registry");
-is_deeply ended('--user', '4321', @on, 'berth'), [2, "berth: uid 4321 can't write /var/lib/registry, which belongs to " .
-	"0:0, mode 755: run the container as its owner, or change that\n"], 'user: who can not write the store is told so in one line';
+is_deeply ended('--user', '4321', @on, 'berth'), [2, "berth: uid 4321 cannot write /var/lib/registry, which belongs to " .
+	"0:0, mode 755: run the container as its owner, or change the owner\n"], 'user: who can not write the store is told so in one line';
 run_ok('chown', '4321', $data, 'the top alone is given to that user');
-like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 can't write /var/lib/registry/docker, which[^\n]*\n\z}, 'the path is the one that matters';
+like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 cannot write /var/lib/registry/docker, which[^\n]*\n\z}, 'the path is the one that matters';
 mkdir "$dir/own";
 run_ok('chown', '4321:4321', "$dir/own", 'a store of its own');
 $d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only', '--tmpfs', '/tmp', '--tmpfs', '/run/berth', '--cap-drop', 'ALL',

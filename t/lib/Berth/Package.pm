@@ -91,6 +91,7 @@ sub installed
 	is in('stat -c "%U:%G %a" /var/lib/registry'), "berth:berth 750\n", 'the store is the user\'s';
 	is in('for s in berth berth-nginx; do stat -c %U /proc/$(systemctl show -p MainPID --value $s); done'), "berth\nberth\n", 'who runs both';
 	like in('ss -ltn | grep :5000'), qr/127\.0\.0\.1:5000/, 'nobody outside reaches it unless told to';
+	like in('/usr/share/berth/backup --help'), qr/^usage: backup /, 'the script for backups is there';
 	return;
 }
 
