@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Image: bare Debians, and berth's images made on them. Both take a while, and containers cannot pull: so the bases
-# are kept as tars below the build directory, and so are the images as long as their sources stay the same. The first test
-# makes them while the others wait: so tests that need the images do not have neighbouring numbers.
+# Berth::Image: bare Debians, and berth's images on them. Containers here cannot pull, and making both takes minutes. Therefore
+# the bases are cached as tars below the build directory, and so are the images as long as their sources stay the same. The first
+# test makes them while others that need them wait; such tests should not have neighbouring numbers.
 #
 #   Berth::Image::load($d);                          # berth, berth-fcgi, berth-nginx on debian:trixie-slim; berth-on-bookworm
 #   my $base = Berth::Image::base($d, 'bookworm');   # debian:bookworm-slim alone
@@ -25,7 +25,7 @@ my @images = (
 	['berth-on-bookworm', 'berth', 'bookworm'],
 );
 
-# The lock is held until the program ends.
+# The open lock files, by the names of what they protect.
 my %lock;
 
 sub cache
@@ -69,7 +69,7 @@ sub base
 	return "debian:$suite-slim";
 }
 
-# Of everything that goes into the images.
+# A hash of everything that goes into the images.
 sub context_sum
 {
 	my $sha = Digest::SHA->new(256);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Package: without containers. The Debian package is built, checked and installed on a bare Debian of one release.
-# There systemd runs the registry; so do spawn-fcgi and the system's own nginx. (The bare Debian is a container with systemd
-# as its first process.)
+# Berth::Package: tests of the Debian package. It is built on a bare Debian of one release, checked, and installed on another.
+# There systemd runs the registry first, then spawn-fcgi and the system's own nginx do. (The bare Debian is a container with
+# systemd as its first process.)
 #
 #   Berth::Package::check('trixie');          # a whole test program
 package Berth::Package;
@@ -20,10 +20,10 @@ my $url = 'http://127.0.0.1:5000/v2';
 my $blob = 'sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03';    # of "hello\n"
 my $d;
 
-# systemd of Debian 13 runs on a machine without the unified cgroup hierarchy only if it is told to.
+# Without the unified cgroup hierarchy Debian 13's systemd starts only if it is told so.
 my $cmdline = 'SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1';
 
-# The package is built with what its Build-Depends name and nothing else.
+# The package is built with its Build-Depends and nothing else.
 my $dockerfile = <<'EOT';
 FROM %s AS build
 RUN apt-get -qq update
@@ -61,7 +61,7 @@ sub build
 	return;
 }
 
-# A command in there: its exit status, and what it said.
+# Runs a command in the container. -> its exit status and its output; in scalar context its standard output
 sub in
 {
 	my ($command) = @_;
@@ -71,7 +71,7 @@ sub in
 }
 sub status { return in('curl -s -o /dev/null -w "%{http_code}" ' . $_[0]) }
 
-# A blob goes in and comes out.
+# A blob is pushed and pulled.
 sub works
 {
 	my ($repo, $how) = @_;
@@ -87,15 +87,15 @@ sub installed
 	works('a', 'systemd');
 	is in('systemctl is-active berth.socket berth.service berth-nginx.service'), "active\n" x 3, 'by three units';
 	is in('systemctl is-enabled berth.socket berth.service berth-nginx.service berth-gc.timer'), "enabled\n" x 3 . "disabled\n",
-		'which start with the machine; collecting is for the operator to switch on';
+		'which start with the machine; the operator enables garbage collection';
 	is in('stat -c "%U:%G %a" /var/lib/registry'), "berth:berth 750\n", 'the store is the user\'s';
-	is in('for s in berth berth-nginx; do stat -c %U /proc/$(systemctl show -p MainPID --value $s); done'), "berth\nberth\n", 'who runs both';
-	like in('ss -ltn | grep :5000'), qr/127\.0\.0\.1:5000/, 'nobody outside reaches it unless told to';
+	is in('for s in berth berth-nginx; do stat -c %U /proc/$(systemctl show -p MainPID --value $s); done'), "berth\nberth\n", '... who runs workers and nginx';
+	like in('ss -ltn | grep :5000'), qr/127\.0\.0\.1:5000/, 'it listens on the loopback by default';
 	like in('/usr/share/berth/backup --help'), qr/^usage: backup /, 'the script for backups is there';
 	return;
 }
 
-# While it starts again.
+# A restart under load.
 sub restarts
 {
 	my $log = in('for i in $(seq 60); do curl -s -o /dev/null -w "%{http_code} " ' . "$url/" . '; done & for i in 1 2 3; do systemctl restart berth.service; done; wait');
@@ -106,7 +106,7 @@ sub restarts
 	return;
 }
 
-# Collecting, logs, another address.
+# Garbage collection, logs, another address.
 sub settings
 {
 	in('systemctl start berth-gc.service');
@@ -130,7 +130,7 @@ sub settings
 sub wrong
 {
 	in('echo "nonsense = 1;" >>/etc/berth/berth.conf; systemctl restart berth.service');
-	like in('systemctl show -p ActiveState,ExecMainStatus,NRestarts berth.service'), qr/ActiveState=failed/, 'with a wrong configuration the workers do not start, and it is not tried again';
+	like in('systemctl show -p ActiveState,ExecMainStatus,NRestarts berth.service'), qr/ActiveState=failed/, 'with an invalid configuration the workers do not start, and systemd does not try again';
 	like in('journalctl -q -u berth.service'), qr/berth\.conf:\d+: .*nonsense/, 'the journal says why';
 	in('sed -i /nonsense/d /etc/berth/berth.conf; systemctl reset-failed; systemctl restart berth.socket berth.service');
 	ok wait_for(sub { status('http://127.0.0.1:5005/v2/') eq '200' }), 'repaired, it serves again';
