@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Tally: prove's usual output, and at its end a line "PASSED FAILED SKIPPED" added to the file $TALLY.
-# A test program that dies or breaks its plan counts as failed even where each of its tests passed.
+# Tally: prove's usual output, and at its end a line "PASSED FAILED SKIPPED" appended to the file $TALLY.
+# A test program that dies or breaks its plan counts as one failure even if each of its tests passed.
 package Tally;
 
 use strict;

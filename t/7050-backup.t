@@ -187,7 +187,7 @@ cmp_ok +(stat Berth::Server::blob_path({ root => "$dir/load2" }, $first))[3], '>
 
 $r = run($backup, $s->root, "$dir/one");
 is $r->{status}, 1, 'nothing is written over';
-like $r->{err}, qr{^backup: \Q$dir\E/one is there already$}, 'and it says so';
+like $r->{err}, qr{^backup: \Q$dir\E/one exists already$}, 'and it says so';
 mkdir "$dir/empty";
 like run($backup, "$dir/empty", "$dir/x")->{err}, qr{has no berth/locks yet: start berth-fcgi on it once}, 'a directory that is no store is said to be none';
 spew("$dir/bin/rsync", "#!/bin/sh\nexit 11\n");

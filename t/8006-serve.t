@@ -202,7 +202,7 @@ kill TERM => $s->{pid};
 wait_for { ended($s) };
 
 # why not
-refused([ '--root', '/proc/nowhere' ], "can't make .*/proc/nowhere", 'a store that cannot be made');
+refused([ '--root', '/proc/nowhere' ], "cannot create .*/proc/nowhere", 'a store that cannot be made');
 refused([ '--port', '0' ], 'not a port', 'port 0');
 refused([ '--root', $root, '--port', $port, '--monitor', '127.0.0.1' ], 'monitor= is the address to listen on', 'a monitor without a port');
 refused([ '--port', 'http' ], 'not a port', 'a port by name');
@@ -254,7 +254,7 @@ SKIP: {
 	kill TERM => $s->{pid};
 	wait_for { ended($s) };
 	chmod 0555, "$dir/owned";
-	refused([ '--port', $port, '--root', "$dir/owned" ], "can't be written", 'a store that its owner cannot write');
+	refused([ '--port', $port, '--root', "$dir/owned" ], "cannot be written", 'a store that its owner cannot write');
 }
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# docker-compose.yml: nginx and the workers, each in a container that may do no more than it has to.
+# docker-compose.yml: nginx and the workers, each in a container with the least privileges.
 use strict;
 use warnings;
 use FindBin;
@@ -26,7 +26,7 @@ sub compose
 		'-f', $file, '--project-directory', source_dir(), @_);
 }
 
-# curl of what docker publishes: status, headers and body
+# curl of a port that docker publishes. -> status, headers and body
 sub curl
 {
 	my $r = $d->inside('curl', '-sS', '-i', '--max-time', '20', @_);
@@ -37,7 +37,7 @@ sub curl
 sub body { return curl(@_) =~ /\n\n(.*)\z/s ? $1 : '' }
 sub served { return wait_for { curl("$url/v2/") =~ m{^HTTP/1.1 200 } } }
 
-# What a container's own health check says.
+# Runs the container's own health check. -> status and output
 sub healthy
 {
 	my ($name) = @_;
@@ -73,12 +73,11 @@ for (['fcgi', $fcgi], ['nginx', $nginx]) {
 	like $status, qr/^NoNewPrivs:\t1$/m, "$service can get none";
 	my ($rc) = $d->docker('exec', $id, 'sh', '-c', 'echo x >/usr/lib/berth/x');
 	isnt $rc, 0, "$service is refused a file of its image";
-	my ($rc2, $said) = healthy($id);
-	is $rc2, 0, "$service is healthy" or diag($said);
+	is_deeply [healthy($id)], [0, "ready\n"], "$service is healthy";
 }
 is $d->value('inspect', '-f', '{{.HostConfig.NetworkMode}}', $fcgi), 'none', 'the workers have no network';
 is $d->value('exec', $fcgi, 'stat', '-c', '%a', '/var/lib/registry'), '750', 'the volume is for its owner and group';
-like curl("$url$_"), qr{^HTTP/1\.1 404 }, "$_ is not to be had" for '/metrics', '/readyz';
+like curl("$url$_"), qr{^HTTP/1\.1 404 }, "$_ is not served" for '/metrics', '/readyz';
 
 # --- the walk
 
@@ -97,12 +96,22 @@ my (undef, $log) = $d->docker('logs', $nginx);
 like $log, qr/^\{"time":.*"uri":"\/v2\/_catalog".*"status":200/m, "nginx's log is the container's output";
 (undef, $log) = $d->docker('logs', $fcgi);
 like $log, qr/"event":"ready"/, "so is the workers'";
+unlike $log, qr/readyz/, 'health checks are in no log';
+unlike +($d->docker('logs', $nginx))[1], qr/healthz/, "... and not in nginx's";
 
-# --- a part that is away
+# --- a store that cannot be written
+
+my $tmp = '/var/lib/registry/berth/tmp';
+$d->docker_ok('exec', $fcgi, 'mv', $tmp, "$tmp.away", 'a directory of the store is taken away');
+ok wait_for(sub { (healthy($nginx))[1] =~ /^the store cannot be written: / }), 'the health check says why the registry is not ready';
+is_deeply [(healthy($_))[0]], [0], '... which no restart changes' for $nginx, $fcgi;
+$d->docker_ok('exec', $fcgi, 'mv', "$tmp.away", $tmp, 'the directory is put back');
+
+# --- a part is stopped
 
 $d->docker_ok('stop', $fcgi, 'the workers are stopped');
-is $d->value('inspect', '-f', '{{.State.ExitCode}}', $fcgi), 0, 'they end well';
-isnt((healthy($nginx))[0], 0, 'the health check notices');
+is $d->value('inspect', '-f', '{{.State.ExitCode}}', $fcgi), 0, 'they end with status 0';
+is_deeply [healthy($nginx)], [1, "no worker: No such file or directory\n"], 'the health check notices';
 like curl("$url/v2/_catalog"), qr/^HTTP\/1\.1 503 .*^Retry-After: \d+$/ms, 'clients are asked to come again';
 $d->docker_ok('start', $fcgi, 'they are started again');
 ok served(), 'and nginx finds them';
@@ -120,7 +129,8 @@ is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":["1.0"]}\n), '
 like curl('-X', 'DELETE', "$url/v2/busybox/manifests/$digest"), qr/^HTTP\/1\.1 202 /, 'a manifest can be deleted';
 is body("$url/v2/_catalog"), qq({"repositories":["busybox"]}\n), 'the repository stays in the catalog';
 is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":null}\n), 'its tag is gone';
-# --- metrics, by the line that the file offers: for a container of the same network
+
+# --- metrics, with the line of the file that is commented out: for a container of the same network
 
 (my $text = slurp($file)) =~ s/^(\s+)# (REGISTRY_HTTP_DEBUG_ADDR: )/$1$2/m or die "$file: no line for metrics";
 $file = spew("$dir/docker-compose.yml", $text);
@@ -133,7 +143,7 @@ my $ask = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerAddr => "nginx:50
 my $other = $d->run_docker('run', '--rm', '--network', 'berth_default', '--entrypoint', 'perl', 'berth-nginx', '-e', $ask);
 like $other->{out}, qr{^HTTP/1\.1 200 .*^berth_ready 1$}ms, 'another container of the network scrapes them' or diag($other->{err});
 unlike +($d->docker('logs', $nginx))[1] . ($d->docker('logs', $d->value('ps', '-q', '-f', 'label=com.docker.compose.service=fcgi')))[1], qr/DEBUG_ADDR/,
-	'nobody says that the variable is not honoured';
+	'neither logs that it does not honour the variable';
 is compose('down', '-v')->{status}, 0, 'docker-compose down -v';
 
 $d->stop;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# One image in the place of registry:2: the compose file that somebody has for that, as it stands.
+# One image replaces registry:2: an operator's compose file for registry:2 works unchanged.
 use strict;
 use warnings;
 use FindBin;
@@ -22,7 +22,9 @@ my $dir = tmp_dir();
 my $data = "$dir/data";
 my $url = 'http://127.0.0.1:5000';
 
-spew("$dir/docker-compose-registry.yaml", <<"EOT");
+# The form without `services:` is known to docker-compose 1 alone.
+my $old = run('docker-compose', 'version', '--short')->{out} =~ /^1\./;
+my $compose = <<"EOT";
 registry:
   restart: always
   image: registry:2
@@ -34,6 +36,7 @@ registry:
   environment:
     REGISTRY_STORAGE_DELETE_ENABLED: 'true'
 EOT
+spew("$dir/docker-compose-registry.yaml", $old ? $compose : "services:\n" . $compose =~ s/^/  /gmr);
 
 sub compose
 {
@@ -50,7 +53,7 @@ sub curl
 sub body { return curl(@_) =~ /\n\n(.*)\z/s ? $1 : '' }
 sub served { my ($at) = @_; return wait_for { curl(($at // $url) . '/v2/') =~ m{^HTTP/1.1 200 } } }
 
-# A container that is to end by itself: its status, and all that it said.
+# Runs a container that ends by itself. -> its status and its output
 sub ended
 {
 	my $r = $d->run_docker({ timeout => 60 }, 'run', '--rm', @_);
@@ -61,7 +64,7 @@ sub ended
 # owner and mode of everything below a directory
 sub owners { return { map { (split / /, $_, 2)[1, 0] } split /\n/, run('find', $_[0], '-printf', "%U:%G:%m %P\n")->{out} } }
 
-# --- the walk, on a store that is there already and is not all root's
+# --- the walk, on an existing store that does not belong to root as a whole
 
 mkdir $data;
 run_ok('sh', '-c', 'mkdir -p "$1" && echo kept >"$1/data" && chown -R 1234:1234 "$1"', 'sh',
@@ -83,7 +86,7 @@ like $head, qr{^HTTP/1\.1 200 OK\n}, 'the manifest';
 like $head, qr/^\Q$_\E$/m, "has $_" for "Content-Length: $size", 'Content-Type: application/vnd.docker.distribution.manifest.v2+json',
 	"Docker-Content-Digest: $digest", 'Docker-Distribution-Api-Version: registry/2.0', qq(Etag: "$digest"), 'X-Content-Type-Options: nosniff';
 $d->docker_ok('stop', 'registry-dev', 'docker stop');
-is $d->value('inspect', '-f', '{{.State.ExitCode}}', 'registry-dev'), 0, 'it ends well';
+is $d->value('inspect', '-f', '{{.State.ExitCode}}', 'registry-dev'), 0, 'it ends with status 0';
 $from = time;
 $d->docker_ok('start', 'registry-dev', 'docker start');
 ok served(), 'it is there again';
@@ -95,15 +98,15 @@ is body("$url/v2/busybox/tags/list"), qq({"name":"busybox","tags":null}\n), 'the
 $d->docker_ok('push', '127.0.0.1:5000/busybox:1.0', 'docker push once more');
 
 my $after = owners($data);
-is_deeply { map { $_ => $after->{$_} } keys %$before }, $before, 'nothing has changed its owner';
-is join(' ', grep { !$before->{$_} && $after->{$_} !~ /^0:0:/ } sort keys %$after), '', 'what is new is whose the container is';
+is_deeply { map { $_ => $after->{$_} } keys %$before }, $before, 'no file has changed its owner';
+is join(' ', grep { !$before->{$_} && $after->{$_} !~ /^0:0:/ } sort keys %$after), '', 'new files belong to the user of the container';
 
-# --- parts that die, and the first process
+# --- parts that are killed, and the first process
 
 my $sh = sub { return $d->value('exec', 'registry-dev', 'sh', '-c', $_[0]) };
 my $pid_of = 'for p in /proc/[0-9]*; do c=$(tr "\0" " " <$p/cmdline); case $c in "%s"*) echo ${p#/proc/}; break;; esac; done';
 $sh->('(sleep 0.1 & sleep 0.2) & exit');
-ok wait_for(sub { $sh->('cat /proc/[0-9]*/status | grep -c "^State:.Z"; true') eq '0' }), 'it takes care of orphans';
+ok wait_for(sub { $sh->('cat /proc/[0-9]*/status | grep -c "^State:.Z"; true') eq '0' }), 'the first process reaps orphans';
 for my $part ('berth-fcgi --listen', 'nginx: master') {
 	my $restarts = $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev');
 	my $pid = $sh->(sprintf $pid_of, $part);
@@ -125,26 +128,37 @@ ok -d "$data/docker/registry/v2/repositories/busybox", 'leaves the data';
 # --- another user
 
 my @on = ('-v', "$data:/var/lib/registry");
-is_deeply ended('--user', '4321', @on, 'berth'), [2, "berth: uid 4321 can't write /var/lib/registry, which belongs to " .
-	"0:0, mode 755: run the container as its owner, or change that\n"], 'user: who can not write the store is told so in one line';
+is_deeply ended('--user', '4321', @on, 'berth'), [2, "berth: uid 4321 cannot write /var/lib/registry, which belongs to " .
+	"0:0, mode 755: run the container as its owner, or change the owner\n"], 'user: one that cannot write the store gets one line';
 run_ok('chown', '4321', $data, 'the top alone is given to that user');
-like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 can't write /var/lib/registry/docker, which[^\n]*\n\z}, 'the path is the one that matters';
+like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 cannot write /var/lib/registry/docker, which[^\n]*\n\z}, 'the path is the one that matters';
 mkdir "$dir/own";
 run_ok('chown', '4321:4321', "$dir/own", 'a store of its own');
 $d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only', '--tmpfs', '/tmp', '--tmpfs', '/run/berth', '--cap-drop', 'ALL',
-	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-e', 'REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5002', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: who can write it');
+	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-e', 'REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5002', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: one that can write it');
 ok served('http://127.0.0.1:5001'), 'serves, where REGISTRY_HTTP_ADDR says';
 is $d->value('exec', 'own', 'stat', '-c', '%u:%g', '/var/lib/registry/berth'), '4321:4321', 'as that user';
-is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check looks there, too';
+is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check asks there, too';
 my $ask = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerAddr => "127.0.0.1:5002") or die $@; print {$s} "GET /metrics HTTP/1.0\r\n\r\n"; print <$s>';
 like +($d->docker('exec', 'own', 'perl', '-e', $ask))[1], qr{^HTTP/1\.1 200 .*^berth_ready 1$}ms, 'REGISTRY_HTTP_DEBUG_ADDR says where the metrics are';
 like curl("http://127.0.0.1:5001$_"), qr{^HTTP/1\.1 404 }, "... and $_ is nowhere else" for '/metrics', '/readyz';
 
-# --- what is wrong is one line
+# --- on Debian 12
 
-like ended('-e', 'REGISTRY_HTTP_ADDR=5000', 'berth')->[1], qr/^berth: REGISTRY_HTTP_ADDR: not HOST:PORT: 5000\n\z/, 'an address that is none';
+mkdir "$dir/bookworm";
+$d->docker_ok('run', '-d', '--name', 'bookworm', '-p', '5003:5000', '-v', "$dir/bookworm:/var/lib/registry", 'berth-on-bookworm', 'an image on Debian 12');
+is $d->value('exec', 'bookworm', 'sh', '-c', '. /etc/os-release && echo $VERSION_CODENAME'), 'bookworm', 'is on Debian 12';
+ok served('http://127.0.0.1:5003'), '... and serves';
+$d->docker_ok('tag', 'busybox', '127.0.0.1:5003/busybox:1.0', 'docker tag');
+$d->docker_ok('push', '127.0.0.1:5003/busybox:1.0', '... a push');
+is body('http://127.0.0.1:5003/v2/busybox/tags/list'), qq({"name":"busybox","tags":["1.0"]}\n), '... and the tags';
+is_deeply [$d->docker('exec', 'bookworm', '/usr/lib/berth/health', 'nginx')], [0, "ready\n"], '... and is healthy';
+
+# --- each error is one line
+
+like ended('-e', 'REGISTRY_HTTP_ADDR=5000', 'berth')->[1], qr/^berth: REGISTRY_HTTP_ADDR: not HOST:PORT: 5000\n\z/, 'an invalid address';
 like ended('-e', 'REGISTRY_HTTP_DEBUG_ADDR=5001', 'berth')->[1], qr/^berth: REGISTRY_HTTP_DEBUG_ADDR: not HOST:PORT: 5001\n\z/, 'another';
-like ended('-e', 'REGISTRY_HTTP_TLS_CERTIFICATE=/x', 'berth')->[1], qr/^[^\n]*REGISTRY_HTTP_TLS_CERTIFICATE[^\n]*\n\z/, 'what berth refuses';
+like ended('-e', 'REGISTRY_HTTP_TLS_CERTIFICATE=/x', 'berth')->[1], qr/^[^\n]*REGISTRY_HTTP_TLS_CERTIFICATE[^\n]*\n\z/, 'a variable that berth refuses';
 like ended(@on, 'berth', 'repo', 'list')->[1], qr/^busybox$/m, "a command of berth's can be run instead";
 
 $d->stop;

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# build.sh: an out-of-tree build that costs nothing when there is nothing to do.
+# build.sh: an out-of-tree build that returns at once if everything is up to date.
 # Sourced by scripts/serve and scripts/test, which set `top` (the checkout, absolute) first.
 #
 #   build_berth BUILDDIR [CONFIGURE OPTION]...
 #
-# builds the programs, and the unit tests too where BUILD_TARGETS="all check-programs" says so. Without options a
-# configured BUILDDIR is taken as it is; with others than it has it is configured again and built from the start.
-# Returns 0, or 1 after the end of the log on stderr. In the checkout appear only generated files that git ignores.
+# builds the programs, and with BUILD_TARGETS="all check-programs" the unit tests, too. Without options it uses a configured
+# BUILDDIR as it is; with options that differ from the configured ones it configures again and builds from scratch.
+# Returns 0, or 1 after it has printed the end of the log on stderr. In the checkout it creates only files that git ignores.
 
 : "${top:?is to be set before build.sh is sourced}"
 
-# build_fresh DIR TARGETS - has the last build made these targets, and are all sources older than it?
+# build_fresh DIR TARGETS - did the last build make these targets, and is no source newer?
 build_fresh() {
 	[ -x "$1/berth-fcgi" ] && [ -x "$1/berth" ] || return 1
 	case " $(cat "$1/.built" 2>/dev/null) " in
@@ -33,7 +33,7 @@ build_configure() {
 		printf '%s\n' "$build_stamp" > "$build_dir/.configured"
 }
 
-# build_autotools - make configure and Makefile.in where they are not; one process at a time
+# build_autotools - create configure and Makefile.in if they are missing; one process at a time
 build_autotools() {
 	[ ! -e "$top/configure" ] || [ ! -e "$top/Makefile.in" ] || return 0
 	# shellcheck disable=SC2094
@@ -66,7 +66,7 @@ build_berth() (
 		mv "$dir/.building" "$dir/.built"
 	else
 		tail -n 40 "$dir/build.log" >&2
-		echo "the build failed; all of its output: $dir/build.log" >&2
+		echo "the build failed; its whole output is in $dir/build.log" >&2
 		exit 1
 	fi
 )

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# chroot.sh: a Debian of another release or for another architecture, in a directory below build/cache.
+# chroot.sh: a Debian of another release or for another architecture, in a directory of build/cache.
 # Sourced by scripts/debian and scripts/arm64, which set `top` (the checkout, absolute) first and run as root.
 #
 #   chroot_make NAME SUITE SETUP [PACKAGE]...
 #
-# makes build/cache/NAME with debootstrap, runs the shell text SETUP in it and installs the packages; what is there
-# from before is kept as long as SUITE, SETUP and the packages are the same. Sets root. One process at a time has it,
-# until it ends.
+# makes build/cache/NAME with debootstrap, runs the shell text SETUP in it and installs the packages. An existing chroot is
+# kept if SUITE, SETUP and the packages are still the same. Sets root to its path. The calling process locks the chroot until
+# it ends.
 #
-#   chroot_sources            copies the checkout, without what was built, to /berth in it
-#   chroot_run COMMAND        replaces this process by a shell in it, in /berth, with namespaces of its own for
-#                             processes, mounts and the network, which has a loopback and nothing else
+#   chroot_sources            copies the checkout without build results to /berth in the chroot
+#   chroot_run COMMAND        replaces this process by a shell in the chroot, in /berth, with namespaces of its own for
+#                             processes, mounts and the network, which has only a loopback interface
 #
 # shellcheck source=scripts/lib/packages.sh
 . "${top:?is to be set before chroot.sh is sourced}/scripts/lib/packages.sh"
 
 chroot_make() {
-	[ "$(id -u)" = 0 ] || { echo "${0##*/}: a chroot takes root" >&2; exit 1; }
+	[ "$(id -u)" = 0 ] || { echo "${0##*/}: a chroot needs root" >&2; exit 1; }
 	need_packages debootstrap debian-archive-keyring util-linux iproute2
 	root=$top/build/cache/$1
 	chroot_suite=$2 chroot_setup=$3
@@ -51,7 +51,7 @@ chroot_sources() {
 }
 
 chroot_run() {
-	# What is inside ends with the first process of its namespace.
+	# When the first process of the namespace ends, the kernel kills the others.
 	# shellcheck disable=SC2016
 	exec unshare --mount --pid --net --ipc --fork --kill-child sh -c '
 		ip link set lo up

@@ -1,52 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# packages.sh: the Debian packages that building, serving and testing need, and how a missing one gets here.
-# Sourced by scripts/serve and scripts/test.
+# packages.sh: the Debian packages that building, serving and testing need, for Debian 13 and 12. Installs missing ones.
+# Sourced by the other scripts.
 #
-#   need_packages [@GROUP | PACKAGE | PACKAGE|ALTERNATIVE]...
+#   need_packages [@GROUP | PACKAGE | ALTERNATIVE|ALTERNATIVE...]...
 #
-# returns at once where all are installed (some 30 ms), installs what is missing and says so first, or ends the
-# script with one line and status 1. NO_INSTALL=1 means: never install. Where there is no dpkg nothing is checked.
+# returns at once if all are installed (some 30 ms), announces and installs what is missing, or ends the script with one line
+# and status 1. With NO_INSTALL=1 it never installs. Without dpkg it checks nothing.
+#
+# One installed alternative is enough. If none is, the first that apt knows on this release is installed. An alternative
+# that begins with / is a file: if it exists, nothing is missing; it is never installed.
 
-# packages_group NAME - the members of @NAME, one a line
+# packages_group NAME - the members of @NAME, one a line. The groups build and serve have no alternatives: others install
+# them as they are.
 packages_group() {
 	case $1 in
 	build) printf '%s\n' autoconf automake make gcc libc6-dev pkg-config libfcgi-dev libjson-c-dev libconfig-dev \
 		libssl-dev libcrypt-dev ;;
 	serve) printf '%s\n' nginx curl perl ;;
-	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' iptables podman \
-		crun netavark skopeo busybox-static mandoc bash rsync prometheus ;;
-	# What the families 1 to 5 and the unit tests need beyond these.
+	# The docker client is a package of its own from Debian 13 on.
+	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' \
+		'/usr/bin/docker|docker-cli|docker.io' iptables podman crun netavark skopeo busybox-static mandoc bash rsync \
+		prometheus ;;
+	# What the families 1 to 5 and the unit tests need beyond build and serve; without alternatives, too.
 	test-http) printf '%s\n' perl openssl strace procps iproute2 ;;
-	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 dpkg-dev debhelper \
-		lintian systemd ;;
-	ci) printf '%s\n' clang libclang-rt-14-dev llvm valgrind xz-utils ;;
+	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 lintian systemd ;;
+	clang) printf '%s\n' clang libclang-rt-dev llvm ;;
+	ci) packages_group clang && printf '%s\n' valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;
 	esac
 }
 
-# packages_missing PACKAGE... - those of which no alternative is installed (the first alternative's name), one a line
+# packages_missing WANT... - those of which no alternative is there, as they are written, one a line
 packages_missing() (
 	# shellcheck disable=SC2016
 	have=$(printf '%s\n' "$@" | tr '|' '\n' |
 		xargs dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null | sed -n 's/ installed$//p')
+	IFS='|'
 	for want in "$@"; do
-		found=
-		rest=$want'|'
-		while [ -n "$rest" ]; do
-			one=${rest%%|*}
-			rest=${rest#*|}
-			if printf '%s\n' "$have" | grep -qxF -e "$one"; then
-				found=1
-				break
-			fi
+		for one in $want; do
+			case $one in
+			/*) [ ! -e "$one" ] || continue 2 ;;
+			*) ! printf '%s\n' "$have" | grep -qxF -e "$one" || continue 2 ;;
+			esac
 		done
-		[ -n "$found" ] || printf '%s\n' "${want%%|*}"
+		printf '%s\n' "$want"
 	done
 )
 
-# packages_install PACKAGE... - by apt-get; no service is started by it, and no package removed for it
+# packages_known WANT... - of each the first alternative that apt knows on this release, one a line; of several the first
+# package if apt knows none
+packages_known() (
+	IFS='|'
+	for want in "$@"; do
+		known=
+		for one in ${want#/*|}; do
+			: "${known:=$one}"
+			if [ "$one" = "$want" ] || apt-cache policy "$one" | grep -q '^ *Candidate: [^(]'; then
+				known=$one
+				break
+			fi
+		done
+		printf '%s\n' "$known"
+	done
+)
+
+# packages_install WANT... - by apt-get; it starts no service and removes no package
 packages_install() (
 	policy=/usr/sbin/policy-rc.d
 	export DEBIAN_FRONTEND=noninteractive
@@ -57,9 +77,12 @@ packages_install() (
 		printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" || exit 1
 	fi
 	apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null >&2 ||
-		echo "apt-get update failed; trying with the package lists that are here" >&2
+		echo "apt-get update failed; using the package lists of the last update" >&2
+	# shellcheck disable=SC2046
+	set -- $(packages_known "$@")
+	echo "installing with apt-get: $*" >&2
 	apt-get -qq -y --no-install-recommends --no-remove -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-		install "$@" </dev/null >&2
+		install "$@" </dev/null >&2 || { echo "could not install: $*" >&2; exit 1; }
 )
 
 # need_packages - see above
@@ -76,23 +99,20 @@ need_packages() {
 			while read -r need_packages_arg; do
 				set -- "$@" "$need_packages_arg"
 			done
-			packages_missing "$@" | tr '\n' ' '
+			packages_missing "$@"
 		}
 	)
-	need_packages_missing=${need_packages_missing% }
 	[ -n "$need_packages_missing" ] || return 0
+	# shellcheck disable=SC2086
+	set -- $need_packages_missing
+	need_packages_missing=$(packages_known "$@" | tr '\n' ' ')
 	if [ "${NO_INSTALL:-0}" = 1 ]; then
-		echo "missing packages, and not to install any: $need_packages_missing" >&2
+		echo "missing packages, and not allowed to install any: ${need_packages_missing% }" >&2
 		exit 1
 	fi
 	if [ "$(id -u)" != 0 ]; then
-		echo "missing packages; as root: apt-get install --no-install-recommends $need_packages_missing" >&2
+		echo "missing packages; as root: apt-get install --no-install-recommends ${need_packages_missing% }" >&2
 		exit 1
 	fi
-	echo "installing with apt-get: $need_packages_missing" >&2
-	# shellcheck disable=SC2086
-	if ! packages_install $need_packages_missing; then
-		echo "could not install: $need_packages_missing" >&2
-		exit 1
-	fi
+	packages_install "$@" || exit 1
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Image: a bare Debian, and berth's images made on it. Both take a while, and containers can't pull: so the base
-# is kept as a tar below the build directory, and so are the images as long as what they are made of stays the same. Whoever
-# comes first makes them, and others wait: so tests that need the images do not have neighbouring numbers.
+# Berth::Image: bare Debians, and berth's images on them. Containers here cannot pull, and making both takes minutes. Therefore
+# the bases are cached as tars below the build directory, and so are the images as long as their sources stay the same. The first
+# test makes them while others that need them wait; such tests should not have neighbouring numbers.
 #
-#   my $tar = Berth::Image::base_tar();       # by docker/base
-#   Berth::Image::load($d);                   # debian:bookworm-slim, berth, berth-fcgi, berth-nginx in that daemon
+#   Berth::Image::load($d);                          # berth, berth-fcgi, berth-nginx on debian:trixie-slim; berth-on-bookworm
+#   my $base = Berth::Image::base($d, 'bookworm');   # debian:bookworm-slim alone
 package Berth::Image;
 
 use strict;
@@ -17,9 +17,15 @@ use File::Find ();
 
 use Berth::Test;
 
-my @context = qw(configure.ac Makefile.am sources.am .dockerignore m4 src nginx systemd docker doc scripts/lib/packages.sh);
+my @context = qw(configure.ac Makefile.am sources.am .dockerignore m4 src nginx systemd docker doc scripts/backup scripts/lib/packages.sh);
 
-# The lock is held until the program ends.
+# image => its target in the Dockerfile, and the release of Debian below it
+my @images = (
+	['berth', 'berth', 'trixie'], ['berth-fcgi', 'fcgi', 'trixie'], ['berth-nginx', 'nginx', 'trixie'],
+	['berth-on-bookworm', 'berth', 'bookworm'],
+);
+
+# The open lock files, by the names of what they protect.
 my %lock;
 
 sub cache
@@ -37,20 +43,33 @@ sub kept { return -e $_[0] && -e "$_[0].sum" && slurp("$_[0].sum") eq $_[1] }
 
 sub base_tar
 {
+	my ($suite) = @_;
+
 	need_program('debootstrap');
-	my $tar = cache('base.tar');
+	my $name = "base-$suite.tar";
+	my $tar = cache($name);
 	my $script = source_dir() . '/docker/base';
 
 	if (!kept($tar, sha256(slurp($script)))) {
-		my $r = run({ timeout => 900 }, $script, '--tar', $tar);
+		my $r = run({ timeout => 900 }, $script, '--suite', $suite, '--tar', $tar);
 		die "docker/base: status $r->{status}: $r->{err}" if $r->{status};
 		spew("$tar.sum", sha256(slurp($script)));
 	}
-	flock $lock{'base.tar'}, LOCK_UN;
+	flock $lock{$name}, LOCK_UN;
 	return $tar;
 }
 
-# Of all that goes into the images.
+# Imports a bare Debian into that daemon. -> the image's name
+sub base
+{
+	my ($d, $suite) = @_;
+	my ($rc, $said) = $d->docker('import', '-c', 'CMD ["bash"]', base_tar($suite), "debian:$suite-slim");
+
+	die "docker import: $said" if $rc;
+	return "debian:$suite-slim";
+}
+
+# A hash of everything that goes into the images.
 sub context_sum
 {
 	my $sha = Digest::SHA->new(256);
@@ -63,27 +82,27 @@ sub context_sum
 	return $sha->hexdigest;
 }
 
+# -> the names of berth's images
 sub load
 {
 	my ($d) = @_;
-	my $base = base_tar();
 	my $tar = cache('images.tar');
 	my $sum = context_sum();
-	my @names = qw(berth berth-fcgi berth-nginx);
+	my @names = map { $_->[0] } @images;
 
 	if (kept($tar, $sum)) {
 		my ($rc, $said) = $d->docker('load', '-i', $tar);
 		die "docker load: $said" if $rc;
 	} else {
-		my ($rc, $said) = $d->docker('import', '-c', 'CMD ["bash"]', $base, 'debian:bookworm-slim');
-		for my $name (@names) {
-			last if $rc;
-			my $target = $name eq 'berth' ? 'berth' : $name =~ s/^berth-//r;
-			($rc, $said) = $d->docker({ timeout => 900 }, 'build', '-q', '-t', $name, '--target', $target,
-				'-f', source_dir() . '/docker/Dockerfile', source_dir());
+		my %base;
+		for (@images) {
+			my ($name, $target, $suite) = @$_;
+			$base{$suite} //= base($d, $suite);
+			my ($rc, $said) = $d->docker({ timeout => 900 }, 'build', '-q', '-t', $name, '--target', $target,
+				$suite eq 'trixie' ? () : ('--build-arg', "BASE=$base{$suite}", '--build-arg', 'CFLAGS=-O0'), '-f', source_dir() . '/docker/Dockerfile', source_dir());
+			die "docker build: $said" if $rc;
 		}
-		die "docker: $said" if $rc;
-		($rc, $said) = $d->docker('save', '-o', "$tar.new", 'debian:bookworm-slim', @names);
+		my ($rc, $said) = $d->docker('save', '-o', "$tar.new", $base{trixie}, @names);
 		die "docker save: $said" if $rc;
 		rename "$tar.new", $tar or die "$tar: $!";
 		spew("$tar.sum", $sum);

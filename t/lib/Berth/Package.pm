@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Package: tests of the Debian package. It is built on a bare Debian of one release, checked, and installed on another.
+# There systemd runs the registry first, then spawn-fcgi and the system's own nginx do. (The bare Debian is a container with
+# systemd as its first process.)
+#
+#   Berth::Package::check('trixie');          # a whole test program
+package Berth::Package;
+
+use strict;
+use warnings;
+
+use Berth::Test;
+use Berth::Client;
+use Berth::Docker;
+use Berth::Image;
+
+my $dir = tmp_dir();
+my $url = 'http://127.0.0.1:5000/v2';
+my $blob = 'sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03';    # of "hello\n"
+my $d;
+
+# Without the unified cgroup hierarchy Debian 13's systemd starts only if it is told so.
+my $cmdline = 'SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1';
+
+# The package is built with its Build-Depends and nothing else.
+my $dockerfile = <<'EOT';
+FROM %s AS build
+RUN apt-get -qq update
+COPY berth/debian/control /berth/debian/
+RUN cd /berth && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends build-dep . >/dev/null
+COPY berth /berth
+RUN cd /berth && DEB_BUILD_OPTIONS='nocheck noautodbgsym parallel=2' dpkg-buildpackage -us -uc -b && mkdir /out && mv /berth_*.deb /out
+
+FROM %1$s
+COPY --from=build /out /
+RUN rm /usr/sbin/policy-rc.d && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \
+	/berth_*.deb systemd-sysv logrotate spawn-fcgi curl >/dev/null
+CMD ["/sbin/init"]
+EOT
+
+sub build
+{
+	my ($suite) = @_;
+
+	mkdir "$dir/image";
+	run_ok('sh', '-c', 'cd "$1" && tar -c --exclude=./build* --exclude=./.git --exclude=./autom4te.cache . | tar -xC "$2" --one-top-level=berth',
+		'sh', source_dir(), "$dir/image", 'the sources');
+	spew("$dir/image/Dockerfile", sprintf $dockerfile, Berth::Image::base($d, $suite));
+	$d->docker_ok({ timeout => 900 }, 'build', '-t', 'build', '--target', 'build', "$dir/image", 'dpkg-buildpackage') or BAIL_OUT('no package');
+	my $made = $d->value('create', 'build');
+	$d->docker_ok('cp', "$made:/out", $dir, 'makes a package');
+	my ($deb) = glob("$dir/out/berth_*.deb");
+	my $r = run('lintian', '--allow-root', '--fail-on', 'error,warning', $deb);
+	is "$r->{status}: $r->{out}", '0: ', 'lintian has nothing to say of it' or diag($r->{err});
+	note sprintf('%s: %d KiB', $deb =~ s{.*/}{}r, (-s $deb) / 1024);
+	$d->docker_ok({ timeout => 600 }, 'build', '-q', '-t', 'bare', "$dir/image", 'apt-get installs it, and what it needs');
+	$d->docker_ok('run', '-d', '--name', 'bare', '--cap-add', 'SYS_ADMIN', '--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined',
+		'--tmpfs', '/run', '--tmpfs', '/run/lock', '--tmpfs', '/tmp', '-e', 'container=docker', -e '/sys/fs/cgroup/cgroup.controllers' ? () : ('-e', $cmdline),
+		'--cgroupns', 'host', '-v', '/sys/fs/cgroup:/sys/fs/cgroup:rw', 'bare', 'it starts');
+	return;
+}
+
+# Runs a command in the container. -> its exit status and its output; in scalar context its standard output
+sub in
+{
+	my ($command) = @_;
+	my $said = $d->run_docker('exec', 'bare', 'sh', '-c', $command);
+
+	return wantarray ? ($said->{status}, $said->{out} . $said->{err}) : $said->{out};
+}
+sub status { return in('curl -s -o /dev/null -w "%{http_code}" ' . $_[0]) }
+
+# A blob is pushed and pulled.
+sub works
+{
+	my ($repo, $how) = @_;
+
+	is in("echo hello | curl -s -o /dev/null -w '%{http_code}' -H 'Content-Type: application/octet-stream' --data-binary \@- -X POST '$url/$repo/blobs/uploads/?digest=$blob'"),
+		201, "$how: a blob is pushed";
+	is in("curl -s $url/$repo/blobs/$blob"), "hello\n", "$how: and pulled";
+}
+
+sub installed
+{
+	ok wait_for(sub { status("$url/") eq '200' }), 'installed and started, it is a registry' or diag(in('systemctl status berth berth-nginx; journalctl -n 30'));
+	works('a', 'systemd');
+	is in('systemctl is-active berth.socket berth.service berth-nginx.service'), "active\n" x 3, 'by three units';
+	is in('systemctl is-enabled berth.socket berth.service berth-nginx.service berth-gc.timer'), "enabled\n" x 3 . "disabled\n",
+		'which start with the machine; the operator enables garbage collection';
+	is in('stat -c "%U:%G %a" /var/lib/registry'), "berth:berth 750\n", 'the store is the user\'s';
+	is in('for s in berth berth-nginx; do stat -c %U /proc/$(systemctl show -p MainPID --value $s); done'), "berth\nberth\n", '... who runs workers and nginx';
+	like in('ss -ltn | grep :5000'), qr/127\.0\.0\.1:5000/, 'it listens on the loopback by default';
+	like in('/usr/share/berth/backup --help'), qr/^usage: backup /, 'the script for backups is there';
+	return;
+}
+
+# A restart under load.
+sub restarts
+{
+	my $log = in('for i in $(seq 60); do curl -s -o /dev/null -w "%{http_code} " ' . "$url/" . '; done & for i in 1 2 3; do systemctl restart berth.service; done; wait');
+	is join(' ', grep { $_ ne '200' } split / /, $log), '', 'no request fails while the workers are started again: the sockets are systemd\'s';
+	is scalar(my @n = split / /, $log), 60, 'of sixty';
+	is in('systemctl reload berth.service berth-nginx.service 2>&1 || journalctl -n 20'), '', 'both can be told to read the configuration again';
+	ok wait_for(sub { status("$url/") eq '200' }), 'and serve';
+	return;
+}
+
+# Garbage collection, logs, another address.
+sub settings
+{
+	in('systemctl start berth-gc.service');
+	like in('journalctl -q -u berth-gc.service'), qr/removed 0 manifests/, 'the unit for collecting garbage collects';
+	is in('systemctl enable --now berth-gc.timer 2>/dev/null; systemctl is-active berth-gc.timer'), "active\n", 'and its timer can be switched on';
+	like in('cat /var/log/berth/access.log'), qr/"uri":"\/v2\/"/, "nginx's log is a file";
+	is +(in('logrotate -f /etc/logrotate.d/berth'))[0], 0, 'which logrotate turns';
+	ok wait_for(sub { status("$url/"); in('cat /var/log/berth/access.log') =~ /"uri"/ }), 'and nginx goes on with a new one';
+	like in('cat /var/log/berth/access.log.1'), qr/"uri"/, 'beside the old one';
+	in('echo "BERTH_LISTEN=127.0.0.1:5005" >>/etc/default/berth; systemctl restart berth-nginx.service');
+	ok wait_for(sub { status('http://127.0.0.1:5005/v2/') eq '200' }), 'BERTH_LISTEN says where it listens';
+	is status("http://127.0.0.1:5005$_"), 404, "$_ is not there" for '/metrics', '/readyz';
+	in('echo "BERTH_MONITOR=127.0.0.1:5001" >>/etc/default/berth; systemctl restart berth-nginx.service');
+	ok wait_for(sub { status('http://127.0.0.1:5001/readyz') eq '200' }), 'but where BERTH_MONITOR says';
+	is status('http://127.0.0.1:5001/metrics'), 200, 'both of them';
+	is status('http://127.0.0.1:5005/metrics'), 404, 'and only there';
+	return;
+}
+
+# An invalid configuration.
+sub wrong
+{
+	in('echo "nonsense = 1;" >>/etc/berth/berth.conf; systemctl restart berth.service');
+	like in('systemctl show -p ActiveState,ExecMainStatus,NRestarts berth.service'), qr/ActiveState=failed/, 'with an invalid configuration the workers do not start, and systemd does not try again';
+	like in('journalctl -q -u berth.service'), qr/berth\.conf:\d+: .*nonsense/, 'the journal says why';
+	in('sed -i /nonsense/d /etc/berth/berth.conf; systemctl reset-failed; systemctl restart berth.socket berth.service');
+	ok wait_for(sub { status('http://127.0.0.1:5005/v2/') eq '200' }), 'repaired, it serves again';
+	return;
+}
+
+# The system's nginx and spawn-fcgi, as doc/INSTALL.md says.
+sub site
+{
+	in('systemctl disable --now berth.socket berth.service berth-nginx.service berth-gc.timer 2>/dev/null');
+	my ($rc, $out) = in(<<'EOT');
+set -e
+echo 'd /run/berth 0755 www-data www-data -' >/etc/tmpfiles.d/berth.conf
+systemd-tmpfiles --create berth.conf
+chown -R www-data: /var/lib/registry
+spawn-fcgi -s /run/berth/workers.sock -u www-data -g www-data -M 0660 -P /run/berth/pid -- /usr/sbin/berth-fcgi --listen-writes /run/berth/writes.sock --listen-uploads /run/berth/uploads.sock
+/usr/share/berth/nginx/configured berth /etc/berth/nginx listen=5000 workers=unix:/run/berth/workers.sock writes=unix:/run/berth/writes.sock uploads=unix:/run/berth/uploads.sock monitor=127.0.0.1:5001
+cp /usr/share/berth/nginx/conf.d-berth.conf /etc/nginx/conf.d/berth.conf
+nginx -t && systemctl restart nginx
+EOT
+	is $rc, 0, 'spawn-fcgi starts the workers, and the system\'s nginx gets a file' or diag($out);
+	ok wait_for(sub { status("$url/") eq '200' }), 'which is a registry' or diag(in('journalctl -n 20; cat /var/log/nginx/error.log'));
+	works('b', 'spawn-fcgi');
+	is status("http://127.0.0.1:5000$_"), 404, "$_ is not there" for '/metrics', '/readyz';
+	in('sed -i "s,^#include,include," /etc/nginx/conf.d/berth.conf; systemctl reload nginx');
+	ok wait_for(sub { status('http://127.0.0.1:5001/metrics') eq '200' }), 'but where monitor= says, once the file includes that';
+	is in("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/"), 200, 'what else the nginx serves is still there';
+	return;
+}
+
+sub removes
+{
+	my ($rc, $out) = in('DEBIAN_FRONTEND=noninteractive apt-get -qq -y purge berth');
+	is $rc, 0, 'the package can be purged' or diag($out);
+	isnt +(in('test -e /etc/berth/berth.conf'))[0], 0, 'its files are removed';
+	is in('ls /var/lib/registry'), "berth\ndocker\n", 'the store stays';
+	return;
+}
+
+sub check
+{
+	my ($suite) = @_;
+
+	plain_build_only('the package is built from the sources');
+	need_program('lintian');
+	$d = Berth::Docker->start(network => 1);
+	build($suite);
+	installed();
+	restarts();
+	settings();
+	wrong();
+	site();
+	removes();
+	$d->docker('kill', 'bare');       # systemd does not end by the signal that the daemon sends first
+	$d->stop;
+	done_testing;
+	return;
+}
+
+1;
