@@ -122,7 +122,7 @@ sub serve_says { my ($like, $title) = @_; local $ENV{BUILDDIR} = build_dir(); lo
 nginx_is('nginx version: nginx/1.10.3 --with-http_auth_request_module');
 serve_says(qr/^serve: nginx 1\.10\.3 is too old: 1\.11\.7 is needed/, 'an old nginx');
 nginx_is('nginx version: nginx/1.22.1');
-serve_says(qr/^serve: this nginx was built without http_auth_request_module; take/, 'one without what is needed');
+serve_says(qr/^serve: this nginx was built without http_auth_request_module; use/, 'one without what is needed');
 nginx_is('who knows');
 serve_says(qr/^serve: nginx of an unknown version is too old/, 'one that says nothing');
 

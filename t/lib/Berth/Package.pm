@@ -51,8 +51,10 @@ sub build
 	my $made = $d->value('create', 'build');
 	$d->docker_ok('cp', "$made:/out", $dir, 'makes a package');
 	my ($deb) = glob("$dir/out/berth_*.deb");
-	my $r = run('lintian', '--allow-root', '--fail-on', 'error,warning', $deb);
-	is "$r->{status}: $r->{out}", '0: ', 'lintian has nothing to say of it' or diag($r->{err});
+	my $r = run('lintian', '--allow-root', '--fail-on', 'none', $deb);
+	# A later lintian expects below /usr what Debian 12 has in /lib.
+	$r->{out} =~ s/^E: berth: aliased-location \[lib\/.*\n//mg if $suite eq 'bookworm';
+	is "$r->{status}: $r->{out}", '0: ', 'lintian finds neither errors nor warnings' or diag($r->{err});
 	note sprintf('%s: %d KiB', $deb =~ s{.*/}{}r, (-s $deb) / 1024);
 	$d->docker_ok({ timeout => 600 }, 'build', '-q', '-t', 'bare', "$dir/image", 'apt-get installs it, and what it needs');
 	$d->docker_ok('run', '-d', '--name', 'bare', '--cap-add', 'SYS_ADMIN', '--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined',
