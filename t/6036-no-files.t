@@ -185,12 +185,12 @@ for my $what (sort keys %odd) {
 	spew(my $left = $s->root . '/berth/tmp/left' . $n++, 'x');
 	odd($what, $left);
 }
-run_ok('touch', '-h', '-d', '@' . (time - 3600), glob $s->root . '/berth/tmp/left*');
+run_ok('touch', '-h', '-d', '@' . (time - 3600), glob($s->root . '/berth/tmp/left*'), 'what is left is an hour old');
 for my $cmd (['gc', '--grace', '0s', '--dry-run'], ['fsck'], ['fsck', '--repair'], ['gc', '--grace', '0s', '--uploads', '0s'], ['repo', 'du'], ['fsck']) {
 	my $r = run({ timeout => 120 }, program('berth'), '--root', $s->root, @$cmd);
 	cmp_ok $r->{status}, '<', 2, "berth @$cmd ends" or diag($r->{err});
 }
-is scalar(grep { -p || -l || -S _ } glob $s->root . '/berth/tmp/left*'), 0, 'what is left in tmp/ goes, whatever it is';
+is join(' ', grep { -p || -l || -S _ } glob $s->root . '/berth/tmp/left*'), '', 'what is left in tmp/ goes, whatever it is' or diag(`ls -la --time-style=full-iso \Q@{[$s->root]}\E/berth/tmp`);
 SKIP: {
 	skip 'the memory of a sanitizer build is another', 1 if $ENV{BERTH_SANITIZERS};
 	my ($most) = sort { $b <=> $a } map { slurp("/proc/$_/status") =~ /VmHWM:\s*(\d+)/ } $s->worker_pids;
