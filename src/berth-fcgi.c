@@ -128,7 +128,6 @@ static int open_sockets(struct args *a, struct err *e)
 	unsigned activated = sock_activated();
 	int first = activated ? SOCK_ACTIVATED : STDIN_FILENO;
 
-	a->o.outlived = !a->listen;
 	if (a->listen ? sock_listen(a->listen, &a->o.listen_on, e) : sock_inherited(first, &a->o.listen_on, e))
 		return -1;
 	if (open_other(a->listen_uploads, !a->listen && activated > 1 ? SOCK_ACTIVATED + 1 : -1, &a->o.uploads_on, e) < 0)

@@ -134,6 +134,8 @@ for my $ok ('127.0.0.1:5001', '0.0.0.0:5001', '[::]:5001', '[::1]:5001', '*:5001
 	like slurp("$render[1]/with-monitor-http.conf"), qr/^\tlisten \Q$ok\E;$/m, '... is listened on';
 }
 # some of these said who may ask, once
+my $own = run(@render, 'monitor=127.0.0.1:1');
+is "$own->{status} $own->{err}", "1 nginx/render: monitor=127.0.0.1:1 is where the registry listens; it needs an address of its own\n", 'the registry and the monitor have an address each';
 for my $bad ('127.0.0.1', '127.0.0.1,::1', '::1', '10.0.0.0/8', 'fe80::1:5001', '127.0.0.1:5001,127.0.0.1:5002', '127.0.0.1 1; x', '127.0.0.1:5001; x',
 	'5001', ':5001', '127.0.0.1:', '127.0.0.1:123456', 'unix:x', 'unix:/a b', 'unix:/a;b', "127.0.0.1:5001\nx") {
 	my $r = run(@render, "monitor=$bad");

@@ -57,5 +57,5 @@ chroot_run() {
 		ip link set lo up
 		mount --make-rprivate / && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&
 			mount -t tmpfs -o mode=1777 tmpfs "$1/tmp" || exit 1
-		exec env -u PROVE_FLAGS -u PERL5LIB -u CI -u TALLY chroot "$1" /bin/sh -c "cd /berth && $2"' sh "$root" "$1"
+		exec env -u PROVE_FLAGS -u PERL5LIB -u TALLY chroot "$1" /bin/sh -c "cd /berth && $2"' sh "$root" "$1"
 }

@@ -83,6 +83,10 @@ static int read_node(struct reading *r, struct gc_node *node, struct err *e)
 	int found = revision_age(r->w->r->st, r->n, &node->d, &node->when, &content, e);
 
 	gc_pace(r->w);
+	if (found == 0 && (found = revision_linked(r->w->r->st, r->n, &node->d, e)) == 1) {
+		g->keep_all = true;     /* a corrupt link: fsck may restore the manifest */
+		return 0;
+	}
 	if (found <= 0)
 		return found;           /* deleted meanwhile */
 	found = gc_references(r->w, &content, &refs, e);
@@ -100,14 +104,27 @@ static int read_node(struct reading *r, struct gc_node *node, struct err *e)
 	return 0;
 }
 
+/* A tag may point to a manifest whose link was lost in a crash of another registry: what it names is kept all the same. */
 static int add_tagged(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
+	cleanup_references struct references refs = REFERENCES_INIT;
 	struct reading *r = arg;
+	struct gc_node *node;
+	int found;
 
 	(void)t;
-	(void)e;
+	if (digestset_has(&r->g->tagged, d))
+		return 0;
 	digestset_add(&r->g->tagged, d);
-	return 0;
+	if (find(r->g, d))
+		return 0;
+	found = gc_references(r->w, d, &refs, e);
+	if (found == 0)
+		r->g->keep_all = true;
+	for (size_t i = 0; i < refs.count; i++)
+		if ((node = find(r->g, &refs.v[i])) != NULL)
+			node->kept = true;
+	return found < 0 ? -1 : 0;
 }
 
 static int by_from(const void *a, const void *b)

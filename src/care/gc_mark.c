@@ -113,8 +113,11 @@ static int mark_manifest(struct marking *g, const struct digest *d, const struct
  */
 static int content_of(struct marking *g, const struct digest *d, struct digest *content, struct err *e)
 {
-	*content = *d;
-	return d->alg == DIGEST_SHA256 ? 0 : revision_read(g->w->r->st, g->n, d, content, e);
+	int found = d->alg == DIGEST_SHA256 ? 0 : revision_read(g->w->r->st, g->n, d, content, e);
+
+	if (found == 0)
+		*content = *d;
+	return found;
 }
 
 /* Tags are roots, too: one may point to a manifest whose link was lost in a crash of another registry. */
@@ -245,6 +248,13 @@ static int add_name(void *arg, const struct name *n, struct err *e)
 	return 0;
 }
 
+static int by_repository(const void *a, const void *b)
+{
+	const struct gc_candidate *x = a, *y = b;
+
+	return x->repository != y->repository ? (x->repository < y->repository ? -1 : 1) : digest_cmp(&x->d, &y->d);
+}
+
 int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 {
 	struct mark_all all = { w, m };
@@ -256,5 +266,10 @@ int gc_mark(struct gc_work *w, struct gc_marks *m, struct err *e)
 		return -1;
 	job.tasks = m->names.count;
 	job.helpers_alone = job.stands_back = !nobody && !w->o->rate;
-	return share_run(&job, gc_processes(w, job.tasks, 8), e);
+	if (share_run(&job, gc_processes(w, job.tasks, 8), e) < 0)
+		return -1;
+	/* Helpers report repositories in any order; the sweep flushes one after the other. */
+	if (m->links.count)
+		qsort(m->links.v, m->links.count, sizeof(*m->links.v), by_repository);
+	return 0;
 }

@@ -22,6 +22,7 @@ struct pool {
 	const char *label;
 	unsigned number;                /* its place among the pools, for the metrics */
 	int fd;                         /* the listening socket; -1: there is no such pool */
+	bool outlives;                  /* the socket remains when the master ends: see struct sock */
 	unsigned want;                  /* how many workers there are to be */
 	struct seats *seats;            /* for workers that wait for locks: half of the pool */
 	struct worker_process *procs;   /* owned */

@@ -266,7 +266,7 @@ static void wait_and_act(struct master *m)
 		 * and closes them, and clients get 503 at once. But if the master is stopping and the socket remains for its successor,
 		 * requests wait for that one.
 		 */
-		bool refuse = !pool_serves(&m->pools[i]) && !(m->stopping && m->o->outlived);
+		bool refuse = !pool_serves(&m->pools[i]) && !(m->stopping && m->pools[i].outlives);
 
 		fds[2 + i] = (struct pollfd){ .fd = refuse ? m->pools[i].fd : -1, .events = POLLIN };
 	}
@@ -328,9 +328,9 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 {
 	struct master m = {
 		.pools = {
-			[POOL_REQUESTS] = { .label = "requests", .number = POOL_REQUESTS, .fd = o->listen_on.fd },
-			[POOL_WRITES] = { .label = "writes", .number = POOL_WRITES, .fd = o->writes_on.fd },
-			[POOL_UPLOADS] = { .label = "uploads", .number = POOL_UPLOADS, .fd = o->uploads_on.fd },
+			[POOL_REQUESTS] = { .label = "requests", .number = POOL_REQUESTS, .fd = o->listen_on.fd, .outlives = o->listen_on.inherited },
+			[POOL_WRITES] = { .label = "writes", .number = POOL_WRITES, .fd = o->writes_on.fd, .outlives = o->writes_on.inherited },
+			[POOL_UPLOADS] = { .label = "uploads", .number = POOL_UPLOADS, .fd = o->uploads_on.fd, .outlives = o->uploads_on.inherited },
 		},
 		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1,
 	};

@@ -17,7 +17,6 @@ struct supervisor_options {
 	struct sock listen_on;          /* requests of all kinds */
 	struct sock writes_on;          /* short writes, and what waits for locks; with workers of their own; .fd -1: none */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
-	bool outlived;                  /* somebody else holds the sockets, and hands them to the next master */
 	sigset_t signals;               /* those that were blocked when this program began; its children begin with the same */
 };
 

@@ -176,6 +176,7 @@ int sock_inherited(int fd, struct sock *s, struct err *e)
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, "cannot set up descriptor %d", fd);
 	s->fd = fd;
+	s->inherited = true;
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct sock {
 	int fd;                 /* listening, non-blocking */
 	int lock_fd;            /* PATH.lock of a Unix socket, locked while the path belongs to this process; else -1 */
 	const char *path;       /* of the Unix socket that sock_close() removes, borrowed; NULL: none */
+	bool inherited;         /* somebody else holds it, too, and hands it to the next master */
 };
 
 #define SOCK_INIT { .fd = -1, .lock_fd = -1 }

@@ -16,6 +16,8 @@
 #include "os/dir.h"
 #include "os/file.h"
 
+#define TRIES 3
+
 /* Tries the directory itself first: usually its parent exists, and one call is enough. */
 static int make_dirs(int dirfd, char *path)
 {
@@ -47,6 +49,7 @@ static int remove_below(int dirfd, const char *path, unsigned depth)
 {
 	cleanup_names struct names names = NAMES_INIT;
 	cleanup_fd int fd = -1;
+	unsigned tries;
 	size_t i;
 
 	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
@@ -56,14 +59,20 @@ static int remove_below(int dirfd, const char *path, unsigned depth)
 	fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
-	if (os_dir_read(fd, DIR_ALL, &names) < 0)
-		return -1;
-	for (i = 0; i < names.count; i++)
-		if (remove_below(fd, names.v[i], depth - 1) < 0)
+	/* A rename that began before this directory was moved here may bring an entry after it was read. */
+	for (tries = 0; tries < TRIES; tries++) {
+		names_drop(&names, names.count);
+		if (os_dir_read(fd, DIR_ALL, &names) < 0)
 			return -1;
-	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return -1;
-	return 0;
+		for (i = 0; i < names.count; i++)
+			if (remove_below(fd, names.v[i], depth - 1) < 0)
+				return -1;
+		if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return -1;
+	}
+	return -1;
 }
 
 int os_remove_tree(int dirfd, const char *path)

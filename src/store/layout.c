@@ -113,7 +113,7 @@ static void close_locks(int dirfd)
 	struct stat sb;
 
 	if (fstatat(dirfd, STORE_LOCKS_DIR, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode) && (sb.st_mode & S_IRWXO))
-		fchmodat(dirfd, STORE_LOCKS_DIR, sb.st_mode & 0770, 0);
+		fchmodat(dirfd, STORE_LOCKS_DIR, sb.st_mode & 07770, 0);
 }
 
 int layout_prepare(const struct store_options *o, struct err *e)

@@ -92,7 +92,7 @@ static bool of_some(enum lock_kind kind)
 static int acquire(struct store *st, int fd, bool alone, enum lock_kind kind, unsigned ms)
 {
 	uint64_t waited = 0;
-	int seat = -1, rc = os_lock(fd, alone, 0, NULL);
+	int seat = -1, rc = os_lock(fd, alone, 0, NULL), failed;
 
 	if (st->limited && st->wait_left / 1000 < ms)
 		ms = (unsigned)(st->wait_left / 1000);
@@ -103,8 +103,10 @@ static int acquire(struct store *st, int fd, bool alone, enum lock_kind kind, un
 		if (seat >= 0)
 			seats_leave(st->seats, seat);
 	}
+	failed = errno;                 /* the log may change it */
 	lock_waited(st, kind, waited);
-	return rc == 0 ? 1 : errno == EWOULDBLOCK ? 0 : -1;
+	errno = failed;
+	return rc == 0 ? 1 : failed == EWOULDBLOCK ? 0 : -1;
 }
 
 int lock_acquire(struct store *st, int fd, enum lock_kind kind, struct err *e)
@@ -212,7 +214,7 @@ int lock_collector_alone(struct store *st, struct err *e)
 	unsigned tries;
 	int rc = enter(st, true, LOCK_TURN_MS, e);
 
-	for (tries = 1; rc == 0 && tries < LOCK_LONG_MS / LOCK_TURN_MS; tries++) {
+	for (tries = 1; rc == 0 && tries < LOCK_LONG_MS / LOCK_TURN_MS && !os_asked_to_end(); tries++) {
 		os_pause(500 * 1000);
 		rc = enter(st, true, LOCK_TURN_MS, e);
 	}

@@ -120,7 +120,10 @@ int revision_age(struct store *st, const struct name *n, const struct digest *d,
 
 	path_revision(&dir, n, d);
 	found = link_age(st, dir.buf, d, when, target, e);
-	if (found == 1 && blob_age(st, target, &of_content, &size, e) == 1 && of_content > *when)
+	if (found != 1)
+		return found;
+	found = blob_age(st, target, &of_content, &size, e);
+	if (found == 1 && of_content > *when)
 		*when = of_content;
-	return found;
+	return found < 0 ? -1 : 1;
 }
