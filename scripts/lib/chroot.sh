@@ -55,7 +55,10 @@ chroot_run() {
 	# shellcheck disable=SC2016
 	exec unshare --mount --pid --net --ipc --fork --kill-child sh -c '
 		ip link set lo up
-		mount --make-rprivate / && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&
-			mount -t tmpfs -o mode=1777 tmpfs "$1/tmp" || exit 1
-		exec env -u PROVE_FLAGS -u PERL5LIB -u TALLY chroot "$1" /bin/sh -c "cd /berth && $2"' sh "$root" "$1"
+		mount --make-rprivate / && mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&
+			mount --rbind /sys "$1/sys" && mount -t tmpfs -o mode=1777 tmpfs "$1/tmp" &&
+			mount -t tmpfs -o mode=755 tmpfs "$1/run" || exit 1
+		# The root of the namespace, not of this process alone: containers are started in it.
+		cd "$1" && pivot_root . mnt || exit 1
+		exec env -u PROVE_FLAGS -u PERL5LIB -u TALLY /bin/sh -c "umount -l /mnt && cd /berth && $2"' sh "$root" "$1"
 }
