@@ -60,7 +60,7 @@ static struct gc_node *find(const struct gc_graph *g, const struct digest *d)
 {
 	struct gc_node key = { .d = *d };
 
-	return bsearch(&key, g->nodes, g->count, sizeof(*g->nodes), by_digest);
+	return g->count ? bsearch(&key, g->nodes, g->count, sizeof(*g->nodes), by_digest) : NULL;
 }
 
 static void add_edge(struct gc_graph *g, const struct gc_node *from, const struct gc_node *to, bool names)
