@@ -54,7 +54,8 @@ int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *
 	return 0;
 }
 
-int fsck_link_write(struct fsck_work *w, const struct name *n, const char *dir, const struct digest *d, struct err *e)
+/* Write dir/link anew, durably, and note it for a running collection; with the locks held. */
+static int write_link(struct fsck_work *w, const struct name *n, const char *dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
@@ -125,7 +126,7 @@ static int repair_write(struct fsck_work *w, const void *arg, struct err *e)
 	/* The index may have been compared while the link was corrupt: it is compared again before its next use. */
 	if (l->link == FSCK_REVISION_LINK && index_drop(w->r->st, l->n, e) < 0)
 		return -1;
-	return fsck_link_write(w, l->n, l->dir, l->d, e);
+	return write_link(w, l->n, l->dir, l->d, e);
 }
 
 /* The link holds no digest, or another one of the same algorithm. */

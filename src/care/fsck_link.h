@@ -19,9 +19,6 @@ enum fsck_link_state {
 int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *state, struct digest *target,
 		    struct err *e);
 
-/* fsck_link_write - write dir/link anew, durably, and note it for a running collection; with the locks held */
-int fsck_link_write(struct fsck_work *w, const struct name *n, const char *dir, const struct digest *d, struct err *e);
-
 /*
  * fsck_link_dirs - visit the digests that have a directory in above/<alg>/; other entries are reported
  * visit  as a digest_visit, with the path of the directory

@@ -73,7 +73,7 @@ static int read_line(struct gc_last *l, const char *line, size_t len)
 	return 0;
 }
 
-int gc_last_read(struct store *st, struct gc_last *out, struct err *e)
+static int read_last(struct store *st, struct gc_last *out, struct err *e)
 {
 	char text[TEXT_MAX];
 	const char *p = text, *end;
@@ -108,7 +108,7 @@ int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err 
 		[GC_UPLOAD] = METRIC_GC_UPLOADS, [GC_LEFTOVER] = METRIC_GC_LEFTOVERS,
 	};
 	uint64_t seen = metrics_get(METRIC_GC_SEEN);
-	int found = gc_last_read(st, out, e);
+	int found = read_last(st, out, e);
 	size_t i;
 
 	if (found <= 0 || out->run == seen || !metrics_swap(METRIC_GC_SEEN, seen, out->run))

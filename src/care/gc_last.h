@@ -28,13 +28,10 @@ struct gc_last {
 	struct gc_result result;
 };
 
-/* gc_last_read - read the last collection: 1, 0 if there was none or its text is malformed, -1 with *e */
-int gc_last_read(struct store *st, struct gc_last *out, struct err *e);
-
 /*
  * gc_last_adopt - add the last collection to the metrics, unless a process of this master has done so
  * count  false: it ended before this master began: add what it found (blobs kept), not what it did (things removed)
- * Returns as gc_last_read(), with the collection in *out.
+ * Returns 1 with the collection in *out, 0 if there was none or its text is malformed, -1 with *e.
  */
 int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err *e);
 
