@@ -69,7 +69,7 @@ fault('a negative number that wraps', "workers = -4294967295;", 1, 'the number i
 fault('a number that wraps to 1 in 64 bits', "workers = 18446744073709551617L;", 1, 'the number is too big');
 fault('1 for true', "delete = 1;", 1, '"delete" must be true or false');
 fault('a text for true', "readonly = \"true\";", 1, '"readonly" must be true or false');
-fault('true for a word', "fsync = true;", 1, '"fsync" must be "off" or "full"');
+fault('true for a word', "fsync = true;", 1, '"fsync" must be "off", "full" or "image"');
 fault('a word that is none of those', "manifests = { sparse = \"some\"; };", 1,
 	'"manifests.sparse" must be "refuse", "index" or "all"');
 fault('a level that does not exist', "log: { level = \"loud\"; };", 1, '"log.level" must be "error", "warn", "info" or "debug"');
@@ -83,6 +83,10 @@ fault('a size beyond 63 bits', "blobs = { max_size = \"8388608 TiB\"; };", 1, '"
 fault('a relative root', "root = \"data\";", 1, '"root" must be an absolute path');
 fault('an empty root', "root = \"\";", 1, '"root" must be an absolute path');
 fault('a root with a newline in it', "root = \"/srv/a\\nworkers = 3\";", 1, '"root" must be an absolute path');
+fault("$_ as a host", "http = { host = \"$_\"; };", 1, '"http.host" must be a URL') for 'registry.example', 'https://', 'ftp://a', 'https://a b', 'https://a?b', 'https://a/#', 'https://a//', 'https://a/../b';
+fault("$_ as a prefix", "http = { prefix = \"$_\"; };", 1, '"http.prefix" must be a path') for 'a', '/a//b', '/a/./b', '/..', '/a b', '/a%2Fb', '/$a', '//';
+fault("$_ as headers", "http = { headers = \"$_\"; };", 1, '"http.headers" must be headers') for 'a', 'a:b', 'a: ', ': b', 'a: b|', '|a: b', 'a: $b', 'a: b\\"', 'a: b\\n', 'a b: c', 'Location: /x',
+	'content-type: a', 'Docker-Content-Digest: x', 'x-content-type-options: nosniff', 'access-control-allow-origin: *', 'a: ' . 'x' x 5000;
 fault('a setting given twice', "workers = 3;\nworkers = 4;\n", 2, 'duplicate setting name');
 fault('a missing value', "delete = true;\nworkers = ;\n", 2, 'syntax error');
 fault('a text that is not closed', "root = \"/srv\n", 1, 'a string without a closing quote');
@@ -116,25 +120,46 @@ my $c = shown('');
 is $c->{root}, '/var/lib/registry', 'the root is /var/lib/registry where none is set';
 is $c->{delete}, 'false', 'deleting is off where it is not set';
 is $c->{'manifests.max_size'}, 4194304, 'a size is shown in bytes';
-$c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
-	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 010; write_workers = 7;"
-	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; };'
+$c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; sizes = \"warn\"; max_size = \"64 KiB\"; }; fsync = \"off\";"
+	. " blobs: { max_size = 10737418240L; } log = { level = \"debug\"; }; readonly = TRUE; upload_workers = 10; write_workers = 7;"
+	. ' http = { host = "https://r.example:8/x/"; prefix = "/a.b/c~d/"; relative_urls = "on"; headers = "X-A: b; c=\'d\'|X-E: f"; };'
+	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; }; undo = "2h"; rules_delay = 60; journal = { enabled = true; keep = "1h"; max_size = "8 MiB"; };'
 	. ' auth = { htpasswd = "/h"; token = { enabled = "on"; realm = "https://x/v2/token"; service = "s"; key = "/k"; algorithm = "ES256"; proxies = "10.0.0.0/8,::1"; }; };');
 is_deeply $c, { root => '/srv/x', workers => 16, write_workers => 7, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
-	'http.cors' => '', 'manifests.sparse' => 'all', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
-	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500,
+	'http.cors' => '', 'http.host' => 'https://r.example:8/x', 'http.prefix' => '/a.b/c~d', 'http.relative_urls' => 'on', 'http.headers' => "X-A: b; c='d'|X-E: f",
+	'manifests.sparse' => 'all', 'manifests.sizes' => 'warn', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
+	config => '', 'http.listen' => '', 'http.monitor' => '', 'http.metrics_path' => '/metrics', 'http.http2' => 'true', 'http.tls.certificate' => '', 'http.tls.key' => '',
+	'http.tls.client_authorities' => '', 'http.tls.client_auth' => 'require', 'http.tls.minimum' => '1.2', 'catalog.max_entries' => 0, 'gc.uploads_every' => 86400,
+	'log.access' => 'true', 'log.fields' => '',
+	notifications => '', relay => 'auto', rules => '',
+	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500, undo => 7200, rules_delay => 60, 'journal.enabled' => 'true', 'journal.keep' => 3600, 'journal.max_size' => 8388608,
 	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.robots' => '', 'auth.remote_user' => 'false',
 	'auth.token.enabled' => 'on', 'auth.token.realm' => 'https://x/v2/token', 'auth.token.service' => 's', 'auth.token.key' => '/k', 'auth.token.algorithm' => 'ES256',
 	'auth.token.proxies' => '10.0.0.0/8,::1', (map { ("auth.foreign.$_" => '') } qw(realm service issuer bundle jwks)), 'auth.groups' => '', 'auth.access' => '' },
 	'each setting is read, in each form that it may have';
 $r = run($berth, '--config', $file, 'config', 'given');
-is $r->{out}, "root\nworkers\nwrite_workers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.max_size\nblobs.max_size\n"
-	. "gc.every\ngc.grace\ngc.uploads\ngc.untagged\ngc.rate\nauth.htpasswd\nauth.token.enabled\nauth.token.realm\nauth.token.service\nauth.token.key\nauth.token.algorithm\n"
+is $r->{out}, "root\nworkers\nwrite_workers\nupload_workers\nreadonly\nfsync\nmanifests.sparse\nmanifests.sizes\nmanifests.max_size\nblobs.max_size\n"
+	. "http.host\nhttp.prefix\nhttp.relative_urls\nhttp.headers\n"
+	. "gc.every\ngc.grace\ngc.uploads\ngc.untagged\ngc.rate\nundo\nrules_delay\njournal.enabled\njournal.keep\njournal.max_size\nauth.htpasswd\nauth.token.enabled\nauth.token.realm\nauth.token.service\nauth.token.key\nauth.token.algorithm\n"
 	. "auth.token.proxies\nlog.level\n",
 	'`berth config given` names the settings that the file gives';
-is run({ env => { REGISTRY_STORAGE_DELETE_ENABLED => 'true' } }, $berth, '--config', '/dev/null', 'config', 'given')->{out}, "delete\n",
+is run({ env => { REGISTRY_STORAGE_DELETE_ENABLED => 'true' } }, $berth, '--config', '/dev/null', 'config', 'given')->{out}, "delete\nmanifests.sizes\n",
 	'and those of the environment';
 is run($berth, '--config', '/dev/null', '--root', '/srv/y', 'config', 'given')->{out}, "root\n", 'and --root';
+$c = shown('http = { listen = "[::1]:5000"; monitor = "unix:/run/m"; metrics_path = "/m"; http2 = false; tls = { certificate = "/c"; key = "/k"; client_authorities = "/a,/b";'
+	. ' client_auth = "optional"; minimum = "1.3"; }; }; catalog = { max_entries = 7; }; gc = { uploads_every = "0"; }; log = { access = false; fields = "a=b,c=d e"; };');
+is join(' | ', @$c{qw(http.listen http.monitor http.metrics_path http.http2 http.tls.certificate http.tls.key http.tls.client_authorities http.tls.client_auth http.tls.minimum
+	catalog.max_entries gc.uploads_every log.access log.fields)}), '[::1]:5000 | unix:/run/m | /m | false | /c | /k | /a,/b | optional | 1.3 | 7 | 0 | false | a=b,c=d e', 'also those of nginx and of the log';
+for my $address ('5000', ':', ':0', ':65536', ':5000x', 'a b:5000', '[::1:5000', '[]:5000', '[x]:5000', '::1:5000', 'unix:run', 'unix:/a b', 'a$:5000') {
+	fault("the address $address", "http = { listen = \"$address\"; };", 1, '"http.listen" must be an address to listen on');
+}
+fault('a field without a name', 'log = { fields = "=x"; };', 1, '"log.fields" must be');
+fault('a field without a value', 'log = { fields = "a=b,c"; };', 1, '"log.fields" must be');
+fault('a list of files that ends with a comma', 'http = { tls = { client_authorities = "/a,"; }; };', 1, '"http.tls.client_authorities" must be');
+fault('a path of a URL with a quote', 'http = { metrics_path = "/a\\"b"; };', 1, '"http.metrics_path" must be');
+fault('a certificate without a key', "\nhttp = { tls = { certificate = \"/c\"; }; };", 2, '"http.tls.certificate" needs "http.tls.key"');
+fault('a key without a certificate', 'http = { tls = { key = "/c"; }; };', 1, '"http.tls.key" needs "http.tls.certificate"');
+fault('certificates of clients without TLS', 'http = { tls = { client_authorities = "/c"; }; };', 1, '"http.tls.client_authorities" needs "http.tls.certificate"');
 is shown("root = \"/\";")->{root}, '/', 'a root of / stays what it is';
 is shown("root = \"/srv/x\";", '--root', '/srv/y')->{root}, '/srv/y', '--root wins over the file';
 spew($file, '');

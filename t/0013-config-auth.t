@@ -6,29 +6,22 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
+use Berth::Conf;
 
 delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
 
 my $berth = program('berth');
 my $file = tmp_dir() . '/berth.conf';
 
-sub verb
-{
-	my ($verb, $text) = @_;
-
-	spew($file, $text);
-	return run($berth, '--config', $file, 'config', $verb);
-}
+sub verb { my ($verb, $text) = @_; return config_verb($file, $text, split ' ', $verb) }
 
 # fault(title, text, line, what) - one fault, on that line
 sub fault
 {
 	my ($title, $text, $line, $re) = @_;
-	my $r = verb('show', $text);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is $r->{status}, 2, "$title ends with 2";
-	like $r->{err}, qr/\A\Q$file\E:$line: $re[^\n]*\n\z/, "$title is said in one line";
+	return fault_ok(verb('show', $text), "$file:$line", $title, $re);
 }
 
 # in auth = { }, which begins on line 1, with a way to log in; the text begins on line 2

@@ -11,14 +11,14 @@ use Berth::Manual;
 
 delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
 
-my ($berth, $fcgi) = (program('berth'), program('berth-fcgi'));
-my %page = map { ($_ => Berth::Manual->read(source_dir() . "/doc/$_")) } qw(berth.1 berth-fcgi.8 berth.conf.5);
+my ($berth, $fcgi, $relay) = map { program($_) } qw(berth berth-fcgi berth-relay);
+my %page = map { ($_ => Berth::Manual->read(source_dir() . "/doc/$_")) } qw(berth.1 berth-fcgi.8 berth-relay.8 berth.conf.5);
 
 # In one line, and without the case of the first letter: a help begins small, a sentence does not.
 sub plain { return lcfirst join ' ', split ' ', $_[0] }
 sub begins { my ($text, $with) = @_; return index(plain($text), plain($with)) == 0 ? plain($with) : plain($text) }
 
-for (['berth.1', $berth], ['berth-fcgi.8', $fcgi]) {
+for (['berth.1', $berth], ['berth-fcgi.8', $fcgi], ['berth-relay.8', $relay]) {
 	my ($name, $program) = @$_;
 	my $help = run_ok($program, '--help', "$name: --help");
 	my $page = $page{$name};

@@ -10,7 +10,7 @@ use Berth::Test;
 need_program('mandoc');
 
 my @pages = sort glob source_dir() . '/doc/*.[1-8]';
-is scalar @pages, 3, 'there are three pages';
+is scalar @pages, 4, 'there are four pages';
 for my $page (@pages) {
 	my ($name) = $page =~ m{([^/]+)$};
 	my $r = run('mandoc', '-Tlint', '-Wstyle', $page);

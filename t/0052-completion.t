@@ -11,11 +11,11 @@ use Berth::Manual;
 need_program('bash', 'shellcheck');
 delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
 
-my ($berth, $fcgi) = (program('berth'), program('berth-fcgi'));
+my ($berth, $fcgi, $relay) = map { program($_) } qw(berth berth-fcgi berth-relay);
 my $dir = source_dir() . '/doc/bash-completion';
 my $tmp = tmp_dir();
 
-for (qw(berth berth-fcgi)) {
+for (qw(berth berth-fcgi berth-relay)) {
 	my $r = run('shellcheck', '-s', 'bash', "$dir/$_");
 	is $r->{status}, 0, "shellcheck has nothing to say of the completion of $_" or diag $r->{out};
 }
@@ -58,6 +58,8 @@ for my $command (sort keys %is) {
 }
 %options = Berth::Manual::help_options(run_ok($fcgi, '--help', 'berth-fcgi --help'));
 is offered($fcgi, ''), join(' ', option_names(keys %options)), 'berth-fcgi: the options of --help';
+%options = Berth::Manual::help_options(run_ok($relay, '--help', 'berth-relay --help'));
+is offered($relay, ''), join(' ', option_names(keys %options)), 'berth-relay: the options of --help';
 
 # Names: of a store that another registry left.
 my $root = "$tmp/store";
@@ -83,7 +85,7 @@ is offered($berth, @at, 'user', 'rm', ''), 'alice', 'users are, but no name that
 ok !-e "$tmp/x" && !-e "$tmp/y", 'and no name is run';
 is offered($berth, '--root', 'sto'), 'store', 'directories for --root';
 is offered($berth, '--config', 'berth.'), 'berth.conf', 'files for --config';
-is offered($fcgi, '--config', 'berth.'), 'berth.conf', 'for berth-fcgi, too';
+is offered($_, '--config', 'berth.'), 'berth.conf', 'for berth-fcgi and berth-relay, too' for $fcgi, $relay;
 is offered('./no-such-program/berth', 'repo', 'rm', ''), '', 'nothing where berth cannot be asked';
 
 done_testing;

@@ -62,6 +62,27 @@ for my $c (['another unit', Range => 'items=0-5'], ['no unit', Range => '0-5'],
 	is $r->header('Etag'), qq("$d"), "$what gets the ETag";
 }
 
+# Thousands of ranges: the whole blob or 400, at which a client asks for fewer, and never 431
+sub ranges { my ($n) = @_; return 'bytes=' . join ',', map { ($_ * 7) . '-' . ($_ * 7 + 1) } 1 .. $n }
+for my $c ([200, 206], [256, 206], [257, 200], [1000, 200], [4000, 200], [6000, 400], [10_000, 400], [100_000, 400]) {
+	my ($n, $status) = @$c;
+	my $r = get(Range => ranges($n));
+	if ($status == 400) {
+		error_is $r, 400, 'UNSUPPORTED', "$n ranges (" . length(ranges($n)) . ' bytes) are 400';
+		next;
+	}
+	is $r->status, $status, "$n ranges (" . length(ranges($n)) . " bytes) are $status";
+	ok $r->body eq $bytes, 'with the whole blob' if $status == 200;
+	headers_are $r, { 'Docker-Content-Digest' => $d, 'Etag' => qq("$d") }, 'and its headers';
+}
+is get(Range => 'bytes=0-' . '0' x 5000 . '9')->body, substr($bytes, 0, 10), 'one range of many digits is one';
+is get(Range => 'bytes=' . '0' x 65_528 . '-9')->status, 206, 'of 64 KiB, too';
+is get(Range => 'bytes=' . '0' x 65_529 . '-9')->status, 400, 'and not of a byte more';
+is $s->req('GET', '/v2/app/tags/list', headers => [Range => ranges(4000)])->status, 200, 'where there are no ranges it is as without';
+is $s->req('PUT', '/v2/app/manifests/x', headers => [Range => ranges(4000)], body => '{}')->status, 400, 'with a body, too';
+is get(Range => ranges(3000), 'X-More' => 'x' x 31_000)->status, 200, 'a large header beside many ranges is taken';
+is get(Range => ranges(10), 'X-More' => 'x' x 70_000)->status, 431, 'but one that is too large for a worker is 431';
+
 my $r = get(Range => 'bytes=0-5', 'If-Range' => qq("$d"));
 is $r->status, 206, 'If-Range with the ETag lets the range count';
 is $r->header('Content-Range'), 'bytes 0-5/' . length $bytes, 'and the range is what was asked for';
@@ -83,5 +104,53 @@ while (length $got < $size) {
 	$got .= $step->body;
 }
 ok $got eq $bytes, 'a blob fetched in ranges is the blob';
+
+# A precondition that holds: nginx does not know the tag when it reads the header, so a worker sends the blob
+for my $c (['the digest', qq("$d")], ['the digest in a list', qq("x", "$d")], ['any', '*'], ['the digest without quotes', $d]) {
+	my ($what, $match) = @$c;
+	for my $method ('GET', 'HEAD') {
+		$r = $s->req($method, $path, headers => ['If-Match' => $match]);
+		is $r->status, 200, "$method with If-Match and $what is 200";
+		ok $r->body eq ($method eq 'GET' ? $bytes : ''), 'with the whole blob' ;
+		headers_are $r, { 'Docker-Content-Digest' => $d, 'Etag' => qq("$d"), 'Content-Length' => $size, 'Content-Type' => 'application/octet-stream', 'Accept-Ranges' => 'bytes',
+			'Docker-Distribution-Api-Version' => 'registry/2.0', 'Last-Modified' => undef, 'Cache-Control' => 'max-age=31536000, immutable' }, 'and its headers';
+	}
+	$r = get('If-Match' => $match, Range => 'bytes=99990-');
+	is $r->status . ' ' . $r->header('Content-Range'), "206 bytes 99990-99999/$size", 'and a range of it';
+	ok $r->body eq substr($bytes, 99_990), 'with its bytes';
+	is get('If-Match' => $match, Range => 'bytes=100000-')->status, 416, 'if there is one';
+	is get('If-Match' => $match, 'If-None-Match' => qq("$d"))->status, 304, 'If-None-Match comes after it';
+}
+for my $match ('"x"', 'x', '"' . sha256('x') . '"', 'sha256:', ',') {
+	for my $method ('GET', 'HEAD') {
+		$r = $s->req($method, $path, headers => ['If-Match' => $match]);
+		is $r->status, 412, "$method with If-Match: $match is 412";
+		is $r->header('Cache-Control'), undef, 'which is not to be kept';
+	}
+	error_is get('If-Match' => $match, Range => 'bytes=0-5'), 412, 'DENIED', 'also with a range';
+}
+is get('If-Unmodified-Since' => 'Fri, 01 Jan 2010 00:00:00 GMT')->body, $bytes, 'a blob has no date, so If-Unmodified-Since does not matter';
+is get('If-Unmodified-Since' => $_, Range => 'bytes=0-5')->status, 206, "'$_' is no date, and has its range as a date has" for '*', 'x';
+is get('If-Modified-Since' => 'Fri, 01 Jan 2100 00:00:00 GMT')->status, 200, 'nor does If-Modified-Since';
+is $s->req('GET', '/v2/app/blobs/' . sha256('x'), headers => ['If-Match' => '*'])->status, 404, 'what is not there is 404 before that';
+$s->stop;
+
+# who reads slowly occupies no worker
+$s = Berth::Server->start(config => "workers = 1;\n");
+my $big = random_bytes(40_000_000);
+my $bd = $s->push_blob('app', $big);
+my @slow = map { my $k = $s->sock; print {$k} "GET /v2/app/blobs/$bd HTTP/1.1\r\nHost: x\r\nIf-Match: \"$bd\"\r\nConnection: close\r\n\r\n"; $k->flush; $k } 1 .. 4;
+ok wait_for { 4 == grep { ($_->{route} // '') eq 'blob' && $_->{method} eq 'GET' && $_->{status} == 200 } $s->log_events }, 'the only worker has sent a blob to four who do not read';
+is $s->req('GET', '/v2/')->status, 200, 'and answers others';
+$r = $s->req('GET', "/v2/app/blobs/$bd", headers => ['If-Match' => qq("$bd")]);
+error_is $r, 503, 'UNAVAILABLE', 'a fifth has to wait, since what nginx has spooled takes room';
+is $s->req('GET', "/v2/app/blobs/$bd", headers => ['If-Unmodified-Since' => '*'])->status, 503, 'whatever the precondition is';
+is $s->req('GET', "/v2/app/blobs/$bd")->status, 200, 'but not without the precondition';
+is leftovers($s), '', 'what is spooled has no name';
+my $first = read_response(shift @slow);
+is sha256($first->body), $bd, 'the first gets the bytes in the end';
+close $_ for @slow;
+ok wait_for { $s->req('GET', "/v2/app/blobs/$bd", headers => ['If-Match' => qq("$bd")])->status == 200 }, 'and then another';
+$s->stop;
 
 done_testing;

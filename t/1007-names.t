@@ -31,7 +31,7 @@ for my $name (@good) {
 	is $s->req('GET', "/v2/$name/tags/list")->body, qq({"name":"$name","tags":["list"]}\n), "its tags are listed in $short";
 	ok -e layer_link($s, $name, sha256("layer of $name")), "it lies where $short lies";
 	my $loc = upload_start($s, $name);
-	like $loc, qr{^/v2/\Q$name\E/blobs/uploads/[0-9a-f-]{36}$}, "an upload to $short has its Location there";
+	like path_of($loc), qr{^/v2/\Q$name\E/blobs/uploads/[0-9a-f-]{36}$}, "an upload to $short has its Location there";
 	is $s->req('PATCH', $loc, body => 'abc')->header('Range'), '0-2', "a chunk goes to $short";
 	is $s->req('DELETE', $loc)->status, 204, "an upload to $short is cancelled";
 }

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
+use Berth::Auth;
 use Berth::Check;
 
 my $s = Berth::Server->start(config => "delete = true;\n");
@@ -26,6 +27,26 @@ is $s->req('GET', '/v2/team/app/tags/list?n=%31')->body, qq({"name":"team/app","
 my $r = $s->req('POST', "/v2/other/app/blobs/uploads/?mount=$bcolon&from=team%2Fapp");
 is $r->status, 201, '%2F and %3A in a query are normal';
 
+# An encoded slash in the name of a repository
+for my $name ('team%2Fapp', 'team%2fapp', 'te%61m%2F%61pp') {
+	is $s->req('GET', "/v2/$name/manifests/v1.0")->body, $text, "$name is team/app";
+	is $s->req('GET', "/v2/$name/blobs/$bcolon")->body, 'layer', 'for its blobs';
+	is $s->req('GET', "/v2/$name/blobs/$blob", headers => [Range => 'bytes=1-2'])->body, 'ay', 'and ranges of them';
+	is $s->req('HEAD', "/v2/$name/blobs/$blob")->status, 200, 'and HEAD';
+	is $s->req('GET', "/v2/$name/tags/list")->body, qq({"name":"team/app","tags":["v1.0"]}\n), 'and its tags';
+	is $s->req('GET', "/v2/$name/referrers/$d")->status, 200, 'and referrers';
+	my $r = $s->req('POST', "/v2/$name/blobs/uploads/");
+	like path_of($r->header('Location')), qr{^/v2/team/app/blobs/uploads/[0-9a-f-]{36}$}, 'an upload has its Location at the name';
+	my $up = path_of($r->header('Location')) =~ s{team/app}{$name}r;
+	is $s->req('PATCH', $up, body => 'a')->status, 202, 'and is the same under both';
+	is $s->req('PUT', "$up?digest=" . sha256("ab$name"), body => "b$name")->status, 201, 'to its end';
+	is $s->req('PUT', "/v2/$name/manifests/again", body => $text)->status, 201, 'a manifest is pushed to it';
+	is $s->req('DELETE', "/v2/$name/manifests/again")->status, 202, 'and its tag deleted';
+}
+is $s->req('GET', '/v2/team%2Fapp/tags/list?n=0')->json->{name}, 'team/app', 'a list has the name';
+ok wait_for { grep { ($_->{repository} // '') eq 'team/app' && $_->{status} == 202 && $_->{method} eq 'DELETE' } $s->log_events }, 'the log has the name';
+is scalar(grep { ($_->{repository} // '') =~ /%/ } $s->log_events), 0, 'and nothing encoded';
+
 # raw - the status of a request line sent as it is, and the response
 sub send_path {
 	my ($m, $p, $body) = @_;
@@ -36,7 +57,8 @@ sub send_path {
 
 my $before = $s->tree_digest;
 my @bad = (
-	'/v2/team%2Fapp/manifests/v1.0', '/v2/team%2fapp/tags/list', "/v2/team/app%2Fmanifests/v1.0", '/v2/team/app/manifests%2Fv1.0', '/v2/team/app/tags%2Flist',
+	"/v2/team%2Fapp%2Fmanifests/v1.0", '/v2/team%2F%2Fapp/tags/list', '/v2/%2Fteam/app/tags/list', '/v2/team/app%2F/tags/list', '/v2/team%2Fapp/manifests%2Fv1.0', '/v2/team%2f%2e%2e%2fteam/app/tags/list', '/v2/team%2Fapp%00/tags/list',
+	"/v2/team/app%2Fmanifests/v1.0", '/v2/team/app/manifests%2Fv1.0', '/v2/team/app/tags%2Flist',
 	"/v2/team/app/blobs%2F$blob", '/v2%2Fteam/app/tags/list', '/v2/team/app/blobs%2Fuploads/', '/v2/team%252Fapp/manifests/v1.0', '/v2/te%2561m/app/tags/list',
 	'/v2/team/app%00/tags/list', '/v2/team/app/manifests/v1.0%00', '/v2/team%00/app/manifests/v1.0', "/v2/team/app/blobs/$blob%00", '/v2/team/app/manifests/%00',
 	'/v2/team/app%0a/tags/list', '/v2/team/app/manifests/v1.0%0d%0aX-Y:1', '/v2/team/app/manifests/v1.0%1f', '/v2/team/app/manifests/v1.0%7f', '/v2/team/app/manifests/%09v1.0',
@@ -75,5 +97,18 @@ for my $c (['a NUL in last', '/v2/_catalog?last=a%00b'], ['a newline in last', '
 is $s->req('GET', '/v2/_catalog?last=other%2Fapp')->body, qq({"repositories":["team/app"]}\n), '%2F in last is a slash';
 is $s->req('GET', '/v2/_catalog?last=other%252Fapp')->json->{repositories}[0], 'other/app', 'a query value is decoded once: other%2Fapp comes before other/app';
 is_deeply $s->req('GET', '/v2/_catalog?n=1&n=2')->json->{repositories}, ['app'], 'of a repeated parameter the first counts';
+
+$s->stop;
+
+# rights: of the name, however it is spelled
+my $dir = tmp_dir();
+spew("$dir/htpasswd", htpasswd(alice => 'a'));
+$s = Berth::Server->start(config => "auth = { htpasswd = \"$dir/htpasswd\"; access = ( " . rule('alice', 'team/*', 'push') . ' ); token = { enabled = "on"; }; };');
+my @alice = basic('alice', 'a');
+is $s->req(GET => "/v2/$_/tags/list", headers => [@alice])->status, 404, "alice may pull from $_" for 'team/app', 'team%2Fapp';
+is $s->req(GET => "/v2/$_/tags/list", headers => [@alice])->status, 403, "but not from $_" for 'secret/app', 'secret%2Fapp', 'team%2Fapp/x', 'team%2Fapp%2Fx';
+is $s->req(POST => "/v2/$_/blobs/uploads/?digest=" . sha256('x'), body => 'x', headers => [@alice])->status, 403, "nor push to $_" for 'secret/app', 'secret%2Fapp';
+is $s->req(POST => '/v2/team%2Fapp/blobs/uploads/?digest=' . sha256('x'), body => 'x', headers => [@alice])->status, 201, 'and push to team%2Fapp';
+like $s->req(GET => '/v2/team%2Fapp/tags/list')->header('WWW-Authenticate'), qr{scope="repository:team/app:pull"}, 'a challenge names the repository';
 
 done_testing;

@@ -35,7 +35,7 @@ for my $hint ('', '?digest-algorithm=sha512', '?digest-algorithm=sha256') {
 	my $how = $hint ? "with $hint" : 'without a hint';
 	my $bytes = 'POST and PUT ' . $n++;
 	my $loc = path_of($s->req('POST', "/v2/s/app/blobs/uploads/$hint")->header('Location'));
-	unlike $loc, qr/[?&]/, "the Location carries no state ($how)";
+	unlike $loc, qr/[?&]/, "the Location carries no other query ($how)";
 	stored_ok($s->req('PUT', "$loc?digest=" . sha512($bytes), body => $bytes), $bytes, "POST and PUT $how");
 
 	$bytes = 'chunks ' . $n++ . ' ' . 'x' x 1000;

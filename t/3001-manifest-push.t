@@ -104,14 +104,15 @@ my $r = put(sha256($text{index}) . '?tag=one&tag=two', OCI_INDEX, $text{index});
 is $r->status, 201, 'a push by digest takes tags as parameters';
 is $s->req('GET', "/v2/m/app/manifests/$_")->body, $text{index}, "and sets tag $_" for 'one', 'two';
 
-# pushing again changes nothing but the tag
+# pushing again changes nothing but the tag, and then only the time of its push
+sub but_times { return join "\n", map { "$_ " . content_of(data_dir($s) . "/$_") } grep { !m{/pushed-[0-9a-f]{16}\z} } files_below(data_dir($s)) }
 is put('again', OCI_MANIFEST, $text{oci})->status, 201, 'a manifest that is there can be pushed to another tag';
-$before = $s->tree_digest;
+$before = but_times();
 is put('again', OCI_MANIFEST, $text{oci})->status, 201, 'and again';
-is $s->tree_digest, $before, 'a second push of the same changes nothing on disk';
+is but_times(), $before, 'a second push of the same changes nothing on disk';
 put('again', DOCKER_MANIFEST, $text{docker});
 is content_of(tag_link($s, 'm/app', 'again')), sha256($text{docker}), 'a tag moves to what is pushed';
-is_deeply [files_below(data_dir($s) . '/repositories/m/app/_manifests/tags/again')],
+is_deeply [grep { !m{/pushed-} } files_below(data_dir($s) . '/repositories/m/app/_manifests/tags/again')],
 	[sort 'current/link', map { 'index/sha256/' . substr(sha256($_), 7) . '/link' } $text{oci}, $text{docker}], 'its index has every digest that it had';
 
 # a broken file in the place of the manifest is replaced

@@ -51,7 +51,7 @@ for my $place (['GET', '/manifests/one'], ['PUT', '/manifests/new'], ['GET', '/t
 	refuse(400, 'NAME_INVALID', $method, "/v2/bad/x$_$end") for grep { !/^\.*$|^%2e|%2f/i } @foreign;
 	refuse(400, 'UNSUPPORTED', $method, "/v2/bad/$_/app$end") for @malformed;
 	refuse(400, 'NAME_INVALID', $method, "/v2/$_$end") for 'Bad/app', 'bad/App', 'bad//app', '/bad/app', 'bad/app/', '_bad/app', 'bad_/app', 'bad/-app', 'bad/app.', 'bad..app', 'bad___app', 'a' x 256, 'a/' x 128 . 'a', "b\xc3\xa4d/app";
-	refuse(400, undef, $method, "/v2/bad%2fapp$end");
+	refuse(400, 'NAME_INVALID', $method, $_) for "/v2%2fbad/app$end", "/v2/bad/app" . ($end =~ s{^/}{%2f}r), "/v2/bad/app" . ($end =~ s{/(?=[^/]*$)}{%2F}r), "/v2/bad%2f%2fapp$end", "/v2/%2fbad/app$end", "/v2/bad%2f..%2fapp$end";
 	refuse(404, undef, $method, "/v2/..$end");
 	refuse(404, undef, $method, "/v2/bad/../../app$end");
 	refuse(400, undef, $method, "/v2/../../..$end");
@@ -119,7 +119,7 @@ for my $m ('GET', 'PATCH', 'PUT', 'DELETE') {
 # 8. Content-Range
 for my $m ('PATCH', 'PUT') {
 	my $q = $m eq 'PUT' ? "?digest=$layer" : '';
-	refuse(400, 'BLOB_UPLOAD_INVALID', $m, "$loc$q", headers => ['Content-Range' => $_]) for 'bytes 10-12/13', 'bytes=10-12', '10-', '-12', '10', '', 'a-b', '12-10', '0x0a-0x0c', '10 - 12', '10-12,13-14', '10-12/13', '+10-12', '10--12', '-1-12', '10.0-12.0', '1e1-12',
+	refuse(416, 'RANGE_INVALID', $m, "$loc$q", headers => ['Content-Range' => $_]) for 'bytes 10-12/12', 'bytes:10-12', '10-', '-12', '10', 'a-b', '12-10', '0x0a-0x0c', '10-12,13-14', '10-12/', '+10-12', '10--12', '-1-12', '10.0-12.0', '1e1-12',
 		'18446744073709551616-18446744073709551618', '10-18446744073709551615', '10-99999999999999999999', "10\xe2\x80\x9312", '9' x 4000, '10-12;', '10-12 x';
 	refuse(416, 'RANGE_INVALID', $m, "$loc$q", headers => ['Content-Range' => $_]) for '0-2', '9-11', '11-13', '10-11', '10-13', '20-22', '0-12', '18446744073709551612-18446744073709551614', '10-18446744073709551614', '00000000000000000000000000000000-2';
 	refuse(400, undef, $m, "$loc$q", headers => ['Content-Range' => '10-12', 'Content-Range' => '10-12']);
@@ -149,25 +149,26 @@ refuse(400, 'NAME_INVALID', 'GET', '/v2/' . 'a/' x 14_000 . 'tags/list');
 refuse(404, 'MANIFEST_UNKNOWN', 'GET', '/v2/bad/app/manifests/' . 'a' x 32_000);
 refuse(400, 'TAG_INVALID', 'PUT', '/v2/bad/app/manifests/' . '%61' x 10_000);
 refuse(400, 'NAME_INVALID', 'GET', '/v2/' . '/' x 30_000 . 'tags/list');
-refuse(414, undef, 'GET', '/v2/_catalog?last=' . 'a' x 33_000);
+refuse(414, undef, 'GET', '/v2/_catalog?last=' . 'a' x 74_000);
 refuse(404, undef, 'GET', '/v2/bad/app/manifests/none', headers => [map { ("X-$_" => 'x' x 10_000) } 1 .. 5]);
 refuse(404, undef, 'GET', '/v2/bad/app/manifests/none', headers => [map { ("X-$_" => 'y') } 1 .. 500]);
-refuse(431, undef, 'GET', '/v2/_catalog', headers => ['X-Large' => 'x' x 33_000]);
+refuse(400, undef, 'GET', '/v2/_catalog', headers => ['X-Large' => 'x' x 74_000]);
+refuse(431, undef, 'GET', '/v2/_catalog', headers => ['X-Large' => 'x' x 70_000]);
 refuse(431, undef, 'GET', '/v2/_catalog', headers => [map { ("X-$_" => 'x' x 30_000) } 1 .. 6]);
 refuse(431, undef, 'PUT', '/v2/bad/app/manifests/new', headers => [map { ("X-$_" => 'x' x 30_000) } 1 .. 3]);
-refuse(431, undef, 'PATCH', $loc, headers => ['X-A' => 'x' x 40_000]);
+refuse(431, undef, 'PATCH', $loc, headers => ['X-A' => 'x' x 70_000]);
+refuse(400, undef, 'PATCH', $loc, headers => ['X-A' => 'x' x 74_000]);
 
 # 12. Manifests
 sub obj { return '{"schemaVersion":2,"mediaType":"' . OCI_MANIFEST . '","config":' . ($_[1] // desc(OCI_CONFIG, 'layer')) . ',"layers":[]' . ($_[0] // '') . '}' }
 sub bad_manifest { my ($code, $body, %o) = @_; refuse($code eq 'SIZE_INVALID' ? 413 : 400, $code, 'PUT', '/v2/bad/app/manifests/' . ($o{ref} // 'new'), body => $body, headers => ['Content-Type' => $o{type} // OCI_MANIFEST], chunked => $o{chunked}) }
 my $config = desc(OCI_CONFIG, 'layer');
-my $count = 1 + 2 + (1 + 3) + 1;
 my $max = 4 << 20;
 my %padded = map { my $head = substr(obj(), 0, -1) . ',"annotations":{"a":"'; $_ => $head . 'x' x ($_ - length($head) - 3) . '"}}' } $max, $max + 1;
 bad_manifest('MANIFEST_INVALID', $_) for '', ' ', '{', '}', '[]', 'null', 'true', '0', '""', '{}', "\0", "\xef\xbb\xbf" . obj(), obj() . "\0", obj() . '{}', obj() . 'x', substr(obj(), 0, -1), obj() =~ s/"/'/gr, obj() =~ s/,"layers"/,,"layers"/r, obj(',' ), obj(',"x":NaN'), obj(',"x":01'), obj(',"x":1.'), obj(',"x":+1'), obj(',"x":.5'), obj(',"x":0x1'), obj(',"x":1e'),
 	obj(',"x":tru'), obj(',"x":/**/1'), obj(",\"x\":\"\n\""), obj(",\"x\":\"\xc0\x80\""), obj(",\"x\":\"\xed\xa0\x80\""), obj(",\"x\":\"\xf5\x80\x80\x80\""), obj(',"x":"\\ud800"'), obj(',"x":"\\q"'), obj(',"x":"\\u12"'), obj(",\"\xff\":1"), "\xff\xfe" . join('', map { "$_\0" } split //, obj()),
 	obj(',"x":' . '[' x 32 . ']' x 32), obj(',"x":' . '{"a":' x 32 . '1' . '}' x 32), obj(',"x":' . '[' x 100_000), '[' x 2_000_000, '{"a":' x 500_000,
-	obj(',"x":[' . join(',', (0) x (50_001 - $count - 1)) . ']'), obj(',"x":[' . join(',', ('{}') x 1_300_000) . ']'), obj(',"x":[' . join(',', ('""') x 1_000_000) . ']'),
+	'{}' x 2_000_000, '[' . join(',', ('{}') x 1_300_000) . ']', obj(',"artifactType":[' . join(',', ('{}') x 1_300_000) . ']'), obj(',"subject":[' . join(',', ('""') x 1_000_000) . ']'),
 	obj(',"layers":[]'), obj(',"x":1,"x":2'), obj(',"x":{"a":1,"\\u0061":2}'), obj(',"annotations":{"a":"1","a":"2"}'), obj(',"\\u006dediaType":"x"'), obj(',"x\\u0000y":1'), obj(',"annotations":{"a\\u0000":"b"}'), obj(',"layers\\u0000":[]'), obj(',"Layers":[]'), obj(',"LAYERS":null'), obj(",\"layer\xc5\xbf\":[]"),
 	obj(',"manifests":[]'), obj(',"annotations":[]'), obj(',"annotations":{"a":1}'), obj(',"annotations":{"a":{}}'), obj(',"subject":"x"'), obj(',"subject":{}'), obj(',"subject":[]'), obj(',"artifactType":1'), obj(',"artifactType":"a\\u0000b"');
 bad_manifest('MANIFEST_INVALID', obj() =~ s/"schemaVersion":2/"schemaVersion":$_/r) for '"2"', '2.0', '1', '3', 'true', '[2]', '-2', '18446744073709551618', '2e0';
@@ -215,7 +216,7 @@ for (my $from = 0; $from < @table; $from += 50) {
 		my ($status, $code) = @$row;
 		my $r = ask($row);
 		my $fault = $r ? error_fault($r, $status, $code) : 'no answer';
-		$fault = 'no Range and Location beside 416' if !$fault && $status == 416 && (($r->header('Range') // '') ne '0-9' || ($r->header('Location') // '') ne $loc);
+		$fault = 'no Range and Location beside 416' if !$fault && $status == 416 && (($r->header('Range') // '') ne '0-9' || path_of($r->header('Location') // '') ne $loc);
 		is $fault, '', title($row) . " is $status" . (defined $code ? " $code" : '');
 	}
 	my $now = $s->tree_digest;
@@ -256,7 +257,7 @@ is $s->tree_digest, $before, 'nothing was mounted';
 
 # 15. Neighbours that are taken
 is $s->push_manifest('bad/app', 'large', $padded{$max}, OCI_MANIFEST)->status, 201, 'a manifest of 4 MiB is taken';
-is $s->push_manifest('bad/app', 'full', obj(',"x":[' . join(',', ('{}') x (50_000 - $count - 1)) . ']'), OCI_MANIFEST)->status, 201, 'one with 50 000 values, too';
+is $s->push_manifest('bad/app', 'full', obj(',"x":[' . join(',', ('{}') x 1_300_000) . ']'), OCI_MANIFEST)->status, 201, 'one with 1 300 000 values, too';
 is $s->push_manifest('bad/app', 'wide', obj(',"annotations":{' . join(',', map { sprintf '"%070d":"v"', $_ } 1 .. 49_000) . '}'), OCI_MANIFEST)->status, 201, 'one with 49 000 long keys';
 is $s->push_manifest('bad/app', 'deep', obj(',"x":' . '[' x 31 . ']' x 31), OCI_MANIFEST)->status, 201, 'one that is 32 deep';
 is $s->req('PATCH', $loc, headers => ['Content-Range' => '10-12'], body => 'abc')->header('Range'), '0-12', 'the upload goes on where it stood';

@@ -37,6 +37,7 @@ all_right('at first');
 sub spoil
 {
 	spew("$index/team/app/_names/root", "rubbish\n");
+	unlink "$index/team/app/_list";         # or nobody would notice
 	spew("$index/_catalog/root", "1 2\n1 \n");
 	unlink glob("$index/team/app/_referrers/sha256/*/*");
 }
@@ -79,6 +80,24 @@ for my $what (qw(_names _tags _referrers _epoch)) {
 	my ($d) = $s->push_image('team/app', 'one', layers => ['layer', $what]);
 	is_deeply $s->req('GET', '/v2/team/app/tags/list')->json->{tags}, ['one'], 'and it serves';
 }
+
+# What a power cut may leave of a catalog that nobody has flushed. After the start it is one of an older epoch, which nobody believes.
+for my $root ('', "\0" x 30, "1 99\n98 \n") {
+	my $repo = 'new/r' . length $root;
+
+	$s->stop_workers;
+	spew("$index/_catalog/root", $root);
+	$s->start_workers;
+	$s->push_image($repo, 'one', layers => ['layer']);
+	is $s->req('GET', "/v2/$repo/tags/list")->status, 200, 'a push to a new repository does not need a catalog that a power cut has torn';
+	ok grep({ $_ eq $repo } @{ $s->req('GET', '/v2/_catalog')->json->{repositories} }), '... and the catalog has it';
+}
+$s->stop_workers;
+spew("$index/_catalog/root", '');
+$s->start_workers;
+is run(program('berth'), '--root', $s->root, 'repo', 'rm', 'other')->{status}, 0, 'nor does the removal of a repository';
+spew("$index/_catalog/root", '');
+is_deeply $s->req('GET', '/v2/_catalog')->json->{repositories}, [qw(new/r0 new/r30 new/r9 team/app)], '... and the catalog is right';
 
 is run(@berth, 'none')->{status}, 1, 'a repository that is not there is a fault';
 is run(@berth, 'No')->{status}, 1, 'so is what is no name';

@@ -42,7 +42,7 @@ sub refused
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	error_is($r, 401, 'UNAUTHORIZED', "$title is 401", qr/^"(?:log in|the login is refused)"$/);
-	headers_are($r, { 'WWW-Authenticate' => 'Basic realm="a test\'s realm"' }, "$title: the challenge") if $r->status == 401;
+	headers_are($r, { 'WWW-Authenticate' => 'Basic realm="a test\'s realm",charset="UTF-8"' }, "$title: the challenge") if $r->status == 401;
 }
 
 refused(get(), 'no login');
@@ -113,36 +113,79 @@ SKIP: {
 	ok abs($known - $unknown) < 0.3 * $known, "an unknown user costs what a known one costs ($unknown and $known ticks)";
 }
 
-# What is not taken
+# What is not taken: two kinds of lines
 my $berth = program('berth');
-my %bad = ("alice:\$apr1\$lN2Z3hLk\$ABCDEFGHIJKLMNOPQRSTU1" => 'MD5', 'alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' => 'SHA-1',
-	'alice:rl0uE8Ev8h5vM' => 'DES', 'alice:geheim' => 'no hash', 'alice' => 'user:hash', 'alice:' => 'no hash', ':$2y$05$x' => 'name',
-	'alice:' . substr(hash_of('geheim'), 0, 59) => 'cut off', 'alice:$7$C6..../....x$y' => 'not supported',
-	'dup:' . hash_of('x') . "\ndup:" . hash_of('x') => 'already');
+spew("$dir/berth.conf", "root = \"$dir/store\"; auth = { htpasswd = \"$file\"; };\n");
+mkdir "$dir/store";
+my %bad = ('alice:geheim' => 'no hash', 'alice' => 'user:hash', 'alice:' => 'no hash', ':$2y$05$x' => 'name', 'alice:' . substr(hash_of('geheim'), 0, 59) => 'cut off');
 for my $line (sort keys %bad) {
 	spew($file, "# one\nbob:" . hash_of('bob') . "\n$line\n");
-	my $at = 3 + ($line =~ tr/\n//);
-	spew("$dir/berth.conf", "root = \"$dir/store\"; auth = { htpasswd = \"$file\"; };\n");
-	mkdir "$dir/store";
 	for my $cmd ([$berth, '--config', "$dir/berth.conf", 'config', 'check'],
 		[program('berth-fcgi'), '--config', "$dir/berth.conf", '--listen', "$dir/sock"]) {
 		my $r = run({ timeout => 120 }, @$cmd);
 		my $name = "a line that is $bad{$line} is refused by " . ($cmd->[0] =~ m{([^/]+)$})[0];
 		is $r->{status}, 2, $name;
-		like $r->{err}, qr/\A\Q$file\E:$at: [^\n]*\Q$bad{$line}\E[^\n]*\n\z/, "$name, with its number";
-		unlike $r->{err}, qr/geheim|rl0uE8|5en6G6|lN2Z3/, 'and the hash is not repeated';
+		like $r->{err}, qr/\A\Q$file\E:3: [^\n]*\Q$bad{$line}\E[^\n]*\n\z/, "$name, with its number";
+		unlike $r->{err}, qr/geheim/, 'and the hash is not repeated';
 	}
+}
+# A whole hash of another scheme, or a user who is there twice, is skipped: registry:2 starts with such a file, too.
+my %hash = (md5 => '$apr1$lN2Z3hLk$ABCDEFGHIJKLMNOPQRSTU1', sha => '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=', des => 'rl0uE8Ev8h5vM', scrypt => '$7$C6..../....x$y');
+spew($file, join '', "twice:" . hash_of('old') . "\nbob:" . hash_of('bob') . "\nloose:" . hash_of('loose') . " \r\n", (map { "$_:$hash{$_}\n" } sort keys %hash), 'twice:' . hash_of('new') . "\n");
+my $c = run($berth, '--config', "$dir/berth.conf", 'config', 'check');
+is $c->{status}, 0, 'a file with lines that are skipped is taken';
+my @skipped = split /\n/, $c->{err};
+is scalar @skipped, 5, 'each is named in one line';
+is scalar(grep { s/^berth: warning: // } @skipped), 5, 'which says that it is a warning';
+like $skipped[$_], qr/^\Q$file\E:@{[4 + $_]}: the hash is .*: the line is skipped, and nobody can log in by it; berth accepts/, "line @{[4 + $_]}" for 0 .. 3;
+like $skipped[4], qr/^\Q$file\E:1: the user is in line 8 again: this line is skipped/, 'the first of two lines of one user';
+unlike $c->{err}, qr/rl0uE8|5en6G6|lN2Z3/, 'no hash is repeated';
+my $k = Berth::Server->start(config => "auth = { htpasswd = \"$file\"; };\n", workers => 1);
+sub in { my ($user, $password) = @_; return $k->req(GET => '/v2/', from => '127.8.' . int(rand 250) . '.' . (1 + int rand 250), headers => [basic($user, $password)])->status }
+is in(bob => 'bob') . in(loose => 'loose') . in(twice => 'new'), '200200200', 'the others get in, a user of two lines by the last';
+is in(twice => 'old'), 401, 'not by the first';
+is in($_ => $hash{$_}), 401, "nobody by a hash of $_" for sort keys %hash;
+is in(des => 'geheim') . in(md5 => '') . in(sha => 'geheim'), '401401401', 'nor by a password';
+is scalar(grep { $_->{event} eq 'configuration' && $_->{level} eq 'warn' && $_->{message} =~ /skipped/ } $k->log_events), 5, 'the log names each at the start';
+write_over($file, slurp($file) . "late:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+is in(bob => 'bob'), 200, 'a line is added while it serves';
+is scalar(grep { $_->{event} eq 'htpasswd' && $_->{message} =~ /:9: the hash is SHA-1: the line is skipped/ } $k->log_events), 1, 'and named in the log once';
+$k->stop;
+
+# The first start
+unlink $file;
+my $first = Berth::Server->start(env => { REGISTRY_AUTH_HTPASSWD_PATH => $file }, workers => 1);
+my ($made) = grep { ($_->{action} // '') eq 'first_user' } $first->log_events;
+is "$made->{user} $made->{file}", "docker $file", 'a file that is not there at the start is made';
+like slurp($file), qr/\Adocker:\$2[aby]\$\d\d\$.{53}\n\z/, 'with one user, for whom registry:2 has a hash, too';
+is sprintf('%o', (stat $file)[2] & 07777), '600', 'that nobody else can read';
+like $made->{password}, qr/^[A-Za-z0-9_-]{22}$/, 'the log has its password';
+is $first->req(GET => '/v2/', headers => [basic('docker', $made->{password})])->status, 200, 'which is right';
+is $first->req(GET => '/v2/')->status, 401, 'nobody else gets in';
+my $was = slurp($file);
+$first->restart;
+is slurp($file), $was, 'another start leaves it alone';
+is scalar(grep { ($_->{action} // '') eq 'first_user' } $first->log_events), 1, 'and says nothing';
+unlink $file;
+$first->reload;
+ok wait_for(sub { grep { $_->{event} eq 'configuration' && $_->{message} =~ /the old one stays/ } $first->log_events }), 'a reload makes none';
+ok !-e $file, 'and leaves none';
+$first->stop;
+for my $none ("$dir/none/htpasswd", "$dir/dangling") {
+	symlink "$dir/none/x", "$dir/dangling";
+	my $r = run({ timeout => 120, env => { REGISTRY_AUTH_HTPASSWD_PATH => $none } }, program('berth-fcgi'), '--config', '/dev/null', '--root', "$dir/store", '--listen', "$dir/sock");
+	is "$r->{status} $r->{err}", "2 $none: cannot read: No such file or directory\n", 'none is made where there is no directory, or a link to nowhere';
 }
 unlink $file;
 my $r = run($berth, '--config', "$dir/berth.conf", 'config', 'check');
 is "$r->{status} $r->{err}", "2 $file: cannot read: No such file or directory\n", 'a file that is not there is refused';
 mkdir $file;
-like run($berth, '--config', "$dir/berth.conf", 'config', 'check')->{err}, qr/^\Q$file\E: cannot read: /, 'and a directory';
+like run($berth, '--config', "$dir/berth.conf", 'config', 'check')->{err}, qr/^\Q$file\E: is a directory, not a file/, 'and a directory';
 rmdir $file;
 
 # As compose files have it
 spew($file, htpasswd(alice => 'pw'));
 my $e = Berth::Server->start(env => { REGISTRY_AUTH => 'htpasswd', REGISTRY_AUTH_HTPASSWD_PATH => $file, REGISTRY_AUTH_HTPASSWD_REALM => 'Registry Realm' });
-is $e->req(GET => '/v2/')->header('WWW-Authenticate'), 'Basic realm="Registry Realm"', "registry:2's variables close the registry";
+is $e->req(GET => '/v2/')->header('WWW-Authenticate'), 'Basic realm="Registry Realm",charset="UTF-8"', "registry:2's variables close the registry";
 is $e->req(GET => '/v2/_catalog', headers => [basic('alice', 'pw')])->status, 200, 'and open it for who logs in';
 done_testing;

@@ -12,10 +12,12 @@ use Berth::Check;
 
 my @routes = routes_of();
 cmp_ok scalar(@routes), '>=', 20, 'the table has what there is to test';
-is join(' ', grep { !/^(password|login|catalog|pull|push|delete)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
+is join(' ', grep { !/^(password|login|catalog|pull|push|delete|relay)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
 is join(' ', map { "$_->[0] $_->[1]" } grep { $_->[2] eq 'password' } @routes), 'GET /v2/token HEAD /v2/token POST /v2/token',
 	'the token service asks for a login by itself';
-@routes = grep { $_->[2] ne 'password' } @routes;
+my @relay = grep { $_->[2] eq 'relay' } @routes;
+is join(' ', map { "$_->[0] $_->[1]" } @relay), 'GET /berth/v1/relay/settle HEAD /berth/v1/relay/settle', 'what the relay asks';
+@routes = grep { $_->[2] !~ /^(password|relay)$/ } @routes;
 
 my $dir = tmp_dir();
 my @users = qw(stranger puller pusher deleter groupie admin);
@@ -65,7 +67,7 @@ sub challenge_for
 {
 	my ($need, $error, $host) = @_;
 
-	return 'Basic realm="berth"' if !$host;
+	return 'Basic realm="berth",charset="UTF-8"' if !$host;
 	return "Bearer realm=\"http://$host/v2/token\",service=\"berth\"" . ($scope{$need} ? ",scope=\"$scope{$need}\"" : '') . ($error ? ",error=\"$error\"" : '');
 }
 
@@ -78,7 +80,7 @@ sub prepare
 	my ($want) = @_;
 
 	return $uuid_of_all if $want && $want ne 'in' && $uuid_of_all;         # who changes nothing finds all as it was
-	my $loc = admin(POST => '/v2/team/app/blobs/uploads/')->header('Location');
+	my $loc = path_of(admin(POST => '/v2/team/app/blobs/uploads/')->header('Location'));
 	admin(PUT => "$loc?digest=$digest", body => 'layer');
 	admin(PUT => '/v2/team/app/manifests/one', body => index_of(OCI_INDEX), headers => ['Content-Type' => OCI_INDEX]);
 	return $uuid_of_all = admin(POST => '/v2/team/app/blobs/uploads/')->header('Docker-Upload-UUID');
@@ -140,6 +142,19 @@ for my $caller (sort keys %caller) {
 			is $pre->header('X-Berth-Challenge') // '', $want == 401 ? challenge_for($need, $error, $s->host) : '', "$caller: and the challenge";
 		}
 		unlike $pre->header('X-Berth-Status') // '', qr/^40[13]$/, "$caller: the precheck of $method $pattern lets in" if $want eq 'in';
+	}
+}
+
+# What is the relay's does not exist for anybody: as any other path that is none
+for my $caller (sort keys %caller) {
+	my $want = $s->req(GET => '/v2/nothing/there', from => from(), headers => $caller{$caller})->status;
+
+	for (@relay) {
+		my ($method, $path) = @$_;
+		my %param = (REMOTE_ADDR => from(), REQUEST_METHOD => $method, REQUEST_URI => $path, @{ $caller{$caller} } ? (HTTP_AUTHORIZATION => $caller{$caller}[1]) : ());
+
+		is $s->req($method, $path, from => from(), headers => $caller{$caller})->status, 404, "$caller: $method $path is nothing";
+		is $fcgi->request(params => \%param)->status, $want, "$caller, without nginx: $method $path is nothing";
 	}
 }
 

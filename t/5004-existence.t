@@ -20,7 +20,7 @@ sub admin { my ($m, $p, %o) = @_; return $s->req($m, $p, %o, headers => [basic('
 
 my $bytes = random_bytes(1000);
 my $blob = sha256($bytes);
-my $loc = admin(POST => '/v2/secret/app/blobs/uploads/')->header('Location');
+my $loc = path_of(admin(POST => '/v2/secret/app/blobs/uploads/')->header('Location'));
 is admin(PUT => "$loc?digest=$blob", body => $bytes)->status, 201, 'there is a blob';
 my $image = index_of(OCI_INDEX);
 my $manifest = sha256($image);

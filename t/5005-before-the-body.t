@@ -15,7 +15,7 @@ my $dir = tmp_dir();
 spew("$dir/htpasswd", htpasswd(puller => 'p', admin => 'a'));
 my $rules = join ', ', rule('@anonymous', '**', 'pull'), rule('admin', '**', 'push');
 my $s = Berth::Server->start(config => "auth = { htpasswd = \"$dir/htpasswd\"; access = ( $rules ); };\n");
-my $loc = $s->req(POST => '/v2/team/app/blobs/uploads/', headers => [basic('admin', 'a')])->header('Location');
+my $loc = path_of($s->req(POST => '/v2/team/app/blobs/uploads/', headers => [basic('admin', 'a')])->header('Location'));
 my $digest = sha256('x');
 
 my $challenge = 'Bearer realm="' . $s->url . '/v2/token",service="berth",scope="repository:team/app:pull,push"';

@@ -22,7 +22,7 @@ my $blob = sha256($bytes);
 sub push_to
 {
 	my ($user, $repo, $what) = @_;
-	my $loc = $s->req(POST => "/v2/$repo/blobs/uploads/", headers => [basic($user, $user)])->header('Location');
+	my $loc = path_of($s->req(POST => "/v2/$repo/blobs/uploads/", headers => [basic($user, $user)])->header('Location'));
 	return $s->req(PUT => "$loc?digest=" . sha256($what), body => $what, headers => [basic($user, $user)])->status;
 }
 push_to('admin', $_, "only $_") for @all;

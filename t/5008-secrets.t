@@ -21,7 +21,7 @@ my @bob = basic('bob', $password{bob});
 my @wrong = basic('bob', 'falsch-geheim-1');
 
 # Every kind of use
-my $loc = $s->req(POST => '/v2/team/app/blobs/uploads/', headers => [@alice])->header('Location');
+my $loc = path_of($s->req(POST => '/v2/team/app/blobs/uploads/', headers => [@alice])->header('Location'));
 my $blob = sha256('layer');
 is $s->req(PUT => "$loc?digest=$blob", headers => [@alice], body => 'layer')->status, 201, 'alice pushes a blob';
 my $image = index_of(OCI_INDEX);
@@ -164,7 +164,7 @@ ok wait_for(sub { my $n = () = audit($s, 'push'); $s->push_blob_as(\@alice); aud
 sub Berth::Server::push_blob_as
 {
 	my ($self, $h) = @_;
-	my $l = $self->req(POST => '/v2/x/blobs/uploads/', headers => [@$h])->header('Location');
+	my $l = path_of($self->req(POST => '/v2/x/blobs/uploads/', headers => [@$h])->header('Location'));
 	return $self->req(PUT => "$l?digest=$blob", headers => [@$h], body => 'layer')->status;
 }
 done_testing;

@@ -22,7 +22,7 @@ my @alice = basic('alice', 'a');
 is status(GET => '/v2/', headers => [@alice]), 200, 'whom nginx knows is logged in';
 my $r = $s->req(POST => '/v2/team/app/blobs/uploads/', headers => [@alice]);
 is $r->status, 202, 'with the rights of that name';
-my $loc = $r->header('Location');
+my $loc = path_of($r->header('Location'));
 is status(PUT => "$loc?digest=" . sha256('x'), headers => [@alice], body => 'x'), 201, 'with a body, too';
 is status(GET => '/v2/team/app/tags/list', headers => [basic('bob', 'b')]), 403, 'and no others';
 is status(DELETE => '/v2/team/app/manifests/x', headers => [@alice]), 405, 'deleting is still off';
@@ -33,7 +33,7 @@ for my $login (['no login'], ['a wrong password', basic('alice', 'x')], ['a user
 		my ($m, $p, $body) = @$what;
 		$r = $s->req($m, $p, headers => [@h], defined $body ? (body => $body) : ());
 		error_is($r, 401, 'UNAUTHORIZED', "$who: $m " . ($p =~ s/[0-9a-f-]{30,}.*//r) . ' is refused by nginx');
-		is join('|', $r->headers('WWW-Authenticate')), 'Basic realm="by nginx"', 'with its challenge';
+		is join('|', $r->headers('WWW-Authenticate')), 'Basic realm="by nginx", charset="UTF-8"', 'with its challenge';
 	}
 }
 my ($e) = grep { ($_->{event} // '') eq 'request' && $_->{status} == 200 } $s->log_events;

@@ -87,7 +87,7 @@ is $s->req(HEAD => '/v2/token', headers => \@alice)->status, 200, 'HEAD works';
 for my $h ([basic('alice', 'wrong')], [basic('nobody', 'x')], [Authorization => 'Basic ???'], [bearer($t->{token})], [bearer('x')]) {
 	$r = get($h, 'repository:public/x:pull');
 	error_is($r, 401, 'UNAUTHORIZED', substr("@$h", 0, 40) . ' gets no token, not even one for nobody');
-	is_deeply challenge($r), { scheme => 'Basic', realm => 'berth' }, 'and is asked for a password';
+	is_deeply challenge($r), { scheme => 'Basic', realm => 'berth', charset => 'UTF-8' }, 'and is asked for a password';
 }
 
 # By a form

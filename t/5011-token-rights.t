@@ -26,7 +26,7 @@ my $image = index_of(OCI_INDEX);
 my %service = (realm => 'http://' . $s->host . '/v2/token', service => 'berth');
 for my $repo (qw(team/a team/b public/x private)) {
 	ask(PUT => "$repo/manifests/1", $admin, body => $image)->status == 201 or die;
-	my $loc = $s->req(POST => "/v2/$repo/blobs/uploads/", headers => $admin)->header('Location');
+	my $loc = path_of($s->req(POST => "/v2/$repo/blobs/uploads/", headers => $admin)->header('Location'));
 	$s->req(PUT => "$loc?digest=" . sha256($repo), headers => $admin, body => $repo)->status == 201 or die;
 }
 

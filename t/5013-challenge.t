@@ -41,15 +41,18 @@ is of($_)->{realm}, "http://$_/v2/token", "Host: $_ is given back" for 'registry
 for my $host ('a"b', 'a/b', 'a b', 'a@b', 'user:pw@b', 'a:b', 'a:', 'a:123456', '[::1', '[::1]x', '[x]', 'a,b', 'a?b', 'a#b', 'a%41', "a\tb", '<script>', "\xc3\xa4", 'x' x 300, 'a",error="b') {
 	my $r = $s->req(GET => '/v2/', headers => [Host => $host]);
 	next if $r->status == 400;              # nginx's word
-	is_deeply challenge($r), { scheme => 'Basic', realm => 'R' }, 'Host: ' . substr($host, 0, 20) . ' gives no URL';
+	is_deeply challenge($r), { scheme => 'Basic', realm => 'R', charset => 'UTF-8' }, 'Host: ' . substr($host, 0, 20) . ' gives no URL';
 }
 my %param = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v2/', REQUEST_SCHEME => 'http', REMOTE_ADDR => '127.0.0.1');
 for my $host (undef, '', 'a"b', "a\nb", "a b", 'x' x 300, 'a",error="b') {
-	is $fcgi->request(params => { %param, defined $host ? (HTTP_HOST => $host) : () })->header('WWW-Authenticate'), 'Basic realm="R"', 'whatever nginx lets through';
+	is $fcgi->request(params => { %param, defined $host ? (HTTP_HOST => $host) : () })->header('WWW-Authenticate'), 'Basic realm="R",charset="UTF-8"', 'whatever nginx lets through';
 }
 is $fcgi->request(params => { %param, HTTP_HOST => 'h', REQUEST_SCHEME => $_->[0] })->header('WWW-Authenticate'), "Bearer realm=\"$_->[1]://h/v2/token\",service=\"berth\"",
 	"the scheme $_->[0] is $_->[1]" for ['https', 'https'], ['ftp', 'http'], ['', 'http'];
-is $s->req(GET => '/v2/', http => '1.0', headers => [Host => undef])->header('WWW-Authenticate'), 'Basic realm="R"', 'no Host at all';
+is $s->req(GET => '/v2/', http => '1.0', headers => [Host => undef])->header('WWW-Authenticate'), 'Basic realm="R",charset="UTF-8"', 'no Host at all';
+
+is $fcgi->request(params => { %param, HTTP_HOST => 'h', BERTH_FORWARDED_HOST => $_->[0] })->header('WWW-Authenticate'), "Bearer realm=\"http://$_->[1]/v2/token\",service=\"berth\"",
+	"the host that a trusted proxy names, '$_->[0]', gives $_->[1]" for ['outer.example:8443', 'outer.example:8443'], ['', 'h'], ['a"b', 'h'];
 
 # X-Forwarded-Proto
 is of('h', 'X-Forwarded-Proto' => 'https')->{realm}, 'http://h/v2/token', 'X-Forwarded-Proto is not believed by itself';
@@ -70,6 +73,6 @@ is of('h')->{service}, 'registry.example', 'with the service';
 
 # Where tokens are off
 reconfigure($s, "auth = { $auth token = { enabled = \"off\"; }; };\n");
-is $s->req(GET => '/v2/')->header('WWW-Authenticate'), 'Basic realm="R"', 'without tokens the challenge is Basic';
-is $s->req(GET => '/v2/a/tags/list')->header('WWW-Authenticate'), 'Basic realm="R"', 'and the same everywhere';
+is $s->req(GET => '/v2/')->header('WWW-Authenticate'), 'Basic realm="R",charset="UTF-8"', 'without tokens the challenge is Basic';
+is $s->req(GET => '/v2/a/tags/list')->header('WWW-Authenticate'), 'Basic realm="R",charset="UTF-8"', 'and the same everywhere';
 done_testing;

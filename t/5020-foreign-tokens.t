@@ -40,7 +40,7 @@ sub t { return [bearer($service->token(@_))] }
 my %service = (realm => $realm, service => 'registry.example');
 for my $repo (qw(team/a team/b open)) {
 	is ask(PUT => "$repo/manifests/1", $admin, body => $image)->status, 201, "admin pushes to $repo by password";
-	my $loc = ask(POST => "$repo/blobs/uploads/", $admin)->header('Location');
+	my $loc = path_of(ask(POST => "$repo/blobs/uploads/", $admin)->header('Location'));
 	$s->req(PUT => "$loc?digest=" . sha256($repo), headers => $admin, body => $repo)->status == 201 or die;
 }
 # The way that a client goes

@@ -28,7 +28,7 @@ sub fresh {
 }
 
 for my $c (
-	['GET', '/v2/', 200, undef, undef],
+	['GET', '/v2/?by=a-worker', 200, undef, undef],         # nginx answers /v2/ by itself here
 	['GET', '/v2/_catalog?n=5', 200, undef, undef],
 	['GET', '/v2/log/app/tags/list', 200, 'log/app', undef],
 	['GET', '/v2/log/app/manifests/one', 200, 'log/app', 'one'],
@@ -69,6 +69,10 @@ for my $c (
 my %seen;
 $seen{ $_->{request_id} }++ for grep { ($_->{event} // '') eq 'request' } $s->log_events;
 is_deeply [grep { $seen{$_} != 1 } keys %seen], [], 'no id comes twice';
+my @asked = ('/v2/log/app/tags/list', '/v2/log/app/manifests/v1', '/v2/log/app/manifests/no', '/v2/_catalog', '/v2/log/app/blobs/' . sha256('{}'));
+my @told;
+fresh(sub { @told = grep { $s->req('GET', $_)->as_string =~ /^X-Berth-/mi } @asked }, scalar @asked);
+is "@told", '', 'no client is told the header by which nginx knows the id';
 
 # hostile text
 my $esc = '%1b%5b31m%0a%0d%22%5c%7d';

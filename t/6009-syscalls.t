@@ -134,9 +134,9 @@ sub show { my ($e) = @_; return join "\n", map { join ' ', map { s{.*/store/}{}r
 	}
 }
 
-# the order of what is written
+# the order of what is written, where each blob is promised (the way of fsync = "image": t/6056-barrier.t)
 {
-	my ($s, $file) = traced();
+	my ($s, $file) = traced(config => qq(fsync = "full";\n));
 	my $bytes = random_bytes(300_000);
 	my $d = sha256($bytes);
 	my $m = image_of(OCI_MANIFEST, $bytes);

@@ -48,12 +48,15 @@ sub stop
 
 END { kill TERM => @pids if @pids }
 
+# A socket has its file before anybody listens on it.
+sub listens { my ($name) = @_; return content_of('/proc/net/unix') =~ m{ 00010000 \S+ \S+ +\d+ \Q$dir/$name\E$}m }
+
 sub answers { return eval { Berth::FCGI->new($_[0])->request(params => \%get)->body } // 'nothing' }
 
 my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$dir/notify") or die "notify: $!";
 my $pid = start('systemd-socket-activate', '-E', "NOTIFY_SOCKET=$dir/notify", '-l', "$dir/a.sock", '-l', "$dir/b.sock", '-l', "$dir/c.sock",
 	$program, '--root', "$dir/store", '--workers', '2');
-ok wait_for(sub { -S "$dir/c.sock" }), 'systemd listens';
+ok wait_for(sub { listens('c.sock') }), 'systemd listens';
 ok !-e "$dir/store", 'and starts nothing before it is needed';
 is answers("$dir/a.sock"), '{}', 'the first request starts the workers, and is answered';
 is answers("$dir/b.sock"), '{}', 'the second socket has workers, too';
@@ -68,14 +71,27 @@ ok -S "$dir/a.sock", 'the socket stays, which is systemd\'s';
 
 unlink glob("$dir/*.sock");
 $pid = start('systemd-socket-activate', '-l', "$dir/a.sock", '-l', "$dir/b.sock", $program, '--root', "$dir/store", '--workers', '2');
-ok wait_for(sub { -S "$dir/b.sock" }), 'two sockets, as before there was a third';
+ok wait_for(sub { listens('b.sock') }), 'two sockets, as before there was a third';
 is answers("$dir/b.sock"), '{}', 'the second has workers';
 like slurp("$dir/log"), qr/2 workers, 0 for writes, [1-9]\d* for uploads/, 'for uploads; writes are done by those of the first';
 stop($pid);
 
+# A fourth is the relay's, where nothing but the relay's questions is answered.
+spew("$dir/relay.conf", 'notifications = ( { name = "none"; url = "http://127.0.0.1:1/"; } );');
+unlink glob("$dir/*.sock");
+$pid = start('systemd-socket-activate', (map { ('-l', "$dir/$_.sock") } 'a' .. 'd'), $program, '--root', "$dir/store", '--config', "$dir/relay.conf", '--workers', '2', '--no-relay');
+ok wait_for(sub { -S "$dir/d.sock" }), 'four sockets';
+is answers("$dir/a.sock"), '{}', 'the first is answered';
+my $told = eval { Berth::FCGI->new("$dir/d.sock")->request(params => { %get, REQUEST_URI => '/berth/v1/relay/settle' })->status } // 'nothing';
+is $told, 400, 'the fourth knows what the relay asks';
+isnt answers("$dir/d.sock"), '{}', '... and nothing else';
+like slurp("$dir/log"), qr{berth-relay is not started here; it reaches the workers at \Q$dir\E/d\.sock}, 'the log says where it is reached';
+is scalar(grep { slurp("/proc/$_/comm") eq "berth-relay\n" } map { Berth::Server::children($_) } $pid), 0, '... and that somebody else starts it';
+stop($pid);
+
 unlink glob("$dir/*.sock");
 $pid = start('systemd-socket-activate', '-l', "$dir/a.sock", $program, '--root', "$dir/store", '--workers', '2');
-ok wait_for(sub { -S "$dir/a.sock" }), 'one socket is enough';
+ok wait_for(sub { listens('a.sock') }), 'one socket is enough';
 is answers("$dir/a.sock"), '{}', 'for everything';
 stop($pid);
 my $r = run({ env => { LISTEN_PID => 1, LISTEN_FDS => 1 } }, $program, '--root', "$dir/store");
@@ -161,7 +177,7 @@ ok wait_for(sub { !kill 0, $second }), 'without the loop none comes after it';
 
 run_ok('make', '-s', '-C', build_dir(), 'install', "DESTDIR=$dir/root", 'make install');
 my ($units) = glob("$dir/root/usr/local/lib/systemd/system");
-my %most = ('berth.service' => 1.5, 'berth-gc.service' => 1.5, 'berth-nginx.service' => 2.5);
+my %most = ('berth.service' => 1.5, 'berth-gc.service' => 1.5, 'berth-nginx.service' => 2.5, 'berth-relay.service' => 2.5);
 for my $unit (sort keys %most) {
 	my $text = slurp("$units/$unit");
 	unlike $text, qr/@[a-z]+@/, "$unit is filled in";

@@ -103,10 +103,10 @@ for my $what (sort keys %odd) {
 	# links
 	$undo = odd($what, layer_link($s, $repo, $l));
 	answers("a blob's link that is $what", (map { ([$_, "/v2/$repo/blobs/$l"] => $_ eq 'HEAD' ? '404' : $BLOB) } 'GET', 'HEAD', 'DELETE'),
-		$put->('two') => '400 MANIFEST_BLOB_UNKNOWN', $push => $mends);
+		$put->('two') => '400 MANIFEST_BLOB_UNKNOWN', $push => '201');
 	$undo->();
 	$undo = odd($what, revision_link($s, $repo, $d));
-	answers("a manifest's link that is $what", (map { ($_ => $MANIFEST) } @get), $put->('one') => $mends);
+	answers("a manifest's link that is $what", (map { ($_ => $MANIFEST) } @get), $put->('one') => '201');
 	$undo->();
 	$undo = odd($what, tag_link($s, $repo, 'one'));
 	answers("a tag's link that is $what", $get[0] => $MANIFEST, $get[1] => '200', $put->('one') => $mends);
@@ -126,6 +126,7 @@ for my $what (sort keys %odd) {
 	my @rebuild = ({ timeout => 120 }, program('berth'), '--root', $s->root, 'index', 'rebuild', $repo);
 	for my $which ('root', 'leaf') {
 		my ($file) = $which eq 'root' ? "$index/_names/root" : grep { /\d$/ } glob "$index/_names/*";
+		unlink "$index/_list";          # or nobody would look there
 		$undo = odd($what, $file);
 		answers("the index's $which is $what", @list => '500 UNKNOWN');
 		if ($what eq 'a directory' && $which eq 'root') {
@@ -138,6 +139,14 @@ for my $what (sort keys %odd) {
 	}
 	$undo = odd($what, "$index/_epoch");
 	answers("the index's epoch is $what", @list => '200');
+	$undo->();
+	wait_for(sub { asked('GET', $list[0][1]); -f "$index/_list" }) or die;
+	my $tags = sub { return $s->req('GET', $list[0][1], timeout => 120)->body };
+	my $listed = $tags->();
+	$undo = odd($what, "$index/_list");
+	is $tags->(), $listed, "the kept list of tags is $what: the index says what belongs there";
+	answers('then', $put->('another') => '201');
+	like $tags->(), qr/"another"/, 'a push gets past it';
 	$undo->();
 
 	# uploads

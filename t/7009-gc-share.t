@@ -41,7 +41,7 @@ sub processes
 	my ($cpus, @o) = @_;
 	my $trace = tmp_dir() . '/trace';
 
-	run('taskset', '-c', $cpus, 'strace', '-f', '-o', $trace, '-e', 'trace=execve,openat', '-e', 'inject=openat:delay_enter=2000',
+	run('taskset', '-c', $cpus, 'strace', '-f', '-o', $trace, '-e', 'trace=execve,openat', '-e', 'inject=openat:delay_enter=8000',
 		gc_cmd($s, '--dry-run', @o));
 	my @lines = split /\n/, slurp($trace);
 	my ($all, $readers) = map { my %pid = map { /^(\d+)/ ? ($1 => 1) : () } @$_; scalar keys %pid } \@lines, [grep { m{/current/link} } @lines];

@@ -91,6 +91,7 @@ sub damage
 	run_ok('cp', '-a', $root, $copy, "a copy for: $title");
 	($repo, $blobs, $index_dir) = ("$copy/docker/registry/v2/repositories/team/app", "$copy/docker/registry/v2/blobs", "$copy/berth/index/team/app");
 	$inflict->();
+	my $served = $kind =~ /^index/ ? serves($copy) : undef;         # or no index would count
 	my @data = $o{data} ? '--data' : ();
 	my $r = fsck($copy, @data);
 	is $r->{status}, 1, "$title: found" or diag($r->{out}, $r->{err});
@@ -161,6 +162,8 @@ damage('a repository without _manifests', 'half-repository', 'half/one', sub { m
 damage('a repository without _layers', 'half-repository', 'half/two', sub { make_path("$copy/docker/registry/v2/repositories/half/two/_manifests") });
 damage('an upload without startedat', 'upload-without-start', $uuid, sub { unlink "$repo/_uploads/$uuid/startedat" },
 	check => sub { slurp("$repo/_uploads/$uuid/data") eq 'half of it' && slurp("$repo/_uploads/$uuid/startedat") =~ /^\d{4}-.*Z$/ }, says => 'it can go on');
+damage('an upload that became a link, but a power cut took back that it moved', 'upload-without-start', $uuid, sub { rename "$repo/_uploads/$uuid/startedat", "$repo/_uploads/$uuid/link" },
+	check => sub { -e "$repo/_uploads/$uuid/startedat" }, says => 'the collector can remove it');
 damage('what another registry left', 'leftover', 'link.1.tmp', sub { spew(dir_of(layer($dl)) . '/link.1.tmp', 'x') });
 damage('a tag that the sorted names lack', 'index-tag-names', 'team/app/_names', sub { s/^old\n//m, spew("$index_dir/_names/1", $_) for slurp("$index_dir/_names/1") });
 damage('a tag that is not under its digest', 'index-tags-of', 'team/app/_tags', sub { forget_pair("$index_dir/_tags", "$d2 old") });
@@ -178,6 +181,13 @@ $copy = "$work/sparse";
 run_ok('cp', '-a', $root, $copy, 'a copy of the store');
 remove_tree(dir_of(revision($d2)));
 remove_tree("$copy/docker/registry/v2/repositories/team/app/_manifests/tags/old");
+# While nobody serves no index counts: a power cut may have taken what was written last, and another registry may have written the links.
+my $unserved = "$work/unserved";
+run_ok('cp', '-a', $root, $unserved, 'a copy that nobody serves');
+forget_pair("$unserved/berth/index/team/app/_tags", "$d2 old");
+is fsck($unserved)->{status}, 0, 'an index that nobody believes has no faults';
+remove_tree($unserved);
+
 for my $sparse (['refuse', 1], ['index', 0], ['all', 0]) {
 	my $r = run({ dir => $work }, $berth, '--config', spew("$work/berth.conf", "manifests = { sparse = \"$sparse->[0]\"; };\n"), '--root', $copy, 'fsck');
 	is $r->{status}, $sparse->[1], "a child that is missing with manifests.sparse = $sparse->[0]" or diag($r->{out}, $r->{err});

@@ -30,6 +30,7 @@ chmod 0755, $work, $s->dir;
 run_ok('chown', '-R', 'nobody', $s->root, $root, 'which is not root\'s') if $> == 0;
 my @program = (program('berth'), '--config', $s->config_file, '--root', $root);
 sub fsck { return run({ timeout => 120 }, @program, 'fsck', @_) }
+my $served = serves($root);     # or no index would count
 my $clean = fsck('--data', '--json');
 is $clean->{status}, 0, 'nothing is wrong before' or diag($clean->{out});
 
@@ -78,6 +79,7 @@ for my $entry (@entries) {
 		run('chmod', '-R', 'u+rwX', $root);
 		remove_tree($root);
 		run('cp', '-a', $s->root, $root);
+		$served = serves($root);
 	}
 }
 note "$tried tried";

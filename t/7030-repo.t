@@ -48,7 +48,7 @@ berth_says($s, ['repo', 'rm', 'nothing'], 1, qr/^berth: there is no repository n
 berth_says($s, ['repo', 'du', 'a', 'nothing'], 1, qr/^berth: there is no repository nothing$/, 'by du too');
 berth_says($s, ['repo', 'rm', 'nothing/but/uploads'], 1, qr/there is no repository/, 'an upload alone makes none');
 is tags_of($s, 'a'), 'v1 v2', 'nothing of all that removed anything';
-like run(program('berth'), '--help')->{out}, qr/^  repo list.*rm NAME.*mv OLD NEW.*du/m, 'berth --help lists repo';
+like run(program('berth'), '--help')->{out}, qr/^  repo list.*rm .*NAME.*mv .*OLD NEW.*du/m, 'berth --help lists repo';
 like run(program('berth'), '--help')->{out}, qr/^  tag list/m, 'and tag';
 
 # --- du -------------------------------------------------------------------------------------------

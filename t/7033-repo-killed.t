@@ -12,6 +12,7 @@ use Berth::Test;
 use Berth::Check;
 use Berth::GC;
 use Berth::Repo;
+use Berth::Undo;
 
 plain_build_only('it traces system calls');
 need_program('strace');
@@ -27,7 +28,7 @@ my @CALLS = qw(renameat unlinkat mkdirat write fsync syncfs flock);
 my (%model, %image);
 sub model {
 	my ($name, @repos) = @_;
-	my $s = Berth::Server->start(root => "$dir/$name", config => "fsync = \"off\";\n", workers => 2);
+	my $s = Berth::Server->start(root => "$dir/$name", config => "fsync = \"off\";\ndelete = true;\nundo = \"1d\";\n", workers => 2);
 	for my $repo (@repos) {
 		for my $t ('v1', 'v2') {
 			my @layers = ("layer $t of $repo", 'of all');
@@ -40,6 +41,8 @@ sub model {
 		$s->push_blob($repo, '{}');
 		$s->push_manifest($repo, sha256($m), $m, OCI_MANIFEST)->status == 201 or die 'referrer';
 		push @{ $image{$name}{$repo} }, { repository => $repo, digest => sha256($m), bytes => $m };
+		$s->push_manifest($repo, 'gone', $image{$name}{$repo}[0]{bytes}, OCI_MANIFEST)->status == 201 or die 'tag';
+		$s->req('DELETE', "/v2/$repo/manifests/gone")->status == 202 or die 'DELETE';
 		my $up = upload_start($s, $repo);
 		$s->req('PATCH', $up, body => 'half', chunked => 1);
 	}
@@ -83,6 +86,8 @@ sub fault_after {
 	push @bad, "missing: $missing" if $missing ne '';
 	push @bad, "left: $_" for grep { -e repo_dir_of($s, $old) . "/$_" } qw(_layers _manifests _uploads);
 	push @bad, "index left: $_" for grep { -e $s->root . "/berth/index/$old/$_" } qw(_names _tags _referrers _epoch);
+	my $marks = join ' ', map { "$_ " . marks_of($s, $_) } sort @others, $old, $new // ();
+	push @bad, "marks: $marks" if $marks ne join ' ', map { $_ eq $old ? "$_ 0" : "$_ 1" } sort @others, $old, $new // ();
 	my $list = join ' ', split /\n/, berth($s, 'repo', 'list')->{out};
 	push @bad, "list: $list" if $list ne join ' ', sort @others, $new // ();
 	my $catalog = join ' ', map { split /\n/, slurp($s->root . "/berth/index/_catalog/$_") } grep { /^\d+$/ } files_below($s->root . '/berth/index/_catalog');
@@ -103,10 +108,13 @@ sub fault_killed {
 		my @where = grep { missing_of($s, renamed($_, @{ $image{$name}{$old} })) eq '' } $old, $new;
 		push @bad, "whole under neither name" if !@where;
 		push @bad, "whole under both names" if @where == 2;
+		push @bad, "$_ has forgotten what was deleted" for grep { !marks_of($s, $_) } @where;
 	}
 	# a repository's two directories can't come and go as one where others are nested in it
 	my %may = map { ("half-repository docker/registry/v2/repositories/$_" => 1) } $old, $new // ();
-	my @found = grep { !($may{$_} && $name eq 'nested') } fsck_kinds($s);
+	# nor do marks and repository
+	my %marks = map { ("leftover berth/undo/$_/_marks" => 1) } $old, $new // ();
+	my @found = grep { !$marks{$_} && !($may{$_} && $name eq 'nested') } fsck_kinds($s);
 	push @bad, "fsck: @found" if @found;
 	return join '; ', @bad;
 }

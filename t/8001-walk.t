@@ -43,7 +43,7 @@ my $id = $d->busybox_image('busybox:latest');
 $d->docker_ok('tag', 'busybox', $ref, 'busybox gets the name of the registry');
 my $said = $d->docker_ok('push', $ref, 'docker push takes busybox:1.0 to the registry');
 my ($digest, $size) = $said =~ /^1\.0: digest: (sha256:[0-9a-f]{64}) size: (\d+)$/m;
-ok($digest, 'docker says the digest and the size of what it pushed') or BAIL_OUT("docker push: $said");
+ok($digest, 'docker says the digest and the size of what it pushed') or die "docker push: $said\n";
 
 # --- look
 

@@ -37,7 +37,7 @@ ok(wait_for { logged('control') }, '... and leaves its name in the log');
 # 1. through nginx: records as body, in every way a body can come in
 my $rec = forged('forged');
 my $json = '{"schemaVersion":2}';
-my $up = $b->req(POST => '/v2/a/blobs/uploads/', headers => [ 'Content-Length' => 0 ])->header('Location');
+my $up = path_of($b->req(POST => '/v2/a/blobs/uploads/', headers => [ 'Content-Length' => 0 ])->header('Location'));
 my @oci = ('Content-Type' => OCI_MANIFEST);
 for my $pad (0, 1, 7, 8, 100, 8184, 8185, 16376) {
 	my $body = ' ' x $pad . $rec x 3;
@@ -130,7 +130,7 @@ is(logged('smuggled'), 0, 'no worker heard of the ones in the bodies');
 
 # 5. headers are only ever HTTP_*
 my $victim = "$FindBin::Bin/lib/Berth/Test.pm";
-$up = $b->req(POST => '/v2/a/blobs/uploads/', headers => [ 'Content-Length' => 0 ])->header('Location');
+$up = path_of($b->req(POST => '/v2/a/blobs/uploads/', headers => [ 'Content-Length' => 0 ])->header('Location'));
 my @params = map { my $n = $_; ($n => '1', do { (my $h = $n) =~ tr/_/-/; $h } => '1') } qw(BERTH_PRECHECK BERTH_REQUEST_ID
 	HTTP_BERTH_PRECHECK);
 $r = $b->req(PUT => '/v2/a/manifests/t', body => '[]', headers => [ @oci, @params ]);

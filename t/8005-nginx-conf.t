@@ -58,27 +58,33 @@ for (
 	[ ['with=nothing'], 'there is no nothing' ], [ ['with=tls'], 'needs certificate=' ], [ ['with=tls', 'certificate=/x', 'certificate_key='], 'certificate_key=' ],
 	[ ['certificate=/x'], 'unknown argument' ], [ ['path=/x', 'with=limits'], 'unknown argument' ], [ ['with=tls', 'certificate=/x"; y "', 'certificate_key=/x'], "can't be given" ],
 	[ ['with=proxy', 'proxy=10.0.0.1; x'], "can't be given" ], [ ['with=proxy', 'proxy=10.0.0.1 x'], 'not addresses' ], [ ['client_timeout=5m; x'], 'not times' ],
+	map({ [ ["connections=$_"], 'not a number of connections' ] } '0', '1;', '-1', '10000000'),
 ) {
 	my ($part, $why) = @$_;
 	my $r = run($render, "$dir/e", @args, @$part);
 	is($r->{status}, 1, "@$part is refused");
 	like($r->{err}, qr/\Anginx\/render: [^\n]*\Q$why\E[^\n]*\n\z/, '... in one line');
 }
-run_ok($render, "$dir/f", @args, 'listen=[::1]:' . Berth::Server::free_port(), 'with=limits', 'user_rate=7r/s', 'client_timeout=7m', 'header_timeout=8s', 'a second address, limits, timeouts');
+run_ok($render, "$dir/f", @args, 'listen=[::1]:' . Berth::Server::free_port(), 'with=limits', 'user_rate=7r/s', 'client_timeout=7m', 'header_timeout=8s', 'connections=9000', 'a second address, limits, timeouts');
 run_ok('nginx', '-t', '-q', '-p', "$dir/f", '-e', 'stderr', '-c', "$dir/f/nginx.conf", '... are fine for nginx');
 $all = join '', map { slurp($_) } glob "$dir/f/*.conf";
-like($all, qr/$_/, "... $_ is in it") for 'rate=50r/s', 'rate=7r/s', 'client_body_timeout 7m', 'send_timeout 7m', 'client_header_timeout 8s', 'listen \[::1\]';
+like($all, qr/$_/, "... $_ is in it") for 'rate=50r/s', 'rate=7r/s', 'client_body_timeout 7m', 'send_timeout 7m', 'client_header_timeout 8s', 'listen \[::1\]', 'worker_connections 9000;';
 is(run($render, "$dir/e", 'colour=red')->{status}, 1, 'an unknown key is refused');
 for (
 	[ "manifests.max_size = 4194304\nblobs.max_size = 0\n" => '4194304 0 ' ],
 	[ "blobs.max_size = 10737418240\nmanifests.max_size = 1024\n" => '1024 10737418240 ' ],
 	[ "manifests.max_size = \"4 MiB\";\nblobs.max_size = \"10 GiB\";\n" => '4194304 10737418240 ' ],
 	[ "root = /x\n" => '4194304 0 ' ],
+	[ qq{blobs.max_size = 100\nrules = ( { repo = "a"; max_size = "50"; } )\n} => '4194304 100 ' ],
+	[ qq{blobs.max_size = 100\nrules = ( { repo = "a"; max_size = "50"; }, { repo = "b"; max_tags = 3; max_size = "5000000000000"; } )\n} => '4194304 5000000000000 ' ],
+	[ qq{blobs.max_size = 100\nrules = ( { repo = "a"; max_size = "0"; }, { repo = "b"; max_size = "5000"; } )\n} => '4194304 0 ' ],
+	[ qq{blobs.max_size = 0\nrules = ( { repo = "a"; max_size = "50"; } )\n} => '4194304 0 ' ],
 	[ "http.cors = https://a,http://b:1\n" => '4194304 0 https://a,http://b:1' ],
+	[ "http.prefix = /a/b\nhttp.headers = X-A: b 'c'|X-D: e\n" => '4194304 0  /a/b X-A:%040b%040%047c%047|X-D:%040e' ],
 ) {
 	my ($shown, $want) = @$_;
 	my $r = run({ stdin => $shown }, $render, '--limits');
-	is($r->{out}, sprintf("manifest_max=%s blob_max=%s cors=%s\n", split(/ /, $want, -1)), "limits $want are read from the settings");
+	is($r->{out}, sprintf("manifest_max=%s blob_max=%s cors=%s base=%s headers=%s\n", map { $_ // '' } (split(/ /, $want, -1))[0 .. 4]), "limits $want are read from the settings");
 }
 
 # a server with a second port for HTTP/2 without TLS
@@ -161,7 +167,7 @@ SKIP: {
 	like($get->('--data-binary', "\@$big", "$url/v2/a/b/blobs/uploads/?digest=$d"), qr/\AHTTP\/2 201 /, '... a push');
 	is(sha256(run(@curl, "$url/v2/a/b/blobs/$d")->{out}), $d, '... that comes back');
 	my ($up) = $get->('-X', 'POST', "$url/v2/a/b/blobs/uploads/") =~ /^location: (\S+)/mi;
-	like($get->('-X', 'PATCH', '-H', 'Content-Type: application/octet-stream', '-T', $big, "$url$up"), qr/\AHTTP\/2 202 .*range: 0-2999999\r/s, '... a chunk');
+	like($get->('-X', 'PATCH', '-H', 'Content-Type: application/octet-stream', '-T', $big, $up), qr/\AHTTP\/2 202 .*range: 0-2999999\r/s, '... a chunk');
 	is(h2_refused('/v2/a/b/blobs/uploads/x'), 'HEADERS DATA RST_STREAM:0', '... a refusal before the body');
 }
 

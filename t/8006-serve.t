@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
+use Berth::TLS;
 use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(time);
@@ -87,7 +88,7 @@ sub port { return Berth::Server::free_port() }
 sub refused
 {
 	my ($args, $like, $title) = @_;
-	my $r = run({ timeout => 120 }, $serve, '--no-install', @$args);
+	my $r = run($serve, '--no-install', @$args);
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is($r->{status}, 1, "$title: exit 1");
@@ -179,6 +180,17 @@ is(get('127.0.0.1', $port, $_), '404', "... and $_ is there alone") for '/metric
 kill TERM => $s->{pid};
 wait_for { ended($s) };
 
+# nothing of the configuration is left out because a program on the way has failed, above all not TLS
+mkdir "$dir/broken";
+spew("$dir/broken/sed", "#!/bin/sh\ncase \$* in *http.tls.certificate*) exit 1 ;; esac\nexec /bin/sed \"\$@\"\n");
+chmod 0755, "$dir/broken/sed";
+$s = do {
+	local @ENV{qw(PATH REGISTRY_HTTP_TLS_CERTIFICATE REGISTRY_HTTP_TLS_KEY)} = ("$dir/broken:$ENV{PATH}", '/x', '/y');
+	start('--port', $port, '--root', $root);
+};
+ok(ended($s), 'it serves nothing where it cannot have the settings of nginx') or kill TERM => $s->{pid};
+wait_for { ended($s) };
+
 my $conf = spew("$dir/berth.conf", "root = \"$dir/elsewhere\";\nmanifests = { max_size = \"2 KiB\"; };\ndelete = true;\n");
 chmod 0644, $conf;
 $s = start('--port', $port, '--config', $conf);
@@ -201,11 +213,31 @@ is(run('curl', '-s', '-X', 'DELETE', '-o', '/dev/null', '-w', '%{http_code}', "h
 kill TERM => $s->{pid};
 wait_for { ended($s) };
 
+# what registry:2 has: a config.yml with an address and TLS
+my $ca = Berth::TLS->authority;
+my ($cert, $key) = $ca->certificate('/CN=serve', 'IP:127.0.0.1');
+my $yml = spew("$dir/config.yml", "storage: {filesystem: {rootdirectory: $dir/yml}}\nhttp: {addr: '127.0.0.1:$port', debug: {addr: 'localhost:$monitor'}, tls: {certificate: $cert, key: $key}}\n");
+chmod 0644, $yml;
+$s = start('--config', $yml);
+like(slurp($s->{out}), qr{^berth serves https://127\.0\.0\.1:$port from \Q$dir\E/yml }m, 'a config.yml says where, from which store, and with which certificate');
+is(run('curl', '-s', '--cacert', $ca->file, '-o', '/dev/null', '-w', '%{http_code}', "https://127.0.0.1:$port/v2/")->{out}, '200', '... and so it serves');
+is(get('127.0.0.1', $monitor, '/debug/health'), '200', '... and the debug address');
+kill TERM => $s->{pid};
+wait_for { ended($s) };
+my $other_port = port();
+$ENV{REGISTRY_LOG_ACCESSLOG_DISABLED} = 'true';
+$s = start('--config', $yml, '--port', $other_port, '--root', $root, '--monitor', 'none');
+like(slurp($s->{out}), qr{^berth serves https://127\.0\.0\.1:$other_port from \Q$root\E \(Ctrl-C ends it; no access log\)$}m, 'options win');
+delete $ENV{REGISTRY_LOG_ACCESSLOG_DISABLED};
+kill TERM => $s->{pid};
+wait_for { ended($s) };
+
 # why not
 refused([ '--root', '/proc/nowhere' ], "cannot create .*/proc/nowhere", 'a store that cannot be made');
 refused([ '--port', '0' ], 'not a port', 'port 0');
 refused([ '--root', $root, '--port', $port, '--monitor', '127.0.0.1' ], 'monitor= is the address to listen on', 'a monitor without a port');
 refused([ '--port', 'http' ], 'not a port', 'a port by name');
+refused([ '--config', spew("$dir/unix.yml", "http: {addr: /run/x, net: unix}\n") ], 'is a Unix socket, which scripts/serve does not serve', 'a Unix socket');
 refused([ '--root', $root, '--port', $port, '--listen', '192.0.2.1' ], '192\.0\.2\.1', 'an address that is not ours');
 refused([ '--root', $root, '--port', $port, '--config', "$dir/none.conf" ], 'none\.conf', 'a configuration that is not there');
 spew($conf, "root = \"$root\";\ncolour = \"red\";\n");

@@ -57,7 +57,7 @@ for my $c (['GET', '/v2/', 200], ['GET', '/v2/h/app/manifests/one', 200], ['HEAD
 	my ($method, $p, $want) = @$c;
 	$r = $s->raw("$method http://registry.example:5000$p HTTP/1.1\r\n$close\r\n");
 	is $r->status, $want, "$method http://registry.example:5000$p is $want";
-	is common_fault($r), '', "$method $p in absolute form carries the common headers, and a Location that is a path";
+	is common_fault($r), '', "$method $p in absolute form carries the common headers, and a valid Location";
 }
 $l10 = upload_start($s, 'h/app');
 is $s->raw("PUT http://other$l10?digest=" . sha256('abs') . " HTTP/1.1\r\n${close}Content-Length: 3\r\n\r\nabs")->status, 201, 'an upload is finished in absolute form';
@@ -127,8 +127,8 @@ for my $p ('/v2//h/app/manifests/one', '/v2/h//app/manifests/one', '/v2/h/app//m
 error_is $s->req('POST', '/v2/h/app/blobs/uploads//'), 404, undef, 'POST with two slashes at the end is 404';
 
 # what nginx says by itself has the common headers, once
-for my $c (['GET /v2/ HTTP/1.1', '', 400], ['GET /v2/%zz HTTP/1.1', $close, 400], ['PUT /v2/h/app/manifests/x HTTP/1.1', "${close}Content-Length: 5000000\r\n", 413], ['GET /v2/?' . 'a' x 33_000 . ' HTTP/1.1', $close, 414],
-	['GET /v2/ HTTP/1.1', "${close}X: " . 'a' x 33_000 . "\r\n", 431], ['TRACE /v2/ HTTP/1.1', $close, 405], ['POST / HTTP/1.1', $close, 405], ['GET /else HTTP/1.1', $close, 404], ['POST /v2/h/app/blobs/uploads/ HTTP/1.1', "${close}Content-Length: 70000\r\n", 413]) {
+for my $c (['GET /v2/ HTTP/1.1', '', 400], ['GET /v2/%zz HTTP/1.1', $close, 400], ['PUT /v2/h/app/manifests/x HTTP/1.1', "${close}Content-Length: 5000000\r\n", 413], ['GET /v2/?' . 'a' x 74_000 . ' HTTP/1.1', $close, 414],
+	['GET /v2/_catalog HTTP/1.1', "${close}X: " . 'a' x 70_000 . "\r\n", 431], ['GET /v2/ HTTP/1.1', "${close}X: " . 'a' x 74_000 . "\r\n", 400], ['TRACE /v2/ HTTP/1.1', $close, 405], ['POST / HTTP/1.1', $close, 405], ['GET /else HTTP/1.1', $close, 404], ['POST /v2/h/app/blobs/uploads/ HTTP/1.1', "${close}Content-Length: 70000\r\n", 413]) {
 	my $k = $s->sock;
 	print {$k} "$c->[0]\r\n$c->[1]\r\n";
 	$r = read_response($k);

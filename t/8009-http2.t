@@ -49,6 +49,11 @@ for my $c (['GET', '/v2/h2/app/manifests/one', 200], ['HEAD', '/v2/h2/app/manife
 }
 $r = h2('GET', "/v2/h2/app/blobs/$blob", headers => ['Range: bytes=1-3']);
 is $r->status . $r->body, '206aye', 'a range is 206';
+for my $c ([1000, 200], [4000, 200], [6000, 200]) {
+	is h2('GET', "/v2/h2/app/blobs/$blob", headers => ['Range: bytes=' . join ',', map { "$_-" . ($_ + 1) } 1 .. $c->[0]])->status, $c->[1], "$c->[0] ranges are $c->[1]";
+}
+is h2('GET', "/v2/h2/app/blobs/$blob", headers => ["If-Match: \"$blob\""])->body, 'layer', 'a precondition that holds gives the blob';
+is h2('GET', "/v2/h2/app/blobs/$blob", headers => ['If-Match: "x"'])->status, 412, 'and one that does not 412';
 
 # errors of workers, of prechecks, of nginx
 for my $c (['GET', '/v2/h2/app/manifests/none', 404, 'MANIFEST_UNKNOWN'], ['GET', '/nothing', 404], ['PUT', '/v2/h2/app/manifests/-x', 400, 'TAG_INVALID', 'x'], ['PATCH', '/v2/h2/app/blobs/uploads/01234567-89ab-4cde-8f01-23456789abcd', 404, 'BLOB_UPLOAD_UNKNOWN', 'x' x 1000],
@@ -65,7 +70,7 @@ for my $c (['GET', '/v2/h2/app/manifests/none', 404, 'MANIFEST_UNKNOWN'], ['GET'
 
 # pushes
 my $big = random_bytes(3 << 20);
-my $loc = h2('POST', '/v2/h2/new/blobs/uploads/', headers => ['Content-Length: 0'])->header('Location');
+my $loc = path_of(h2('POST', '/v2/h2/new/blobs/uploads/', headers => ['Content-Length: 0'])->header('Location'));
 like $loc, qr{^/v2/h2/new/blobs/uploads/[0-9a-f-]{36}$}, 'an upload is begun';
 $r = h2('PATCH', $loc, body => substr($big, 0, 2_000_000), headers => ['Content-Type: application/octet-stream']);
 is $r->status . ' ' . ($r->header('Range') // ''), '202 0-1999999', 'a chunk is taken';

@@ -17,7 +17,10 @@ my $layer = $b->push_blob('a/b', '0123456789');
 my @names = ('a/b', 'blobs/uploads', 'a/blobs/uploads/blobs', 'manifests', 'x/tags/list', 'blobs/manifests/uploads', 'token', 'referrers/blobs');
 my %tails = (reference => ['t', 'list', 'uploads', 'blobs', 'tags', "sha256:0"], digest => [$layer, 'manifests', 'x'], uuid => ['UPLOAD']);
 my @routes = routes_of();
-is(join(' ', grep { !/^(requests|writes|uploads)$/ } map { $_->[3] } @routes), '', 'each row names a pool');
+is(join(' ', grep { !/^(requests|writes|uploads|relay)$/ } map { $_->[3] } @routes), '', 'each row names a pool');
+is(join(' ', map { "$_->[0] $_->[1]" } grep { ($_->[3] eq 'relay') != ($_->[2] eq 'relay') } @routes), '', 'the pool of the relay is for what the relay alone may');
+is($b->req($_->[0], $_->[1])->status, 404, "nginx passes no $_->[0] $_->[1] to any pool") for grep { $_->[3] eq 'relay' } @routes;
+@routes = grep { $_->[3] ne 'relay' } @routes;
 my @route;
 for (@routes) {
 	my ($method, $pattern, undef, $pool) = @$_;

@@ -88,4 +88,13 @@ ok_run('copy', '-q', '--src-tls-verify=false', '--dest-tls-verify=false', '--src
 ok_run('delete', '--tls-verify=false', '--creds', 'dev:x', "docker://$host/team/copy:1", 'a delete');
 $b->stop;
 $t->stop;
+
+# A name and a password that are not ASCII, with a token service of our own
+my ($umlaut, $secret) = ("j\xc3\xbcrg", "gr\xc3\xbc\xc3\x9fe");
+spew("$dir/htpasswd", htpasswd($umlaut => $secret));
+$b = Berth::Server->start(config => "auth = { token = { enabled = \"on\"; }; htpasswd = \"$dir/htpasswd\"; access = ( " . rule($umlaut, 'team/*', 'push') . " ); };\n");
+$host = $b->host;
+is(run(skopeo({ stdin => $secret }, 'login', '--tls-verify=false', '-u', $umlaut, '--password-stdin', $host))->{status}, 0, 'skopeo logs in with umlauts');
+ok_run(out('team/one:v1'), 'and pushes');
+$b->stop;
 done_testing();

@@ -109,11 +109,12 @@ for my $h ('X-Berth-User', 'X_Berth_User', 'X-Auth-Request-User', 'Remote-User',
 	is sso(GET => $secret, headers => [of_user('alice'), $h => 'admin'])->status, 403, "$h from a client changes nothing";
 	is sso(GET => $secret, headers => [of_user('nobody'), $h => 'admin'])->status, 401, '... where the service names nobody';
 }
-is sso(GET => $_, headers => [of_user('alice')])->status, 404, "$_ is not reached" for '/_sso', '/%5fsso', '/_berth/request';
+is sso(OPTIONS => '/v2/secret/tags/list', headers => ['X-Berth-User' => 'admin'])->status, 204, 'a preflight needs no login';
+is sso(GET => $_, headers => [of_user('alice')])->status, 404, "$_ is not reached" for '/_sso', '/_sso/preflight', '/%5fsso', '/_berth/request';
 my $post = sso(POST => '/v2/team/app/blobs/uploads/', headers => [of_user('alice'), 'Content-Length' => 0]);
 is $post->status, 202, 'an upload is begun';
 my $bytes = random_bytes(3_000_000);
-is sso(PUT => $post->header('Location') . '?digest=' . sha256($bytes), headers => [of_user('alice')], body => $bytes)->status, 201, 'and ended';
+is sso(PUT => $post->header('Location') . '&digest=' . sha256($bytes), headers => [of_user('alice')], body => $bytes)->status, 201, 'and ended';
 is sha256(sso(GET => '/v2/team/app/blobs/' . sha256($bytes), headers => [of_user('alice')])->body), sha256($bytes), 'and comes back';
 is sso(GET => '/v2/team/app/blobs/' . sha256($bytes), headers => [of_user('alice'), Range => 'bytes=5-9'])->body, substr($bytes, 5, 5), 'in parts, too';
 $bytes = random_bytes(200_000);

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 use Berth::Test;
@@ -55,10 +56,33 @@ my $direct = Berth::FCGI->new($s->worker_socket);
 is $direct->request(params => { REQUEST_URI => '/metrics' })->status, 404, 'a worker that is asked for the path without that parameter knows none';
 is $direct->request(params => { REQUEST_URI => '/metrics', HTTP_BERTH_MONITOR => 'metrics' })->status, 404, '... with a header of that name as well';
 
+# --- berth ready asks a worker directly
+sub ready { my $r = run(program('berth'), 'ready', @_); return [@$r{qw(status out err)}] }
+is_deeply ready($s->worker_socket), [0, "ready\n", ''], 'berth ready: ready';
+is_deeply ready("$tmp/none.sock"), [1, '', "berth: cannot connect to $tmp/none.sock: No such file or directory\n"], '... a socket that is not there is an error';
+SKIP: {
+	skip 'it makes a system call fail', 1 if $ENV{BERTH_SANITIZERS} || !have_program('strace');
+	my $lost = run(qw(strace -qq -o /dev/null -e trace=write -e inject=write:error=EPIPE:signal=SIGPIPE:when=1), program('berth'), 'ready', $s->worker_socket);
+	is "$lost->{status} $lost->{err}", '1 berth: cannot ask the workers at ' . $s->worker_socket . ": Broken pipe\n", '... workers that end just then';
+}
+is ready('a', 'b')->[0], 2, '... one socket at most';
+like ready('/' . 'a' x 200)->[2], qr/^berth: the socket's path \/a+ has more than \d+ bytes: [^\n]+\n\z/, '... of a length that a socket can have';
+my $mute = IO::Socket::UNIX->new(Local => tmp_dir() . '/sock', Listen => 1) or die $!;
+if (!(my $pid = fork // die "fork: $!")) {
+	my $c = $mute->accept;
+	sysread $c, my $request, 65536;
+	syswrite $c, "HTTP/1.1 400 Bad Request\r\n\r\n";
+	POSIX::_exit(0);
+} else {
+	is_deeply ready($mute->hostpath), [1, '', 'berth: no worker answers at ' . $mute->hostpath . "\n"], '... and one on which something else answers';
+	waitpid $pid, 0;
+}
+
 # --- the store cannot be written
 rename $tmp, "$tmp.away" or die;
 ok wait_for(sub { $s->watch('/readyz')->status == 503 }), 'a store that cannot be written is 503';
 $r = $s->watch('/readyz');
+is_deeply ready($s->worker_socket), [1, "the store cannot be written: No such file or directory\n", ''], '... and so says berth ready';
 is $r->body, "the store cannot be written: No such file or directory\n", '... with the reason, in one line without a path';
 is metrics($s)->{berth_ready}, 0, '... and in the metrics';
 ok scalar(grep { ($_->{event} // '') eq 'not_ready' } $s->log_events), '... and in the log';
@@ -72,6 +96,7 @@ is join(' ', glob "$tmp/*"), '', 'looking has left nothing behind';
 $s->stop_workers;
 $r = $s->watch('/readyz');
 is $r->status . $r->body, "503no worker answers\n", 'without workers nginx says 503 by itself';
+is ready($s->worker_socket)->[0], 1, '... and so does berth ready, by itself';
 is $s->watch('/metrics')->status, 503, '... of /metrics as well';
 is $s->req(GET => '/healthz')->status, 200, '... and is there';
 $s->start_workers;

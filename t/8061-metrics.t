@@ -65,7 +65,10 @@ caused('a PUT with a wrong digest', sub { $s->req(PUT => upload_start($s, 'met/a
 caused('GET of a blob', sub { $s->req(GET => "/v2/met/app/blobs/$d") }, requests('blob', 'GET', 200) => 1, out_bytes('blob') => 50_000);
 caused('GET of a part', sub { $s->req(GET => "/v2/met/app/blobs/$d", headers => [ Range => 'bytes=49000-60000' ]) },
 	requests('blob', 'GET', 200) => 1, out_bytes('blob') => 1000);
-caused('GET with If-Range', sub { $s->req(GET => "/v2/met/app/blobs/$d", headers => [ Range => 'bytes=0-0', 'If-Range' => "\"$d\"" ]) }, out_bytes('blob') => 50_000);
+caused('GET with If-Range', sub { $s->req(GET => "/v2/met/app/blobs/$d", headers => [ Range => 'bytes=0-0', 'If-Range' => "\"$d\"" ]) }, out_bytes('blob') => 1);
+caused('GET with an If-Range of something else', sub { $s->req(GET => "/v2/met/app/blobs/$d", headers => [ Range => 'bytes=0-0', 'If-Range' => $_ ]) for '"x"', $d }, out_bytes('blob') => 100_000);
+caused('GET with If-Match, which a worker answers', sub { $s->req(GET => "/v2/met/app/blobs/$d", headers => [ 'If-Match' => "\"$d\"" ]) }, out_bytes('blob') => 50_000);
+caused('a part of it', sub { $s->req(GET => "/v2/met/app/blobs/$d", headers => [ 'If-Match' => "\"$d\"", Range => 'bytes=1-10' ]) }, out_bytes('blob') => 10);
 caused('HEAD of a blob', sub { $s->req(HEAD => "/v2/met/app/blobs/$d") }, requests('blob', 'HEAD', 200) => 1, out_bytes('blob') => 0);
 caused('a blob that is not there', sub { $s->req(GET => '/v2/met/app/blobs/' . sha256('none')) }, requests('blob', 'GET', 404) => 1);
 my ($md, $json) = $s->push_image('met/app', 'v1', layers => [$blob]);
@@ -138,6 +141,10 @@ is $m->{'berth_gc_runs_total{result="done"}'}, 0, 'a collection before the start
 ok exists $m->{berth_stored_blobs}, '... but what it found is';
 run_ok(@gc, 'another collection');
 blobs_are('after a restart and a collection');
+my @rules = (program('berth'), '--config', spew(tmp_dir() . '/rules.conf', "rules = ( { repo = \"met/more\"; keep = (); } );\n"), '--root', $s->root);
+caused('a collection with a new rule', sub { run_ok(@rules, 'gc', 'a rule that waits') }, berth_rules_removed_tags_total => 0, berth_rules_waiting_tags => 1);
+caused('rules by hand', sub { run_ok(@rules, 'rules', 'apply', 'rules are applied') }, berth_rules_removed_tags_total => 1, berth_rules_waiting_tags => -1);
+ok $m->{berth_rules_last_run_timestamp_seconds} >= $from && $m->{berth_rules_last_run_timestamp_seconds} <= time, '... when they ran';
 my $last = $s->root . '/berth/gc/last';
 for my $bad ('', "run 1\n", "run x\nkept_blobs 7\n", "kept_blobs 7\n", "run 18446744073709551616\n", "run 5", "run\n", "\n\n", 'x' x 5000, "run 5\nkept_blobs -1\n", "run 5\0\n") {
 	spew($last, $bad);
@@ -173,11 +180,16 @@ my $text = scrape($s);
 my $lint = run({ stdin => $text }, 'promtool', 'check', 'metrics');
 is $lint->{status} . $lint->{out} . $lint->{err}, '0', 'promtool finds nothing wrong with it';
 run_ok(@gc, 'a collection, so that all there is is shown');
+# ... and a quota: t/3045-quota-told.t; and an endpoint, to which nobody delivers without this lock: t/8065-hooks.t
+open my $held, '>', $s->root . '/berth/journal/readers/lock' or die;
+flock $held, LOCK_EX or die;
+$s->config("rules = ( { repo = \"**\"; quota = \"1 GiB\"; } );\nnotifications = ( { name = \"hook\"; url = \"http://127.0.0.1:9/\"; } );\n");
+$s->replace_workers or die 'the workers stay';
 my $of = families(scrape($s));
 is join(' ', grep { !$of->{$_}{help} || !$of->{$_}{type} } sort keys %$of), '', 'each has a help and a type';
 my %row;
 for (split /\n/, slurp(source_dir() . '/doc/METRICS.md')) {
-	my ($name, $type, $labels) = /^\| `(berth_[a-z_]+)` \| (\w+) \|([^|]*)\| / or next;
+	my ($name, $type, $labels) = /^\| `((?:berth|registry)_[a-z_]+)` \| (\w+) \|([^|]*)\| / or next;
 	my @labels = $labels =~ /`([a-z]+)`/g;
 	# those of nginx/traffic: t/8062-traffic.t
 	$row{$name} = "$type " . join ',', sort @labels if $name !~ /^berth_nginx_(?:requests|received|sent)/;

@@ -32,6 +32,7 @@ my @cases = (
 		[ 5 => 0 ], [ 20 => 1 ] ],
 	[ BerthSlow => [ map { ("berth_http_request_duration_seconds_bucket{$i,route=\"upload\",le=\"$_->[0]\"}" => "0+$_->[1]x60") } [ 1, 0 ], [ 60, 100 ], [ '+Inf', 100 ] ], [ 40 => 0 ] ],
 	[ BerthWorkersDie => ["berth_worker_restarts_total{$i,pool=\"requests\"}" => '0x20 1x20 1+1x20'], [ 30 => 0 ], [ 50 => 1 ] ],
+	[ BerthRelayDies => ["berth_relay_restarts_total{$i}" => '0x20 1x20 1+1x20'], [ 30 => 0 ], [ 50 => 1 ] ],
 	[ BerthWorkersMissing => ["berth_workers{$i,pool=\"uploads\"}" => '2x10 1x20', "berth_workers_wanted{$i,pool=\"uploads\"}" => '2x40'], [ 12 => 0 ], [ 18 => 1 ] ],
 	[ BerthStoreFull => ["berth_store_free_bytes{$i}" => '10x10 4x20', "berth_store_size_bytes{$i}" => '100x40'], [ 12 => 0 ], [ 18 => 1 ] ],
 	[ BerthStoreFillsUp => ["berth_store_free_bytes{$i}" => '2000-0.5x600', "berth_store_size_bytes{$i}" => '10000x600'], [ 60 => 0 ], [ 595 => 0 ] ],
@@ -44,6 +45,9 @@ my @cases = (
 	[ BerthLoginsUnavailable => ["berth_logins_refused_total{$i,reason=\"unavailable\"}" => '0x20 1x20'], [ 19 => 0 ], [ 22 => 1 ] ],
 	[ BerthLockWaits => ["berth_lock_wait_seconds_count{$i,lock=\"repository\"}" => '0+3x40', "berth_lock_wait_seconds_bucket{$i,lock=\"repository\",le=\"1\"}" => '0+2x40'], [ 20 => 1 ] ],
 	[ BerthLockWaits => ["berth_lock_wait_seconds_count{$i,lock=\"repository\"}" => '0+30x40', "berth_lock_wait_seconds_bucket{$i,lock=\"repository\",le=\"1\"}" => '0+30x40'], [ 20 => 0 ] ],
+	[ BerthHookWaits => ["berth_hook_waiting_seconds{$i,endpoint=\"deploy\"}" => '0x10 901+60x30'], [ 10 => 0 ], [ 14 => 0 ], [ 20 => 1 ] ],
+	[ BerthQuotaNearlyUsed => ["berth_quota_groups_warned{$i}" => '0x10 2x30 0x10'], [ 15 => 0 ], [ 25 => 1 ], [ 45 => 0 ] ],
+	[ BerthHookGivesUp => ["berth_hook_dead_total{$i,endpoint=\"deploy\"}" => '0x20 3x40'], [ 19 => 0 ], [ 23 => 1 ], [ 50 => 0 ] ],
 );
 # A rule that is on has labels and texts of its own, which are not the matter here: ALERTS says which is.
 my $n = 0;

@@ -11,6 +11,7 @@ use Berth::Test;
 use Berth::Client;
 use Berth::Docker;
 use Berth::Image;
+use Berth::TLS ();
 
 plain_build_only('the images are built from the sources');
 need_program('docker-compose');
@@ -40,7 +41,7 @@ spew("$dir/docker-compose-registry.yaml", $old ? $compose : "services:\n" . $com
 
 sub compose
 {
-	return run({ env => $d->env, timeout => 300 }, 'docker-compose', '-f', "$dir/docker-compose-registry.yaml", @_);
+	return run({ env => $d->env }, 'docker-compose', '-f', "$dir/docker-compose-registry.yaml", @_);
 }
 
 sub curl
@@ -56,7 +57,7 @@ sub served { my ($at) = @_; return wait_for { curl(($at // $url) . '/v2/') =~ m{
 # Runs a container that ends by itself. -> its status and its output
 sub ended
 {
-	my $r = $d->run_docker({ timeout => 60 }, 'run', '--rm', @_);
+	my $r = $d->run_docker('run', '--rm', @_);
 
 	return [$r->{status}, $r->{out} . $r->{err}];
 }
@@ -111,7 +112,7 @@ for my $part ('berth-fcgi --listen', 'nginx: master') {
 	my $restarts = $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev');
 	my $pid = $sh->(sprintf $pid_of, $part);
 	like $pid, qr/^\d+$/, "$part runs" or next;
-	$sh->("kill -KILL $pid; true");
+	$d->docker('exec', 'registry-dev', 'sh', '-c', "kill -KILL $pid");      # which may end with the container
 	ok wait_for(sub { $d->value('inspect', '-f', '{{.RestartCount}}', 'registry-dev') > $restarts }), 'the container ends with it, and is started again';
 	ok served(), 'and serves';
 }
@@ -134,14 +135,158 @@ run_ok('chown', '4321', $data, 'the top alone is given to that user');
 like ended('--user', '4321', @on, 'berth')->[1], qr{^berth: uid 4321 cannot write /var/lib/registry/docker, which[^\n]*\n\z}, 'the path is the one that matters';
 mkdir "$dir/own";
 run_ok('chown', '4321:4321', "$dir/own", 'a store of its own');
-$d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only', '--tmpfs', '/tmp', '--tmpfs', '/run/berth', '--cap-drop', 'ALL',
+$d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL',
 	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-e', 'REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5002', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: one that can write it');
 ok served('http://127.0.0.1:5001'), 'serves, where REGISTRY_HTTP_ADDR says';
 is $d->value('exec', 'own', 'stat', '-c', '%u:%g', '/var/lib/registry/berth'), '4321:4321', 'as that user';
-is +($d->docker('exec', 'own', '/usr/lib/berth/health', 'nginx'))[0], 0, 'the health check asks there, too';
-my $ask = 'use IO::Socket::IP; my $s = IO::Socket::IP->new(PeerAddr => "127.0.0.1:5002") or die $@; print {$s} "GET /metrics HTTP/1.0\r\n\r\n"; print <$s>';
-like +($d->docker('exec', 'own', 'perl', '-e', $ask))[1], qr{^HTTP/1\.1 200 .*^berth_ready 1$}ms, 'REGISTRY_HTTP_DEBUG_ADDR says where the metrics are';
+is_deeply [$d->docker('exec', 'own', '/usr/lib/berth/health')], [0, "ready\n"], 'the health check asks there, too';
+like +($d->docker('exec', 'own', 'wget', '-q', '-O', '-', 'http://127.0.0.1:5002/metrics'))[1], qr{^berth_ready 1$}m, 'REGISTRY_HTTP_DEBUG_ADDR says where the metrics are';
 like curl("http://127.0.0.1:5001$_"), qr{^HTTP/1\.1 404 }, "... and $_ is nowhere else" for '/metrics', '/readyz';
+
+# --- with nothing, and with as little as registry:2 does with
+
+my $n = 5010;
+for ([], ['--read-only'], ['--cap-drop', 'ALL'], ['--user', '1234'], ['--user', '1234', '--read-only', '--cap-drop', 'ALL'],
+	['--user', '5000:5000', '--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true']) {
+	my ($name, $title) = ('little' . ++$n, join(' ', 'docker run', @$_));
+	$d->docker_ok('run', '-d', '--name', $name, '-p', "$n:5000", @$_, 'berth', "$title: no volume, no variable");
+	ok served("http://127.0.0.1:$n"), 'serves';
+	is +($d->docker('exec', $name, 'wget', '-q', '--spider', 'http://localhost:5000/v2/'))[0], 0, '... which wget finds';
+	is_deeply [$d->docker('exec', $name, '/usr/lib/berth/health')], [0, "ready\n"], '... and is healthy';
+	$d->docker_ok('tag', 'busybox', "127.0.0.1:$n/busybox:1.0", 'docker tag');
+	$d->docker_ok('push', "127.0.0.1:$n/busybox:1.0", '... a push');
+	$d->docker_ok('rm', '-fv', $name, '... removed');
+}
+
+# --- the commands of registry:2
+
+my $stock = '/etc/docker/registry/config.yml';
+my $told = sub { my ($words) = @_; return qr/^registry: running `\Q$words\E`$/m };
+for my $command (['registry'], ['bin/registry'], ['/bin/registry'], []) {
+	my $as = join ' ', 'docker run IMAGE', @$command, 'garbage-collect';
+	my $r = $d->run_docker('run', '--rm', @on, 'berth', @$command, 'garbage-collect', '-m', '--dry-run', $stock);
+	is $r->{status}, 0, "$as -m --dry-run";
+	like $r->{err}, $told->('berth gc --dry-run --untagged'), '... says what it is, on standard error';
+	unlike $r->{out}, qr/registry: /, '... only there';
+}
+for (['', ''], ['-d', ' --dry-run'], ['-dm', ' --dry-run --untagged'], ['--delete-untagged=true --dry-run=false', ' --untagged'], ['-m=false', ''], ['--delete-untagged -q', ' --untagged']) {
+	my ($options, $means) = @$_;
+	my $r = $d->run_docker('run', '--rm', @on, 'berth', 'registry', 'garbage-collect', $stock, split / /, $options);
+	like $r->{err}, $told->("berth gc$means"), "garbage-collect $options" or diag $r->{out};
+	is $r->{status}, 0, '... runs';
+	is $r->{out} eq '', scalar($options =~ /-q/), '... quietly where it is asked to';
+}
+for (['garbage-collect'], ['garbage-collect', $stock, $stock], ['garbage-collect', '--prune', $stock], ['garbage-collect', '-x', $stock], ['garbage-collect', '--dry-run=maybe', $stock],
+	['garbage-collect', '/none.yml'], ['serve', '/none.yml'], ['restore', $stock], []) {
+	my $r = $d->run_docker('run', '--rm', 'berth', 'registry', @$_);
+	is $r->{status}, 2, join(' ', 'registry', @$_, 'is refused');
+	like $r->{err}, qr/^registry: [^`]+$/m, '... with the reason' or diag $r->{err};
+}
+for (['serve', $stock], ['registry', 'serve', $stock], ['/bin/registry', 'serve', $stock], [$stock], ['serve']) {
+	my @command = @$_;
+	$d->docker_ok('run', '-d', '--name', 'words', '-p', '5004:5000', 'berth', @command, "docker run IMAGE @command");
+	ok served('http://127.0.0.1:5004'), '... serves';
+	like +($d->docker('logs', 'words'))[1], $told->('/usr/lib/berth/start all'), '... and says what runs';
+	is +($d->docker('exec', 'words', 'bin/registry', 'garbage-collect', $stock))[0], 0, '... bin/registry garbage-collect in it';
+	$d->docker_ok('stop', 'words', '... stopped');
+	is $d->value('inspect', '-f', '{{.State.ExitCode}}', 'words'), 0, '... with status 0';
+	$d->docker('rm', '-v', 'words');
+}
+$d->docker_ok('run', '-d', '--name', 'words', '-p', '5004:5000', '--entrypoint', '/entrypoint.sh', 'berth', $stock, 'its entry point by the name that registry:2 has for it');
+ok served('http://127.0.0.1:5004'), '... serves';
+$d->docker('rm', '-fv', 'words');
+like ended('berth', '--version')->[1], qr/^berth \d/, '--version';
+like ended('berth', 'help')->[1], qr/^usage: registry serve /, 'help';
+
+# --- with a password, as the documentation of registry:2 has it
+
+mkdir "$dir/$_" for 'auth', 'closed';
+my $added = $d->run_docker('run', '--rm', '--network', 'none', '--entrypoint', 'sh', '-v', "$dir/auth:/auth", 'berth', '-c',
+	'echo "auth = { htpasswd = \"/auth/htpasswd\"; };" >/etc/berth/berth.conf; : >/auth/htpasswd; echo secret | berth user add tester --bcrypt');
+is $added->{status}, 0, 'a user with a bcrypt hash' or diag $added->{err};
+spew("$dir/docker-compose-registry.yaml", ($old ? '' : "services:\n") . <<"EOT" =~ s/^/$old ? '' : '  '/gmer);
+registry:
+  image: registry:2
+  restart: always
+  ports: ["5005:5000"]
+  environment:
+    REGISTRY_AUTH: htpasswd
+    REGISTRY_AUTH_HTPASSWD_PATH: /auth/htpasswd
+    REGISTRY_AUTH_HTPASSWD_REALM: Who is it?
+  volumes:
+    - $dir/closed:/var/lib/registry
+    - $dir/auth:/auth:ro
+EOT
+is compose('up', '-d')->{status}, 0, 'docker-compose up with a file of passwords';
+my $closed = 'http://127.0.0.1:5005/v2/';
+ok wait_for(sub { curl($closed) =~ m{^HTTP/1\.1 401 .*^Www-Authenticate: Basic realm="Who is it\?"}msi }), 'it is closed, with that realm';
+like curl('-u', 'tester:wrong', $closed), qr{^HTTP/1\.1 401 }, '... for a wrong password';
+like curl('-u', 'tester:secret', $closed), qr{^HTTP/1\.1 200 }, '... open for the right one';
+is compose('down')->{status}, 0, 'docker-compose down';
+
+# --- with TLS, and the whole of it in a config.yml
+
+my $ca = Berth::TLS->authority;
+my ($certificate, $key) = $ca->certificate('/CN=127.0.0.1', 'IP:127.0.0.1');
+mkdir "$dir/certs";
+spew("$dir/certs/domain.crt", slurp($certificate));
+spew("$dir/certs/domain.key", slurp($key));
+mkdir "$dir/conf";
+spew("$dir/conf/config.yml", <<"EOT");
+version: 0.1
+storage:
+  cache: { blobdescriptor: inmemory }
+  filesystem: { rootdirectory: /var/lib/registry }
+auth:
+  htpasswd: { realm: "Who is it?", path: /auth/htpasswd }
+http:
+  addr: :5000
+  headers: { X-Content-Type-Options: [nosniff] }
+  tls: { certificate: /certs/domain.crt, key: /certs/domain.key }
+EOT
+sub moved
+{
+	my ($more) = @_;
+
+	spew("$dir/docker-compose-registry.yaml", ($old ? '' : "services:\n") . <<"EOT" =~ s/^/$old ? '' : '  '/gmer);
+registry:
+  image: registry:2
+  restart: always
+  container_name: moved
+  ports: ["5006:5000"]
+  volumes:
+    - $dir/certs:/certs:ro
+    - $dir/auth:/auth:ro
+$more
+EOT
+	is compose('up', '-d')->{status}, 0, 'docker-compose up';
+	my $at = 'https://127.0.0.1:5006/v2/';
+	my @trust = ('--cacert', $ca->file);
+	ok wait_for(sub { curl(@trust, $at) =~ m{^HTTP/\S+ 401 } }), 'it speaks TLS, and is closed';
+	like curl(@trust, '-u', 'tester:secret', $at), qr{^HTTP/\S+ 200 }, '... open for the right password';
+	is_deeply [$d->docker('exec', 'moved', '/usr/lib/berth/health')], [0, "ready\n"], '... and healthy';
+	like +($d->docker('exec', 'moved', 'bin/registry', 'garbage-collect', $stock))[1], $told->('berth gc'), '... and its garbage can be collected';
+	is compose('down', '-v')->{status}, 0, 'docker-compose down';
+	return;
+}
+moved(<<'EOT');
+  environment:
+    REGISTRY_HTTP_TLS_CERTIFICATE: /certs/domain.crt
+    REGISTRY_HTTP_TLS_KEY: /certs/domain.key
+    REGISTRY_AUTH: htpasswd
+    REGISTRY_AUTH_HTPASSWD_PATH: /auth/htpasswd
+    REGISTRY_AUTH_HTPASSWD_REALM: Who is it?
+EOT
+moved("    - $dir/conf/config.yml:$stock:ro\n");
+# Somewhere else, and named.
+moved("    - $dir/conf/config.yml:/etc/mine.yml:ro\n  command: /etc/mine.yml\n");
+
+# --- where nginx listens on a Unix socket, wget cannot ask it, and the workers alone are asked
+
+spew("$dir/conf/unix.yml", "version: 0.1\nstorage: { filesystem: { rootdirectory: /var/lib/registry } }\nhttp: { net: unix, addr: /run/berth/web.sock }\n");
+$d->docker_ok('run', '-d', '--name', 'unix', '-v', "$dir/conf/unix.yml:$stock:ro", 'berth', 'nginx on a Unix socket');
+ok wait_for(sub { ($d->docker('exec', 'unix', 'test', '-S', '/run/berth/web.sock'))[0] == 0 }), '... is there';
+ok wait_for(sub { ($d->docker('exec', 'unix', '/usr/lib/berth/health'))[1] eq "ready\n" }), '... and the container is healthy';
 
 # --- on Debian 12
 
@@ -152,12 +297,12 @@ ok served('http://127.0.0.1:5003'), '... and serves';
 $d->docker_ok('tag', 'busybox', '127.0.0.1:5003/busybox:1.0', 'docker tag');
 $d->docker_ok('push', '127.0.0.1:5003/busybox:1.0', '... a push');
 is body('http://127.0.0.1:5003/v2/busybox/tags/list'), qq({"name":"busybox","tags":["1.0"]}\n), '... and the tags';
-is_deeply [$d->docker('exec', 'bookworm', '/usr/lib/berth/health', 'nginx')], [0, "ready\n"], '... and is healthy';
+is_deeply [$d->docker('exec', 'bookworm', '/usr/lib/berth/health')], [0, "ready\n"], '... and is healthy';
 
 # --- each error is one line
 
-like ended('-e', 'REGISTRY_HTTP_ADDR=5000', 'berth')->[1], qr/^berth: REGISTRY_HTTP_ADDR: not HOST:PORT: 5000\n\z/, 'an invalid address';
-like ended('-e', 'REGISTRY_HTTP_DEBUG_ADDR=5001', 'berth')->[1], qr/^berth: REGISTRY_HTTP_DEBUG_ADDR: not HOST:PORT: 5001\n\z/, 'another';
+like ended('-e', 'REGISTRY_HTTP_ADDR=5000', 'berth')->[1], qr/^REGISTRY_HTTP_ADDR: must be an address to listen on [^\n]*\n\z/, 'an invalid address';
+like ended('-e', 'REGISTRY_HTTP_DEBUG_ADDR=5001', 'berth')->[1], qr/^REGISTRY_HTTP_DEBUG_ADDR: must be an address to listen on [^\n]*\n\z/, 'another';
 like ended('-e', 'REGISTRY_HTTP_TLS_CERTIFICATE=/x', 'berth')->[1], qr/^[^\n]*REGISTRY_HTTP_TLS_CERTIFICATE[^\n]*\n\z/, 'a variable that berth refuses';
 like ended(@on, 'berth', 'repo', 'list')->[1], qr/^busybox$/m, "a command of berth's can be run instead";
 

@@ -13,7 +13,7 @@ lacking('processes of a namespace of their own', 'it needs root') if $> != 0;
 my $dir = tmp_dir();
 my $port = Berth::Server::free_port();
 my $text = slurp(source_dir() . '/docker/start');
-my %place = ('/run/berth' => "$dir/run", '/tmp/berth-nginx' => "$dir/nginx", '/usr/share/berth/nginx' => source_dir() . '/nginx');
+my %place = ('/run/berth' => "$dir/run", '/usr/share/berth/nginx' => source_dir() . '/nginx');
 $text =~ s/\Q$_\E/$place{$_}/g for sort keys %place;
 spew("$dir/start", $text);
 chmod 0755, "$dir/start";

@@ -14,7 +14,7 @@
 
 # build_fresh DIR TARGETS - did the last build make these targets, and is no source newer?
 build_fresh() {
-	[ -x "$1/berth-fcgi" ] && [ -x "$1/berth" ] || return 1
+	[ -x "$1/berth-fcgi" ] && [ -x "$1/berth-relay" ] && [ -x "$1/berth" ] || return 1
 	case " $(cat "$1/.built" 2>/dev/null) " in
 	*" $2 "*) ;;
 	*) return 1 ;;

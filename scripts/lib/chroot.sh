@@ -17,6 +17,18 @@
 # shellcheck source=scripts/lib/packages.sh
 . "${top:?is to be set before chroot.sh is sourced}/scripts/lib/packages.sh"
 
+# chroot_base - set base to the tar of chroot_suite's bare Debian. It is kept as t/lib/Berth/Image.pm keeps it, for both.
+chroot_base() {
+	base=$top/build/cache/base-$chroot_suite.tar
+	base_sum=sha256:$(sha256sum < "$top/docker/base" | cut -d ' ' -f 1)
+	# shellcheck disable=SC2094
+	(
+		flock 8
+		[ ! -e "$base" ] || [ "$(cat "$base.sum" 2>/dev/null)" != "$base_sum" ] || exit 0
+		"$top/docker/base" --suite "$chroot_suite" --tar "$base" && printf %s "$base_sum" > "$base.sum"
+	) 8>>"$base.lock"
+}
+
 chroot_make() {
 	[ "$(id -u)" = 0 ] || { echo "${0##*/}: a chroot needs root" >&2; exit 1; }
 	need_packages debootstrap debian-archive-keyring util-linux iproute2
@@ -29,8 +41,8 @@ chroot_make() {
 	chroot_sum=$({ cat "$top/docker/base"; echo "$chroot_suite $chroot_setup $*"; } | sha256sum)
 	[ "$(cat "$root.sum" 2>/dev/null)" != "$chroot_sum" ] || return 0
 	rm -rf --one-file-system "$root" "$root.sum"
-	"$top/docker/base" --suite "$chroot_suite" --tar "$root.tar" && mkdir "$root" &&
-		tar -C "$root" --numeric-owner -xf "$root.tar" && rm "$root.tar" &&
+	chroot_base && mkdir "$root" &&
+		tar -C "$root" --numeric-owner -xf "$base" &&
 		cp /etc/resolv.conf "$root/etc/resolv.conf" &&
 		apt-config dump Acquire::http::Proxy > "$root/etc/apt/apt.conf.d/proxy" &&
 		DEBIAN_FRONTEND=noninteractive chroot "$root" sh -ec "$chroot_setup"'

@@ -17,15 +17,16 @@
 packages_group() {
 	case $1 in
 	build) printf '%s\n' autoconf automake make gcc libc6-dev pkg-config libfcgi-dev libjson-c-dev libconfig-dev \
-		libssl-dev libcrypt-dev ;;
+		libssl-dev libcrypt-dev libyaml-dev libevent-dev libcurl4-openssl-dev ;;
 	serve) printf '%s\n' nginx curl perl ;;
 	# The docker client is a package of its own from Debian 13 on.
 	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' \
 		'/usr/bin/docker|docker-cli|docker.io' iptables podman crun netavark skopeo busybox-static mandoc bash rsync \
-		prometheus e2fsprogs ;;
+		prometheus e2fsprogs xfsprogs btrfs-progs bindfs util-linux wrk ;;
 	# What the families 1 to 5 and the unit tests need beyond build and serve; without alternatives, too.
 	test-http) printf '%s\n' perl openssl strace procps iproute2 ;;
-	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 lintian systemd ;;
+	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 lintian systemd \
+		'/usr/local/go/bin/go|golang-go' ca-certificates ;;
 	clang) printf '%s\n' clang libclang-rt-dev llvm ;;
 	ci) packages_group clang && printf '%s\n' valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;

@@ -8,12 +8,19 @@
  */
 #include "auth/auth.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 
 #include "auth/auth_own.h"
+#include "auth/htpasswd_edit.h"
 #include "auth/htpasswd_file.h"
+#include "auth/pwhash.h"
+#include "base/b64.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define AUTHORIZATION_MAX (32 * 1024)
@@ -29,6 +36,8 @@ struct auth *auth_open(const struct config *cfg, const struct keyring *k, struct
 		a->htpasswd = htpasswd_open(cfg->auth.htpasswd);
 	if (cfg->auth.on && cfg->auth.robots[0])
 		a->robots = robots_open(cfg->auth.robots);
+	if (k)
+		a->tokens = memo_open();
 	return a;
 }
 
@@ -38,6 +47,7 @@ void auth_close(struct auth **a)
 		return;
 	htpasswd_close(&(*a)->htpasswd);
 	robots_close(&(*a)->robots);
+	memo_close(&(*a)->tokens);
 	free(*a);
 	*a = NULL;
 }
@@ -94,6 +104,35 @@ void auth_challenge(const struct auth *a, const struct challenge *c, struct str 
 	challenge_add(a->cfg, c, out);
 }
 
+#define FIRST_USER "docker"
+#define FIRST_PASSWORD 16       /* random bytes */
+
+void auth_first_user(const struct config *cfg)
+{
+	const struct htpasswd_owner owner = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	cleanup_str struct str password = STR_SECRET, hash = STR_INIT;
+	const char *file = cfg->auth.htpasswd;
+	unsigned char bytes[FIRST_PASSWORD];
+	struct err e = ERR_INIT;
+	struct log_event ev;
+	struct stat st;
+
+	if (!cfg->auth.on || !file[0] || lstat(file, &st) == 0 || errno != ENOENT)
+		return;
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return;
+	b64_encode(B64_URL, bytes, sizeof(bytes), &password);
+	if (pwhash_make(PWHASH_BCRYPT, password.buf, &hash) == 0 &&
+	    htpasswd_edit(file, HTPASSWD_ADD, FIRST_USER, hash.buf, &owner, &e) == 1) {
+		log_audit(&ev, "first_user");
+		log_str(&ev, "file", file);
+		log_str(&ev, "user", FIRST_USER);
+		log_str(&ev, "password", password.buf);
+		log_end(&ev);
+	}
+	err_release(&e);
+}
+
 int auth_check_config(const struct config *cfg, struct str *warn, struct str *msg)
 {
 	cleanup_err struct err e = ERR_INIT;
@@ -105,7 +144,7 @@ int auth_check_config(const struct config *cfg, struct str *warn, struct str *ms
 		return 0;
 	if (cfg->auth.robots[0] && robots_read(&robots, cfg->auth.robots, NULL, msg) < 0)
 		return -1;
-	if (cfg->auth.htpasswd[0] && htpasswd_file_read(&f, cfg->auth.htpasswd, NULL, msg) < 0)
+	if (cfg->auth.htpasswd[0] && htpasswd_file_read(&f, cfg->auth.htpasswd, NULL, warn, msg) < 0)
 		return -1;
 	keys = keyring_open(cfg, false, warn, &e);
 	if (!keys)

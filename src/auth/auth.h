@@ -114,8 +114,16 @@ int auth_require_source(const struct auth *a, struct identity *id, const struct 
 void auth_challenge(const struct auth *a, const struct challenge *c, struct str *out);
 
 /*
+ * auth_first_user - make the htpasswd file that the configuration names if it does not exist, with one user and a random password
+ *
+ * As registry:2 does it, the log says the password: an event "audit" with the action "first_user". It does so only at a start, and
+ * only in a directory that exists and can be written; otherwise nothing happens, and auth_check_config() finds no file.
+ */
+void auth_first_user(const struct config *cfg);
+
+/*
  * auth_check_config - check the files that the configuration names: htpasswd, robots, keys
- * warn  gets a line for each key that cannot be used; may be NULL
+ * warn  gets a line for each key that cannot be used, and for each line of htpasswd that is skipped; may be NULL
  * Returns 0, or -1 with a line for each fault in msg.
  */
 int auth_check_config(const struct config *cfg, struct str *warn, struct str *msg);

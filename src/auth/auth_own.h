@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "auth/htpasswd.h"
+#include "auth/memo.h"
 #include "auth/robots.h"
 
 struct auth {
@@ -14,6 +15,7 @@ struct auth {
 	struct throttle *throttle;
 	struct htpasswd *htpasswd;      /* NULL: none is configured */
 	struct robots *robots;          /* NULL: none is configured */
+	struct memo *tokens;            /* whose signature was right, by `keys`; NULL: no tokens */
 };
 
 /*

@@ -16,6 +16,7 @@
 #include "auth/access.h"
 #include "base/mem.h"
 #include "base/ref.h"
+#include "base/time.h"
 #include "jose/jwt.h"
 
 #define TYP_ACCESS "JWT"
@@ -33,9 +34,36 @@ static int void_token(struct identity *id, const char *why, struct err *e)
 	return err_set(e, ERR_UNAUTHORIZED, "%s", why);
 }
 
-/* The reason goes to the client too: it holds no secret, and helps the owner of the token. */
-static int verify(const char *text, size_t len, const struct jwt_trust *trust, struct jwt *t, struct identity *id, struct err *e)
+static struct memo_proof proof_of(const struct auth *a, const char *token, size_t len)
 {
+	struct memo_proof proof;
+
+	memo_prove(a->tokens, "", "", token, len, &proof);
+	return proof;
+}
+
+static bool has_seen(void *arg, const char *token, size_t len)
+{
+	const struct auth *a = arg;
+	struct memo_proof proof = proof_of(a, token, len);
+
+	return memo_has(a->tokens, &proof, time_now_usec());
+}
+
+static void note_seen(void *arg, const char *token, size_t len)
+{
+	struct auth *a = arg;
+	struct memo_proof proof = proof_of(a, token, len);
+
+	memo_add(a->tokens, &proof, time_now_usec());
+}
+
+/* The reason goes to the client too: it holds no secret, and helps the owner of the token. */
+static int verify(struct auth *a, const char *text, size_t len, struct jwt_trust *trust, struct jwt *t, struct identity *id, struct err *e)
+{
+	const struct jwt_memory memory = { .arg = a, .has = has_seen, .add = note_seen };
+
+	trust->memory = &memory;
 	if (jwt_verify(text, len, trust, (int64_t)time(NULL), t, e) == 0)
 		return 0;
 	identity_refuse(id, id->why, NULL);
@@ -73,7 +101,7 @@ static int own(struct auth *a, const char *text, size_t len, const char *typ, st
 	const char *service = a->cfg->auth.token.service;
 	struct jwt_trust trust = { .keys = &a->keys->own_set, .iss = service, .aud = service, .typ = typ };
 
-	if (verify(text, len, &trust, t, id, e) < 0)
+	if (verify(a, text, len, &trust, t, id, e) < 0)
 		return -1;
 	return t->sub && *t->sub ? check_stamp(a, t, id, e) : 0;
 }
@@ -83,7 +111,7 @@ static int foreign(struct auth *a, const char *text, size_t len, struct jwt *t, 
 	const struct config_foreign *f = &a->cfg->auth.foreign;
 	struct jwt_trust trust = { .keys = &a->keys->foreign, .iss = f->issuer, .aud = f->service };
 
-	if (verify(text, len, &trust, t, id, e) < 0)
+	if (verify(a, text, len, &trust, t, id, e) < 0)
 		return -1;
 	id->foreign = true;
 	if (t->sub && identity_set_user(id, t->sub, strlen(t->sub)) == 0)

@@ -8,6 +8,7 @@
  */
 
 #include <stddef.h>
+#include "auth/htpasswd_file.h"
 #include "base/err.h"
 
 struct htpasswd;
@@ -19,14 +20,14 @@ struct htpasswd *htpasswd_open(const char *file);
 void htpasswd_close(struct htpasswd **h);
 
 /*
- * htpasswd_check - whether this is the password of this user
- * user  NUL-terminated
- * len   of the password, which is not
+ * htpasswd_check - whether this is the password of this user, in one of their spellings (auth/spelling.h)
+ * user  NUL-terminated; gets the spelling of the file if it has this user
+ * len   of the password, which is not NUL-terminated
  *
  * Returns an enum htpasswd_answer, or -1 UNAVAILABLE 503 if the file is invalid (watched_check). Each refusal takes the
  * same time. A password that was right recently is not hashed again.
  */
-int htpasswd_check(struct htpasswd *h, const char *user, const char *password, size_t len, struct err *e);
+int htpasswd_check(struct htpasswd *h, char user[HTPASSWD_USER_MAX + 1], const char *password, size_t len, struct err *e);
 
 #define HTPASSWD_STAMP_MAX 64
 

@@ -16,6 +16,7 @@
 #define BCRYPT_LEN 60
 #define BCRYPT_COST_MAX 16              /* about three seconds */
 #define ROUNDS_MAX 5000000
+#define DES_LEN 13
 
 static const struct {
 	const char *name, *prefix;
@@ -112,6 +113,23 @@ const char *pwhash_fault(const char *hash, size_t len)
 		return cost_fault(s, hash);
 	salt = crypt_checksalt(hash);
 	return salt == CRYPT_SALT_OK || salt == CRYPT_SALT_TOO_CHEAP || salt == CRYPT_SALT_METHOD_LEGACY ? NULL : "is malformed";
+}
+
+bool pwhash_is_foreign(const char *hash)
+{
+	size_t len;
+
+	if (begins(hash, "$2x$"))
+		return true;
+	if (pwhash_scheme(hash) != PWHASH_SCHEMES)
+		return false;
+	if (*hash == '{')       /* {SHA}, {SSHA512} */
+		return strchr(hash, '}') != NULL;
+	if (*hash == '$') {     /* $1$, $apr1$, $argon2id$ */
+		len = strcspn(hash + 1, "$");
+		return len > 0 && hash[1 + len] == '$' && hash[2 + len];
+	}
+	return strlen(hash) == DES_LEN && strspn(hash, CRYPT64) == DES_LEN;
 }
 
 /* Without the salt. */

@@ -23,6 +23,12 @@ enum pwhash_scheme { PWHASH_BCRYPT, PWHASH_YESCRYPT, PWHASH_SHA512, PWHASH_SHA25
  */
 const char *pwhash_fault(const char *hash, size_t len);
 
+/*
+ * pwhash_is_foreign - whether a refused hash is a whole one of another scheme, such as MD5 or SHA-1: not one that was cut off
+ * while somebody wrote it, and no password in clear
+ */
+bool pwhash_is_foreign(const char *hash);
+
 /* For an accepted hash: */
 enum pwhash_scheme pwhash_scheme(const char *hash);
 const char *pwhash_scheme_name(enum pwhash_scheme scheme);

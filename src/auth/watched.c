@@ -110,6 +110,12 @@ int watched_read(const char *file, unsigned mib, struct stat *st, struct str *te
 		st = &unused;
 	*st = (struct stat){ 0 };
 	if (fd >= 0 && fstat(fd, st) == 0) {
+		if (S_ISDIR(st->st_mode)) {
+			str_addf(msg, "%s%s: is a directory, not a file; docker makes one where a file that it is to mount does not exist",
+				 between, file);
+			errno = EISDIR;
+			return -1;
+		}
 		if (!S_ISREG(st->st_mode) || st->st_size > (off_t)mib * 1024 * 1024) {
 			str_addf(msg, "%s%s: cannot read: not a file, or one of more than %u MiB", between, file, mib);
 			errno = EFBIG;

@@ -100,6 +100,20 @@ const char *digest_hex(const struct digest *d)
 	return d->text + algs[d->alg].name_len + 1;
 }
 
+static unsigned value_of(char hex)
+{
+	return (unsigned)(hex <= '9' ? hex - '0' : hex - 'a' + 10);
+}
+
+void digest_bytes(const struct digest *d, unsigned char *out, size_t count)
+{
+	const char *hex = digest_hex(d);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		out[i] = (unsigned char)(value_of(hex[2 * i]) << 4 | value_of(hex[2 * i + 1]));
+}
+
 /* Fetched once: that searches OpenSSL's providers under a lock, and takes longer than hashing a short text. */
 static const EVP_MD *md_of(enum digest_alg alg)
 {

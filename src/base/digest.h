@@ -33,6 +33,9 @@ const char *digest_alg_name(enum digest_alg alg);                       /* "sha2
 size_t digest_hex_len(enum digest_alg alg);                             /* 64 */
 const char *digest_hex(const struct digest *d);                         /* borrowed from d */
 
+/* digest_bytes - the first `count` bytes that the hex digits stand for; at most half of digest_hex_len() */
+void digest_bytes(const struct digest *d, unsigned char *out, size_t count);
+
 /* Hashing. digester_open() returns an owned digester; close sets the pointer to NULL. */
 struct digester;
 struct digester *digester_open(enum digest_alg alg);

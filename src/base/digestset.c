@@ -4,8 +4,7 @@
  *
  * Owns the tables, and the secret of this process that keys their hash. A digest is random only if it is the hash of some
  * content: a manifest may name thousands of digests that a client chose, and if their own bytes selected the slot, all could
- * select the same one. SipHash-1-3 (Aumasson and Bernstein, 2012) is a pseudorandom function: without the secret, chosen
- * digests cause no more collisions than random ones.
+ * select the same one.
  */
 #include "base/digestset.h"
 
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sip.h"
 
 #define SMALL 4096              /* slots: below this size a table grows by a factor of 4, to grow less often */
 
@@ -43,39 +43,9 @@ static void choose_secret(void)
 	chosen = true;
 }
 
-static uint64_t rotate(uint64_t x, int by)
-{
-	return x << by | x >> (64 - by);
-}
-
-static void mix(uint64_t v[4])
-{
-	v[0] += v[1], v[2] += v[3];
-	v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[1], v[0] += v[3];
-	v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] = rotate(v[2], 32);
-}
-
 static uint64_t hash_of(const unsigned char key[DIGESTSET_KEY])
 {
-	uint64_t v[4] = { secret[0] ^ 0x736f6d6570736575, secret[1] ^ 0x646f72616e646f6d, secret[0] ^ 0x6c7967656e657261,
-			  secret[1] ^ 0x7465646279746573 };
-	uint64_t words[DIGESTSET_KEY / 8 + 1];
-	size_t i;
-
-	memcpy(words, key, DIGESTSET_KEY);
-	words[DIGESTSET_KEY / 8] = (uint64_t)DIGESTSET_KEY << 56;
-	for (i = 0; i < ARRAY_LEN(words); i++) {
-		v[3] ^= words[i];
-		mix(v);
-		v[0] ^= words[i];
-	}
-	v[2] ^= 0xff;
-	for (i = 0; i < 3; i++)
-		mix(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	return sip_hash(secret, key, DIGESTSET_KEY);
 }
 
 static const unsigned char no_key[DIGESTSET_KEY];

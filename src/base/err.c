@@ -134,8 +134,6 @@ static int status_of_errno(int sys)
 	case ENOLCK:
 	case ENOMEM:
 	case EROFS:
-	case EACCES:
-	case EPERM:
 	case ESTALE:
 	case ETIMEDOUT:
 		return 503;
@@ -167,6 +165,13 @@ int err_status(struct err *e, int status)
 {
 	if (e)
 		e->status = status;
+	return -1;
+}
+
+int err_plain(struct err *e)
+{
+	if (e)
+		e->plain = true;
 	return -1;
 }
 

@@ -9,6 +9,7 @@
  * code to its wire name, message and default status. Only the response module renders an error for a client.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/str.h"
 
@@ -40,6 +41,7 @@ struct err {
 	int status;             /* HTTP status: the default of the code, unless err_status() changed it */
 	int sys;                /* errno of the failure, 0 if none: logged, never sent */
 	char detail[256];       /* for the client: no paths, no secrets, valid UTF-8 */
+	bool plain;             /* the detail is the message too: err_plain() */
 	char cause[256];        /* for the log only: what failed, on which path */
 	char **more;            /* more details of the same code, as text; each is an entry of its own in the response; owned */
 	size_t nmore;
@@ -59,11 +61,13 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute
  * err_sys - a system call failed: sets errno as `sys`, and the text as `cause` for the log
  *
  * The client gets only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EINTR, EIO, EMFILE, ENFILE, ENOLCK,
- * ENOMEM, EROFS, EACCES, EPERM, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; all others are UNKNOWN with 500.
+ * ENOMEM, EROFS, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; all others are UNKNOWN with 500. EACCES and EPERM are among
+ * these: a client that comes again is refused again.
  */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 int err_status(struct err *e, int status);      /* another status for the code already set, such as 413 or 412 */
+int err_plain(struct err *e);                   /* the message is the detail, instead of the code's: docker shows its user no more than that */
 int err_more(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));  /* one more detail */
 
 /* err_text - add the error as one line for an operator: the cause and errno, or else the detail */

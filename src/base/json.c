@@ -2,7 +2,7 @@
 /*
  * json: json-c behind json_check.
  *
- * Owns the calls of json-c's parser. Invariant: it parses only text that has passed json_check, so that its leniency has no
+ * Owns the calls of json-c's parser. Invariant: it parses only text that has passed json_check_few, so that its leniency has no
  * effect. Its STRICT and UTF-8 flags are off: they would add nothing, and what they refuse changes from release to release
  * (0.18 refuses every string that is not ASCII).
  */
@@ -35,7 +35,7 @@ struct json_object *json_read(const char *s, size_t len, struct json_fault *f)
 		*f = (struct json_fault){ "a text that is too long", 0 };
 		return NULL;
 	}
-	if (json_check(s, len, f) < 0)
+	if (json_check_few(s, len, f) < 0)
 		return NULL;
 	t = json_tokener_new_ex(JSON_MAX_DEPTH + 1);
 	if (!t) {

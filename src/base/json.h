@@ -3,8 +3,8 @@
 #define BERTH_BASE_JSON_H
 
 /*
- * json: json-c as this project uses it. Input passes json_check first. Output is written with struct str, not with json-c,
- * since a manifest is never serialised again.
+ * json: json-c as this project uses it. It is for small texts, such as
+ * keys and tokens: json_view reads manifests. Input passes json_check_few first. Output is written with struct str.
  */
 
 #include <json-c/json_object.h>
@@ -16,7 +16,7 @@
 void json_cleanup(struct json_object **o);
 #define cleanup_json __attribute__((cleanup(json_cleanup)))
 
-/* json_read - parse [s, s+len) after json_check; an owned tree, or NULL with *f */
+/* json_read - parse [s, s+len) after json_check_few; an owned tree, or NULL with *f */
 struct json_fault;
 struct json_object *json_read(const char *s, size_t len, struct json_fault *f);
 

@@ -2,7 +2,7 @@
 /*
  * log: events as lines of JSON on standard error.
  *
- * Owns the level of the process, and the memory of a line. Invariant: a line is valid JSON whatever a client sent. It is
+ * Owns the level and the fixed fields of the process, and the memory of a line. Invariant: a line is valid JSON whatever a client sent. It is
  * written by one write(2) of at most PIPE_BUF bytes, so that lines of several workers do not mix. Writing a line does not
  * change errno. A line that cannot be written is lost: a registry must not stop because nobody reads its log.
  */
@@ -29,11 +29,25 @@ static const char *const level_names[] = {
 
 static enum log_level level_now = LOG_INFO;
 static struct str spare = STR_INIT;     /* the memory of the last line, for the next one */
+static struct str fields = STR_INIT;    /* of log_set_fields(), as JSON */
 static pid_t own_pid;                   /* 0: call getpid(2) for each line */
 
 void log_set_level(enum log_level level)
 {
 	level_now = level;
+}
+
+void log_set_fields(const char *text)
+{
+	str_reset(&fields);
+	while (*text) {
+		size_t name = strcspn(text, "="), len = strcspn(text, ",");
+
+		str_addf(&fields, ",\"%.*s\":\"", (int)name, text);
+		str_add_shown(&fields, text + name + 1, len - name - 1, SIZE_MAX);
+		str_addc(&fields, '"');
+		text += len + (text[len] == ',');
+	}
 }
 
 void log_keep_pid(void)
@@ -79,6 +93,7 @@ static void begin(struct log_event *ev, enum log_level level, const char *event)
 	str_addf(&ev->line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":", now, level_names[level]);
 	add_text(&ev->line, event, strlen(event));
 	log_int(ev, "pid", own_pid ? own_pid : getpid());
+	str_add(&ev->line, fields.buf, fields.len);
 }
 
 void log_begin(struct log_event *ev, enum log_level level, const char *event)
@@ -195,4 +210,14 @@ void log_say(enum log_level level, const char *event, const char *fmt, ...)
 	}
 	log_end(&ev);
 	errno = saved;
+}
+
+void log_each(enum log_level level, const char *event, const char *lines)
+{
+	while (*lines) {
+		size_t len = strcspn(lines, "\n");
+
+		log_say(level, event, "%.*s", (int)len, lines);
+		lines += len + (lines[len] == '\n');
+	}
 }

@@ -5,9 +5,9 @@
 /*
  * log: one event, one line, one JSON object, one write(2), to standard error.
  *
- * {"time":"2026-01-02T03:04:05.678Z","level":"info","event":"request","pid":12,...}: these fields first, then those of the
- * caller. Text is escaped, ill-formed UTF-8 is replaced, and text longer than LOG_TEXT_MAX bytes, or than the rest of the line,
- * is cut and ends with "...". Callers never pass a secret; the module cannot recognise one.
+ * {"time":"2026-01-02T03:04:05.678Z","level":"info","event":"request","pid":12,...}: these fields first, then those of
+ * log_set_fields(), then those of the caller. Text is escaped, ill-formed UTF-8 is replaced, and text longer than LOG_TEXT_MAX
+ * bytes, or than the rest of the line, is cut and ends with "...". Callers never pass a secret; the module cannot recognise one.
  */
 
 #include <limits.h>
@@ -22,6 +22,12 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_set_level(enum log_level level);
+
+/*
+ * log_set_fields - fields that each line gets
+ * text  "name=value,name=value"; names need no escape in JSON; copied
+ */
+void log_set_fields(const char *text);
 
 /* log_keep_pid - remember the pid of this process, which saves a system call for each line; children of it must not log */
 void log_keep_pid(void);
@@ -44,5 +50,8 @@ void log_end(struct log_event *ev);                             /* writes the li
 
 /* log_say - an event with one "message" field */
 void log_say(enum log_level level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* log_each - such an event for each line of the text */
+void log_each(enum log_level level, const char *event, const char *lines);
 
 #endif

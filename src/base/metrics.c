@@ -6,6 +6,7 @@
  */
 #include "base/metrics.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -112,4 +113,30 @@ void metrics_request(const struct metrics_request *r)
 void metrics_waited(unsigned lock, uint64_t usec)
 {
 	add_time(&table->waited[within(lock, METRICS_LOCKS)], usec);
+}
+
+void metrics_set_text(const char *text)
+{
+	size_t len = strlen(text), i;
+
+	for (i = 0; i < METRICS_TEXT; i++) {
+		size_t left = len > i * 8 ? len - i * 8 : 0;
+		uint64_t word = 0;
+
+		if (left)
+			memcpy(&word, text + i * 8, left < 8 ? left : 8);
+		atomic_store_explicit(&table->text[i], word, memory_order_relaxed);
+	}
+}
+
+void metrics_get_text(char text[METRICS_TEXT * 8 + 1])
+{
+	size_t i;
+
+	for (i = 0; i < METRICS_TEXT; i++) {
+		uint64_t word = atomic_load_explicit(&table->text[i], memory_order_relaxed);
+
+		memcpy(text + i * 8, &word, sizeof(word));
+	}
+	text[METRICS_TEXT * 8] = '\0';
 }

@@ -21,10 +21,14 @@
 #define METRICS_METHODS 8
 #define METRICS_STATUSES 24     /* the last is "any other" */
 #define METRICS_LOCKS 8
+#define METRICS_TEXT 64         /* words of 8 bytes */
 #define METRICS_BUCKETS 13      /* bounds of a histogram; one more bucket counts what exceeds them */
 
-/* Each pool of workers has a socket of its own. The first pool always exists, and does the work of one that does not. */
-enum metrics_pool { POOL_REQUESTS, POOL_WRITES, POOL_UPLOADS, METRICS_POOLS };
+/*
+ * Each pool of workers has a socket of its own. The first pool always exists, and does the work of one that does not, but for that of the
+ * relay: what the relay asks is answered on its socket alone.
+ */
+enum metrics_pool { POOL_REQUESTS, POOL_WRITES, POOL_UPLOADS, POOL_RELAY, METRICS_POOLS };
 
 enum metric {
 	/* counters */
@@ -32,6 +36,8 @@ enum metric {
 	METRIC_UPLOADS_ENDED,           /* finished, refused or cancelled by a client */
 	METRIC_BLOBS_ADDED,             /* content that was not in the store before, manifests included */
 	METRIC_BLOB_BYTES_ADDED,
+	METRIC_QUOTA_REFUSED,
+	METRIC_QUOTA_COUNTED,           /* tables made anew from the links */
 	METRIC_LOGIN_WRONG,
 	METRIC_LOGIN_THROTTLED,
 	METRIC_LOGIN_UNAVAILABLE,       /* the files of users could not be read */
@@ -45,6 +51,7 @@ enum metric {
 	METRIC_GC_BYTES,
 	METRIC_RESTARTS,                /* one for each pool */
 	METRIC_RESTARTS_END = METRIC_RESTARTS + METRICS_POOLS - 1,
+	METRIC_RELAY_RESTARTS,          /* of the relay that the master starts */
 
 	/* gauges */
 	METRIC_STARTED,                 /* seconds since the epoch */
@@ -53,12 +60,14 @@ enum metric {
 	METRIC_WORKERS_WANTED,          /* of each pool; 0: the pool does not exist */
 	METRIC_WORKERS_WANTED_END = METRIC_WORKERS_WANTED + METRICS_POOLS - 1,
 
-	/* values that processes share: see care/gc_last.c and registry/ready.c */
+	/* values that processes share: see care/gc_last.c, registry/ready.c and registry/denied.c */
 	METRIC_GC_SEEN,
 	METRIC_BLOBS_BASE,
 	METRIC_BLOB_BYTES_BASE,
 	METRIC_UPLOADS_BASE,
 	METRIC_READY,
+	METRIC_DENIED,
+	METRIC_DENIED_TOLD,
 
 	METRIC_COUNT
 };
@@ -74,6 +83,7 @@ struct metrics {
 	_Atomic uint64_t in[METRICS_ROUTES], out[METRICS_ROUTES];       /* bytes of bodies */
 	struct metrics_times took[METRICS_ROUTES];
 	struct metrics_times waited[METRICS_LOCKS];
+	_Atomic uint64_t text[METRICS_TEXT];
 };
 
 /* metrics_share - share one table with the processes that this one forks; call it once; 0, or -1 with errno */
@@ -101,6 +111,13 @@ void metrics_request(const struct metrics_request *r);
 
 /* metrics_waited - count a wait for a lock of this kind, which has ended */
 void metrics_waited(unsigned lock, uint64_t usec);
+
+/*
+ * metrics_set_text - remember one text, for all processes; it is cut if it is too long
+ * metrics_get_text - that text. If two processes set it at the same time, it may be a mixture of both: the reader validates it
+ */
+void metrics_set_text(const char *text);
+void metrics_get_text(char text[METRICS_TEXT * 8 + 1]);
 
 /* metrics_status - the status that a place among METRICS_STATUSES counts; 0: all others, -1: the place is unused */
 int metrics_status(size_t place);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * network: whether an address is in a list of networks.
+ * network: whether an address is in a list of networks, and what a host is.
  *
  * Owns nothing.
  */
@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 
@@ -89,4 +90,40 @@ bool network_list_has(const char *list, const char *address)
 		list += len + (list[len] == ',');
 	}
 	return false;
+}
+
+#define HOST_MAX 255
+
+bool network_host_ok(const char *s)
+{
+	size_t len;
+
+	if (!s || strlen(s) > HOST_MAX)
+		return false;
+	if (*s == '[') {
+		len = 1 + strspn(s + 1, "0123456789abcdefABCDEF:.");
+		if (len == 1 || s[len++] != ']')
+			return false;
+	} else {
+		len = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+		if (len == 0)
+			return false;
+	}
+	if (s[len] != ':')
+		return s[len] == '\0';
+	s += len + 1;
+	len = strspn(s, "0123456789");
+	return len > 0 && len <= 5 && s[len] == '\0';
+}
+
+bool network_host_direct(const char *s)
+{
+	size_t skip = *s == '[', len = strcspn(s + skip, skip ? "]" : ":");
+	char text[TEXT_MAX + 1];
+
+	if (len > TEXT_MAX)
+		return false;
+	memcpy(text, s + skip, len);
+	text[len] = '\0';
+	return strcasecmp(text, "localhost") == 0 || parse(text).family;
 }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/glob.h"
 #include "base/ref.h"
 
 struct slice {
@@ -107,6 +108,52 @@ bool pattern_match(const char *pattern, const char *name, size_t len)
 		}
 	}
 	return !p.s;
+}
+
+/* The components of a pattern, in a copy of it. */
+struct components {
+	char text[NAME_MAX_LEN + 1];
+	const char *v[NAME_MAX_LEN / 2 + 1];
+	size_t count;
+};
+
+static void split(struct components *c, const char *pattern)
+{
+	char *rest = c->text, *one;
+
+	c->count = 0;
+	memcpy(c->text, pattern, strlen(pattern) + 1);
+	while ((one = strsep(&rest, "/")) != NULL)
+		c->v[c->count++] = one;
+}
+
+/*
+ * next[j]: whether the components of outer from i + 1 on match all that those of inner from j on match. A component that is "**" takes
+ * nothing, or the next one of inner, whatever that is; as the last one it takes all that is left.
+ */
+bool pattern_covers(const char *outer, const char *inner)
+{
+	static const char any[] = "**";
+	struct components o, p;
+	bool next[NAME_MAX_LEN / 2 + 2], now[NAME_MAX_LEN / 2 + 2];
+
+	split(&o, outer);
+	split(&p, inner);
+	for (size_t j = 0; j <= p.count; j++)
+		next[j] = j == p.count;
+	for (size_t i = o.count; i-- > 0; memcpy(next, now, sizeof(next))) {
+		bool stars = strcmp(o.v[i], any) == 0;
+
+		now[p.count] = false;
+		for (size_t j = p.count; j-- > 0;)
+			if (stars && i + 1 == o.count)
+				now[j] = true;
+			else if (stars)
+				now[j] = next[j] || now[j + 1];
+			else
+				now[j] = next[j + 1] && strcmp(p.v[j], any) != 0 && glob_covers(o.v[i], p.v[j]);
+	}
+	return next[0];
 }
 
 size_t pattern_head(const char *pattern)

@@ -23,6 +23,12 @@ const char *pattern_fault(const char *pattern);
  */
 bool pattern_match(const char *pattern, const char *name, size_t len);
 
+/*
+ * pattern_covers - whether all that `inner` matches is known to be matched by `outer` as well
+ * Both are valid. False does not mean that they differ.
+ */
+bool pattern_covers(const char *outer, const char *inner);
+
 /* pattern_head - the length of the text before the first star, with which every matching name begins; without a star, the whole length */
 size_t pattern_head(const char *pattern);
 

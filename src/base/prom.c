@@ -12,7 +12,7 @@
 
 void prom_family(struct str *out, const char *name, enum prom_type type, const char *help)
 {
-	static const char *const types[] = { "counter", "gauge", "histogram" };
+	static const char *const types[] = { "counter", "gauge", "histogram", "summary" };
 
 	str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
@@ -62,6 +62,14 @@ void prom_seconds(struct str *out, const char *name, const struct str *labels, u
 	begin(out, name, "", labels);
 	add_seconds(out, usec);
 	str_puts(out, "\n");
+}
+
+void prom_summary(struct str *out, const char *name, const struct str *labels, uint64_t sum, uint64_t count)
+{
+	begin(out, name, "_sum", labels);
+	str_addf(out, "%" PRIu64 "\n", sum);
+	begin(out, name, "_count", labels);
+	str_addf(out, "%" PRIu64 "\n", count);
 }
 
 void prom_histogram(struct str *out, const char *name, const struct str *labels, const uint64_t *bounds,

@@ -15,7 +15,7 @@
 
 #define PROM_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum prom_type { PROM_COUNTER, PROM_GAUGE, PROM_HISTOGRAM };
+enum prom_type { PROM_COUNTER, PROM_GAUGE, PROM_HISTOGRAM, PROM_SUMMARY };
 
 /* prom_family - write "# HELP" and "# TYPE" */
 void prom_family(struct str *out, const char *name, enum prom_type type, const char *help);
@@ -26,6 +26,9 @@ void prom_label(struct str *labels, const char *key, const char *value);
 /* prom_number, prom_seconds - write one sample; labels may be NULL; usec: microseconds, written as seconds */
 void prom_number(struct str *out, const char *name, const struct str *labels, uint64_t value);
 void prom_seconds(struct str *out, const char *name, const struct str *labels, uint64_t usec);
+
+/* prom_summary - write a summary without quantiles: a sum and a count */
+void prom_summary(struct str *out, const char *name, const struct str *labels, uint64_t sum, uint64_t count);
 
 /*
  * prom_histogram - write the samples of one histogram of durations

@@ -104,6 +104,16 @@ void str_add(struct str *s, const void *data, size_t len)
 	s->buf[s->len] = '\0';
 }
 
+void str_cut(struct str *s, size_t len)
+{
+	if (len >= s->len)
+		return;
+	if (s->secret)
+		explicit_bzero(s->buf + len, s->len - len);
+	s->len = len;
+	s->buf[len] = '\0';
+}
+
 void str_addc(struct str *s, char c)
 {
 	if (!reserve(s, 1))
@@ -326,6 +336,26 @@ int str_parse_u64(const char *data, size_t len, uint64_t *out)
 	return 0;
 }
 
+int str_parse_hex(const char *data, size_t len, uint64_t *out)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	*out = 0;
+	if (!len || len > 16)
+		return -1;
+	for (i = 0; i < len; i++) {
+		if (data[i] >= '0' && data[i] <= '9')
+			v = v << 4 | (uint64_t)(data[i] - '0');
+		else if (data[i] >= 'a' && data[i] <= 'f')
+			v = v << 4 | (uint64_t)(data[i] - 'a' + 10);
+		else
+			return -1;
+	}
+	*out = v;
+	return 0;
+}
+
 size_t str_utf8_len(const char *data, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)data;
@@ -360,4 +390,23 @@ size_t str_utf8_len(const char *data, size_t len)
 			return 0;
 	}
 	return n;
+}
+
+void str_add_utf8(struct str *s, uint32_t c)
+{
+	if (c < 0x80) {
+		str_addc(s, (char)c);
+	} else if (c < 0x800) {
+		str_addc(s, (char)(0xc0 | c >> 6));
+		str_addc(s, (char)(0x80 | (c & 0x3f)));
+	} else if (c < 0x10000) {
+		str_addc(s, (char)(0xe0 | c >> 12));
+		str_addc(s, (char)(0x80 | (c >> 6 & 0x3f)));
+		str_addc(s, (char)(0x80 | (c & 0x3f)));
+	} else {
+		str_addc(s, (char)(0xf0 | c >> 18));
+		str_addc(s, (char)(0x80 | (c >> 12 & 0x3f)));
+		str_addc(s, (char)(0x80 | (c >> 6 & 0x3f)));
+		str_addc(s, (char)(0x80 | (c & 0x3f)));
+	}
 }

@@ -35,6 +35,7 @@ void str_release(struct str *s);
 void str_reset(struct str *s);                                  /* empties it, clears `over`, wipes a secret; keeps the memory */
 void str_add(struct str *s, const void *data, size_t len);
 void str_addc(struct str *s, char c);
+void str_cut(struct str *s, size_t len);                        /* keeps the first len bytes */
 
 /*
  * str_room  - reserve n bytes behind the text, to read into; borrowed until something is added; NULL if the max does not allow it
@@ -49,6 +50,7 @@ static inline void str_puts(struct str *s, const char *text)
 	str_add(s, text, strlen(text));
 }
 
+void str_add_utf8(struct str *s, uint32_t c);                    /* a character, at most U+10FFFF, as UTF-8 */
 void str_add_u64(struct str *s, uint64_t v);                    /* as decimal digits */
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_vaddf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
@@ -81,6 +83,9 @@ int str_add_urldec(struct str *s, const char *data, size_t len, bool plus);
 
 /* str_parse_u64 - parse [data, data+len) as decimal digits; 0, or -1 if it is empty, has another byte, or overflows */
 int str_parse_u64(const char *data, size_t len, uint64_t *out);
+
+/* str_parse_hex - the same of at most 16 lower-case hex digits */
+int str_parse_hex(const char *data, size_t len, uint64_t *out);
 
 /* str_utf8_len - length of the well-formed UTF-8 sequence at data (1-4), or 0 if there is none (RFC 3629) */
 size_t str_utf8_len(const char *data, size_t len);

@@ -48,6 +48,26 @@ void time_rfc3339(char *buf, const struct timespec *ts, int with_ms)
 	memcpy(buf + n, "Z", 2);
 }
 
+const char *time_text(char buf[TIME_RFC3339_MAX], int64_t seconds)
+{
+	time_rfc3339(buf, &(struct timespec){ .tv_sec = (time_t)seconds }, 0);
+	return buf;
+}
+
+int time_parse_rfc3339(const char *s, int64_t *seconds)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	*seconds = 0;
+	if (end && *end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	if (!end || strcmp(end, "Z") != 0)
+		return -1;
+	*seconds = timegm(&tm);
+	return 0;
+}
+
 int time_parse_duration(const char *s, uint64_t *seconds)
 {
 	static const struct {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "care/fsck_work.h"
+#include "care/quotas.h"
 #include "os/file.h"
 #include "store/layout.h"
 #include "store/store_path.h"
@@ -62,8 +63,10 @@ int fsck_run(struct registry *r, const struct fsck_options *o, struct fsck_resul
 	int rc = 0;
 
 	*out = (struct fsck_result){ 0 };
-	if (check_format(&w) && (fsck_blobs(&w, e) < 0 || (o->data && fsck_data(&w, e) < 0) || fsck_repositories(&w, e) < 0 ||
-				 fsck_index(&w, NULL, e) < 0))
+	if (check_format(&w) && ((o->repair && quotas_prepare(r, e) < 0) ||
+				 fsck_access(&w, e) < 0 || fsck_blobs(&w, e) < 0 || (o->data && fsck_data(&w, e) < 0) ||
+				 fsck_repositories(&w, e) < 0 || fsck_undo(&w, e) < 0 || fsck_rules(&w, e) < 0 || fsck_index(&w, NULL, e) < 0 ||
+				 fsck_quota(&w, e) < 0))
 		rc = -1;
 	free(w.blobs);
 	digestset_release(&w.good);

@@ -22,6 +22,7 @@
 enum fsck_kind {
 	FSCK_FORMAT,
 	FSCK_UNREADABLE,                /* a file or directory that the system cannot read */
+	FSCK_DENIED,                    /* one that the registry's user cannot write */
 	FSCK_FOREIGN,
 	FSCK_STOPPER,                   /* a file that ends the walk of registry:2's collector */
 	FSCK_LEFTOVER,
@@ -35,6 +36,7 @@ enum fsck_kind {
 	FSCK_BLOB_BARE, FSCK_BLOB_EMPTY, FSCK_BLOB_MISPLACED, FSCK_BLOB_BYTES,
 	FSCK_INDEX_NAMES, FSCK_INDEX_TAGS, FSCK_INDEX_REFERRERS, FSCK_INDEX_DESCRIPTOR, FSCK_INDEX_CATALOG,
 	FSCK_INDEX_DAMAGED,
+	FSCK_QUOTA,                     /* the table of a quota says something else than the links */
 	FSCK_KINDS
 };
 

@@ -22,6 +22,7 @@
 #include "store/sorted.h"
 #include "store/store_path.h"
 #include "store/tag.h"
+#include "store/taglist.h"
 
 struct fault {
 	enum fsck_kind kind;
@@ -98,11 +99,12 @@ static bool has(const struct names *sorted, const char *name)
 	return sorted->count && bsearch(name, sorted->v, sorted->count, sizeof(*sorted->v), compare);
 }
 
-/* The two sets derived from tags, and whether each could be read. */
+/* The two sets derived from tags, and the kept list of them, and whether each could be read. */
 struct tag_sets {
 	struct look *l;
-	struct names names, pairs;
-	bool names_read, pairs_read;
+	struct names names, pairs, list;
+	bool names_read, pairs_read, listed;
+	size_t tags;
 };
 
 static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
@@ -119,12 +121,46 @@ static int look_at_tag(void *arg, const struct tag *t, const struct digest *d, s
 	index_pair(d, t, &pair);
 	if (s->pairs_read && !has(&s->pairs, pair.v[0]))
 		add(s->l, FSCK_INDEX_TAGS, path.buf, "lacks ", pair.v[0]);
+	path_index_file(&path, s->l->n, STORE_INDEX_LIST);
+	if (s->listed && !has(&s->list, t->s))
+		add(s->l, FSCK_INDEX_NAMES, path.buf, "lacks the tag ", t->s);
+	s->tags++;
+	return 0;
+}
+
+/* The kept list, if there is one that counts: readers believe it without a look at a link, so it may not name too much either. */
+static int read_list(struct tag_sets *s, struct err *e)
+{
+	struct taglist_stamp now;
+	const char *lines, *end;
+	size_t len;
+	int there = taglist_look(s->l->w->r->st, s->l->n, &now, e);
+
+	s->listed = there == 1 && taglist_read(s->l->w->r->st, s->l->n, &now, &lines, &len);
+	for (; s->listed && len > 0; len -= (size_t)(end + 1 - lines), lines = end + 1) {
+		end = memchr(lines, '\n', len);
+		if (!end)
+			break;
+		names_add(&s->list, lines, (size_t)(end - lines));
+	}
+	return there < 0 ? -1 : 0;
+}
+
+static int compare_tags(struct tag_sets *s, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	if (read_list(s, e) < 0 || tag_walk(s->l->w->r->st, s->l->n, look_at_tag, s, e) < 0)
+		return -1;
+	path_index_file(&path, s->l->n, STORE_INDEX_LIST);
+	if (s->listed && s->list.count > s->tags)
+		add(s->l, FSCK_INDEX_NAMES, path.buf, "names what is no tag", "");
 	return 0;
 }
 
 static int look_at_tags(struct look *l, struct err *e)
 {
-	struct tag_sets s = { .l = l, .names = NAMES_INIT, .pairs = NAMES_INIT };
+	struct tag_sets s = { .l = l, .names = NAMES_INIT, .pairs = NAMES_INIT, .list = NAMES_INIT };
 	cleanup_str struct str dir = STR_INIT;
 	int names, pairs = 0, rc = -1;
 
@@ -136,9 +172,10 @@ static int look_at_tags(struct look *l, struct err *e)
 	s.names_read = names == 1;
 	s.pairs_read = pairs == 1;
 	if (names >= 0 && pairs >= 0)
-		rc = tag_walk(l->w->r->st, l->n, look_at_tag, &s, e);
+		rc = compare_tags(&s, e);
 	names_release(&s.names);
 	names_release(&s.pairs);
+	names_release(&s.list);
 	return rc;
 }
 

@@ -19,6 +19,7 @@
 #include "store/collector.h"
 #include "store/index.h"
 #include "store/link.h"
+#include "store/quota.h"
 #include "store/store_path.h"
 
 int fsck_link_state(struct fsck_work *w, const char *dir, enum fsck_link_state *state, struct digest *target,
@@ -121,12 +122,23 @@ struct look {
 
 static int repair_write(struct fsck_work *w, const void *arg, struct err *e)
 {
+	cleanup_quota_hold struct quota_hold counted = QUOTA_HOLD_INIT;
 	const struct look *l = arg;
 
+	if (quota_repair(&counted, w->r->st, l->n, e) < 0)
+		return -1;
 	/* The index may have been compared while the link was corrupt: it is compared again before its next use. */
 	if (l->link == FSCK_REVISION_LINK && index_drop(w->r->st, l->n, e) < 0)
 		return -1;
 	return write_link(w, l->n, l->dir, l->d, e);
+}
+
+static int repair_remove(struct fsck_work *w, const void *arg, struct err *e)
+{
+	cleanup_quota_hold struct quota_hold counted = QUOTA_HOLD_INIT;
+	const struct look *l = arg;
+
+	return quota_repair(&counted, w->r->st, l->n, e) < 0 ? -1 : fsck_remove(w, l->dir, e);
 }
 
 /* The link holds no digest, or another one of the same algorithm. */
@@ -141,8 +153,7 @@ static int corrupt_link(struct fsck_work *w, struct look *l, enum fsck_link_stat
 	if (l->good == 1) {
 		f.repair = repair_write;
 	} else if (state != FLINK_GOOD) {
-		f.repair = fsck_repair_remove;
-		f.arg = l->dir;
+		f.repair = repair_remove;
 	}
 	fsck_report(w, &f, state == FLINK_EMPTY ? "its link is empty" :
 			   state == FLINK_GOOD ? "its link holds another digest of the same algorithm" :

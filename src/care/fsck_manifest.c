@@ -8,6 +8,7 @@
 
 #include "base/digestset.h"
 #include "care/fsck_work.h"
+#include "conf/rules.h"
 #include "os/file.h"
 #include "registry/manifest_scan.h"
 #include "registry/reg_manifest.h"
@@ -80,7 +81,7 @@ static int check_ref(struct fsck_work *w, struct look *l, const struct descripto
 	if (found < 0)
 		return -1;
 	if (found == 0) {
-		if (reg_manifest_may_lack(w->r, ref))
+		if (reg_manifest_may_lack(rules_sparse(w->r->cfg, l->n), ref))
 			return 0;
 		if (sure)
 			fsck_report(w, &f, "its %s %s is not in the repository", kind_text(ref),

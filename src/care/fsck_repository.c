@@ -244,8 +244,9 @@ static int each_upload(struct fsck_work *w, const struct name *n, const char *ab
 	if (fsck_list(w, b.dir.buf, &files)) {
 		fsck_files(w, b.dir.buf, (const char *const[]){ STORE_DATA, STORE_STARTED, NULL });
 		for (i = 0; i < files.count; i++)
+			/* A power cut may take back that startedat's directory moved, but not that it became the link: no startedat then. */
 			if (strcmp(files.v[i], STORE_DATA) != 0 && strcmp(files.v[i], STORE_STARTED) != 0 &&
-			    strcmp(files.v[i], STORE_HASHSTATES) != 0)
+			    strcmp(files.v[i], STORE_HASHSTATES) != 0 && strcmp(files.v[i], STORE_LINK) != 0)
 				fsck_stray(w, b.dir.buf, files.v[i]);
 		rc = fsck_twice(w, NULL, check_upload, &b, e);
 	}

@@ -13,6 +13,7 @@
 #include "os/file.h"
 #include "store/index.h"
 #include "store/link.h"
+#include "store/pushed.h"
 #include "store/revision.h"
 #include "store/store_path.h"
 #include "store/tag.h"
@@ -167,6 +168,15 @@ static int check_tag(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	return l->wrong;
 }
 
+/* The time of the last push; a crash may leave several. */
+static bool is_pushed(struct fsck_work *w, const char *dir, const char *name)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_in(&path, dir, name);
+	return pushed_is_name(name) && fsck_type(w, path.buf) == S_IFREG;
+}
+
 /* The other entries of a tag's directory. */
 static bool check_beside(struct fsck_work *w, const char *dir)
 {
@@ -183,7 +193,7 @@ static bool check_beside(struct fsck_work *w, const char *dir)
 	if (os_dir_list(w->r->st->dirfd, sub.buf, DIR_ALL, &current) < 0)
 		return true;            /* reported as a tag without link */
 	for (i = 0; i < current.count; i++)
-		if (strcmp(current.v[i], STORE_LINK) != 0)
+		if (strcmp(current.v[i], STORE_LINK) != 0 && !is_pushed(w, sub.buf, current.v[i]))
 			fsck_stray(w, sub.buf, current.v[i]);
 	return true;
 }

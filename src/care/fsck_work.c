@@ -20,6 +20,7 @@
 #include "os/process.h"
 #include "store/blob.h"
 #include "store/lock.h"
+#include "store/quota.h"
 #include "store/spool.h"
 #include "store/store_path.h"
 
@@ -30,6 +31,7 @@ static const struct {
 } kinds[FSCK_KINDS] = {
 	[FSCK_FORMAT] = { "format", "use the berth version that wrote it" },
 	[FSCK_UNREADABLE] = { "unreadable", "check its permissions, and the disk" },
+	[FSCK_DENIED] = { "not-writable", "give it to the user that runs the registry" },
 	[FSCK_FOREIGN] = { "foreign-name", "move it out of the store" },
 	[FSCK_STOPPER] = { "walk-stopper", "move it out of the store before registry:2 serves this" },
 	[FSCK_LEFTOVER] = { "leftover", "remove it" },
@@ -59,6 +61,7 @@ static const struct {
 	[FSCK_INDEX_DESCRIPTOR] = { "index-descriptor", "run berth index rebuild" },
 	[FSCK_INDEX_CATALOG] = { "index-catalog", "run berth index rebuild" },
 	[FSCK_INDEX_DAMAGED] = { "index-damaged", "run berth index rebuild" },
+	[FSCK_QUOTA] = { "quota-count", "run berth fsck --repair" },
 };
 
 const char *fsck_kind_name(enum fsck_kind kind)
@@ -115,6 +118,8 @@ void fsck_report(struct fsck_work *w, const struct fsck_fault *f, const char *fm
 	else if (f->repair(w, f->arg, &e) == 0) {
 		finding.repaired = true;
 		str_puts(&todo, f->moves ? "it is in berth/quarantine; push it again" : "");
+	} else if (w->again && quota_was_busy(w->r->st)) {
+		return;                 /* fsck_twice() looks again */
 	} else {
 		str_puts(&todo, "not repaired: ");
 		err_text(&e, &todo);
@@ -141,6 +146,7 @@ static int look_again(struct fsck_work *w, const struct name *n, fsck_check *che
 	if ((n && lock_repository(w->r->st, n, &lock, e) < 0) || lock_collector_alone(w->r->st, e) < 0)
 		return -1;
 	held = w->r->st;
+	quota_hurry(held);
 	w->again = true;
 	rc = check(w, arg, true, e);
 	w->again = false;
@@ -188,7 +194,9 @@ int fsck_twice(struct fsck_work *w, const struct name *n, fsck_check *check, voi
 	if (rc <= 0)
 		return rc < 0 ? fsck_unreadable(w, e) : 0;
 	begun = time_now_usec();
-	rc = look_again(w, n, check, arg, e);
+	do      /* where somebody was counting, what was found has not been reported */
+		rc = look_again(w, n, check, arg, e);
+	while (quota_was_busy(w->r->st) && (rc = quota_try_again(w->r->st, e)) == 0);
 	took = time_now_usec() - begun;
 	empty_trash(w);
 	/* As the collector does: leave the locks to writers for as long as this held them. */
@@ -335,6 +343,8 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 	struct store *st = w->r->st;
 	unsigned again;
 
+	if (quota_repair_all(st, e) < 0)
+		return -1;
 	if (mkdirat(st->dirfd, STORE_QUARANTINE_DIR, 0777) < 0 && errno != EEXIST)
 		return err_sys(e, "cannot make %s", STORE_QUARANTINE_DIR);
 	str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s", digest_alg_name(d->alg), digest_hex(d));

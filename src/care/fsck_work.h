@@ -107,9 +107,12 @@ int fsck_repair_remove(struct fsck_work *w, const void *arg, struct err *e);
 int fsck_repair_content(struct fsck_work *w, const void *arg, struct err *e);
 
 /* The parts, in the order in which they run. Each returns 0, or -1 with *e. */
+int fsck_access(struct fsck_work *w, struct err *e);
 int fsck_blobs(struct fsck_work *w, struct err *e);
 int fsck_data(struct fsck_work *w, struct err *e);
 int fsck_repositories(struct fsck_work *w, struct err *e);
+int fsck_undo(struct fsck_work *w, struct err *e);
+int fsck_rules(struct fsck_work *w, struct err *e);
 
 /* The parts of a repository. */
 int fsck_layers(struct fsck_work *w, const struct name *n, struct err *e);
@@ -118,5 +121,6 @@ int fsck_tags(struct fsck_work *w, const struct name *n, struct err *e);
 int fsck_manifest(struct fsck_work *w, const struct name *n, const struct digest *d, struct err *e);
 int fsck_uploads(struct fsck_work *w, const struct name *n, struct err *e);
 int fsck_index(struct fsck_work *w, const struct name *n, struct err *e);       /* n NULL: the catalog, at the end */
+int fsck_quota(struct fsck_work *w, struct err *e);
 
 #endif

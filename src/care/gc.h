@@ -6,8 +6,9 @@
  * gc: garbage collection while the registry is in use (doc/STORE.md, "Garbage collection beside writers").
  *
  * Garbage is a link to a blob that no manifest of its repository names, content that no link and no manifest names, and an
- * abandoned upload or temporary file. With `untagged` it is also a manifest without a tag that no index and no existing
- * subject keeps. Nothing is garbage within the grace period.
+ * abandoned upload or temporary file. With `untagged`, or where a rule says so, it is also a manifest without a tag that no index and
+ * no existing subject keeps. Nothing is garbage within the grace period. Before anything else the rules of the configuration are
+ * applied to tags (care/retain_run.h); a dry run does without that.
  */
 
 #include <stdbool.h>
@@ -17,11 +18,12 @@
 #include "base/ref.h"
 #include "registry/registry.h"
 
-enum gc_kind { GC_MANIFEST, GC_LINK, GC_BLOB, GC_UPLOAD, GC_LEFTOVER, GC_UNREADABLE, GC_KINDS };
+enum gc_kind { GC_TAG, GC_MANIFEST, GC_LINK, GC_BLOB, GC_UPLOAD, GC_LEFTOVER, GC_UNREADABLE, GC_KINDS };
 
 struct gc_options {
 	bool dry_run;                   /* report, and change nothing */
 	bool untagged;
+	bool only_uploads;              /* look for abandoned uploads and leftovers alone; this is no collection: its end is not noted */
 	uint64_t grace;                 /* seconds */
 	uint64_t uploads;               /* seconds without a change after which an upload is removed */
 	uint64_t rate;                  /* manifests, links and blobs checked or removed a second; 0: no limit */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "care/gc_undo.h"
 #include "registry/manifest_scan.h"
 #include "store/revision.h"
 #include "store/tag.h"
@@ -104,15 +105,16 @@ static int read_node(struct reading *r, struct gc_node *node, struct err *e)
 	return 0;
 }
 
-/* A tag may point to a manifest whose link was lost in a crash of another registry: what it names is kept all the same. */
-static int add_tagged(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+/*
+ * A tag may point to a manifest whose link was lost in a crash of another registry, and a mark is of one that may have been
+ * deleted: what it names is kept all the same.
+ */
+static int add_root(struct reading *r, const struct digest *d, struct err *e)
 {
 	cleanup_references struct references refs = REFERENCES_INIT;
-	struct reading *r = arg;
 	struct gc_node *node;
 	int found;
 
-	(void)t;
 	if (digestset_has(&r->g->tagged, d))
 		return 0;
 	digestset_add(&r->g->tagged, d);
@@ -125,6 +127,26 @@ static int add_tagged(void *arg, const struct tag *t, const struct digest *d, st
 		if ((node = find(r->g, &refs.v[i])) != NULL)
 			node->kept = true;
 	return found < 0 ? -1 : 0;
+}
+
+static int add_tagged(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+{
+	(void)t;
+	return add_root(arg, d, e);
+}
+
+static int add_remembered(struct reading *r, struct err *e)
+{
+	cleanup_gc_remembered struct gc_remembered all = GC_REMEMBERED_INIT;
+	size_t i;
+
+	if (gc_undo(r->w, r->n, false, &all, e) < 0)
+		return -1;
+	r->g->keep_all |= all.keep_all;
+	for (i = 0; i < all.list.count; i++)
+		if (add_root(r, &all.list.v[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 static int by_from(const void *a, const void *b)
@@ -181,7 +203,7 @@ int gc_graph_read(struct gc_graph *g, struct gc_work *w, const struct name *n, s
 	for (i = 0; i < g->count; i++)
 		if (read_node(&r, &g->nodes[i], e) < 0)
 			return -1;
-	if (tag_walk(w->r->st, n, add_tagged, &r, e) < 0)
+	if (tag_walk(w->r->st, n, add_tagged, &r, e) < 0 || add_remembered(&r, e) < 0)
 		return -1;
 	give_edges(g);
 	put_in_order(g);

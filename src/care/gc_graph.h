@@ -22,6 +22,7 @@ struct gc_node {                        /* a manifest */
 	struct digest *subject;         /* owned; NULL: none. It need not be in the repository */
 	size_t first, count;            /* its edges */
 	bool kept;
+	uint64_t gone;                  /* the batch that removed it; 0: none */
 	uint64_t batch;                 /* the last batch that removed an index that names it; 0: none */
 };
 
@@ -35,7 +36,7 @@ struct gc_graph {
 	size_t count, cap;
 	struct gc_edge *edges;          /* grouped by `from` */
 	size_t nedges, edges_cap;
-	struct digestset tagged;        /* what tags point to */
+	struct digestset tagged;        /* what tags point to, and what is remembered (care/gc_undo.h) */
 	size_t *order;                  /* positions in nodes: a node comes after all that keep it */
 	size_t ordered;
 	bool keep_all;                  /* a manifest cannot be read, so what it keeps is unknown */
@@ -44,7 +45,7 @@ struct gc_graph {
 #define GC_GRAPH_INIT { 0 }
 
 /*
- * gc_graph_read - read the manifests and tags of a repository, without a lock
+ * gc_graph_read - read the manifests, tags and marks of a repository, without a lock
  * The time is linear in the manifests and in what they name. Nodes of a cycle are not in the order; only links that hold a digest
  * other than their name's can make a cycle, and fsck reports them. Returns 0, or -1 with *e; the caller releases *g in any case.
  */

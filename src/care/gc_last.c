@@ -118,7 +118,7 @@ int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err 
 		return found;
 	metrics_add(METRIC_GC_DONE, 1);
 	metrics_add(METRIC_GC_BYTES, out->result.bytes);
-	for (i = 0; i < ARRAY_LEN(removed); i++)
+	for (i = GC_MANIFEST; i < ARRAY_LEN(removed); i++)
 		metrics_add(removed[i], out->result.count[i]);
 	return found;
 }

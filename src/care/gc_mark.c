@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "care/gc_undo.h"
 #include "care/gc_untagged.h"
 #include "care/share.h"
 #include "registry/manifest_scan.h"
@@ -147,6 +148,21 @@ static int mark_revision(void *arg, const struct digest *d, struct err *e)
 	return found < 0 ? -1 : found == 0 ? 0 : mark_manifest(g, d, &content, e);
 }
 
+/* What is remembered needs no link any more. */
+static int mark_remembered(struct marking *g, struct err *e)
+{
+	cleanup_gc_remembered struct gc_remembered all = GC_REMEMBERED_INIT;
+	size_t i;
+
+	if (gc_undo(g->w, g->n, !g->w->o->dry_run, &all, e) < 0)
+		return -1;
+	g->keep_all |= all.keep_all;
+	for (i = 0; i < all.list.count; i++)
+		if (mark_tag(g, NULL, &all.list.v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 /* As in content_of() a sha256 link need not be opened, if its digest is kept already: nine links of ten. */
 static int keep_link(struct marking *g, const struct digest *d, struct err *e)
 {
@@ -175,14 +191,17 @@ static int mark_link(void *arg, const struct digest *d, struct err *e)
 /* A dry run has removed no manifest, so it finds out which ones would not exist any more. */
 static int find_gone(struct marking *g, struct err *e)
 {
-	return g->w->o->untagged && g->w->o->dry_run ? gc_untagged(g->w, g->n, &g->gone, e) : 0;
+	uint64_t age;
+
+	return g->w->o->dry_run && gc_untagged_due(g->w, g->n, &age) ? gc_untagged(g->w, g->n, age, &g->gone, e) : 0;
 }
 
 static int mark_repository(struct marking *g, struct err *e)
 {
 	struct store *st = g->w->r->st;
 
-	if (find_gone(g, e) < 0 || tag_walk(st, g->n, mark_tag, g, e) < 0 || revision_walk(st, g->n, mark_revision, g, e) < 0)
+	if (find_gone(g, e) < 0 || tag_walk(st, g->n, mark_tag, g, e) < 0 || revision_walk(st, g->n, mark_revision, g, e) < 0 ||
+	    mark_remembered(g, e) < 0)
 		return -1;
 	return blob_walk_links(st, g->n, mark_link, g, e);
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "care/share.h"
 #include "store/blob.h"
+#include "store/quota_hold.h"
 
 #define RUN_MAX 256                     /* candidates */
 
@@ -138,8 +139,9 @@ static int sweep_run(void *arg, size_t i, struct err *e)
 	while (s->begins[i] + s->at[i] < s->begins[i + 1]) {
 		if (!gc_batch_goes_on(s->w))
 			return 1;
-		if (s->one(s, &s->c->v[s->begins[i] + s->at[i]++], e) < 0)
-			return -1;
+		if (s->one(s, &s->c->v[s->begins[i] + s->at[i]], e) < 0)
+			return -1;      /* the next batch may begin with this one */
+		s->at[i]++;
 	}
 	return 0;
 }
@@ -216,7 +218,7 @@ static int sweep_runs(struct sweep *s, const char *what, struct err *e)
 				 .arg = s };
 
 	while (job.first < job.tasks) {
-		if (sweep_batch(s, &job, e) < 0)
+		if (sweep_batch(s, &job, e) < 0 && quota_try_again(s->w->r->st, e) < 0)
 			return -1;
 		while (job.first < job.tasks && s->begins[job.first] + s->at[job.first] == s->begins[job.first + 1])
 			job.first++;

@@ -5,7 +5,8 @@
  * Owns what a batch moved to the trash until that is removed. The graph is read once, without a lock. What became reachable since
  * then is noted by its writer or within the grace period, so each manifest is checked again in the batch that would remove
  * it. Those that keep it come before it in the order, and have been checked by then. So the cost of a batch does not depend on
- * the number of manifests.
+ * the number of manifests. With the journal on it is written before a batch which manifests it may remove, and behind each of these
+ * lines afterwards what came of it.
  */
 #include "care/gc_untagged.h"
 
@@ -13,20 +14,35 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "store/index.h"
+#include "store/journal.h"
 #include "store/lock.h"
+#include "store/quota_hold.h"
 #include "store/revision.h"
 #include "store/tag.h"
+
+#define TOLD_MAX 64
 
 struct sweep {
 	struct gc_work *w;
 	const struct name *n;
+	uint64_t age;                   /* see gc_untagged() */
 	struct gc_graph g;
 	size_t at;                      /* position in the order */
 	uint64_t batch;                 /* counted from 1 */
 	bool touched;                   /* the batch removed something */
 	struct names trashed;           /* in the trash */
+	size_t told;                    /* the journal has lines for the order up to here, from where the batch begins */
+	struct gc_node *of[TOLD_MAX];   /* of each line */
+	size_t lines;
+	struct journal_entry j;
 	struct digestset *gone;
 };
+
+/* As gc_in_grace(), and for as long as a rule says. */
+static bool is_young(const struct sweep *s, int64_t when)
+{
+	return gc_in_grace(s->w, when) || when > s->w->now || (uint64_t)(s->w->now - when) <= s->age;
+}
 
 /* Spread what tags and the grace period keep: a recent index keeps old children. The order then lacks all that is kept. */
 static void keep_known(struct sweep *s)
@@ -38,7 +54,7 @@ static void keep_known(struct sweep *s)
 		struct gc_node *node = &g->nodes[g->order[i]];
 
 		if (digestset_has(&g->tagged, &node->d) || (node->subject && digestset_has(&g->tagged, node->subject)) ||
-		    gc_in_grace(s->w, node->when))
+		    is_young(s, node->when))
 			node->kept = true;
 		if (node->kept)
 			gc_graph_spread(g, node);
@@ -74,6 +90,39 @@ static int collect(struct sweep *s, const struct gc_node *node, struct err *e)
 	return 1;
 }
 
+/* One flush for many manifests. A line that nothing comes of is marked so. */
+static int tell(struct sweep *s, struct err *e)
+{
+	struct store *st = s->w->r->st;
+	struct gc_graph *g = &s->g;
+
+	s->lines = 0;
+	s->told = s->at;
+	if (s->w->o->dry_run || !journal_on(st)) {
+		s->told = g->ordered;
+		return 0;
+	}
+	for (; s->told < g->ordered && s->lines < TOLD_MAX; s->told++) {
+		struct gc_node *node = &g->nodes[g->order[s->told]];
+
+		if (node->kept)
+			continue;
+		s->of[s->lines++] = node;
+		journal_add(st, &s->j, &(struct event){ .action = EVENT_DELETE, .repository = s->n, .digest = &node->d, .by = s->w->r->by });
+	}
+	return journal_begin(st, &s->j, e);
+}
+
+static void tell_end(struct sweep *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->lines; i++)
+		journal_mark(s->w->r->st, &s->j, i, s->of[i]->gone == s->batch ? EVENT_DONE : EVENT_UNDONE);
+	s->lines = 0;
+	journal_release(&s->j);
+}
+
 static int sweep_node(struct sweep *s, struct gc_node *node, struct err *e)
 {
 	struct gc_graph *g = &s->g;
@@ -84,12 +133,13 @@ static int sweep_node(struct sweep *s, struct gc_node *node, struct err *e)
 
 	if (found <= 0)
 		return found;
-	if (node->kept || gc_in_grace(s->w, when) || is_noted(s, node)) {
+	if (node->kept || is_young(s, when) || is_noted(s, node)) {
 		gc_graph_spread(g, node);
 		return 0;
 	}
 	if (!s->w->o->dry_run && (found = collect(s, node, e)) <= 0)
 		return found;
+	node->gone = s->batch;
 	for (i = node->first; i < node->first + node->count; i++)
 		if (g->edges[i].names)
 			g->nodes[g->edges[i].to].batch = s->batch;
@@ -112,13 +162,14 @@ static int sweep_batch(struct sweep *s, struct err *e)
 	if ((!s->w->o->dry_run && lock_repository(s->w->r->st, s->n, &lock, e) < 0) || gc_enter(s->w, e) < 0)
 		return -1;
 	s->batch++;
-	while (rc == 0 && s->at < g->ordered) {
+	rc = tell(s, e);
+	while (rc == 0 && s->at < s->told) {
 		struct gc_node *node = &g->nodes[g->order[s->at]];
 
 		if (node->batch == s->batch || !gc_batch_goes_on(s->w))
 			break;
 		rc = sweep_node(s, node, e);
-		s->at++;
+		s->at += rc == 0;
 	}
 	gc_unlock(s->w);
 	return rc;
@@ -136,6 +187,7 @@ static int finish_batch(struct sweep *s, struct err *e)
 		revision_purge(st, s->trashed.v[i]);
 	names_drop(&s->trashed, s->trashed.count);
 	s->touched = false;
+	tell_end(s);
 	return 0;
 }
 
@@ -155,16 +207,29 @@ static int sweep(struct sweep *s, struct err *e)
 	if (collector_hear(s->w->c, e) < 0)
 		return -1;
 	while (s->at < s->g.ordered) {
-		if (sweep_batch(s, e) < 0 || finish_batch(s, e) < 0)
+		int rc = sweep_batch(s, e);
+
+		if ((rc < 0 && quota_try_again(st, e) < 0) || finish_batch(s, e) < 0)
 			return -1;
 		gc_leave(s->w);
 	}
 	return 0;
 }
 
-int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone, struct err *e)
+bool gc_untagged_due(const struct gc_work *w, const struct name *n, uint64_t *age)
 {
-	struct sweep s = { .w = w, .n = n, .g = GC_GRAPH_INIT, .trashed = NAMES_INIT, .gone = gone };
+	const struct rule *rule = rules_find(w->r->cfg, n, RULE_UNTAGGED), *readonly = rules_find(w->r->cfg, n, RULE_READONLY);
+
+	*age = rule ? rule->untagged : 0;
+	if (readonly && readonly->readonly)
+		return false;
+	/* In a registry that is read-only no rule runs. */
+	return rule ? w->rules && retain_untagged(w->rules, rule) : w->o->untagged;
+}
+
+int gc_untagged(struct gc_work *w, const struct name *n, uint64_t age, struct digestset *gone, struct err *e)
+{
+	struct sweep s = { .w = w, .n = n, .age = age, .g = GC_GRAPH_INIT, .trashed = NAMES_INIT, .gone = gone, .j = JOURNAL_ENTRY_INIT };
 	int rc = gc_graph_read(&s.g, w, n, e);
 
 	if (rc == 0)
@@ -174,6 +239,7 @@ int gc_untagged(struct gc_work *w, const struct name *n, struct digestset *gone,
 		rc = sweep(&s, e);
 	}
 	names_release(&s.trashed);
+	journal_release(&s.j);
 	gc_graph_release(&s.g);
 	return rc;
 }

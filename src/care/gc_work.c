@@ -15,6 +15,7 @@
 #include "os/process.h"
 #include "os/tree.h"
 #include "store/blob.h"
+#include "store/quota_hold.h"
 
 #define BATCH_USEC 5000         /* writers wait for a batch: with 5 ms none waited longer than 0.3 s */
 #define BATCH_MAX 64
@@ -38,8 +39,11 @@ int gc_enter(struct gc_work *w, struct err *e)
 	w->begun = time_now_usec();
 	w->done = 0;
 	w->alone = w->o->dry_run;
-	if ((w->o->dry_run || collector_nobody_serves(w->c, &w->alone, e) == 0) && collector_now(w->c, &w->now, e) == 0)
+	if ((w->o->dry_run || collector_nobody_serves(w->c, &w->alone, e) == 0) && collector_now(w->c, &w->now, e) == 0) {
+		if (!w->alone)
+			quota_hurry(w->r->st);
 		return 0;
+	}
 	gc_unlock(w);
 	return -1;
 }

@@ -6,6 +6,7 @@
 
 #include "base/digestset.h"
 #include "care/gc.h"
+#include "care/retain_run.h"
 #include "os/dir.h"
 #include "registry/manifest_scan.h"
 #include "store/collector.h"
@@ -20,11 +21,13 @@ struct gc_work {
 	uint64_t begun;                 /* when the batch began, microseconds */
 	unsigned done;                  /* objects in this batch */
 	uint64_t paced, since;          /* for the rate: objects, and since when they are counted (microseconds) */
+	struct retain_run *rules;       /* owned; NULL: the configuration has no rules, or another process is applying them */
 	struct str *records;            /* in a helper process: where gc_tell() adds records; NULL: this is no helper */
 };
 
 /*
- * gc_enter  - begin a batch: acquire the exclusive lock, read the notes and the clock, find out whether anybody serves
+ * gc_enter  - begin a batch: acquire the exclusive lock, read the notes and the clock, find out whether anybody serves: then a link whose
+ *             group's lock is busy fails the batch, and quota_try_again() says when to go on with the next one
  * gc_unlock - end the batch: release the lock. The caller releases every other lock before gc_leave()
  * gc_leave  - wait for as long as the batch took if anybody serves, and as long as the rate demands; the time since
  *             gc_unlock() counts

@@ -15,7 +15,8 @@
 
 /*
  * repos_remove - remove a repository and its uploads in progress, durably; the next collection removes the content
- * Its entry in the catalog and its index are removed after it. Returns 1, 0 if it does not exist, -1 with *e.
+ * Its entry in the catalog and its index are removed after it. Returns 1, 0 if it does not exist, -1 with *e: also what
+ * reg_rules_repository() and reg_rules_writable() refuse.
  */
 int repos_remove(struct registry *r, const struct name *n, struct err *e);
 
@@ -24,7 +25,7 @@ int repos_remove(struct registry *r, const struct name *n, struct err *e);
  * Uploads in progress move with it, unless other repositories are nested in it: then they become unknown.
  *
  * NAME_UNKNOWN if `from` does not exist; NAME_INVALID if `to` exists or is the same name; UNAVAILABLE while a collection runs,
- * since it marks without locks and would miss what moves.
+ * since it marks without locks and would miss what moves; what reg_rules_repository() and, of both names, reg_rules_writable() refuse.
  */
 int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e);
 

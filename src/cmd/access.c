@@ -13,6 +13,7 @@
 #include "auth/robots.h"
 #include "base/pattern.h"
 #include "base/ref.h"
+#include "conf/rules.h"
 
 static void say_rule(const struct config *c, const struct config_rule *r)
 {
@@ -20,6 +21,14 @@ static void say_rule(const struct config *c, const struct config_rule *r)
 	for (size_t i = 0; i < r->who.count; i++)
 		printf("%s \"%s\"", i ? "," : "", r->who.v[i]);
 	printf(" ]; repo = \"%s\"\n", r->repo);
+}
+
+/* What prevents an allowed request, and the rule that says it, if one does. */
+static void say_but(const struct config *c, const struct name *repo, enum rule_member what, const char *why)
+{
+	const struct rule *r = what == RULE_READONLY && c->readonly ? NULL : rules_find(c, repo, what);
+
+	printf("but %s%s%s\n", why, r ? ", at " : "", r ? r->where : "");
 }
 
 static int check(const struct config *c, const char *user, const struct name *repo, enum right right)
@@ -37,10 +46,11 @@ static int check(const struct config *c, const char *user, const struct name *re
 		puts("no: no rule allows it");
 	else
 		puts("no: there is no \"auth.access\", so only users with a login are allowed anything");
-	if (yes && right == RIGHT_DELETE && !c->delete_enabled)
-		puts("but deletion is off: \"delete\" is false");
-	if (yes && right != RIGHT_PULL && c->readonly)
-		puts("but the registry is read-only: \"readonly\" is true");
+	if (yes && right == RIGHT_DELETE && !rules_delete(c, repo))
+		say_but(c, repo, RULE_DELETE, "deletion is off: \"delete\" is false");
+	if (yes && right != RIGHT_PULL && rules_readonly(c, repo))
+		say_but(c, repo, RULE_READONLY, c->readonly ? "the registry is read-only: \"readonly\" is true" :
+			"the repository is read-only: \"readonly\" is true");
 	return yes ? CMD_DONE : CMD_FOUND;
 }
 

@@ -5,7 +5,9 @@
 
 #include "cmd/cmd.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +15,21 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/layout.h"
+#include "store/store_path.h"
+
+const struct event_by *cmd_by(void)
+{
+	static struct event_by by;
+	const struct passwd *user;
+
+	if (!by.login) {
+		user = getpwuid(getuid());
+		by.user = user ? user->pw_name : NULL;
+		by.login = "command";
+	}
+	return &by;
+}
 
 struct config *cmd_config(const struct cmd_options *o)
 {
@@ -33,9 +50,13 @@ static int become_owner(const char *root, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 	struct stat sb;
 
-	str_addf(&path, "%s/berth", root);
+	str_addf(&path, "%s/" STORE_BERTH_DIR, root);
+	if (stat(path.buf, &sb) < 0) {          /* a store that only registry:2 has served */
+		str_reset(&path);
+		str_addf(&path, "%s/" STORE_V2_DIR, root);
+	}
 	if (stat(path.buf, &sb) < 0)
-		return err_sys(e, "%s has no berth/ yet: start berth-fcgi on it once", root);
+		return err_sys(e, "%s is no store of a registry: it has neither berth/ nor docker/registry/v2/", root);
 	if (geteuid() != 0 || (sb.st_uid == 0 && sb.st_gid == 0))
 		return 0;
 	if (setgroups(0, NULL) < 0 || setgid(sb.st_gid) < 0 || setuid(sb.st_uid) < 0)
@@ -43,30 +64,55 @@ static int become_owner(const char *root, struct err *e)
 	return 0;
 }
 
-static int open_as_owner(const struct config *c, bool readonly, struct store **st, struct err *e)
+/* Nobody has served the store with berth yet: what a start would make is missing. */
+static int make_layout(const struct store_options *so, struct err *e)
 {
-	struct store_options so = { .root = c->root, .flush = c->fsync, .readonly = readonly };
+	cleanup_str struct str path = STR_INIT;
 
+	str_addf(&path, "%s/" STORE_LOCKS_DIR, so->root);
+	return access(path.buf, F_OK) == 0 || errno != ENOENT ? 0 : layout_prepare(so, e);
+}
+
+static int open_as_owner(const struct config *c, bool readonly, bool image, struct store **st, struct err *e)
+{
+	struct store_options so = registry_store(c);
+
+	so.readonly = readonly;
+	so.image = image;
 	*st = NULL;
-	return become_owner(c->root, e) < 0 ? -1 : store_open(st, &so, e);
+	if (!readonly)
+		cmd_by();       /* it remembers who this is: next the process becomes the owner of the store */
+	if (become_owner(c->root, e) < 0 || (!readonly && make_layout(&so, e) < 0))
+		return -1;
+	return store_open(st, &so, e);
 }
 
 int cmd_store(const struct config *c, struct store **st, struct err *e)
 {
-	return open_as_owner(c, false, st, e);
+	return open_as_owner(c, false, false, st, e);
 }
 
 int cmd_store_to_read(const struct config *c, struct store **st, struct err *e)
 {
-	return open_as_owner(c, true, st, e);
+	return open_as_owner(c, true, false, st, e);
 }
 
-int cmd_store_to_change(const struct config *c, struct store **st, struct err *e)
+static int open_to_change(const struct config *c, bool image, struct store **st, struct err *e)
 {
 	*st = NULL;
 	if (c->readonly)
 		return err_set(e, ERR_UNSUPPORTED, "the registry is read-only, its configuration says");
-	return open_as_owner(c, false, st, e);
+	return open_as_owner(c, false, image, st, e);
+}
+
+int cmd_store_to_change(const struct config *c, struct store **st, struct err *e)
+{
+	return open_to_change(c, false, st, e);
+}
+
+int cmd_store_to_push(const struct config *c, struct store **st, struct err *e)
+{
+	return open_to_change(c, c->fsync == FSYNC_IMAGE, st, e);
 }
 
 int cmd_on_store(const struct cmd_options *o, cmd_open *open, cmd_work *work, void *arg)
@@ -80,7 +126,7 @@ int cmd_on_store(const struct cmd_options *o, cmd_open *open, cmd_work *work, vo
 		return CMD_USAGE;
 	rc = open(c, &st, &e);
 	if (rc == 0)
-		rc = work(&(struct registry){ .st = st, .cfg = c }, arg, &e);
+		rc = work(&(struct registry){ .st = st, .cfg = c, .by = cmd_by() }, arg, &e);
 	if (rc >= 0)
 		return rc;
 	cmd_complain(&e);

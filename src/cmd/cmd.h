@@ -47,18 +47,22 @@ struct config *cmd_config(const struct cmd_options *o);
  * cmd_store           - to maintain it
  * cmd_store_to_read   - without any write; it may be on a read-only file system
  * cmd_store_to_change - to change what clients see: an error if the configuration is read-only
+ * cmd_store_to_push   - the same, and what is changed is flushed as by a push: durable_barrier() ends it (store/durable.h)
  *
  * Started by root, the process changes to the user and group that own the store, so that the workers can use the files that
  * it makes. Each returns 0, or -1 with *e.
  */
 typedef int cmd_open(const struct config *c, struct store **st, struct err *e);
-cmd_open cmd_store, cmd_store_to_read, cmd_store_to_change;
+cmd_open cmd_store, cmd_store_to_read, cmd_store_to_change, cmd_store_to_push;
 
 /* Work on an open store: returns an enum cmd_status, or -1 with *e. */
 typedef int cmd_work(struct registry *r, void *arg, struct err *e);
 
 /* cmd_on_store - load the configuration, open its store, do the work and print its error, if any; an enum cmd_status */
 int cmd_on_store(const struct cmd_options *o, cmd_open *open, cmd_work *work, void *arg);
+
+/* cmd_by - who runs this command, for the journal; static */
+const struct event_by *cmd_by(void);
 
 /* cmd_name - parse a repository's name from the command line; 0, or -1 after printing an error */
 int cmd_name(struct name *n, const char *text);

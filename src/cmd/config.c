@@ -5,22 +5,52 @@
 
 #include "cmd/commands.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "auth/auth.h"
+#include "base/mem.h"
 #include "base/str.h"
+#include "conf/rules.h"
+
+/* try_file - a line in msg if this process may not read the file; "": there is none */
+static void try_file(const char *file, struct str *msg)
+{
+	if (*file && access(file, R_OK) < 0)
+		str_addf(msg, "%s%s: cannot read: %s", msg->len ? "\n" : "", file, strerror(errno));
+}
+
+/* try_files - the same for files that are separated by commas */
+static void try_files(const char *files, struct str *msg)
+{
+	while (*files) {
+		size_t len = strcspn(files, ",");
+		cleanup_free char *file = xstrndup(files, len);
+
+		try_file(file, msg);
+		files += len + (files[len] == ',');
+	}
+}
 
 static int check(const struct config *c)
 {
 	cleanup_str struct str warn = STR_INIT, msg = STR_INIT;
 
-	if (auth_check_config(c, &warn, &msg) < 0) {
+	try_file(c->tls.certificate, &msg);
+	try_file(c->tls.key, &msg);
+	try_files(c->tls.client_authorities, &msg);
+	config_check_files(c, &msg);
+	if (auth_check_config(c, &warn, &msg) < 0 || msg.len) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_USAGE;
 	}
-	if (warn.len)
-		fprintf(stderr, "berth: warning: %s\n", warn.buf);
+	rules_check(c, &warn);
+	for (const char *line = warn.buf, *end; *line; line = *end ? end + 1 : end) {
+		end = strchrnul(line, '\n');
+		fprintf(stderr, "berth: warning: %.*s\n", (int)(end - line), line);
+	}
 	printf("%s: ok\n", c->file ? c->file : "the defaults");
 	return CMD_DONE;
 }
@@ -35,9 +65,11 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	cleanup_config struct config *c = NULL;
 	cleanup_str struct str out = STR_INIT;
 	const char *verb = argc > 1 ? argv[1] : "";
-	bool whole = argc == 3 && is(argv[2], "--long"), known = is(verb, "check") || is(verb, "show") || is(verb, "given");
+	bool whole = argc == 3 && is(verb, "keys") && is(argv[2], "--long");
+	bool origin = argc == 3 && is(verb, "show") && is(argv[2], "--origin");
+	bool known = is(verb, "check") || is(verb, "show") || is(verb, "given"), tables = is(verb, "keys") || is(verb, "moved");
 
-	if (is(verb, "keys") ? argc != 2 && !whole : argc != 2 || !known)
+	if ((!known && !tables) || (argc != 2 && !whole && !origin))
 		return cmd_usage(&cmd_config_command);
 	if (known && !(c = cmd_config(o)))
 		return CMD_USAGE;
@@ -45,6 +77,10 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 		return check(c);
 	if (is(verb, "keys"))
 		config_keys(whole, &out);
+	else if (is(verb, "moved"))
+		config_moved(&out);
+	else if (origin)
+		config_origins(c, &out);
 	else
 		(is(verb, "show") ? config_show : config_given)(c, &out);
 	fputs(out.buf, stdout);
@@ -53,7 +89,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_config_command = {
 	.name = "config",
-	.args = "check | show | given | keys [--long]",
+	.args = "check | show [--origin] | given | keys [--long] | moved",
 	.help = "show the configuration, or what is wrong with it",
 	.run = run,
 };

@@ -50,6 +50,7 @@ static void progress(void *arg, const char *what, uint64_t done, uint64_t of)
 static const struct {
 	const char *name, *why;
 } kinds[GC_KINDS] = {
+	[GC_TAG] = { "tag", "no rule keeps it" },
 	[GC_MANIFEST] = { "manifest", "no tag, index or subject keeps it" },
 	[GC_LINK] = { "link", "no manifest of the repository names it" },
 	[GC_BLOB] = { "blob", "nothing names it" },
@@ -88,6 +89,7 @@ static void tell(void *arg, enum gc_kind kind, const struct name *n, const char 
 static void sum_up_json(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
 {
 	printf("{\"kind\":\"summary\",\"dry_run\":%s", o->dry_run ? "true" : "false");
+	printf(",\"tags\":%" PRIu64, r->count[GC_TAG]);
 	printf(",\"manifests\":%" PRIu64 ",\"links\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64,
 	       r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB], r->bytes);
 	printf(",\"uploads\":%" PRIu64 ",\"leftovers\":%" PRIu64 ",\"unreadable\":%" PRIu64, r->count[GC_UPLOAD],
@@ -97,10 +99,11 @@ static void sum_up_json(const struct gc_options *o, const struct gc_result *r, u
 
 static void sum_up(const struct gc_options *o, const struct gc_result *r, uint64_t usec)
 {
-	printf("%s %" PRIu64 " manifests, %" PRIu64 " links, %" PRIu64 " blobs, %" PRIu64 " uploads, %" PRIu64
-	       " leftovers: %" PRIu64 " bytes",
-	       o->dry_run ? "would remove" : "removed", r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB],
-	       r->count[GC_UPLOAD], r->count[GC_LEFTOVER], r->bytes);
+	printf("%s ", o->dry_run ? "would remove" : "removed");
+	if (r->count[GC_TAG])
+		printf("%" PRIu64 " tags, ", r->count[GC_TAG]);
+	printf("%" PRIu64 " manifests, %" PRIu64 " links, %" PRIu64 " blobs, %" PRIu64 " uploads, %" PRIu64 " leftovers: %" PRIu64 " bytes",
+	       r->count[GC_MANIFEST], r->count[GC_LINK], r->count[GC_BLOB], r->count[GC_UPLOAD], r->count[GC_LEFTOVER], r->bytes);
 	printf("; %" PRIu64 " blobs stay; %" PRIu64 " ms\n", r->kept, usec / 1000);
 }
 
@@ -172,7 +175,7 @@ static int collect(struct args *a, const struct config *c, struct err *e)
 
 	os_end_by_asking();
 	rc = cmd_store(c, &st, e);
-	reg = (struct registry){ .st = st, .cfg = c };
+	reg = (struct registry){ .st = st, .cfg = c, .by = cmd_by() };
 	if (rc == 0)
 		rc = gc_run(&reg, &a->o, &result, e);
 	wipe_progress(&a->say);

@@ -16,7 +16,7 @@
 #include "store/repo.h"
 
 struct call {
-	bool json;
+	bool json, force;
 	char **words;                   /* behind the verb, without options */
 	size_t count;
 	struct name *names;             /* the same words, parsed */
@@ -44,6 +44,7 @@ static int rm(struct registry *r, void *arg, struct err *e)
 	int status = CMD_DONE;
 	size_t i;
 
+	r->force = c->force;
 	for (i = 0; i < c->count; i++) {
 		int found = repos_remove(r, &c->names[i], e);
 
@@ -61,6 +62,7 @@ static int mv(struct registry *r, void *arg, struct err *e)
 {
 	const struct call *c = arg;
 
+	r->force = c->force;
 	return repos_move(r, &c->names[0], &c->names[1], e);
 }
 
@@ -98,14 +100,14 @@ static int du(struct registry *r, void *arg, struct err *e)
 static const struct verb {
 	const char *name;
 	size_t min, max;                /* how many names */
-	bool json;
+	bool json, force;               /* which options it has */
 	cmd_open *open;
 	cmd_work *work;
 } verbs[] = {
-	{ "list", 0, 0, true, cmd_store_to_read, list },
-	{ "rm", 1, SIZE_MAX, false, cmd_store_to_change, rm },
-	{ "mv", 2, 2, false, cmd_store_to_change, mv },
-	{ "du", 0, SIZE_MAX, true, cmd_store_to_read, du },
+	{ "list", 0, 0, true, false, cmd_store_to_read, list },
+	{ "rm", 1, SIZE_MAX, false, true, cmd_store_to_change, rm },
+	{ "mv", 2, 2, false, true, cmd_store_to_change, mv },
+	{ "du", 0, SIZE_MAX, true, false, cmd_store_to_read, du },
 };
 
 static int run_verb(const struct cmd_options *o, const struct verb *v, struct call *c)
@@ -113,7 +115,7 @@ static int run_verb(const struct cmd_options *o, const struct verb *v, struct ca
 	cleanup_free struct name *names = xcalloc(c->count + 1, sizeof(*names));
 	size_t i;
 
-	if (c->count < v->min || c->count > v->max || (c->json && !v->json))
+	if (c->count < v->min || c->count > v->max || (c->json && !v->json) || (c->force && !v->force))
 		return cmd_usage(&cmd_repo_command);
 	for (i = 0; i < c->count; i++)
 		if (cmd_name(&names[i], c->words[i]) < 0)
@@ -124,16 +126,18 @@ static int run_verb(const struct cmd_options *o, const struct verb *v, struct ca
 
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 }
+	};
 	struct call c = { .json = false };
 	size_t i;
 	int opt;
 
 	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt != 'j') /* getopt has printed the error */
+		if (opt == '?') /* getopt has printed the error */
 			return cmd_usage(&cmd_repo_command);
-		c.json = true;
+		*(opt == 'j' ? &c.json : &c.force) = true;
 	}
 	if (optind == argc)
 		return cmd_usage(&cmd_repo_command);
@@ -147,8 +151,9 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_repo_command = {
 	.name = "repo",
-	.args = "list [--json] | rm NAME... | mv OLD NEW | du [NAME...] [--json]",
+	.args = "list [--json] | rm [--force] NAME... | mv [--force] OLD NEW | du [NAME...] [--json]",
 	.help = "list, remove, rename and measure repositories, while the registry serves; rm also removes\n"
-		"      uploads in progress, mv is refused while a collection runs, and repositories nested below NAME do not change",
+		"      uploads in progress, mv is refused while a collection runs, and repositories nested below NAME do not change;\n"
+		"      immutable tags, and rules that say readonly, prevent rm and mv without --force",
 	.run = run,
 };

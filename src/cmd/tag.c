@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth tag: parses the options, lists and removes tags. Owns nothing.
+ * berth tag: parses the options, lists and removes tags; cmd/tag_undo.c restores them. Owns nothing.
  */
 #include "cmd/commands.h"
 
@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "registry/reg_manifest.h"
+#include "cmd/tag_undo.h"
+#include "registry/reg_delete.h"
+#include "registry/reg_rules.h"
 #include "store/repo.h"
 #include "store/tag.h"
 
 struct call {
-	bool json;
+	bool json, force;
 	struct name n;
 	struct tag *tags;               /* to remove */
 	size_t count;
@@ -56,13 +58,14 @@ static int rm(struct registry *r, void *arg, struct err *e)
 	int status = CMD_DONE;
 	size_t i;
 
-	if (must_exist(r, &c->n, e) < 0)
+	r->force = c->force;
+	if (must_exist(r, &c->n, e) < 0 || reg_rules_writable(r, &c->n, e) < 0)
 		return -1;
 	for (i = 0; i < c->count; i++) {
 		cleanup_err struct err failed = ERR_INIT;
 		struct ref ref = { .kind = REF_TAG, .tag = c->tags[i] };
 
-		if (reg_manifest_delete(r, &c->n, &ref, &none, &failed) == 0)
+		if (reg_delete(r, &c->n, &ref, &none, &failed) == 0)
 			continue;
 		if (failed.code == ERR_MANIFEST_UNKNOWN)
 			fprintf(stderr, "berth: %s has no tag %s\n", c->n.s, c->tags[i].s);
@@ -74,43 +77,61 @@ static int rm(struct registry *r, void *arg, struct err *e)
 }
 
 /* words  the repository's name, and for rm the tags */
-static int run_verb(const struct cmd_options *o, bool removes, bool json, char **words, size_t count)
+static int run_list_or_rm(const struct cmd_options *o, bool removes, struct call *c, char **words, size_t count)
 {
 	cleanup_free struct tag *tags = xcalloc(count, sizeof(*tags));
-	struct call c = { .json = json, .tags = tags, .count = count - 1 };
 	size_t i;
 
-	if (cmd_name(&c.n, words[0]) < 0)
+	c->tags = tags;
+	c->count = count - 1;
+	if (cmd_name(&c->n, words[0]) < 0)
 		return CMD_USAGE;
-	for (i = 0; i < c.count; i++)
+	for (i = 0; i < c->count; i++)
 		if (tag_parse(&tags[i], words[i + 1], strlen(words[i + 1])) < 0)
 			return cmd_invalid(words[i + 1], "tag");
-	return cmd_on_store(o, removes ? cmd_store_to_change : cmd_store_to_read, removes ? rm : list, &c);
+	return cmd_on_store(o, removes ? cmd_store_to_change : cmd_store_to_read, removes ? rm : list, c);
+}
+
+static int run_verb(const struct cmd_options *o, struct call *c, const char *verb, char **words, size_t count)
+{
+	bool reads = !c->force, changes = !c->json;
+
+	if (count == 1 && reads && strcmp(verb, "list") == 0)
+		return run_list_or_rm(o, false, c, words, count);
+	if (count >= 2 && changes && strcmp(verb, "rm") == 0)
+		return run_list_or_rm(o, true, c, words, count);
+	if (count == 1 && reads && strcmp(verb, "deleted") == 0)
+		return tag_undo_deleted(o, words[0], c->json);
+	if (count == 1 && changes && strcmp(verb, "restore") == 0)
+		return tag_undo_restore(o, words[0], c->force);
+	return cmd_usage(&cmd_tag_command);
 }
 
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
-	bool json = false;
-	int opt, words;
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+	struct call c = { .json = false };
+	int opt;
 
 	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt != 'j') /* getopt has printed the error */
+		if (opt == 'j')
+			c.json = true;
+		else if (opt == 'f')
+			c.force = true;
+		else            /* getopt has printed the error */
 			return cmd_usage(&cmd_tag_command);
-		json = true;
 	}
-	words = argc - optind - 1;
-	if (words == 1 && strcmp(argv[optind], "list") == 0)
-		return run_verb(o, false, json, argv + optind + 1, 1);
-	if (words >= 2 && !json && strcmp(argv[optind], "rm") == 0)
-		return run_verb(o, true, false, argv + optind + 1, (size_t)words);
-	return cmd_usage(&cmd_tag_command);
+	if (argc - optind < 2)
+		return cmd_usage(&cmd_tag_command);
+	return run_verb(o, &c, argv[optind], argv + optind + 1, (size_t)(argc - optind - 1));
 }
 
 const struct cmd cmd_tag_command = {
 	.name = "tag",
-	.args = "list REPOSITORY [--json] | rm REPOSITORY TAG...",
-	.help = "list and remove tags, while the registry serves; manifests are not removed",
+	.args = "list REPOSITORY [--json] | rm [--force] REPOSITORY TAG... | deleted REPOSITORY [--json] | restore [--force] REPOSITORY:TAG[@DIGEST]",
+	.help = "list and remove tags, while the registry serves; manifests are not removed;\n"
+		"      list what was deleted or moved within the time of the setting undo, and bring it back;\n"
+		"      immutable tags, and rules that say readonly, prevent rm and restore without --force",
 	.run = run,
 };

@@ -93,15 +93,13 @@ static int add(const struct config *c, const char *user, struct wanted *w)
 
 static void show_expiry(const struct robot *r)
 {
-	struct timespec ts = { .tv_sec = (time_t)r->expires };
 	char text[TIME_RFC3339_MAX];
 
 	if (!r->expires) {
 		fputs("never", stdout);
 		return;
 	}
-	time_rfc3339(text, &ts, 0);
-	printf("%s%s", text, robot_expired(r, (int64_t)time(NULL)) ? " (expired)" : "");
+	printf("%s%s", time_text(text, r->expires), robot_expired(r, (int64_t)time(NULL)) ? " (expired)" : "");
 }
 
 /* One line for each robot: its name, expiry, rights and repositories. */

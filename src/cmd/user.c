@@ -102,9 +102,11 @@ static int new_hash(enum pwhash_scheme scheme, struct str *hash)
 static void warn_of_faults(const char *file)
 {
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
-	cleanup_str struct str msg = STR_INIT;
+	cleanup_str struct str skipped = STR_INIT, msg = STR_INIT;
 
-	if (htpasswd_file_read(&f, file, NULL, &msg) < 0)
+	if (htpasswd_file_read(&f, file, NULL, &skipped, &msg) == 0 && skipped.len)
+		fprintf(stderr, "berth: warning: %s\n", skipped.buf);
+	if (msg.len)
 		fprintf(stderr, "berth: warning: no user can log in until this is corrected:\n%s\n", msg.buf);
 }
 
@@ -133,7 +135,7 @@ static int list(const struct config *c)
 	cleanup_htpasswd_file struct htpasswd_file f = HTPASSWD_FILE_INIT;
 	cleanup_str struct str msg = STR_INIT;
 
-	if (htpasswd_file_read(&f, c->auth.htpasswd, NULL, &msg) < 0) {
+	if (htpasswd_file_read(&f, c->auth.htpasswd, NULL, NULL, &msg) < 0) {
 		fprintf(stderr, "%s\n", msg.buf);
 		return CMD_FOUND;
 	}

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/pattern.h"
+#include "conf/lists.h"
 
 #define GROUPS "auth.groups"
 #define ACCESS "auth.access"
@@ -46,45 +47,9 @@ static const struct config_group *find_group(const struct config_auth *a, const 
 	return NULL;
 }
 
-/* A list of texts, in [ ] or ( ). A text that ok() refuses is a fault: the list must hold `what`. */
-static void read_texts(struct names *out, const config_setting_t *s, const char *label, bool (*ok)(const char *),
-		       const char *what, struct faults *f)
+static void read_group(void *arg, const config_setting_t *s, struct faults *f)
 {
-	int count = config_setting_length(s);
-
-	if (!config_setting_is_array(s) && !config_setting_is_list(s)) {
-		str_addf(fault(f, config_setting_source_line(s)), "\"%s\" must be a list: %s = [ \"...\" ]", label,
-			 config_setting_name(s));
-		return;
-	}
-	for (int i = 0; i < count; i++) {
-		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
-		const char *text = config_setting_type(one) == CONFIG_TYPE_STRING ? config_setting_get_string(one) : NULL;
-
-		if (text && ok(text))
-			names_add(out, text, strlen(text));
-		else
-			str_addf(fault(f, config_setting_source_line(one)), "\"%s\" must hold %s", label, what);
-	}
-}
-
-static void unknown_member(const config_setting_t *s, const char *label, const char *members, struct faults *f)
-{
-	str_addf(fault(f, config_setting_source_line(s)), "unknown setting \"%s.%s\"; there are %s", label,
-		 config_setting_name(s), members);
-}
-
-/* A text; NULL, with a fault, if it is not one. */
-static const char *read_text(const config_setting_t *s, const char *label, struct faults *f)
-{
-	if (config_setting_type(s) == CONFIG_TYPE_STRING)
-		return config_setting_get_string(s);
-	str_addf(fault(f, config_setting_source_line(s)), "\"%s\" must be a text in quotes", label);
-	return NULL;
-}
-
-static void read_group(struct config_auth *a, const config_setting_t *s, struct faults *f)
-{
+	struct config_auth *a = arg;
 	struct config_group *g;
 	bool has_users = false;
 	unsigned line = config_setting_source_line(s);
@@ -98,11 +63,11 @@ static void read_group(struct config_auth *a, const config_setting_t *s, struct 
 
 		if (strcmp(name, "users") == 0) {
 			has_users = true;
-			read_texts(&g->users, m, GROUPS ".users", user_ok, "names of users: no colon, no control character, "
+			lists_texts(&g->users, m, GROUPS ".users", user_ok, "names of users: no colon, no control character, "
 				   "no @ at the start", f);
 		} else if (strcmp(name, "name") != 0) {
-			unknown_member(m, GROUPS, "name and users", f);
-		} else if ((text = read_text(m, GROUPS ".name", f)) != NULL) {
+			lists_unknown(m, GROUPS, "name and users", f);
+		} else if ((text = lists_text(m, GROUPS ".name", f)) != NULL) {
 			if (!group_ok(text))
 				str_addf(fault(f, config_setting_source_line(m)), "\"" GROUPS ".name\" must be of letters, digits, "
 					 "'.', '_' and '-', and not \"users\" or \"anonymous\"");
@@ -136,7 +101,7 @@ static bool action_ok(const char *s)
 
 static void read_repo(struct config_rule *r, const config_setting_t *s, struct faults *f)
 {
-	const char *text = read_text(s, ACCESS ".repo", f), *why = text ? pattern_fault(text) : NULL;
+	const char *text = lists_text(s, ACCESS ".repo", f), *why = text ? pattern_fault(text) : NULL;
 
 	if (why)
 		str_addf(fault(f, config_setting_source_line(s)), "\"" ACCESS ".repo\" is not a pattern of names: it %s", why);
@@ -144,9 +109,10 @@ static void read_repo(struct config_rule *r, const config_setting_t *s, struct f
 		r->repo = xstrdup(text);
 }
 
-static void read_rule(struct config_auth *a, const config_setting_t *s, struct faults *f)
+static void read_rule(void *arg, const config_setting_t *s, struct faults *f)
 {
 	static const char *const needed[] = { "who", "repo", "may" };
+	struct config_auth *a = arg;
 	cleanup_names struct names may = NAMES_INIT;
 	struct config_rule *r;
 	int before = f->rc;
@@ -160,14 +126,14 @@ static void read_rule(struct config_auth *a, const config_setting_t *s, struct f
 		const char *name = config_setting_name(m);
 
 		if (strcmp(name, "who") == 0)
-			read_texts(&r->who, m, ACCESS ".who", who_ok,
+			lists_texts(&r->who, m, ACCESS ".who", who_ok,
 				   "names of users, \"@group\", \"@users\" (every logged-in user) or \"@anonymous\" (everybody)", f);
 		else if (strcmp(name, "repo") == 0)
 			read_repo(r, m, f);
 		else if (strcmp(name, "may") == 0)
-			read_texts(&may, m, ACCESS ".may", action_ok, "\"pull\", \"push\" or \"delete\"", f);
+			lists_texts(&may, m, ACCESS ".may", action_ok, "\"pull\", \"push\" or \"delete\"", f);
 		else
-			unknown_member(m, ACCESS, "who, repo and may", f);
+			lists_unknown(m, ACCESS, "who, repo and may", f);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		if (!config_setting_get_member(s, needed[i]))
@@ -184,27 +150,12 @@ static void read_rule(struct config_auth *a, const config_setting_t *s, struct f
 bool auth_lists_read(struct config_auth *a, const char *name, const config_setting_t *s, struct faults *f)
 {
 	bool access = strcmp(name, ACCESS) == 0;
-	int count = config_setting_length(s);
 
 	if (!access && strcmp(name, GROUPS) != 0)
 		return false;
 	if (access)
 		a->ruled = true;
-	if (!config_setting_is_list(s)) {
-		str_addf(fault(f, config_setting_source_line(s)), "\"%s\" must be a list of groups: %s = ( { ... }, { ... } )", name,
-			 config_setting_name(s));
-		return true;
-	}
-	for (int i = 0; i < count; i++) {
-		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
-
-		if (!config_setting_is_group(one))
-			str_addf(fault(f, config_setting_source_line(one)), "\"%s\" must hold groups: { ... }", name);
-		else if (access)
-			read_rule(a, one, f);
-		else
-			read_group(a, one, f);
-	}
+	lists_each(s, name, access ? read_rule : read_group, a, f);
 	return true;
 }
 
@@ -237,36 +188,14 @@ void auth_lists_release(struct config_auth *a)
 	free(a->rules);
 }
 
-/* A text in the form of libconfig; none has control characters. */
-static void show_text(struct str *out, const char *text)
-{
-	str_addc(out, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			str_addc(out, '\\');
-		str_addc(out, *text);
-	}
-	str_addc(out, '"');
-}
-
-static void show_texts(struct str *out, const char *name, const struct names *texts)
-{
-	str_addf(out, "%s = [", name);
-	for (size_t i = 0; i < texts->count; i++) {
-		str_puts(out, i ? ", " : " ");
-		show_text(out, texts->v[i]);
-	}
-	str_puts(out, " ]; ");
-}
-
 void auth_lists_show(const struct config_auth *a, struct str *out)
 {
 	str_puts(out, GROUPS " = ");
 	for (size_t i = 0; i < a->ngroups; i++) {
 		str_puts(out, i ? ", { name = " : "( { name = ");
-		show_text(out, a->groups[i].name);
+		lists_show_text(out, a->groups[i].name);
 		str_puts(out, "; ");
-		show_texts(out, "users", &a->groups[i].users);
+		lists_show_texts(out, "users", &a->groups[i].users);
 		str_puts(out, i + 1 < a->ngroups ? "}" : "} )");
 	}
 	str_puts(out, "\n" ACCESS " = ");
@@ -274,9 +203,9 @@ void auth_lists_show(const struct config_auth *a, struct str *out)
 		str_puts(out, "( )");
 	for (size_t i = 0; i < a->nrules; i++) {
 		str_puts(out, i ? ", { " : "( { ");
-		show_texts(out, "who", &a->rules[i].who);
+		lists_show_texts(out, "who", &a->rules[i].who);
 		str_puts(out, "repo = ");
-		show_text(out, a->rules[i].repo);
+		lists_show_text(out, a->rules[i].repo);
 		str_puts(out, "; may = [ ");
 		right_list(a->rules[i].may, "\"", ", ", out);
 		str_puts(out, i + 1 < a->nrules ? " ]; }" : " ]; } )");

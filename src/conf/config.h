@@ -5,11 +5,12 @@
 /*
  * config: the configuration, read into one struct.
  *
- * Each source overrides the ones before it: defaults, the file (libconfig), and the environment variables of registry:2
- * that compose files use. A struct config is always complete and valid: a reload builds a new one and swaps.
+ * Each source overrides the ones before it: defaults, the config.yml of registry:2 (YAML), the file (libconfig), the
+ * environment variables of registry:2 that compose files use, options. A struct config is always complete and valid: a reload
+ * builds a new one and swaps.
  *
  * One table in key_table.c has every setting with its name, type, default and help; tests compare doc/berth.conf.example
- * and doc/berth.conf.5 with it.
+ * and doc/berth.conf.5 with it. Another one in moved_table.c has every setting of registry:2; see doc/MOVING.md.
  */
 
 #include <stdbool.h>
@@ -17,8 +18,19 @@
 #include <stdint.h>
 #include "base/log.h"
 #include "base/str.h"
+#include "conf/endpoint.h"
 #include "conf/right.h"
 #include "os/dir.h"
+
+enum config_fsync { FSYNC_OFF, FSYNC_FULL, FSYNC_IMAGE };
+/* Whether Location is a path: where the scheme is unknown, always, never. */
+enum config_relative { RELATIVE_AUTO, RELATIVE_ON, RELATIVE_OFF };
+
+/* Who starts berth-relay: the master where there are endpoints; somebody else. */
+enum config_relay { RELAY_AUTO, RELAY_OFF };
+
+/* What happens to a manifest that gives a wrong size of content. */
+enum config_sizes { SIZES_CHECK, SIZES_WARN };
 
 enum config_sparse { SPARSE_REFUSE, SPARSE_INDEX, SPARSE_ALL };
 
@@ -55,8 +67,9 @@ struct config_foreign {         /* "auth.foreign" */
 };
 
 struct config_auth {            /* "auth" */
-	bool on;                /* the file has the group, or the environment one of its variables; else rights are not checked */
-	unsigned line;          /* the line of the group in the file; 0: only the environment has it */
+	bool on;                /* a file has the group, or the environment one of its variables; else rights are not checked */
+	unsigned line;          /* the line of the group in the file; 0: it has none */
+	char *where;            /* the place of the group in the config.yml of registry:2, "FILE:LINE"; NULL: it has none */
 	char *realm;            /* "auth.realm": default "berth" */
 	char *htpasswd;         /* "auth.htpasswd": an absolute path; default "": none */
 	char *robots;           /* "auth.robots": an absolute path; the file need not exist; default "": none */
@@ -70,6 +83,22 @@ struct config_auth {            /* "auth" */
 	size_t nrules;
 };
 
+/* "http.tls": TLS on the address of http.listen. nginx does it; berth checks the settings. */
+struct config_tls {
+	char *certificate, *key;        /* "http.tls.certificate", "http.tls.key": absolute paths; default "": no TLS */
+	char *client_authorities;       /* "http.tls.client_authorities": paths separated by commas; default "" */
+	bool client_optional;           /* "http.tls.client_auth": "require" (default) or "optional" */
+	bool only_13;                   /* "http.tls.minimum": "1.2" (default) or "1.3" */
+};
+
+struct config_journal {         /* "journal": see doc/EVENTS.md */
+	bool on;                /* "journal.enabled": default false */
+	uint64_t keep;          /* "journal.keep": seconds; "7d" */
+	uint64_t max;           /* "journal.max_size": bytes; "1 GiB"; 4 MiB at least */
+};
+
+struct rule;
+
 struct config {
 	char *file;                     /* the file that was read; NULL: none */
 	char *root;                     /* "root": absolute path of the store; default /var/lib/registry */
@@ -78,28 +107,57 @@ struct config {
 	unsigned upload_workers;        /* "upload_workers": 1..1024; 0 (default): one a core, at least 2 */
 	bool delete_enabled;            /* "delete": default false */
 	bool readonly;                  /* "readonly": default false */
-	bool fsync;                     /* "fsync": "full" (default) or "off" */
+	enum config_fsync fsync;        /* "fsync": "image" (default), "full" or "off" */
 	enum config_sparse sparse;      /* "manifests.sparse": "refuse" (default), "index", "all" */
+	enum config_sizes sizes;        /* "manifests.sizes": "check" (default), "warn" */
 	uint64_t max_manifest;          /* "manifests.max_size": bytes; "4 MiB"; 1 KiB..64 MiB */
 	uint64_t max_blob;              /* "blobs.max_size": bytes; default "0": no limit */
+	char *moved_file;               /* "config": the config.yml of registry:2 that was read; default "": none */
+	char *listen;                   /* "http.listen": where nginx listens; default "": whoever starts nginx decides */
+	char *monitor;                  /* "http.monitor": the same for /metrics and /readyz; default "": nowhere */
+	char *metrics_path;             /* "http.metrics_path": default "/metrics" */
 	char *cors;                     /* "http.cors": origins whose web pages may read answers; default "": none */
+	char *host;                     /* "http.host": the URL by which clients reach the registry; default "": from the request */
+	char *prefix;                   /* "http.prefix": the path before /v2/; default "": none */
+	enum config_relative relative;  /* "http.relative_urls": "auto" (default), "on", "off" */
+	char *headers;                  /* "http.headers": more headers that nginx adds to answers; default "": none */
+	bool http2;                     /* "http.http2": default true */
+	struct config_tls tls;
+	unsigned catalog_max;           /* "catalog.max_entries": 0 (default): 1000 */
 	uint64_t gc_every;              /* "gc.every": seconds between collections by the master; default "0": none */
 	uint64_t gc_grace;              /* "gc.grace": seconds; "24h" */
 	uint64_t gc_uploads;            /* "gc.uploads": seconds; "7d" */
+	uint64_t gc_uploads_every;      /* "gc.uploads_every": seconds; "24h"; "0": only a collection removes uploads */
 	bool gc_untagged;               /* "gc.untagged": default false */
 	unsigned gc_rate;               /* "gc.rate": objects a second; default 0: no limit */
+	struct rule *rules;             /* "rules": see conf/rules.h */
+	size_t nrules;
+	char *rules_where;              /* what gives that list: "FILE:LINE"; NULL: nothing */
+	uint64_t undo;                  /* "undo": seconds; default "0": nothing is remembered */
+	uint64_t rules_delay;           /* "rules_delay": seconds; "24h" */
+	struct config_journal journal;
+	struct config_endpoint *endpoints;      /* "notifications" */
+	size_t nendpoints;
+	enum config_relay relay;        /* "relay": "auto" (default), "off" */
+	char *endpoints_where;          /* what gives that list: "FILE:LINE", or a variable; NULL: nothing */
 	enum log_level log_level;       /* "log.level": default "info" */
+	bool log_access;                /* "log.access": whether nginx keeps an access log; default true */
+	char *log_fields;               /* "log.fields": "name=value,name=value", added to each line; default "": none */
 	struct config_auth auth;
-	uint64_t given;                 /* bits: the rows of the table of keys that the file, the environment or an option sets */
+	char **origins;                 /* of each row of the table of keys: "FILE:LINE", the variable or the option; NULL: default */
 };
 
 #define CONFIG_DEFAULT_FILE "/etc/berth/berth.conf"
 
+/* The variable with the paths of config.yml that are read by themselves, separated by colons: the image sets it. */
+#define CONFIG_YML_VARIABLE "BERTH_CONFIG_YML"
+
 /*
  * config_load - read a configuration
- * file  path of the file, which must exist; NULL: CONFIG_DEFAULT_FILE if it exists, else the defaults alone
+ * file  path of the file, which must exist; NULL: CONFIG_DEFAULT_FILE if it exists; else the first that exists of those in
+ *       CONFIG_YML_VARIABLE; else the defaults alone. A name with .yml or .yaml at its end is a config.yml of registry:2
  * env   the environment, as environ(7)
- * warn  gets one line for each warning, such as a REGISTRY_* variable that berth ignores, separated by newlines; may be NULL
+ * warn  gets one line for each warning, such as a setting of registry:2 that is lost, separated by newlines; may be NULL
  * msg   on failure gets one line for each fault, separated by newlines: "FILE:LINE: what is wrong; what to do", or
  *       "VARIABLE: ..."
  *
@@ -139,6 +197,15 @@ bool config_foreign_tokens(const struct config *c);
 /* config_token_key - add the path of the key that signs tokens to out */
 void config_token_key(const struct config *c, struct str *out);
 
+/* config_journal_on - whether changes are written down: "journal.enabled", or somebody is to be told of them */
+bool config_journal_on(const struct config *c);
+
+/* config_journal_pulls - whether pulls are, too: an endpoint asks for them */
+bool config_journal_pulls(const struct config *c);
+
+/* config_check_files - whether this process can read the files that the endpoints name: 0, or -1 with a line for each in msg */
+int config_check_files(const struct config *c, struct str *msg);
+
 /* The numbers of workers; 0 in the configuration means a number by the cores that this process may use. */
 unsigned config_workers(const struct config *c);
 unsigned config_write_workers(const struct config *c);
@@ -152,8 +219,14 @@ unsigned config_upload_workers(const struct config *c);
  */
 void config_show(const struct config *c, struct str *out);
 
-/* config_given - add to out a line for each setting that the file, the environment or --root sets: its name */
+/* config_origins - the same lines, each with a tab and what gives the value: "default", "FILE:LINE", a variable or an option */
+void config_origins(const struct config *c, struct str *out);
+
+/* config_given - add to out a line for each setting that a file, the environment or --root sets: its name */
 void config_given(const struct config *c, struct str *out);
+
+/* config_moved - add to out a line for each setting of registry:2: its name, a tab, and what becomes of it */
+void config_moved(struct str *out);
 
 /*
  * config_keys - add to out a line for each setting that exists: its name, default and meaning

@@ -2,68 +2,97 @@
 /*
  * env: the REGISTRY_* variables of registry:2.
  *
- * Owns the lists of variables that are honoured and that are refused, and the form of their values (YAML scalars).
- * Rule: an operator must never believe that an open registry is closed. So a variable about logins, TLS, proxying or
- * another storage driver is refused; one warning names all others. Messages never repeat values: some are secrets.
+ * Owns which variables are settings, and how their names and values are read. What becomes of a setting is moved's. Messages
+ * never repeat values: some are secrets.
  */
 
 #include "conf/env.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
 #include "base/mem.h"
-#include "conf/key.h"
+#include "conf/moved.h"
+#include "conf/yaml.h"
 
-enum form { FORM_BOOL, FORM_TEXT, FORM_LOWER, FORM_ENABLED, FORM_DRIVER, FORM_AUTH };
+#define PREFIX "REGISTRY_"
+#define HEADERS "http.headers."
 
-/* The honoured variables. If two set one key the last one wins, so the more specific one is last. */
-static const struct variable {
-	const char *name, *key;
-	enum form form;
-} variables[] = {
-	{ "REGISTRY_STORAGE", NULL, FORM_DRIVER },
-	{ "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "root", FORM_TEXT },
-	{ "REGISTRY_STORAGE_DELETE_ENABLED", "delete", FORM_BOOL },
-	{ "REGISTRY_STORAGE_MAINTENANCE_READONLY", "readonly", FORM_ENABLED },
-	{ "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "readonly", FORM_BOOL },
-	{ "REGISTRY_LOG_LEVEL", "log.level", FORM_LOWER },
-	{ "REGISTRY_AUTH", NULL, FORM_AUTH },
-	{ "REGISTRY_AUTH_HTPASSWD_REALM", "auth.realm", FORM_TEXT },
-	{ "REGISTRY_AUTH_HTPASSWD_PATH", "auth.htpasswd", FORM_TEXT },
-	{ "REGISTRY_AUTH_TOKEN_REALM", "auth.foreign.realm", FORM_TEXT },
-	{ "REGISTRY_AUTH_TOKEN_SERVICE", "auth.foreign.service", FORM_TEXT },
-	{ "REGISTRY_AUTH_TOKEN_ISSUER", "auth.foreign.issuer", FORM_TEXT },
-	{ "REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE", "auth.foreign.bundle", FORM_TEXT },
-	{ "REGISTRY_AUTH_TOKEN_JWKS", "auth.foreign.jwks", FORM_TEXT },
-};
-
-#define AUTH "REGISTRY_AUTH"
-#define NO_DRIVER "only the filesystem is supported as storage driver; unset it"
-
-static const struct refusal {
-	const char *prefix, *why;
-} refusals[] = {
-	{ "REGISTRY_AUTH", "only logins by htpasswd and tokens are supported; unset it only if the registry is closed without it" },
-	{ "REGISTRY_HTTP_TLS", "nginx does TLS; configure it there and unset the variable" },
-	{ "REGISTRY_PROXY", "a pull-through cache is not supported; unset it" },
-	{ "REGISTRY_STORAGE_S3", NO_DRIVER },
-	{ "REGISTRY_STORAGE_GCS", NO_DRIVER },
-	{ "REGISTRY_STORAGE_AZURE", NO_DRIVER },
-	{ "REGISTRY_STORAGE_SWIFT", NO_DRIVER },
-	{ "REGISTRY_STORAGE_OSS", NO_DRIVER },
-	{ "REGISTRY_STORAGE_INMEMORY", NO_DRIVER },
-};
-
-/* lookup - the value of a variable; NULL if it is unset or empty */
-static const char *lookup(char *const *env, const char *name)
+const char *env_value(char *const *environ, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (; env && *env; env++)
-		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
-			return (*env)[len + 1] ? *env + len + 1 : NULL;
+	for (; environ && *environ; environ++)
+		if (strncmp(*environ, name, len) == 0 && (*environ)[len] == '=')
+			return (*environ)[len + 1] ? *environ + len + 1 : NULL;
 	return NULL;
+}
+
+static bool ends(const char *name, const char *with)
+{
+	size_t len = strlen(name), n = strlen(with);
+
+	return len >= n && strcmp(name + len - n, with) == 0;
+}
+
+/* is_port_link - the end of a name: PORT_5000_TCP, with or without _ADDR, _PORT, _PROTO after it */
+static bool is_port_link(const char *name)
+{
+	static const char *const protocols[] = { "_TCP", "_UDP", "_SCTP" };
+	static const char *const ends_in[] = { "", "_ADDR", "_PORT", "_PROTO" };
+	const char *at = strstr(name, "_PORT_");
+	size_t digits = at ? strspn(at + 6, "0123456789") : 0;
+
+	for (size_t i = 0; digits && i < ARRAY_LEN(protocols); i++) {
+		const char *rest = at + 6 + digits;
+		size_t len = strlen(protocols[i]);
+
+		for (size_t j = 0; strncmp(rest, protocols[i], len) == 0 && j < ARRAY_LEN(ends_in); j++)
+			if (strcmp(rest + len, ends_in[j]) == 0)
+				return true;
+	}
+	return false;
+}
+
+/*
+ * is_link - what Kubernetes, or docker's links, set in every container for a service called registry, registry-auth and so on:
+ * REGISTRY_AUTH_PORT=tcp://10.0.0.1:80, REGISTRY_PROXY_SERVICE_HOST. No setting of registry:2 has such a name and value.
+ */
+static bool is_link(const char *name, const char *value)
+{
+	if (ends(name, "_PORT"))
+		return strncmp(value, "tcp://", 6) == 0 || strncmp(value, "udp://", 6) == 0 || strncmp(value, "sctp://", 7) == 0 ||
+		       ends(name, "_SERVICE_PORT") || is_port_link(name);
+	return ends(name, "_SERVICE_HOST") || strstr(name, "_SERVICE_PORT_") || is_port_link(name);
+}
+
+/*
+ * path_of - "REGISTRY_STORAGE_DELETE_ENABLED" to "storage.delete.enabled"; the name of a header keeps its case
+ * Returns false if no setting can have this path.
+ */
+static bool path_of(const char *name, struct str *path)
+{
+	unsigned levels = 1;
+	bool good = true;
+
+	for (const char *p = name + strlen(PREFIX); *p; p++) {
+		bool header = strncmp(path->buf, HEADERS, strlen(HEADERS)) == 0;
+
+		good = good && *p != '.' && (*p != '_' || (p[1] && p[1] != '_' && p[-1] != '_'));
+		levels += *p == '_';
+		str_addc(path, *p == '_' ? '.' : header ? *p : (char)tolower((unsigned char)*p));
+	}
+	return good && path->len && levels < NODE_DEPTH_MAX;
+}
+
+/* line - begin a line about a variable */
+static struct str *line(struct str *out, const char *name)
+{
+	str_puts(out, out->len ? "\n" : "");
+	str_add_shown(out, name, strlen(name), SIZE_MAX);
+	return out;
 }
 
 static const char *skip_space(const char *p)
@@ -71,211 +100,158 @@ static const char *skip_space(const char *p)
 	return p + strspn(p, " \t\r\n");
 }
 
-/* trimmed - a copy without surrounding white space, which YAML ignores */
-static char *trimmed(const char *text)
+/* raw - the value as it is, without surrounding white space */
+static struct node *raw(const char *value)
 {
+	struct node *n;
 	size_t len;
 
-	text = skip_space(text);
-	len = strlen(text);
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		len--;
-	return xstrndup(text, len);
+	value = skip_space(value);
+	n = node_new(NODE_TEXT, NULL, value);
+	len = strlen(n->text);
+	while (len > 0 && strchr(" \t\r\n", n->text[len - 1]))
+		n->text[--len] = '\0';
+	return n;
 }
 
-/* parse_bool - the forms of YAML 1.1 and of Go's strconv.ParseBool, in any case */
-static int parse_bool(const char *text, bool *out)
+static void set_source(struct node *n, const char *name)
 {
-	static const char *const yes[] = { "true", "t", "yes", "y", "on", "1" };
-	static const char *const no[] = { "false", "f", "no", "n", "off", "0" };
+	n->source = name;
+	for (struct node *child = n->child; child; child = child->next)
+		set_source(child, name);
+}
 
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (strcasecmp(text, yes[i]) != 0 && strcasecmp(text, no[i]) != 0)
-			continue;
-		*out = strcasecmp(text, yes[i]) == 0;
-		return 0;
-	}
-	return -1;
+/* has_form - whether berth looks into a value: only that of a group, a list or a map must be YAML */
+static bool has_form(const char *path, const struct moved *m)
+{
+	return m ? m->kind == MOVED_SETS && !m->text : moved_is_group(path);
 }
 
 /*
- * parse_enabled - a map with the single member "enabled", in JSON or YAML flow style: {"enabled":true}, {enabled: true}
+ * value_of - the value of a variable; NULL if it is null
  *
- * Anything else is refused, so this needs no full parser.
+ * Where one text is wanted, what is no text in YAML is taken as it is: "[::]:5000" and "Registry: private" mean themselves.
  */
-static int parse_enabled(const char *text, bool *out)
+static int value_of(const char *name, const char *value, const char *path, struct node **out, struct str *msg)
 {
-	cleanup_free char *rest = NULL, *word = NULL;
-	const char *p = text, *end = text + strlen(text);
-	char quote = '\0';
+	const struct moved *m = moved_find(path);
+	cleanup_str struct str text = STR_INIT;
+	const char *why;
+	unsigned at;
 
-	*out = false;
-	if (*p != '{' || end == p + 1 || end[-1] != '}')
+	str_puts(&text, value);
+	if (yaml_read(&text, name, false, out, &at, &why) < 0 && has_form(path, m)) {
+		str_addf(line(msg, name), ": is not YAML: %s", why);
 		return -1;
-	p = skip_space(p + 1);
-	if (*p == '"' || *p == '\'')
-		quote = *p++;
-	if (strncmp(p, "enabled", strlen("enabled")) != 0)
-		return -1;
-	p += strlen("enabled");
-	if (quote && *p++ != quote)
-		return -1;
-	p = skip_space(p);
-	if (*p != ':')
-		return -1;
-	rest = xstrndup(p + 1, (size_t)(end - 1 - (p + 1)));
-	word = trimmed(rest);
-	return parse_bool(word, out);
-}
-
-/* apply - set the key of one variable; 0, or -1 with a line in msg */
-static int apply(struct config *c, const struct variable *v, const char *value, struct str *msg)
-{
-	const struct key *k = v->key ? key_find(v->key) : NULL;
-	cleanup_free char *text = trimmed(value);
-	bool on;
-
-	if (k)
-		key_mark_given(c, k);
-	if (strncmp(v->name, AUTH, strlen(AUTH)) == 0)
-		c->auth.on = true;
-	switch (v->form) {
-	case FORM_AUTH:
-		if (strcmp(text, "htpasswd") == 0 || strcmp(text, "token") == 0)
-			return 0;
-		str_addf(msg, "%s" AUTH ": must be htpasswd or token; no other kind of login is supported", msg->len ? "\n" : "");
-		return -1;
-	case FORM_DRIVER:
-		if (strcmp(text, "filesystem") == 0)
-			return 0;
-		str_addf(msg, "%s%s: " NO_DRIVER, msg->len ? "\n" : "", v->name);
-		return -1;
-	case FORM_BOOL:
-		if (parse_bool(text, &on) == 0)
-			return key_set_bool(c, k, on);
-		break;
-	case FORM_ENABLED:
-		if (parse_enabled(text, &on) == 0)
-			return key_set_bool(c, k, on);
-		break;
-	case FORM_TEXT:
-	case FORM_LOWER:
-		for (char *p = text; v->form == FORM_LOWER && *p; p++)
-			*p = (char)tolower((unsigned char)*p);
-		if (key_set_text(c, k, text) == 0)
-			return 0;
-		break;
 	}
-	str_addf(msg, "%s%s: ", msg->len ? "\n" : "", v->name);
-	if (v->form == FORM_ENABLED)
-		str_puts(msg, "must be {\"enabled\":true} or {\"enabled\":false}");
-	else
-		key_wants(k, msg);
-	return -1;
+	if (why || (m && m->text && *out && ((*out)->kind == NODE_MAP || (*out)->kind == NODE_LIST))) {
+		node_release(out);
+		*out = raw(value);
+	}
+	if (*out && (*out)->kind == NODE_NULL)
+		node_release(out);
+	if (*out) {
+		set_source(*out, name);
+		(*out)->whole = true;
+	}
+	return 0;
 }
 
-/* add_name - add the name in "NAME=value", after ", " if it is not the first */
-static void add_name(struct str *out, const char *entry, bool first)
+/* A variable below a setting that is taken as a whole, such as one of several headers: the file has the others. */
+static void keep_rest(struct env *e, const struct node *file, const char *path)
 {
-	if (!first)
-		str_puts(out, ", ");
-	str_add_shown(out, entry, strcspn(entry, "="), SIZE_MAX);
+	const struct moved *above = moved_above(path);
+	const struct node *rest = above && file && !node_at(e->tree, above->path) ? node_at(file, above->path) : NULL;
+	struct node *copy;
+
+	if (!rest || rest->kind == NODE_NULL)
+		return;
+	copy = node_copy(rest);
+	free(copy->name);
+	node_put(e->tree, above->path, copy);
 }
 
-static bool is_set(const char *entry)
+static int read_one(struct env *e, const char *name, const char *value, struct node *file, struct str *warn, struct str *msg)
 {
-	size_t len = strcspn(entry, "=");
+	cleanup_str struct str path = STR_INIT;
+	struct node *n = NULL;
 
-	return strncmp(entry, "REGISTRY_", strlen("REGISTRY_")) == 0 && entry[len] == '=' && entry[len + 1];
+	if (!path_of(name, &path)) {
+		if (moved_is_closed(path.buf)) {
+			str_puts(line(msg, name), ": no setting has this name; remove it");
+			return -1;
+		}
+		if (warn)
+			str_puts(line(warn, name), " has no effect: there is no such setting");
+		return 0;
+	}
+	if (value_of(name, value, path.buf, &n, msg) < 0)
+		return -1;
+	if (!n)
+		return 0;
+	keep_rest(e, file, path.buf);
+	node_put(e->tree, path.buf, n);
+	if (file)
+		node_remove(file, path.buf);
+	return 0;
 }
 
-static bool is_honoured(const char *entry)
+static int by_name(const void *a, const void *b)
 {
-	size_t len = strcspn(entry, "=");
-
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
-		if (strlen(variables[i].name) == len && strncmp(entry, variables[i].name, len) == 0)
-			return true;
-	return false;
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static const char *why_refused(const char *entry)
+/* collect - the names of the variables that may be settings, sorted: a shorter name comes before a longer one; -1: too many */
+static int collect(struct env *e, char *const *environ)
 {
-	if (is_honoured(entry))
-		return NULL;
-	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
-		if (strncmp(entry, refusals[i].prefix, strlen(refusals[i].prefix)) == 0)
-			return refusals[i].why;
-	return NULL;
+	size_t cap = 0;
+
+	for (; environ && *environ; environ++) {
+		size_t len = strcspn(*environ, "=");
+		cleanup_free char *name = NULL;
+
+		if (strncmp(*environ, PREFIX, strlen(PREFIX)) != 0 || (*environ)[len] != '=' || !(*environ)[len + 1])
+			continue;
+		name = xstrndup(*environ, len);
+		if (is_link(name, *environ + len + 1))
+			continue;
+		if (e->count == NODE_COUNT_MAX)
+			return -1;
+		if (e->count == cap) {
+			cap = cap ? cap * 2 : 16;
+			e->names = xreallocarray(e->names, cap, sizeof(*e->names));
+		}
+		e->names[e->count++] = STEAL(name);
+	}
+	if (e->count)
+		qsort(e->names, e->count, sizeof(*e->names), by_name);
+	return 0;
 }
 
-/* refuse - one line for each reason, with the names of the variables; -1 if there are any */
-static int refuse(char *const *env, struct str *msg)
+int env_read(struct env *e, char *const *environ, struct node *file, struct str *warn, struct str *msg)
 {
-	const char *last = NULL;
 	int rc = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-		bool first = true;
+	*e = (struct env)ENV_INIT;
+	e->tree = node_new(NODE_MAP, NULL, NULL);
+	if (collect(e, environ) < 0) {
+		str_addf(msg, "%sREGISTRY_*: more than %d variables", msg->len ? "\n" : "", NODE_COUNT_MAX);
+		return -1;
+	}
+	for (size_t i = 0; i < e->count; i++) {
+		const char *value = env_value(environ, e->names[i]);
 
-		if (last == refusals[i].why)
-			continue;
-		last = refusals[i].why;
-		for (char *const *p = env; p && *p; p++) {
-			if (!is_set(*p) || why_refused(*p) != last)
-				continue;
-			if (first && msg->len)
-				str_addc(msg, '\n');
-			add_name(msg, *p, first);
-			first = false;
-		}
-		if (!first) {
-			str_addf(msg, ": %s", last);
+		if (value && read_one(e, e->names[i], value, file, warn, msg) < 0)
 			rc = -1;
-		}
 	}
 	return rc;
 }
 
-static void warn_of_others(char *const *env, struct str *warn)
+void env_release(struct env *e)
 {
-	bool first = true;
-
-	for (; env && *env; env++) {
-		if (!is_set(*env) || is_honoured(*env) || why_refused(*env))
-			continue;
-		if (first)
-			str_addf(warn, "%snot honoured: ", warn->len ? "\n" : "");
-		add_name(warn, *env, first);
-		first = false;
-	}
-}
-
-int env_apply(struct config *c, char *const *env, struct str *warn, struct str *msg)
-{
-	int rc = refuse(env, msg);
-
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-		const char *value = lookup(env, variables[i].name);
-
-		if (value && apply(c, &variables[i], value, msg) < 0)
-			rc = -1;
-	}
-	if (warn)
-		warn_of_others(env, warn);
-	return rc;
-}
-
-void env_names(const char *key, struct str *out)
-{
-	bool first = true;
-
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-		if (!variables[i].key || strcmp(variables[i].key, key) != 0)
-			continue;
-		str_addf(out, "%s%s", first ? "\tvariables: " : ", ", variables[i].name);
-		first = false;
-	}
-	if (!first)
-		str_addc(out, '\n');
+	node_release(&e->tree);
+	for (size_t i = 0; i < e->count; i++)
+		free(e->names[i]);
+	free(e->names);
+	*e = (struct env)ENV_INIT;
 }

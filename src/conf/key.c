@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/network.h"
 #include "base/time.h"
+#include "conf/web.h"
 
 static const struct unit {
 	const char *name;
@@ -112,6 +113,84 @@ static int set_networks(struct config *c, const struct key *k, const char *text)
 	return network_list_ok(text) ? replace_text(c, k, text, strlen(text)) : -1;
 }
 
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/* "HOST:PORT", "[IPv6]:PORT", ":PORT" or "unix:/path": what nginx and the scripts before it can be given. */
+static int set_address(struct config *c, const struct key *k, const char *text)
+{
+	const char *host = text, *port = strrchr(text, ':');
+	size_t len = port ? (size_t)(port - text) : 0, digits = port ? strspn(port + 1, "0123456789") : 0;
+	uint64_t n;
+
+	if (!*text)
+		return replace_text(c, k, text, 0);
+	if (strncmp(text, "unix:/", 6) == 0)
+		return strspn(text + 5, NAME_CHARS "/._+@=,~-") == strlen(text + 5) ? replace_text(c, k, text, strlen(text)) : -1;
+	if (!port || port[1 + digits] || str_parse_u64(port + 1, digits, &n) < 0 || n < 1 || n > 65535)
+		return -1;
+	if (*host == '[' && (len < 3 || strspn(host + 1, "0123456789abcdefABCDEF:.") != len - 2 || host[len - 1] != ']'))
+		return -1;
+	if (*host != '[' && strspn(host, NAME_CHARS ".-") != len)
+		return -1;
+	return replace_text(c, k, text, strlen(text));
+}
+
+/* Absolute paths without control characters. nginx/render, which puts the files into one, splits them at the commas. */
+static int set_files(struct config *c, const struct key *k, const char *text)
+{
+	for (const char *s = text; *s; s += *s == ',') {
+		size_t len = strcspn(s, ",");
+
+		if (*s != '/' || (s[len] == ',' && !s[len + 1]))
+			return -1;
+		s += len;
+	}
+	for (const char *s = text; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return -1;
+	return replace_text(c, k, text, strlen(text));
+}
+
+#define FIELDS_MAX 512
+
+/* The fields that berth itself gives each line (base/log.h). */
+static bool is_own_field(const char *name, size_t len)
+{
+	static const char *const own[] = { "time", "level", "event", "pid", "message" };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (strlen(own[i]) == len && strncmp(own[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+/* A name needs no escape in JSON; a value is escaped when it is written. */
+static int set_fields(struct config *c, const struct key *k, const char *text)
+{
+	const char *s = text;
+
+	if (strlen(text) > FIELDS_MAX)
+		return -1;
+	while (*s) {
+		size_t name = strspn(s, NAME_CHARS "._-"), len = strcspn(s, ",");
+
+		if (name == 0 || s[name] != '=' || is_own_field(s, name) || (s[len] == ',' && !s[len + 1]))
+			return -1;
+		for (size_t i = 0; i < len; i++)
+			if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+				return -1;
+		s += len + (s[len] == ',');
+	}
+	return replace_text(c, k, text, strlen(text));
+}
+
+static int set_location(struct config *c, const struct key *k, const char *text)
+{
+	if (*text != '/' || strspn(text, NAME_CHARS "/._-") != strlen(text) || strlen(text) > REALM_MAX)
+		return -1;
+	return replace_text(c, k, text, strlen(text));
+}
+
 static int set_origins(struct config *c, const struct key *k, const char *text)
 {
 	const char *s = text;
@@ -166,6 +245,14 @@ int key_set_string(struct config *c, const struct key *k, const char *text)
 	uint64_t n;
 
 	switch (k->type) {
+	case KEY_ADDRESS:
+		return set_address(c, k, text);
+	case KEY_FILES:
+		return set_files(c, k, text);
+	case KEY_FIELDS:
+		return set_fields(c, k, text);
+	case KEY_LOCATION:
+		return set_location(c, k, text);
 	case KEY_ORIGINS:
 		return set_origins(c, k, text);
 	case KEY_PATH:
@@ -174,6 +261,12 @@ int key_set_string(struct config *c, const struct key *k, const char *text)
 	case KEY_REALM:
 	case KEY_TEXT:
 		return set_quotable(c, k, text, REALM_MAX);
+	case KEY_HOST:
+		return web_host_ok(text) ? replace_text(c, k, text, web_trim(text)) : -1;
+	case KEY_PREFIX:
+		return web_prefix_ok(text) ? replace_text(c, k, text, web_trim(text)) : -1;
+	case KEY_HEADERS:
+		return web_headers_ok(text) ? replace_text(c, k, text, strlen(text)) : -1;
 	case KEY_URL:
 		return set_url(c, k, text);
 	case KEY_NETWORKS:
@@ -228,36 +321,36 @@ static void add_words(struct str *out, const char *const *words)
 	}
 }
 
+/* What a value must be, where it depends on the type alone. */
+static const char *const wants[] = {
+	[KEY_ADDRESS] = "an address to listen on in quotes such as \":5000\", \"127.0.0.1:5000\", \"[::1]:5000\" or \"unix:/path\", or \"\"",
+	[KEY_FILES] = "absolute paths in quotes, separated by commas, or \"\"",
+	[KEY_FIELDS] = "a text in quotes such as \"service=registry,environment=staging\" of at most 512 bytes, or \"\"",
+	[KEY_LOCATION] = "a path in quotes such as \"/metrics\"",
+	[KEY_ORIGINS] = "origins separated by commas such as \"https://a.example,http://b.example:8080\", \"*\" or \"\"",
+	[KEY_PATH] = "an absolute path in quotes",
+	[KEY_FILE] = "an absolute path in quotes, or \"\"",
+	[KEY_HOST] = "a URL of scheme, host and port in quotes such as \"https://registry.example\", or \"\"",
+	[KEY_PREFIX] = "a path in quotes such as \"/registry\", of letters, digits, \".\", \"_\", \"~\" and \"-\", or \"\"",
+	[KEY_HEADERS] = "headers that berth does not set itself, in quotes, such as \"X-A: b|X-C: d\", without \\ and $, or \"\"",
+	[KEY_URL] = "a URL in quotes such as \"https://registry.example/v2/token\", or \"\"",
+	[KEY_NETWORKS] = "addresses and networks in quotes, separated by commas, such as \"10.0.0.0/8,::1\", or \"\"",
+	[KEY_BOOL] = "true or false",
+	[KEY_DURATION] = "a duration in quotes such as \"24h\", \"30m\" or \"7d\"",
+};
+
 void key_wants(const struct key *k, struct str *out)
 {
 	str_puts(out, "must be ");
 	switch (k->type) {
-	case KEY_ORIGINS:
-		str_puts(out, "origins separated by commas such as \"https://a.example,http://b.example:8080\", \"*\" or \"\"");
-		break;
-	case KEY_PATH:
-		str_puts(out, "an absolute path in quotes");
-		break;
-	case KEY_FILE:
-		str_puts(out, "an absolute path in quotes, or \"\"");
-		break;
 	case KEY_REALM:
 		str_addf(out, "a text in quotes of 1 to %d ASCII characters, without control characters, \" and \\", REALM_MAX);
 		break;
 	case KEY_TEXT:
 		str_addf(out, "a text in quotes of at most %d ASCII characters, without control characters, \" and \\", REALM_MAX);
 		break;
-	case KEY_URL:
-		str_puts(out, "a URL in quotes such as \"https://registry.example/v2/token\", or \"\"");
-		break;
-	case KEY_NETWORKS:
-		str_puts(out, "addresses and networks in quotes, separated by commas, such as \"10.0.0.0/8,::1\", or \"\"");
-		break;
 	case KEY_COUNT:
 		str_addf(out, "a whole number from %llu to %llu", (unsigned long long)k->min, (unsigned long long)k->max);
-		break;
-	case KEY_BOOL:
-		str_puts(out, "true or false");
 		break;
 	case KEY_FLAG:
 	case KEY_WORD:
@@ -272,8 +365,8 @@ void key_wants(const struct key *k, struct str *out)
 		str_puts(out, " to ");
 		add_size(out, k->max);
 		break;
-	case KEY_DURATION:
-		str_puts(out, "a duration in quotes such as \"24h\", \"30m\" or \"7d\"");
+	default:
+		str_puts(out, wants[k->type]);
 		break;
 	}
 }
@@ -284,11 +377,18 @@ void key_get(const struct config *c, const struct key *k, struct str *out)
 	unsigned word;
 
 	switch (k->type) {
+	case KEY_ADDRESS:
+	case KEY_FILES:
+	case KEY_FIELDS:
+	case KEY_LOCATION:
 	case KEY_ORIGINS:
 	case KEY_PATH:
 	case KEY_FILE:
 	case KEY_REALM:
 	case KEY_TEXT:
+	case KEY_HOST:
+	case KEY_PREFIX:
+	case KEY_HEADERS:
 	case KEY_URL:
 	case KEY_NETWORKS:
 		str_puts(out, *(char *const *)at);

@@ -17,9 +17,16 @@
 #define KEY_SIZE_MAX INT64_MAX          /* bytes: sizes become off_t */
 
 enum key_type {
+	KEY_ADDRESS,            /* char *: "HOST:PORT", ":PORT", "unix:/path", or empty */
+	KEY_FILES,              /* char *: absolute paths separated by commas, or empty */
+	KEY_FIELDS,             /* char *: "name=value,name=value", or empty */
+	KEY_LOCATION,           /* char *: the path of a URL */
 	KEY_ORIGINS,            /* char *: web origins separated by commas, or "*", or empty */
 	KEY_PATH,               /* char *: absolute, no control characters, no slash at the end */
 	KEY_FILE,               /* char *: the same, or empty */
+	KEY_HOST,               /* char *: the URL by which clients reach the registry, without a slash at the end, or empty */
+	KEY_PREFIX,             /* char *: a path without a slash at the end, or empty */
+	KEY_HEADERS,            /* char *: "Name: value|Name: value", or empty */
 	KEY_URL,                /* char *: http or https, of bytes that need no escape between quotes, or empty */
 	KEY_NETWORKS,           /* char *: addresses and networks separated by commas, or empty */
 	KEY_REALM,              /* char *: ASCII that needs no escape between quotes, not empty */
@@ -57,8 +64,11 @@ int key_set_string(struct config *c, const struct key *k, const char *text);    
 int key_set_number(struct config *c, const struct key *k, int64_t number);
 int key_set_bool(struct config *c, const struct key *k, bool value);
 
-/* key_mark_given - note that the file, the environment or an option sets the key */
-void key_mark_given(struct config *c, const struct key *k);
+/* key_mark - note what sets the key: "FILE:LINE", a variable or an option */
+void key_mark(struct config *c, const struct key *k, const char *origin);
+
+/* key_origin - what sets it; NULL: nothing, it has its default */
+const char *key_origin(const struct config *c, const struct key *k);
 
 /* key_wants - add to out what a value must be, as the end of a sentence: "must be a whole number from 0 to 1024" */
 void key_wants(const struct key *k, struct str *out);

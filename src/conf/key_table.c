@@ -5,6 +5,7 @@
  * Owns the table. A part of `key`.
  */
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 #include "conf/key.h"
@@ -14,12 +15,20 @@
 #define COUNT_MAX 1024          /* processes: more is a typing error */
 #define DURATION_MAX (UINT64_C(3660) * 24 * 3600)       /* ten years: more is a typing error, too */
 #define RATE_MAX 1000000
+#define ENTRIES_MAX 100000      /* names of at most 255 bytes, in the memory of one worker */
 
-static const char *const fsync_words[] = { "off", "full", NULL };
+static const char *const fsync_words[] = { [FSYNC_OFF] = "off", [FSYNC_FULL] = "full", [FSYNC_IMAGE] = "image", NULL };
 static const char *const sparse_words[] = {
 	[SPARSE_REFUSE] = "refuse", [SPARSE_INDEX] = "index", [SPARSE_ALL] = "all", NULL
 };
+static const char *const relay_words[] = { [RELAY_AUTO] = "auto", [RELAY_OFF] = "off", NULL };
+static const char *const sizes_words[] = { [SIZES_CHECK] = "check", [SIZES_WARN] = "warn", NULL };
+static const char *const relative_words[] = {
+	[RELATIVE_AUTO] = "auto", [RELATIVE_ON] = "on", [RELATIVE_OFF] = "off", NULL
+};
 static const char *const token_words[] = { [TOKENS_AUTO] = "auto", [TOKENS_ON] = "on", [TOKENS_OFF] = "off", NULL };
+static const char *const client_words[] = { "require", "optional", NULL };
+static const char *const minimum_words[] = { "1.2", "1.3", NULL };
 static const char *const algorithm_words[] = { "EdDSA", "ES256", NULL };
 static const char *const level_words[] = {
 	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug", NULL
@@ -30,6 +39,8 @@ static const char *const level_words[] = {
 const struct key key_table[] = {
 	{ "root", KEY_PATH, GOES_TO(root), .preset = "/var/lib/registry",
 	  .help = "the directory that holds everything" },
+	{ "config", KEY_FILE, GOES_TO(moved_file), .preset = "",
+	  .help = "a config.yml of registry:2, whose settings this file overrides, or none" },
 	{ "workers", KEY_COUNT, GOES_TO(workers), .preset = "0", .max = COUNT_MAX,
 	  .help = "processes that answer requests; 0: twice the cores, at least 4" },
 	{ "write_workers", KEY_COUNT, GOES_TO(write_workers), .preset = "0", .max = COUNT_MAX,
@@ -40,27 +51,72 @@ const struct key key_table[] = {
 	  .help = "whether clients may delete manifests, tags and blobs" },
 	{ "readonly", KEY_BOOL, GOES_TO(readonly), .preset = "false",
 	  .help = "whether berth refuses every write" },
-	{ "fsync", KEY_FLAG, GOES_TO(fsync), .preset = "full", .words = fsync_words,
-	  .help = "full: an acknowledged write survives a power cut; off: faster, but it may be lost" },
+	{ "fsync", KEY_WORD, GOES_TO(fsync), .preset = "image", .words = fsync_words,
+	  .help = "what survives a power cut: image: an acknowledged manifest or tag with all that it names; full: each acknowledged "
+		  "blob as well; off: perhaps nothing of the last seconds" },
 	{ "manifests.sparse", KEY_WORD, GOES_TO(sparse), .preset = "refuse", .words = sparse_words,
 	  .help = "what a manifest may name without its being in the repository: refuse: nothing; index: children of an index; "
 		  "all: anything" },
+	{ "manifests.sizes", KEY_WORD, GOES_TO(sizes), .preset = "check", .words = sizes_words,
+	  .help = "what happens to a manifest that gives a wrong size of content: check: it is refused; warn: the log says so" },
 	{ "manifests.max_size", KEY_SIZE, GOES_TO(max_manifest), .preset = "4 MiB", .min = KIB, .max = 64 * MIB,
 	  .help = "the biggest manifest that is accepted" },
 	{ "blobs.max_size", KEY_SIZE, GOES_TO(max_blob), .preset = "0", .max = KEY_SIZE_MAX,
 	  .help = "the biggest blob that is accepted; 0: no limit" },
+	{ "http.listen", KEY_ADDRESS, GOES_TO(listen), .preset = "",
+	  .help = "where nginx listens, if whoever starts it names no address; none: 127.0.0.1:5000, in the images :5000" },
+	{ "http.monitor", KEY_ADDRESS, GOES_TO(monitor), .preset = "",
+	  .help = "where nginx listens for /metrics, /readyz and /debug/health, or nowhere" },
+	{ "http.metrics_path", KEY_LOCATION, GOES_TO(metrics_path), .preset = "/metrics",
+	  .help = "the path of the metrics at the address of http.monitor" },
+	{ "http.http2", KEY_BOOL, GOES_TO(http2), .preset = "true",
+	  .help = "whether clients may use HTTP/2 over TLS" },
+	{ "http.tls.certificate", KEY_FILE, GOES_TO(tls.certificate), .preset = "",
+	  .help = "the certificate and its intermediate certificates, in PEM, or no TLS; a renewed one is taken up by itself" },
+	{ "http.tls.key", KEY_FILE, GOES_TO(tls.key), .preset = "",
+	  .help = "the private key of the certificate, in PEM, readable for the user of nginx" },
+	{ "http.tls.client_authorities", KEY_FILES, GOES_TO(tls.client_authorities), .preset = "",
+	  .help = "certificates of the authorities that sign certificates of clients, or none: clients need none" },
+	{ "http.tls.client_auth", KEY_FLAG, GOES_TO(tls.client_optional), .preset = "require", .words = client_words,
+	  .help = "whether a client needs a certificate of one of these authorities; optional: one that is sent is checked" },
+	{ "http.tls.minimum", KEY_FLAG, GOES_TO(tls.only_13), .preset = "1.2", .words = minimum_words,
+	  .help = "the oldest version of TLS that is spoken" },
 	{ "http.cors", KEY_ORIGINS, GOES_TO(cors), .preset = "",
 	  .help = "origins whose web pages may use the registry: \"https://a.example,https://b.example\", \"*\", or none" },
+	{ "http.host", KEY_HOST, GOES_TO(host), .preset = "",
+	  .help = "the URL by which clients reach the registry, for Location and the token service; none: from the request" },
+	{ "http.prefix", KEY_PREFIX, GOES_TO(prefix), .preset = "",
+	  .help = "the path before /v2/ at which the registry is served, or none" },
+	{ "http.relative_urls", KEY_WORD, GOES_TO(relative), .preset = "auto", .words = relative_words,
+	  .help = "whether Location is a path: auto: where the client's scheme is unknown; on: always; off: never" },
+	{ "http.headers", KEY_HEADERS, GOES_TO(headers), .preset = "",
+	  .help = "headers that nginx adds to all answers: \"Name: value|Name: value\", or none" },
+	{ "catalog.max_entries", KEY_COUNT, GOES_TO(catalog_max), .preset = "0", .max = ENTRIES_MAX,
+	  .help = "the most repositories on one page of the catalog; 0: 1000" },
 	{ "gc.every", KEY_DURATION, GOES_TO(gc_every), .preset = "0", .max = DURATION_MAX,
 	  .help = "the time from one garbage collection to the next that berth-fcgi starts; 0: it starts none" },
 	{ "gc.grace", KEY_DURATION, GOES_TO(gc_grace), .preset = "24h", .max = DURATION_MAX,
 	  .help = "the grace period: how old garbage must be before it is removed" },
 	{ "gc.uploads", KEY_DURATION, GOES_TO(gc_uploads), .preset = "7d", .max = DURATION_MAX,
 	  .help = "how long after its last byte an unfinished upload is removed" },
+	{ "gc.uploads_every", KEY_DURATION, GOES_TO(gc_uploads_every), .preset = "24h", .max = DURATION_MAX,
+	  .help = "the time from one look for such uploads to the next; 0: only a collection removes them" },
 	{ "gc.untagged", KEY_BOOL, GOES_TO(gc_untagged), .preset = "false",
 	  .help = "whether untagged manifests are removed, too, unless an index or a subject keeps them" },
 	{ "gc.rate", KEY_COUNT, GOES_TO(gc_rate), .preset = "0", .max = RATE_MAX,
 	  .help = "how many manifests, links and blobs a collection handles in a second; 0: no limit" },
+	{ "undo", KEY_DURATION, GOES_TO(undo), .preset = "0", .max = DURATION_MAX,
+	  .help = "how long a tag that was deleted or moved, and a manifest that was deleted, can be restored; 0: not at all" },
+	{ "rules_delay", KEY_DURATION, GOES_TO(rules_delay), .preset = "24h", .max = DURATION_MAX,
+	  .help = "the time from the first run of a new or changed rule, which deletes nothing, to the first one that does" },
+	{ "journal.enabled", KEY_BOOL, GOES_TO(journal.on), .preset = "false",
+	  .help = "whether changes are written down, for `berth events` and /berth/v1/events" },
+	{ "journal.keep", KEY_DURATION, GOES_TO(journal.keep), .preset = "7d", .max = DURATION_MAX,
+	  .help = "how long events are kept; 0: until they are too many" },
+	{ "journal.max_size", KEY_SIZE, GOES_TO(journal.max), .preset = "1 GiB", .min = 4 * MIB, .max = 16 * MIB * MIB,
+	  .help = "how much space events may occupy; the oldest go first" },
+	{ "relay", KEY_WORD, GOES_TO(relay), .preset = "auto", .words = relay_words,
+	  .help = "who starts berth-relay, which delivers events: auto: berth-fcgi, if there are endpoints; off: a unit or container of its own" },
 	{ "auth.realm", KEY_REALM, GOES_TO(auth.realm), .preset = "berth",
 	  .help = "the realm of the challenge: the name that clients show when they ask for a password" },
 	{ "auth.htpasswd", KEY_FILE, GOES_TO(auth.htpasswd), .preset = "",
@@ -93,10 +149,12 @@ const struct key key_table[] = {
 	  .help = "its keys: a JWK Set, or a directory of such files" },
 	{ "log.level", KEY_WORD, GOES_TO(log_level), .preset = "info", .words = level_words,
 	  .help = "what is logged: this level and more severe ones" },
+	{ "log.access", KEY_BOOL, GOES_TO(log_access), .preset = "true",
+	  .help = "whether nginx keeps an access log" },
+	{ "log.fields", KEY_FIELDS, GOES_TO(log_fields), .preset = "",
+	  .help = "fields that each line of the log gets: \"service=registry,environment=staging\", or none" },
 };
 const size_t key_count = ARRAY_LEN(key_table);
-
-_Static_assert(ARRAY_LEN(key_table) <= 8 * sizeof(((struct config *)NULL)->given), "a bit for each setting");
 
 const struct key *key_find(const char *name)
 {
@@ -116,7 +174,17 @@ bool key_is_group(const char *name)
 	return false;
 }
 
-void key_mark_given(struct config *c, const struct key *k)
+void key_mark(struct config *c, const struct key *k, const char *origin)
 {
-	c->given |= UINT64_C(1) << (k - key_table);
+	size_t i = (size_t)(k - key_table);
+
+	if (!c->origins)
+		c->origins = xcalloc(key_count, sizeof(*c->origins));
+	free(c->origins[i]);
+	c->origins[i] = xstrdup(origin);
+}
+
+const char *key_origin(const struct config *c, const struct key *k)
+{
+	return c->origins ? c->origins[k - key_table] : NULL;
 }

@@ -9,8 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "conf/rules.h"
 #include "http/fcgi_io.h"
 #include "os/file.h"
+#include "registry/reg_rules.h"
 
 #define PIECE (64 * 1024)
 
@@ -37,7 +39,7 @@ static int check_length(const struct exchange *x, uint64_t have, struct err *e)
 static int copy_stream(struct exchange *x, struct spool *sp, struct err *e)
 {
 	static char buf[PIECE];
-	uint64_t max = x->reg->cfg->max_blob;
+	uint64_t max = rules_max_size(x->reg->cfg, &x->name);
 
 	for (;;) {
 		ssize_t n = fcgi_read(x->fr, buf, sizeof(buf));
@@ -50,7 +52,7 @@ static int copy_stream(struct exchange *x, struct spool *sp, struct err *e)
 			return -1;
 		sp->size += (uint64_t)n;
 		if (max && sp->size > max)
-			return too_large(max, e);
+			return reg_rules_too_large(x->reg, &x->name, e);
 		if (os_write_full(sp->fd, buf, (size_t)n) < 0)
 			return err_sys(e, "cannot write %s", sp->path.buf);
 	}

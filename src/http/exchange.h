@@ -20,6 +20,7 @@ struct FCGX_Request;
 
 struct exchange {
 	struct FCGX_Request *fr;        /* only to read the body's stream */
+	bool relay;                     /* the request came on the relay's socket: nothing in a request can set this */
 	struct request rq;
 	struct response rs;
 	struct registry *reg;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "http/location.h"
 
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
@@ -78,11 +79,10 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 /* With UNAUTHORIZED, adds the challenge that tells the client how to log in. */
 static int challenge(struct exchange *x, const struct err *e)
 {
-	cleanup_str struct str value = STR_INIT, host = STR_INIT, forwarded = STR_INIT;
+	cleanup_str struct str value = STR_INIT, host = STR_INIT;
 	cleanup_scopes struct scopes needs = SCOPES_INIT;
 	struct challenge c = {
-		.scheme = request_param(&x->rq, "REQUEST_SCHEME"),
-		.remote = x->rq.remote,
+		.scheme = location_scheme(x),
 		.error = x->who.error,
 		.scopes = &needs,
 		.password = x->op && x->op->need == NEED_TOKEN,
@@ -90,10 +90,8 @@ static int challenge(struct exchange *x, const struct err *e)
 
 	if (e->code != ERR_UNAUTHORIZED)
 		return -1;
-	if (request_header(&x->rq, "HTTP_HOST", &host))
+	if (location_host(x, &host))
 		c.host = host.buf;
-	if (request_header(&x->rq, "HTTP_X_FORWARDED_PROTO", &forwarded))
-		c.forwarded = forwarded.buf;
 	add_needs(x, &needs);
 	auth_challenge(x->auth, &c, &value);
 	response_header(&x->rs, "WWW-Authenticate", "%s", value.buf);
@@ -123,6 +121,30 @@ int guard_identify(struct exchange *x, struct err *e)
 	return rc == 0 ? 0 : refused(x, retry_after, e);
 }
 
+/* How the user has proved to be this one. */
+static const char *login_of(const struct exchange *x)
+{
+	const char *said = request_param(&x->rq, "REMOTE_USER");
+
+	if (x->who.bearer)
+		return "token";
+	if (x->who.kind == IDENTITY_NOBODY)
+		return "anonymous";
+	if (x->who.robot)
+		return "robot";
+	return x->reg->cfg->auth.remote_user && said && said[0] ? "proxy" : "password";
+}
+
+void guard_by(struct exchange *x, struct str *agent, struct str *base, struct event_by *by)
+{
+	location_base(x, base);
+	request_header(&x->rq, "HTTP_USER_AGENT", agent);
+	*by = (struct event_by){
+		.user = x->who.user, .login = login_of(x), .remote = x->rq.remote, .agent = agent->buf, .request_id = x->rq.id,
+		.method = x->rq.method_text, .base = base->buf,
+	};
+}
+
 int guard_password(struct exchange *x, const char *user, const char *password, size_t len, struct err *e)
 {
 	struct credentials c = { .remote = x->rq.remote };
@@ -146,6 +168,10 @@ int guard_refuse(struct exchange *x, const struct err *e)
 static int check_need(struct exchange *x, struct err *e)
 {
 	switch (x->op->need) {
+	case NEED_RELAY:
+		if (x->relay)
+			return 0;
+		break;
 	case NEED_LOGIN:
 		return auth_require_login(x->auth, &x->who, e);
 	case NEED_TOKEN:

@@ -20,6 +20,12 @@
 int guard_identify(struct exchange *x, struct err *e);
 
 /*
+ * guard_by - who makes the request, and how, for the journal
+ * All text is borrowed until the answer is sent; `agent` and `base` hold what has to be composed.
+ */
+void guard_by(struct exchange *x, struct str *agent, struct str *base, struct event_by *by);
+
+/*
  * guard_allow - check that x->who has the right that x->op needs, in x->name
  * UNAUTHORIZED 401 with the challenge, DENIED 403; the audit gets a line. NAME_UNKNOWN 404 where there is no token service.
  */

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* h_blobs: /v2/<name>/blobs/<digest>. The worker names the file; nginx sends it, or ranges of it. */
+#include <string.h>
+
 #include "base/etag.h"
 #include "http/guard.h"
 #include "http/handlers.h"
 #include "http/range.h"
 #include "registry/reg_blob.h"
+#include "registry/reg_pull.h"
 
-/* An internal location of nginx's configuration: the directory of all blobs. */
-#define ACCEL_PREFIX "/_berth/blobs/"
+/* Internal locations of nginx's configuration: the directory of all blobs, for large ones and for small ones. */
+#define ACCEL_LARGE "/_berth/blobs/"
+#define ACCEL_SMALL "/_berth/small/"
+#define SMALL_MAX (16 * 1024)           /* bytes: nginx reads it into one buffer */
 
-/* With If-Range nginx sends the whole blob: it has no validator to compare. */
-static uint64_t bytes_asked_for(const struct exchange *x, uint64_t size)
+/* With an If-Range that is not the Etag, byte for byte, nginx sends the whole blob. */
+static uint64_t bytes_asked_for(const struct exchange *x, const struct blob_info *info, const struct digest *d)
 {
-	const char *range = request_param(&x->rq, "HTTP_RANGE");
+	const char *range = request_param(&x->rq, "HTTP_RANGE"), *only = request_param(&x->rq, "HTTP_IF_RANGE");
+	size_t len = strlen(d->text);
 
-	return range && !request_param(&x->rq, "HTTP_IF_RANGE") ? range_bytes(range, size) : size;
+	if (only && (strlen(only) != len + 2 || only[0] != '"' || memcmp(only + 1, d->text, len) != 0 || only[len + 1] != '"'))
+		range = NULL;
+	return range ? range_bytes(range, info->size) : info->size;
 }
 
 static void blob_headers(struct exchange *x, const struct digest *d)
@@ -24,31 +32,74 @@ static void blob_headers(struct exchange *x, const struct digest *d)
 	response_header(&x->rs, "Cache-Control", "%smax-age=31536000, immutable", guard_everybody_may_pull(x) ? "" : "private, ");
 }
 
+/* RFC 9110, 13.1.1. The web server cannot check it: it does not know the tag when it reads the header. */
+static int check_if_match(struct exchange *x, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (!request_header(&x->rq, "HTTP_IF_MATCH", &text) || !text.len || etag_matches(text.buf, d))
+		return 0;
+	err_set(e, ERR_DENIED, "the blob does not meet the precondition If-Match");
+	return err_status(e, 412);
+}
+
+/* Whether the web server would check a precondition and fail, because it has neither a tag nor a date of the blob. */
+static bool sends_itself(const struct exchange *x)
+{
+	const char *match = request_param(&x->rq, "HTTP_IF_MATCH"), *since = request_param(&x->rq, "HTTP_IF_UNMODIFIED_SINCE");
+
+	return (match && *match && strcmp(match, "*") != 0) || (since && *since);
+}
+
+/* Where nginx finds the blob. Files of nginx that were rendered by an earlier version have one location. */
+static const char *accel_location(const struct exchange *x, uint64_t size)
+{
+	return size <= SMALL_MAX && request_param(&x->rq, "BERTH_SMALL_BLOBS") ? ACCEL_SMALL : ACCEL_LARGE;
+}
+
+/* The answer whose headers are those of the blob: the worker names the file, or sends it. */
+static int send_blob(struct exchange *x, const struct blob_info *info, const struct digest *d)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	x->rs.status = 200;
+	response_header(&x->rs, "Content-Type", "application/octet-stream");
+	if (x->rq.method == METHOD_HEAD) {
+		response_header(&x->rs, "Accept-Ranges", "bytes");
+		response_length(&x->rs, info->size);
+		return 0;
+	}
+	x->rs.elsewhere = bytes_asked_for(x, info, d);
+	if (x->rs.file >= 0) {
+		response_length(&x->rs, info->size);
+		return 0;
+	}
+	reg_blob_location(&info->content, &path);
+	response_header(&x->rs, "X-Accel-Redirect", "%s%s", accel_location(x, info->size), path.buf);
+	return 0;
+}
+
 int h_blob_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
-	bool head = x->rq.method == METHOD_HEAD;
+	bool head = x->rq.method == METHOD_HEAD, unchanged;
 	struct blob_info info;
 	struct digest d;
 
 	if (request_digest(&d, x->tail, x->tail_len, e) < 0 ||
-	    reg_blob_find(x->reg, &x->name, &d, head, &info, e) < 0)
+	    reg_blob_find(x->reg, &x->name, &d, head, &info, e) < 0 || check_if_match(x, &d, e) < 0)
+		return -1;
+	unchanged = request_header(&x->rq, "HTTP_IF_NONE_MATCH", &text) && etag_matches(text.buf, &d);
+	/* Errors come before the headers of the blob, which say that it may be cached. */
+	if (!unchanged && !head && sends_itself(x) && reg_blob_open(x->reg, &info, &x->rs.file, e) < 0)
 		return -1;
 	blob_headers(x, &d);
-	if (request_header(&x->rq, "HTTP_IF_NONE_MATCH", &text) && etag_matches(text.buf, &d)) {
-		x->rs.status = 304;
-		return 0;
-	}
-	x->rs.status = 200;
-	response_header(&x->rs, "Content-Type", "application/octet-stream");
-	if (head) {
-		response_header(&x->rs, "Accept-Ranges", "bytes");
-		response_length(&x->rs, info.size);
-		return 0;
-	}
-	x->rs.elsewhere = bytes_asked_for(x, info.size);
-	reg_blob_location(&info.content, &text);
-	response_header(&x->rs, "X-Accel-Redirect", ACCEL_PREFIX "%s", text.buf);
+	/* HEAD asks whether a push needs to bring it. */
+	if (!unchanged && !head)
+		reg_pull_note(x->reg, &x->name, NULL, &d, NULL, info.size);
+	if (!unchanged)
+		return send_blob(x, &info, &d);
+	x->rs.status = 304;
 	return 0;
 }
 

@@ -3,9 +3,15 @@
 #include <string.h>
 
 #include "base/etag.h"
+#include "conf/rules.h"
 #include "http/body.h"
 #include "http/handlers.h"
+#include "http/location.h"
+#include "registry/reg_delete.h"
 #include "registry/reg_manifest.h"
+#include "registry/reg_pull.h"
+#include "registry/reg_quota.h"
+#include "registry/reg_rules.h"
 #include "registry/reg_stored.h"
 
 /* An invalid reference with a ':' is an invalid digest, another an invalid tag (doc/API.md, "Manifests"). */
@@ -22,6 +28,11 @@ static int reference(struct exchange *x, struct ref *ref, struct err *e)
 	return err_set(e, ERR_MANIFEST_UNKNOWN, "%.*s", (int)x->tail_len, x->tail);
 }
 
+static const struct tag *tag_of(const struct ref *ref)
+{
+	return ref->kind == REF_TAG ? &ref->tag : NULL;
+}
+
 int h_manifest_get(struct exchange *x, struct err *e)
 {
 	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
@@ -34,12 +45,15 @@ int h_manifest_get(struct exchange *x, struct err *e)
 	response_header(&x->rs, "Etag", "\"%s\"", m.digest.text);
 	if (request_header(&x->rq, "HTTP_IF_NONE_MATCH", &etags) && etag_matches(etags.buf, &m.digest)) {
 		x->rs.status = 304;
+		reg_pull_seen(x->reg, &x->name, tag_of(&ref), &m.digest);
 		return 0;
 	}
 	if (reg_stored_read(&m, &x->rs.body, &type, e) < 0)
 		return -1;
 	x->rs.status = 200;
 	response_header(&x->rs, "Content-Type", "%s", type.buf);
+	reg_pull_seen(x->reg, &x->name, tag_of(&ref), &m.digest);
+	reg_pull_note(x->reg, &x->name, tag_of(&ref), &m.digest, type.buf, m.size);
 	return 0;
 }
 
@@ -87,11 +101,10 @@ int h_manifest_put_check(struct exchange *x, struct err *e)
 
 	if (reference(x, &ref, e) < 0 || query_tags(x, &ref, &l, e) < 0)
 		return -1;
-	if (x->rq.length_known && x->rq.length > x->reg->cfg->max_manifest) {
-		err_set(e, ERR_SIZE_INVALID, "the manifest is too large");
-		return err_status(e, 413);
-	}
-	return 0;
+	if (x->rq.length_known && x->rq.length > rules_max_manifest(x->reg->cfg, &x->name))
+		return reg_rules_manifest_too_large(x->reg, &x->name, e);
+	/* By a tag it may be a manifest that is there already. */
+	return x->rq.length_known && ref.kind == REF_DIGEST ? reg_quota_fits(x->reg, &x->name, &ref.digest, x->rq.length, e) : 0;
 }
 
 /* The header's text, in buf; NULL where the client sent none. */
@@ -103,13 +116,15 @@ static const char *header_or_null(struct exchange *x, const char *name, struct s
 int h_manifest_put(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str bytes = STR_INIT, match = STR_INIT, none_match = STR_INIT;
+	size_t max = (size_t)rules_max_manifest(x->reg->cfg, &x->name);
 	struct manifest_push p = { .bytes = &bytes, .content_type = request_param(&x->rq, "CONTENT_TYPE") };
 	struct tag_list l;
 	size_t i;
 
-	if (reference(x, &p.ref, e) < 0 || query_tags(x, &p.ref, &l, e) < 0 ||
-	    body_read(x, (size_t)x->reg->cfg->max_manifest, &bytes, e) < 0)
+	if (reference(x, &p.ref, e) < 0 || query_tags(x, &p.ref, &l, e) < 0)
 		return -1;
+	if (body_read(x, max, &bytes, e) < 0)
+		return e->status == 413 ? reg_rules_manifest_too_large(x->reg, &x->name, e) : -1;
 	p.pre.if_match = header_or_null(x, "HTTP_IF_MATCH", &match);
 	p.pre.if_none_match = header_or_null(x, "HTTP_IF_NONE_MATCH", &none_match);
 	p.tags = l.tags;
@@ -117,7 +132,7 @@ int h_manifest_put(struct exchange *x, struct err *e)
 	if (reg_manifest_put(x->reg, &x->name, &p, e) < 0)
 		return -1;
 	x->rs.status = 201;
-	response_header(&x->rs, "Location", "/v2/%s/manifests/%s", x->name.s, p.digest.text);
+	location_set(x, "/v2/%s/manifests/%s", x->name.s, p.digest.text);
 	response_header(&x->rs, "Docker-Content-Digest", "%s", p.digest.text);
 	if (p.has_subject)
 		response_header(&x->rs, "OCI-Subject", "%s", p.subject.text);
@@ -136,7 +151,7 @@ int h_manifest_delete(struct exchange *x, struct err *e)
 		return -1;
 	pre.if_match = header_or_null(x, "HTTP_IF_MATCH", &match);
 	pre.if_none_match = header_or_null(x, "HTTP_IF_NONE_MATCH", &none_match);
-	if (reg_manifest_delete(x->reg, &x->name, &ref, &pre, e) < 0)
+	if (reg_delete(x->reg, &x->name, &ref, &pre, e) < 0)
 		return -1;
 	x->rs.status = 202;
 	return 0;

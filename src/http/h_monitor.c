@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h_monitor: /readyz and /metrics.
+ * h_monitor: /readyz, /debug/health and /metrics.
  *
  * Owns the names of the metrics: doc/METRICS.md lists them, and t/8061 compares the two.
  */
@@ -15,13 +15,18 @@
 #include "base/metrics.h"
 #include "base/prom.h"
 #include "care/gc_last.h"
+#include "care/retain_state.h"
+#include "conf/rules.h"
+#include "http/h_monitor_alias.h"
+#include "http/h_monitor_hooks.h"
 #include "http/route.h"
 #include "registry/ready.h"
 #include "store/lock.h"
+#include "store/quota.h"
 
 _Static_assert(METHOD_OTHER < METRICS_METHODS, "more methods than are counted");
 
-static const char *const pools[METRICS_POOLS] = { "requests", "writes", "uploads" };
+static const char *const pools[METRICS_POOLS] = { "requests", "writes", "uploads", "relay" };
 
 static uint64_t read_word(const _Atomic uint64_t *word)
 {
@@ -153,6 +158,9 @@ static void add_workers(struct str *out)
 	by_pool(out, "berth_workers_wanted", METRIC_WORKERS_WANTED);
 	prom_family(out, "berth_worker_restarts_total", PROM_COUNTER, "Workers that died unexpectedly and were replaced.");
 	by_pool(out, "berth_worker_restarts_total", METRIC_RESTARTS);
+	simple(out, "berth_relay_restarts_total", PROM_COUNTER,
+	       "Times that berth-relay died unexpectedly and was replaced; 0 where berth-fcgi does not start it.",
+	       metrics_get(METRIC_RELAY_RESTARTS));
 }
 
 static uint64_t not_below_0(uint64_t n)
@@ -206,6 +214,37 @@ static void add_gc(struct str *out, const struct gc_last *last)
 	prom_seconds(out, "berth_gc_last_duration_seconds", NULL, last->usec);
 }
 
+/* Read from the store: rules may have run by hand, or on another machine. */
+static void add_rules(struct str *out, struct registry *r)
+{
+	cleanup_err struct err e = ERR_INIT;
+	struct retain_last last;
+
+	if (retain_last_read(r->st, &last, &e) < 0)
+		return;
+	simple(out, "berth_rules_removed_tags_total", PROM_COUNTER, "Tags that rules have removed since there is the store.", last.removed);
+	simple(out, "berth_rules_waiting_tags", PROM_GAUGE, "Tags that the last run would have removed, had rules_delay been over.", last.waiting);
+	simple(out, "berth_rules_last_run_timestamp_seconds", PROM_GAUGE, "When rules ran last, in seconds since the epoch; 0: never.",
+	       (uint64_t)last.when);
+}
+
+/* Missing where no rule has a quota. */
+static void add_quotas(struct str *out, struct registry *r)
+{
+	cleanup_err struct err e = ERR_INIT;
+	struct quota_sums q;
+
+	if (!rules_any(r->cfg, RULE_QUOTA) || quota_sums(r->st, &q, &e) < 0)
+		return;
+	simple(out, "berth_quota_refused_total", PROM_COUNTER, "Pushes refused because of a quota.", metrics_get(METRIC_QUOTA_REFUSED));
+	simple(out, "berth_quota_counted_total", PROM_COUNTER, "Groups of repositories counted anew from their links.",
+	       metrics_get(METRIC_QUOTA_COUNTED));
+	simple(out, "berth_quota_groups", PROM_GAUGE, "Groups of repositories that have a quota and are counted.", q.groups);
+	simple(out, "berth_quota_groups_warned", PROM_GAUGE, "Those that have used 90 % of their quota, or more.", q.warned);
+	simple(out, "berth_quota_used_bytes", PROM_GAUGE, "Bytes that all these groups have used.", q.used);
+	simple(out, "berth_quota_allowed_bytes", PROM_GAUGE, "The sum of their quotas.", q.limit);
+}
+
 /* nginx passes these in parameters of the request. */
 static void add_nginx(struct str *out, const struct request *rq)
 {
@@ -253,7 +292,11 @@ static void metrics(struct exchange *x)
 	add_locks(out);
 	add_store(out, x->reg, known, known && last.result.sized);
 	add_gc(out, known ? &last : NULL);
+	add_rules(out, x->reg);
+	add_quotas(out, x->reg);
+	monitor_hooks(out, x->reg);
 	add_nginx(out, &x->rq);
+	monitor_alias(out, request_param(&x->rq, "BERTH_NGINX_WRITING"));
 	response_header(&x->rs, "Content-Type", "%s", PROM_CONTENT_TYPE);
 	x->rs.status = 200;
 }
@@ -271,6 +314,24 @@ static void ready(struct exchange *x)
 		log_say(LOG_WARN, "not_ready", "%s", reason.buf);
 }
 
+/* As registry:2 does it: an object with a member for each check that fails. */
+static void health(struct exchange *x)
+{
+	cleanup_str struct str reason = STR_INIT;
+	bool good = ready_check(x->reg, &reason);
+
+	response_json(&x->rs, good ? 200 : 503);
+	response_header(&x->rs, "Cache-Control", "no-store");
+	if (good) {
+		str_puts(&x->rs.body, "{}\n");
+		return;
+	}
+	str_puts(&x->rs.body, "{\"storagedriver_filesystem\":\"");
+	str_add_json(&x->rs.body, reason.buf, reason.len);
+	str_puts(&x->rs.body, "\"}\n");
+	log_say(LOG_WARN, "not_ready", "%s", reason.buf);
+}
+
 bool monitor_serve(struct exchange *x)
 {
 	const char *what = request_param(&x->rq, "BERTH_MONITOR");
@@ -279,6 +340,8 @@ bool monitor_serve(struct exchange *x)
 		return false;
 	if (strcmp(what, "metrics") == 0)
 		metrics(x);
+	else if (strcmp(what, "health") == 0)
+		health(x);
 	else
 		ready(x);
 	return true;

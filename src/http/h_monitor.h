@@ -5,7 +5,7 @@
 /*
  * h_monitor: whether this worker and the store are ready, and the metrics of all workers (doc/METRICS.md).
  *
- * Neither is a route. The web server asks by the parameter BERTH_MONITOR, "ready" or "metrics", which no client can set.
+ * Neither is a route. The web server asks by the parameter BERTH_MONITOR, "ready", "health" or "metrics", which no client can set.
  * They need no right, and the requests for them are not counted.
  */
 

@@ -17,7 +17,7 @@ static void link_to_next(struct exchange *x, const struct referrers_query *q, co
 	}
 	str_puts(&query, "last=");
 	str_add_urlenc(&query, next->buf, next->len);
-	response_header(&x->rs, "Link", "</v2/%s/referrers/%s?%s>; rel=\"next\"", x->name.s, q->subject.text, query.buf);
+	response_header(&x->rs, "Link", "<%s/v2/%s/referrers/%s?%s>; rel=\"next\"", x->reg->cfg->prefix, x->name.s, q->subject.text, query.buf);
 }
 
 /* Never 404: a missing subject, also in a missing repository, has an empty list (doc/API.md, "Referrers"). */

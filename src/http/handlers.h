@@ -3,7 +3,7 @@
 #define BERTH_HTTP_HANDLERS_H
 
 /*
- * handlers: the functions of the route table. Each resource has its own h_*.c.
+ * handlers: the functions of the route table. Each resource has its own h_*.c, or, below /berth/v1/, api_*.c.
  *
  * A handler fills x->rs and returns 0, or sets *e and returns -1; headers that it has set stay on the answer. Those called
  * ..._check run before the body is read, and again just before the handler itself. doc/API.md has a section for each
@@ -27,6 +27,9 @@ handler_fn h_blob_get;                  /* end-2, "Pulling blobs"; HEAD too */
 handler_fn h_blob_delete;               /* end-10, "Deleting Blobs" */
 
 handler_fn h_referrers_get;             /* end-12a, end-12b, "Listing Referrers" */
+
+handler_fn api_events_get;              /* doc/EVENTS.md, "From a program" */
+handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 
 handler_fn h_uploads_post_check;
 handler_fn h_uploads_post;              /* end-4a, end-4b, end-11: begin, whole blob, mount */

@@ -45,16 +45,12 @@ int page_read(struct page *p, const struct exchange *x, size_t otherwise, size_t
 	return 0;
 }
 
-void page_link(const struct page *p, struct exchange *x, const char *path, const struct names *names)
+void page_link(const struct page *p, struct exchange *x, const char *path, const char *name, size_t len)
 {
 	cleanup_str struct str last = STR_INIT;
-	const char *end;
 
-	if (names->count == 0)
-		return;
-	end = names->v[names->count - 1];
-	str_add_urlenc(&last, end, strlen(end));
-	response_header(&x->rs, "Link", "<%s?last=%s&n=%zu>; rel=\"next\"", path, last.buf, p->n);
+	str_add_urlenc(&last, name, len);
+	response_header(&x->rs, "Link", "<%s%s?last=%s&n=%zu>; rel=\"next\"", x->reg->cfg->prefix, path, last.buf, p->n);
 }
 
 void page_names(struct str *out, const struct names *names)

@@ -30,8 +30,8 @@ void page_release(struct page *p);
  */
 int page_read(struct page *p, const struct exchange *x, size_t otherwise, size_t max, struct err *e);
 
-/* page_link - set Link to the page after the last of `names`; path: a valid path */
-void page_link(const struct page *p, struct exchange *x, const char *path, const struct names *names);
+/* page_link - set Link to the page after this name, the last of this one; path: a valid path */
+void page_link(const struct page *p, struct exchange *x, const char *path, const char *name, size_t len);
 
 /* page_names - add the names as a JSON array of strings */
 void page_names(struct str *out, const struct names *names);

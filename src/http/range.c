@@ -21,12 +21,61 @@ static int parse_u64(const char **s, uint64_t *out)
 	return rc;
 }
 
+static void skip_blanks(const char **s)
+{
+	*s += strspn(*s, " \t");
+}
+
+/* Skips "bytes " or "bytes=". */
+static void skip_unit(const char **s)
+{
+	static const char unit[] = "bytes";
+	const char *p = *s;
+
+	skip_blanks(&p);
+	*s = p;
+	if (strncasecmp(p, unit, strlen(unit)) != 0)
+		return;
+	p += strlen(unit);
+	if (!*p || !strchr("= \t", *p))
+		return;
+	skip_blanks(&p);
+	p += *p == '=';
+	skip_blanks(&p);
+	*s = p;
+}
+
+/* Reads the total behind a slash, a number or "*"; both may be absent. */
+static int parse_total(const char **s, uint64_t last)
+{
+	uint64_t total;
+
+	skip_blanks(s);
+	if (**s != '/')
+		return 0;
+	++*s;
+	skip_blanks(s);
+	if (**s == '*')
+		++*s;
+	else if (parse_u64(s, &total) < 0 || total <= last)
+		return -1;
+	skip_blanks(s);
+	return 0;
+}
+
 int content_range_parse(const char *s, uint64_t *first, uint64_t *last)
 {
 	uint64_t a, b;
 
 	*first = *last = 0;
-	if (parse_u64(&s, &a) < 0 || *s++ != '-' || parse_u64(&s, &b) < 0 || *s || a > b || b == UINT64_MAX)
+	skip_unit(&s);
+	if (parse_u64(&s, &a) < 0)
+		return -1;
+	skip_blanks(&s);
+	if (*s++ != '-')
+		return -1;
+	skip_blanks(&s);
+	if (parse_u64(&s, &b) < 0 || a > b || b == UINT64_MAX || parse_total(&s, b) < 0 || *s)
 		return -1;
 	*first = a;
 	*last = b;

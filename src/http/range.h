@@ -9,7 +9,8 @@
 /*
  * content_range_parse - the first and the last byte of a chunk, "a-b" (distribution-spec, "Pushing a blob in chunks")
  *
- * Not RFC 9110's "bytes a-b/total": the specification gives this form as a regular expression. *last is below
+ * The specification gives only this form, but clients also send those of RFC 9110 (14.4 and 14.2): "bytes a-b/total", also
+ * with "*" as total, or "bytes=a-b"; blanks around the parts do not matter, a total of at most b is a fault. *last is below
  * UINT64_MAX, so that a length can be computed. Returns 0, or -1 where the text is malformed, overflows, or a > b.
  */
 int content_range_parse(const char *s, uint64_t *first, uint64_t *last);

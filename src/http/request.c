@@ -112,20 +112,27 @@ static bool has_control(const char *s, size_t len)
 	return false;
 }
 
-static size_t count_slashes(const char *s, size_t len)
+/* Notes the encoded slashes of a path that has been decoded. */
+static void find_slashes(struct request *rq, const char *raw)
 {
-	size_t n = 0, i;
+	size_t at;
 
-	for (i = 0; i < len; i++)
-		n += s[i] == '/';
-	return n;
+	for (at = 0; at < rq->path.len; at++) {
+		bool encoded = *raw == '%';
+
+		if (encoded && rq->path.buf[at] == '/') {
+			if (!rq->slashes++)
+				rq->first_slash = at;
+			rq->last_slash = at;
+		}
+		raw += encoded ? 3 : 1;
+	}
 }
 
 /* Decodes once, and refuses what another program could read as a different path. */
 static int decode_path(struct request *rq, const char *raw, size_t len, struct err *e)
 {
 	const char *at, *end, *slash;
-	size_t slashes = 0;
 
 	if (str_add_urldec(&rq->path, raw, len, false) < 0)
 		return err_set(e, ERR_NAME_INVALID, "the path is not percent-encoded");
@@ -140,11 +147,10 @@ static int decode_path(struct request *rq, const char *raw, size_t len, struct e
 			return err_set(e, ERR_NAME_INVALID, "the path holds a control byte");
 		if ((n == 1 && *at == '.') || (n == 2 && memcmp(at, "..", 2) == 0))
 			return err_set(e, ERR_NAME_INVALID, "the path holds a dot segment");
-		slashes += slash != NULL;
 		at += n + 1;
 	} while (slash);
-	if (rq->path.len != len && count_slashes(raw, len) != slashes)
-		return err_set(e, ERR_NAME_INVALID, "the path holds an encoded slash");
+	if (rq->path.len != len)
+		find_slashes(rq, raw);
 	return 0;
 }
 

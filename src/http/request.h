@@ -29,13 +29,15 @@ struct request {
 	size_t measured;
 	enum method method;
 	const char *method_text;
-	const char *id;                 /* "": the web server passed none */
+	const char *id;                 /* "": the web server passed none; serve makes one then */
 	const char *remote;
 	const char *body_file;          /* NULL: the body, if any, is in the stream */
 	bool precheck;
 	bool length_known;              /* false: CONTENT_LENGTH is missing or empty, as for a chunked body before it is read */
 	uint64_t length;                /* bytes; 0 where unknown */
 	struct str path;                /* decoded once; without control bytes and dot segments */
+	size_t slashes;                 /* how many of its slashes were percent-encoded */
+	size_t first_slash, last_slash; /* where the first and the last of these are in `path` */
 	const char *query;              /* raw, without '?'; "" where there is none */
 };
 

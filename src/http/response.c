@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "os/file.h"
 
 #define LINE_END "\r\n"
 
@@ -20,6 +21,7 @@ void response_release(struct response *rs)
 	rs->nheaders = 0;
 	str_release(&rs->head);
 	str_release(&rs->body);
+	os_cleanup_fd(&rs->file);
 }
 
 /* The offset in `head` at which the line of a header ends. */
@@ -135,9 +137,14 @@ void response_json(struct response *rs, int status)
 
 static void add_entry(struct str *body, const struct err *e, const char *detail)
 {
-	str_addf(body, "{\"code\":\"%s\",\"message\":\"%s\",\"detail\":", err_name(e->code), err_message(e->code));
-	str_puts(body, *detail ? "\"" : "null");
-	if (*detail) {
+	bool plain = e->plain && *detail;       /* some clients print both: nothing is said twice */
+	const char *message = plain ? detail : err_message(e->code);
+
+	str_addf(body, "{\"code\":\"%s\",\"message\":\"", err_name(e->code));
+	str_add_json(body, message, strlen(message));
+	str_puts(body, "\",\"detail\":");
+	str_puts(body, *detail && !plain ? "\"" : "null");
+	if (*detail && !plain) {
 		str_add_json(body, detail, strlen(detail));
 		str_puts(body, "\"");
 	}
@@ -149,6 +156,7 @@ void response_error(struct response *rs, const struct err *e, const char *reques
 	size_t i;
 
 	response_json(rs, e->status);
+	os_cleanup_fd(&rs->file);
 	rs->has_length = false;
 	str_puts(&rs->body, "{\"errors\":[");
 	/* The client of an internal error gets the id under which the log has the cause. */

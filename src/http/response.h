@@ -25,11 +25,12 @@ struct response {
 	size_t nheaders;
 	struct str head;                /* the headers as they are sent, a line each */
 	struct str body;                /* `secret`: it is wiped after it is sent */
-	uint64_t elsewhere;             /* bytes of a body that the web server sends; only for the metrics */
+	uint64_t elsewhere;             /* bytes of a blob that the client gets, from the web server or `file`; only for the metrics */
+	int file;                       /* the body, if it is a file; owned; -1: it is `body` */
 	bool has_length;                /* response_length has set Content-Length: `body` is not sent */
 };
 
-#define RESPONSE_INIT { .head = STR_INIT, .body = STR_INIT }
+#define RESPONSE_INIT { .head = STR_INIT, .body = STR_INIT, .file = -1 }
 
 void response_release(struct response *rs);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "conf/rules.h"
 
 /* Whether the fixed part of a pattern is at `at` in the path, and its left part at the beginning. */
 static bool matches(const struct route_path *p, const char *path, size_t at)
@@ -61,6 +62,11 @@ const char *route_label(unsigned number)
 	return number ? route_table[number - 1].label : "none";
 }
 
+bool route_is_of_relay(const struct route *r)
+{
+	return r->ops[0].need == NEED_RELAY;
+}
+
 static const struct op *op_for(const struct route *r, enum method m)
 {
 	const struct op *o;
@@ -71,24 +77,30 @@ static const struct op *op_for(const struct route *r, enum method m)
 	return NULL;
 }
 
-const struct op *route_op(const struct route *r, enum method m, const struct config *cfg)
+/* Without a repository: whether any could have it. A rule can allow deletions where the registry does not, but no writes. */
+static bool is_off(const struct op *o, const struct config *cfg, const struct name *n)
+{
+	if (o->kind != OP_READ && (n ? rules_readonly(cfg, n) : cfg->readonly))
+		return true;
+	return o->kind == OP_DELETE && !(n ? rules_delete(cfg, n) : cfg->delete_enabled || rules_any(cfg, RULE_DELETE));
+}
+
+const struct op *route_op(const struct route *r, enum method m, const struct config *cfg, const struct name *n)
 {
 	const struct op *o = op_for(r, m);
 
-	if (!o || (o->kind != OP_READ && cfg->readonly) || (o->kind == OP_DELETE && !cfg->delete_enabled))
-		return NULL;
-	return o;
+	return o && !is_off(o, cfg, n) ? o : NULL;
 }
 
 static const enum method methods[] = { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE };
 
-void route_allow(const struct route *r, const struct config *cfg, struct str *out)
+void route_allow(const struct route *r, const struct config *cfg, const struct name *n, struct str *out)
 {
 	size_t i;
 
 	str_reset(out);
 	for (i = 0; i < ARRAY_LEN(methods); i++)
-		if (route_op(r, methods[i], cfg))
+		if (route_op(r, methods[i], cfg, n))
 			str_addf(out, "%s, ", request_method_text(methods[i]));
 	str_puts(out, "OPTIONS");
 }
@@ -96,11 +108,12 @@ void route_allow(const struct route *r, const struct config *cfg, struct str *ou
 static void list_op(const struct route *r, enum method m, const struct op *o, struct str *out)
 {
 	static const char *const needs[] = {
-		[NEED_UNSAID] = "nobody", [NEED_TOKEN] = "password", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
+		[NEED_UNSAID] = "nobody", [NEED_RELAY] = "relay", [NEED_TOKEN] = "password", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
 		[NEED_PULL] = "pull", [NEED_PUSH] = "push", [NEED_DELETE] = "delete",
 	};
 	static const char *const pools[] = {
-		[IN_REQUESTS] = "requests", [IN_WRITES] = "writes", [IN_UPLOADS] = "uploads", [IN_WRITES_OR_UPLOADS] = "writes",
+		[IN_REQUESTS] = "requests", [IN_RELAY] = "relay", [IN_WRITES] = "writes", [IN_UPLOADS] = "uploads",
+		[IN_WRITES_OR_UPLOADS] = "writes",
 	};
 	const char *method = request_method_text(m);
 

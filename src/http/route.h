@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/err.h"
+#include "base/ref.h"
 #include "base/str.h"
 #include "conf/config.h"
 #include "http/request.h"
@@ -22,14 +23,17 @@ typedef int handler_fn(struct exchange *x, struct err *e);
 
 enum op_kind { OP_READ, OP_WRITE, OP_DELETE };
 
-/* The right that a client needs. NEED_UNSAID, in a row without one, denies it to everybody. NEED_TOKEN: the handler checks the login. */
-enum op_need { NEED_UNSAID, NEED_TOKEN, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
+/*
+ * The right that a client needs. NEED_UNSAID, in a row without one, denies it to everybody. NEED_TOKEN: the handler checks the login.
+ * NEED_RELAY, in all rows of a route or in none: the route exists on the relay's socket alone, and needs no right there.
+ */
+enum op_need { NEED_UNSAID, NEED_RELAY, NEED_TOKEN, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
 
 /*
- * The pool of workers that the web server asks. Any worker can answer any request: this is what nginx's map is tested
+ * The pool of workers that the web server asks. Any worker can answer any request of a client: this is what nginx's map is tested
  * against. The last: uploads where the query has a digest, and so the body is a blob; else writes.
  */
-enum op_pool { IN_REQUESTS, IN_WRITES, IN_UPLOADS, IN_WRITES_OR_UPLOADS };
+enum op_pool { IN_REQUESTS, IN_RELAY, IN_WRITES, IN_UPLOADS, IN_WRITES_OR_UPLOADS };
 
 struct op {
 	enum method method;             /* METHOD_GET also answers HEAD, unless a row for METHOD_HEAD precedes it */
@@ -84,8 +88,14 @@ struct route_match {
 /* route_find - match a decoded path; false: no route matches, and *out is empty. Name and tail are not validated yet. */
 bool route_find(const char *path, size_t len, struct route_match *out);
 
-/* route_op - the operation for this method under this configuration, or NULL: 405 */
-const struct op *route_op(const struct route *r, enum method m, const struct config *cfg);
+/* route_is_of_relay - whether only the relay may use this route */
+bool route_is_of_relay(const struct route *r);
+
+/*
+ * route_op - the operation for this method under this configuration, or NULL: 405
+ * n  the repository, whose rules count (doc/RULES.md, "Limits"); NULL: whether there is a repository that may have it
+ */
+const struct op *route_op(const struct route *r, enum method m, const struct config *cfg, const struct name *n);
 
 /*
  * route_number - a small number for a route, 0 for none (NULL)
@@ -98,6 +108,6 @@ const char *route_label(unsigned number);
 void route_list(struct str *out);
 
 /* route_allow - the value of Allow: the methods for which route_op has an operation, and OPTIONS */
-void route_allow(const struct route *r, const struct config *cfg, struct str *out);
+void route_allow(const struct route *r, const struct config *cfg, const struct name *n, struct str *out);
 
 #endif

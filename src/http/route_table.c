@@ -65,6 +65,14 @@ const struct route route_table[] = {
 			{ METHOD_POST, OP_READ, NEED_TOKEN, IN_REQUESTS, NULL, h_token_post },
 		},
 	},
+	{
+		"events", PATH("", "", "/berth/v1/events", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_events_get } },
+	},
+	{
+		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
+		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
+	},
 	{ 0 },
 };
 

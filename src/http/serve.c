@@ -9,25 +9,74 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "conf/rules.h"
 #include "http/exchange.h"
 #include "http/fcgi_io.h"
 #include "http/guard.h"
 #include "http/h_monitor.h"
+#include "http/location.h"
+#include "http/reqid.h"
 #include "http/route.h"
+#include "os/file.h"
+#include "registry/denied.h"
+#include "registry/reg_pull.h"
+#include "registry/reg_quota.h"
+#include "store/journal.h"
 #include "store/lock.h"
+
+/* The rule that takes away from this repository what others have; NULL: there is none. */
+static const struct rule *refusing_rule(const struct exchange *x)
+{
+	const struct config *cfg = x->reg->cfg;
+
+	if (!x->op || !x->name.len)
+		return NULL;
+	return rules_find(cfg, &x->name, rules_readonly(cfg, &x->name) ? RULE_READONLY : RULE_DELETE);
+}
 
 /* OPTIONS, or a method that this path does not have under this configuration. */
 static int not_allowed(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str allow = STR_INIT;
+	const struct rule *rule = refusing_rule(x);
 
-	route_allow(x->match.route, x->reg->cfg, &allow);
+	route_allow(x->match.route, x->reg->cfg, x->name.len ? &x->name : NULL, &allow);
 	response_header(&x->rs, "Allow", "%s", allow.buf);
 	if (x->rq.method == METHOD_OPTIONS) {
 		x->rs.status = 204;
 		return 0;
 	}
-	return err_set(e, ERR_UNSUPPORTED, "%.32s", x->rq.method_text);
+	if (!rule)
+		return err_set(e, ERR_UNSUPPORTED, "%.32s", x->rq.method_text);
+	err_set(e, ERR_UNSUPPORTED, "%s: the rule for \"%.100s\" says so",
+		rules_readonly(x->reg->cfg, &x->name) ? "the repository is read-only" : "nothing in the repository may be deleted", rule->repo);
+	return err_plain(e);
+}
+
+/* What a request that fails has brought close to a quota is its own doing, and not that of the next one. */
+static int call(struct exchange *x, struct err *e)
+{
+	int rc = x->op->handle(x, e);
+
+	if (rc < 0 && x->op->kind != OP_READ)
+		reg_quota_tell(x->reg, &x->name);
+	return rc;
+}
+
+/* Who makes a change is told to the journal, and who reads, if pulls are in it. */
+static int handle(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str agent = STR_INIT, base = STR_INIT;
+	struct event_by by;
+	int rc;
+
+	if (x->op->kind == OP_READ ? !reg_pull_noted(x->reg) : !journal_on(x->reg->st))
+		return call(x, e);
+	guard_by(x, &agent, &base, &by);
+	x->reg->by = &by;
+	rc = call(x, e);
+	x->reg->by = NULL;
+	return rc;
 }
 
 static int dispatch(struct exchange *x, struct err *e)
@@ -40,13 +89,18 @@ static int dispatch(struct exchange *x, struct err *e)
 		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
 	x->tail = m->tail;
 	x->tail_len = m->tail_len;
-	if (guard_allow(x, e) < 0 || (x->op->check && x->op->check(x, e) < 0))
+	if (guard_allow(x, e) < 0)
+		return -1;
+	/* After the rights are checked: an answer by the rules of a repository tells something of them. */
+	if (m->name && !route_op(m->route, x->rq.method, x->reg->cfg, &x->name))
+		return not_allowed(x, e);
+	if (x->op->check && x->op->check(x, e) < 0)
 		return -1;
 	if (x->rq.precheck) {
 		x->rs.status = 204;
 		return 0;
 	}
-	if (x->op->handle(x, e) < 0)
+	if (handle(x, e) < 0)
 		return -1;
 	guard_done(x);
 	return 0;
@@ -86,7 +140,7 @@ static void log_request(const struct exchange *x, const struct err *failed, uint
 /* As in the log, a precheck that succeeds is only the first half of a request. */
 static void count_request(const struct exchange *x, uint64_t usec)
 {
-	bool sent = !x->rs.has_length && x->rq.method != METHOD_HEAD && !x->rq.precheck;
+	bool sent = (!x->rs.has_length || x->rs.file >= 0) && x->rq.method != METHOD_HEAD && !x->rq.precheck;
 
 	if (x->rq.precheck && x->rs.status < 400)
 		return;
@@ -112,30 +166,77 @@ static void log_monitor(const struct exchange *x, uint64_t usec)
 	log_end(&ev);
 }
 
+/*
+ * An encoded slash within the name of a repository is a slash: some clients encode the whole name. Anywhere else it would make
+ * a path that the web server and others may read in another way.
+ */
+static int check_slashes(const struct exchange *x, struct err *e)
+{
+	const struct request *rq = &x->rq;
+	const struct route_match *m = &x->match;
+	size_t from = m->name ? (size_t)(m->name - rq->path.buf) : 0;
+
+	if (!rq->slashes || (m->name && rq->first_slash >= from && rq->last_slash < from + m->name_len))
+		return 0;
+	return err_set(e, ERR_NAME_INVALID, "the path holds an encoded slash");
+}
+
+/* A route that is not meant for this socket does not exist here: the relay's has its own, all others have all others. */
+static bool find_route(struct exchange *x)
+{
+	if (!route_find(x->rq.path.buf, x->rq.path.len, &x->match))
+		return false;
+	if (route_is_of_relay(x->match.route) == x->relay)
+		return true;
+	x->match = (struct route_match){ 0 };
+	return false;
+}
+
 static int answer(struct exchange *x, struct err *e)
 {
+	/* The prefix is of clients' URLs. */
+	if (!x->relay && location_unprefix(x, e) < 0)
+		return -1;
 	/* The route is found before the client is identified: a challenge names the right that the route needs. */
-	if (route_find(x->rq.path.buf, x->rq.path.len, &x->match))
-		x->op = route_op(x->match.route, x->rq.method, x->reg->cfg);
-	if (guard_identify(x, e) < 0)
+	if (find_route(x))
+		x->op = route_op(x->match.route, x->rq.method, x->reg->cfg, NULL);
+	if (check_slashes(x, e) < 0 || guard_identify(x, e) < 0)
 		return -1;
 	if (!x->match.route)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is nothing at this path");
 	return dispatch(x, e);
 }
 
+/* If it fails, fewer bytes are sent than Content-Length has announced, and the web server closes the client's connection. */
+static void send_file(struct FCGX_Request *fr, int fd)
+{
+	static char buf[64 * 1024];
+	ssize_t n;
+
+	while ((n = os_read_full(fd, buf, sizeof(buf))) > 0)
+		if (fcgi_write(fr, buf, (size_t)n) < 0)
+			return;
+}
+
 /* A buffer up to this size is kept for the next answer. Only large manifests and pages need more. */
 #define KEPT_MAX (64 * 1024)
 
-void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *auth)
+void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *auth, bool relay)
 {
-	struct exchange x = { .fr = fr, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
+	struct exchange x = { .fr = fr, .relay = relay, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
 	uint64_t begun = time_now_usec(), usec;
 	cleanup_err struct err e = ERR_INIT;
 	static struct str out = STR_INIT;
+	char id[REQID_LEN + 1];
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
-	bool monitor = rc == 0 && monitor_serve(&x);
+	bool monitor;
 
+	if (!*x.rq.id) {
+		reqid_make(id);
+		x.rq.id = id;
+		response_header_more(&x.rs, REQID_HEADER, id);
+	}
+	monitor = rc == 0 && monitor_serve(&x);
 	lock_limit(reg->st, LOCK_REQUEST_MS);
 	if (rc == 0 && !monitor)
 		rc = answer(&x, &e);
@@ -147,6 +248,8 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 	out.secret = x.rs.body.secret;
 	response_render(&x.rs, &x.rq, &out);
 	fcgi_write(fr, out.buf, out.len);       /* it fails only where the client has gone */
+	if (x.rs.file >= 0)
+		send_file(fr, x.rs.file);
 	if (out.secret)
 		fcgi_wipe_written(fr);
 	str_reset(&out);
@@ -156,6 +259,8 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 	} else {
 		count_request(&x, usec);
 		log_request(&x, rc < 0 ? &e : NULL, usec);
+		if (rc < 0)
+			denied_met(reg, &e);
 	}
 	identity_release(&x.who);
 	response_release(&x.rs);

@@ -38,11 +38,22 @@ struct jwt {
 void jwt_release(struct jwt *t);
 #define cleanup_jwt __attribute__((cleanup(jwt_release)))
 
+/*
+ * Tokens whose signature was right. A client sends one token with many requests, and most of the time of a verification goes into
+ * the signature; everything else is checked each time. The memory must be for one set of keys.
+ */
+struct jwt_memory {
+	void *arg;
+	bool (*has)(void *arg, const char *token, size_t len);
+	void (*add)(void *arg, const char *token, size_t len);
+};
+
 struct jwt_trust {
 	const struct jwks *keys;
 	const char *iss;        /* the issuer, which must match exactly; never empty */
 	const char *aud;        /* the service: `aud` must be it or a list that contains it; never empty */
 	const char *typ;        /* the required `typ` of the header; NULL: any (foreign services differ in it) */
+	const struct jwt_memory *memory;        /* NULL: each signature is computed */
 };
 
 /*

@@ -202,6 +202,11 @@ void pool_stop(struct pool *p, bool at_once)
 			tell_to_end(&p->procs[i]);
 }
 
+bool pool_is_of(struct pool *p, unsigned generation)
+{
+	return !find_outdated(p, generation);
+}
+
 bool pool_serves(const struct pool *p)
 {
 	for (size_t i = 0; i < p->count; i++)

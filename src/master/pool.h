@@ -55,6 +55,9 @@ void pool_stop(struct pool *p, bool at_once);
 /* pool_reset - forget a crash loop: the configuration is another one */
 void pool_reset(struct pool *p);
 
+/* pool_is_of - whether every worker that accepts requests, or will, is of this generation */
+bool pool_is_of(struct pool *p, unsigned generation);
+
 /* pool_serves - whether any worker accepts requests, or will; pool_size - how many accept requests now */
 bool pool_serves(const struct pool *p);
 unsigned pool_size(const struct pool *p);

@@ -6,10 +6,8 @@
  */
 #include "master/schedule.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -17,16 +15,20 @@
 #include "base/time.h"
 #include "care/gc.h"
 #include "care/gc_last.h"
+#include "master/child.h"
 #include "os/process.h"
 #include "store/collector.h"
+#include "store/journal.h"
 
 #define SECOND UINT64_C(1000000)
 #define AGAIN (60 * SECOND)     /* after one that failed, or gave way */
+#define FIRST_UPLOADS 3600      /* seconds after the start: a master that is restarted every day still looks for them */
 
 static int open_store(const struct config *cfg, struct store **st, struct err *e)
 {
-	struct store_options so = { .root = cfg->root, .flush = cfg->fsync };
+	struct store_options so = registry_store(cfg);
 
+	so.serving = true;
 	return store_open(st, &so, e);
 }
 
@@ -42,7 +44,7 @@ static uint64_t since_last(const struct config *cfg)
 	return seconds;
 }
 
-void schedule_set(struct schedule *s, const struct config *cfg)
+static void set_collection(struct schedule *s, const struct config *cfg)
 {
 	uint64_t since;
 
@@ -53,11 +55,52 @@ void schedule_set(struct schedule *s, const struct config *cfg)
 	s->due = time_now_usec() + (cfg->gc_every > since ? cfg->gc_every - since : 0) * SECOND;
 }
 
+void schedule_set(struct schedule *s, const struct config *cfg)
+{
+	uint64_t every = cfg->readonly ? 0 : cfg->gc_uploads_every;
+
+	set_collection(s, cfg);
+	s->uploads_due = every ? time_now_usec() + (every < FIRST_UPLOADS ? every : FIRST_UPLOADS) * SECOND : 0;
+}
+
+uint64_t schedule_next(const struct schedule *s)
+{
+	if (s->pid)
+		return 0;
+	return !s->due || (s->uploads_due && s->uploads_due < s->due) ? s->uploads_due : s->due;
+}
+
+/* In the journal. */
+static const struct event_by collector = { .login = "collector" };
+
+static int collect_uploads(const struct config *cfg, struct err *e)
+{
+	cleanup_store struct store *st = NULL;
+	uint64_t begun = time_now_usec();
+	struct registry reg = { .cfg = cfg, .by = &collector };
+	struct gc_options o;
+	struct gc_result result;
+	int rc;
+
+	os_end_by_asking();
+	if (open_store(cfg, &st, e) < 0)
+		return -1;
+	reg.st = st;
+	gc_presets(cfg, &o);
+	o.only_uploads = true;
+	rc = gc_run(&reg, &o, &result, e);
+	if (rc < 0 && os_asked_to_end())
+		os_end();
+	if (rc == 1 && (result.count[GC_UPLOAD] || result.count[GC_LEFTOVER]))
+		gc_log(&o, &result, time_now_usec() - begun);
+	return rc < 0 || journal_tend(st, e) < 0 ? -1 : 0;
+}
+
 static int collect(const struct config *cfg, struct err *e)
 {
 	cleanup_store struct store *st = NULL;
 	uint64_t begun = time_now_usec(), since;
-	struct registry reg = { .cfg = cfg };
+	struct registry reg = { .cfg = cfg, .by = &collector };
 	struct gc_options o;
 	struct gc_result result;
 	struct gc_last last;
@@ -87,12 +130,12 @@ static int collect(const struct config *cfg, struct err *e)
 }
 
 /* In the new process: does not return. */
-static _Noreturn void run(const struct config *cfg)
+static _Noreturn void run(const struct config *cfg, bool uploads)
 {
 	cleanup_err struct err e = ERR_INIT;
 	struct log_event ev;
 
-	if (collect(cfg, &e) == 0)
+	if ((uploads ? collect_uploads : collect)(cfg, &e) == 0)
 		exit(0);        /* not _exit: sanitizers and coverage report there */
 	log_begin(&ev, LOG_ERROR, "collection_failed");
 	log_err(&ev, &e);
@@ -102,19 +145,16 @@ static _Noreturn void run(const struct config *cfg)
 
 void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child)(void *arg), void *arg)
 {
-	if (s->pid || !s->due || time_now_usec() < s->due)
+	uint64_t now = time_now_usec(), next = schedule_next(s);
+
+	if (!next || now < next)
 		return;
-	s->begun = time_now_usec();
-	s->pid = os_fork(SIGTERM);
-	if (s->pid == 0) {
-		in_child(arg);
-		run(cfg);
-	}
-	if (s->pid > 0)
-		return;
-	log_say(LOG_ERROR, "fork", "cannot begin a collection: %s", strerror(errno));
-	s->pid = 0;
-	s->due = time_now_usec() + AGAIN;
+	s->uploads = !s->due || now < s->due;
+	s->begun = now;
+	if (child_begin(&s->pid, "begin a collection", in_child, arg))
+		run(cfg, s->uploads);
+	if (!s->pid)
+		*(s->uploads ? &s->uploads_due : &s->due) = now + AGAIN;
 }
 
 /* A collection never runs more often than the configuration says, even if it fails or gives way at once. */
@@ -122,7 +162,11 @@ static void next(struct schedule *s, const struct config *cfg)
 {
 	uint64_t pause = cfg->gc_every * SECOND < AGAIN ? cfg->gc_every * SECOND : AGAIN;
 
-	schedule_set(s, cfg);
+	if (s->uploads) {
+		s->uploads_due = s->uploads_due ? s->begun + cfg->gc_uploads_every * SECOND : 0;
+		return;
+	}
+	set_collection(s, cfg);
 	if (s->due && s->due < s->begun + pause)
 		s->due = s->begun + pause;
 }
@@ -135,7 +179,7 @@ bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int 
 	if (!s->pid || pid != s->pid)
 		return false;
 	s->pid = 0;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!s->uploads && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
 		metrics_add(METRIC_GC_FAILED, 1);
 	if (WIFSIGNALED(status)) {
 		log_say(LOG_WARN, "collection_killed", "by signal %d; the next one goes on", WTERMSIG(status));
@@ -151,7 +195,7 @@ bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int 
 
 void schedule_stop(struct schedule *s)
 {
-	s->due = 0;
+	s->due = s->uploads_due = 0;
 	if (s->pid)
 		kill(s->pid, SIGTERM);
 }

@@ -3,9 +3,10 @@
 #define BERTH_MASTER_SCHEDULE_H
 
 /*
- * schedule: garbage collections that the master begins by itself (setting gc.every).
+ * schedule: garbage collections that the master begins by itself (setting gc.every), and looks for abandoned uploads alone
+ * (gc.uploads_every).
  *
- * A collection runs in a process of its own. Machines that share a store need no agreement: the time since the last collection
+ * Both run in a process of their own, never at the same time. Machines that share a store need no agreement: the time since the last collection
  * counts, on whatever machine it ran, and of two that begin at once the second gives way.
  */
 
@@ -15,21 +16,26 @@
 #include "conf/config.h"
 
 struct schedule {
-	pid_t pid;              /* the running collection; 0: none */
-	uint64_t due;           /* when the next one begins, by time_now_usec(); 0: never */
+	pid_t pid;              /* the running process; 0: none */
+	bool uploads;           /* it looks for abandoned uploads alone */
+	uint64_t due;           /* when the next collection begins, by time_now_usec(); 0: never */
+	uint64_t uploads_due;   /* the same for a look for abandoned uploads */
 	uint64_t begun;
 };
 
-/* schedule_set - compute when the next collection is due; at the start and after a reload */
+/* schedule_set - compute when the next of both is due; at the start and after a reload */
 void schedule_set(struct schedule *s, const struct config *cfg);
 
+/* schedule_next - when schedule_tend() has something to begin, by time_now_usec(); 0: never, or not while one is running */
+uint64_t schedule_next(const struct schedule *s);
+
 /*
- * schedule_tend - begin a collection if one is due and none is running
+ * schedule_tend - begin what is due, if nothing is running
  * in_child  gives up, in the new process, what belongs to the master alone; called with arg
  */
 void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child)(void *arg), void *arg);
 
-/* schedule_reap - a process has ended: false if it was not the collection */
+/* schedule_reap - a process has ended: false if it was another one */
 bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int status);
 
 /* schedule_stop - end a running collection; it leaves nothing behind */

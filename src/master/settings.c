@@ -10,13 +10,18 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "registry/registry.h"
+#include "store/journal.h"
+#include "store/quota_rules.h"
 #include "store/store.h"
 #include "store/store_path.h"
 
 #define SETTINGS_MAX (64 * 1024)        /* bytes */
 
 /* These may differ between machines. */
-static const char *const own[] = { "root", "workers", "write_workers", "upload_workers", "log.level", "auth.htpasswd", NULL };
+static const char *const own[] = { "root", "workers", "write_workers", "upload_workers", "log.level", "log.access", "log.fields", "auth.htpasswd",
+				   "config", "http.listen", "http.monitor", "http.metrics_path", "http.http2", "http.tls.certificate", "http.tls.key",
+				   "http.tls.client_authorities", "http.tls.client_auth", "http.tls.minimum", NULL };
 
 static bool is_own(const char *line, size_t len)
 {
@@ -70,12 +75,15 @@ void settings_compare(const struct config *cfg, bool joined)
 	cleanup_str struct str ours = STR_INIT, theirs = STR_INIT, keys = STR_INIT;
 	cleanup_store struct store *st = NULL;
 	cleanup_err struct err e = ERR_INIT;
-	struct store_options so = { .root = cfg->root, .flush = cfg->fsync };
+	struct store_options so = registry_store(cfg);
 
+	so.serving = true;
 	if (store_open(&st, &so, &e) < 0) {
 		log_say(LOG_WARN, "settings", "%s", e.cause);
 		return;
 	}
+	if (quota_rules_set(st, &e) < 0)
+		log_say(LOG_ERROR, "quota", "the rules of quotas are not in force, reload to try again: %s", *e.cause ? e.cause : e.detail);
 	hashed(cfg, &ours);
 	if (joined && store_read(st, STORE_SETTINGS_FILE, SETTINGS_MAX, &theirs) == 1)
 		differences(&ours, &theirs, &keys);
@@ -85,4 +93,6 @@ void settings_compare(const struct config *cfg, bool joined)
 			keys.buf);
 	else if (store_replace(st, STORE_SETTINGS_FILE, ours.buf, ours.len, false) < 0)
 		log_say(LOG_WARN, "settings", "cannot write %s/" STORE_SETTINGS_FILE, cfg->root);
+	else if (journal_rule(st, &e) < 0)
+		log_say(LOG_WARN, "journal", "%s", e.cause);
 }

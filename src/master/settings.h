@@ -13,7 +13,8 @@
 #include "conf/config.h"
 
 /*
- * settings_compare - write the settings into the store, for the next master to compare
+ * settings_compare - write the settings into the store, for the next master to compare; and for commands whether there is a journal,
+ *                    and what quotas count
  * joined  others serve already: the log names each setting that differs from theirs
  * Values are kept as hashes, because rules may be secret. A failure is logged and prevents nothing.
  */

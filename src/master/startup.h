@@ -18,4 +18,7 @@ int startup_join(const struct config *cfg, const struct store_options *so, struc
  */
 void startup_tidy(const struct store_options *so);
 
+/* startup_pause - from now on this master notes no pulls, since it is read-only: leave a sign for the rules (store/pulled.h) */
+void startup_pause(const struct store_options *so);
+
 #endif

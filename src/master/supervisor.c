@@ -2,8 +2,8 @@
 /*
  * supervisor: the master: signals, reloading the configuration, stopping.
  *
- * Owns the pools and the collection's process. Each worker opens the store itself, after fork, because a lock belongs to the
- * open file.
+ * Owns the pools, the collection's process, the relay's, and the one that writes bodies ahead. Each worker opens the store itself,
+ * after fork, because a lock belongs to the open file.
  */
 #include "master/supervisor.h"
 
@@ -25,7 +25,12 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "conf/rules.h"
+#include "master/ahead.h"
+#include "master/openmark.h"
 #include "master/pool.h"
+#include "master/recount.h"
+#include "master/relay_child.h"
 #include "master/schedule.h"
 #include "master/settings.h"
 #include "master/startup.h"
@@ -53,6 +58,10 @@ struct master {
 	struct serving serving;         /* holds the epoch: see store/epoch.h */
 	bool stopping;
 	struct schedule schedule;
+	struct ahead ahead;
+	struct recount recount;
+	struct openmark mark;
+	struct relay_child relay;
 };
 
 struct config *supervisor_config(const struct supervisor_options *o, bool at_start)
@@ -62,8 +71,14 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 
 	if (cfg && o->root && config_set_root(cfg, o->root, &msg) < 0)
 		config_close(&cfg);
+	if (cfg && at_start) {
+		log_set_fields(cfg->log_fields);
+		auth_first_user(cfg);
+	}
 	if (cfg && auth_check_config(cfg, &warn, &msg) < 0)
 		config_close(&cfg);
+	if (cfg)
+		rules_check(cfg, &warn);
 	if (!cfg) {
 		if (at_start)
 			dprintf(STDERR_FILENO, "%s\n", msg.buf);
@@ -74,8 +89,8 @@ struct config *supervisor_config(const struct supervisor_options *o, bool at_sta
 	if (o->workers)
 		cfg->workers = o->workers;
 	log_set_level(cfg->log_level);
-	if (warn.len)
-		log_say(LOG_WARN, "configuration", "%s", warn.buf);
+	log_set_fields(cfg->log_fields);
+	log_each(LOG_WARN, "configuration", warn.buf);
 	return cfg;
 }
 
@@ -91,7 +106,12 @@ void supervisor_hold_signals(struct supervisor_options *o)
 
 static struct store_options store_options(const struct config *cfg)
 {
-	return (struct store_options){ .root = cfg->root, .flush = cfg->fsync, .readonly = cfg->readonly };
+	struct store_options so = registry_store(cfg);
+
+	so.image = cfg->fsync == FSYNC_IMAGE;
+	so.readonly = cfg->readonly;
+	so.serving = true;
+	return so;
 }
 
 static void set_counts(struct master *m)
@@ -99,6 +119,9 @@ static void set_counts(struct master *m)
 	m->pools[POOL_REQUESTS].want = config_workers(m->cfg);
 	m->pools[POOL_WRITES].want = m->pools[POOL_WRITES].fd < 0 ? 0 : config_write_workers(m->cfg);
 	m->pools[POOL_UPLOADS].want = m->pools[POOL_UPLOADS].fd < 0 ? 0 : config_upload_workers(m->cfg);
+	relay_child_set(&m->relay, m->cfg);
+	m->pools[POOL_RELAY].fd = m->relay.fd;
+	m->pools[POOL_RELAY].want = m->relay.work ? RELAY_WORKERS : 0;
 }
 
 /* In a process that the master has forked: give up what belongs to the master alone. */
@@ -112,6 +135,8 @@ static void leave_master(void *arg)
 	sock_release(&m->o->listen_on);
 	sock_release(&m->o->writes_on);
 	sock_release(&m->o->uploads_on);
+	sock_release(&m->o->relay_on);
+	sock_release(&m->relay.own);
 	/* A command that sends one of these to all processes of this name means the master. */
 	os_signal(SIGHUP, SIG_IGN);
 	os_signal(SIGUSR2, SIG_IGN);
@@ -133,7 +158,7 @@ static void run_worker(void *arg, struct pool *pool)
 		os_keep_secrets();
 	os_wait_your_turn();    /* nginx hands over a batch of requests at once: fewer switches between it and its workers */
 	leave_master(m);
-	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, m->ready[1], &e) < 0) {
+	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, pool->number == POOL_RELAY, m->ready[1], &e) < 0) {
 		struct log_event ev;
 
 		log_begin(&ev, LOG_ERROR, "worker_failed");
@@ -150,7 +175,8 @@ static void reap(struct master *m)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (schedule_reap(&m->schedule, m->cfg, pid, status))
+		if (schedule_reap(&m->schedule, m->cfg, pid, status) || recount_reap(&m->recount, pid) ||
+		    relay_child_reap(&m->relay, pid, status) || ahead_reap(&m->ahead, pid, status))
 			continue;
 		for (size_t i = 0; i < METRICS_POOLS && !pool_reap(&m->pools[i], pid, status, m->stopping); i++)
 			;
@@ -180,7 +206,8 @@ static void reload(struct master *m)
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (layout_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0) {
+	if (layout_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0 ||
+	    (cfg->auth.on && openmark_drop(&m->mark, &e) < 0)) {
 		err_text(&e, &why);
 		log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
 		epoch_end(&serving);
@@ -197,9 +224,13 @@ static void reload(struct master *m)
 	m->keys = STEAL(keys);
 	m->generation++;
 	set_counts(m);
+	relay_child_reload(&m->relay);
 	schedule_set(&m->schedule, m->cfg);
-	if (!so.readonly)
+	if (so.readonly)
+		startup_pause(&so);
+	else
 		settings_compare(m->cfg, false);
+	recount_set(&m->recount, m->cfg);
 	for (i = 0; i < METRICS_POOLS; i++)
 		pool_reset(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
@@ -211,6 +242,9 @@ static void begin_stop(struct master *m)
 	for (size_t i = 0; i < METRICS_POOLS; i++)
 		pool_stop(&m->pools[i], m->stopping);
 	schedule_stop(&m->schedule);
+	recount_stop(&m->recount);
+	relay_child_stop(&m->relay, m->stopping);
+	ahead_stop(&m->ahead);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
@@ -231,10 +265,16 @@ static void read_signals(struct master *m)
 	}
 }
 
-/* How long poll may sleep: until a pool may start its next worker, or until a collection is due. -1: without limit. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+/* How long poll may sleep: until a process may be started, or until a collection is due. -1: without limit. */
 static int sleep_ms(const struct master *m)
 {
-	uint64_t first = m->schedule.pid ? 0 : m->schedule.due, now = time_now_usec();
+	uint64_t first = earlier(schedule_next(&m->schedule), earlier(relay_child_next(&m->relay), ahead_next(&m->ahead)));
+	uint64_t now = time_now_usec();
 	size_t i;
 
 	for (i = 0; i < METRICS_POOLS; i++)
@@ -308,19 +348,37 @@ static bool has_processes(const struct master *m)
 	for (size_t i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].count)
 			return true;
-	return m->schedule.pid != 0;
+	return m->schedule.pid != 0 || m->recount.pid != 0 || m->relay.pid != 0 || m->ahead.pid != 0;
+}
+
+/* Whether nobody is asked for a login, by any worker that accepts requests, and there is one. */
+static bool is_open(struct master *m)
+{
+	for (size_t i = 0; i < METRICS_POOLS; i++)
+		if (!pool_is_of(&m->pools[i], m->generation))
+			return false;
+	return !m->stopping && !m->cfg->auth.on && pool_size(&m->pools[POOL_REQUESTS]) > 0;
 }
 
 static void serve(struct master *m)
 {
+	struct store_options so;
+
 	while (!m->stopping || has_processes(m)) {
 		for (size_t i = 0; i < METRICS_POOLS && !m->stopping; i++)
 			pool_tend(&m->pools[i], m->generation, run_worker, m);
-		if (!m->stopping)
+		if (!m->stopping) {
 			schedule_tend(&m->schedule, m->cfg, leave_master, m);
+			recount_tend(&m->recount, m->cfg, leave_master, m);
+			relay_child_tend(&m->relay, leave_master, m);
+			so = store_options(m->cfg);
+			ahead_tend(&m->ahead, &so, m->generation, leave_master, m);
+		}
 		set_metrics(m);
+		openmark_tend(&m->mark, is_open(m));
 		wait_and_act(m);
 	}
+	openmark_tend(&m->mark, false);
 	log_say(LOG_INFO, "stopped", "all workers have finished");
 }
 
@@ -331,8 +389,10 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 			[POOL_REQUESTS] = { .label = "requests", .number = POOL_REQUESTS, .fd = o->listen_on.fd, .outlives = o->listen_on.inherited },
 			[POOL_WRITES] = { .label = "writes", .number = POOL_WRITES, .fd = o->writes_on.fd, .outlives = o->writes_on.inherited },
 			[POOL_UPLOADS] = { .label = "uploads", .number = POOL_UPLOADS, .fd = o->uploads_on.fd, .outlives = o->uploads_on.inherited },
+			[POOL_RELAY] = { .label = "relay", .number = POOL_RELAY, .fd = -1, .outlives = o->relay_on.inherited },
 		},
 		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1,
+		.mark = OPENMARK_INIT, .relay = RELAY_CHILD_INIT,
 	};
 	struct store_options so = store_options(cfg);
 	size_t i;
@@ -341,12 +401,17 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	m.throttle = throttle_open();
 	for (i = 0; i < METRICS_POOLS; i++)
 		m.pools[i].seats = seats_open();
-	m.keys = keyring_open(cfg, true, NULL, e);
-	rc = !m.keys || startup_join(m.cfg, &so, &m.serving, e) < 0 ? -1 : open_master(&m, e);
+	relay_child_init(&m.relay, o);
+	rc = openmark_begin(&m.mark, o->listen_on.fd, e);
+	if (rc == 0)
+		m.keys = keyring_open(cfg, true, NULL, e);
+	if (rc == 0)
+		rc = !m.keys || startup_join(m.cfg, &so, &m.serving, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
 		set_counts(&m);
 		startup_tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
+		recount_set(&m.recount, m.cfg);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for writes, %u for uploads", m.cfg->root,
 			m.pools[POOL_REQUESTS].want, m.pools[POOL_WRITES].want, m.pools[POOL_UPLOADS].want);
 		os_notify_ready();
@@ -361,6 +426,8 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		seats_close(&m.pools[i].seats);
 	}
 	throttle_close(&m.throttle);
+	openmark_release(&m.mark);
+	relay_child_release(&m.relay);
 	keyring_close(&m.keys);
 	config_close(&m.cfg);
 	return rc;

@@ -17,6 +17,8 @@ struct supervisor_options {
 	struct sock listen_on;          /* requests of all kinds */
 	struct sock writes_on;          /* short writes, and what waits for locks; with workers of their own; .fd -1: none */
 	struct sock uploads_on;         /* requests that carry a blob's bytes, with workers of their own; .fd -1: none */
+	struct sock relay_on;           /* what the relay asks, with workers of its own; .fd -1: relay.sock beside listen_on, once it is needed */
+	bool no_relay;                  /* somebody else starts berth-relay */
 	sigset_t signals;               /* those that were blocked when this program began; its children begin with the same */
 };
 

@@ -101,7 +101,7 @@ static void finish(FCGX_Request *fr)
 }
 
 /* One request, unless another worker has accepted it. */
-static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, struct err *e)
+static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, bool relay, struct err *e)
 {
 	int rc = FCGX_Accept_r(fr);
 
@@ -111,12 +111,12 @@ static int serve(FCGX_Request *fr, struct registry *reg, struct auth *auth, stru
 		errno = rc > -4096 ? -rc : EPROTO;
 		return err_sys(e, "cannot accept a request");
 	}
-	serve_request(fr, reg, auth);
+	serve_request(fr, reg, auth, relay);
 	finish(fr);
 	return 0;
 }
 
-int worker_run(struct registry *reg, struct auth *auth, int listen_fd, int ready_fd, struct err *e)
+int worker_run(struct registry *reg, struct auth *auth, int listen_fd, bool relay, int ready_fd, struct err *e)
 {
 	cleanup_fd int ep = -1, signal_fd = block_signals(e);
 	bool request, told = false;
@@ -136,7 +136,7 @@ int worker_run(struct registry *reg, struct auth *auth, int listen_fd, int ready
 	while (rc == 0 && !told) {
 		rc = wait_for_request(ep, signal_fd, &request, &told, e);
 		if (rc == 0 && request)
-			rc = serve(&fr, reg, auth, e);
+			rc = serve(&fr, reg, auth, relay, e);
 	}
 	return rc;
 }

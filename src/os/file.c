@@ -8,11 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -160,19 +158,14 @@ int os_fsync_dir(int dirfd, const char *path)
 	return fd < 0 ? -1 : os_fsync(fd);
 }
 
-bool os_syncfs_reaches(int fd)
+int os_write_out(int fd)
 {
-	static const unsigned long reached[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
-		OVERLAYFS_SUPER_MAGIC, NFS_SUPER_MAGIC };
-	struct statfs fs;
-	size_t i;
+	int rc;
 
-	if (fstatfs(fd, &fs) < 0)
-		return false;
-	for (i = 0; i < ARRAY_LEN(reached); i++)
-		if ((unsigned long)fs.f_type == reached[i])
-			return true;
-	return false;
+	do
+		rc = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	while (rc < 0 && errno == EINTR);
+	return rc;
 }
 
 int os_fsync_above(int dirfd, const char *path, unsigned count)

@@ -71,10 +71,10 @@ int os_fsync(int fd);
 int os_fsync_dir(int dirfd, const char *path);
 
 /*
- * os_syncfs_reaches - whether syncfs(2) makes as much durable as fsync(2) of each file and directory
- * True for the usual local file systems, overlayfs and NFS. On FUSE, CIFS and 9p syncfs(2) only passes pages on.
+ * os_write_out - write the bytes of a file to the disk, and wait for that; sync_file_range(2)
+ * No name, and not the disk's cache. On an ordered file system (os/fs.h) the bytes are durable when any later change is.
  */
-bool os_syncfs_reaches(int fd);
+int os_write_out(int fd);
 
 /*
  * os_fsync_above - flush the directories above path, the nearest first

@@ -128,6 +128,11 @@ void os_wait_your_turn(void)
 		sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 }
 
+void os_name_process(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+}
+
 void os_stand_back(void)
 {
 	if (getpriority(PRIO_PROCESS, 0) < 10)

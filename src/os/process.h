@@ -48,6 +48,9 @@ void os_write_alone(void);
  */
 void os_wait_your_turn(void);
 
+/* os_name_process - what ps(1) and /proc/PID/comm call this process: at most 15 characters */
+void os_name_process(const char *name);
+
 /* os_stand_back - on a busy processor, get about a tenth of the time that others get (at least nice 10), until the process ends */
 void os_stand_back(void);
 

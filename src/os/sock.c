@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sock: listening sockets for FastCGI.
+ * sock: sockets for FastCGI.
  *
  * Owns nothing. Does not know FastCGI itself.
  */
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -75,18 +76,28 @@ static int lock_path(const char *path, bool *was_there, int *out, struct err *e)
 	return err_sys(e, "another process listens on %s; stop it, or listen on another path", path);
 }
 
+/* The address of a Unix socket. */
+static int unix_address(const char *path, struct sockaddr_un *sa, struct err *e)
+{
+	memset(sa, 0, sizeof(*sa));
+	sa->sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(sa->sun_path)) {
+		errno = ENAMETOOLONG;
+		return err_sys(e, "the socket's path %s has more than %zu bytes", path, sizeof(sa->sun_path) - 1);
+	}
+	memcpy(sa->sun_path, path, strlen(path) + 1);
+	return 0;
+}
+
 static int listen_unix(const char *path, struct sock *s, struct err *e)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa;
 	bool ours;
 	mode_t mask;
 	int rc;
 
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		errno = ENAMETOOLONG;
-		return err_sys(e, "the socket's path %s has more than %zu bytes", path, sizeof(sa.sun_path) - 1);
-	}
-	memcpy(sa.sun_path, path, strlen(path) + 1);
+	if (unix_address(path, &sa, e) < 0)
+		return -1;
 	if (lock_path(path, &ours, &s->lock_fd, e) < 0 || clear_path(&sa, ours, e) < 0)
 		return -1;
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -173,7 +184,7 @@ int sock_inherited(int fd, struct sock *s, struct err *e)
 		return err_sys(e, "descriptor %d is not a listening socket; use --listen, or start berth-fcgi by spawn-fcgi or systemd", fd);
 	}
 	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(e, "cannot set up descriptor %d", fd);
 	s->fd = fd;
 	s->inherited = true;
@@ -194,6 +205,20 @@ unsigned sock_activated(void)
 	return (unsigned)count;
 }
 
+bool sock_path(int fd, struct str *out)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNSPEC };
+	socklen_t len = sizeof(sa);
+
+	str_reset(out);
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 || sa.sun_family != AF_UNIX || sa.sun_path[0] != '/')
+		return false;
+	if (len > sizeof(sa))
+		len = sizeof(sa);
+	str_add(out, sa.sun_path, strnlen(sa.sun_path, len - offsetof(struct sockaddr_un, sun_path)));
+	return true;
+}
+
 void sock_release(const struct sock *s)
 {
 	if (s->lock_fd >= 0)
@@ -207,6 +232,26 @@ void sock_close(struct sock *s)
 	os_cleanup_fd(&s->fd);
 	os_cleanup_fd(&s->lock_fd);
 	s->path = NULL;
+}
+
+int sock_connect(const char *path, unsigned seconds, struct err *e)
+{
+	const struct timeval patience = { .tv_sec = seconds };
+	cleanup_fd int fd = -1;
+	struct sockaddr_un sa;
+	int connected;
+
+	if (unix_address(path, &sa, e) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return err_sys(e, "cannot make a socket");
+	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return err_sys(e, "cannot connect to %s", path);
+	connected = fd;
+	fd = -1;
+	return connected;
 }
 
 void sock_refuse(int fd)

@@ -2,7 +2,7 @@
 #ifndef BERTH_OS_SOCK_H
 #define BERTH_OS_SOCK_H
 
-/* sock: listening sockets. libfcgi's own function for them exits on errors, and removes paths without being asked. */
+/* sock: sockets, most of them listening. libfcgi's own function for them exits on errors, and removes paths without being asked. */
 
 #include <stdbool.h>
 #include "base/err.h"
@@ -27,7 +27,7 @@ struct sock {
  */
 int sock_listen(const char *where, struct sock *s, struct err *e);
 
-/* sock_inherited - the same for an inherited descriptor, of spawn-fcgi or socket activation */
+/* sock_inherited - the same for an inherited descriptor, of spawn-fcgi or socket activation; from now on no program inherits it from this one */
 int sock_inherited(int fd, struct sock *s, struct err *e);
 
 /*
@@ -38,11 +38,23 @@ int sock_inherited(int fd, struct sock *s, struct err *e);
 unsigned sock_activated(void);
 
 /*
+ * sock_path - the path of a listening Unix socket
+ * False where it has none, or one that is relative to the directory of whoever made it, which may be another than ours.
+ */
+bool sock_path(int fd, struct str *out);
+
+/*
  * sock_release - close the lock file in a process that only accepts connections; the path remains
  * sock_close   - close all descriptors, and remove the path
  */
 void sock_release(const struct sock *s);
 void sock_close(struct sock *s);
+
+/*
+ * sock_connect - connect to a Unix socket; a descriptor that the caller owns
+ * A connection, a read or a write that takes longer than so many seconds fails with EAGAIN. Errors as above.
+ */
+int sock_connect(const char *path, unsigned seconds, struct err *e);
 
 /* sock_refuse - accept waiting connections and close them at once, up to a bounded number */
 void sock_refuse(int fd);

@@ -11,14 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/json.h"
 #include "base/json_check.h"
-#include "base/json_top.h"
+#include "base/json_view.h"
 #include "base/mem.h"
 #include "registry/manifest.h"
 
 #define SCHEMA_VERSION 2
 #define WHERE_MAX 64                    /* "manifests[49999].platform" */
+
+/* The fields that are defined, level by level, and where read_members() puts them. */
+enum { M_VERSION, M_TYPE, M_ARTIFACT_TYPE, M_CONFIG, M_LAYERS, M_MANIFESTS, M_SUBJECT, M_ANNOTATIONS, M_COUNT };
+enum { D_TYPE, D_DIGEST, D_SIZE, D_URLS, D_ANNOTATIONS, D_DATA, D_ARTIFACT_TYPE, D_PLATFORM, D_COUNT };
+enum { P_ARCHITECTURE, P_OS, P_OS_VERSION, P_VARIANT, P_OS_FEATURES, P_FEATURES, P_COUNT };
+#define FIELDS_MAX 8
+#define FIELD_NAME_MAX 13               /* bytes: "schemaVersion" */
 
 static const char *const manifest_keys[] = {
 	"schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations", NULL
@@ -29,7 +35,15 @@ static const char *const descriptor_keys[] = {
 };
 
 static const char *const platform_keys[] = {
-	"architecture", "os", "os.version", "os.features", "variant", "features", NULL
+	"architecture", "os", "os.version", "variant", "os.features", "features", NULL
+};
+
+_Static_assert(M_COUNT == ARRAY_LEN(manifest_keys) - 1 && D_COUNT == ARRAY_LEN(descriptor_keys) - 1 &&
+	       P_COUNT == ARRAY_LEN(platform_keys) - 1 && M_COUNT <= FIELDS_MAX && D_COUNT <= FIELDS_MAX, "a place for each field");
+
+/* The members of an object that are defined; JSON_ABSENT also for null. */
+struct members {
+	struct json_view v[FIELDS_MAX];
 };
 
 /* Refuse the manifest: `where` is empty at the top level, `key` may be NULL. */
@@ -67,75 +81,97 @@ static bool folds_to(const char *key, const char *name)
 	return !*key && !*name;
 }
 
-/* Refuse keys that differ from a defined one only in case: readers would disagree on the content. */
-static int check_keys(struct json_object *o, const char *const *defined, const char *where, struct err *e)
+/* One key against the names of its level. */
+static int take_member(struct members *m, const char *const *defined, const char *key, struct json_view val, const char *where,
+		       struct err *e)
 {
-	json_object_object_foreach(o, key, val) {
-		const char *const *d;
+	size_t i;
 
-		(void)val;
-		for (d = defined; *d; d++) {
-			if (strcmp(key, *d) != 0 && folds_to(key, *d))
-				return err_set(e, ERR_MANIFEST_INVALID, "%s%skey \"%s\" differs from \"%s\" only in case",
-					       where, *where ? ": " : "", key, *d);
+	for (i = 0; defined[i]; i++) {
+		if (strcmp(key, defined[i]) == 0) {
+			if (val.kind != JSON_NULL)
+				m->v[i] = val;
+		} else if (folds_to(key, defined[i])) {
+			return err_set(e, ERR_MANIFEST_INVALID, "%s%skey \"%s\" differs from \"%s\" only in case", where,
+				       *where ? ": " : "", key, defined[i]);
 		}
 	}
 	return 0;
 }
 
-/* An optional string: 1, 0 absent, -1 with *e. NUL is refused: readers in C would truncate the string. */
-static int get_text(struct json_object *o, const char *key, const char **val, const char *where, struct err *e)
+/*
+ * Read the members of an object in one walk. Keys that differ from a defined one only in case are refused: readers would
+ * disagree on the content. A longer key than \uXXXX for each byte of a name (a Kelvin sign has three) is none of them.
+ */
+static int read_members(struct json_view o, const char *const *defined, struct members *m, const char *where, struct err *e)
 {
-	size_t len;
-	int rc = json_get_string(o, key, val, &len);
+	cleanup_str struct str text = STR_INIT;
+	struct json_walk w = json_walk(o);
+	struct json_view key, val;
 
-	if (rc < 0)
-		return bad(e, where, key, "is not a string");
-	if (rc && strlen(*val) != len)
-		return bad(e, where, key, "contains a NUL");
-	return rc;
-}
-
-static int check_text(struct json_object *o, const char *key, const char *where, struct err *e)
-{
-	const char *val;
-
-	return get_text(o, key, &val, where, e) < 0 ? -1 : 0;
-}
-
-/* An optional list of *n strings. */
-static int check_texts(struct json_object *o, const char *key, size_t *n, const char *where, struct err *e)
-{
-	struct json_object *list;
-	int rc = json_get_array(o, key, &list);
-	size_t i;
-
-	*n = 0;
-	if (rc < 0)
-		return bad(e, where, key, "is not a list of strings");
-	if (!rc)
-		return 0;
-	*n = json_object_array_length(list);
-	for (i = 0; i < *n; i++) {
-		if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_string))
-			return bad(e, where, key, "is not a list of strings");
+	*m = (struct members){ 0 };
+	while (json_walk_next(&w, &key, &val)) {
+		if (key.len > 6 * FIELD_NAME_MAX + 2)
+			continue;
+		str_reset(&text);
+		json_view_text(key, &text);
+		if (take_member(m, defined, text.buf, val, where, e) < 0)
+			return -1;
 	}
 	return 0;
 }
 
-static int check_annotations(struct json_object *o, const char *where, struct err *e)
+/* An optional string, decoded: 1, 0 absent, -1 with *e. NUL is refused: readers in C would truncate the string. */
+static int get_text(struct json_view v, const char *key, struct str *out, const char *where, struct err *e)
 {
-	struct json_object *map;
-	int rc = json_get_object(o, "annotations", &map);
-
-	if (rc < 0)
-		return bad(e, where, "annotations", "is not an object");
-	if (!rc)
+	str_reset(out);
+	if (v.kind == JSON_ABSENT)
 		return 0;
-	json_object_object_foreach(map, key, val) {
-		if (val && !json_object_is_type(val, json_type_string))
-			return err_set(e, ERR_MANIFEST_INVALID, "%s%sannotation \"%s\" is not a string", where,
-				       *where ? ": " : "", key);
+	if (v.kind != JSON_STRING)
+		return bad(e, where, key, "is not a string");
+	json_view_text(v, out);
+	if (strlen(out->buf) != out->len)
+		return bad(e, where, key, "contains a NUL");
+	return 1;
+}
+
+static int check_text(struct json_view v, const char *key, const char *where, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	return get_text(v, key, &text, where, e) < 0 ? -1 : 0;
+}
+
+/* An optional list of strings; *any is set to whether it has one. */
+static int check_texts(struct json_view v, const char *key, bool *any, const char *where, struct err *e)
+{
+	struct json_walk w = json_walk(v);
+	struct json_view entry;
+
+	*any = false;
+	if (v.kind != JSON_ABSENT && v.kind != JSON_LIST)
+		return bad(e, where, key, "is not a list of strings");
+	while (json_walk_next(&w, NULL, &entry)) {
+		if (entry.kind != JSON_STRING)
+			return bad(e, where, key, "is not a list of strings");
+		*any = true;
+	}
+	return 0;
+}
+
+static int check_annotations(struct json_view v, const char *where, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct json_walk w = json_walk(v);
+	struct json_view key, val;
+
+	if (v.kind != JSON_ABSENT && v.kind != JSON_OBJECT)
+		return bad(e, where, "annotations", "is not an object");
+	while (json_walk_next(&w, &key, &val)) {
+		if (val.kind == JSON_STRING || val.kind == JSON_NULL)
+			continue;
+		json_view_text(key, &text);
+		return err_set(e, ERR_MANIFEST_INVALID, "%s%sannotation \"%s\" is not a string", where, *where ? ": " : "", text.buf);
 	}
 	return 0;
 }
@@ -158,120 +194,137 @@ static bool is_base64(const char *s, size_t len)
 	return true;
 }
 
-static int check_platform(struct json_object *o, const char *where, struct err *e)
+static int check_platform(struct json_view v, const char *where, struct err *e)
 {
-	static const char *const texts[] = { "architecture", "os", "os.version", "variant" };
-	struct json_object *p;
+	struct members m;
 	char inner[WHERE_MAX];
-	int rc = json_get_object(o, "platform", &p);
-	size_t i, n;
+	bool any;
+	int i;
 
-	if (rc < 0)
-		return bad(e, where, "platform", "is not an object");
-	if (!rc)
+	if (v.kind == JSON_ABSENT)
 		return 0;
+	if (v.kind != JSON_OBJECT)
+		return bad(e, where, "platform", "is not an object");
 	snprintf(inner, sizeof(inner), "%s.platform", where);
-	if (check_keys(p, platform_keys, inner, e) < 0)
+	if (read_members(v, platform_keys, &m, inner, e) < 0)
 		return -1;
-	for (i = 0; i < ARRAY_LEN(texts); i++) {
-		if (check_text(p, texts[i], inner, e) < 0)
+	for (i = P_ARCHITECTURE; i <= P_VARIANT; i++)
+		if (check_text(m.v[i], platform_keys[i], inner, e) < 0)
 			return -1;
-	}
-	if (check_texts(p, "os.features", &n, inner, e) < 0 || check_texts(p, "features", &n, inner, e) < 0)
-		return -1;
+	for (; i <= P_FEATURES; i++)
+		if (check_texts(m.v[i], platform_keys[i], &any, inner, e) < 0)
+			return -1;
+	return 0;
+}
+
+static int check_data(struct json_view v, const char *where, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (v.kind == JSON_ABSENT)
+		return 0;
+	if (v.kind == JSON_STRING)
+		json_view_text(v, &text);
+	if (v.kind != JSON_STRING || !is_base64(text.buf, text.len))
+		return bad(e, where, "data", "is not a string of base64");
 	return 0;
 }
 
 /* The optional fields of a descriptor; *has_urls is set to whether `urls` has an entry. */
-static int check_descriptor_extras(struct json_object *o, bool *has_urls, const char *where, struct err *e)
+static int check_descriptor_extras(const struct members *m, bool *has_urls, const char *where, struct err *e)
 {
-	const char *data;
-	size_t len, n;
-	int rc;
+	if (check_texts(m->v[D_URLS], "urls", has_urls, where, e) < 0 || check_annotations(m->v[D_ANNOTATIONS], where, e) < 0 ||
+	    check_text(m->v[D_ARTIFACT_TYPE], "artifactType", where, e) < 0 || check_data(m->v[D_DATA], where, e) < 0)
+		return -1;
+	return check_platform(m->v[D_PLATFORM], where, e);
+}
 
-	if (check_texts(o, "urls", &n, where, e) < 0)
-		return -1;
-	*has_urls = n > 0;
-	if (check_annotations(o, where, e) < 0 || check_text(o, "artifactType", where, e) < 0)
-		return -1;
-	rc = json_get_string(o, "data", &data, &len);
-	if (rc < 0 || (rc && !is_base64(data, len)))
-		return bad(e, where, "data", "is not a string of base64");
-	return check_platform(o, where, e);
+static int read_digest(struct json_view v, struct digest *d, const char *where, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (v.kind == JSON_ABSENT)
+		return bad(e, where, "digest", "is missing");
+	if (v.kind == JSON_STRING)
+		json_view_text(v, &text);
+	if (v.kind != JSON_STRING || digest_parse(d, text.buf, text.len) < 0)
+		return bad(e, where, "digest", "is not a digest (sha256 or sha512 and lower-case hex)");
+	return 0;
 }
 
 /* Read one descriptor into *d, except for its kind. On failure *d owns nothing. */
-static int read_descriptor(struct json_object *o, struct descriptor *d, const char *where, struct err *e)
+static int read_descriptor(struct json_view o, struct descriptor *d, const char *where, struct err *e)
 {
-	const char *type, *digest;
+	cleanup_str struct str type = STR_INIT;
+	struct members m;
 	bool has_urls;
-	size_t len;
 	int rc;
 
 	memset(d, 0, sizeof(*d));
-	if (!json_object_is_type(o, json_type_object))
+	if (o.kind != JSON_OBJECT)
 		return bad(e, where, NULL, "not an object");
-	if (check_keys(o, descriptor_keys, where, e) < 0)
+	if (read_members(o, descriptor_keys, &m, where, e) < 0)
 		return -1;
-	rc = get_text(o, "mediaType", &type, where, e);
+	rc = get_text(m.v[D_TYPE], "mediaType", &type, where, e);
 	if (rc < 0)
 		return -1;
-	if (!rc || !*type)
+	if (!rc || !type.len)
 		return bad(e, where, "mediaType", "is missing");
-	rc = json_get_string(o, "digest", &digest, &len);
-	if (!rc)
-		return bad(e, where, "digest", "is missing");
-	if (rc < 0 || digest_parse(&d->digest, digest, len) < 0)
-		return bad(e, where, "digest", "is not a digest (sha256 or sha512 and lower-case hex)");
-	rc = json_get_u64(o, "size", &d->size);
-	if (!rc)
-		return bad(e, where, "size", "is missing");
-	if (rc < 0 || d->size > INT64_MAX)
-		return bad(e, where, "size", "is not an integer >= 0");
-	if (check_descriptor_extras(o, &has_urls, where, e) < 0)
+	if (read_digest(m.v[D_DIGEST], &d->digest, where, e) < 0)
 		return -1;
-	d->media_type = xstrdup(type);
-	d->optional = has_urls || mediatype_nondistributable(type, strlen(type));
+	if (m.v[D_SIZE].kind == JSON_ABSENT)
+		return bad(e, where, "size", "is missing");
+	if (json_view_u64(m.v[D_SIZE], &d->size) < 0 || d->size > INT64_MAX)
+		return bad(e, where, "size", "is not an integer >= 0");
+	if (check_descriptor_extras(&m, &has_urls, where, e) < 0)
+		return -1;
+	d->media_type = xstrdup(type.buf);
+	d->optional = has_urls || mediatype_nondistributable(type.buf, type.len);
 	return 0;
 }
 
-/* Add a descriptor to m->refs, which has room for it. */
-static int add_ref(struct manifest *m, struct json_object *o, enum manifest_ref_kind kind, const char *where,
+/* Add a descriptor to m->refs, of which cap are allocated. */
+static int add_ref(struct manifest *m, size_t *cap, struct json_view o, enum manifest_ref_kind kind, const char *where,
 		   struct err *e)
 {
-	struct descriptor *d = &m->refs[m->nrefs];
+	struct descriptor d;
 
-	if (read_descriptor(o, d, where, e) < 0)
+	if (read_descriptor(o, &d, where, e) < 0)
 		return -1;
-	if (kind == MREF_CHILD_MANIFEST && mediatype_parse(d->media_type, strlen(d->media_type)) == MEDIATYPE_OTHER)
+	if (kind == MREF_CHILD_MANIFEST && mediatype_parse(d.media_type, strlen(d.media_type)) == MEDIATYPE_OTHER)
 		kind = MREF_CHILD_BLOB;
-	d->kind = kind;
+	d.kind = kind;
 	if (kind != MREF_LAYER)         /* only layers may be stored elsewhere */
-		d->optional = false;
-	m->nrefs++;
+		d.optional = false;
+	if (m->nrefs == *cap) {
+		*cap = *cap ? *cap * 2 : 16;
+		m->refs = xreallocarray(m->refs, *cap, sizeof(*m->refs));
+	}
+	m->refs[m->nrefs++] = d;
 	return 0;
 }
 
-static int add_refs(struct manifest *m, struct json_object *list, const char *key, enum manifest_ref_kind kind,
+static int add_refs(struct manifest *m, size_t *cap, struct json_view list, const char *key, enum manifest_ref_kind kind,
 		    struct err *e)
 {
-	size_t n = json_object_array_length(list), i;
+	struct json_walk w = json_walk(list);
+	struct json_view entry;
 	char where[WHERE_MAX];
+	size_t i;
 
-	m->refs = xreallocarray(m->refs, m->nrefs + n, sizeof(*m->refs));
-	for (i = 0; i < n; i++) {
+	for (i = 0; json_walk_next(&w, NULL, &entry); i++) {
 		snprintf(where, sizeof(where), "%s[%zu]", key, i);
-		if (add_ref(m, json_object_array_get_idx(list, i), kind, where, e) < 0)
+		if (add_ref(m, cap, entry, kind, where, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* Set the type from the header and the mediaType inside, which must agree. */
-static int settle_type(struct manifest *m, struct json_object *o, const char *content_type, struct err *e)
+static int settle_type(struct manifest *m, struct json_view v, const char *content_type, struct err *e)
 {
-	const char *inner;
-	int rc = get_text(o, "mediaType", &inner, "", e);
+	cleanup_str struct str inner = STR_INIT;
+	int rc = get_text(v, "mediaType", &inner, "", e);
 
 	if (rc < 0)
 		return -1;
@@ -282,111 +335,109 @@ static int settle_type(struct manifest *m, struct json_object *o, const char *co
 	} else {
 		if (!rc)
 			return bad(e, "", NULL, "neither a Content-Type header nor a mediaType");
-		m->type = mediatype_parse(inner, strlen(inner));
+		m->type = mediatype_parse(inner.buf, inner.len);
 		if (m->type == MEDIATYPE_OTHER)
-			return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" is not a manifest type", inner);
+			return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" is not a manifest type", inner.buf);
 	}
 	/* exactly: registries serve the manifest with the inner type */
-	if (rc && strcmp(inner, mediatype_text(m->type)) != 0)
-		return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" differs from the Content-Type \"%s\"", inner,
+	if (rc && strcmp(inner.buf, mediatype_text(m->type)) != 0)
+		return err_set(e, ERR_MANIFEST_INVALID, "mediaType \"%s\" differs from the Content-Type \"%s\"", inner.buf,
 			       mediatype_text(m->type));
 	if (!rc && mediatype_is_docker(m->type))
 		return bad(e, "", "mediaType", "is missing; this type requires it");
 	return 0;
 }
 
-static int read_image(struct manifest *m, struct json_object *config, struct json_object *layers, struct err *e)
+static bool is_other(struct json_view v, enum json_kind kind)
 {
-	if (!config)
-		return bad(e, "", NULL, "an image manifest without config");
-	m->refs = xcalloc(1, sizeof(*m->refs));
-	if (add_ref(m, config, MREF_CONFIG, "config", e) < 0)
-		return -1;
-	return layers ? add_refs(m, layers, "layers", MREF_LAYER, e) : 0;
+	return v.kind != JSON_ABSENT && v.kind != kind;
 }
 
 /* config, layers and manifests, as far as the type has them; the others must be absent */
-static int read_refs(struct manifest *m, struct json_object *o, struct err *e)
+static int read_refs(struct manifest *m, const struct members *all, struct err *e)
 {
-	struct json_object *config, *layers, *children;
+	struct json_view config = all->v[M_CONFIG], layers = all->v[M_LAYERS], children = all->v[M_MANIFESTS];
+	size_t cap = 0;
 
-	if (json_get_object(o, "config", &config) < 0)
+	if (is_other(config, JSON_OBJECT))
 		return bad(e, "", "config", "is not an object");
-	if (json_get_array(o, "layers", &layers) < 0)
+	if (is_other(layers, JSON_LIST))
 		return bad(e, "", "layers", "is not a list");
-	if (json_get_array(o, "manifests", &children) < 0)
+	if (is_other(children, JSON_LIST))
 		return bad(e, "", "manifests", "is not a list");
 	if (!mediatype_is_index(m->type)) {
-		if (children)
+		if (children.kind)
 			return bad(e, "", "manifests", "does not belong in an image manifest");
-		return read_image(m, config, layers, e);
+		if (!config.kind)
+			return bad(e, "", NULL, "an image manifest without config");
+		if (add_ref(m, &cap, config, MREF_CONFIG, "config", e) < 0)
+			return -1;
+		return add_refs(m, &cap, layers, "layers", MREF_LAYER, e);
 	}
-	if (config || layers)
-		return bad(e, "", config ? "config" : "layers", "does not belong in an index");
-	if (!children)
+	if (config.kind || layers.kind)
+		return bad(e, "", config.kind ? "config" : "layers", "does not belong in an index");
+	if (!children.kind)
 		return bad(e, "", NULL, "an index without manifests");
-	return add_refs(m, children, "manifests", MREF_CHILD_MANIFEST, e);
+	return add_refs(m, &cap, children, "manifests", MREF_CHILD_MANIFEST, e);
 }
 
-static int read_subject(struct manifest *m, struct json_object *o, struct err *e)
+static int read_subject(struct manifest *m, struct json_view v, struct err *e)
 {
-	struct json_object *subject;
 	struct descriptor d;
-	int rc = json_get_object(o, "subject", &subject);
 
-	if (rc < 0)
-		return bad(e, "", "subject", "is not an object");
-	if (!rc)
+	if (v.kind == JSON_ABSENT)
 		return 0;
-	if (read_descriptor(subject, &d, "subject", e) < 0)
+	if (v.kind != JSON_OBJECT)
+		return bad(e, "", "subject", "is not an object");
+	if (read_descriptor(v, &d, "subject", e) < 0)
 		return -1;
 	m->has_subject = true;
 	m->subject = d.digest;
+	m->subject_size = d.size;
 	free(d.media_type);
 	return 0;
 }
 
 /* distribution-spec 1.1, "Listing Referrers": artifactType, or the media type of the config if that is empty or absent */
-static int read_artifact_type(struct manifest *m, struct json_object *o, struct err *e)
+static int read_artifact_type(struct manifest *m, struct json_view v, struct err *e)
 {
-	const char *type;
-	int rc = get_text(o, "artifactType", &type, "", e);
+	cleanup_str struct str type = STR_INIT;
 
-	if (rc < 0)
+	if (get_text(v, "artifactType", &type, "", e) < 0)
 		return -1;
-	if (rc && *type)
-		m->artifact_type = xstrdup(type);
+	if (type.len)
+		m->artifact_type = xstrdup(type.buf);
 	else if (m->nrefs && m->refs[0].kind == MREF_CONFIG)
 		m->artifact_type = xstrdup(m->refs[0].media_type);
 	return 0;
 }
 
-static int read_manifest(struct manifest *m, struct json_object *o, const char *content_type, struct err *e)
+static int read_manifest(struct manifest *m, struct json_view o, const char *content_type, struct err *e)
 {
+	struct members all;
 	uint64_t version;
 
-	if (!json_object_is_type(o, json_type_object))
-		return bad(e, "", NULL, "not a JSON object");
-	if (check_keys(o, manifest_keys, "", e) < 0)
+	if (read_members(o, manifest_keys, &all, "", e) < 0)
 		return -1;
-	if (json_get_u64(o, "schemaVersion", &version) <= 0 || version != SCHEMA_VERSION)
+	if (json_view_u64(all.v[M_VERSION], &version) < 0 || version != SCHEMA_VERSION)
 		return bad(e, "", "schemaVersion", "is not 2");
-	if (settle_type(m, o, content_type, e) < 0 || read_refs(m, o, e) < 0 || read_subject(m, o, e) < 0)
+	if (settle_type(m, all.v[M_TYPE], content_type, e) < 0 || read_refs(m, &all, e) < 0 ||
+	    read_subject(m, all.v[M_SUBJECT], e) < 0 || read_artifact_type(m, all.v[M_ARTIFACT_TYPE], e) < 0)
 		return -1;
-	if (read_artifact_type(m, o, e) < 0)
-		return -1;
-	return check_annotations(o, "", e);
+	return check_annotations(all.v[M_ANNOTATIONS], "", e);
 }
 
 int manifest_parse(struct manifest *m, const char *buf, size_t len, const char *content_type, struct err *e)
 {
-	cleanup_json struct json_object *o = NULL;
 	struct json_fault f;
+	struct json_view o;
 
 	*m = (struct manifest)MANIFEST_INIT;
-	o = json_read(buf, len, &f);
-	if (!o)
+	if (json_check(buf, len, &f) < 0)
 		return err_set(e, ERR_MANIFEST_INVALID, "JSON: %s, at byte %zu", f.what, f.at);
+	o = json_view_of(buf, len);
+	if (o.kind != JSON_OBJECT)
+		return bad(e, "", NULL, "not a JSON object");
 	if (read_manifest(m, o, content_type, e) < 0) {
 		manifest_release(m);
 		return -1;

@@ -38,6 +38,7 @@ struct manifest {
 	size_t nrefs;
 	bool has_subject;
 	struct digest subject;
+	uint64_t subject_size;          /* that the manifest gives; 0 from manifest_scan_descriptors() */
 	char *artifact_type;            /* as the referrers list shows it: artifactType, otherwise config.mediaType; NULL: none */
 };
 

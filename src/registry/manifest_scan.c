@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/json_check.h"
 #include "base/json_top.h"
+#include "base/json_view.h"
 #include "base/mediatype.h"
 #include "base/mem.h"
 
@@ -50,20 +50,19 @@ static bool fits_header(const char *s, size_t len)
 /* The top-level mediaType, if it is valid in a header. */
 static bool add_inner_type(struct str *type, const char *buf, size_t len)
 {
-	cleanup_json struct json_object *o = NULL;
+	cleanup_str struct str decoded = STR_INIT;
 	struct json_fault f;
 	const char *val;
 	size_t vlen;
 
 	if (json_top_string(buf, len, "mediaType", &val, &vlen) <= 0) {
-		/* some encoders write "application\/vnd...": decode this one value, not the whole text */
-		if (json_top_raw(buf, len, "mediaType", &val, &vlen) <= 0 || vlen > 6 * MEDIA_TYPE_MAX + 2)
+		/* some encoders write "application\/vnd...": decode this one value */
+		if (json_top_raw(buf, len, "mediaType", &val, &vlen) <= 0 || vlen > 6 * MEDIA_TYPE_MAX + 2 ||
+		    *val != '"' || json_check(val, vlen, &f) < 0)
 			return false;
-		o = json_read(val, vlen, &f);
-		if (!o || !json_object_is_type(o, json_type_string))
-			return false;
-		val = json_object_get_string(o);
-		vlen = (size_t)json_object_get_string_len(o);
+		json_view_text(json_view_of(val, vlen), &decoded);
+		val = decoded.buf;
+		vlen = decoded.len;
 	}
 	if (!fits_header(val, vlen))
 		return false;
@@ -86,48 +85,64 @@ void manifest_scan_type(struct str *type, const char *buf, size_t len)
 		str_puts(type, MT_OCI_MANIFEST);
 }
 
-static bool is_digest(struct json_object *o, struct digest *d)
+/* Of a longer string, even with every byte as \uXXXX, no digest can come. */
+static bool is_digest(struct json_view v, struct digest *d)
 {
-	return json_object_is_type(o, json_type_string) &&
-	       digest_parse(d, json_object_get_string(o), (size_t)json_object_get_string_len(o)) == 0;
+	cleanup_str struct str text = STR_INIT;
+
+	if (v.kind != JSON_STRING || v.len > 6 * DIGEST_TEXT_MAX + 2)
+		return false;
+	if (!memchr(v.s, '\\', v.len))
+		return digest_parse(d, v.s + 1, v.len - 2) == 0;
+	json_view_text(v, &text);
+	return digest_parse(d, text.buf, text.len) == 0;
 }
 
-static bool read_subject(struct json_object *o, struct digest *d)
+static bool read_subject(struct json_view o, struct digest *d)
 {
-	struct json_object *subject, *digest;
-
-	return json_get_object(o, "subject", &subject) == 1 && json_object_object_get_ex(subject, "digest", &digest) &&
-	       is_digest(digest, d);
+	return is_digest(json_view_get(json_view_get(o, "subject"), "digest"), d);
 }
 
-static void add_artifact_type(struct str *out, struct json_object *o)
+/* Add the member as the inside of a JSON string; whether it is a string that is not empty. */
+static bool add_string(struct str *out, const char *before, struct json_view v)
 {
-	struct json_object *config;
-	const char *type;
-	size_t len;
+	cleanup_str struct str text = STR_INIT;
 
-	if (!(json_get_string(o, "artifactType", &type, &len) == 1 && len > 0) &&
-	    !(json_get_object(o, "config", &config) == 1 && json_get_string(config, "mediaType", &type, &len) == 1 && len > 0))
-		return;
-	str_puts(out, ",\"artifactType\":\"");
-	str_add_json(out, type, len);
+	if (v.kind != JSON_STRING || v.len == 2)
+		return false;
+	json_view_text(v, &text);
+	str_puts(out, before);
+	str_add_json(out, text.buf, text.len);
 	str_addc(out, '"');
+	return true;
 }
 
-static void add_annotations(struct str *out, struct json_object *o)
+static void add_artifact_type(struct str *out, struct json_view o)
 {
-	struct json_object *all;
+	static const char before[] = ",\"artifactType\":\"";
+
+	if (!add_string(out, before, json_view_get(o, "artifactType")))
+		add_string(out, before, json_view_get(json_view_get(o, "config"), "mediaType"));
+}
+
+static void add_annotations(struct str *out, struct json_view o)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct json_walk w = json_walk(json_view_get(o, "annotations"));
+	struct json_view key, val;
 	size_t count = 0;
 
-	if (json_get_object(o, "annotations", &all) != 1)
-		return;
-	json_object_object_foreach(all, key, val) {
-		if (!json_object_is_type(val, json_type_string))
+	while (w.object && json_walk_next(&w, &key, &val)) {
+		if (val.kind != JSON_STRING)
 			continue;
 		str_puts(out, count++ ? ",\"" : ",\"annotations\":{\"");
-		str_add_json(out, key, strlen(key));
+		str_reset(&text);
+		json_view_text(key, &text);
+		str_add_json(out, text.buf, text.len);
 		str_puts(out, "\":\"");
-		str_add_json(out, json_object_get_string(val), (size_t)json_object_get_string_len(val));
+		str_reset(&text);
+		json_view_text(val, &text);
+		str_add_json(out, text.buf, text.len);
 		str_addc(out, '"');
 	}
 	if (count)
@@ -137,16 +152,18 @@ static void add_annotations(struct str *out, struct json_object *o)
 int manifest_scan_referrer(const char *buf, size_t len, const struct digest *d, struct digest *subject, struct str *out)
 {
 	cleanup_str struct str type = STR_INIT;
-	cleanup_json struct json_object *o = NULL;
 	struct json_fault f;
+	struct json_view o;
 
 	*subject = (struct digest){ 0 };
-	/* Most manifests have no subject: build no tree for them. */
-	if (json_top_has(buf, len, "subject") != 1)
+	/* Most manifests have no subject: the rest of them is not read. */
+	if (json_top_has(buf, len, "subject") != 1 || json_check(buf, len, &f) < 0)
 		return 0;
-	o = json_read(buf, len, &f);
-	if (!o || !read_subject(o, subject))
+	o = json_view_of(buf, len);
+	if (!read_subject(o, subject)) {
+		*subject = (struct digest){ 0 };
 		return 0;
+	}
 	manifest_scan_type(&type, buf, len);
 	str_puts(out, "{\"mediaType\":\"");
 	str_add_json(out, type.buf, type.len);
@@ -157,62 +174,65 @@ int manifest_scan_referrer(const char *buf, size_t len, const struct digest *d, 
 	return 1;
 }
 
-/* Append the descriptor `o` to m->refs, which has room for it, unless its digest is absent or of an unknown kind. */
-static void add_descriptor(struct manifest *m, struct json_object *o, const char *key, enum manifest_ref_kind kind)
+static bool any_in(struct json_view list)
 {
-	struct descriptor *d = &m->refs[m->nrefs];
-	struct json_object *urls, *digest;
-	const char *type;
-	size_t len;
-	bool typed;
+	struct json_walk w = json_walk(list);
+	struct json_view entry;
 
-	*d = (struct descriptor){ .kind = kind };
-	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &digest) ||
-	    !is_digest(digest, &d->digest))
-		return;
-	typed = json_get_string(o, "mediaType", &type, &len) == 1;
-	if (kind == MREF_CHILD_MANIFEST && (!typed || mediatype_parse(type, len) == MEDIATYPE_OTHER))
-		d->kind = MREF_CHILD_BLOB;
-	if (kind == MREF_LAYER)
-		d->optional = (typed && mediatype_nondistributable(type, len)) ||
-			      (json_get_array(o, "urls", &urls) == 1 && json_object_array_length(urls) > 0);
-	if (json_get_u64(o, "size", &d->size) != 1)
-		d->size = DESCRIPTOR_NO_SIZE;
-	m->nrefs++;
+	return list.kind == JSON_LIST && json_walk_next(&w, NULL, &entry);
 }
 
-static void add_descriptors(struct manifest *m, struct json_object *o, const char *list, const char *key,
-			    enum manifest_ref_kind kind)
+/* Append the descriptor `o` to m->refs, of which *cap are allocated, unless its digest is absent or of an unknown kind. */
+static void add_descriptor(struct manifest *m, size_t *cap, struct json_view o, const char *key, enum manifest_ref_kind kind)
 {
-	struct json_object *a;
-	size_t n, i;
+	cleanup_str struct str type = STR_INIT;
+	struct descriptor d = { .kind = kind };
+	struct json_view typed = json_view_get(o, "mediaType");
 
-	if (json_get_array(o, list, &a) != 1)
+	if (!is_digest(json_view_get(o, key), &d.digest))
 		return;
-	n = json_object_array_length(a);
-	m->refs = xreallocarray(m->refs, m->nrefs + n, sizeof(*m->refs));
-	for (i = 0; i < n; i++)
-		add_descriptor(m, json_object_array_get_idx(a, i), key, kind);
+	if (typed.kind == JSON_STRING)
+		json_view_text(typed, &type);
+	if (kind == MREF_CHILD_MANIFEST && (typed.kind != JSON_STRING || mediatype_parse(type.buf, type.len) == MEDIATYPE_OTHER))
+		d.kind = MREF_CHILD_BLOB;
+	if (kind == MREF_LAYER)
+		d.optional = (typed.kind == JSON_STRING && mediatype_nondistributable(type.buf, type.len)) ||
+			     any_in(json_view_get(o, "urls"));
+	if (json_view_u64(json_view_get(o, "size"), &d.size) < 0)
+		d.size = DESCRIPTOR_NO_SIZE;
+	if (m->nrefs == *cap) {
+		*cap = *cap ? *cap * 2 : 16;
+		m->refs = xreallocarray(m->refs, *cap, sizeof(*m->refs));
+	}
+	m->refs[m->nrefs++] = d;
+}
+
+static void add_descriptors(struct manifest *m, size_t *cap, struct json_view list, const char *key, enum manifest_ref_kind kind)
+{
+	struct json_walk w = json_walk(list);
+	struct json_view entry;
+
+	while (list.kind == JSON_LIST && json_walk_next(&w, NULL, &entry))
+		add_descriptor(m, cap, entry, key, kind);
 }
 
 int manifest_scan_descriptors(struct manifest *m, const char *buf, size_t len)
 {
-	cleanup_json struct json_object *o = NULL;
-	struct json_object *config;
 	struct json_fault f;
+	struct json_view o;
+	size_t cap = 0;
 
 	*m = (struct manifest)MANIFEST_INIT;
-	o = json_read(buf, len, &f);
-	if (!o || !json_object_is_type(o, json_type_object))
+	if (json_check(buf, len, &f) < 0)
+		return 0;
+	o = json_view_of(buf, len);
+	if (o.kind != JSON_OBJECT)
 		return 0;
 	m->has_subject = read_subject(o, &m->subject);
-	if (json_get_object(o, "config", &config) == 1) {
-		m->refs = xcalloc(1, sizeof(*m->refs));
-		add_descriptor(m, config, "digest", MREF_CONFIG);
-	}
-	add_descriptors(m, o, "layers", "digest", MREF_LAYER);
-	add_descriptors(m, o, "fsLayers", "blobSum", MREF_LAYER);
-	add_descriptors(m, o, "manifests", "digest", MREF_CHILD_MANIFEST);
+	add_descriptor(m, &cap, json_view_get(o, "config"), "digest", MREF_CONFIG);
+	add_descriptors(m, &cap, json_view_get(o, "layers"), "digest", MREF_LAYER);
+	add_descriptors(m, &cap, json_view_get(o, "fsLayers"), "blobSum", MREF_LAYER);
+	add_descriptors(m, &cap, json_view_get(o, "manifests"), "digest", MREF_CHILD_MANIFEST);
 	return 1;
 }
 
@@ -231,78 +251,61 @@ static void add(struct references *r, const struct digest *d)
 	r->v[r->count++] = *d;
 }
 
-/* json_check bounds the depth. */
-static void add_all(struct references *r, struct json_object *o)
-{
-	struct digest d;
-	size_t i;
-
-	if (is_digest(o, &d)) {
-		add(r, &d);
-	} else if (json_object_is_type(o, json_type_array)) {
-		for (i = 0; i < json_object_array_length(o); i++)
-			add_all(r, json_object_array_get_idx(o, i));
-	} else if (json_object_is_type(o, json_type_object)) {
-		json_object_object_foreach(o, key, val) {
-			(void)key;
-			add_all(r, val);
-		}
-	}
-}
-
-/*
- * In JSON without a backslash every quotation mark begins or ends a string, so the strings are found without a tree.
- * Nearly all manifests are such, and a collection reads all manifests.
- */
-static bool is_plain(const char *buf, size_t len)
-{
-	size_t white = 0;
-
-	while (white < len && memchr(" \t\r\n", buf[white], 4))
-		white++;
-	return white < len && buf[white] == '{' && !memchr(buf, '\\', len) && !memmem(buf, len, "\"subject\"", strlen("\"subject\""));
-}
-
-static bool is_key(const char *p, const char *end)
+static const char *past_blanks(const char *p, const char *end)
 {
 	while (p < end && memchr(" \t\r\n", *p, 4))
 		p++;
-	return p < end && *p == ':';
+	return p;
 }
 
-/* The text is plain and has passed json_check. */
-static void add_plain(struct references *r, const char *buf, size_t len)
+/* The last quote of the string whose first one is at p, in checked text. */
+static const char *closing_quote(const char *p, const char *end)
 {
-	const char *end = buf + len, *p = buf, *close;
-	struct digest d;
+	for (p++; p < end && *p != '"'; p++)
+		if (*p == '\\' && p + 1 < end)
+			p++;
+	return p;
+}
 
-	while ((p = memchr(p, '"', (size_t)(end - p))) != NULL && (close = memchr(p + 1, '"', (size_t)(end - p - 1))) != NULL) {
-		if (digest_parse(&d, p + 1, (size_t)(close - p - 1)) == 0 && !is_key(close + 1, end))
+/*
+ * Outside a string checked text has no quotation mark, so the strings are found without a walk over lists and objects, and at
+ * any depth for the same cost. A collection reads all manifests.
+ */
+static void add_all(struct references *r, const char *p, const char *end)
+{
+	while (p < end && (p = memchr(p, '"', (size_t)(end - p))) != NULL) {
+		const char *close = closing_quote(p, end), *behind = past_blanks(close + (close < end), end);
+		struct digest d;
+
+		if (!(behind < end && *behind == ':') && is_digest(json_view_of(p, (size_t)(close - p) + 1), &d))
 			add(r, &d);
-		p = close + 1;
+		p = close + (close < end);
 	}
 }
 
 int manifest_scan_references(struct references *r, const char *buf, size_t len)
 {
-	cleanup_json struct json_object *o = NULL;
+	struct json_view o, subject = { .kind = JSON_ABSENT }, key, val;
 	struct json_fault f;
+	struct json_walk w;
 
 	*r = (struct references)REFERENCES_INIT;
-	if (is_plain(buf, len)) {
-		if (json_check(buf, len, &f) < 0)
-			return 0;
-		add_plain(r, buf, len);
+	if (json_check(buf, len, &f) < 0)
+		return 0;
+	o = json_view_of(buf, len);
+	if (o.kind != JSON_OBJECT)
+		return 0;
+	w = json_walk(o);
+	while (subject.kind == JSON_ABSENT && json_walk_next(&w, &key, &val))
+		if (json_view_is(key, "subject"))
+			subject = val;
+	/* A subject keeps its referrers; a referrer does not keep its subject. */
+	if (subject.kind == JSON_ABSENT) {
+		add_all(r, buf, buf + len);
 		return 1;
 	}
-	o = json_read(buf, len, &f);
-	if (!o || !json_object_is_type(o, json_type_object))
-		return 0;
 	r->has_subject = read_subject(o, &r->subject);
-	/* A subject keeps its referrers; a referrer does not keep its subject. */
-	json_object_object_foreach(o, key, val) {
-		if (strcmp(key, "subject") != 0)
-			add_all(r, val);
-	}
+	add_all(r, buf, subject.s);
+	add_all(r, subject.s + subject.len, buf + len);
 	return 1;
 }

@@ -13,6 +13,7 @@
 
 #include "base/metrics.h"
 #include "base/time.h"
+#include "registry/denied.h"
 #include "store/probe.h"
 
 #define ERRNO_BITS 16
@@ -41,6 +42,7 @@ static int probe(struct registry *r)
 	if (!metrics_swap(METRIC_READY, was, mine))
 		return error;           /* another worker probes */
 	error = r->cfg->readonly ? probe_read(r->st) : probe_write(r->st);
+	denied_check(r);
 	metrics_swap(METRIC_READY, mine, word_of(now, false, error));
 	return error;
 }
@@ -59,6 +61,10 @@ bool ready_check(struct registry *r, struct str *reason)
 		str_puts(reason, "the store does not answer");
 	else if (error)
 		str_addf(reason, "the store cannot be %s: %s", r->cfg->readonly ? "read" : "written", strerror(error));
+	else if (denied_last() == EXDEV)
+		str_puts(reason, "part of the store is on another file system: see the log");
+	else if (denied_last())
+		str_addf(reason, "part of the store cannot be %s: see the log", r->cfg->readonly ? "read" : "written");
 	else if (missing(POOL_WRITES))
 		str_puts(reason, "no worker accepts writes");
 	else if (missing(POOL_UPLOADS))

@@ -15,6 +15,7 @@
  * ready_check - whether the store can be written (with readonly = true: read), and workers accept writes and uploads
  * reason  set to one line without a path that says why not; empty if ready
  *
+ * It is not ready either while something that a request has met cannot be used (registry/denied.h).
  * Among the workers of a master at most one probes the store in READY_KEPT; the others report its result.
  */
 bool ready_check(struct registry *r, struct str *reason);

@@ -8,9 +8,13 @@
 
 #include <string.h>
 
+#include "conf/rules.h"
 #include "os/file.h"
+#include "registry/reg_quota.h"
+#include "registry/reg_rules.h"
 #include "store/blob.h"
 #include "store/collector.h"
+#include "store/journal.h"
 #include "store/lock.h"
 #include "store/store_path.h"
 
@@ -32,15 +36,46 @@ int reg_blob_find(struct registry *r, const struct name *n, const struct digest 
 	return found == 0 ? err_set(e, ERR_BLOB_UNKNOWN, "%s", d->text) : found < 0 ? -1 : 0;
 }
 
+int reg_blob_open(struct registry *r, const struct blob_info *info, int *fd, struct err *e)
+{
+	uint64_t size;
+	int found = blob_open(r->st, &info->content, fd, &size, e);
+
+	return found == 0 ? err_set(e, ERR_BLOB_UNKNOWN, "%s", info->content.text) : found < 0 ? -1 : 0;
+}
+
 void reg_blob_location(const struct digest *content, struct str *out)
 {
 	path_blob_below(out, content);
 }
 
+/*
+ * Where a tag may be immutable: under the repository's lock, so that none is set meanwhile that needs the blob. What the tags need is read
+ * before.
+ */
+static int may_delete(struct registry *r, const struct name *n, const struct digest *d, int *lock, struct err *e)
+{
+	cleanup_reg_rules struct reg_rules_known known = REG_RULES_KNOWN_INIT;
+	struct digest target;
+	int found;
+
+	if (!reg_rules_protects(r, n))
+		return 0;
+	found = blob_read_link(r->st, n, d, &target, e);
+	if (found < 0 || (found && reg_rules_look(r, n, d, &known, e) < 0))
+		return -1;
+	if (lock_repository(r->st, n, lock, e) < 0 || (found = blob_read_link(r->st, n, d, &target, e)) < 0)
+		return -1;
+	return found ? reg_rules_remove(r, n, d, &known, e) : 0;
+}
+
 int reg_blob_delete(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
 {
-	int found = blob_unlink(r->st, n, d, e);
+	cleanup_fd int lock = -1;
+	int found = may_delete(r, n, d, &lock, e) < 0 ? -1 : blob_unlink(r->st, n, d, e);
 
+	if (found == 1)
+		journal_note(r->st, &(struct event){ .action = EVENT_BLOB_DELETE, .repository = n, .digest = d, .by = r->by });
 	return found == 0 ? err_set(e, ERR_BLOB_UNKNOWN, "%s", d->text) : found < 0 ? -1 : 0;
 }
 
@@ -50,6 +85,24 @@ struct mount {
 	const struct digest *d;
 };
 
+static uint64_t max_size(const struct registry *r, const struct name *n)
+{
+	uint64_t max = rules_max_size(r->cfg, n);
+
+	return max ? max : UINT64_MAX;
+}
+
+static int mount_known(struct mount *m, const struct name *from, uint64_t size, struct err *e)
+{
+	int linked = blob_link(m->r->st, m->to, m->d, from, e);
+
+	if (linked == 1)
+		journal_note(m->r->st, &(struct event){ .action = EVENT_MOUNT, .repository = m->to, .from = from, .digest = m->d,
+							.has_size = true, .size = size, .by = m->r->by });
+	reg_quota_tell(m->r, m->to);
+	return linked;
+}
+
 /* Most repositories lack the blob: find out before blob_link takes the lock. */
 static int mount_from(void *arg, const struct name *from, struct err *e)
 {
@@ -58,7 +111,10 @@ static int mount_from(void *arg, const struct name *from, struct err *e)
 	uint64_t size;
 	int found = blob_find(m->r->st, from, m->d, false, &content, &size, e);
 
-	return found == 1 ? blob_link(m->r->st, m->to, m->d, from, e) : found;
+	/* A blob that a rule of `from` allows and one of `to` does not is left to an upload, which is refused with the reason. */
+	if (found == 1 && rules_any(m->r->cfg, RULE_MAX_SIZE) && size > max_size(m->r, m->to))
+		return 0;
+	return found == 1 ? mount_known(m, from, size, e) : found;
 }
 
 static bool is_among(const struct repo_filter *of, const struct name *n)
@@ -91,8 +147,10 @@ int reg_blob_mount(struct registry *r, const struct name *n, const struct digest
 	uint64_t size;
 	int found;
 
-	if (from)
-		return is_among(of, from) ? blob_link(r->st, n, d, from, e) : 0;
+	if (from && !is_among(of, from))
+		return 0;
+	if (from)       /* the journal wants the size, and so does a rule */
+		return journal_on(r->st) || rules_any(r->cfg, RULE_MAX_SIZE) ? mount_from(&m, from, e) : mount_known(&m, from, 0, e);
 	/*
 	 * Without the content no repository needs to be searched. With a filter this shortcut is not taken: its time
 	 * would reveal whether a repository that the caller may not read has the content.

@@ -25,6 +25,9 @@ struct blob_info {
 int reg_blob_find(struct registry *r, const struct name *n, const struct digest *d, bool keep, struct blob_info *out,
 		  struct err *e);
 
+/* reg_blob_open - open the bytes of a blob that reg_blob_find() has found; *fd is owned. BLOB_UNKNOWN 404 if they are missing. */
+int reg_blob_open(struct registry *r, const struct blob_info *info, int *fd, struct err *e);
+
 /* reg_blob_location - the path of content for the web server, relative to the directory of all blobs: "sha256/ab/ab…/data" */
 void reg_blob_location(const struct digest *content, struct str *out);
 

@@ -1,38 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reg_manifest: manifest operations.
+ * reg_manifest: pushing manifests.
  *
  * Owns no state. Invariant: when the revision link of a manifest appears, all content that the manifest names is present
- * and durable; a tag appears after its manifest and is removed before it. Knows nothing of HTTP or users.
+ * and durable; a tag appears after its manifest. Knows nothing of HTTP or users.
  */
 #include "registry/reg_manifest.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-#include "base/etag.h"
+#include "base/event.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "os/dir.h"
+#include "conf/rules.h"
 #include "os/file.h"
 #include "registry/manifest_scan.h"
 #include "registry/reg_index.h"
-#include "registry/reg_stored.h"
+#include "registry/reg_precondition.h"
+#include "registry/reg_retag.h"
+#include "registry/reg_quota.h"
+#include "registry/reg_rules.h"
 #include "store/blob.h"
 #include "store/collector.h"
+#include "store/durable.h"
 #include "store/index.h"
+#include "store/journal.h"
 #include "store/lock.h"
 #include "store/revision.h"
 #include "store/tag.h"
-
-static int unknown(const struct ref *ref, struct err *e)
-{
-	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
-}
 
 /* The references that were found, for the collector: each digest, and the content's digest if the link holds another one. */
 struct found {
 	struct digest *v;
 	size_t count;
+	struct digest wrong;            /* of `wrongs` references, the first whose content has another size than the manifest gives */
+	uint64_t size, given;
+	size_t wrongs;
 };
+
+static void compare_size(struct found *f, const struct digest *d, uint64_t size, uint64_t given)
+{
+	if (size == given || f->wrongs++)
+		return;
+	f->wrong = *d;
+	f->size = size;
+	f->given = given;
+}
+
+/* manifests.sizes: a client that trusts a wrong size cannot pull the image. */
+static int check_sizes(const struct registry *r, const struct name *n, const struct found *f, struct err *e)
+{
+	if (!f->wrongs)
+		return 0;
+	if (r->cfg->sizes == SIZES_CHECK)
+		return err_set(e, ERR_MANIFEST_INVALID, "%s has %" PRIu64 " bytes, the manifest says %" PRIu64, f->wrong.text, f->size,
+			       f->given);
+	log_say(LOG_WARN, "wrong_size", "a manifest pushed to %s says that %s has %" PRIu64 " bytes, but it has %" PRIu64
+		" (%zu such descriptors)", n->s, f->wrong.text, f->given, f->size, f->wrongs);
+	return 0;
+}
 
 /* Look for a reference and refresh its mtime, so that the collector keeps it: 1 found, 0 missing, -1 with *e. */
 static int reference_found(struct registry *r, const struct name *n, const struct descriptor *d, struct found *f, struct err *e)
@@ -42,10 +69,11 @@ static int reference_found(struct registry *r, const struct name *n, const struc
 	int found;
 
 	if (d->kind == MREF_CHILD_MANIFEST)
-		found = revision_pin(r->st, n, &d->digest, &content, e);
+		found = revision_pin(r->st, n, &d->digest, &content, &size, e);
 	else
 		found = blob_find(r->st, n, &d->digest, true, &content, &size, e);
 	if (found == 1) {
+		compare_size(f, &d->digest, size, d->size);
 		f->v[f->count++] = d->digest;
 		if (!digest_eq(&content, &d->digest))
 			f->v[f->count++] = content;
@@ -53,11 +81,36 @@ static int reference_found(struct registry *r, const struct name *n, const struc
 	return found;
 }
 
-bool reg_manifest_may_lack(const struct registry *r, const struct descriptor *d)
+bool reg_manifest_may_lack(int sparse, const struct descriptor *d)
 {
 	bool child = d->kind == MREF_CHILD_MANIFEST || d->kind == MREF_CHILD_BLOB;
 
-	return d->optional || r->cfg->sparse == SPARSE_ALL || (child && r->cfg->sparse == SPARSE_INDEX);
+	return d->optional || sparse == SPARSE_ALL || (child && sparse == SPARSE_INDEX);
+}
+
+int reg_manifest_flush_links(struct registry *r, const struct name *n, const bool layers[DIGEST_ALG_COUNT],
+			     const bool revisions[DIGEST_ALG_COUNT], struct err *e)
+{
+	int alg;
+
+	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
+		if (layers[alg] && blob_flush_layers(r->st, n, (enum digest_alg)alg, e) < 0)
+			return -1;
+		if (revisions[alg] && revision_flush(r->st, n, (enum digest_alg)alg, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A subject need not be there. */
+static int check_subject(struct registry *r, const struct name *n, const struct manifest *m, struct found *f, struct err *e)
+{
+	uint64_t size;
+	int found = m->has_subject ? revision_size(r->st, n, &m->subject, &size, e) : 0;
+
+	if (found == 1)
+		compare_size(f, &m->subject, size, m->subject_size);
+	return found < 0 ? -1 : 0;
 }
 
 /* All references exist and are durable. A link that was found may be another worker's, which has not flushed it yet. */
@@ -65,7 +118,7 @@ static int check_references(struct registry *r, const struct name *n, const stru
 {
 	bool layers[DIGEST_ALG_COUNT] = { false }, revisions[DIGEST_ALG_COUNT] = { false };
 	size_t i, missing = 0;
-	int alg;
+	int sparse = rules_sparse(r->cfg, n);
 
 	for (i = 0; i < m->nrefs; i++) {
 		const struct descriptor *d = &m->refs[i];
@@ -75,22 +128,16 @@ static int check_references(struct registry *r, const struct name *n, const stru
 			return -1;
 		if (found)
 			*(d->kind == MREF_CHILD_MANIFEST ? &revisions[d->digest.alg] : &layers[d->digest.alg]) = true;
-		else if (reg_manifest_may_lack(r, d))
+		else if (reg_manifest_may_lack(sparse, d))
 			continue;
 		else if (missing++ == 0)
 			err_set(e, ERR_MANIFEST_BLOB_UNKNOWN, "%s", d->digest.text);
 		else
 			err_more(e, "%s", d->digest.text);
 	}
-	if (missing)
+	if (missing || check_subject(r, n, m, f, e) < 0 || check_sizes(r, n, f, e) < 0)
 		return -1;
-	for (alg = 0; alg < DIGEST_ALG_COUNT; alg++) {
-		if (layers[alg] && blob_flush_layers(r->st, n, (enum digest_alg)alg, e) < 0)
-			return -1;
-		if (revisions[alg] && revision_flush(r->st, n, (enum digest_alg)alg, e) < 0)
-			return -1;
-	}
-	return 0;
+	return reg_manifest_flush_links(r, n, layers, revisions, e);
 }
 
 /*
@@ -110,52 +157,53 @@ static int check_and_note(struct registry *r, const struct name *n, const struct
 	return collector_note(r->st, n, all, f.count, e);
 }
 
-static int failed(const char *header, struct err *e)
+/* The tags that the push sets. */
+static const struct tag *tags_of(const struct manifest_push *p, size_t *count)
 {
-	err_set(e, ERR_DENIED, "the tag does not meet the precondition %s", header);
-	return err_status(e, 412);
+	*count = p->ref.kind == REF_TAG ? 1 : p->ntags;
+	return p->ref.kind == REF_TAG ? &p->ref.tag : p->tags;
 }
 
-/* RFC 9110, 13.1, against what the tag points to; the caller holds the repository's lock. */
-static int check_precondition(struct registry *r, const struct name *n, const struct ref *ref,
-			      const struct precondition *pre, struct err *e)
+/* What the journal says of one tag, or of a manifest without one. */
+static int tell_push(struct registry *r, const struct name *n, const struct manifest_push *p, const struct manifest *m, const struct tag *t,
+		     struct journal_entry *j, struct err *e)
 {
-	struct digest now;
-	int found;
+	struct event ev = {
+		.repository = n, .tag = t, .digest = &p->digest, .media_type = mediatype_text(m->type),
+		.artifact_type = m->artifact_type, .has_size = true, .size = p->bytes->len, .by = r->by,
+		.subject = m->has_subject ? &m->subject : NULL,
+	};
+	struct digest before;
+	int rc = reg_retag_event(r, n, t, &p->digest, &ev, &before, e);
 
-	if (ref->kind != REF_TAG || (!pre->if_match && !pre->if_none_match))
+	journal_add(r->st, j, &ev);
+	return rc;
+}
+
+static int write_push(struct registry *r, const struct name *n, const struct manifest_push *p, const struct manifest *m,
+		      struct journal_entry *j, struct err *e)
+{
+	const struct tag *tags;
+	size_t count, i;
+
+	if (!journal_on(r->st))
 		return 0;
-	found = tag_read(r->st, n, &ref->tag, &now, e);
-	if (found < 0)
+	tags = tags_of(p, &count);
+	if (!count && tell_push(r, n, p, m, NULL, j, e) < 0)
 		return -1;
-	if (pre->if_match && !(found && etag_matches(pre->if_match, &now)))
-		return failed("If-Match", e);
-	if (pre->if_none_match && found && etag_matches(pre->if_none_match, &now))
-		return failed("If-None-Match", e);
-	return 0;
-}
-
-/* The index lists the new target before the tag is set, and drops the old one afterwards. */
-static int set_tag(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
-{
-	struct digest old;
-	int found = tag_read(r->st, n, t, &old, e);
-
-	if (found < 0 || index_add_tag(r->st, n, t, d, !found, e) < 0 || tag_set(r->st, n, t, d, e) < 0)
-		return -1;
-	if (found && !digest_eq(&old, d))
-		index_remove_tag(r->st, n, t, &old, false);
-	return 0;
+	for (i = 0; i < count; i++)
+		if (tell_push(r, n, p, m, &tags[i], j, e) < 0)
+			return -1;
+	return journal_begin(r->st, j, e);
 }
 
 static int set_tags(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
 {
-	size_t i;
+	size_t count, i;
+	const struct tag *tags = tags_of(p, &count);
 
-	if (p->ref.kind == REF_TAG)
-		return set_tag(r, n, &p->ref.tag, &p->digest, e);
-	for (i = 0; i < p->ntags; i++)
-		if (set_tag(r, n, &p->tags[i], &p->digest, e) < 0)
+	for (i = 0; i < count; i++)
+		if (reg_retag(r, n, &tags[i], &p->digest, e) < 0)
 			return -1;
 	return 0;
 }
@@ -171,9 +219,19 @@ static int index_subject(struct registry *r, const struct name *n, const struct 
 	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, true, e);
 }
 
+/* What rules say of the tags. */
+static int check_tags(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
+{
+	size_t count;
+	const struct tag *tags = tags_of(p, &count);
+
+	return reg_rules_push(r, n, tags, count, &p->digest, e);
+}
+
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e)
 {
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
+	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	cleanup_collector struct store *held = NULL;
 	cleanup_fd int lock = -1;
 	bool by_digest = p->ref.kind == REF_DIGEST;
@@ -185,127 +243,22 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 		return -1;
 	p->has_subject = m.has_subject;
 	p->subject = m.subject;
-	if (lock_repository(r->st, n, &lock, e) < 0 || check_precondition(r, n, &p->ref, &p->pre, e) < 0 ||
+	if (reg_quota_fits(r, n, &p->digest, p->bytes->len, e) < 0)
+		return -1;
+	if (lock_repository(r->st, n, &lock, e) < 0 || reg_precondition_check(r, n, &p->ref, &p->pre, e) < 0 || check_tags(r, n, p, e) < 0 ||
 	    reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
 	if (check_and_note(r, n, &m, &p->digest, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
-	    blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
-	    revision_set(r->st, n, &p->digest, e) < 0)
+	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
+	    revision_set(r->st, n, &p->digest, e) < 0 || set_tags(r, n, p, e) < 0)
 		return -1;
-	return set_tags(r, n, p, e);
-}
-
-/* Remove one tag and add its path in the trash to *trashed: 1, 0 absent, -1 with *e. */
-static int remove_tag(struct registry *r, const struct name *n, const struct tag *t, struct names *trashed, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-	int found = tag_remove(r->st, n, t, &path, e);
-
-	if (found == 1)
-		names_add(trashed, path.buf, path.len);
-	return found;
-}
-
-/* Remove every tag that points to d, durably. The index may list other tags as well: each link is read. */
-static int remove_tags_of(struct registry *r, const struct name *n, const struct digest *d, struct names *removed,
-			  struct names *trashed, struct err *e)
-{
-	cleanup_names struct names tags = NAMES_INIT;
-	size_t i;
-
-	if (reg_index_ensure(r, n, e) < 0 || index_tags_of(r->st, n, d, &tags, e) < 0)
-		return -1;
-	for (i = 0; i < tags.count; i++) {
-		struct digest now;
-		struct tag t;
-		int found;
-
-		if (tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0)
-			continue;
-		found = tag_read(r->st, n, &t, &now, e);
-		if (found == 1 && digest_eq(&now, d)) {
-			found = remove_tag(r, n, &t, trashed, e);
-			names_add(removed, t.s, t.len);
-		}
-		if (found < 0)
-			return -1;
-	}
-	/*
-	 * Flush before the manifest is removed: a crash must not leave a tag that points to nothing. Flush also if no tag was
-	 * found: another process may have removed one and died, or failed, before its flush.
-	 */
-	return tag_flush(r->st, n, e);
-}
-
-/* After the links are removed: remove the entries of the manifest and its tags from the index. */
-static void remove_entries(struct registry *r, const struct name *n, const struct digest *d,
-			   const struct names *removed, const struct digest *subject)
-{
-	struct tag t;
-	size_t i;
-
-	for (i = 0; i < removed->count; i++)
-		if (tag_parse(&t, removed->v[i], strlen(removed->v[i])) == 0)
-			index_remove_tag(r->st, n, &t, d, true);
-	if (subject)
-		index_remove_referrer(r->st, n, subject, d);
-}
-
-/* Delete a manifest, its tags and their entries of the index. The caller holds the repository's lock. */
-static int delete_revision(struct registry *r, const struct name *n, const struct ref *ref, struct names *trashed,
-			   struct err *e)
-{
-	cleanup_names struct names removed = NAMES_INIT;
-	cleanup_str struct str descriptor = STR_INIT;
-	cleanup_err struct err ignored = ERR_INIT;
-	struct digest content, subject;
-	size_t read = 0;
-	bool refers;
-	int found = revision_read(r->st, n, &ref->digest, &content, e);
-
-	if (found == 1 && remove_tags_of(r, n, &ref->digest, &removed, trashed, e) < 0)
-		return -1;
-	/* A manifest that cannot be read is deleted nevertheless: readers of the index skip an entry without a manifest. */
-	refers = found == 1 && reg_stored_referrer(r, n, &ref->digest, &subject, &descriptor, &read, &ignored) == 1;
-	if (found == 1)
-		found = revision_remove(r->st, n, &ref->digest, e);
-	if (found == 1)
-		remove_entries(r, n, &ref->digest, &removed, refers ? &subject : NULL);
-	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;
-}
-
-static int delete_tag(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
-		      struct names *trashed, struct err *e)
-{
-	struct digest now;
-	int found = tag_read(r->st, n, &ref->tag, &now, e);
-
-	if (found < 0 || check_precondition(r, n, ref, pre, e) < 0)
-		return -1;
-	if (found == 1)
-		found = remove_tag(r, n, &ref->tag, trashed, e);
-	if (found <= 0)
-		return found == 0 ? unknown(ref, e) : -1;
-	if (tag_flush(r->st, n, e) < 0)
-		return -1;
-	index_remove_tag(r->st, n, &ref->tag, &now, true);
+	/* Who sees the manifest now and builds on it is answered after a barrier of its own, which covers this push too. */
+	lock_cleanup_collector(&held);
+	os_cleanup_fd(&lock);
+	if (durable_barrier(r->st) < 0)
+		return err_sys(e, "cannot flush the store");
+	journal_done(r->st, &j);
+	reg_quota_tell(r, n);
 	return 0;
-}
-
-int reg_manifest_delete(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
-			struct err *e)
-{
-	cleanup_names struct names trashed = NAMES_INIT;
-	cleanup_fd int lock = -1;
-	int rc;
-
-	if (lock_repository(r->st, n, &lock, e) < 0)
-		return -1;
-	rc = ref->kind == REF_TAG ? delete_tag(r, n, ref, pre, &trashed, e) :
-				    delete_revision(r, n, ref, &trashed, e);
-	os_cleanup_fd(&lock);           /* emptying the trash needs no lock */
-	if (rc == 0)                    /* after an error a removal may not be durable: leave the trash to the collector */
-		store_purge_all(r->st, &trashed);
-	return rc;
 }

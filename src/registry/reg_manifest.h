@@ -2,7 +2,7 @@
 #ifndef BERTH_REGISTRY_REG_MANIFEST_H
 #define BERTH_REGISTRY_REG_MANIFEST_H
 
-/* reg_manifest: manifests of a repository (distribution-spec, "Pulling manifests", "Pushing Manifests", "Deleting Manifests"). */
+/* reg_manifest: manifests of a repository (distribution-spec, "Pushing Manifests"). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +13,18 @@
 #include "registry/manifest.h"
 #include "registry/registry.h"
 
-/* reg_manifest_may_lack - whether a manifest is accepted although this repository lacks the content (manifests.sparse) */
-bool reg_manifest_may_lack(const struct registry *r, const struct descriptor *d);
+/*
+ * reg_manifest_may_lack - whether a manifest is accepted although its repository lacks the content
+ * sparse  enum config_sparse: what rules_sparse() says of the repository
+ */
+bool reg_manifest_may_lack(int sparse, const struct descriptor *d);
+
+/*
+ * reg_manifest_flush_links - make the links of blobs and manifests durable that a manifest names, of these algorithms
+ * A link that was found may be another worker's, which has not flushed it yet. The caller holds lock_collector.
+ */
+int reg_manifest_flush_links(struct registry *r, const struct name *n, const bool layers[DIGEST_ALG_COUNT],
+			     const bool revisions[DIGEST_ALG_COUNT], struct err *e);
 
 #define MANIFEST_TAGS_MAX 64
 
@@ -35,15 +45,9 @@ struct manifest_push {
  * reg_manifest_put - check, store and link a manifest, and set the tags to it; durable
  *
  * MANIFEST_INVALID 400; MANIFEST_BLOB_UNKNOWN 400 with one detail for each reference that the repository lacks;
- * DIGEST_INVALID 400 if ref is a digest and the bytes have another one; DENIED 412 for a failed precondition.
+ * DIGEST_INVALID 400 if ref is a digest and the bytes have another one; DENIED 412 for a failed precondition; what reg_rules_push()
+ * refuses.
  */
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e);
-
-/*
- * reg_manifest_delete - delete a manifest and every tag that points to it, or one tag only; durable
- * MANIFEST_UNKNOWN 404; DENIED 412 for a failed precondition (tags only).
- */
-int reg_manifest_delete(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,
-			struct err *e);
 
 #endif

@@ -93,6 +93,26 @@ int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct s
 	return 0;
 }
 
+int reg_stored_bytes(struct registry *r, const struct name *n, const struct digest *d, struct str *bytes, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = { .digest = *d, .fd = -1 };
+	int found = open_digest(r, n, &m, e);
+
+	if (found == 1 && too_large(r, &m))
+		return err_set(e, ERR_MANIFEST_INVALID, "%s has more than %" PRIu64 " bytes", d->text, r->cfg->max_manifest);
+	return found <= 0 ? found : read_bytes(&m, bytes, e) < 0 ? -1 : 1;
+}
+
+int reg_stored_content(struct registry *r, const struct digest *content, struct str *bytes, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = { .digest = *content, .fd = -1 };
+	int found = blob_open(r->st, content, &m.fd, &m.size, e);
+
+	if (found <= 0 || m.size > r->cfg->max_manifest)
+		return found < 0 ? -1 : 0;
+	return read_bytes(&m, bytes, e) < 0 ? -1 : 1;
+}
+
 int reg_stored_referrer(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject,
 			struct str *descriptor, size_t *read, struct err *e)
 {

@@ -38,6 +38,18 @@ int reg_stored_find(struct registry *r, const struct name *n, const struct ref *
 int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
 
 /*
+ * reg_stored_bytes - append the bytes of the manifest d: 1; 0 if the repository lacks it; -1 with *e
+ * MANIFEST_INVALID 400 if they exceed manifests.max_size: then nobody can pull it.
+ */
+int reg_stored_bytes(struct registry *r, const struct name *n, const struct digest *d, struct str *bytes, struct err *e);
+
+/*
+ * reg_stored_content - append the bytes of a manifest that needs no link in any repository: 1, 0 if there is no such content or it is larger than
+ *                      manifests.max_size, -1 with *e
+ */
+int reg_stored_content(struct registry *r, const struct digest *content, struct str *bytes, struct err *e);
+
+/*
  * reg_stored_referrer - read the manifest d, and what it says of its subject (manifest_scan_referrer)
  * descriptor  JSON is appended to it
  * read        is incremented by the bytes read

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "base/ref.h"
-#include "os/dir.h"
+#include "base/str.h"
 #include "registry/registry.h"
 
 /*
- * reg_tag_page - append tags in byte order to *out
+ * reg_tag_page - append tags in byte order to *out, a newline after each
  * last  only tags greater than this, which need not exist; NULL: from the first
  * max   the largest number of tags
  * more  set to whether more tags follow
@@ -19,7 +19,7 @@
  *
  * NAME_UNKNOWN 404 if there is no such repository.
  */
-int reg_tag_page(struct registry *r, const struct name *n, const char *last, size_t max, struct names *out, bool *more,
+int reg_tag_page(struct registry *r, const struct name *n, const char *last, size_t max, struct str *out, bool *more,
 		 bool *none, struct err *e);
 
 #endif

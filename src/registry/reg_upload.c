@@ -9,7 +9,11 @@
 #include <inttypes.h>
 
 #include "base/metrics.h"
+#include "conf/rules.h"
+#include "registry/reg_quota.h"
+#include "registry/reg_rules.h"
 #include "store/blob.h"
+#include "store/journal.h"
 #include "store/repo_take.h"
 #include "store/upload.h"
 
@@ -50,22 +54,20 @@ int reg_upload_status(struct registry *r, const struct name *n, const struct uui
 }
 
 /* Whether a body of len bytes (`known`: or of unknown length) may be appended to `have` bytes. */
-static int fits(const struct registry *r, const struct chunk *c, uint64_t have, bool known, uint64_t len,
+static int fits(const struct registry *r, const struct name *n, const struct chunk *c, uint64_t have, bool known, uint64_t len,
 		struct err *e)
 {
-	uint64_t max = r->cfg->max_blob;
+	uint64_t max = rules_max_size(r->cfg, n);
 
+	if (c->unreadable)
+		return err_set(e, ERR_RANGE_INVALID, "Content-Range is not the first and the last byte, \"0-9\"");
 	if (c->placed && c->first != have)
 		return err_set(e, ERR_RANGE_INVALID, "the chunk begins at %" PRIu64 ", the upload has %" PRIu64 " bytes",
 			       c->first, have);
 	if (c->placed && known && c->last - c->first + 1 != len)
 		return err_set(e, ERR_RANGE_INVALID, "Content-Range gives %" PRIu64 " bytes, the body has %" PRIu64,
 			       c->last - c->first + 1, len);
-	if (max && (have > max || len > max - have)) {
-		err_set(e, ERR_SIZE_INVALID, "a blob may have at most %" PRIu64 " bytes", max);
-		return err_status(e, 413);
-	}
-	return 0;
+	return max && (have > max || len > max - have) ? reg_rules_too_large(r, n, e) : 0;
 }
 
 int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
@@ -78,7 +80,7 @@ int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid 
 	if (found <= 0)
 		return found == 0 ? unknown(uuid, e) : -1;
 	/* While another request appends, the position cannot be checked: reg_upload_append does it. */
-	return fits(r, busy ? &anywhere : c, *size, len > 0, len, e);
+	return fits(r, n, busy ? &anywhere : c, *size, len > 0, len, e);
 }
 
 static int open_for(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
@@ -90,7 +92,7 @@ static int open_for(struct registry *r, const struct name *n, const struct uuid 
 	if (found <= 0)
 		return found == 0 ? unknown(uuid, e) : -1;
 	*size = (*u)->size;
-	return fits(r, c, (*u)->size, true, body->size, e);
+	return fits(r, n, c, (*u)->size, true, body->size, e);
 }
 
 int reg_upload_append(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
@@ -98,9 +100,20 @@ int reg_upload_append(struct registry *r, const struct name *n, const struct uui
 {
 	cleanup_upload struct upload *u = NULL;
 
-	if (open_for(r, n, uuid, c, body, &u, size, e) < 0 || upload_append(u, body, e) < 0)
+	/* Nobody knows the digest yet: bytes that the group has already cannot be told from others. */
+	if (open_for(r, n, uuid, c, body, &u, size, e) < 0 || reg_quota_fits(r, n, NULL, u->size + body->size, e) < 0 ||
+	    upload_append(u, body, e) < 0)
 		return -1;
 	*size = u->size;
+	return 0;
+}
+
+static int commit(struct registry *r, const struct name *n, const struct digest *d, const struct blob_source *src, uint64_t size, struct err *e)
+{
+	if (blob_commit(r->st, n, d, src, e) < 0)
+		return -1;
+	journal_note(r->st, &(struct event){ .action = EVENT_BLOB_PUSH, .repository = n, .digest = d, .has_size = true, .size = size, .by = r->by });
+	reg_quota_tell(r, n);
 	return 0;
 }
 
@@ -111,7 +124,7 @@ static int commit_body(struct registry *r, const struct name *n, struct upload *
 	cleanup_spool struct spool empty = SPOOL_INIT;
 	struct blob_source src = { .how = BLOB_BY_LINK, .upload = u };
 
-	if (fits(r, &anywhere, 0, true, body->size, e) < 0)
+	if (fits(r, n, &anywhere, 0, true, body->size, e) < 0)
 		return -1;
 	if (body->fd < 0) {
 		if (spool_make(&empty, r->st, e) < 0)
@@ -122,7 +135,7 @@ static int commit_body(struct registry *r, const struct name *n, struct upload *
 		return -1;
 	src.path = body->path.buf;
 	src.fd = body->fd;
-	return blob_commit(r->st, n, d, &src, e);
+	return commit(r, n, d, &src, body->size, e);
 }
 
 int reg_upload_whole(struct registry *r, const struct name *n, const struct spool *body, const struct digest *d,
@@ -141,7 +154,7 @@ static int finish_data(struct registry *r, struct upload *u, const struct spool 
 	upload_data_path(u, &path);
 	src.path = path.buf;
 	if (upload_append(u, body, e) == 0 && spool_verify(r->st, u->fd, d, e) == 0 &&
-	    blob_commit(r->st, &u->name, d, &src, e) == 0)
+	    commit(r, &u->name, d, &src, u->size, e) == 0)
 		return 0;
 	if (e->code != ERR_DIGEST_INVALID)
 		upload_cut(u, before);
@@ -157,7 +170,8 @@ int reg_upload_finish(struct registry *r, const struct name *n, const struct uui
 	int rc;
 
 	/* Without a body Content-Range has no meaning. */
-	if (open_for(r, n, uuid, body->size ? c : &anywhere, body, &u, size, e) < 0)
+	if (open_for(r, n, uuid, body->size ? c : &anywhere, body, &u, size, e) < 0 ||
+	    reg_quota_fits(r, n, d, u->size + body->size, e) < 0)        /* before it is hashed */
 		return -1;
 	rc = u->fd < 0 ? commit_body(r, n, u, body, d, e) : finish_data(r, u, body, d, e);
 	if (rc < 0 && e->code != ERR_DIGEST_INVALID && !u->taken)

@@ -15,6 +15,7 @@
 /* The position of the body in the blob, from Content-Range; bytes, both ends included. */
 struct chunk {
 	bool placed;            /* false: no Content-Range; the body is appended */
+	bool unreadable;        /* there is one, but not of a known form: the body fits nowhere */
 	uint64_t first, last;
 };
 
@@ -29,7 +30,7 @@ int reg_upload_status(struct registry *r, const struct name *n, const struct uui
  * reg_upload_fits - check whether a body may be appended to this upload, before the body is read
  * len   the body's length in bytes, or 0 if unknown
  * size  set to the upload's current size, also with RANGE_INVALID
- * BLOB_UPLOAD_UNKNOWN 404; RANGE_INVALID 416 if the chunk does not begin at the end of the upload; SIZE_INVALID 413.
+ * BLOB_UPLOAD_UNKNOWN 404; RANGE_INVALID 416 if the chunk does not begin at the end of the upload or its position is unreadable; SIZE_INVALID 413.
  */
 int reg_upload_fits(struct registry *r, const struct name *n, const struct uuid *uuid, const struct chunk *c,
 		    uint64_t len, uint64_t *size, struct err *e);

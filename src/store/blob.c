@@ -3,7 +3,7 @@
  * blob: content and the layer links.
  *
  * Owns blobs/ and repositories/<name>/_layers/. Invariant: a link is published only after its content and the content's
- * directories are on disk.
+ * directories are durable (store/store.h).
  */
 #include "store/blob.h"
 
@@ -23,6 +23,7 @@
 #include "store/durable.h"
 #include "store/link.h"
 #include "store/lock.h"
+#include "store/quota.h"
 #include "store/store_path.h"
 
 static bool digest_is_of_nothing(const struct digest *d)
@@ -124,11 +125,11 @@ static int open_sized(struct store *st, const struct digest *d, uint64_t want, i
 	return found < 0 ? -1 : found && size == want;
 }
 
-/* For content that stays. Another registry does not flush, and another worker may have died before its flush. */
+/* For content that stays. Its bytes were flushed before it got its name, by berth or at the start of the epoch; "full" takes no chance. */
 static int keep_content(struct store *st, const struct digest *d, int fd, struct err *e)
 {
 	futimens(fd, NULL);
-	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
+	return !st->image && store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
 }
 
 /* Gives the file the content's name, which may be taken. No directory above is removed while the caller holds the lock. */
@@ -160,7 +161,7 @@ static int flush_content_dirs(struct store *st, const struct digest *d, struct e
 
 	path_blob_dir(&dir, d);
 	str_add(&above, dir.buf, (size_t)(strrchr(dir.buf, '/') - dir.buf));
-	if (store_flush_dir(st, dir.buf) < 0 || durable_dir(st, above.buf) < 0)
+	if (store_flush_new(st, dir.buf) < 0 || durable_dir(st, above.buf) < 0)
 		return err_sys(e, "cannot flush the directories of blob %s", d->text);
 	return 0;
 }
@@ -170,7 +171,7 @@ static int flush_content_dirs(struct store *st, const struct digest *d, struct e
  * is corrupt shows only when all of it is read, and a rename costs less than its flush. With may_stay, content of the same
  * size may stay if it cannot be replaced, in a directory of another user. The caller holds lock_collector.
  */
-static int publish(struct store *st, const struct digest *d, const struct blob_source *src, bool may_stay, struct err *e)
+static int publish(struct store *st, const struct digest *d, const struct blob_source *src, bool may_stay, uint64_t *size, struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
 	cleanup_fd int old = -1;
@@ -179,6 +180,7 @@ static int publish(struct store *st, const struct digest *d, const struct blob_s
 
 	if (fstat(src->fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", src->path);
+	*size = (uint64_t)sb.st_size;
 	path_blob_dir(&dir, d);
 	path_blob(&to, d);
 	exists = open_sized(st, d, (uint64_t)sb.st_size, &old, e);
@@ -212,6 +214,7 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 	struct blob_source src = { .how = BLOB_BY_RENAME };
 	cleanup_spool struct spool tmp = SPOOL_INIT;
 	cleanup_fd int old = -1;
+	uint64_t size;
 	int exists = open_sized(st, d, len, &old, e);
 
 	if (exists < 0)
@@ -224,7 +227,7 @@ int blob_write(struct store *st, const struct digest *d, const void *buf, size_t
 		return err_sys(e, "cannot write blob %s", d->text);
 	src.path = tmp.path.buf;
 	src.fd = tmp.fd;
-	return publish(st, d, &src, false, e);
+	return publish(st, d, &src, false, &size, e);
 }
 
 int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
@@ -235,12 +238,30 @@ int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg al
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
+/* The name of a link; with fsync = "image" the manifest that names the blob waits for it. */
+static int flush_link(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	return st->image ? 0 : blob_flush_layers(st, n, d->alg, e);
+}
+
+/* The link was made: count it, and flush it. That order keeps the group's lock short; where a count has to rest on what is on disk, it comes last. */
+static int count_link(struct store *st, const struct name *n, const struct digest *d, struct quota_change *counted, struct err *e)
+{
+	if (store_flushes_index(st) && flush_link(st, n, d, e) < 0)
+		return -1;
+	quota_done(counted);
+	quota_end(counted);
+	return store_flushes_index(st) ? 0 : flush_link(st, n, d, e);
+}
+
 int blob_commit(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src,
 		struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT, tmp = STR_INIT;
 	cleanup_collector struct store *held = NULL;
+	cleanup_quota struct quota_change counted = QUOTA_CHANGE_INIT;
 	struct digest old;
+	uint64_t size;
 	int linked, rc = -1;
 
 	/* From here on the repository is neither removed nor moved. */
@@ -260,7 +281,8 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	 */
 	if (linked < 0 || catalog_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
-	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, true, e) < 0 ||
+	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, true, &size, e) < 0 ||
+	    quota_begin_link(&counted, st, n, QUOTA_LAYER, d, d, size, e) < 0 ||
 	    (!linked && src->upload && upload_become_link(src->upload, d, &tmp, e) < 0))
 		goto out;
 	if (tmp.len)
@@ -268,8 +290,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	else
 		rc = link_ensure(st, dir.buf, d, e);    /* refreshes the mtime */
 	str_reset(&tmp);                                /* gone, published or not */
-	if (rc == 0)
-		rc = blob_flush_layers(st, n, d->alg, e);
+	rc = rc < 0 ? -1 : count_link(st, n, d, &counted, e);
 out:	/* a link that was prepared but not published */
 	if (tmp.len)
 		os_remove_tree(st->dirfd, tmp.buf);
@@ -280,6 +301,7 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 {
 	cleanup_str struct str dir = STR_INIT;
 	cleanup_collector struct store *held = NULL;
+	cleanup_quota struct quota_change counted = QUOTA_CHANGE_INIT;
 	cleanup_fd int fd = -1;
 	struct digest target;
 	uint64_t size;
@@ -297,9 +319,10 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	    flush_content_dirs(st, &target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
-	if (catalog_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, &target, e) < 0 || blob_flush_layers(st, n, d->alg, e) < 0)
+	if (catalog_ensure(st, n, e) < 0 || quota_begin_link(&counted, st, n, QUOTA_LAYER, d, &target, size, e) < 0 ||
+	    link_ensure(st, dir.buf, &target, e) < 0)
 		return -1;
-	return 1;
+	return count_link(st, n, d, &counted, e) < 0 ? -1 : 1;
 }
 
 int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e)
@@ -314,7 +337,7 @@ int blob_unlink(struct store *st, const struct name *n, const struct digest *d, 
 	path_layer(&dir, n, d);
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found == 1)
-		found = store_trash(st, dir.buf, &trashed, e);
+		found = quota_unlink(st, n, QUOTA_LAYER, d, store_trash, &trashed, e);
 	if (found == 1 && store_flush_above(st, dir.buf, 1) < 0)
 		found = err_sys(e, "cannot flush the directory of %s", dir.buf);
 	unlock_collector(st);

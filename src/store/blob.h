@@ -62,7 +62,8 @@ struct blob_source {
 int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
 
 /*
- * blob_commit - end an upload: publish a file whose bytes hash to d as content, and link it in the repository; durable
+ * blob_commit - end an upload: publish a file whose bytes hash to d as content, and link it in the repository; durable, but with
+ *               fsync = "image" the link is so only after blob_flush_layers
  *
  * The file replaces existing content, which may be corrupt. (In a directory of another user it cannot, and content of the
  * same size stays.) Takes lock_collector, and creates the repository if it does not exist. With BLOB_BY_RENAME the source's
@@ -75,7 +76,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 
 /*
  * blob_link - link blob d of repository `from` in repository n (a cross-repository mount)
- * Takes lock_collector and creates the repository, as blob_commit. Returns 1 done and durable, 0 `from` lacks it, -1.
+ * Takes lock_collector and creates the repository, as blob_commit. Returns 1 done and durable as there, 0 `from` lacks it, -1.
  */
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
 

@@ -11,6 +11,7 @@
 #include "os/file.h"
 #include "store/blob.h"
 #include "store/link.h"
+#include "store/quota.h"
 #include "store/store_path.h"
 
 int blob_walk(struct store *st, unsigned part, digest_visit *visit, void *arg, struct err *e)
@@ -94,12 +95,15 @@ int blob_remove(struct store *st, const struct digest *d, struct err *e)
 	return remove_dir(st, dir.buf, STORE_DATA, e);
 }
 
+static int remove_link(struct store *st, const char *dir, struct str *trashed, struct err *e)
+{
+	(void)trashed;
+	return remove_dir(st, dir, STORE_LINK, e);
+}
+
 int blob_remove_link(struct store *st, const struct name *n, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-
-	path_layer(&dir, n, d);
-	return remove_dir(st, dir.buf, STORE_LINK, e);
+	return quota_unlink(st, n, QUOTA_LAYER, d, remove_link, NULL, e);
 }
 
 void blob_tidy_link(struct store *st, const struct name *n, const struct digest *d)
@@ -113,10 +117,7 @@ void blob_tidy_link(struct store *st, const struct name *n, const struct digest 
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
 		      struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-
-	path_layer(&dir, n, d);
-	return store_discard(st, dir.buf, trashed, e);
+	return quota_unlink(st, n, QUOTA_LAYER, d, store_discard, trashed, e);
 }
 
 void blob_purge(struct store *st, const char *trashed)

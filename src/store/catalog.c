@@ -6,6 +6,7 @@
  */
 #include "store/catalog.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "os/dir.h"
@@ -22,9 +23,23 @@ int catalog_lock(struct store *st, int *fd, struct err *e)
 	return lock_file(st, STORE_CATALOG_LOCK_FILE, LOCK_CATALOG, fd, e);
 }
 
+/*
+ * Nobody believes a catalog of an older epoch, and a power cut may have torn it: it is made anew from the directories before anybody reads it. So
+ * what is wrong with it is no error of those who change it.
+ */
+static int unless_older(struct store *st, int rc, struct err *e)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+
+	if (rc == 0 || e->sys != EUCLEAN || catalog_current(st, &ignored) != 0)
+		return rc;
+	err_release(e);
+	return 0;
+}
+
 int catalog_add(struct store *st, const struct name *n, struct err *e)
 {
-	return sorted_add(st, STORE_CATALOG_DIR, n->s, e);
+	return unless_older(st, sorted_add(st, STORE_CATALOG_DIR, n->s, e), e);
 }
 
 static int make_dirs(struct store *st, const struct name *n, struct err *e)
@@ -38,6 +53,24 @@ static int make_dirs(struct store *st, const struct name *n, struct err *e)
 	return os_mkdirs(st->dirfd, path.buf) < 0 ? err_sys(e, "cannot make %s", path.buf) : 0;
 }
 
+static int compare(struct store *st, struct err *e);
+
+/*
+ * The caller holds the lock. A power cut may have torn a catalog that nobody has read since: it counts in no epoch, and is compared. One of the
+ * present epoch stays corrupt until somebody rebuilds it.
+ */
+static int add_locked(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+
+	if (catalog_add(st, n, e) == 0)
+		return 0;
+	if (e->sys != EUCLEAN || catalog_current(st, &ignored) != 0)
+		return -1;
+	err_release(e);
+	return compare(st, e) < 0 ? -1 : catalog_add(st, n, e);
+}
+
 int catalog_ensure(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_fd int lock = -1;
@@ -46,7 +79,7 @@ int catalog_ensure(struct store *st, const struct name *n, struct err *e)
 	if (complete)
 		return complete < 0 ? -1 : 0;
 	/* The entry comes first. The lock keeps a comparison with the directories from seeing one without the other. */
-	if (catalog_lock(st, &lock, e) < 0 || catalog_add(st, n, e) < 0)
+	if (catalog_lock(st, &lock, e) < 0 || add_locked(st, n, e) < 0)
 		return -1;
 	return make_dirs(st, n, e);
 }
@@ -59,7 +92,7 @@ int catalog_remove(struct store *st, const struct name *n, struct err *e)
 	if (catalog_lock(st, &lock, e) < 0)
 		return -1;
 	exists = repo_exists(st, n, e);
-	return exists ? (exists < 0 ? -1 : 0) : sorted_remove(st, STORE_CATALOG_DIR, n->s, e);
+	return exists ? (exists < 0 ? -1 : 0) : unless_older(st, sorted_remove(st, STORE_CATALOG_DIR, n->s, e), e);
 }
 
 int catalog_current(struct store *st, struct err *e)

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/fs.h"
 #include "os/lock.h"
+#include "store/journal.h"
 #include "store/layout.h"
 #include "store/store_path.h"
 
@@ -55,7 +57,7 @@ static int begin_epoch(struct store *st, const char *root, struct err *e)
 
 	if (unlinkat(st->dirfd, STORE_EPOCH_FILE, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove %s", STORE_EPOCH_FILE);
-	st->flush = flush && !os_syncfs_reaches(st->dirfd);
+	st->flush = flush && !fs_syncfs_reaches(st->dirfd);
 	rc = layout_flush(st, root, e);
 	if (rc == 0 && flush && syncfs(st->dirfd) < 0)
 		rc = err_sys(e, "cannot flush the store");
@@ -86,7 +88,7 @@ static int join_epoch(struct store *st, const char *root, struct serving *s, str
 		if (store_read_epoch(st, e) < 0)
 			return -1;
 	}
-	return s->began ? 0 : layout_flush(st, root, e);
+	return s->began ? journal_start(st, e) : layout_flush(st, root, e);
 }
 
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)

@@ -18,6 +18,7 @@
 #include "store/epoch.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
+#include "store/taglist.h"
 
 #define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* bytes: the maximum of a manifest, whose annotations it contains */
 
@@ -86,7 +87,7 @@ int index_begin(struct store *st, const struct name *n, struct err *e)
 			return err_sys(e, "cannot make %s", path.buf);
 	}
 	/* The index's directory, and as many above it as the repository has, up to berth/index/. */
-	if (store_flush_above(st, path.buf, 1 + path_repository_above(n)) < 0)
+	if (store_flushes_index(st) && store_flush_above(st, path.buf, 1 + path_repository_above(n)) < 0)
 		return err_sys(e, "cannot flush the directories of %s", path.buf);
 	return 0;
 }
@@ -103,10 +104,12 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
+	if (taglist_drop(st, n, e) < 0)
+		return -1;
 	path_index_file(&path, n, STORE_INDEX_EPOCH);
 	if (os_remove_tree(st->dirfd, path.buf) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot remove %s", path.buf);
-	if (store_flush_above(st, path.buf, 1) < 0 && !os_gone(errno))
+	if (store_flushes_index(st) && store_flush_above(st, path.buf, 1) < 0 && !os_gone(errno))
 		return err_sys(e, "cannot flush the directory of %s", path.buf);
 	return 0;
 }
@@ -233,6 +236,7 @@ int index_add_referrer(struct store *st, const struct name *n, const struct dige
 	if (os_mkdirs(st->dirfd, path.buf) < 0)
 		return err_sys(e, "cannot make %s", path.buf);
 	path_index_referrer(&path, n, subject, d);
+	flush = flush && store_flushes_index(st);
 	if (store_replace(st, path.buf, descriptor->buf, descriptor->len, flush) < 0)
 		return err_sys(e, "cannot write %s", path.buf);
 	/* <hex>, <alg> and _referrers; index_begin made the ones above durable */
@@ -276,5 +280,5 @@ int index_read_referrer(struct store *st, const struct name *n, const struct dig
 
 int index_flush(struct store *st, struct err *e)
 {
-	return store_flush_all(st) < 0 ? err_sys(e, "cannot flush the index") : 0;
+	return store_flushes_index(st) && store_flush_all(st) < 0 ? err_sys(e, "cannot flush the index") : 0;
 }

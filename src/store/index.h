@@ -8,9 +8,10 @@
  *   _names/                          the tags in byte order (see sorted.h)
  *   _tags/                           which tags point to a digest: "<digest> <tag>", in byte order too
  *   _referrers/<alg>/<hex>/<digest>  the manifests with this digest as their subject; the content is the descriptor, as JSON
+ *   _list                            all tags, believed as it is while it is there (see taglist.h)
  *   _epoch                           the epoch in which all of this was compared with the links
  *
- * An index may name too much, never too little: an entry is made durable before the link that it describes is published,
+ * An index may name too much, never too little: an entry is made before the link that it describes is published,
  * and removed after the link. Whoever uses an entry opens the link before relying on it. All changes, and all reads of
  * _tags, are made under the repository's lock.
  */

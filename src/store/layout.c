@@ -15,12 +15,14 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "os/dir.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/probe.h"
 #include "store/store_path.h"
 
 #define FORMAT_MAX 32           /* bytes of berth/format */
+#define PREFIXES 256
 
 /* In the order of creation: parents first. */
 static const char *const layout[] = {
@@ -37,14 +39,19 @@ static const char *const layout[] = {
 	STORE_TRASH_DIR,
 	STORE_GC_DIR,
 	STORE_INDEX_DIR,
+	STORE_JOURNAL_DIR,
+	STORE_READERS_DIR,
 	STORE_CATALOG_DIR,
 	STORE_LOCKS_DIR,
 	STORE_REPOSITORY_LOCKS_DIR,
+	STORE_QUOTA_LOCKS_DIR,
+	STORE_QUOTA_DIR,
 };
 
 /* The directories whose entries must survive a power cut. The others are created again, and hold nothing that was promised. */
 static const char *const vital[] = {
-	STORE_DOCKER_DIR, STORE_REGISTRY_DIR, STORE_V2_DIR, STORE_BLOBS_DIR, STORE_BERTH_DIR, STORE_INDEX_DIR,
+	STORE_DOCKER_DIR, STORE_REGISTRY_DIR, STORE_V2_DIR, STORE_BLOBS_DIR, STORE_SHA256_DIR, STORE_BERTH_DIR, STORE_INDEX_DIR,
+	STORE_JOURNAL_DIR,
 };
 
 static int check_format(struct store *st, struct err *e)
@@ -86,6 +93,24 @@ static int remove_fallback(struct store *st, struct err *e)
 	return 0;
 }
 
+/* Content lies below the first two digits of its digest. A push finds these directories, and need not flush what is above them. */
+static int make_prefixes(struct store *st)
+{
+	cleanup_names struct names there = NAMES_INIT;
+	cleanup_str struct str path = STR_INIT;
+	unsigned i;
+
+	if (os_dir_list(st->dirfd, STORE_SHA256_DIR, DIR_DIRS, &there) < 0)
+		return -1;
+	for (i = 0; there.count < PREFIXES && i < PREFIXES; i++) {
+		str_reset(&path);
+		str_addf(&path, STORE_SHA256_DIR "/%02x", i);
+		if (mkdirat(st->dirfd, path.buf, 0777) < 0 && errno != EEXIST)
+			return -1;
+	}
+	return 0;
+}
+
 /* A new root is closed to other users, whatever the umask; the mode of an existing one is the administrator's choice. */
 static int make_root(const char *root)
 {
@@ -116,6 +141,19 @@ static void close_locks(int dirfd)
 		fchmodat(dirfd, STORE_LOCKS_DIR, sb.st_mode & 07770, 0);
 }
 
+/* Nothing could be published across file systems, and each push would fail. */
+static int check_one_file_system(struct store *st, const char *root, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(layout); i++)
+		if (probe_elsewhere(st, layout[i])) {
+			errno = EXDEV;
+			return err_sys(e, "%s/%s is on another file system than %s/%s", root, layout[i], root, STORE_TMP_DIR);
+		}
+	return 0;
+}
+
 int layout_prepare(const struct store_options *o, struct err *e)
 {
 	cleanup_store struct store *st = NULL;
@@ -130,11 +168,13 @@ int layout_prepare(const struct store_options *o, struct err *e)
 	for (i = 0; i < ARRAY_LEN(layout); i++)
 		if (mkdirat(st->dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
 			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
+	if (make_prefixes(st) < 0)
+		return err_sys(e, "cannot make directories in %s/%s", o->root, STORE_SHA256_DIR);
 	close_locks(st->dirfd);
 	if (faccessat(st->dirfd, STORE_TMP_DIR, W_OK | X_OK, AT_EACCESS) < 0 ||
 	    faccessat(st->dirfd, STORE_REPOSITORIES_DIR, W_OK | X_OK, AT_EACCESS) < 0)
 		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
-	if (probe_file_system(st, o->root, e) < 0 || check_format(st, e) < 0)
+	if (check_one_file_system(st, o->root, e) < 0 || probe_file_system(st, o->root, e) < 0 || check_format(st, e) < 0)
 		return -1;
 	return remove_fallback(st, e);
 }

@@ -123,11 +123,11 @@ int link_prepare(struct store *st, const struct digest *target, struct str *tmp,
 	if (mkdirat(st->dirfd, tmp->buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp->buf);
 	path_in(&file, tmp->buf, STORE_LINK);
-	if (os_write_file(st->dirfd, file.buf, target->text, strlen(target->text), st->flush) < 0) {
+	if (store_write(st, file.buf, target->text, strlen(target->text), true) < 0) {
 		err_sys(e, "cannot write %s", file.buf);
 		goto fail;
 	}
-	if (store_flush_dir(st, tmp->buf) < 0) {
+	if (store_flush_new(st, tmp->buf) < 0) {
 		err_sys(e, "cannot flush %s", tmp->buf);
 		goto fail;
 	}
@@ -141,12 +141,13 @@ fail:
 static int keep(struct store *st, const char *dir, struct err *e)
 {
 	link_touch(st, dir);
-	return store_flush_dir(st, dir) < 0 && !os_gone(errno) ? err_sys(e, "cannot flush %s", dir) : 0;
+	return store_flush_new(st, dir) < 0 && !os_gone(errno) ? err_sys(e, "cannot flush %s", dir) : 0;
 }
 
 /*
- * The directory exists: if its link is corrupt after a crash, only the link is replaced. 1 done, 0 the directory was deleted
- * meanwhile, -1 with *e.
+ * The directory exists: if its link is corrupt after a crash, the two directories are exchanged. Then the change is one of the
+ * directory above, which whoever relies on the link flushes: this process may die before it does. A file system that
+ * cannot exchange (NFS) gets the link alone. 1 done, 0 the directory was deleted meanwhile, -1 with *e.
  */
 static int publish_into(struct store *st, const char *tmp, const char *dir, const struct digest *target, struct err *e)
 {
@@ -158,11 +159,19 @@ static int publish_into(struct store *st, const char *tmp, const char *dir, cons
 		return -1;
 	if (found && digest_eq(&old, target))
 		return keep(st, dir, e) < 0 ? -1 : 1;
+	if (renameat2(st->dirfd, tmp, st->dirfd, dir, RENAME_EXCHANGE) == 0) {
+		/* Before the caller removes what is in the old one. */
+		if (!st->ordered && store_flush_above(st, dir, 1) < 0)
+			return err_sys(e, "cannot flush the directory of %s", dir);
+		return 1;
+	}
+	if (errno != EINVAL && errno != ENOSYS)
+		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", dir);
 	path_in(&from, tmp, STORE_LINK);
 	path_in(&to, dir, STORE_LINK);
 	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", to.buf);
-	if (store_flush_dir(st, dir) < 0 && errno != ENOENT)   /* ENOENT: published, and deleted since */
+	if (store_flush_new(st, dir) < 0 && errno != ENOENT)   /* ENOENT: published, and deleted since */
 		return err_sys(e, "cannot flush %s", dir);
 	return 1;
 }

@@ -7,6 +7,7 @@
 #include "store/lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/digest.h"
 #include "base/log.h"
@@ -19,23 +20,19 @@
 
 _Static_assert(LOCK_KINDS <= METRICS_LOCKS, "more kinds of locks than are counted");
 
-static unsigned stripe_of(const struct name *n)
+unsigned lock_stripe_of(const char *text, size_t len)
 {
+	unsigned char stripe;
 	struct digest d;
-	const char *hex;
-	unsigned stripe = 0;
-	int i;
 
-	digest_of(&d, DIGEST_SHA256, n->s, n->len);
-	hex = digest_hex(&d);
-	for (i = 0; i < 2; i++)
-		stripe = stripe * 16 + (unsigned)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
+	digest_of(&d, DIGEST_SHA256, text, len);
+	digest_bytes(&d, &stripe, 1);
 	return stripe;
 }
 
 const char *lock_kind_name(enum lock_kind kind)
 {
-	static const char *const names[LOCK_KINDS] = { "repository", "turnstile", "collector", "upload", "catalog" };
+	static const char *const names[LOCK_KINDS] = { "repository", "turnstile", "collector", "upload", "catalog", "journal", "quota" };
 
 	return names[kind];
 }
@@ -76,7 +73,8 @@ static int busy(enum lock_kind kind, struct err *e)
 	static const char *const with[LOCK_KINDS] = {
 		[LOCK_REPOSITORY] = "others are busy with this repository", [LOCK_TURNSTILE] = "others are busy with the store",
 		[LOCK_COLLECTOR] = "others are busy with the store", [LOCK_UPLOAD] = "another request is busy with this upload",
-		[LOCK_CATALOG] = "others are busy with the catalog",
+		[LOCK_CATALOG] = "others are busy with the catalog", [LOCK_JOURNAL] = "others are busy with the journal",
+		[LOCK_QUOTA] = "others are busy with the quota of this name space",
 	};
 
 	return err_set(e, ERR_UNAVAILABLE, "%s", with[kind]);
@@ -85,7 +83,7 @@ static int busy(enum lock_kind kind, struct err *e)
 /* These locks block only some requests, and waiting for one must not occupy all workers. */
 static bool of_some(enum lock_kind kind)
 {
-	return kind == LOCK_REPOSITORY || kind == LOCK_UPLOAD;
+	return kind == LOCK_REPOSITORY || kind == LOCK_UPLOAD || kind == LOCK_QUOTA;
 }
 
 /* 1 acquired, 0 still busy after ms, or after the rest of the request's limit, -1 with errno. */
@@ -109,13 +107,18 @@ static int acquire(struct store *st, int fd, bool alone, enum lock_kind kind, un
 	return rc == 0 ? 1 : failed == EWOULDBLOCK ? 0 : -1;
 }
 
+int lock_acquire_soon(struct store *st, int fd, enum lock_kind kind, unsigned ms, struct err *e)
+{
+	int rc = acquire(st, fd, true, kind, ms);
+
+	return rc < 0 ? err_sys(e, "cannot lock the %s", lock_kind_name(kind)) : rc;
+}
+
 int lock_acquire(struct store *st, int fd, enum lock_kind kind, struct err *e)
 {
-	int rc = acquire(st, fd, true, kind, LOCK_LONG_MS);
+	int rc = lock_acquire_soon(st, fd, kind, LOCK_LONG_MS, e);
 
-	if (rc < 0)
-		return err_sys(e, "cannot lock the %s", lock_kind_name(kind));
-	return rc ? 0 : busy(kind, e);
+	return rc == 0 ? busy(kind, e) : rc < 0 ? -1 : 0;
 }
 
 /* As acquire(), of a file that this opens. */
@@ -156,20 +159,38 @@ static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e
 
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
 {
-	return lock_stripe(st, stripe_of(n), fd, e);
+	return lock_stripe(st, lock_stripe_of(n->s, n->len), fd, e);
 }
 
 int lock_repository_now(struct store *st, const struct name *n, int *fd, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	path_repository_lock(&path, stripe_of(n));
+	path_repository_lock(&path, lock_stripe_of(n->s, n->len));
 	return lock_file_now(st, path.buf, LOCK_REPOSITORY, fd, e);
+}
+
+int lock_repository_look(struct store *st, const struct name *n, int *fd, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int rc;
+
+	path_repository_lock(&path, lock_stripe_of(n->s, n->len));
+	*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+	if (*fd < 0)
+		return os_gone(errno) ? 1 : err_sys(e, "cannot open %s", path.buf);
+	/* Shared: some file systems lock exclusively only what is open for writing. */
+	rc = acquire(st, *fd, false, LOCK_REPOSITORY, 0);
+	if (rc < 0)
+		err_sys(e, "cannot lock %s", path.buf);
+	if (rc <= 0)
+		os_cleanup_fd(fd);
+	return rc;
 }
 
 int lock_repositories(struct store *st, const struct name *a, const struct name *b, int fds[2], struct err *e)
 {
-	unsigned one = stripe_of(a), other = stripe_of(b);
+	unsigned one = lock_stripe_of(a->s, a->len), other = lock_stripe_of(b->s, b->len);
 
 	fds[0] = fds[1] = -1;
 	if (lock_stripe(st, one < other ? one : other, &fds[0], e) < 0)
@@ -229,6 +250,7 @@ bool lock_collector_if_free(struct store *st)
 
 void unlock_collector(struct store *st)
 {
+	st->quota.hurry = false;
 	if (st->collector_fd >= 0)
 		os_unlock(st->collector_fd);
 }

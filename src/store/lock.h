@@ -5,7 +5,7 @@
 /*
  * lock: the locks of the store (doc/STORE.md, "Locks").
  *
- * They are acquired in the order run (store/collector.h), upload, repository, collector, catalog. All are released when their
+ * They are acquired in the order run (store/collector.h), upload, repository, collector, catalog, journal, quota. All are released when their
  * holder dies. To acquire a lock that stays busy for too long fails with UNAVAILABLE 503, and the client may retry.
  */
 
@@ -15,7 +15,7 @@
 #include "base/ref.h"
 #include "store/store.h"
 
-enum lock_kind { LOCK_REPOSITORY, LOCK_TURNSTILE, LOCK_COLLECTOR, LOCK_UPLOAD, LOCK_CATALOG, LOCK_KINDS };
+enum lock_kind { LOCK_REPOSITORY, LOCK_TURNSTILE, LOCK_COLLECTOR, LOCK_UPLOAD, LOCK_CATALOG, LOCK_JOURNAL, LOCK_QUOTA, LOCK_KINDS };
 
 #define LOCK_WAIT_LONG 1000000  /* microseconds: a longer wait is logged */
 
@@ -40,6 +40,9 @@ void lock_limit(struct store *st, unsigned ms);
  */
 void lock_waited(struct store *st, enum lock_kind kind, uint64_t usec);
 
+/* lock_stripe_of - the number of the file that is locked for this text, one of 256: the first byte of its SHA-256 */
+unsigned lock_stripe_of(const char *text, size_t len);
+
 /* lock_kind_name - the name in the log and the metrics; static text */
 const char *lock_kind_name(enum lock_kind kind);
 
@@ -48,6 +51,9 @@ uint64_t lock_longest_wait(struct store *st);
 
 /* lock_acquire - lock an open file exclusively; closing it releases the lock */
 int lock_acquire(struct store *st, int fd, enum lock_kind kind, struct err *e);
+
+/* lock_acquire_soon - the same within ms milliseconds: 1 locked, 0 busy, -1 with *e */
+int lock_acquire_soon(struct store *st, int fd, enum lock_kind kind, unsigned ms, struct err *e);
 
 /*
  * lock_file     - open and lock a file of berth/locks/ exclusively; *fd is owned, closing it releases the lock
@@ -65,6 +71,13 @@ int lock_repository(struct store *st, const struct name *n, int *fd, struct err 
 int lock_repository_now(struct store *st, const struct name *n, int *fd, struct err *e);
 
 /*
+ * lock_repository_look - keep others from changing the repository while it is looked at, without writing anything, for a store that is
+ *                        read-only: 1 nobody changes it, 0 somebody does, -1 with *e
+ * *fd is owned, and -1 where nobody has ever changed a repository of this stripe.
+ */
+int lock_repository_look(struct store *st, const struct name *n, int *fd, struct err *e);
+
+/*
  * lock_repositories - the same for two, always the lower stripe first; one lock if the stripes are equal
  * Both descriptors are owned; with one lock the second is -1.
  */
@@ -77,7 +90,7 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
  */
 int lock_collector(struct store *st, struct err *e);
 
-/* lock_collector_alone - exclusive, for the collector; unlock_collector releases either */
+/* lock_collector_alone - exclusive, for the collector; unlock_collector releases either, and ends quota_hurry() */
 int lock_collector_alone(struct store *st, struct err *e);
 
 /* lock_collector_if_free - the same without waiting: whether it was acquired */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,6 +89,62 @@ int probe_read(struct store *st)
 	return fd < 0 ? errno : 0;
 }
 
+int probe_access(struct store *st, const char *path)
+{
+	struct stat sb;
+	int need;
+
+	if (fstatat(st->dirfd, path, &sb, 0) < 0)
+		return errno == EACCES ? EACCES : 0;
+	if (S_ISDIR(sb.st_mode))
+		need = st->readonly ? R_OK | X_OK : R_OK | W_OK | X_OK;
+	else
+		need = st->readonly || sb.st_uid == geteuid() ? R_OK : R_OK | W_OK;
+	return faccessat(st->dirfd, path, need, AT_EACCESS) < 0 && errno == EACCES ? EACCES : 0;
+}
+
+/* What is above blobs/ and repositories/ may be on another file system: nothing is renamed into it. */
+static bool only_passed(const char *path)
+{
+	return strcmp(path, STORE_DOCKER_DIR) == 0 || strcmp(path, STORE_REGISTRY_DIR) == 0 || strcmp(path, STORE_V2_DIR) == 0;
+}
+
+/*
+ * rename(2) of a name that does not exist says EXDEV where the directories are on different mounts, also of one file system. It does
+ * not for the subvolumes of one mount (Btrfs); the device numbers of these differ.
+ */
+bool probe_elsewhere(struct store *st, const char *dir)
+{
+	cleanup_str struct str none = STR_INIT, to = STR_INIT;
+	struct stat here, there;
+
+	if (only_passed(dir) || fstatat(st->dirfd, STORE_TMP_DIR, &here, 0) < 0 || fstatat(st->dirfd, dir, &there, 0) < 0 || !S_ISDIR(there.st_mode))
+		return false;
+	store_tmp(st, &none);
+	path_in(&to, dir, strrchr(none.buf, '/') + 1);
+	return here.st_dev != there.st_dev || (renameat(st->dirfd, none.buf, st->dirfd, to.buf) < 0 && errno == EXDEV);
+}
+
+int probe_path(struct store *st, const char *path, struct str *at)
+{
+	size_t len = 0;
+
+	while (path[len]) {
+		int error;
+
+		len += strcspn(path + len, "/");
+		str_reset(at);
+		str_add(at, path, len);
+		len += strspn(path + len, "/");
+		error = probe_access(st, at->buf);
+		if (!error && !st->readonly && probe_elsewhere(st, at->buf))
+			error = EXDEV;
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
 /* The kernel removes an unnamed file whatever happens. Without support for that, the file is named and unlinked at once. */
 static int open_nameless(struct store *st)
 {
@@ -123,6 +181,9 @@ void probe_remedy(const char *root, int sys, struct str *out)
 		break;
 	case EROFS:
 		str_puts(out, "; mount it for writing, or serve with readonly = true");
+		break;
+	case EXDEV:
+		str_addf(out, "; a store is on one file system: mount the volume at %s, or copy the directory there", root);
 		break;
 	case EOPNOTSUPP:
 	case ENOLCK:

@@ -22,6 +22,26 @@ int probe_file_system(struct store *st, const char *root, struct err *e);
 int probe_write(struct store *st);
 int probe_read(struct store *st);
 
+/*
+ * probe_access - whether this process can use a file or directory of the store: 0, or EACCES
+ * A directory is to be written, unless the store is read-only. A file is to be read; it is also to be written, unless it
+ * belongs to this user, since the mode of the user's own files is the user's choice. What does not exist can be used.
+ */
+int probe_access(struct store *st, const char *path);
+
+/*
+ * probe_elsewhere - whether a directory is on another file system than berth/tmp/, so that nothing can be renamed into it; false for
+ *                   those above blobs/ and repositories/, into which nothing is renamed
+ */
+bool probe_elsewhere(struct store *st, const char *dir);
+
+/*
+ * probe_path - the first directory on the way to a path, or the path itself, that this process cannot use (EACCES), or that is
+ *              elsewhere (EXDEV)
+ * Returns that errno with the directory in *at, or 0.
+ */
+int probe_path(struct store *st, const char *path, struct str *at);
+
 /* probe_remedy - append what to do about an errno of the store at this root, as in "; make room", or nothing */
 void probe_remedy(const char *root, int sys, struct str *out);
 

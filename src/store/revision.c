@@ -7,6 +7,8 @@
 #include "store/revision.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/file.h"
@@ -14,6 +16,7 @@
 #include "store/catalog.h"
 #include "store/durable.h"
 #include "store/link.h"
+#include "store/quota.h"
 #include "store/store_path.h"
 
 int revision_read(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
@@ -43,25 +46,52 @@ int revision_linked(struct store *st, const struct name *n, const struct digest 
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
 
-int revision_pin(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
+int revision_pin(struct store *st, const struct name *n, const struct digest *d, struct digest *target, uint64_t *size,
+		 struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
-	uint64_t size;
 	int found;
 
+	*size = 0;
 	path_revision(&dir, n, d);
 	found = link_pin(st, dir.buf, target, e);
-	return found == 1 ? blob_pin(st, target, &size, e) : found;
+	return found == 1 ? blob_pin(st, target, size, e) : found;
+}
+
+void revision_touch(struct store *st, const struct name *n, const struct digest *d)
+{
+	cleanup_str struct str dir = STR_INIT, path = STR_INIT;
+
+	path_revision(&dir, n, d);
+	path_in(&path, dir.buf, STORE_LINK);
+	utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+int revision_size(struct store *st, const struct name *n, const struct digest *d, uint64_t *size, struct err *e)
+{
+	struct digest content;
+	int64_t when;
+	int found = revision_find(st, n, d, &content, e);
+
+	*size = 0;
+	return found == 1 ? blob_age(st, &content, &when, size, e) : found;
 }
 
 int revision_set(struct store *st, const struct name *n, const struct digest *d, struct err *e)
 {
+	cleanup_quota struct quota_change counted = QUOTA_CHANGE_INIT;
 	cleanup_str struct str dir = STR_INIT;
 
 	path_revision(&dir, n, d);
-	if (catalog_ensure(st, n, e) < 0 || link_ensure(st, dir.buf, d, e) < 0)
+	if (catalog_ensure(st, n, e) < 0 || quota_begin_link(&counted, st, n, QUOTA_REVISION, d, d, QUOTA_ASK, e) < 0 ||
+	    link_ensure(st, dir.buf, d, e) < 0)
 		return -1;
-	return revision_flush(st, n, d->alg, e);
+	/* As for a blob: see blob.c. */
+	if (store_flushes_index(st) && revision_flush(st, n, d->alg, e) < 0)
+		return -1;
+	quota_done(&counted);
+	quota_end(&counted);
+	return store_flushes_index(st) ? 0 : revision_flush(st, n, d->alg, e);
 }
 
 int revision_flush(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
@@ -78,7 +108,7 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 	int found;
 
 	path_revision(&dir, n, d);
-	found = store_trash(st, dir.buf, &trashed, e);
+	found = quota_unlink(st, n, QUOTA_REVISION, d, store_trash, &trashed, e);
 	if (found <= 0)
 		return found;
 	if (store_flush_above(st, dir.buf, 1) < 0)
@@ -89,10 +119,7 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 
 int revision_collect(struct store *st, const struct name *n, const struct digest *d, struct str *trashed, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
-
-	path_revision(&dir, n, d);
-	return store_discard(st, dir.buf, trashed, e);
+	return quota_unlink(st, n, QUOTA_REVISION, d, store_discard, trashed, e);
 }
 
 int revision_flush_gone(struct store *st, const struct name *n, struct err *e)

@@ -24,9 +24,20 @@ int revision_linked(struct store *st, const struct name *n, const struct digest 
 
 /*
  * revision_pin - check that link and content exist, and refresh their mtimes so that the collector keeps them
+ * size  gets the content's, in bytes
  * The caller holds lock_collector. 1, 0 one of them is absent or corrupt, -1 with *e.
  */
-int revision_pin(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
+int revision_pin(struct store *st, const struct name *n, const struct digest *d, struct digest *target, uint64_t *size,
+		 struct err *e);
+
+/*
+ * revision_touch - give the link a new modification time: a manifest that loses its last tag counts as young from then on
+ * A failure does not matter.
+ */
+void revision_touch(struct store *st, const struct name *n, const struct digest *d);
+
+/* revision_size - the size of a manifest's content, in bytes: 1, 0 link or content is absent or corrupt, -1 with *e */
+int revision_size(struct store *st, const struct name *n, const struct digest *d, uint64_t *size, struct err *e);
 
 /*
  * revision_set - link the manifest d, whose content is in place and flushed; durable, up to repositories/

@@ -16,6 +16,11 @@
 #include "store/durable.h"
 #include "store/sorted_file.h"
 
+static int flush_names(struct store *st, const char *dir)
+{
+	return store_flushes_index(st) ? store_flush_dir(st, dir) : 0;
+}
+
 /*
  * Moves the upper half of leaf i to a new leaf. The new leaf is written first, then the root that names it, then the old
  * leaf without the moved names: after a crash in between a name may be in two leaves, but never in none.
@@ -26,7 +31,7 @@ static int split(struct store *st, const char *dir, struct sorted_root *r, size_
 
 	if (sorted_leaf_save(st, dir, r->next, leaf->v + half, leaf->count - half, e) < 0)
 		return -1;
-	if (store_flush_dir(st, dir) < 0)
+	if (flush_names(st, dir) < 0)
 		return err_sys(e, "cannot flush %s", dir);
 	r->ids = xreallocarray(r->ids, r->first.count + 1, sizeof(*r->ids));
 	names_add(&r->first, "", 0);
@@ -95,7 +100,7 @@ int sorted_add(struct store *st, const char *dir, const char *name, struct err *
 		return -1;
 	sorted_leaf_path(&path, dir, r.ids[i]);
 	/* After a split, the flush of the directory covers both leaves. */
-	return durable_name(st, path.buf) < 0 ? err_sys(e, "cannot flush %s", dir) : 0;
+	return store_flushes_index(st) && durable_name(st, path.buf) < 0 ? err_sys(e, "cannot flush %s", dir) : 0;
 }
 
 int sorted_remove(struct store *st, const char *dir, const char *name, struct err *e)
@@ -147,12 +152,12 @@ int sorted_build(struct store *st, const char *dir, const struct names *names, s
 		names_add(&r.first, i ? names->v[at] : "", i ? strlen(names->v[at]) : 0);
 		r.ids[i] = r.next++;
 	}
-	if (store_flush_dir(st, dir) < 0)
+	if (flush_names(st, dir) < 0)
 		return err_sys(e, "cannot flush %s", dir);
 	if (sorted_root_save(st, dir, &r, e) < 0)
 		return -1;
 	sorted_leaf_sweep(st, dir, from);
-	return store_flush_dir(st, dir) < 0 ? err_sys(e, "cannot flush %s", dir) : 0;
+	return flush_names(st, dir) < 0 ? err_sys(e, "cannot flush %s", dir) : 0;
 }
 
 enum step { STEP_END, STEP_NEXT, STEP_STOPPED, STEP_STALE, STEP_FAILED };

@@ -11,8 +11,8 @@
  * Readers take no lock: the root has a generation, and a reader that finds another generation after reading a leaf starts
  * again. Writers exclude each other by a lock that the caller holds.
  *
- * The set may name too much but never too little: an added name is durable, but a removed one may come back after a power
- * cut. So a reader checks that what is named exists.
+ * The set may name too much but never too little: an added name is durable (where store_flushes_index() says so), but a
+ * removed one may come back after a power cut. So a reader checks that what is named exists.
  */
 
 #include "base/err.h"

@@ -44,7 +44,7 @@ static int load(struct store *st, const char *path, struct str *out, struct err 
 /* Flushed even if a name was only removed: if the rename survives a crash and the data does not, the whole file is lost. */
 static int save(struct store *st, const char *path, const struct str *text, struct err *e)
 {
-	return store_replace(st, path, text->buf, text->len, true) < 0 ? err_sys(e, "cannot write %s", path) : 0;
+	return store_replace(st, path, text->buf, text->len, store_flushes_index(st)) < 0 ? err_sys(e, "cannot write %s", path) : 0;
 }
 
 int sorted_corrupt(const char *dir, struct err *e)
@@ -191,7 +191,7 @@ int sorted_leaf_append(struct store *st, const char *dir, uint64_t id, size_t si
 	fd = os_open_file(st->dirfd, path.buf, O_WRONLY | O_APPEND, 0);
 	if (fd < 0)
 		return errno == EACCES || errno == EPERM ? 0 : err_sys(e, "cannot open %s", path.buf);
-	if (os_write_full(fd, line.buf, line.len) == 0 && store_flush_fd(st, fd) == 0)
+	if (os_write_full(fd, line.buf, line.len) == 0 && (!store_flushes_index(st) || store_flush_fd(st, fd) == 0))
 		return 1;
 	err_sys(e, "cannot write %s", path.buf);
 	if (ftruncate(fd, (off_t)size) < 0)     /* the next sorted_add finds half a line and rewrites the leaf */
@@ -204,6 +204,8 @@ int sorted_leaf_flush(struct store *st, const char *dir, uint64_t id, struct err
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int fd = -1;
 
+	if (!store_flushes_index(st))
+		return 0;
 	sorted_leaf_path(&path, dir, id);
 	fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	return fd < 0 || store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush %s", path.buf) : 0;

@@ -2,7 +2,7 @@
 /*
  * store: opening the root, flushing, whole files, temporary names and the trash.
  *
- * Owns the root's descriptor, those of the collector's lock files, and the names in berth/tmp/ and berth/trash/. Calls no
+ * Owns the root's descriptor, those of the collector's lock files and of quotas, and the names in berth/tmp/ and berth/trash/. Calls no
  * other module of the store but store_path.
  */
 #include "store/store.h"
@@ -13,12 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "os/fs.h"
 #include "os/lock.h"
 #include "os/tree.h"
 #include "store/store_path.h"
@@ -39,12 +41,60 @@ static mode_t umask_now(void)
 	return m;
 }
 
+/*
+ * A look at mapped memory is no system call. Another machine's change would not be seen there, and without the memory the rules are
+ * read from their file.
+ */
+static void map_quota(struct store *st)
+{
+	cleanup_fd int fd = -1;
+	struct stat sb;
+	void *map;
+
+	if (!st->quota.by || !st->local)
+		return;
+	fd = os_open_file(st->dirfd, STORE_QUOTA_WORD_FILE, O_RDWR | O_CREAT, 0666);
+	/* The file is never made shorter. */
+	if (fd < 0 || fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) ||
+	    (sb.st_size < (off_t)sizeof(uint64_t) && ftruncate(fd, sizeof(uint64_t)) < 0))
+		return;
+	map = mmap(NULL, sizeof(uint64_t), PROT_READ, MAP_SHARED, fd, 0);
+	st->quota.word = map == MAP_FAILED ? NULL : map;
+}
+
 static int open_locks(struct store *st, const char *root, struct err *e)
 {
 	st->turnstile_fd = os_lock_open(st->dirfd, STORE_TURNSTILE_FILE);
 	if (st->turnstile_fd >= 0)
 		st->collector_fd = os_lock_open(st->dirfd, STORE_COLLECTOR_FILE);
-	return st->collector_fd < 0 ? err_sys(e, "cannot open the lock files below %s/berth/locks", root) : 0;
+	st->ordered = st->image && fs_is_ordered(st->dirfd);
+	if (st->ordered && st->collector_fd >= 0)
+		st->barrier_fd = os_lock_open(st->dirfd, STORE_BARRIER_FILE);
+	map_quota(st);
+	return st->collector_fd < 0 || (st->ordered && st->barrier_fd < 0) ? err_sys(e, "cannot open the lock files below %s/berth/locks", root) : 0;
+}
+
+static void init_quota(struct quota_state *q, const struct store_options *o)
+{
+	size_t i;
+
+	q->by = o->quota;
+	q->arg = o->quota_arg;
+	q->rules = (struct str)STR_INIT;
+	for (i = 0; i < QUOTA_LOCKS; i++)
+		q->locks[i] = -1;
+	for (i = 0; i < QUOTA_TABLES; i++)
+		q->tables[i].fd = -1;
+}
+
+static void close_quota(struct quota_state *q)
+{
+	size_t i;
+
+	for (i = 0; i < QUOTA_LOCKS; i++)
+		os_cleanup_fd(&q->locks[i]);
+	for (i = 0; i < QUOTA_TABLES; i++)
+		os_cleanup_fd(&q->tables[i].fd);
 }
 
 int store_open_root(struct store **out, const struct store_options *o, struct err *e)
@@ -52,25 +102,65 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 	struct store *st = *out = xcalloc(1, sizeof(*st));
 
 	st->flush = o->flush;
+	st->barrier_fd = -1;
 	st->readonly = o->readonly;
 	st->seats = o->seats;
 	st->nseats = o->nseats;
+	st->journal = o->journal;
+	st->segments = (struct segments)SEGMENTS_INIT;
+	init_quota(&st->quota, o);
 	st->file_mode = 0666 & ~umask_now();
 	st->turnstile_fd = st->collector_fd = -1;
 	os_random(&st->id, sizeof(st->id));
 	st->dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
-	if (st->dirfd >= 0)
-		return 0;
-	err_sys(e, "cannot open the store %s", o->root);
-	store_close(out);
-	return -1;
+	if (st->dirfd < 0) {
+		err_sys(e, "cannot open the store %s", o->root);
+		store_close(out);
+		return -1;
+	}
+	st->local = fs_is_local(st->dirfd);
+	st->image = o->flush && o->image && st->local;
+	st->segments.dirfd = st->dirfd;
+	st->segments.dir = STORE_JOURNAL_DIR;
+	st->segments.shared = !st->local;
+	st->segments.flush = o->flush;
+	return 0;
+}
+
+#define GLANCE 5        /* milliseconds: another process that looks holds the lock for a moment */
+
+/* Whether a master holds the lock that all of them share. If that can't be found out, one may. */
+static bool is_served(struct store *st)
+{
+	cleanup_fd int fd = os_open_file(st->dirfd, STORE_ONLINE_FILE, O_RDWR, 0);
+
+	return fd < 0 ? errno != ENOENT : os_lock(fd, true, GLANCE, NULL) < 0;
+}
+
+/* A caller whose configuration says nothing of a journal: that of the masters counts. */
+static void read_journal_rules(struct store *st)
+{
+	char text[64];
+	ssize_t n = os_read_file(st->dirfd, STORE_JOURNAL_RULES_FILE, text, sizeof(text) - 1);
+	struct journal_rules rules = { .on = true };
+	size_t keep;
+
+	if (n <= 0 || (size_t)n >= sizeof(text))
+		return;
+	text[n] = '\0';
+	keep = strcspn(text, " ");
+	if (text[keep] == ' ' && str_parse_u64(text, keep, &rules.keep) == 0 &&
+	    str_parse_u64(text + keep + 1, strcspn(text + keep + 1, "\n"), &rules.max) == 0)
+		st->journal = rules;
 }
 
 int store_open(struct store **out, const struct store_options *o, struct err *e)
 {
 	if (store_open_root(out, o, e) < 0)
 		return -1;
-	if (o->readonly || (open_locks(*out, o->root, e) == 0 && store_read_epoch(*out, e) == 0))
+	if (!o->readonly && !o->serving && !o->journal.on)
+		read_journal_rules(*out);
+	if (o->readonly || (open_locks(*out, o->root, e) == 0 && (!(o->serving || is_served(*out)) || store_read_epoch(*out, e) == 0)))
 		return 0;
 	store_close(out);
 	return -1;
@@ -82,16 +172,60 @@ void store_close(struct store **stp)
 
 	if (!st)
 		return;
+	segments_close(&st->segments);
+	close_quota(&st->quota);
+	str_release(&st->quota.rules);
+	if (st->quota.word)
+		munmap(st->quota.word, sizeof(uint64_t));
 	os_cleanup_fd(&st->dirfd);
 	os_cleanup_fd(&st->turnstile_fd);
 	os_cleanup_fd(&st->collector_fd);
+	os_cleanup_fd(&st->barrier_fd);
+	free(st->pulls);
 	free(st);
 	*stp = NULL;
 }
 
 int store_flush_fd(struct store *st, int fd)
 {
-	return st->flush ? os_fsync(fd) : 0;
+	return st->ordered ? os_write_out(fd) : st->flush ? os_fsync(fd) : 0;
+}
+
+int store_flush_new(struct store *st, const char *path)
+{
+	return st->ordered ? 0 : store_flush_dir(st, path);
+}
+
+int store_write(struct store *st, const char *path, const void *buf, size_t len, bool flush)
+{
+	cleanup_fd int fd = os_open(st->dirfd, path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+
+	if (fd < 0 || os_write_full(fd, buf, len) < 0)
+		return -1;
+	return flush ? store_flush_fd(st, fd) : 0;
+}
+
+#define TOUCH_TRIES 8           /* a directory may be removed as often while it is made */
+
+int store_touch(struct store *st, const char *path)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int tries;
+
+	str_add(&dir, path, (size_t)(strrchr(path, '/') - path));
+	for (tries = 0; tries < TOUCH_TRIES; tries++) {
+		if (store_write(st, path, "", 0, false) == 0 || errno == EEXIST)
+			return 0;
+		if (errno != ENOENT || (os_mkdirs(st->dirfd, dir.buf) < 0 && errno != ENOENT))
+			return -1;
+	}
+	return -1;
+}
+
+/* A power cut ends the epoch, unless another machine goes on: then each index is compared with the links before it is believed. */
+bool store_flushes_index(const struct store *st)
+{
+	return st->flush && !st->local;
 }
 
 int store_flush_dir(struct store *st, const char *path)
@@ -138,7 +272,7 @@ int store_replace(struct store *st, const char *path, const void *buf, size_t le
 	int saved;
 
 	store_tmp(st, &tmp);
-	if (os_write_file(st->dirfd, tmp.buf, buf, len, flush && st->flush) == 0 &&
+	if (store_write(st, tmp.buf, buf, len, flush) == 0 &&
 	    (renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0 ||
 	     /* berth never makes a directory here, and can write the file again. */
 	     (errno == EISDIR && os_remove_tree(st->dirfd, path) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)))
@@ -186,6 +320,7 @@ static void unique_name(struct store *st, const char *dir, struct str *path)
 void store_forked(struct store *st)
 {
 	os_random(&st->id, sizeof(st->id));
+	close_quota(&st->quota);        /* the parent's locks */
 }
 
 void store_tmp(struct store *st, struct str *path)

@@ -166,10 +166,58 @@ void path_index_referrer(struct str *p, const struct name *n, const struct diges
 	add_part(p, d->text);
 }
 
+void path_pulled(struct str *p, const struct name *n)
+{
+	path_in(p, STORE_PULLED_DIR, n->s);
+}
+
+void path_pulled_tags(struct str *p, const struct name *n)
+{
+	path_pulled(p, n);
+	add_part(p, STORE_PULLED_TAGS);
+}
+
+void path_pulled_tag(struct str *p, const struct name *n, const struct tag *t)
+{
+	path_pulled_tags(p, n);
+	add_part(p, t->s);
+}
+
+void path_pulled_digests(struct str *p, const struct name *n, enum digest_alg alg)
+{
+	path_pulled(p, n);
+	add_part(p, STORE_PULLED_DIGESTS);
+	add_part(p, digest_alg_name(alg));
+}
+
+void path_pulled_digest(struct str *p, const struct name *n, const struct digest *d)
+{
+	path_pulled_digests(p, n, d->alg);
+	add_part(p, digest_hex(d));
+}
+
+void path_undo_marks(struct str *p, const struct name *n)
+{
+	str_reset(p);
+	str_addf(p, STORE_UNDO_DIR "/%s/" STORE_MARKS, n->s);
+}
+
 void path_repository_lock(struct str *p, unsigned stripe)
 {
 	str_reset(p);
 	str_addf(p, STORE_REPOSITORY_LOCKS_DIR "/%02x", stripe & 0xff);
+}
+
+void path_quota_table(struct str *p, const struct digest *of_group)
+{
+	str_reset(p);
+	str_addf(p, STORE_QUOTA_DIR "/%s", digest_hex(of_group));
+}
+
+void path_quota_lock(struct str *p, unsigned stripe)
+{
+	str_reset(p);
+	str_addf(p, STORE_QUOTA_LOCKS_DIR "/%02x", stripe & 0xff);
 }
 
 unsigned path_repository_above(const struct name *n)

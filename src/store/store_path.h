@@ -42,11 +42,27 @@
 #define STORE_ONLINE_FILE "berth/locks/online"          /* every master holds it shared: a collection tries whether it is free */
 #define STORE_SETTINGS_FILE "berth/locks/settings"
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
+#define STORE_JOURNAL_LOCK_FILE "berth/locks/journal"   /* for beginning and removing segments of the journal */
+#define STORE_BARRIER_FILE "berth/locks/barrier"        /* its inode changes last, and is flushed: see store/durable.h */
+#define STORE_JOURNAL_DIR "berth/journal"
+#define STORE_JOURNAL_RULES_FILE "berth/journal/rules"  /* those of the masters that serve */
+#define STORE_READERS_DIR "berth/journal/readers"       /* how far the deliveries of events have come: base/hook_state.h */
+#define STORE_READERS_LOCK_FILE "berth/journal/readers/lock"    /* held by the relay that delivers */
 #define STORE_INDEX_DIR "berth/index"
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* no name of a repository begins with '_' */
 #define STORE_CATALOG_EPOCH_FILE "berth/index/_catalog/epoch"
 #define STORE_FALLBACK_DIR "berth/index/_fallback"      /* of versions before 1.0: removed at the start */
+#define STORE_PULLED_DIR "berth/pulled"                 /* when tags and manifests were last pulled: store/pulled.h */
+#define STORE_PULLED_SINCE "berth/pulled/_since"
+#define STORE_RULES_DIR "berth/rules"                   /* which rules have been seen, and when rules ran: care/retain_state.h */
+#define STORE_RULES_LAST_FILE "berth/rules/last"
+#define STORE_RULES_LOCK_FILE "berth/locks/rules"       /* held by a run of the rules */
+#define STORE_UNDO_DIR "berth/undo"                     /* marks of what was deleted or moved: see store/undo.h */
+#define STORE_QUOTA_DIR "berth/quota"                   /* the tables of quotas: store/quota_table.h */
+#define STORE_QUOTA_RULES_FILE "berth/quota/rules"      /* which repositories are counted together: store/quota_rules.h */
+#define STORE_QUOTA_LOCKS_DIR "berth/locks/quota"
+#define STORE_QUOTA_WORD_FILE "berth/locks/quota/_word" /* the version of the rules; processes map it */
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
 
 /* Entries of the directories below. */
@@ -57,14 +73,19 @@
 #define STORE_REVISIONS "revisions"
 #define STORE_TAGS "tags"
 #define STORE_CURRENT "current"
+#define STORE_PUSHED "pushed-"         /* and a time: of a tag's current/ */
 #define STORE_TAG_INDEX "index"
 #define STORE_UPLOADS "_uploads"
 #define STORE_STARTED "startedat"
 #define STORE_HASHSTATES "hashstates"   /* of an upload, by registry:2 */
+#define STORE_MARKS "_marks"            /* of a repository, below berth/undo/ */
 #define STORE_INDEX_NAMES "_names"
 #define STORE_INDEX_TAGS "_tags"
 #define STORE_INDEX_REFERRERS "_referrers"
+#define STORE_INDEX_LIST "_list"
 #define STORE_INDEX_EPOCH "_epoch"
+#define STORE_PULLED_TAGS "_tags"
+#define STORE_PULLED_DIGESTS "_digests"
 
 /* path_in - dir/entry; dir is not *p. For directories that the functions below do not name: temporary ones, those fsck finds */
 void path_in(struct str *p, const char *dir, const char *entry);
@@ -95,7 +116,18 @@ void path_index_file(struct str *p, const struct name *n, const char *file);
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject);
 void path_index_referrer(struct str *p, const struct name *n, const struct digest *subject, const struct digest *d);
 
+/* The last pulls, below berth/pulled/<name>/: see store/pulled.h. */
+void path_pulled(struct str *p, const struct name *n);
+void path_pulled_tags(struct str *p, const struct name *n);
+void path_pulled_tag(struct str *p, const struct name *n, const struct tag *t);
+void path_pulled_digests(struct str *p, const struct name *n, enum digest_alg alg);
+void path_pulled_digest(struct str *p, const struct name *n, const struct digest *d);
+/* path_undo_marks - berth/undo/<name>/_marks */
+void path_undo_marks(struct str *p, const struct name *n);
+
 void path_repository_lock(struct str *p, unsigned stripe);              /* stripe 0..255 */
+void path_quota_table(struct str *p, const struct digest *of_group);    /* the SHA-256 of the group's text */
+void path_quota_lock(struct str *p, unsigned stripe);
 
 /* path_repository_above - how many directories lie above a repository's own, up to and with repositories/ */
 unsigned path_repository_above(const struct name *n);

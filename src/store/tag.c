@@ -15,9 +15,12 @@
 
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/clock.h"
 #include "store/durable.h"
 #include "store/link.h"
+#include "store/pushed.h"
 #include "store/store_path.h"
+#include "store/taglist.h"
 
 int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e)
 {
@@ -25,6 +28,23 @@ int tag_read(struct store *st, const struct name *n, const struct tag *t, struct
 
 	path_tag_current(&path, n, t);
 	return link_read(st, path.buf, out, e);
+}
+
+int tag_is_there(struct store *st, const struct name *n, const struct tag *t, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct digest d;
+	uint64_t size;
+	int64_t when;
+	size_t i;
+
+	path_tag_current(&path, n, t);
+	if (os_age(st->dirfd, path.buf, &when, &size) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
+	for (i = 0; i < DIGEST_ALG_COUNT; i++)
+		if (size == strlen("sha256:") + digest_hex_len((enum digest_alg)i))
+			return 1;
+	return link_read(st, path.buf, &d, e);
 }
 
 /* A new directory, and the link file in it. */
@@ -35,13 +55,30 @@ static int write_link(struct store *st, const char *dir, const struct digest *d,
 	if (os_mkdirs(st->dirfd, dir) < 0)
 		return -1;
 	path_in(&path, dir, STORE_LINK);
-	return os_write_file(st->dirfd, path.buf, d->text, strlen(d->text), flush && st->flush);
+	return store_write(st, path.buf, d->text, strlen(d->text), flush);
+}
+
+/* The time of the push, by the link that was just written: it stands beside the link, or will. */
+static int begin_time(struct store *st, const char *dir)
+{
+	cleanup_str struct str link = STR_INIT;
+	uint64_t usec;
+
+	path_in(&link, dir, STORE_LINK);
+	return clock_of_new(st, link.buf, &usec) < 0 ? -1 : pushed_begin(st, dir, usec);
+}
+
+static int set_time(struct store *st, const char *link, const char *dir)
+{
+	uint64_t usec;
+
+	return clock_of_new(st, link, &usec) < 0 ? -1 : pushed_set(st, dir, usec);
 }
 
 /*
- * A tag's complete directory below berth/tmp/: current/link, flushed, and index/<alg>/<hex>/link. The index lists all digests
- * that the tag ever pointed to. registry:2 maintains it, but no response of either registry depends on it. So it is not
- * flushed, and fsck repairs it.
+ * A tag's complete directory below berth/tmp/: current/link, flushed, the time of the push, and index/<alg>/<hex>/link. The index lists all digests
+ * that the tag ever pointed to. registry:2 maintains it, but no response of either registry depends on it. So its name is
+ * not flushed, and fsck repairs it; with fsync = "image" its bytes are, so that it is not empty.
  */
 static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
 {
@@ -50,8 +87,8 @@ static int prepare(struct store *st, const struct digest *d, struct str *tmp, st
 	store_tmp(st, tmp);
 	path_tag_index(&index, tmp->buf, d);
 	path_in(&current, tmp->buf, STORE_CURRENT);
-	if (write_link(st, current.buf, d, true) == 0 && write_link(st, index.buf, d, false) == 0 &&
-	    store_flush_dir(st, current.buf) == 0 && store_flush_dir(st, tmp->buf) == 0)
+	if (write_link(st, current.buf, d, true) == 0 && begin_time(st, current.buf) == 0 &&
+	    write_link(st, index.buf, d, st->image) == 0 && store_flush_new(st, current.buf) == 0 && store_flush_new(st, tmp->buf) == 0)
 		return 0;
 	err_sys(e, "cannot make %s", tmp->buf);
 	os_remove_tree(st->dirfd, tmp->buf);
@@ -73,15 +110,15 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, st
 	return rc;
 }
 
-/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. */
-static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, struct err *e)
+/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `timed`: this is a push of the tag itself. */
+static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, bool timed, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
 
 	store_tmp(st, &tmp);
 	path_in(&path, dir, STORE_LINK);
-	if (os_write_file(st->dirfd, tmp.buf, d->text, strlen(d->text), flush && st->flush) == 0 &&
-	    os_mkdirs(st->dirfd, dir) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+	if (store_write(st, tmp.buf, d->text, strlen(d->text), flush) == 0 &&
+	    os_mkdirs(st->dirfd, dir) == 0 && (!timed || set_time(st, tmp.buf, dir) == 0) && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
 		return 0;
 	err_sys(e, "cannot write %s", path.buf);
 	unlinkat(st->dirfd, tmp.buf, 0);
@@ -98,7 +135,7 @@ static int write_index(struct store *st, const char *tag_dir, const struct diges
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found < 0)
 		return -1;
-	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, false, e);
+	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, st->image, false, e);
 }
 
 /* The tag's directory exists, perhaps without a link: writes the index link, then replaces the tag's own link. */
@@ -107,7 +144,7 @@ static int set_old(struct store *st, const char *tag_dir, const struct digest *d
 	cleanup_str struct str dir = STR_INIT;
 
 	path_in(&dir, tag_dir, STORE_CURRENT);
-	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, e) < 0)
+	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, true, e) < 0)
 		return -1;
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
@@ -118,7 +155,7 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	struct digest old;
 	int rc = tag_read(st, n, t, &old, e);
 
-	if (rc < 0)
+	if (rc < 0 || (rc == 0 && taglist_drop(st, n, e) < 0))
 		return -1;
 	path_tag(&dir, n, t);
 	rc = rc == 0 ? set_new(st, dir.buf, d, e) : 0;
@@ -128,10 +165,21 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
+int tag_pushed(struct store *st, const struct name *n, const struct tag *t, uint64_t *usec, struct err *e)
+{
+	cleanup_str struct str tag = STR_INIT, dir = STR_INIT;
+
+	path_tag(&tag, n, t);
+	path_in(&dir, tag.buf, STORE_CURRENT);
+	return pushed_find(st, dir.buf, usec, e);
+}
+
 int tag_remove(struct store *st, const struct name *n, const struct tag *t, struct str *trashed, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
+	if (taglist_drop(st, n, e) < 0)
+		return -1;
 	path_tag(&dir, n, t);
 	return store_trash(st, dir.buf, trashed, e);
 }

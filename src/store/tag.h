@@ -8,6 +8,7 @@
  * Readers take no lock: a tag's link is replaced by one rename, and a new tag's directory appears complete.
  */
 
+#include <stdint.h>
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/ref.h"
@@ -18,7 +19,22 @@
 int tag_read(struct store *st, const struct name *n, const struct tag *t, struct digest *out, struct err *e);
 
 /*
- * tag_set - point the tag to d, durably; also write, without a flush, the index link of registry:2's layout
+ * tag_is_there - whether a tag that an index of this epoch names still exists, in one call as a rule: 1, 0, -1 with *e
+ * Its link has been read in this epoch, or was written by berth. So a file of the right length is that link.
+ */
+int tag_is_there(struct store *st, const struct name *n, const struct tag *t, struct err *e);
+
+/*
+ * tag_pushed - the time of the tag's last push, in microseconds since the epoch by the clock of the file system
+ * It is greater with each push of a tag, whatever the clock does. Of a tag that berth has not set it is the modification time of
+ * its link, which is then written down unless the store is read-only (store/pushed.h). On a file system of one machine it may be
+ * 10 ms ahead of what the file system says of a new file. Returns 1, 0 no such tag, -1 with *e.
+ */
+int tag_pushed(struct store *st, const struct name *n, const struct tag *t, uint64_t *usec, struct err *e);
+
+/*
+ * tag_set - point the tag to d, durably, with the present time as that of its push, also if it points there already; also write,
+ *           without a flush, the index link of registry:2's layout
  * The caller holds the repository's lock and lock_collector, and has made the revision durable up to repositories/.
  */
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);

@@ -306,7 +306,7 @@ static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 	if (os_overwrite(u->lock_fd, d->text, strlen(d->text)) < 0 || store_flush_fd(u->st, u->lock_fd) < 0 ||
 	    renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
 		return -1;
-	return store_flush_dir(u->st, tmp);
+	return store_flush_new(u->st, tmp);
 }
 
 int upload_become_link(struct upload *u, const struct digest *d, struct str *tmp, struct err *e)

@@ -2,7 +2,8 @@
 /*
  * bench_load: a load for a registry, from one thread: connections that are kept, one request at a time on each.
  *
- * bench_load [OPTIONS] PORT paths FILE        "METHOD PATH" a line, by turns
+ * bench_load [OPTIONS] PORT paths FILE        "METHOD PATH [HEADER]" a line, by turns
+ * bench_load [OPTIONS] PORT pulls FILE        each connection asks for all of the lines, in order: that is one pull
  * bench_load [OPTIONS] PORT images PREFIX     each connection pushes images to PREFIX/cN, as docker does
  *
  *   -c N        connections (32)              -H 'NAME: VALUE'  a header for all requests, again and again
@@ -10,9 +11,11 @@
  *   -w SECONDS  before that, not counted (0)
  *   -l N -b N   layers of an image (3) and their bytes (4096)
  *   -f FILE -d DIGEST   instead: one layer, this file's bytes
+ *   -a ADDRESS  of IPv4, whom to ask (127.0.0.1)   -o HOST  the header Host (ADDRESS:PORT)
  *
- * SIGTERM ends it as the end of its time does. Work that has begun is waited for, and counted. One JSON object on standard output: what was done, how long it took, the
- * time between a request and the end of its answer (for images: the whole push), and the processor time of this program.
+ * SIGTERM ends it as the end of its time does. Work that has begun is waited for, and counted. One JSON object on standard
+ * output: what was done, how long it took, the time between a request and the end of its answer (for pulls and images: from
+ * the first request to the last answer), and the processor time of this program.
  * The status is 0, or 1 where nothing was answered as it has to be; 2 for wrong use.
  */
 
@@ -35,7 +38,7 @@
 #include "load_job.h"
 
 #define CHUNK (32 << 10)        /* what docker sends at once */
-#define CONNECTIONS_MAX 1024
+#define CONNECTIONS_MAX 16384
 #define READ_AT_ONCE (1 << 20)
 
 struct conn {
@@ -342,7 +345,7 @@ static void report(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: bench_load [-c N] [-s SECONDS] [-n N] [-w SECONDS] [-H HEADER]... [-l N] [-b N] [-f FILE -d DIGEST] "
-		"PORT paths FILE | images PREFIX\n");
+		"[-a ADDRESS] [-o HOST] PORT paths FILE | pulls FILE | images PREFIX\n");
 	return 2;
 }
 
@@ -357,12 +360,23 @@ static bool take_file(const char *name, const char *digest)
 	return digest && digest_parse(&load.job.file_digest, digest, strlen(digest)) == 0;
 }
 
-static bool options(int argc, char **argv, struct str *extra)
+/* A connection is a descriptor. */
+static void allow_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+static bool options(int argc, char **argv, struct str *extra, const char **host)
 {
 	const char *file = NULL, *digest = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "c:s:n:w:H:l:b:f:d:")) != -1) {
+	while ((opt = getopt(argc, argv, "c:s:n:w:H:l:b:f:d:a:o:")) != -1) {
 		switch (opt) {
 		case 'c': load.connections = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 's': load.seconds = strtod(optarg, NULL); break;
@@ -373,6 +387,11 @@ static bool options(int argc, char **argv, struct str *extra)
 		case 'b': load.job.layer_size = strtoul(optarg, NULL, 10); break;
 		case 'f': file = optarg; break;
 		case 'd': digest = optarg; break;
+		case 'o': *host = optarg; break;
+		case 'a':
+			if (inet_pton(AF_INET, optarg, &load.to.sin_addr) != 1)
+				return false;
+			break;
 		default: return false;
 		}
 	}
@@ -384,25 +403,29 @@ static bool options(int argc, char **argv, struct str *extra)
 int main(int argc, char **argv)
 {
 	struct str extra = STR_INIT, host = STR_INIT;
+	char address[INET_ADDRSTRLEN];
+	const char *host_given = NULL, *kind;
 	struct conn *conns;
-	unsigned long port;
 
 	load.connections = 32;
 	load.seconds = 2;
 	load.job = (struct job){ .layers = 3, .layer_size = 4096, .file = -1, .seed = (unsigned)time(NULL) ^ ((unsigned)getpid() << 12) };
-	if (!options(argc, argv, &extra))
+	load.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	if (!options(argc, argv, &extra, &host_given))
 		return usage();
-	port = strtoul(argv[optind], NULL, 10);
-	load.to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	str_addf(&host, "127.0.0.1:%lu", port);
-	load.job.host = host.buf;
+	load.to.sin_port = htons((uint16_t)strtoul(argv[optind], NULL, 10));
+	inet_ntop(AF_INET, &load.to.sin_addr, address, sizeof(address));
+	str_addf(&host, "%s:%u", address, ntohs(load.to.sin_port));
+	load.job.host = host_given ? host_given : host.buf;
 	load.job.extra = extra.buf;
 	load.job.prefix = argv[optind + 2];
-	if (strcmp(argv[optind + 1], "images") == 0)
-		load.job.kind = JOB_IMAGES;
-	else if (strcmp(argv[optind + 1], "paths") != 0 || job_paths(&load.job, argv[optind + 2]) < 0)
+	kind = argv[optind + 1];
+	load.job.kind = strcmp(kind, "images") == 0 ? JOB_IMAGES : strcmp(kind, "pulls") == 0 ? JOB_PULLS : JOB_PATHS;
+	if (load.job.kind == JOB_PATHS && strcmp(kind, "paths") != 0)
 		return usage();
+	if (load.job.kind != JOB_IMAGES && job_paths(&load.job, argv[optind + 2]) < 0)
+		return usage();
+	allow_files();
 	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
 	load.ep = epoll_create1(EPOLL_CLOEXEC);
 	conns = xcalloc(load.connections, sizeof(*conns));

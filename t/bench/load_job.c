@@ -37,34 +37,43 @@ void job_client_release(struct client *c)
 		str_release(&c->blobs[i]);
 }
 
+/* One line: a method, a path, and what may follow: a header. */
+static bool add_line(struct job *j, char *line)
+{
+	char *path = strchr(line, ' '), *header, *end = strchr(line, '\n');
+
+	if (end)
+		*end = '\0';
+	if (!path)
+		return false;
+	*path++ = '\0';
+	header = strchr(path, ' ');
+	if (header)
+		*header++ = '\0';
+	j->paths = xreallocarray(j->paths, j->count + 1, sizeof(*j->paths));
+	j->is_head = xreallocarray(j->is_head, j->count + 1, sizeof(*j->is_head));
+	j->paths[j->count] = (struct str)STR_INIT;
+	j->is_head[j->count] = strcmp(line, "HEAD") == 0;
+	str_addf(&j->paths[j->count++], "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", line, path, j->host, header ? header : "",
+		header ? "\r\n" : "", j->extra);
+	return true;
+}
+
 int job_paths(struct job *j, const char *file)
 {
 	FILE *in = fopen(file, "re");
-	char line[4096], method[16], path[3072];
+	char line[4096];
 
 	if (!in) {
 		perror(file);
 		return -1;
 	}
 	while (fgets(line, sizeof(line), in)) {
-		char *space = strchr(line, ' '), *end;
-
-		if (!space || (size_t)(space - line) >= sizeof(method) || strlen(space + 1) >= sizeof(path)) {
+		if (!add_line(j, line)) {
 			fprintf(stderr, "%s: not \"METHOD PATH\": %s\n", file, line);
 			fclose(in);
 			return -1;
 		}
-		memcpy(method, line, (size_t)(space - line));
-		method[space - line] = '\0';
-		memcpy(path, space + 1, strlen(space + 1) + 1);
-		end = strchr(path, '\n');
-		if (end)
-			*end = '\0';
-		j->paths = xreallocarray(j->paths, j->count + 1, sizeof(*j->paths));
-		j->is_head = xreallocarray(j->is_head, j->count + 1, sizeof(*j->is_head));
-		j->paths[j->count] = (struct str)STR_INIT;
-		j->is_head[j->count] = strcmp(method, "HEAD") == 0;
-		str_addf(&j->paths[j->count++], "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", method, path, j->host, j->extra);
 	}
 	fclose(in);
 	if (j->count == 0)
@@ -177,14 +186,17 @@ static void push_next(struct job *j, struct client *c, struct request *r)
 
 void job_next(struct job *j, struct client *c, struct request *r)
 {
+	size_t n;
+
 	*r = (struct request){ .body_fd = -1 };
 	if (j->kind == JOB_IMAGES) {
 		push_next(j, c, r);
 		return;
 	}
-	r->head = j->paths[j->next].buf;
-	r->head_len = j->paths[j->next].len;
-	r->no_body = j->is_head[j->next];
+	n = j->kind == JOB_PULLS ? c->blob : j->next;
+	r->head = j->paths[n].buf;
+	r->head_len = j->paths[n].len;
+	r->no_body = j->is_head[n];
 	j->next = (j->next + 1) % j->count;
 }
 
@@ -210,9 +222,12 @@ bool job_answered(struct job *j, struct client *c, const struct answer *a, bool 
 	static const int wanted[] = { [PUSH_HEAD] = 404, [PUSH_POST] = 202, [PUSH_PATCH] = 202, [PUSH_PUT] = 201, [PUSH_STAT] = 200,
 		[PUSH_MANIFEST] = 201 };
 
-	*done = true;
-	if (j->kind == JOB_PATHS)
+	if (j->kind != JOB_IMAGES) {
+		if (j->kind == JOB_PULLS)
+			c->blob = (c->blob + 1) % (unsigned)j->count;
+		*done = j->kind == JOB_PATHS || c->blob == 0;
 		return a->status >= 200 && a->status < 300;
+	}
 	*done = c->step == PUSH_MANIFEST;
 	if (a->status != wanted[c->step] && !(c->step == PUSH_HEAD && a->status == 200))
 		return false;

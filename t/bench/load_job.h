@@ -3,7 +3,8 @@
 #define BERTH_BENCH_LOAD_JOB_H
 
 /*
- * load_job: what a connection asks next. Two kinds: the lines of a file by turns, and pushes as docker does them.
+ * load_job: what a connection asks next. Three kinds: the lines of a file by turns, all of them by each connection, and
+ * pushes as docker does them.
  */
 
 #include <stdbool.h>
@@ -23,14 +24,14 @@ struct request {
 	off_t body_size;
 };
 
-enum job_kind { JOB_PATHS, JOB_IMAGES };
+enum job_kind { JOB_PATHS, JOB_PULLS, JOB_IMAGES };
 
 #define JOB_BLOBS 16            /* layers and the config of an image */
 
 /* What all connections do. */
 struct job {
 	enum job_kind kind;
-	/* JOB_PATHS: requests, ready to be sent */
+	/* JOB_PATHS, JOB_PULLS: requests, ready to be sent */
 	struct str *paths;
 	bool *is_head;
 	size_t count, next;
@@ -49,9 +50,9 @@ enum push_step { PUSH_HEAD, PUSH_POST, PUSH_PATCH, PUSH_PUT, PUSH_STAT, PUSH_MAN
 /* Where one connection is. */
 struct client {
 	unsigned number, image;
+	unsigned blob;          /* JOB_PULLS: the next line; JOB_IMAGES: of the image */
 	/* JOB_IMAGES */
 	enum push_step step;
-	unsigned blob;
 	uint64_t random;
 	char location[1024];
 	struct digest digests[JOB_BLOBS];
@@ -68,7 +69,7 @@ void job_next(struct job *j, struct client *c, struct request *r);
 
 /*
  * job_answered - what came of it
- * done  set where with it a unit of work ended: a request, or an image
+ * done  set where with it a unit of work ended: a request, a pull, or an image
  * Returns false where it is not the answer that there has to be.
  */
 bool job_answered(struct job *j, struct client *c, const struct answer *a, bool *done);
@@ -76,7 +77,7 @@ bool job_answered(struct job *j, struct client *c, const struct answer *a, bool 
 /* job_between - whether a client is at the beginning of a unit of work, and so may stop */
 bool job_between(const struct job *j, const struct client *c);
 
-/* job_paths - "METHOD PATH" a line; 0, or -1 with a message on stderr */
+/* job_paths - "METHOD PATH", or "METHOD PATH NAME: VALUE" with a header of its own, a line; 0, or -1 with a message on stderr */
 int job_paths(struct job *j, const char *file);
 
 #endif

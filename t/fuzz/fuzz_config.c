@@ -12,6 +12,7 @@
 
 #define LINES_MAX 16
 #define SEPARATOR "\n%env\n"
+#define LISTS "\nauth.groups = "
 
 /* libconfig leaks the text of a string without a closing quote, once for each such file: at most the size of the file. */
 const char *__lsan_default_suppressions(void);
@@ -39,6 +40,40 @@ static void check_size(const char *text)
 	CHECK(config_parse_size(again.buf, &m) == 0 && m == n);
 }
 
+/* A file in memory; *path is its name. */
+static int file_of(const void *data, size_t len, struct str *path)
+{
+	int fd = memfd_create("berth.conf", MFD_CLOEXEC);
+
+	CHECK(fd >= 0 && write(fd, data, len) == (ssize_t)len);
+	str_addf(path, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+/* A list, as it is shown, is one that a file may have, and it is shown as it was. name: "\nNAME = " */
+static void check_list(const struct str *shown, const char *name)
+{
+	cleanup_str struct str text = STR_INIT, path = STR_INIT, again = STR_INIT, msg = STR_INIT;
+	cleanup_config struct config *c = NULL;
+	static char *none[] = { NULL };
+	const char *list = strstr(shown->buf, name), *end;
+	int fd;
+
+	CHECK(list);
+	list += strlen(name);
+	end = strchr(list, '\n');
+	CHECK(end);
+	if (*list == '\n')
+		return;
+	str_addf(&text, "%s%.*s;", name, (int)(end - list), list);
+	fd = file_of(text.buf, text.len, &path);
+	c = config_load(path.buf, none, NULL, &msg);
+	CHECK(c && config_journal_on(c) >= (c->nendpoints > 0));
+	config_show(c, &again);
+	CHECK(strncmp(strstr(again.buf, name) + strlen(name), list, (size_t)(end + 1 - list)) == 0);
+	close(fd);
+}
+
 /* Each value is valid, and its printed form sets it again. */
 static void check_config(struct config *c)
 {
@@ -57,7 +92,11 @@ static void check_config(struct config *c)
 		CHECK(key_set_text(other, &key_table[i], value.buf) == 0);
 	}
 	config_show(c, &shown);
+	check_list(&shown, "\nnotifications = ");
+	check_list(&shown, "\nrules = ");
 	config_show(other, &again);
+	str_cut(&shown, (size_t)(strstr(shown.buf, LISTS) - shown.buf));
+	str_cut(&again, (size_t)(strstr(again.buf, LISTS) - again.buf));
 	CHECK(strcmp(shown.buf, again.buf) == 0);
 }
 
@@ -88,9 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = xstrndup(size ? (const char *)data : "", size);
 	check_size(text);
 	free(text);
-	fd = memfd_create("berth.conf", MFD_CLOEXEC);
-	CHECK(fd >= 0 && write(fd, data, len) == (ssize_t)len);
-	str_addf(&file, "/proc/self/fd/%d", fd);
+	fd = file_of(data, len, &file);
 	fuzz_lines(data + skip, size - skip, lines, LINES_MAX);
 	c = config_load(file.buf, lines, &warn, &msg);
 	if (c)

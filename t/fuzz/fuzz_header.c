@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include <ctype.h>
+#include <regex.h>
 #include <strings.h>
 
 #include "base/etag.h"
@@ -14,37 +15,51 @@
 #define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define OTHER "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
-/* Digits from *s on as a number of any length, without its leading zeros; *s moves behind them. */
-static size_t significant(const char **s, const char **from)
-{
-	const char *p = *s;
+/* A number of any length as text: its digits without leading zeros. */
+struct digits {
+	const char *s;
+	size_t len;
+};
 
-	while (isdigit((unsigned char)**s))
-		(*s)++;
-	while (p < *s && *p == '0')
-		p++;
-	*from = p;
-	return (size_t)(*s - p);
+static struct digits digits_of(const char *s, const regmatch_t *m)
+{
+	struct digits d = { s + m->rm_so, (size_t)(m->rm_eo - m->rm_so) };
+
+	while (d.len && *d.s == '0') {
+		d.s++;
+		d.len--;
+	}
+	return d;
 }
 
-/* What content_range_parse() should say, by comparing text. */
+static int digits_cmp(struct digits a, struct digits b)
+{
+	return a.len != b.len ? (a.len < b.len ? -1 : 1) : memcmp(a.s, b.s, a.len);
+}
+
+/* What content_range_parse() should say, by a regular expression and by comparing text. */
 static bool range_expected(const char *s)
 {
-	static const char top[] = "18446744073709551615";       /* UINT64_MAX: a last byte must be below it */
-	const char *a, *b, *p = s;
-	size_t alen, blen;
+	static const char form[] = "^[ \t]*(bytes([ \t]*=[ \t]*|[ \t]+))?([0-9]+)[ \t]*-[ \t]*([0-9]+)[ \t]*(/[ \t]*(\\*|[0-9]+)[ \t]*)?$";
+	static const struct digits top = { "18446744073709551615", 20 };      /* UINT64_MAX: a last byte must be below it */
+	static regex_t re;
+	static bool ready;
+	struct digits first, last, total;
+	regmatch_t m[7];
 
-	if (!isdigit((unsigned char)*p))
+	if (!ready)
+		CHECK(regcomp(&re, form, REG_EXTENDED | REG_ICASE) == 0);
+	ready = true;
+	if (regexec(&re, s, ARRAY_LEN(m), m, 0) != 0)
 		return false;
-	alen = significant(&p, &a);
-	if (*p++ != '-' || !isdigit((unsigned char)*p))
+	first = digits_of(s, &m[3]);
+	last = digits_of(s, &m[4]);
+	if (digits_cmp(last, top) >= 0 || digits_cmp(first, last) > 0)
 		return false;
-	blen = significant(&p, &b);
-	if (*p)
-		return false;
-	if (blen > strlen(top) || (blen == strlen(top) && memcmp(b, top, blen) >= 0))
-		return false;
-	return alen < blen || (alen == blen && memcmp(a, b, alen) <= 0);
+	if (m[6].rm_so < 0 || s[m[6].rm_so] == '*')
+		return true;
+	total = digits_of(s, &m[6]);
+	return digits_cmp(total, last) > 0 && digits_cmp(total, top) <= 0;
 }
 
 static void check_range(const char *s)

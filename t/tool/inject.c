@@ -3,8 +3,9 @@
  * inject: lets a chosen system call of a worker fail, or kills the worker there.
  *
  * Owns a traced process. Knows nothing of what the worker does: a request is what happens between a successful accept
- * and the next epoll_wait. Commands come on stdin, one a line; each is answered by one line on stdout, and those of a
- * request by a second one when it is over:
+ * and the next epoll_wait. Of a process with a loop of its own, "loop" in front of the last three commands means all
+ * that it does from now on until it is sent SIGURG, which it does not see. Commands come on stdin, one a line; each is
+ * answered by one line on stdout, and those of a request by a second one when it is over:
  *
  *   attach PID      trace that process from now on            attached
  *   detach          let it go                                 detached
@@ -14,7 +15,8 @@
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
- * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two).
+ * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
+ * a loop those of an open file have its path, and waits do not count.
  * The one that failed has "!" at its end. A close is made even where it is said to fail: that is how Linux does it.
  */
 #include <elf.h>
@@ -39,12 +41,12 @@
 struct known {
 	long nr;
 	const char *name;
-	int path;               /* which argument is the path to show, counted from 1; 0: none */
+	int path;               /* which argument is the path to show, counted from 1; 0: none; -1: nor is the first a descriptor */
 };
 
 #define CALL(name, path) { SYS_##name, #name, path }
 static const struct known table[] = {
-	CALL(accept, 0), CALL(accept4, 0), CALL(brk, 0), CALL(close, 0), CALL(copy_file_range, 0), CALL(epoll_ctl, 0),
+	CALL(accept, 0), CALL(accept4, 0), CALL(brk, -1), CALL(close, 0), CALL(copy_file_range, 0), CALL(epoll_ctl, 0),
 	CALL(epoll_pwait, 0), CALL(exit_group, 0), CALL(faccessat, 2), CALL(fallocate, 0), CALL(fchmod, 0),
 	CALL(fchmodat, 2), CALL(fcntl, 0), CALL(fdatasync, 0), CALL(flock, 0), CALL(fstat, 0), CALL(fsync, 0),
 	CALL(ftruncate, 0), CALL(futex, 0), CALL(getdents64, 0), CALL(getpid, 0), CALL(getrandom, 0), CALL(ioctl, 0),
@@ -54,7 +56,10 @@ static const struct known table[] = {
 	CALL(rt_sigaction, 0), CALL(rt_sigprocmask, 0), CALL(shutdown, 0), CALL(statx, 2), CALL(symlinkat, 3), CALL(syncfs, 0),
 	CALL(sync_file_range, 0), CALL(sysinfo, 0), CALL(unlinkat, 2), CALL(utimensat, 2), CALL(write, 0), CALL(writev, 0),
 	CALL(clock_nanosleep, 0), CALL(fstatfs, 0), CALL(getsockname, 0), CALL(getpeername, 0), CALL(getsockopt, 0),
-	CALL(setsockopt, 0), CALL(newfstatat, 2),
+	CALL(setsockopt, 0), CALL(newfstatat, 2), CALL(execve, 1), CALL(socket, -1), CALL(connect, 0), CALL(sendto, 0),
+	CALL(sendmsg, 0), CALL(recvfrom, 0), CALL(recvmsg, 0), CALL(socketpair, -1), CALL(pipe2, -1), CALL(eventfd2, -1),
+	CALL(epoll_create1, -1), CALL(inotify_init1, -1), CALL(inotify_add_watch, 2), CALL(uname, -1), CALL(prctl, -1),
+	CALL(prlimit64, -1), CALL(rseq, -1), CALL(set_robust_list, -1), CALL(set_tid_address, -1), CALL(exit, -1),
 #ifdef SYS_epoll_wait
 	CALL(epoll_wait, 0),
 #endif
@@ -74,8 +79,9 @@ struct tracer {
 	enum plan plan;
 	long at;                /* the call that is meant, from 1 */
 	int fail_with;
-	char name[64];          /* what the call that is to fail has to be called, "" for any */
-	bool inside;            /* a request is being served */
+	char name[256];         /* what the call that is to fail has to be called, "" for any */
+	bool loop;              /* the plan is for all calls until SIGURG, not for a request */
+	bool inside;            /* a request is being served, or it is a loop */
 	int socket;             /* its connection */
 	long count;
 	bool failing;           /* the call that is being made has to return fail_with */
@@ -175,15 +181,31 @@ static void add_path(pid_t pid, uint64_t addr, char *out)
 	out[i < PATH_SHOWN ? i : PATH_SHOWN] = '\0';
 }
 
+/* The path of the file that a descriptor stands for, "" if it is none. */
+static void add_file(pid_t pid, int fd, char *out)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+	n = readlink(link, out, PATH_SHOWN);
+	if (n > 0 && out[0] == '/' && !strchr(out, ' '))
+		out[n] = '\0';
+	else
+		out[0] = '\0';
+}
+
 static char *describe(const struct tracer *t, const struct __ptrace_syscall_info *si)
 {
 	const struct known *k = known((long)si->entry.nr);
 	char text[PATH_SHOWN + 64], path[PATH_SHOWN + 1] = "";
-	bool by_fd = k && !k->path && strcmp(k->name, "brk") != 0;
+	bool by_fd = k && !k->path;
 	char *out;
 
-	if (k && k->path)
+	if (k && k->path > 0)
 		add_path(t->pid, si->entry.args[k->path - 1], path);
+	else if (by_fd && t->loop)
+		add_file(t->pid, (int)si->entry.args[0], path);
 	if (k)
 		snprintf(text, sizeof(text), "%s%s%s%s", k->name, path[0] ? ":" : "", path,
 			 by_fd && (int)si->entry.args[0] == t->socket ? "@socket" :
@@ -198,7 +220,7 @@ static void forget(struct tracer *t)
 {
 	while (t->count > 0)
 		free(t->calls[--t->count]);
-	t->inside = t->failing = false;
+	t->inside = t->failing = t->loop = false;
 	t->socket = -1;
 }
 
@@ -230,7 +252,7 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 	if (!t->inside)
 		return false;
 	if (is_wait(t->nr))
-		return true;
+		return !t->loop;
 	if (t->count == CALLS_MAX) {
 		errno = E2BIG;
 		die("a request");
@@ -280,6 +302,9 @@ static bool stopped(struct tracer *t, int status)
 			leaving(t, &si);
 	} else if (status >> 16) {
 		sig = 0;                /* a stop of ptrace's own */
+	} else if (sig == SIGURG && t->loop) {
+		sig = 0;
+		over = true;
 	}
 	ptrace(PTRACE_SYSCALL, t->pid, NULL, (void *)(uintptr_t)sig);
 	if (over)
@@ -287,7 +312,7 @@ static bool stopped(struct tracer *t, int status)
 	return over;
 }
 
-/* Until the next request is over, or the process has ended. */
+/* Until the next request or the loop is over, or the process has ended. */
 static void watch(struct tracer *t)
 {
 	char how[64];
@@ -347,6 +372,7 @@ static void say(const char *word)
 static void plan(struct tracer *t, enum plan p, long at, int fail_with, const char *name)
 {
 	t->plan = p;
+	t->inside = t->loop;
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	t->at = at;
 	t->fail_with = fail_with;
@@ -361,12 +387,15 @@ static void plan(struct tracer *t, enum plan p, long at, int fail_with, const ch
 int main(void)
 {
 	static struct tracer t = { .socket = -1 };
-	char line[256], name[64];
+	char all[512], name[256];
+	const char *line;
 	int pid, err;
 	long n;
 
-	while (fgets(line, sizeof(line), stdin)) {
+	while (fgets(all, sizeof(all), stdin)) {
 		name[0] = '\0';
+		t.loop = strncmp(all, "loop ", 5) == 0;
+		line = t.loop ? all + 5 : all;
 		if (sscanf(line, "attach %d", &pid) == 1) {
 			attach(&t, pid);
 			say("attached");
@@ -375,9 +404,9 @@ int main(void)
 			say("detached");
 		} else if (strcmp(line, "count\n") == 0) {
 			plan(&t, PLAN_COUNT, 0, 0, "");
-		} else if (sscanf(line, "fail %ld %d %63s", &n, &err, name) >= 2) {
+		} else if (sscanf(line, "fail %ld %d %255s", &n, &err, name) >= 2) {
 			plan(&t, PLAN_FAIL, n, err, name);
-		} else if (sscanf(line, "kill %ld %63s", &n, name) >= 1) {
+		} else if (sscanf(line, "kill %ld %255s", &n, name) >= 1) {
 			plan(&t, PLAN_KILL, n, 0, name);
 		} else {
 			errno = EINVAL;

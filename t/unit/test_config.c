@@ -124,7 +124,7 @@ static void test_load(void)
 {
 	char name[] = "/tmp/berth-test-config.XXXXXX";
 	cleanup_str struct str warn = STR_INIT, msg = STR_INIT, shown = STR_INIT;
-	char delete[] = "REGISTRY_STORAGE_DELETE_ENABLED=true", other[] = "REGISTRY_HTTP_ADDR=:5000";
+	char delete[] = "REGISTRY_STORAGE_DELETE_ENABLED=true", other[] = "REGISTRY_FOO=:5000";
 	char *env[] = { delete, other, NULL };
 	struct config *c;
 	int fd = mkstemp(name);
@@ -154,7 +154,8 @@ static void test_load(void)
 	str_reset(&msg);
 	c = config_load(name, env, &warn, &msg);
 	ok(c && c->delete_enabled, "the environment wins over the defaults");
-	is_str(warn.buf, "not honoured: REGISTRY_HTTP_ADDR", "what is not honoured is one warning");
+	is_str(warn.buf, "REGISTRY_FOO has no effect: there is no such setting", "what is not honoured is one warning");
+	ok(key_origin(c, key_find("delete")) && !key_origin(c, key_find("readonly")), "the origin of a value is known");
 	config_close(&c);
 	unlink(name);
 	c = config_load(name, env, NULL, &msg);

@@ -2,6 +2,7 @@
 /* digest: strict parsing, and hashing. */
 
 #include "base/digest.h"
+#include "base/digestlist.h"
 #include "base/mem.h"
 #include "tap.h"
 
@@ -67,9 +68,20 @@ static void test_parse(void)
 
 static void test_hex(void)
 {
+	struct digest_list l = DIGEST_LIST_INIT;
+	unsigned char bytes[32];
 	struct digest d;
+	int i;
 
 	digest_of(&d, DIGEST_SHA256, "", 0);
+	digest_bytes(&d, bytes, sizeof(bytes));
+	ok(memcmp(bytes, "\xe3\xb0\xc4\x42", 4) == 0 && bytes[31] == 0x55, "its bytes are those that the digits stand for");
+	digest_list_add(&l, &d);
+	for (i = 1; i < 100; i++)
+		digest_list_add(&l, &l.v[0]);
+	ok(l.count == 100 && digest_eq(&l.v[0], &d) && digest_eq(&l.v[99], &d), "a list keeps them in their order");
+	digest_list_release(&l);
+	ok(l.count == 0 && !l.v, "and is empty when it is released");
 	ok(digest_of_hex(&d, DIGEST_SHA256, "abc", 3) < 0 && !*d.text, "digits that are too few make no digest");
 }
 

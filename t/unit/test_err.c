@@ -66,6 +66,10 @@ static void test_set(void)
 	ok(e.status == 413 && e.code == ERR_NAME_INVALID, "which leaves the code");
 	err_set(&e, ERR_DENIED, "again: %s", e.detail);
 	ok(e.status == 403 && strcmp(e.detail, "again: name \"X\"") == 0, "a new error may quote the old one's detail");
+	is_int(err_plain(&e), -1, "its detail can be made the message");
+	ok(e.plain, "which it is then");
+	err_set(&e, ERR_DENIED, "another");
+	ok(!e.plain, "until the next error");
 	is_int(err_set(NULL, ERR_DENIED, "x"), -1, "no error value is fine too");
 	is_int(err_sys(NULL, "x"), -1, "no error value is fine for system errors");
 	is_int(err_more(NULL, "x"), -1, "and for more details");
@@ -107,7 +111,7 @@ static void test_sys(void)
 	static const struct { int sys; int status; enum err_code code; } t[] = {
 		{ ENOSPC, 507, ERR_UNAVAILABLE }, { EDQUOT, 507, ERR_UNAVAILABLE }, { EIO, 503, ERR_UNAVAILABLE },
 		{ EMFILE, 503, ERR_UNAVAILABLE }, { ENFILE, 503, ERR_UNAVAILABLE }, { ENOMEM, 503, ERR_UNAVAILABLE },
-		{ EROFS, 503, ERR_UNAVAILABLE }, { EACCES, 503, ERR_UNAVAILABLE }, { EPERM, 503, ERR_UNAVAILABLE },
+		{ EROFS, 503, ERR_UNAVAILABLE }, { EACCES, 500, ERR_UNKNOWN }, { EPERM, 500, ERR_UNKNOWN },
 		{ ESTALE, 503, ERR_UNAVAILABLE }, { ETIMEDOUT, 503, ERR_UNAVAILABLE }, { EINTR, 503, ERR_UNAVAILABLE },
 		{ ENOLCK, 503, ERR_UNAVAILABLE }, { ENOENT, 500, ERR_UNKNOWN },
 		{ EINVAL, 500, ERR_UNKNOWN }, { ENOTDIR, 500, ERR_UNKNOWN },

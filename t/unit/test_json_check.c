@@ -149,13 +149,14 @@ static void test_values(void)
 		for (i = 1; i < n; i++)
 			str_puts(&s, i == 1 ? "0" : ",{}");
 		str_addc(&s, ']');
-		is_int(json_check(s.buf, s.len, &fault), want, "%d values in a list: %d", n, want);
+		is_int(json_check_few(s.buf, s.len, &fault), want, "%d values in a list are few: %d", n, want);
+		is_int(json_check(s.buf, s.len, &fault), 0, "but as many as one likes are JSON");
 		str_reset(&s);
 		str_addc(&s, '{');
 		for (i = 1; i < n; i++)
 			str_addf(&s, "%s\"key%d\":\"v\"", i == 1 ? "" : ",", i);
 		str_addc(&s, '}');
-		is_int(json_check(s.buf, s.len, &fault), want, "%d values in an object, its keys not counted: %d", n, want);
+		is_int(json_check_few(s.buf, s.len, &fault), want, "%d values in an object, its keys not counted: %d", n, want);
 	}
 	str_release(&s);
 }
@@ -171,6 +172,17 @@ static void test_many_keys(void)
 		str_addf(&s, "\"%070d\":0,", i);
 	str_addf(&s, "\"%070d\":0}", 49997);
 	is_int(json_check(s.buf, s.len, &fault), -1, "of 49 999 keys with a long common beginning two equal ones are found");
+	str_reset(&s);
+	str_addc(&s, '{');
+	for (i = 0; i < 500000; i++)
+		str_addf(&s, "\"%x\":0,", i);
+	str_puts(&s, "\"7a11f\":0}");
+	is_int(json_check(s.buf, s.len, &fault), -1, "and of half a million short ones");
+	ok(strcmp(fault.what, "the same key twice") == 0 && fault.at == s.len - 10, "which is told where it is the second time");
+	str_reset(&s);
+	for (i = 0; i < 2000000; i++)
+		str_puts(&s, "{}");
+	ok(json_check(s.buf, s.len, &fault) < 0 && fault.at == 2, "4 MiB of {} are refused at the second of them");
 	str_release(&s);
 }
 

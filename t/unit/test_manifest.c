@@ -151,7 +151,7 @@ static void test_shape(void)
 	refuses("", "JSON:", "nothing");
 	refuses("not json", "JSON:", "what is not JSON");
 	refuses("[]", "not a JSON object", "a list");
-	refuses("null", "JSON:", "null");
+	refuses("null", "not a JSON object", "null");
 	refuses("\"x\"", "not a JSON object", "a string");
 	refuses("2", "not a JSON object", "a number");
 	refuses(IMAGE("") "x", "text after the value", "text behind the manifest");
@@ -359,16 +359,12 @@ static void test_limits(void)
 		str_addc(&s, '}');
 		is_int(parses(s.buf, MT_OCI_MANIFEST), n == 32 ? 0 : -1, "nesting of %d is %s", n, n == 32 ? "taken" : "refused");
 	}
-	for (n = 50000; n <= 50001; n++) {
-		str_reset(&s);
-		/* the object, schemaVersion, config and its three, the list */
-		str_puts(&s, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"x\":[");
-		for (i = 7; i < n; i++)
-			str_puts(&s, i == 7 ? "0" : ",0");
-		str_puts(&s, "]}");
-		is_int(parses(s.buf, MT_OCI_MANIFEST), n == 50000 ? 0 : -1, "%d values are %s", n,
-		       n == 50000 ? "taken" : "refused");
-	}
+	str_reset(&s);
+	str_puts(&s, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"x\":[");
+	for (i = 0; i < 1000000; i++)
+		str_puts(&s, i ? ",{}" : "{}");
+	str_puts(&s, "]}");
+	is_int(parses(s.buf, MT_OCI_MANIFEST), 0, "a million values that no type defines are taken");
 	str_reset(&s);
 	str_puts(&s, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[");
 	for (i = 0; i < 12000; i++)

@@ -86,7 +86,6 @@ static void test_faults(void)
 	static const struct { const char *uri, *detail; } t[] = {
 		{ "/v2/a%2Fb/%0a", "the path holds a control byte" }, { "/v2/../%0a", "the path holds a dot segment" },
 		{ "/v2/%0a/..", "the path holds a control byte" }, { "/v2/a%2f..", "the path holds a dot segment" },
-		{ "/v2/a%2fb", "the path holds an encoded slash" }, { "%2f", "the path holds an encoded slash" },
 		{ "/v2/../%zz", "the path is not percent-encoded" }, { "/v2/\x7f", "the path holds a control byte" },
 	};
 	struct err e = ERR_INIT;
@@ -124,12 +123,12 @@ static void test_missing(void)
 static void test_paths(void)
 {
 	static const struct { const char *uri, *path; } good[] = {
-		{ "/v2/a%3Ab", "/v2/a:b" }, { "/v2/%61", "/v2/a" }, { "/v2/a+b", "/v2/a+b" }, { "/v2//a", "/v2//a" },
+		{ "/v2/a%3Ab", "/v2/a:b" }, { "/v2/a%2Fb%2fc", "/v2/a/b/c" }, { "/v2/%61", "/v2/a" }, { "/v2/a+b", "/v2/a+b" }, { "/v2//a", "/v2//a" },
 		{ "/v2/%252e", "/v2/%2e" }, { "/v2/...", "/v2/..." }, { "/v2/.a", "/v2/.a" }, { "/v2/a.", "/v2/a." },
 		{ "/v2/%c3%a4", "/v2/\xc3\xa4" }, { "", "" }, { "/?/../", "/" },
 	};
 	static const char *const bad[] = {
-		"/v2/a%2Fb", "/v2/a%2fb", "/v2/%00", "/v2/a%00/tags/list", "/v2/%0a", "/v2/%1F", "/v2/%7f", "/v2/%", "/v2/%2",
+		"/v2/a%2F..", "/v2/a%2f%2e%2Fb", "/v2/%00", "/v2/a%00/tags/list", "/v2/%0a", "/v2/%1F", "/v2/%7f", "/v2/%", "/v2/%2",
 		"/v2/%zz", "/v2/..", "/v2/../x", "/v2/./x", "/v2/%2e%2e/x", "/v2/%2E/x", "/v2/.%2e", ".", "..", "/v2/a/..",
 	};
 	struct err e = ERR_INIT;
@@ -143,6 +142,25 @@ static void test_paths(void)
 	}
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
 		ok(from_uri(&rq, bad[i], &e) < 0 && e.code == ERR_NAME_INVALID, "%s is refused", bad[i]);
+		request_release(&rq);
+	}
+}
+
+/* Where slashes were encoded. */
+static void test_slashes(void)
+{
+	static const struct { const char *uri; size_t count, first, last; } t[] = {
+		{ "/v2/a/b", 0, 0, 0 }, { "/v2/a%3ab", 0, 0, 0 }, { "/v2/a%2Fb", 1, 5, 5 }, { "/v2/%61%2fb/%2Fc", 2, 5, 8 },
+		{ "%2F", 1, 0, 0 }, { "/v2/a%252Fb", 0, 0, 0 }, { "/v2/a?b=%2F", 0, 0, 0 },
+	};
+	struct err e = ERR_INIT;
+	struct request rq;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(t); i++) {
+		from_uri(&rq, t[i].uri, &e);
+		ok(rq.slashes == t[i].count && rq.first_slash == t[i].first && rq.last_slash == t[i].last,
+		   "the encoded slashes of %s are found", t[i].uri);
 		request_release(&rq);
 	}
 }
@@ -175,6 +193,7 @@ int main(void)
 	test_missing();
 	test_paths();
 	test_faults();
+	test_slashes();
 	test_query();
 	return done_testing();
 }

@@ -138,16 +138,16 @@ static void test_methods(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		route_allow(route_of(cases[i].path), cases[i].cfg, &allow);
+		route_allow(route_of(cases[i].path), cases[i].cfg, NULL, &allow);
 		is_str(allow.buf, cases[i].allow, "%s allows %s%s%s", cases[i].path, cases[i].allow,
 		       cases[i].cfg->delete_enabled ? "" : " with delete off", cases[i].cfg->readonly ? " when read-only" : "");
 	}
-	ok(route_op(route_of("/v2/"), METHOD_HEAD, &open) == route_op(route_of("/v2/"), METHOD_GET, &open),
+	ok(route_op(route_of("/v2/"), METHOD_HEAD, &open, NULL) == route_op(route_of("/v2/"), METHOD_GET, &open, NULL),
 	   "HEAD is answered by what answers GET");
-	ok(route_op(route_of("/v2/a/blobs/x"), METHOD_HEAD, &open)->method == METHOD_HEAD, "... unless HEAD has a row of its own");
-	ok(route_op(route_of("/v2/a/blobs/x"), METHOD_GET, &open)->method == METHOD_GET, "... which does not answer GET");
-	ok(!route_op(route_of("/v2/"), METHOD_OTHER, &open), "an unknown method has no operation");
-	ok(!route_op(route_of("/v2/"), METHOD_OPTIONS, &open), "OPTIONS has none of its own");
+	ok(route_op(route_of("/v2/a/blobs/x"), METHOD_HEAD, &open, NULL)->method == METHOD_HEAD, "... unless HEAD has a row of its own");
+	ok(route_op(route_of("/v2/a/blobs/x"), METHOD_GET, &open, NULL)->method == METHOD_GET, "... which does not answer GET");
+	ok(!route_op(route_of("/v2/"), METHOD_OTHER, &open, NULL), "an unknown method has no operation");
+	ok(!route_op(route_of("/v2/"), METHOD_OPTIONS, &open, NULL), "OPTIONS has none of its own");
 	str_release(&allow);
 }
 

@@ -22,19 +22,11 @@
 #include "store/store_path.h"
 #include "store/tag.h"
 #include "store/upload.h"
+#include "names.h"
 #include "tap.h"
 
 static struct store *st;
 static struct err e = ERR_INIT;
-
-static struct name name_of(const char *s)
-{
-	struct name n;
-
-	if (name_parse(&n, s, strlen(s)) < 0)
-		abort();
-	return n;
-}
 
 static struct digest digest_of_text(const char *s)
 {

@@ -69,6 +69,8 @@ static void test_own(void)
 	is_str(p.buf, "berth/index/team/app/_referrers/sha256/" HEX, "what refers to a manifest");
 	path_repository_lock(&p, 10);
 	is_str(p.buf, "berth/locks/repository/0a", "a stripe of locks");
+	path_quota_lock(&p, 0xf0);
+	is_str(p.buf, "berth/locks/quota/f0", "and of those of quotas");
 }
 
 int main(void)

@@ -20,6 +20,10 @@ static void test_buffer(void)
 		str_addc(&s, 'x');
 	is_int(s.len, 1000, "a buffer grows byte by byte");
 	is_int(strlen(s.buf), 1000, "a grown buffer is NUL-terminated at its length");
+	str_cut(&s, 1001);
+	is_int(s.len, 1000, "it cannot be cut to more than it has");
+	str_cut(&s, 3);
+	is_str(s.buf, "xxx", "but to less");
 	str_reset(&s);
 	ok(s.len == 0 && s.cap >= 1000 && !*s.buf, "reset empties the buffer and keeps its memory");
 	str_add(&s, "a\0b", 3);
@@ -214,6 +218,11 @@ static void test_numbers(void)
 	}
 	ok(str_parse_u64("12x", 2, &v) == 0 && v == 12, "a number ends where its length says");
 	ok(str_parse_u64("1\0002", 3, &v) < 0, "a NUL inside a number is refused");
+	ok(str_parse_hex("0123456789abcdefx", 16, &v) == 0 && v == UINT64_C(0x0123456789abcdef), "sixteen hex digits are read");
+	ok(str_parse_hex("ffffffffffffffff", 16, &v) == 0 && v == UINT64_MAX, "also the largest number");
+	ok(str_parse_hex("", 0, &v) < 0 && str_parse_hex("00000000000000000", 17, &v) < 0, "none and seventeen are refused");
+	ok(str_parse_hex("A", 1, &v) < 0 && str_parse_hex("g", 1, &v) < 0 && str_parse_hex("/", 1, &v) < 0 && str_parse_hex("0\0", 2, &v) < 0 && v == 0,
+	   "and so is what is no lower-case hex digit");
 }
 
 static void test_utf8(void)

@@ -54,6 +54,18 @@ static void test_zone(void)
 	is_str(buf, "2026-07-02T03:04:05Z", "the time zone of the process has no effect");
 }
 
+static void test_read(void)
+{
+	static const char *const bad[] = { "", "now", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02T03:04:05+01:00", "2026-13-02T03:04:05Z", "2026-01-02T03:04:05Zx" };
+	int64_t seconds;
+
+	ok(time_parse_rfc3339("2026-01-02T03:04:05Z", &seconds) == 0 && seconds == 1767323045, "an instant is read");
+	ok(time_parse_rfc3339("2026-01-02T03:04:05.678Z", &seconds) == 0 && seconds == 1767323045, "without its fraction");
+	ok(time_parse_rfc3339("1970-01-01T00:00:00.000Z", &seconds) == 0 && seconds == 0, "the epoch is 0");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		ok(time_parse_rfc3339(bad[i], &seconds) < 0 && seconds == 0, "\"%s\" is none", bad[i]);
+}
+
 static void test_duration(void)
 {
 	static const struct { const char *text; uint64_t want; } good[] = {
@@ -86,6 +98,7 @@ int main(void)
 	ok(a > 0 && b >= a, "the clock for durations does not go back");
 	test_format();
 	test_zone();
+	test_read();
 	test_duration();
 	return done_testing();
 }

@@ -11,10 +11,17 @@
 #   target        of the ratio's median: at least, with 'cost' at most. undef: none
 #   sides         which are measured: [qw(berth other limit)]
 #   limit         { what => text, share => 0.8 }: berth should reach that share of the limit's rate;
-#                 { what => text, times => 3 }: should take at most so many times the limit's time; neither: for comparison;
-#                 unlike => 1: a figure of another unit, which stands there by itself
+#                 { what => text, times => 3 }: should take at most so many times the limit's time or cost; neither: for
+#                 comparison; unlike => 1: a figure of another unit, which stands there by itself
+#   either        1: the target or the limit is enough
+#   mark          1: a row of the short table that is measured with --load wrk
+#   wrk           1: wrk measures it with --load wrk, 2: in any case
+#   with          what makes the load, where it is neither wrk nor bench_load
+#   repeat        how many times it is measured in each round (1), both sides by turns
+#   peers         'http', 'https': it can be measured on a registry of which we know such a URL
+#   needs         code, given the bench: why it cannot be measured here; nothing where it can
 #   prepare       code, run once before the rounds, given the bench
-#   measure       code, given the bench and a side: the figure
+#   measure       code, given the bench and a side: the figure. A side is 'berth', 'other', 'limit' or 'peer NAME'
 package Berth::Bench;
 
 use strict;
@@ -27,12 +34,15 @@ use Time::HiRes qw(time);
 
 use Berth::Test;
 
-# new: rounds, seconds (of one measurement), scale (1; less makes stores and files smaller), dir, quiet
+my $NEAR = 0.1;         # what misses a target by no more than this counts as met
+
+# new: rounds, seconds (of one measurement), scale (1; less makes stores and files smaller), dir, quiet, wrk (1: the load of
+# rows that it can do), peers ([Berth::Bench::Peer, ...]), disk (what Berth::Bench::Disk makes; none: dir)
 sub new
 {
 	my ($class, %o) = @_;
 
-	return bless { rounds => 5, seconds => 2, scale => 1, %o, made => {} }, $class;
+	return bless { rounds => 5, seconds => 2, scale => 1, peers => [], %o, made => {} }, $class;
 }
 
 sub seconds { return $_[0]{seconds} }
@@ -63,6 +73,20 @@ sub once
 	return $b->{made}{$name} //= $make->();
 }
 
+# disk - where the stores lie that are pushed to. Where their file system cannot be made it is as if nobody had wanted one,
+# unless it was asked for.
+sub disk
+{
+	my ($b) = @_;
+	my $dir = $b->{disk} ? eval { $b->{disk}->dir($b) } : $b->{dir};
+
+	return $dir if defined $dir;
+	die $@ if $b->{disk}->asked;
+	$b->progress("there is no file system for what is pushed: $@");
+	$b->{disk} = undef;
+	return $b->{dir};
+}
+
 # forget - ends what was made, but for those whose names begin with "store "
 sub forget
 {
@@ -85,18 +109,22 @@ sub commas
 	return $n;
 }
 
-sub load_words
+# program_words - of a program of ours: its options by their letters (H: a list), where the side is, and the rest
+sub program_words
 {
-	my ($o, @words) = @_;
+	my ($program, $side, $o, @words) = @_;
+	my $peer = $side->isa('Berth::Bench::Peer') ? $side : undef;
+	my %all = (%$o, $peer ? (a => $peer->address, o => $peer->host) : ());
+	my @headers = (@{ $o->{H} // [] }, $peer ? $peer->headers : ());
 
-	return (program('t/bench/bench_load'), (map { ("-$_", $o->{$_}) } sort grep { !/^H$/ } keys %$o), map({ ('-H', $_) } @{ $o->{H} // [] }), @words);
+	return (program("t/bench/$program"), (map { ("-$_", $all{$_}) } sort grep { !/^H$/ } keys %all), map({ ('-H', $_) } @headers), $side->port, @words);
 }
 
-# load - runs the generator of loads, its options by their letters (H: a list): its report
+# load - runs the generator of loads, its options by their letters: its report
 sub load
 {
 	my ($b, $side, $kind, $what, %o) = @_;
-	my $r = run({ timeout => 600 }, load_words({ s => $b->{seconds}, %o }, $side->port, $kind, $what));
+	my $r = run({ timeout => 600 }, program_words('bench_load', $side, { s => $b->{seconds}, %o }, $kind, $what));
 	my $j = eval { JSON::PP->new->decode($r->{out}) };
 
 	die "the load failed: $r->{err}$r->{out}\n" if !$j || !$j->{units};
@@ -104,28 +132,72 @@ sub load
 	return $j;
 }
 
-# load_begin, load_end - the same beside something else; the end comes when it is asked for
-sub load_begin
+# ask - the lines of a file by turns over kept connections, by the generator that this run has; options: H, c
+sub ask
 {
-	my ($b, $side, $kind, $what, %o) = @_;
-	my $out = "$b->{dir}/load." . ++$b->{loads};
+	my ($b, $side, $paths, %o) = @_;
+
+	return Berth::Bench::Wrk::load($b, $side, $paths, %o) if $b->{wrk};
+	return $b->load($side, paths => $paths, w => $b->{seconds} / 4, %o);
+}
+
+# begin - a program beside something else; its end comes when it is asked for. { pid, out (a file) }
+sub begin
+{
+	my ($b, @words) = @_;
+	my $out = spew("$b->{dir}/load." . ++$b->{loads}, '');
 	my $pid = fork // die "fork: $!";
 
 	if (!$pid) {
 		open STDOUT, '>', $out or POSIX::_exit(127);
-		exec Berth::Server::guard(), load_words({ s => 600, %o }, $side->port, $kind, $what) or POSIX::_exit(127);
+		exec Berth::Server::guard(), @words or POSIX::_exit(127);
 	}
 	return { pid => $pid, out => $out };
 }
 
-sub load_end
+sub end
 {
 	my ($b, $l) = @_;
 
 	kill TERM => $l->{pid};
 	waitpid $l->{pid}, 0;
-	my $j = eval { JSON::PP->new->decode(slurp($l->{out})) } // die "the load said nothing\n";
+	my ($json) = slurp($l->{out}) =~ /^(\{.*\})$/m or die "the load said nothing\n";
+	return JSON::PP->new->decode($json);
+}
+
+sub load_begin
+{
+	my ($b, $side, $kind, $what, %o) = @_;
+
+	return $b->begin(program_words('bench_load', $side, { s => 600, %o }, $kind, $what));
+}
+
+sub load_end
+{
+	my ($b, $l) = @_;
+	my $j = $b->end($l);
+
 	die "the load met $j->{errors} errors, the first: $j->{first_error}\n" if $j->{errors};
+	return $j;
+}
+
+# hold_begin, hold_end - many connections that are idle, or read slowly, from now until then. None may have been closed.
+sub hold_begin
+{
+	my ($b, $side, $path, %o) = @_;
+	my $l = $b->begin(program_words('bench_hold', $side, \%o, $path));
+
+	wait_for { slurp($l->{out}) =~ /^ready$/m || waitpid($l->{pid}, POSIX::WNOHANG()) } or die "the connections are not answered\n";
+	die "the connections are not answered\n" if slurp($l->{out}) !~ /^ready$/m;
+	return $l;
+}
+
+sub hold_end
+{
+	my ($b, $l) = @_;
+	my $j = $b->end($l);
+
+	die "$j->{closed} of $j->{held} connections were closed\n" if $j->{closed};
 	return $j;
 }
 
@@ -175,7 +247,27 @@ sub ratio_of
 	return $row->{as} eq 'time' ? $other / ($berth || 1e-9) : $berth / ($other || 1e-9);
 }
 
-# summary - of a row's rounds, [{ berth, other, limit }]: medians, the ratio's spread, whether the targets are met
+# grade - (met, near): whether a figure reaches a bound, or misses it by so little that this counts as well
+sub grade
+{
+	my ($v, $bound, $at_most) = @_;
+	my $reached = $at_most ? $v <= $bound : $v >= $bound;
+	my $near = !$reached && ($at_most ? $v <= $bound * (1 + $NEAR) : $v >= $bound * (1 - $NEAR));
+
+	return ($reached || $near ? 1 : 0, $near ? 1 : 0);
+}
+
+# peer_summary - of one peer: the median of its figures and of the ratios to docker-registry
+sub peer_summary
+{
+	my ($row, $name, @rounds) = @_;
+	my @with = grep { defined $_->{"peer $name"} } @rounds;
+
+	return if !@with;
+	return { value => median(map { $_->{"peer $name"} } @with), ratio => median(map { ratio_of($row, $_->{"peer $name"}, $_->{other}) } grep { defined $_->{other} } @with) };
+}
+
+# summary - of a row's rounds, [{ berth, other, limit, 'peer NAME' }]: medians, the ratio's spread, whether the targets are met
 sub summary
 {
 	my ($row, @rounds) = @_;
@@ -187,23 +279,54 @@ sub summary
 	}
 	my @ratio = sort { $a <=> $b } map { ratio_of($row, @$_{qw(berth other)}) } grep { defined $_->{other} } @rounds;
 	@s{qw(ratio_min ratio ratio_max)} = ($ratio[0], median(@ratio), $ratio[-1]) if @ratio;
-	$s{met} = ($row->{as} eq 'cost' ? $s{ratio} <= $row->{target} : $s{ratio} >= $row->{target}) ? 1 : 0 if @ratio && defined $row->{target};
+	@s{qw(met near)} = grade($s{ratio}, $row->{target}, $row->{as} eq 'cost') if @ratio && defined $row->{target};
 	my $l = $row->{limit};
 	if ($l && defined $s{limit}) {
 		$s{of_limit} = median(map { $_->{berth} / ($_->{limit} || 1e-9) } @rounds);
-		$s{limit_met} = $s{of_limit} >= $l->{share} ? 1 : 0 if $l->{share};
-		$s{limit_met} = $s{of_limit} <= $l->{times} ? 1 : 0 if $l->{times};
+		@s{qw(limit_met limit_near)} = grade($s{of_limit}, $l->{share}) if $l->{share};
+		@s{qw(limit_met limit_near)} = grade($s{of_limit}, $l->{times}, 1) if $l->{times};
+		@s{qw(met near)} = @s{qw(limit_met limit_near)} if $row->{either} && $s{limit_met} && (!$s{met} || $s{near});
 	}
+	my %names = map { /^peer (.*)/ ? ($1 => 1) : () } map { keys %$_ } @rounds;
+	$s{peers}{$_} = peer_summary($row, $_, @rounds) for keys %names;
 	return \%s;
 }
 
-# measure - all rows, group by group, round by round, in shuffled order: each gets its rounds and summary
+# figures_of - one round of one row: a figure of each side, in shuffled order. A peer that fails is left out from then on, and
+# why is said.
+sub figures_of
+{
+	my ($b, $row) = @_;
+	my %figure;
+
+	for my $side (shuffle @{ $row->{sides} // [qw(berth other)] }) {
+		my $v = eval { $row->{measure}->($b, $side) };
+		if (!defined $v && $side =~ /^peer /) {
+			$b->progress("  $row->{name}: $side is left out: $@");
+			$row->{sides} = [grep { $_ ne $side } @{ $row->{sides} }];
+			next;
+		}
+		die "$row->{name}, $side: $@" if !defined $v;
+		$figure{$side} = $v;
+	}
+	$b->progress(sprintf '  %-18s %s', $row->{name}, join '  ', map { sprintf "$_ %.4g", $figure{$_} } sort keys %figure);
+	return \%figure;
+}
+
+# measure - all rows, group by group, round by round, in shuffled order: each gets its rounds and summary, or in `not` why not
 sub measure
 {
 	my ($b, @rows) = @_;
 	my (@groups, %in);
 
 	for my $r (@rows) {
+		$r->{not} = $r->{needs} ? $r->{needs}->($b) : undef;
+		if ($r->{not}) {
+			$b->progress("$r->{name} is left out: $r->{not}");
+			next;
+		}
+		my @peers = grep { ($r->{peers} // '') eq $_->scheme } @{ $b->{peers} };
+		$r->{sides} = [@{ $r->{sides} // [qw(berth other)] }, map { 'peer ' . $_->name } @peers];
 		push @groups, $r->{group} if !$in{ $r->{group} };
 		push @{ $in{ $r->{group} } }, $r;
 	}
@@ -213,15 +336,14 @@ sub measure
 			$r->{prepare}->($b) if $r->{prepare};
 		}
 		for my $n (1 .. $b->{rounds}) {
+			$b->progress(" round $n");
 			for my $r (shuffle @{ $in{$g} }) {
-				my %figure = map { $_ => $r->{measure}->($b, $_) } shuffle @{ $r->{sides} // [qw(berth other)] };
-				push @{ $r->{rounds} }, \%figure;
-				$b->progress(sprintf '  %d %-14s %s', $n, $r->{name}, join '  ', map { sprintf "$_ %.4g", $figure{$_} } sort keys %figure);
+				push @{ $r->{rounds} }, $b->figures_of($r) for 1 .. $r->{repeat} // 1;
 			}
 		}
 		$b->forget;
 	}
-	$_->{summary} = summary($_, @{ $_->{rounds} }) for @rows;
+	$_->{summary} = summary($_, @{ $_->{rounds} // [] }) for @rows;
 	$b->forget(1);
 	return @rows;
 }

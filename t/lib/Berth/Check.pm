@@ -7,6 +7,7 @@ package Berth::Check;
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
+use Fcntl qw(:flock);
 use File::Find ();
 use File::Path qw(make_path);
 use JSON::PP ();
@@ -15,9 +16,9 @@ use Time::HiRes ();
 use Exporter qw(import);
 
 our @EXPORT = qw(
-	error_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
+	error_is refused_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
-	lay_blob lay_manifest lay_tag upload_start upload_range path_of
+	lay_blob lay_manifest lay_tag serves upload_start upload_range path_of
 	desc image_of index_of bytes_after_head clients_beside lock_fault
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
@@ -64,15 +65,15 @@ sub common_fault {
 	return 'no Date' unless defined $r->header('Date');
 	return 'Content-Encoding is set' if defined $r->header('Content-Encoding');
 	for ($r->headers('Location')) {
-		return "Location is not a path: $_" unless m{^/(?!/)};
+		return "Location is neither a path nor a URL: $_" unless m{^(?:https?://[^/?#]+)?/(?!/)};
 	}
 	return '';
 }
 
 # error_fault - what keeps a response from being the error that the contract asks for; '' if nothing
-# $code may be undef: any code of the table then
+# $code may be undef: any code of the table then; $message: what the message says instead of the words of its code
 sub error_fault {
-	my ($r, $status, $code, $detail) = @_;
+	my ($r, $status, $code, $detail, $message) = @_;
 	return 'status ' . $r->status . ", not $status: " . substr($r->body // '', 0, 200) if $r->status != $status;
 	my $f = common_fault($r);
 	return $f if $f;
@@ -81,17 +82,20 @@ sub error_fault {
 	my $body = $r->body;
 	return "Content-Length does not fit" if defined $r->header('Content-Length') && $r->header('Content-Length') != length $body;
 	return "the body does not end in one newline: $body" unless $body =~ /\}\n\z/;
-	return "the body is not an error: $body" unless $body =~ /\A\{"errors":\[\{"code":"[A-Z_]+","message":"[^"]*"/;
+	return "the body is not an error: $body" unless $body =~ /\A\{"errors":\[\{"code":"[A-Z_]+","message":"(?:[^"\\]|\\.)*"/;
 	my $j = eval { JSON::PP->new->utf8->decode($body) } or return "the body is not JSON: $body";
 	for my $e (@{ $j->{errors} }) {
 		return "unknown code $e->{code}" unless exists $MESSAGE{ $e->{code} };
 		return "code $e->{code}, not $code: $body" if defined $code && $e->{code} ne $code;
-		return "message of $e->{code} is '$e->{message}'" if $e->{message} ne $MESSAGE{ $e->{code} };
+		# what a rule refuses says why in its message, and nowhere else
+		my $plain = $e->{code} eq 'DENIED' && !defined $e->{detail};
+		return "message of $e->{code} is '$e->{message}'" if defined $message ? $e->{message} !~ $message : $e->{message} ne $MESSAGE{ $e->{code} } && !$plain;
+		return 'the message stands in the detail, too' if defined $message && defined $e->{detail};
 		my @extra = grep { !/^(code|message|detail)$/ } keys %$e;
 		return "extra members @extra" if @extra;
 	}
 	return "no detail that matches $detail: $body" if defined $detail && !grep {
-		JSON::PP->new->canonical->allow_nonref->encode($_->{detail}) =~ $detail } @{ $j->{errors} };
+		JSON::PP->new->canonical->allow_nonref->encode($_->{detail} // $_->{message}) =~ $detail } @{ $j->{errors} };
 	return "a path of the disk: $body" if $body =~ m{docker/registry/v2|berth/|/tmp/};
 	return 'no Allow beside 405' if $status == 405 && !defined $r->header('Allow');
 	return 'no Retry-After beside ' . $status if ($status == 429 || $status == 503) && !defined $r->header('Retry-After');
@@ -104,13 +108,20 @@ sub error_is {
 	return Test::More::is(error_fault($r, $status, $code, $detail), '', $title);
 }
 
-# headers_are - all the named headers, each exactly once; undef: must not be there
+# refused_is - the same where a rule refuses: the message says so itself, and matches
+sub refused_is {
+	my ($r, $status, $code, $message, $title) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return Test::More::is(error_fault($r, $status, $code, undef, $message), '', $title);
+}
+
+# headers_are - all the named headers, each exactly once; undef: must not be there. Of Location the path counts.
 sub headers_are {
 	my ($r, $want, $title) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my %got;
 	for my $k (keys %$want) {
-		my @v = $r->headers($k);
+		my @v = map { $k eq 'Location' ? path_of($_) : $_ } $r->headers($k);
 		$got{$k} = @v ? join(' | ', @v) : undef;
 	}
 	return Test::More::is_deeply(\%got, $want, $title) || Test::More::diag('status ' . $r->status);
@@ -217,11 +228,23 @@ sub lay_tag {
 	return;
 }
 
-# path_of - the path of a Location, absolute or not
+# path_of - the path of a Location, absolute or not, without the query of berth's own, which has no meaning
 sub path_of {
 	my ($l) = @_;
 	$l =~ s{^https?://[^/]*}{};
+	$l =~ s{\?_state=berth\z}{};
 	return $l;
+}
+
+# serves - as long as the caller keeps what this returns, a command on that store believes that a master serves it: then its indexes
+# count, which are not believed otherwise
+sub serves
+{
+	my ($root) = @_;
+
+	open my $lock, '+<', "$root/berth/locks/online" or die "$root/berth/locks/online: $!";
+	flock $lock, LOCK_SH or die "flock: $!";
+	return $lock;
 }
 
 # upload_start - POST; the upload's Location

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Client - what the tests with real clients share: running a program, skopeo and
-# podman kept away from the machine's own state, Debian's docker-registry beside berth,
+# Berth::Client - what the tests with real clients share: running a program, skopeo, podman and
+# containerd kept away from the machine's own state, Debian's docker-registry beside berth,
 # and images made from nothing.
 #
 #   my $r = run(skopeo('inspect', $ref));         # run() and run_ok() are Berth::Test's
@@ -25,13 +25,13 @@ use Time::HiRes qw(sleep time);
 use Berth::Test;
 
 our @EXPORT = qw(
-	cannot_run json skopeo podman podman_run podman_works other_registry
+	cannot_run json skopeo podman podman_run podman_works ctr other_registry
 	tar_header tar_files tar_layer busybox_files oci_layout blob_files
 );
 
 my $JSON = JSON::PP->new->utf8->canonical;
 my $owner = $$;
-my %registry;
+my %daemon;
 
 # Says why nothing of this file can be tried: a failure in CI, a skip elsewhere. Only
 # before the first test.
@@ -125,6 +125,47 @@ sub podman_works
 	return $r->{status} == 0;
 }
 
+# --- containerd ----------------------------------------------------------------------
+
+my $containerd;
+
+# run()'s arguments for ctr. The first one starts a containerd that runs no containers and keeps everything in a directory of the
+# test; it ends with the test.
+sub ctr
+{
+	$containerd //= _start_containerd();
+	return ('ctr', '--address', "$containerd/sock", @_);
+}
+
+sub _start_containerd
+{
+	my $dir = tmp_dir();
+
+	make_path("$dir/opt");
+	spew("$dir/config.toml", <<"EOT");
+version = 2
+root = "$dir/root"
+state = "$dir/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "$dir/sock"
+[ttrpc]
+address = "$dir/sock.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+path = "$dir/opt"
+EOT
+	my $pid = fork() // die "fork: $!";
+	if (!$pid) {
+		open(STDOUT, '>', "$dir/log");
+		open(STDERR, '>&', \*STDOUT);
+		delete @ENV{ grep { /^CONTAINERD_/ } keys %ENV };
+		exec('containerd', '--config', "$dir/config.toml", '--log-level', 'warn') or POSIX::_exit(127);
+	}
+	$daemon{$pid} = 1;
+	return $dir if wait_for { run('ctr', '--address', "$dir/sock", 'version')->{status} == 0 };
+	die "containerd does not start:\n" . slurp("$dir/log");
+}
+
 # --- Debian's docker-registry ---------------------------------------------------------
 
 # Starts registry:2 on a free port; returns its HOST:PORT. It ends with the test. With root => DIR it serves that store.
@@ -135,9 +176,7 @@ sub other_registry
 	my $root = $o{root} // "$dir/data";
 
 	for (1 .. 5) {
-		my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "socket: $!";
-		my $addr = '127.0.0.1:' . $s->sockport;
-		close($s);
+		my $addr = '127.0.0.1:' . Berth::Server::free_port();
 		spew("$dir/config.yml", <<"EOT");
 version: 0.1
 log: { level: error, accesslog: { disabled: true } }
@@ -153,7 +192,7 @@ EOT
 			delete @ENV{ grep { /^REGISTRY_/ } keys %ENV };
 			exec('docker-registry', 'serve', "$dir/config.yml") or POSIX::_exit(127);
 		}
-		$registry{$pid} = 1;
+		$daemon{$pid} = 1;
 		return $addr if wait_for { IO::Socket::INET->new(PeerAddr => $addr) };
 		_end($pid);
 	}
@@ -212,7 +251,7 @@ sub _blob
 
 # Writes an OCI layout into $dir (made if need be) and returns what it wrote:
 #   oci_layout($dir, $tag, { arch => 'amd64', files => { 'hello' => "x\n" } }, ...)
-# One image: the tag names it. Several: the tag names an index of them.
+# One image: the tag names it. Several: the tag names an index of them. A list of such files makes as many layers.
 # Returns { digest, bytes, images => [{ digest, bytes, layer, config }] }.
 sub oci_layout
 {
@@ -223,18 +262,22 @@ sub oci_layout
 	make_path("$dir/blobs/sha256");
 	for my $i (@image) {
 		my $arch = $i->{arch} // 'amd64';
-		my ($gz, $tar) = tar_layer(%{ $i->{files} });
-		my $layer = _blob($dir, "$oci.layer.v1.tar+gzip", $gz);
+		my (@layer, @diff_id);
+		for my $files (ref $i->{files} eq 'ARRAY' ? @{ $i->{files} } : $i->{files}) {
+			my ($gz, $tar) = tar_layer(%$files);
+			push @layer, _blob($dir, "$oci.layer.v1.tar+gzip", $gz);
+			push @diff_id, 'sha256:' . sha256_hex($tar);
+		}
 		my $config = _blob($dir, "$oci.config.v1+json", json({
 			architecture => $arch, os => 'linux', config => { Cmd => ['/bin/sh'] },
-			rootfs => { type => 'layers', diff_ids => ['sha256:' . sha256_hex($tar)] },
-			history => [{ created => '2017-09-10T00:00:00Z', created_by => 'berth' }],
+			rootfs => { type => 'layers', diff_ids => \@diff_id },
+			history => [map { { created => '2017-09-10T00:00:00Z', created_by => 'berth' } } @layer],
 		}));
 		my $bytes = json({
-			schemaVersion => 2, mediaType => "$oci.manifest.v1+json", config => $config, layers => [$layer],
+			schemaVersion => 2, mediaType => "$oci.manifest.v1+json", config => $config, layers => \@layer,
 		});
 		my $d = _blob($dir, "$oci.manifest.v1+json", $bytes);
-		push @img, { digest => $d->{digest}, bytes => $bytes, layer => $layer->{digest}, config => $config->{digest} };
+		push @img, { digest => $d->{digest}, bytes => $bytes, layer => $layer[0]{digest}, config => $config->{digest} };
 		push @desc, { %$d, platform => { architecture => $arch, os => 'linux' } };
 	}
 	my ($top, $bytes) = ($desc[0], $img[0]{bytes});
@@ -264,7 +307,7 @@ sub _end
 	kill 'TERM', $pid;
 	kill 'KILL', $pid unless wait_for { waitpid($pid, WNOHANG) != 0 };
 	waitpid($pid, 0);
-	delete $registry{$pid};
+	delete $daemon{$pid};
 	return;
 }
 
@@ -272,7 +315,7 @@ END {
 	my $rc = $?;
 
 	if ($$ == $owner) {
-		_end($_) for keys %registry;
+		_end($_) for keys %daemon;
 		if ($podroot) {
 			my $name = basename($podroot);
 			system('sh', '-c', 'find /sys/fs/cgroup -depth -type d -path "*/$0*" -exec rmdir {} + 2>/dev/null', $name);

@@ -4,6 +4,8 @@
 #
 #   faults_in('uploads');           # all of this group of operations, and the end of the test
 #   kills_in('uploads');
+#   kills_in({ config => "...", end => sub { my (\$i) = \@_; ... } }, 'uploads');    # with settings, and tests at the end
+#                                   # each => code: what is wrong right after each injection, '' if nothing
 #   faults_ok($i, $operation);      # each call fails in each way that is plausible for it
 #   kills_ok($i, $operation);       # the worker is killed before each call that matters
 #
@@ -60,7 +62,7 @@ sub faults_of
 
 	return () if $call =~ /\@socket$/;
 	my ($name, $path) = $call =~ /^(\w+)(?:\@log)?(?::(.*))?$/ or return ();
-	$name = 'openat_new' if $name eq 'openat' && $path =~ m{^berth/(?:tmp|locks)/|/link$|startedat$} && $path !~ m{^docker/.*/link$};
+	$name = 'openat_new' if $name eq 'openat' && $path =~ m{^berth/(?:tmp|locks)/|/link$|startedat$|/pushed-|/_marks/} && $path !~ m{^docker/.*/link$};
 	return @{ $may{$name} } if $may{$name};
 	return () if $name =~ $of_no_matter;
 	die "a system call that the test does not know: $call\n";
@@ -157,6 +159,7 @@ sub fault_at
 	my @left = $i->leftovers;
 	push @bad, "left: @left" if @left && !may_leave($here, $case, $r, @left);
 	$i->clear_leftovers if @left;
+	push @bad, grep { $_ ne '' } map { eval { $_->($i) } // "died: $@" } $i->{each} // ();
 	$fault = eval { after_fault($i, $case, $r) } // "died: $@";
 	push @bad, $fault if $fault ne '';
 	return map { "$op->{name}: $errno at call $n, $here: $_" } @bad;
@@ -237,6 +240,7 @@ sub kill_at
 	$case->{gone} //= $case->{gone_when_killed};
 	# once the answer has been sent it counts, whatever becomes of the worker
 	push @bad, 'answered with ' . $r->status if $r && !suits($r, $case->{ok});
+	push @bad, grep { $_ ne '' } map { eval { $_->($i) } // "died: $@" } $i->{each} // ();
 	my $fault = eval { after_fault($i, $case, $r) } // "died: $@";
 	push @bad, $fault if $fault ne '';
 	return map { "$op->{name}: killed at call " . @calls . ", $calls[-1]: $_" } @bad;
@@ -262,12 +266,15 @@ sub kills_ok
 sub group_of
 {
 	my ($each, $what, @groups) = @_;
+	my %o = ref $groups[0] ? %{ shift @groups } : ();
 
 	plain_build_only('it traces system calls');
-	my $i = Berth::Inject->start;
+	my $i = Berth::Inject->start(config => $o{config});
+	$i->{each} = $o{each};
 	for my $group (@groups) {
 		$each->($i, $_) for operations($i, $group);
 	}
+	$o{end}->($i) if $o{end};
 	cmp_ok $i->{injections}, '>', 100, "$i->{injections} $what";
 	done_testing;
 	return;

@@ -130,9 +130,9 @@ EOT
 	$self->{pid} = $pid;
 	$daemon{$pid} = $self;
 
-	my $until = time + 60;
+	my $until = time + 300;
 	while (1) {
-		my ($rc) = $self->docker({ timeout => 10 }, 'version');
+		my ($rc) = $self->docker({ timeout => 60 }, 'version');
 		last if $rc == 0;
 		my $gone = waitpid($pid, WNOHANG) != 0;
 		if ($gone || time > $until) {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Image: bare Debians, and berth's images on them. Containers here cannot pull, and making both takes minutes. Therefore
+# Berth::Image: bare Debians, and berth's image, made of them. Containers here cannot pull, and making both takes minutes. Therefore
 # the bases are cached as tars below the build directory, and so are the images as long as their sources stay the same. The first
-# test makes them while others that need them wait; such tests should not have neighbouring numbers.
+# test makes them while others that need them wait; therefore scripts/test does not begin such tests together.
 #
-#   Berth::Image::load($d);                          # berth, berth-fcgi, berth-nginx on debian:trixie-slim; berth-on-bookworm
+#   Berth::Image::load($d);                          # berth, of debian:trixie-slim, and berth-on-bookworm
 #   my $base = Berth::Image::base($d, 'bookworm');   # debian:bookworm-slim alone
 package Berth::Image;
 
@@ -17,13 +17,8 @@ use File::Find ();
 
 use Berth::Test;
 
-my @context = qw(configure.ac Makefile.am sources.am .dockerignore m4 src nginx systemd docker doc scripts/backup scripts/lib/packages.sh);
-
-# image => its target in the Dockerfile, and the release of Debian below it
-my @images = (
-	['berth', 'berth', 'trixie'], ['berth-fcgi', 'fcgi', 'trixie'], ['berth-nginx', 'nginx', 'trixie'],
-	['berth-on-bookworm', 'berth', 'bookworm'],
-);
+# Each image, and the release of Debian that it is made of.
+my @images = (['berth', 'trixie'], ['berth-on-bookworm', 'bookworm']);
 
 # The open lock files, by the names of what they protect.
 my %lock;
@@ -51,7 +46,7 @@ sub base_tar
 	my $script = source_dir() . '/docker/base';
 
 	if (!kept($tar, sha256(slurp($script)))) {
-		my $r = run({ timeout => 900 }, $script, '--suite', $suite, '--tar', $tar);
+		my $r = run({ timeout => 1800 }, $script, '--suite', $suite, '--tar', $tar);
 		die "docker/base: status $r->{status}: $r->{err}" if $r->{status};
 		spew("$tar.sum", sha256(slurp($script)));
 	}
@@ -69,13 +64,14 @@ sub base
 	return "debian:$suite-slim";
 }
 
-# A hash of everything that goes into the images.
+# A hash of everything that goes into the images: .dockerignore excepts it from what docker ignores.
 sub context_sum
 {
+	my @context = slurp(source_dir() . '/.dockerignore') =~ /^!(.+)$/mg;
 	my $sha = Digest::SHA->new(256);
 	my @files;
 
-	File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f } }, map { source_dir() . "/$_" } @context);
+	File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f } }, map { source_dir() . "/$_" } @context, 'docker/Dockerfile');
 	for my $file (sort grep { !/~$|\.o$/ } @files) {
 		$sha->add($file, "\0", -x $file ? 'x' : '-', slurp($file), "\0");
 	}
@@ -96,13 +92,13 @@ sub load
 	} else {
 		my %base;
 		for (@images) {
-			my ($name, $target, $suite) = @$_;
+			my ($name, $suite) = @$_;
 			$base{$suite} //= base($d, $suite);
-			my ($rc, $said) = $d->docker({ timeout => 900 }, 'build', '-q', '-t', $name, '--target', $target,
+			my ($rc, $said) = $d->docker({ timeout => 1800 }, 'build', '-q', '-t', $name,
 				$suite eq 'trixie' ? () : ('--build-arg', "BASE=$base{$suite}", '--build-arg', 'CFLAGS=-O0'), '-f', source_dir() . '/docker/Dockerfile', source_dir());
 			die "docker build: $said" if $rc;
 		}
-		my ($rc, $said) = $d->docker('save', '-o', "$tar.new", $base{trixie}, @names);
+		my ($rc, $said) = $d->docker('save', '-o', "$tar.new", @names);
 		die "docker save: $said" if $rc;
 		rename "$tar.new", $tar or die "$tar: $!";
 		spew("$tar.sum", $sum);

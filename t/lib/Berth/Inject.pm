@@ -47,8 +47,7 @@ sub start
 sub server { return $_[0]{server} }
 sub root { return $_[0]{server}->root }
 
-# ptrace may be forbidden: a failure in CI, a skip elsewhere.
-sub start_tool
+sub open_tool
 {
 	my ($self) = @_;
 	my ($in, $out);
@@ -67,6 +66,15 @@ sub start_tool
 	}
 	$in->autoflush(1);
 	@$self{qw(tool in out)} = ($pid, $in, $out);
+	return;
+}
+
+# ptrace may be forbidden: a failure in CI, a skip elsewhere.
+sub start_tool
+{
+	my ($self) = @_;
+
+	$self->open_tool;
 	my $said = $self->attach;
 	return if $said eq 'attached';
 	return lacking('workers can be traced', "workers cannot be traced here: $said");

@@ -40,7 +40,7 @@ sub loc
 	my $r = $i->ask('POST', "/v2/$repo/blobs/uploads/");
 
 	want($r, 202, 'POST');
-	return $r->header('Location');
+	return path_of($r->header('Location'));
 }
 
 sub spooled { return { body => $_[0], spooled => 1, headers => $_[1] // {} } }
@@ -135,7 +135,7 @@ sub upload_operations
 			my ($repo, $bytes) = (fresh('up/new'), bytes());
 			return { req => ['POST', "/v2/$repo/blobs/uploads/"], ok => 202, done => sub {
 				my ($r) = @_;
-				my $p = $i->ask('PUT', $r->header('Location') . '?digest=' . sha256($bytes), spooled($bytes));
+				my $p = $i->ask('PUT', path_of($r->header('Location')) . '?digest=' . sha256($bytes), spooled($bytes));
 				return $p->status eq '201' ? '' : 'the PUT after it: ' . $p->status;
 			} };
 		},

@@ -30,7 +30,9 @@ my $owner = $$;
 *blob_path = \&Berth::Server::blob_path;
 *tree_digest = \&Berth::Server::tree_digest;
 
-# new: root; accesslog, cache: 1 for a line a request, and for the cache of descriptors that its image has on; auth: a file of users
+# new: root; accesslog, cache: 1 for a line a request, and for the cache of descriptors that its image has on; auth: a file of
+# users; token: { realm, service, issuer, bundle }; tls: [certificate, key]; address: to listen on (127.0.0.1); more: text for the end of its
+# configuration
 sub new
 {
 	my ($class, %o) = @_;
@@ -40,14 +42,17 @@ sub new
 
 sub root { return $_[0]{root} }
 sub port { return $_[0]{port} }
-sub host { return "127.0.0.1:$_[0]{port}" }
+sub host { return ($_[0]{address} // '127.0.0.1') . ":$_[0]{port}" }
 
 sub configure
 {
 	my ($self) = @_;
 	my $quiet = $self->{accesslog} ? 'false' : 'true';
 	my $cache = $self->{cache} ? '  cache: { blobdescriptor: inmemory }' : '';
-	my $auth = $self->{auth} ? qq(auth: { htpasswd: { realm: test, path: "$self->{auth}" } }) : '';
+	my $t = $self->{token};
+	my $auth = $self->{auth} ? qq(auth: { htpasswd: { realm: test, path: "$self->{auth}" } })
+		: $t ? qq(auth: { token: { realm: "$t->{realm}", service: "$t->{service}", issuer: "$t->{issuer}", rootcertbundle: "$t->{bundle}" } }) : '';
+	my $tls = $self->{tls} ? qq(, tls: { certificate: "$self->{tls}[0]", key: "$self->{tls}[1]" }) : '';
 
 	return spew("$self->{dir}/config.yml", <<"EOT");
 version: 0.1
@@ -57,7 +62,8 @@ storage:
   delete: { enabled: true }
 $cache
 $auth
-http: { addr: "127.0.0.1:$self->{port}", secret: "$self->{secret}" }
+http: { addr: "@{[ $self->host ]}", secret: "$self->{secret}"$tls }
+@{[ $self->{more} // '' ]}
 EOT
 }
 

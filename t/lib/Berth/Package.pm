@@ -47,7 +47,7 @@ sub build
 	run_ok('sh', '-c', 'cd "$1" && tar -c --exclude=./build* --exclude=./.git --exclude=./autom4te.cache . | tar -xC "$2" --one-top-level=berth',
 		'sh', source_dir(), "$dir/image", 'the sources');
 	spew("$dir/image/Dockerfile", sprintf $dockerfile, Berth::Image::base($d, $suite));
-	$d->docker_ok({ timeout => 900 }, 'build', '-t', 'build', '--target', 'build', "$dir/image", 'dpkg-buildpackage') or BAIL_OUT('no package');
+	$d->docker_ok({ timeout => 1800 }, 'build', '-t', 'build', '--target', 'build', "$dir/image", 'dpkg-buildpackage') or die "no package\n";
 	my $made = $d->value('create', 'build');
 	$d->docker_ok('cp', "$made:/out", $dir, 'makes a package');
 	my ($deb) = glob("$dir/out/berth_*.deb");
@@ -56,7 +56,7 @@ sub build
 	$r->{out} =~ s/^E: berth: aliased-location \[lib\/.*\n//mg if $suite eq 'bookworm';
 	is "$r->{status}: $r->{out}", '0: ', 'lintian finds neither errors nor warnings' or diag($r->{err});
 	note sprintf('%s: %d KiB', $deb =~ s{.*/}{}r, (-s $deb) / 1024);
-	$d->docker_ok({ timeout => 600 }, 'build', '-q', '-t', 'bare', "$dir/image", 'apt-get installs it, and what it needs');
+	$d->docker_ok({ timeout => 1800 }, 'build', '-q', '-t', 'bare', "$dir/image", 'apt-get installs it, and what it needs');
 	$d->docker_ok('run', '-d', '--name', 'bare', '--cap-add', 'SYS_ADMIN', '--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined',
 		'--tmpfs', '/run', '--tmpfs', '/run/lock', '--tmpfs', '/tmp', '-e', 'container=docker', -e '/sys/fs/cgroup/cgroup.controllers' ? () : ('-e', $cmdline),
 		'--cgroupns', 'host', '-v', '/sys/fs/cgroup:/sys/fs/cgroup:rw', 'bare', 'it starts');
@@ -73,6 +73,14 @@ sub in
 }
 sub status { return in('curl -s -o /dev/null -w "%{http_code}" ' . $_[0]) }
 
+# What a unit says is in the journal a little later.
+sub journal_has
+{
+	my ($unit, $re, $title) = @_;
+
+	return ok(wait_for(sub { in("journalctl -q -u $unit") =~ $re }), $title) || diag(in("journalctl -q -u $unit"));
+}
+
 # A blob is pushed and pulled.
 sub works
 {
@@ -88,8 +96,8 @@ sub installed
 	ok wait_for(sub { status("$url/") eq '200' }), 'installed and started, it is a registry' or diag(in('systemctl status berth berth-nginx; journalctl -n 30'));
 	works('a', 'systemd');
 	is in('systemctl is-active berth.socket berth.service berth-nginx.service'), "active\n" x 3, 'by three units';
-	is in('systemctl is-enabled berth.socket berth.service berth-nginx.service berth-gc.timer'), "enabled\n" x 3 . "disabled\n",
-		'which start with the machine; the operator enables garbage collection';
+	is in('systemctl is-enabled berth.socket berth.service berth-nginx.service berth-gc.timer berth-relay.service'), "enabled\n" x 3 . "disabled\n" x 2,
+		'which start with the machine; the operator enables garbage collection and the relay';
 	is in('stat -c "%U:%G %a" /var/lib/registry'), "berth:berth 750\n", 'the store is the user\'s';
 	is in('for s in berth berth-nginx; do stat -c %U /proc/$(systemctl show -p MainPID --value $s); done'), "berth\nberth\n", '... who runs workers and nginx';
 	like in('ss -ltn | grep :5000'), qr/127\.0\.0\.1:5000/, 'it listens on the loopback by default';
@@ -112,7 +120,7 @@ sub restarts
 sub settings
 {
 	in('systemctl start berth-gc.service');
-	like in('journalctl -q -u berth-gc.service'), qr/removed 0 manifests/, 'the unit for collecting garbage collects';
+	journal_has('berth-gc.service', qr/removed 0 manifests/, 'the unit for collecting garbage collects');
 	is in('systemctl enable --now berth-gc.timer 2>/dev/null; systemctl is-active berth-gc.timer'), "active\n", 'and its timer can be switched on';
 	like in('cat /var/log/berth/access.log'), qr/"uri":"\/v2\/"/, "nginx's log is a file";
 	is +(in('logrotate -f /etc/logrotate.d/berth'))[0], 0, 'which logrotate turns';
@@ -128,12 +136,33 @@ sub settings
 	return;
 }
 
+# The relay, which reaches other hosts where the workers have no network.
+sub relay
+{
+	in(q(perl -e 'use IO::Socket::INET; my $l = IO::Socket::INET->new(Listen => 9, LocalPort => 5090) or die;
+		while (my $c = $l->accept) { local $_ = ""; my $n = 0; while (my $h = <$c>) { $n = $1 if $h =~ /^content-length: (\d+)/i; last if $h =~ /^\r/ } read $c, $_, $n;
+		open my $f, ">>", "/tmp/told"; print $f "$_\n"; print $c "HTTP/1.1 204 OK\r\nConnection: close\r\n\r\n" }' >/dev/null 2>&1 &));
+	in('echo \'notifications = ( { name = "here"; url = "http://127.0.0.1:5090/"; } );\' >>/etc/berth/berth.conf; systemctl reload berth.service; systemctl enable --now berth-relay.service 2>/dev/null');
+	ok wait_for(sub { in('systemctl is-active berth-relay.service') eq "active\n" && in('berth hooks list') =~ /here/ }), 'the relay has a unit of its own' or diag(in('journalctl -n 30'));
+	is in('stat -c %U /proc/$(systemctl show -p MainPID --value berth-relay.service)'), "berth\n", '... whose user is berth';
+	ok wait_for(sub { in('ls /var/lib/registry/berth/journal/readers') =~ /^here$/m }), '... which writes how far it has come';
+	in('curl -s -o /dev/null -X PUT -H "Content-Type: application/vnd.oci.image.index.v1+json" http://127.0.0.1:5000/v2/relay/app/manifests/one '
+		. '--data-binary \'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}\'');
+	ok wait_for(sub { in('cat /tmp/told') =~ m{"repository":"relay/app"} }), '... and delivers' or diag(in('journalctl -n 30'));
+	my $before = in('systemctl show -p MainPID --value berth-relay.service');
+	in('systemctl restart berth.service');
+	ok wait_for(sub { my $now = in('systemctl show -p MainPID --value berth-relay.service'); $now ne $before && $now =~ /^[1-9]/ }), 'it is restarted with the workers';
+	in('systemctl disable --now berth-relay.service 2>/dev/null; sed -i /notifications/d /etc/berth/berth.conf; systemctl reload berth.service');
+	return;
+}
+
 # An invalid configuration.
 sub wrong
 {
-	in('echo "nonsense = 1;" >>/etc/berth/berth.conf; systemctl restart berth.service');
+	# The restarts so far do not count: systemd allows five in ten seconds.
+	in('echo "nonsense = 1;" >>/etc/berth/berth.conf; systemctl reset-failed berth.service; systemctl restart berth.service');
 	like in('systemctl show -p ActiveState,ExecMainStatus,NRestarts berth.service'), qr/ActiveState=failed/, 'with an invalid configuration the workers do not start, and systemd does not try again';
-	like in('journalctl -q -u berth.service'), qr/berth\.conf:\d+: .*nonsense/, 'the journal says why';
+	journal_has('berth.service', qr/berth\.conf:\d+: .*nonsense/, 'the journal says why');
 	in('sed -i /nonsense/d /etc/berth/berth.conf; systemctl reset-failed; systemctl restart berth.socket berth.service');
 	ok wait_for(sub { status('http://127.0.0.1:5005/v2/') eq '200' }), 'repaired, it serves again';
 	return;
@@ -157,7 +186,7 @@ EOT
 	ok wait_for(sub { status("$url/") eq '200' }), 'which is a registry' or diag(in('journalctl -n 20; cat /var/log/nginx/error.log'));
 	works('b', 'spawn-fcgi');
 	is status("http://127.0.0.1:5000$_"), 404, "$_ is not there" for '/metrics', '/readyz';
-	in('sed -i "s,^#include,include," /etc/nginx/conf.d/berth.conf; systemctl reload nginx');
+	in('sed -i "/monitor-http/s,^#include,include," /etc/nginx/conf.d/berth.conf; systemctl reload nginx');
 	ok wait_for(sub { status('http://127.0.0.1:5001/metrics') eq '200' }), 'but where monitor= says, once the file includes that';
 	is in("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/"), 200, 'what else the nginx serves is still there';
 	return;
@@ -182,6 +211,7 @@ sub check
 	build($suite);
 	installed();
 	restarts();
+	relay();
 	settings();
 	wrong();
 	site();

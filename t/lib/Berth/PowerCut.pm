@@ -14,6 +14,10 @@
 #   one and the same name keep their order. A rename changes two names at once: both or none; it is durable as soon as
 #   one of the two directories is flushed.
 # - What lies in a directory whose own name is lost is lost with it.
+# - A flush covers what was there when it began: begin() notes that, where something else happened before it ended. What
+#   sync_file_range has written covers nothing.
+#
+# Berth::Journal is the same for file systems that keep the order of changes.
 #
 # A state is a hash: path => number of a content (see content()), or 'd' for a directory.
 package Berth::PowerCut;
@@ -25,16 +29,20 @@ use warnings;
 # the loss of what it was renamed to, and nobody looks for what is no more in berth/trash/ or for the collector's notes.
 my $SCRATCH = qr{\A(?:(?:create|mkdir|unlink) berth/(?:tmp|body|trash)/[^/]+|(?:create|mkdir|unlink) berth/(?:gc|locks)/.*|rename berth/tmp/\S+ to berth/gc/.*)\z};
 
+# Changes below berth/ only. Where nobody judges what is there after a power cut, they are lost at random, but not one by one.
+my $OURS = qr{\A\w+ berth/\S+(?: to berth/\S+)?\z};
+
 my (@contents, %content_id);
 
 sub intern { return $content_id{ $_[0] } //= push(@contents, $_[0]) - 1 }
 sub content { return $contents[ $_[-1] ] }
 
 # new - a snapshot is { path => { dir => 1 } or { bytes => ..., inode => any number that tells hard links } }
+# option: judged => 1 where also what lies below berth/ is judged
 sub new
 {
-	my ($class, $snapshot) = @_;
-	my $self = bless { inodes => [], pending => [], dirty => {} }, $class;
+	my ($class, $snapshot, %o) = @_;
+	my $self = bless { inodes => [], pending => [], dirty => {}, clock => 0, %o }, $class;
 	my %by_inode;
 
 	$self->new_dir;         # number 0: the root
@@ -49,7 +57,8 @@ sub new
 
 sub new_inode { my ($self, %i) = @_; return push(@{ $self->{inodes} }, \%i) - 1 }
 sub new_dir { return $_[0]->new_inode(dir => 1, mem => {}, disk => {}) }
-sub new_file { return $_[0]->new_inode(mem => $_[1], disk => $_[1], between => []) }
+# A file: what it holds, what of it is on disk, and each version between those; the number of writes so far, and at `disk`.
+sub new_file { return $_[0]->new_inode(mem => $_[1], disk => $_[1], between => [], writes => 0, saved => 0) }
 
 # find - the number of what a path names now; undef where nothing is there
 sub find
@@ -83,7 +92,8 @@ sub change
 		my $mem = $self->{inodes}[$dir]{mem};
 		defined $i ? ($mem->{$name} = $i) : delete $mem->{$name};
 	}
-	push @{ $self->{pending} }, { what => $what, sets => \@sets, scratch => $what =~ $SCRATCH ? 1 : 0 };
+	push @{ $self->{pending} }, { what => $what, sets => \@sets, at => ++$self->{clock},
+		scratch => $what =~ $SCRATCH ? 1 : 0, quiet => !$self->{judged} && $what =~ $OURS ? 1 : 0 };
 	return;
 }
 
@@ -116,6 +126,15 @@ sub rename
 	return $self->change("rename $from to $to", [$self->parent($from), undef], [$self->parent($to), $i]);
 }
 
+# exchange - two names change places, in one step
+sub exchange
+{
+	my ($self, $a, $b) = @_;
+	my ($i, $j) = map { $self->find($_) // die "no $_\n" } $a, $b;
+
+	return $self->change("exchange $a and $b", [$self->parent($a), $j], [$self->parent($b), $i]);
+}
+
 sub set_bytes
 {
 	my ($self, $i, $bytes) = @_;
@@ -123,9 +142,28 @@ sub set_bytes
 
 	push @{ $f->{between} }, $f->{mem} if $self->{dirty}{$i};
 	$f->{mem} = intern($bytes);
+	$f->{writes}++;
 	$self->{dirty}{$i} = 1;
 	return;
 }
+
+# saved - the bytes of a file as they were after so many writes are on disk
+sub saved
+{
+	my ($self, $i, $writes) = @_;
+	my $f = $self->{inodes}[$i];
+	my $n = $writes - $f->{saved};
+
+	return if $n <= 0;
+	$f->{disk} = $n > @{ $f->{between} } ? $f->{mem} : $f->{between}[$n - 1];
+	splice @{ $f->{between} }, 0, $n;
+	$f->{saved} = $writes;
+	delete $self->{dirty}{$i} if $f->{saved} == $f->{writes};
+	return;
+}
+
+# is_mark - a mark of the journal, one byte in the midst of a file: a disk writes its sector as a whole, so this byte is the old one or the new one, and the others stay
+sub is_mark { my ($bytes, $off, $new) = @_; return $new =~ /\A[+-]\z/ && $off < length $bytes }
 
 sub bytes { my ($self, $i) = @_; return content($self->{inodes}[$i]{mem}) }
 
@@ -134,6 +172,7 @@ sub write
 	my ($self, $i, $off, $new) = @_;
 	my $bytes = $self->bytes($i);
 
+	$self->{inodes}[$i]{marked} = 1 if is_mark($bytes, $off, $new);
 	$bytes .= "\0" x ($off - length $bytes) if $off > length $bytes;
 	substr($bytes, $off, length $new) = $new;
 	return $self->set_bytes($i, $bytes);
@@ -161,25 +200,40 @@ sub earlier
 	return @before;
 }
 
+# begin - what a flush of this inode covers that begins now
+sub begin { my ($self, $i) = @_; return { at => $self->{clock}, writes => $self->{inodes}[$i]{writes} } }
+
+# fsync - a flush, which began now or at $begun
 sub fsync
 {
-	my ($self, $i) = @_;
+	my ($self, $i, $begun) = @_;
 	my $in = $self->{inodes}[$i];
 	my $pending = $self->{pending};
 	my @before = earlier($pending);
 	my @durable;
 
-	if (!$in->{dir}) {
-		$in->{disk} = $in->{mem};
-		$in->{between} = [];
-		delete $self->{dirty}{$i};
-		return;
-	}
+	$begun //= $self->begin($i);
+	return $self->saved($i, $begun->{writes}) if !$in->{dir};
 	for my $k (reverse 0 .. $#$pending) {
-		$durable[$k] ||= grep { $_->[0] == $i } @{ $pending->[$k]{sets} };
+		$durable[$k] ||= $pending->[$k]{at} <= $begun->{at} && grep { $_->[0] == $i } @{ $pending->[$k]{sets} };
 		next if !$durable[$k];
 		$durable[$_] = 1 for @{ $before[$k] };
 	}
+	return $self->commit(@durable);
+}
+
+sub fdatasync { my ($self, @o) = @_; return $self->fsync(@o) }
+
+# What only an order of changes gives a meaning: bytes written out with a wait, and new times of an inode.
+sub written_out { return }
+sub touch { return }
+
+# commit - the pending changes that are marked in this list are on disk
+sub commit
+{
+	my ($self, @durable) = @_;
+	my $pending = $self->{pending};
+
 	for my $k (grep { $durable[$_] } 0 .. $#$pending) {
 		$self->set_name($_, $self->{inodes}[ $_->[0] ]{disk}) for @{ $pending->[$k]{sets} };
 	}
@@ -203,13 +257,21 @@ sub syncfs
 	return;
 }
 
+# kept_of - how many bytes of what is on disk are surely there in what is now
+sub kept_of
+{
+	my ($f, $now, $was) = @_;
+
+	return substr($now, 0, length $was) eq $was || ($f->{marked} && length $now >= length $was) ? length $was : 0;
+}
+
 # What a file's bytes may be after a power cut: as they are now first, as they are on disk last.
 sub variants
 {
 	my ($self, $i) = @_;
 	my $f = $self->{inodes}[$i];
 	my ($now, $disk) = map { content($f->{$_}) } qw(mem disk);
-	my $kept = substr($now, 0, length $disk) eq $disk ? length $disk : 0;
+	my $kept = kept_of($f, $now, $disk);
 	my %seen;
 
 	return grep { !$seen{$_}++ } $f->{mem}, intern(substr($now, 0, $kept) . "\0" x (length($now) - $kept)), @{ $f->{between} }, $f->{disk};
@@ -261,20 +323,37 @@ sub random
 	return ($self->{seed} >> 8) % $below;
 }
 
+# judged_files - of these those whose bytes matter
+sub judged_files
+{
+	my ($self, @files) = @_;
+
+	return @files if $self->{judged};
+	my $now = $self->state([map { 1 } @{ $self->{pending} }], { map { ($_ => "i$_") } @files });
+	my %judged = map { $now->{$_} =~ /\Ai(\d+)\z/ && !m{\Aberth/} ? ($1 => 1) : () } keys %$now;
+
+	return grep { $judged{$_} } @files;
+}
+
 # choices - the subsets to look at: [kept changes, bytes]
 sub choices
 {
-	my ($self, $sample) = @_;
+	my ($self, $sample, $last) = @_;
 	my $pending = $self->{pending};
 	my @before = earlier($pending);
 	my @dirty = sort { $a <=> $b } keys %{ $self->{dirty} };
+	my @judged = $self->judged_files(@dirty);
 	my %variants = map { ($_ => [$self->variants($_)]) } @dirty;
-	my @free = grep { !$pending->[$_]{scratch} } 0 .. $#$pending;
+	my %now = map { ($_ => $variants{$_}[0]) } @dirty;
 	my ($n, $all) = (scalar @$pending, 1);
+	my @scratch = grep { $pending->[$_]{scratch} } 0 .. $n - 1;
+	my @quiet = grep { $pending->[$_]{quiet} && !$pending->[$_]{scratch} } 0 .. $n - 1;
+	my @free = grep { !$pending->[$_]{quiet} && !$pending->[$_]{scratch} } 0 .. $n - 1;
 	my @out;
+
 	my $closed = sub {      # these, and the scratch; lost where an earlier change of the same name is
-		my @k = map { $_->{scratch} } @$pending;
-		@k[@_] = (1) x @_;
+		my @k = (0) x $n;
+		@k[@_, @scratch] = (1) x (@_ + @scratch);
 		for my $k (0 .. $n - 1) {
 			$k[$k] = 0 if grep { !$k[$_] } @{ $before[$k] };
 		}
@@ -287,57 +366,61 @@ sub choices
 		}
 		return $closed->(keys %k);
 	};
-	my %now = map { ($_ => $variants{$_}[0]) } @dirty;
+	my $random = sub {
+		my $often = 1 + $self->random(7);
+		return [$closed->(grep { $self->random(8) < $often } @free, @quiet), { map { ($_ => $variants{$_}[$self->random(scalar @{ $variants{$_} })]) } @dirty }];
+	};
 
 	$all *= 2 for 1 .. (@free < 20 ? @free : 20);
-	$all *= @{ $variants{$_} } for @dirty;
+	$all *= @{ $variants{$_} } for @judged;
 	if ($all <= $sample * 2) {
 		for my $c (0 .. $all - 1) {
 			my (@k, %b);
 			for my $k (@free) { push @k, $k if $c % 2; $c = int $c / 2 }
-			for my $i (@dirty) { my $v = $variants{$i}; $b{$i} = $v->[$c % @$v]; $c = int $c / @$v }
-			push @out, [$closed->(@k), \%b];
+			for my $i (@judged) { my $v = $variants{$i}; $b{$i} = $v->[$c % @$v]; $c = int $c / @$v }
+			push @out, [$closed->(@k, @quiet), { %now, %b }];
 		}
+		push @out, $random->() if @quiet || @judged < @dirty;
 		return @out;
 	}
-	push @out, [$closed->(@free), \%now], [$closed->(), {}], [$closed->(), \%now], [$closed->(@free), {}];
+	push @out, [$closed->(@free, @quiet), \%now], [$closed->(), {}], [$closed->(), \%now], [$closed->(@free, @quiet), {}];
 	for my $k (@free) {
-		push @out, [$closed->(grep { $_ != $k } @free), \%now], [$only->($k), \%now];
+		push @out, [$closed->(@quiet, grep { $_ != $k } @free), \%now];
+		push @out, [$only->($k), \%now] if $last || $k == $free[-1];        # the others were looked at when they were the last
 	}
-	for my $i (@dirty) {
+	for my $i (@judged) {
 		my @v = @{ $variants{$i} };
-		push @out, map { [$closed->(@free), { %now, $i => $_ }] } @v[1 .. $#v];
+		push @out, map { [$closed->(@free, @quiet), { %now, $i => $_ }] } @v[1 .. $#v];
 	}
-	for (1 .. $sample) {
-		my $often = 1 + $self->random(7);
-		push @out, [$closed->(grep { $self->random(8) < $often } @free), { map { ($_ => $variants{$_}[$self->random(scalar @{ $variants{$_} })]) } @dirty }];
-	}
+	push @out, $random->() for 1 .. $sample;
 	return @out;
 }
 
 # after_power_cut - visit states that a power cut may leave now; the visitor ends it by returning true, which is returned
 # seed    of the sample; sample  how many random subsets, where there are too many for all of them
+# last    whether states are judged anew that were possible before the last change: more of them are looked at then
 sub after_power_cut
 {
-	my ($self, $seed, $sample, $visit) = @_;
+	my ($self, $seed, $sample, $visit, $last) = @_;
 
 	$self->{seed} = $seed;
-	for my $c ($self->choices($sample)) {
+	for my $c ($self->choices($sample, $last)) {
 		my $stop = $visit->($self->state(@$c), $c);
 		return $stop if $stop;
 	}
 	return;
 }
 
+sub lost { my ($self, $c) = @_; return map { $c->[0][$_] ? () : $self->{pending}[$_]{what} } 0 .. $#{ $self->{pending} } }
+sub kept { my ($self, $c) = @_; return map { $c->[0][$_] ? $self->{pending}[$_]{what} : () } 0 .. $#{ $self->{pending} } }
+
 # told - a choice in words, for the report of a fault
 sub told
 {
 	my ($self, $c) = @_;
-	my @lost = map { $c->[0][$_] ? () : $self->{pending}[$_]{what} } 0 .. $#{ $self->{pending} };
-	my @kept = map { $c->[0][$_] ? $self->{pending}[$_]{what} : () } 0 .. $#{ $self->{pending} };
 	my @torn = map { my $id = $c->[1]{$_} // $self->{inodes}[$_]{disk}; $id == $self->{inodes}[$_]{mem} ? () : length(content($id)) . ' of ' . length($self->bytes($_)) . ' bytes' } keys %{ $self->{dirty} };
 
-	return join("\n", (map { "lost: $_" } @lost), (map { "kept: $_" } @kept), (map { "torn: $_" } @torn)) . "\n";
+	return join("\n", (map { "lost: $_" } $self->lost($c)), (map { "kept: $_" } $self->kept($c)), (map { "torn: $_" } @torn)) . "\n";
 }
 
 1;

@@ -7,34 +7,32 @@
 #   $r->scenario('a tag moves', { "tag $repo $t" => $old }, [
 #       { body => $m, claims => { "tag $repo $t" => $d }, do => sub { ... 201 } } ]);
 #   $r->load;
-#   my @faults = $r->replay($_) for $r->scenarios;
+#   my @faults = $r->replay($_) for $r->scenarios;         # Berth::Verdict makes tests of them
 #
 # A claim is "KIND REPOSITORY WHAT" => what Berth::StoreState::what_is() says of it, undef: it is gone. It holds in every
-# state once the answer was sent; from the first call of the step on until then it is as before or as claimed.
+# state once the answer was sent; from the first call of the step on until then it is as before or as claimed. With
+# promise => 'image' a blob stays as before or as claimed until a manifest that names it was answered; and indexes are not
+# looked at, since a power cut ends their epoch. With also => code, each state is given to it together with the time of the last call
+# before the power cut: it returns what else is wrong; what lies below berth/ is lost one by one then, too.
 package Berth::Replay;
 
 use strict;
 use warnings;
 
 use Digest::MD5 qw(md5);
-use Exporter 'import';
-use File::Path ();
-use JSON::PP ();
 use Time::HiRes ();
 
+use Berth::Journal;
 use Berth::PowerCut;
 use Berth::Recording;
 use Berth::StoreState;
 use Berth::Test;
-use Berth::GC ();
-
-our @EXPORT = qw(all_ok);
 
 sub new
 {
 	my ($class, %o) = @_;
 
-	return bless { sample => 16, seed => 1, states => 0, prefixes => 0, seen => {}, kept => [], keep => 0, scenarios => [], %o }, $class;
+	return bless { promise => 'full', model => 'Berth::PowerCut', sample => 16, seed => 1, states => 0, prefixes => 0, seen => {}, kept => [], keep => 0, scenarios => [], %o }, $class;
 }
 
 sub scenarios { return @{ $_[0]{scenarios} } }
@@ -42,17 +40,26 @@ sub scenarios { return @{ $_[0]{scenarios} } }
 # scenario - do the steps now, to be replayed later
 # before  claims that hold from the start
 # steps   { do => code, body => what nginx spools for it, claims => {...} }; with dies => pattern its worker dies after the
-#         last call before `until` that gives a name like that, so nothing is claimed
+#         last call that gives a name like that, so nothing is promised; with answers => [[pattern, claims], ...] each claim is made
+#         by the answer whose text is like that
+# others  code: what somebody writes before it, who is not traced and flushes nothing; the first step makes that good, and is
+#         not judged
 sub scenario
 {
-	my ($self, $name, $before, $steps) = @_;
-	my $s = { name => $name, before => $before, steps => $steps };
+	my ($self, $name, $before, $steps, $others) = @_;
+	my $s = { name => $name, before => $before, steps => $steps, group => $self->{group} // '' };
 
 	settled($self->{trace});
+	$s->{trace_from} = -s $self->{trace};
 	$s->{start} = snapshot($self->{root});
+	if ($others) {
+		$others->();
+		$s->{written} = snapshot($self->{root});
+	}
 	for my $step (@$steps) {
 		$step->{from} = Time::HiRes::time();
 		$step->{do}->();
+		$self->die_there($s, $step) if $step->{dies};
 	}
 	settled($self->{trace});
 	$s->{to} = Time::HiRes::time();
@@ -61,7 +68,7 @@ sub scenario
 	return $s;
 }
 
-# load - read the trace; every call goes to the step in whose time it was made
+# load - read the trace
 sub load
 {
 	my ($self) = @_;
@@ -69,31 +76,98 @@ sub load
 
 	$self->{at_start} = [grep { $_->{t} < $self->{scenarios}[0]{steps}[0]{from} } @calls];
 	for my $s (@{ $self->{scenarios} }) {
-		my @steps = @{ $s->{steps} };
-		for my $n (0 .. $#steps) {
-			my $to = $n < $#steps ? $steps[$n + 1]{from} : $s->{to};
-			$steps[$n]{calls} = [grep { $_->{t} >= $steps[$n]{from} && $_->{t} < $to } @calls];
-			$_->{step} = $n for @{ $steps[$n]{calls} };
-			die_early($steps[$n]) if $steps[$n]{dies};
-		}
-		$s->{calls} = [map { @{ $_->{calls} } } @steps];
+		share_out($s, @calls);
+		forget_unused($s);
 	}
 	return;
 }
 
-sub die_early
+# forget_unused - the directories of two digits below blobs/ that a scenario has nothing to do with, but for opening them: they are
+# always there
+sub forget_unused
+{
+	my ($s) = @_;
+	my @snapshots = grep { $_ } @$s{qw(start written end)};
+	my $two = qr{\A(docker/registry/v2/blobs/\w+/..)};
+	my %used;
+
+	my $opened = sub { my ($c) = @_; return $c->{name} eq 'open' && $c->{paths}[0] =~ m{$two\z} ? $1 : '' };
+	for my $path ((map { $opened->($_) ? () : (@{ $_->{paths} // [] }, $_->{path} // ()) } @{ $s->{calls} }), grep { m{$two/} } map { keys %$_ } @snapshots) {
+		$used{$1} = 1 if $path =~ m{$two(?:/|\z)};
+	}
+	for my $snapshot (@snapshots) {
+		delete @$snapshot{ grep { m{$two\z} && !$used{$1} } keys %$snapshot };
+	}
+	$s->{calls} = [grep { my $two_digits = $opened->($_); !$two_digits || $used{$two_digits} } @{ $s->{calls} }];
+	return;
+}
+
+# share_out - every call to the step in whose time it was made; a step whose worker died has none after that
+sub share_out
+{
+	my ($s, @calls) = @_;
+	my @steps = grep { $_->{from} } @{ $s->{steps} };
+
+	for my $n (0 .. $#steps) {
+		my $to = $n < $#steps ? $steps[$n + 1]{from} : $s->{to} // Time::HiRes::time();
+		$steps[$n]{calls} = [grep { $_->{t} >= $steps[$n]{from} && $_->{t} < $to } @calls];
+		$_->{step} = $n for @{ $steps[$n]{calls} };
+		cut_short($steps[$n]) if $steps[$n]{dies};
+	}
+	$s->{calls} = [map { @{ $_->{calls} } } @steps];
+	return;
+}
+
+sub cut_short
 {
 	my ($step) = @_;
 	my $calls = $step->{calls};
-
-	@$calls = grep { $_->{t} < $step->{until} } @$calls;
-	my ($last) = grep { $calls->[$_]{name} =~ /^(?:link|rename)$/ && $calls->[$_]{paths}[0] . ' ' . $calls->[$_]{paths}[1] =~ $step->{dies} } reverse 0 .. $#$calls;
+	my ($last) = grep { $calls->[$_]{name} =~ /^(?:link|rename|exchange)$/ && " $calls->[$_]{paths}[0] $calls->[$_]{paths}[1]" =~ $step->{dies} } reverse 0 .. $#$calls;
 
 	die "no call gives a name like $step->{dies}\n" if !defined $last;
-	$#$calls = $last;
-	$step->{claims} = {};
+	$#$calls = $last;       # nor an answer: what it claims may be, and is not promised
 	return;
 }
+
+# die_there - the worker went on, of course. So the store is made as it would be if it had died where it was to die.
+sub die_there
+{
+	my ($self, $s, $step) = @_;
+
+	settled($self->{trace});
+	share_out($s, recorded($self->{trace}, $self->{root}, $s->{trace_from}));
+	my $fs = $self->{model}->new($s->{start});
+	what_others_wrote($fs, @$s{qw(start written)}) if $s->{written};
+	my %play;
+	for my $c (@{ $s->{calls} }) {
+		$play{body} = $s->{steps}[ $c->{step} ]{body};
+		play($fs, $c, \%play);
+	}
+	$fs->unlink($_) for grep { defined $fs->find($_) } @{ $play{spooled} // [] };
+	make_so($self->{root}, snapshot($self->{root}), $fs->now);
+	return;
+}
+
+# make_so - turn what a snapshot says of a directory into a state
+sub make_so
+{
+	my ($root, $is, $state) = @_;
+	my $same = sub { my ($p) = @_; my $was = $is->{$p} or return; return $state->{$p} eq 'd' ? $was->{dir} : !$was->{dir} && $was->{bytes} eq Berth::PowerCut::content($state->{$p}) };
+
+	for my $p (reverse sort grep { !defined $state->{$_} } keys %$is) {
+		$is->{$p}{dir} ? rmdir "$root/$p" : unlink "$root/$p" or die "$root/$p: $!";
+	}
+	for my $p (sort grep { !$same->($_) } keys %$state) {
+		if ($state->{$p} eq 'd') {
+			mkdir "$root/$p" or die "$root/$p: $!";
+		} else {
+			Berth::Test::spew("$root/$p", Berth::PowerCut::content($state->{$p}));
+		}
+	}
+	return;
+}
+
+sub claims_of { my ($step) = @_; return map { %$_ } $step->{claims} // (), map { $_->[1] } @{ $step->{answers} // [] } }
 
 # flushes_of - the calls of a scenario that flush, up to its last answer: [index, step, path]
 sub flushes_of
@@ -101,7 +175,7 @@ sub flushes_of
 	my ($self, $s) = @_;
 	my $calls = $s->{calls};
 
-	return map { [$_, $calls->[$_]{step}, $calls->[$_]{path} // ''] } grep { $calls->[$_]{name} =~ /^(?:fsync|syncfs|sync)$/ } 0 .. $#$calls;
+	return map { [$_, $calls->[$_]{step}, $calls->[$_]{path} // ''] } grep { $calls->[$_]{name} =~ /^(?:fsync|fdatasync|written_out|syncfs|sync)$/ } 0 .. $#$calls;
 }
 
 my (%part, $none);
@@ -118,15 +192,70 @@ sub key_of
 	return $sum;
 }
 
-# What is allowed now: { claim => [values] }.
+# begin_step - what is allowed from its first call on; $m: { allowed => { claim => [values] }, gone => { 'REPOSITORY DIGEST' => 1 } }
 sub begin_step
 {
-	my ($allowed, $claims) = @_;
+	my ($m, $step) = @_;
+	my %claims = claims_of($step);
+	my $allowed = $m->{allowed};
 
-	for my $k (keys %$claims) {
-		$allowed->{$k} = [@{ $allowed->{$k} }, $claims->{$k}] if $allowed->{$k};
+	for my $k (keys %claims) {
+		$allowed->{$k} = [@{ $allowed->{$k} }, $claims{$k}] if $allowed->{$k};
+		$m->{gone}{$1} = 1 if !defined $claims{$k} && $k =~ /\Ablob (.*)\z/;
 	}
 	return;
+}
+
+# had_by - what must not go without being remembered, once these claims hold: "tag REPOSITORY TAG DIGEST", "manifest REPOSITORY DIGEST"
+sub had_by
+{
+	my ($claims) = @_;
+
+	return map { my ($kind, $repo, $what) = split / /; $kind eq 'tag' ? ("$_ $claims->{$_}" => 1) : $kind eq 'manifest' ? ("manifest $repo $what" => 1) : () }
+		grep { defined $claims->{$_} } keys %$claims;
+}
+
+# answered - from now on these claims hold, as far as it was promised
+sub answered
+{
+	my ($self, $fs, $m, $claims) = @_;
+	my $allowed = $m->{allowed};
+	my $later = $self->{promise} eq 'image';
+
+	%{ $m->{had} } = (%{ $m->{had} }, had_by($claims));
+	for my $k (keys %$claims) {
+		my ($kind, $repo, $d) = split / /, $k;
+		if ($later && $kind eq 'blob' && defined $claims->{$k}) {
+			$allowed->{$k} //= [undef, $d];
+			next;
+		}
+		$allowed->{$k} = [$claims->{$k}];
+		next if $kind ne 'manifest' || !defined $claims->{$k};
+		for my $part (@{ named_by($fs->now, $d) }) {
+			$allowed->{"blob $repo $part"} = [$part];
+			delete $m->{gone}{"$repo $part"};
+		}
+	}
+	return;
+}
+
+# after_answer - the claims of the step that this answer makes
+sub after_answer
+{
+	my ($self, $fs, $m, $step, $c) = @_;
+
+	return if $c->{status} !~ /^20[12]$/;
+	$self->answered($fs, $m, $step->{claims}) if $step->{claims};
+	$self->answered($fs, $m, $_->[1]) for grep { $c->{text} =~ $_->[0] } @{ $step->{answers} // [] };
+	return;
+}
+
+# A manifest stays when a blob that it names is deleted. What else names something that is missing is a fault.
+sub is_excused
+{
+	my ($m, $fault) = @_;
+
+	return $fault =~ /\A(\S+)\@\S+ names the blob (\S+), which/ && $m->{gone}{"$1 $2"};
 }
 
 sub claim_faults
@@ -141,19 +270,21 @@ sub claim_faults
 	return @bad;
 }
 
-# visit - one state; what is wrong with it
+sub faults { my ($self, $state) = @_; return faults_of($state, indexes => $self->{indexes}, journal => $self->{journal}, quota => $self->{quota}, undo => $self->{undo}, past => $self->{promise} eq 'image') }
+
+# visit - one state, of a power cut after the call of this time; what is wrong with it
 sub visit
 {
-	my ($self, $state, $allowed) = @_;
+	my ($self, $state, $m, $t) = @_;
 	my $key = key_of($state);
 	my $known = $self->{seen}{$key};
 
 	if (!$known) {
-		$known = $self->{seen}{$key} = [faults_of($state)];
+		$known = $self->{seen}{$key} = [$self->faults($state)];
 		$self->keep($state) if $self->{keep} && !@$known;
 	}
 	$self->{states}++;
-	return @$known, claim_faults($state, $allowed);
+	return @$known, claim_faults($state, $m->{allowed}), $self->{undo} ? forgotten($state, $m->{had}) : (), $self->{also} ? $self->{also}->($state, $t) : ();
 }
 
 # keep - a sample of the distinct states, each as likely as the other
@@ -179,18 +310,34 @@ sub described
 	return join ' ', $c->{name}, @{ $c->{paths} // [] }, $c->{path} // (), $c->{status} // ();
 }
 
+# what_others_wrote - the changes from one snapshot to another, none of them flushed
+sub what_others_wrote
+{
+	my ($fs, $from, $to) = @_;
+
+	for my $p (sort grep { !$from->{$_} } keys %$to) {
+		if ($to->{$p}{dir}) {
+			$fs->mkdir($p);
+		} else {
+			$fs->write($fs->create($p), 0, $to->{$p}{bytes});
+		}
+	}
+	return;
+}
+
 # replay - all prefixes of a scenario, up to the first fault; what is wrong then, or nothing
 # drop  index of a call that is left out
 sub replay
 {
 	my ($self, $s, %o) = @_;
-	my $fs = Berth::PowerCut->new($s->{start});
+	my $fs = $self->{model}->new($s->{start}, judged => $self->{indexes} || $self->{quota} || $self->{undo} || $self->{also});
 	my $sample = defined $o{drop} ? $self->{sample} / 8 : $self->{sample};
-	my (%allowed, %play);
-	my ($step, $answered) = (-1, 0);
+	my %m = (allowed => { map { ($_ => [$s->{before}{$_}]) } keys %{ $s->{before} } }, gone => {}, had => { had_by($s->{before}) });
+	my %play;
+	my $step = -1;
 
-	$allowed{$_} = [$s->{before}{$_}] for keys %{ $s->{before} };
-	my %known = map { ($_ => 1) } faults_of($fs->now);      # that the scenario begins with: an operation mends it, or leaves it
+	what_others_wrote($fs, @$s{qw(start written)}) if $s->{written};
+	my %known = map { ($_ => 1) } $self->faults($fs->now);  # that the scenario begins with: an operation mends it, or leaves it
 	for my $n (0 .. $#{ $s->{calls} }) {
 		my $c = $s->{calls}[$n];
 		my $now = $s->{steps}[ $c->{step} ];
@@ -198,23 +345,21 @@ sub replay
 			$fs->unlink($_) for grep { defined $fs->find($_) } @{ delete($play{spooled}) // [] };
 			$step = $c->{step};
 			$play{body} = $now->{body};
-			begin_step(\%allowed, $now->{claims});
+			begin_step(\%m, $now);
 		}
 		next if defined $o{drop} && $n == $o{drop};
 		next if !play($fs, $c, \%play);
-		if ($c->{name} eq 'answer' && $c->{status} =~ /^20[12]$/) {
-			$allowed{$_} = [$now->{claims}{$_}] for keys %{ $now->{claims} };
-		}
-		next if defined $o{drop} && $n < $o{drop};
+		$self->after_answer($fs, \%m, $now, $c) if $c->{name} eq 'answer';
+		next if defined $o{drop} && $n < $o{drop} || $s->{written} && $step == 0;
 		$self->{prefixes}++;
 		my $fault = $fs->after_power_cut($self->{seed} + $n, $sample, sub {
 			my ($state, $choice) = @_;
-			my @bad = grep { !$known{$_} } $self->visit($state, \%allowed) or return;
+			my @bad = grep { !$known{$_} && !is_excused(\%m, $_) } $self->visit($state, \%m, $c->{t}) or return;
 			return "$s->{name}, after call $n, " . described($c) . ":\n" . join("\n", @bad) . "\n" . $fs->told($choice);
-		});
+		}, $c->{name} eq 'answer');
 		return $fault if $fault;
 	}
-	return if defined $o{drop} || grep { $_->{dies} } @{ $s->{steps} };
+	return if defined $o{drop};
 	$fs->unlink($_) for grep { defined $fs->find($_) } @{ $play{spooled} // [] };
 	return differs($fs, $s);
 }
@@ -229,31 +374,51 @@ sub sort_of
 	$path =~ s{\Aberth/body/.*}{berth/body/FILE};
 	$path =~ s{(blobs/\w+)/[0-9a-f]{2}(?=/|\z)}{$1/TWO};
 	$path =~ s{(repositories)/[^_].*?(?=/_|\z)}{$1/NAME};
-	$path =~ s{(index)/[^_].*?(?=/_|\z)}{$1/NAME} if $path =~ /^berth/;
+	$path =~ s{(index|undo)/[^_].*?(?=/_|\z)}{$1/NAME} if $path =~ /^berth/;
 	$path =~ s{(_uploads)/[^/]+}{$1/UUID};
 	$path =~ s{(tags)/[^/]+}{$1/TAG};
 	$path =~ s{sha\d+}{ALG}g;
 	return $path;
 }
 
-# without_each_flush - each scenario again for each of its flushes, that one left out. By sort of flush: how many there were,
-# and the scenarios in which no state shows the loss: { sort => { all => N, idle => [scenarios] } }
+# without_each_flush - each scenario of these groups (of all) again for each of its flushes of these sorts (a pattern; all),
+# that one left out. By sort of flush: how many there were, how many were tried, and the scenarios in which no state shows the
+# loss: { sort => { all => N, tried => N, idle => [scenarios] } }. Of a sort others are tried only until one shows, and none of
+# those that need not show (a hash by sorts); all of them with BERTH_TEST_LONG=1 or BERTH_TEST_ALL=1.
 sub without_each_flush
 {
-	my ($self, $jobs) = @_;
-	my @all = map { my $s = $_; map { [$s, @$_] } $self->flushes_of($s) } $self->scenarios;
-	my %out;
+	my ($self, $jobs, $groups, $only, $needless) = @_;
+	my %in = map { ($_ => 1) } @{ $groups // [] };
+	my %all;
+
+	for my $s (grep { !$groups || $in{ $_->{group} } } $self->scenarios) {
+		push @{ $all{ sort_of($_->[2]) } }, [$s, @$_] for $self->flushes_of($s);
+	}
+	my @sorts = sort grep { !$only || /$only/ } keys %all;
+	my $every = Berth::Test::is_long() || $ENV{BERTH_TEST_ALL};
 	my @found = Berth::Test::run_parallel($jobs, sub {
 		my ($job) = @_;
-		return [map { defined $self->replay($all[$_][0], drop => $all[$_][1]) ? () : $_ } grep { $_ % $jobs == $job } 0 .. $#all];
-	});
-	my %idle = map { ($_ => 1) } map { ref $_ eq 'ARRAY' ? @$_ : die "$_->{died}\n" } @found;
+		my %shows;
 
-	for my $n (0 .. $#all) {
-		my ($s, $call, $step, $path) = @{ $all[$n] };
-		my $sort = $out{ sort_of($path) } //= { all => 0, idle => [] };
-		$sort->{all}++;
-		push @{ $sort->{idle} }, "$s->{name}, step " . ($step + 1) if $idle{$n};
+		for my $k (@sorts[grep { $_ % $jobs == $job } 0 .. $#sorts]) {
+			$shows{$k} = [];
+			next if $needless->{$k} && !$every;
+			for my $f (@{ $all{$k} }) {
+				push @{ $shows{$k} }, defined $self->replay($f->[0], drop => $f->[1]) ? 1 : 0;
+				last if $shows{$k}[-1] && !$every;
+			}
+		}
+		return \%shows;
+	});
+	my %out;
+
+	for my $shows (@found) {
+		die "$shows->{died}\n" if defined $shows->{died};
+		for my $k (keys %$shows) {
+			my @tried = @{ $shows->{$k} };
+			my @idle = map { my ($s, undef, $step) = @{ $all{$k}[$_] }; "$s->{name}, step " . ($step + 1) } grep { !$tried[$_] } 0 .. $#tried;
+			$out{$k} = { all => scalar @{ $all{$k} }, tried => scalar @tried, idle => \@idle };
+		}
 	}
 	return \%out;
 }
@@ -271,130 +436,6 @@ sub differs
 		push @bad, "$p: $a in the model, $b on disk" if $a ne $b;
 	}
 	return @bad ? "$s->{name}: the model and the store differ:\n" . join("\n", @bad) . "\n" : undef;
-}
-
-# lay_state - make a directory what a state says; what it held before is remembered in %$held, empty at first
-sub lay_state
-{
-	my ($root, $state, $held) = @_;
-
-	for my $p (sort { $b cmp $a } grep { ($state->{$_} // '') ne $held->{$_} } keys %$held) {
-		$held->{$p} eq 'd' ? rmdir "$root/$p" : unlink "$root/$p" or die "$root/$p: $!" if -e "$root/$p";
-	}
-	for my $p (sort grep { ($held->{$_} // '') ne $state->{$_} } keys %$state) {
-		if ($state->{$p} eq 'd') {
-			mkdir("$root/$p") || $!{EEXIST} or die "$root/$p: $!";
-		} else {
-			Berth::Test::spew("$root/$p", Berth::PowerCut::content($state->{$p}));
-		}
-	}
-	%$held = %$state;
-	return;
-}
-
-# fsck_of - what berth itself has to say about states, each laid into a directory below $dir: a hash of counts by kind, and
-# the first line of each kind with the number of its state
-sub fsck_of
-{
-	my ($self, $dir, $first, $step, @options) = @_;
-	my (%held, %kinds, %line);
-
-	File::Path::make_path($dir);
-	for (my $n = $first; $n < @{ $self->{kept} }; $n += $step) {
-		lay_state($dir, { map { ($_ => $self->{kept}[$n]{$_}) } grep { !m{\Aberth/locks/.*[^/]\z} || $self->{kept}[$n]{$_} eq 'd' } keys %{ $self->{kept}[$n] } }, \%held);
-		open my $h, '-|', Berth::Test::program('berth'), '--root', $dir, 'fsck', '--json', @options or die "berth fsck: $!";
-		my @out = map { JSON::PP->new->utf8->decode($_) } <$h>;
-		close $h;
-		my $status = $? >> 8;
-		my $sum = pop @out;
-		die "berth fsck ended with $status\n" if ($sum->{kind} // '') ne 'summary' || $status != ($sum->{found} ? 1 : 0);
-		for my $f (@out) {
-			$kinds{ $f->{kind} }++;
-			$line{ $f->{kind} } //= "state $n: $f->{where}: $f->{what}";
-		}
-	}
-	return { kinds => \%kinds, lines => \%line };
-}
-
-# all_ok - the tests: every scenario; that leaving out flushes shows; what berth says of a sample of the states
-# needless  sorts of flushes that no scenario needs
-# only      a pattern: the sorts that have to show here, where another test shows the rest
-sub all_ok
-{
-	my ($self, %o) = @_;
-	my $began = Time::HiRes::time();
-	my %needless = map { ($_ => 1) } @{ $o{needless} // [] };
-
-	$self->load;
-	for my $s ($self->scenarios) {
-		my ($p, $n) = @$self{qw(prefixes states)};
-		is($self->replay($s), undef, "$s->{name}: a power cut at any moment leaves what was acknowledged, and nothing that points to nothing");
-		my %flushes;
-		$flushes{ $_->[1] }++ for $self->flushes_of($s);
-		note sprintf '%d calls, flushes by step: %s; %d prefixes, %d states', scalar @{ $s->{calls} },
-			join(' ', map { $flushes{$_} // 0 } 0 .. $#{ $s->{steps} }), $self->{prefixes} - $p, $self->{states} - $n;
-	}
-	diag sprintf '%d prefixes and %d states replayed, %d of them different; %.1f s', @$self{qw(prefixes states)}, scalar keys %{ $self->{seen} }, Time::HiRes::time() - $began;
-
-	my $sorts = $self->without_each_flush(2);
-	my ($all, $idle) = (0, 0);
-	for my $k (sort keys %$sorts) {
-		my ($of, @in) = ($sorts->{$k}{all}, @{ $sorts->{$k}{idle} });
-		$all += $of;
-		$idle += @in;
-		note sprintf '%s: %d of %d may be left out', $k, scalar @in, $of;
-		note "  $_" for $ENV{BERTH_TEST_VERBOSE} ? @in : ();
-		next if $o{only} && $k !~ $o{only};
-		ok(@in < $of || $needless{$k}, "leaving out a flush of $k shows in some scenario");
-	}
-	diag sprintf '%d flushes left out, one at a time: %d of them show; %.1f s', $all, $all - $idle, Time::HiRes::time() - $began;
-	$self->berth_ok(%o);
-	return;
-}
-
-# What berth calls garbage that a crash may leave: pushed again, or by fsck --repair and the collector, it is mended.
-my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository tag-index-link);
-
-# berth_ok - berth fsck, and a server, on states that were kept
-sub berth_ok
-{
-	my ($self, %o) = @_;
-	my $dir = Berth::GC::quick_dir();
-	my $began = Time::HiRes::time();
-	my @told = Berth::Test::run_parallel(2, sub { $self->fsck_of("$dir/$_[0]", $_[0], 2) });
-
-	for my $t (@told) {
-		is($t->{died}, undef, 'berth fsck looks at every state') or next;
-		my @bad = grep { !$GARBAGE{$_} } sort keys %{ $t->{kinds} };
-		is(join("\n", map { $t->{lines}{$_} } @bad), '', 'berth fsck finds nothing but garbage: ' . join ', ', map { "$_ $t->{kinds}{$_}" } sort keys %{ $t->{kinds} });
-	}
-	diag sprintf 'berth fsck looked at %d states; %.1f s', scalar @{ $self->{kept} }, Time::HiRes::time() - $began;
-	my $every = int(@{ $self->{kept} } / ($o{serve} // 6)) || 1;
-	for (my $n = 0; $n < @{ $self->{kept} }; $n += $every) {
-		my $state = $self->{kept}[$n];
-		my $want = listing_of($state);
-		lay_state("$dir/serve$n", { '' => 'd', %$state }, {});
-		my $s = Berth::Server->start(root => "$dir/serve$n", workers => 1);
-		is_deeply(listed($s, $want), $want, "a server that starts on state $n lists what the links say: " . @{ $want->{catalog} } . ' repositories');
-		$s->stop;
-	}
-	return;
-}
-
-# listed - what a server lists, asked for the same things
-sub listed
-{
-	my ($s, $want) = @_;
-	my $get = sub { my $r = $s->req(GET => $_[0]); return $r->status == 200 ? JSON::PP->new->utf8->decode($r->body) : { status => $r->status } };
-	my %out = (catalog => $get->('/v2/_catalog')->{repositories}, tags => {}, referrers => {});
-
-	for my $repo (keys %{ $want->{tags} }) {
-		$out{tags}{$repo} = $get->("/v2/$repo/tags/list")->{tags} // [];
-	}
-	for my $repo (keys %{ $want->{referrers} }) {
-		$out{referrers}{$repo}{$_} = [sort map { $_->{digest} } @{ $get->("/v2/$repo/referrers/$_")->{manifests} }] for keys %{ $want->{referrers}{$repo} };
-	}
-	return \%out;
 }
 
 1;

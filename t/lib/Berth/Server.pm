@@ -31,6 +31,7 @@ use Berth::Response;
 
 my %servers;            # those alive, by address, weak
 my $owner = $$;
+my @port_names;         # see free_port()
 
 # A test that is killed by a signal cleans up like one that ends.
 for my $sig (qw(TERM INT HUP)) {
@@ -46,13 +47,14 @@ for my $sig (qw(TERM INT HUP)) {
 #   remote_user     the variable of nginx that says who the user is, for REMOTE_USER: '$remote_user'
 #   root            directory of the store, to go on with another server's or one on another file system
 #   held            1: the test holds the sockets, as systemd does, and hands them to each master
+#   args            more options of berth-fcgi, [ '--listen-relay', $path ]
 #   wrap            words before berth-fcgi's own: ['strace', '-f', '-o', $file]
 sub start
 {
 	my ($class, %o) = @_;
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
-		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], wrap => $o{wrap} // [], program => $o{program},
+		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], args => $o{args} // [], wrap => $o{wrap} // [], program => $o{program},
 		remote_user => $o{remote_user} // '', held => $o{held} }, $class;
 
 	chmod 0755, $dir;
@@ -161,6 +163,7 @@ sub launch_workers
 	my @cmd = (guard(), @{ $self->{wrap} }, $self->{program} // Berth::Test::program('berth-fcgi'),
 		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers});
 
+	push @cmd, @{ $self->{args} };
 	push @cmd, '--listen', $self->worker_socket, '--listen-writes', $self->write_socket, '--listen-uploads', $self->upload_socket if !$self->{held};
 	$self->{master} = $self->spawn("$self->{dir}/berth.log", $self->{sockets} // (), @cmd);
 	delete $self->{master_status};
@@ -197,19 +200,18 @@ sub start_workers
 	return $self->{real_master};
 }
 
-# The limits that nginx has to know, as berth itself reports them.
-sub limits
+# The settings that nginx has to know, as berth itself reports them; the addresses are the test's.
+sub settings
 {
 	my ($self) = @_;
-	my %limit = (manifest_max => 4 << 20, blob_max => 0);
 	my $r = Berth::Test::run({ env => $self->{env} }, Berth::Test::program('berth'), '--config', $self->config_file,
 		'--root', $self->{root}, 'config', 'show');
 
 	die "berth config show: $r->{err}\n" if $r->{status};
 	my ($script) = map { "$_/nginx/render" } Berth::Test::source_dir();
-	my $l = Berth::Test::run({ stdin => $r->{out} }, $script, '--limits');
-	die "nginx/render --limits: $l->{err}\n" if $l->{status};
-	return split ' ', $l->{out};
+	my $l = Berth::Test::run({ stdin => $r->{out} }, $script, '--settings');
+	die "nginx/render --settings: $l->{err}\n" if $l->{status};
+	return grep { !/^(?:root|listen|monitor)=/ } split /\n/, $l->{out};
 }
 
 sub start_nginx
@@ -217,7 +219,7 @@ sub start_nginx
 	my ($self) = @_;
 	Berth::Test::have_program('nginx') or die "nginx is not installed\n";
 	my $run = "$self->{dir}/nginx";
-	my @limits = $self->limits;
+	my @settings = $self->settings;
 	my $args = $self->{nginx_args};
 
 	for my $try (1 .. 20) {
@@ -225,7 +227,7 @@ sub start_nginx
 		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
 			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'writes=unix:' . $self->write_socket,
 			'uploads=unix:' . $self->upload_socket,
-			"monitor=unix:$self->{dir}/monitor.sock", @limits, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
+			"monitor=unix:$self->{dir}/monitor.sock", @settings, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
 			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
 		$self->launch_nginx;
@@ -240,10 +242,19 @@ sub start_nginx
 	die "no free port\n";
 }
 
+# free_port - a port of 127.0.0.1 that nobody listens on, for this process alone until it ends, so that one that is restarted
+# finds it free, too. It lies below those that the kernel gives to clients. What keeps other tests off is the name of a socket,
+# which belongs to the network namespace, as ports do.
 sub free_port
 {
-	my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or die "socket: $!";
-	return $s->sockport;
+	for (1 .. 10_000) {
+		my $port = 20_000 + int rand 12_000;
+		my $name = IO::Socket::UNIX->new(Local => "\0berth-test-port-$port", Type => IO::Socket::UNIX::SOCK_STREAM()) or next;
+		IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port) or next;
+		push @port_names, $name;
+		return $port;
+	}
+	die "no free port\n";
 }
 
 sub listens
@@ -274,28 +285,52 @@ sub nginx_alive  { return $_[0]->alive('nginx') }
 sub master_status { return $_[0]{master_status} }
 sub nginx_status  { return $_[0]{nginx_status} }
 
-# Pids of the workers that live, of all kinds: the children of the master.
+# Pids of the workers that live, of all kinds: the children of the master, but for a relay and for the one that writes bodies ahead.
 sub worker_pids
 {
 	my ($self) = @_;
 
-	return children($self->{real_master});
+	return grep { comm($_) !~ /^berth-(?:relay|writeout)$/ } children($self->{real_master});
 }
 
-sub children
+# writeout_pid - of the process that has the disk write large bodies while nginx receives them; none where there is none
+sub writeout_pid
 {
-	my ($parent) = @_;
+	my ($self) = @_;
+
+	return (grep { comm($_) eq 'berth-writeout' } children($self->{real_master}))[0];
+}
+
+sub is_relay { my ($pid) = @_; return comm($pid) eq 'berth-relay' }
+
+# comm - the name of a process; "" if it is gone
+sub comm
+{
+	my ($pid) = @_;
+
+	open my $h, '<', "/proc/$pid/comm" or return '';
+	my $name = <$h> // '';
+	chomp $name;
+	return $name;
+}
+
+# processes - the pids of those, zombies excepted, of which the code says yes, given the parent's pid and the group
+sub processes
+{
+	my ($wanted) = @_;
 	my @pids;
 
 	for my $file (glob '/proc/[0-9]*/stat') {
 		open my $fh, '<', $file or next;
 		my $line = <$fh> // next;
-		my ($pid, $state, $ppid) = $line =~ /^(\d+) \(.*\) (\S) (\d+)/s or next;
-		push @pids, $pid if $ppid == $parent && $state ne 'Z';
+		my ($pid, $state, $parent, $group) = $line =~ /^(\d+) \(.*\) (\S) (\d+) (\d+)/s or next;
+		push @pids, $pid if $state ne 'Z' && $wanted->($parent, $group);
 	}
 	@pids = sort { $a <=> $b } @pids;
 	return @pids;
 }
+
+sub children { my ($parent) = @_; return processes(sub { $_[0] == $parent }) }
 
 sub log_file { return "$_[0]{dir}/berth.log" }
 sub log { my ($self) = @_; return lines($self->log_file) }
@@ -318,14 +353,21 @@ sub access_events { my ($self) = @_; return decode($self->access_log) }
 sub end
 {
 	my ($self, $who, $sig) = @_;
+	my $pid = $self->{$who} or return;
 
-	return $self->{"${who}_status"} if !$self->alive($who);
-	kill $sig, $self->{"real_$who"} // $self->{$who};
-	if (!Berth::Test::wait_for(sub { !$self->alive($who) })) {
-		kill KILL => $self->{$who};
-		Berth::Test::wait_for(sub { !$self->alive($who) });
+	if ($self->alive($who)) {
+		kill $sig, $self->{"real_$who"} // $pid;
+		if (!Berth::Test::wait_for(sub { !$self->alive($who) })) {
+			kill KILL => $pid;
+			Berth::Test::wait_for(sub { !$self->alive($who) });
+		}
 	}
-	kill KILL => -$self->{$who};
+	# What it has left behind listens, and holds locks, until it has ended, too.
+	if (($self->{"${who}_ended"} // 0) != $pid) {
+		kill KILL => -$pid;
+		Berth::Test::wait_for(sub { !processes(sub { $_[1] == $pid }) });
+		$self->{"${who}_ended"} = $pid;
+	}
 	return $self->{"${who}_status"};
 }
 
@@ -345,14 +387,14 @@ sub kill_workers
 
 sub reload { my ($self) = @_; return kill HUP => $self->{real_master} }
 
-# A reload; true when other workers serve, as many as before, and none of those before is left.
+# A reload; true when other workers serve, as many as before or, with a pool for a relay, more, and none of those before is left.
 sub replace_workers
 {
 	my ($self) = @_;
 	my %old = map { ($_ => 1) } $self->worker_pids;
 
 	$self->reload;
-	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now == keys %old && !grep { $old{$_} } @now });
+	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now >= keys %old && !grep { $old{$_} } @now });
 }
 
 sub restart
@@ -450,7 +492,8 @@ sub raw
 	return Berth::Response->parse($got);
 }
 
-# One HTTP/1.1 request on a connection of its own. The path is sent as it is, no byte of it changed.
+# One HTTP/1.1 request on a connection of its own. The path is sent as it is, no byte of it changed; of a URL, as Location
+# may be one, only the path is sent.
 # Options:
 #   headers  [ name => value, ... ]; Host and Connection: close come by themselves unless given (undef: leave it out)
 #   body     bytes, or code that returns the next piece until it returns undef or ''
@@ -463,6 +506,7 @@ sub req
 {
 	my ($self, $method, $path, %o) = @_;
 	my $began = Time::HiRes::time();
+	$path =~ s{^https?://[^/]*(?=/)}{};
 	my @headers = @{ $o{headers} // [] };
 	my $given = sub { my ($n) = @_; my @h = @headers; while (my ($k) = splice @h, 0, 2) { return 1 if lc $k eq $n } 0 };
 	my ($body, $sent) = ($o{body}, 0);
@@ -555,7 +599,7 @@ sub push_blob
 	my $post = $self->req(POST => "/v2/$repo/blobs/uploads/", headers => [ 'Content-Length' => 0 ]);
 
 	die 'POST: ' . $post->as_string if $post->status != 202;
-	my $put = $self->req(PUT => $post->header('Location') . "?digest=$digest", body => $bytes,
+	my $put = $self->req(PUT => $post->header('Location') . "&digest=$digest", body => $bytes,
 		headers => [ 'Content-Type' => 'application/octet-stream' ]);
 	die 'PUT: ' . $put->as_string if $put->status != 201;
 	return $digest;

@@ -14,8 +14,9 @@ use Exporter 'import';
 use JSON::PP ();
 
 use Berth::PowerCut;
+use Berth::Undo ();
 
-our @EXPORT = qw(faults_of what_is listing_of);
+our @EXPORT = qw(faults_of what_is named_by listing_of forgotten);
 
 my $V2 = 'docker/registry/v2';
 
@@ -58,6 +59,15 @@ sub parsed
 		{ layers => [map { $_->{digest} } grep { $_ } $m->{config}, @{ $m->{layers} // [] }],
 			manifests => [map { $_->{digest} } @{ $m->{manifests} // [] }], subject => $m->{subject} && $m->{subject}{digest} };
 	};
+}
+
+# named_by - the digests of the blobs that a manifest names
+sub named_by
+{
+	my ($state, $d) = @_;
+	my $id = $state->{ blob($d) } // return [];
+
+	return parsed($id)->{layers};
 }
 
 sub well_formed { return defined $_[0] && $_[0] =~ /\Asha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})\z/ }
@@ -161,9 +171,105 @@ sub listing_of
 	return \%out;
 }
 
-sub faults_of
+# journal_faults - tags and manifests of which the journal does not tell that they were pushed
+sub journal_faults
+{
+	my ($state, $r) = @_;
+	my %told;
+
+	for my $line (map { split /\n/, (text($state, $_) // '') =~ s/\0.*//sr } sort grep { m{\Aberth/journal/[0-9a-f]{14}\z} } keys %$state) {
+		my $e = $line =~ /\A[?+](\{.*\})\z/ ? eval { JSON::PP->new->utf8->decode($1) } : undef;
+		next if !$e || $e->{action} !~ /^(?:push|move)$/;
+		$told{"$e->{repository}\@$e->{digest}"} = 1;
+		$told{"$e->{repository}:$e->{tag}=$e->{digest}"} = 1 if defined $e->{tag};
+	}
+	return map { my $repo = $_;
+		(map { $told{"$repo:$_=$r->{$repo}{tags}{$_}"} ? () : "the journal does not tell of $repo:$_" } sort keys %{ $r->{$repo}{tags} }),
+		(map { $told{"$repo\@$_"} ? () : "the journal does not tell of $repo\@$_" } sort keys %{ $r->{$repo}{manifests} })
+	} sort keys %$r;
+}
+
+# The table of the quota of all repositories (src/store/quota_table.h), if it is one of this epoch: what it says once the intents in it are settled,
+# { key => [links, bytes] }, and the sum; nothing where it does not count.
+sub quota_settled
 {
 	my ($state) = @_;
+	my $t = text($state, "berth/quota/" . sha256_hex('')) // return;
+	my $epoch = text($state, 'berth/index/_epoch') // '';
+
+	return if length $t < 4096;
+	my ($magic, $in, $gone, $broken, $used, $slots) = unpack 'x0 Q x8 a32 L L Q x16 Q', $t;
+	return if !$magic || $gone || $broken || $in ne $epoch || length $t < 4096 + 32 * $slots;
+	my @records = map { [unpack 'H40 L Q', substr $t, 4096 + 32 * $_, 32] } 0 .. $slots - 1;
+	for my $at (816, 352) {
+		my ($pending, $kind, $was, $fresh, $there, $slot, $key, $count, $had, $size, $called, $repo) = unpack 'L L L L L x4 Q H40 L Q Q Z136 Z256', substr $t, $at, 464;
+		next if !$pending;
+		$there = defined text($state, ($kind ? \&revision : \&layer)->($repo, $called)) ? 1 : 0 if $pending == 1;
+		my $now = $count + $there - $was;
+		$records[$slot] = [$key, $now, $there ? $size : $had] if $now || !$fresh;
+		next if $pending != 1;
+		$used -= $had if $count;
+		$used += $records[$slot][2] if $now;
+	}
+	return ({ map { $_->[1] ? ($_->[0] => [@$_[1, 2]]) : () } @records }, $used);
+}
+
+# quota_faults - what is wrong with it
+sub quota_faults
+{
+	my ($state) = @_;
+	my ($says, $used) = quota_settled($state) or return;
+	my (%links, @bad);
+	my $sum = 0;
+
+	for (keys %$state) {
+		next if !m{/_(?:layers|manifests/revisions)/\w+/\w+/link\z};
+		my $d = text($state, $_) // next;
+		my $id = $state->{ blob($d) };
+		my $l = $links{ substr $d =~ s/.*://r, 0, 40 } //= [0, defined $id && $id ne 'd' ? length Berth::PowerCut::content($id) : 0];
+		$l->[0]++;
+	}
+	$sum += $_->[1] for values %links;
+	push @bad, "the table of the quota says $used bytes, not $sum" if $used != $sum;
+	for (sort keys %{ { %links, %$says } }) {
+		my ($is, $want) = map { $_ ? "@$_" : 'nothing' } $says->{$_}, $links{$_};
+		push @bad, "the table of the quota says '$is' of $_, not '$want'" if $is ne $want;
+	}
+	return @bad;
+}
+
+# timeless - tags without a time of their push
+sub timeless
+{
+	my ($state, $r) = @_;
+	my %timed = map { m{\A\Q$V2\E/repositories/(.+?)/_manifests/tags/([^/]+)/current/pushed-[0-9a-f]{16}\z} ? ("$1:$2" => 1) : () } keys %$state;
+
+	return map { my $repo = $_; map { $timed{"$repo:$_"} ? () : "$repo:$_ has no time of its push" } sort keys %{ $r->{$repo}{tags} } } sort keys %$r;
+}
+
+# forgotten - of what there was (keys of the hash, "tag REPOSITORY TAG DIGEST" or "manifest REPOSITORY DIGEST") that which is not there and has no mark
+sub forgotten
+{
+	my ($state, $had) = @_;
+	my (%marked, @bad);
+
+	for my $path (keys %$state) {
+		my ($repo, $name) = $path =~ m{\Aberth/undo/(.+)/_marks/([^/]+)\z} or next;
+		my $m = Berth::Undo::mark_says($name) // next;
+		$marked{"manifest $repo $m->{digest}"} = 1;
+		$marked{"tag $repo $m->{tag} $m->{digest}"} = 1 if defined $m->{tag};
+	}
+	for my $k (sort keys %$had) {
+		my ($kind, $repo, $what, $digest) = split / /, $k;
+		push @bad, "$k is gone, and no mark remembers it" if (what_is($state, $kind, $repo, $what) // '') ne ($digest // $what) && !$marked{$k};
+	}
+	return @bad;
+}
+
+# faults_of - options: quota => 1 if the table of the quota of all repositories has to be right; undo => 1 if each tag has to have the time of its push; journal => 1 if it has to tell of each tag and manifest; indexes => 1 if they are believed; past => 1 if the links of a tag's past are never empty
+sub faults_of
+{
+	my ($state, %o) = @_;
 	my $r = repositories_of($state);
 	my @bad;
 
@@ -179,7 +285,7 @@ sub faults_of
 			push @bad, grep { $_ } link_fault($state, $path, "$1:$2");
 		} elsif ($path =~ m{/_manifests/tags/[^/]+/index/(\w+)/(\w+)/link\z}) {
 			my ($is, $of) = (text($state, $path), "$1:$2");
-			push @bad, "$path says '$is'" if $is ne $of && $is !~ /\A\0*\z/;       # it is not flushed
+			push @bad, "$path says '$is'" if $is ne $of && ($o{past} || $is !~ /\A\0*\z/);
 		}
 	}
 	for my $repo (sort keys %$r) {
@@ -188,9 +294,12 @@ sub faults_of
 			push @bad, "$repo:$t points to '$d', which is no manifest of the repository" if !well_formed($d) || !$r->{$repo}{manifests}{$d};
 		}
 		push @bad, map { manifest_faults($state, $repo, $_) } sort keys %{ $r->{$repo}{manifests} };
-		push @bad, index_faults($state, $repo, $r->{$repo});
+		push @bad, index_faults($state, $repo, $r->{$repo}) if $o{indexes};
 	}
-	if (holds($state, 'berth/index/_catalog/epoch')) {
+	push @bad, journal_faults($state, $r) if $o{journal};
+	push @bad, quota_faults($state) if $o{quota};
+	push @bad, timeless($state, $r) if $o{undo};
+	if ($o{indexes} && holds($state, 'berth/index/_catalog/epoch')) {
 		my $all = sorted_set($state, 'berth/index/_catalog');
 		push @bad, 'the catalog is damaged' if !$all;
 		push @bad, map { "the catalog lacks $_" } grep { $all && !$all->{$_} } sort keys %$r;

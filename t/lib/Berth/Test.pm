@@ -20,7 +20,7 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-	build_dir source_dir program have_program lacking need_program plain_build_only is_long skip_long
+	build_dir source_dir program go_program have_program lacking need_program plain_build_only is_long skip_long
 	sha256 sha512 random_bytes tmp_dir slurp spew run run_ok wait_for run_parallel own_mounts read_response
 ));
 
@@ -47,6 +47,26 @@ sub program
 
 	die "$path is missing: build first, or say where it is with BUILDDIR\n" if !-x $path;
 	return $path;
+}
+
+# go_program - one of those in t/tool that are written in Go, since what they use is not ours: built once, with the modules that its go.sum names, and
+# kept with the other things that a first run fetches
+sub go_program
+{
+	my ($name) = @_;
+	my $dir = source_dir() . "/t/tool/$name";
+	my $go = have_program('go') // (-x '/usr/local/go/bin/go' ? '/usr/local/go/bin/go' : undef);
+	my $sum = substr sha256(join "\0", map { slurp("$dir/$_") } qw(main.go go.mod go.sum)), 7, 16;
+	my $program = build_dir() . "/cache/$name-$sum";
+
+	return $program if -x $program;
+	lacking('Go is installed', 'Go is not installed') if !$go;
+	mkdir build_dir() . '/cache';
+	my $r = run({ dir => $dir, timeout => 600, env => { GOFLAGS => '-mod=readonly', GOTOOLCHAIN => 'local', CGO_ENABLED => 0 } },
+		$go, 'build', '-o', "$program.$$", '.');
+	die "go build: $r->{err}" if $r->{status};
+	rename "$program.$$", $program or die "$program: $!";
+	return $program;
 }
 
 sub have_program
@@ -169,7 +189,7 @@ sub run
 		STDERR->flush;
 		POSIX::_exit(127);
 	}
-	my $end = Time::HiRes::time() + ($o{timeout} // 300);
+	my $end = Time::HiRes::time() + ($o{timeout} // 900);
 	my $status;
 	while (1) {
 		my $got = waitpid $pid, POSIX::WNOHANG();
@@ -230,10 +250,10 @@ sub wait_for(&)
 # test, nothing stays mounted. Where that cannot be it is skipped, or fails in CI.
 sub own_mounts
 {
-	cannot_run('it mounts file systems, which takes root') if $> != 0;
+	lacking('file systems can be mounted', 'it mounts file systems, which takes root') if $> != 0;
 	return if $ENV{BERTH_TEST_MOUNTS};
-	cannot_run('there is no unshare') if !have_program('unshare');
-	cannot_run('no file system can be mounted here') if run('unshare', '--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt')->{status};
+	need_program('unshare');
+	lacking('file systems can be mounted', 'no file system can be mounted here') if run('unshare', '--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt')->{status};
 	$ENV{BERTH_TEST_MOUNTS} = 1;
 	exec('unshare', '--mount', '--propagation', 'private', $^X, $0) or die "unshare: $!\n";
 }

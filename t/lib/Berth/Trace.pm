@@ -18,23 +18,29 @@ use Berth::Test ();
 
 our @EXPORT = qw(calls_of costs_of traced_calls);
 
-# traced_calls(file) - the successful calls in what `strace -f -ttt -o file` wrote, whole: those that were interrupted by
-# another process' are put together, and stand where they ended
+# traced_calls(file, from) - the successful calls in what `strace -f -ttt -o file` wrote, whole: those that were interrupted by
+# another process' are put together, and stand where they ended. The last two words of each are its line, and the one where
+# it began. With `from` only what stands there from this byte on.
 sub traced_calls
 {
-	my ($file) = @_;
+	my ($file, $from) = @_;
 	my (%open, @calls);
 
 	open my $h, '<', $file or die "$file: $!";
+	seek $h, $from, 0 if $from;
 	while (my $l = <$h>) {
 		my ($pid, $t, $rest) = $l =~ /^(\d+)\s+([\d.]+)\s+(.*)$/ or next;
+		my $begun = $.;
 		if ($rest =~ s/\s*<unfinished \.\.\.>$//) {
-			$open{$pid} = $rest;
+			$open{$pid} = [$rest, $begun];
 			next;
 		}
-		$rest = delete($open{$pid}) . $1 if $rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && defined $open{$pid};
+		if ($rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && $open{$pid}) {
+			($rest, $begun) = @{ delete $open{$pid} };
+			$rest .= $1;
+		}
 		my ($name, $args, $result) = $rest =~ /^(\w+)\((.*)\)\s+=\s+(0x[0-9a-f]+|\d+)/ or next;
-		push @calls, [$pid, $t, $name, $args, $result];
+		push @calls, [$pid, $t, $name, $args, $result, $., $begun];
 	}
 	close $h;
 	return @calls;
@@ -52,8 +58,15 @@ sub traced
 sub trace_of
 {
 	my ($s, $options, $code) = @_;
-	my @pids = $s->worker_pids;
-	my $file = $s->dir . '/trace.' . Time::HiRes::time();
+
+	return trace_of_pids([$s->worker_pids], $options, $s->dir . '/trace.' . Time::HiRes::time(), $code);
+}
+
+# trace_of_pids(pids, options, file, code) - the same of these processes, in this file, which the code is given
+sub trace_of_pids
+{
+	my ($traced, $options, $file, $code) = @_;
+	my @pids = @$traced;
 	my $tracer = fork // die "fork: $!";
 
 	if (!$tracer) {
@@ -61,7 +74,7 @@ sub trace_of
 		exec Berth::Test::have_program('strace'), '-f', '-qq', '-s', '0', @$options, '-o', $file, map { ('-p', $_) } @pids or POSIX::_exit(127);
 	}
 	my $on = Berth::Test::wait_for(sub { @pids == grep { traced($_) } @pids });
-	my $fault = eval { die "the workers cannot be traced\n" if !$on; $code->(); 1 } ? '' : $@;
+	my $fault = eval { die "the processes cannot be traced\n" if !$on; $code->($file); 1 } ? '' : $@;
 	kill INT => $tracer;
 	waitpid $tracer, 0;
 	die $fault if $fault;
@@ -91,7 +104,7 @@ sub costs_of
 
 	for (traced_calls($file)) {
 		my (undef, undef, $name, $args, $result) = @$_;
-		$n{syncs}++ if $name =~ /^(?:f(?:data)?sync|syncfs|sync|msync)$/;
+		$n{syncs}++ if $name =~ /^(?:f(?:data)?sync|syncfs|sync|msync)$/ || ($name eq 'sync_file_range' && $args =~ /WAIT_AFTER/);
 		$n{shutdowns}++ if $name eq 'shutdown';
 		$n{bytes} += $result if $name =~ /^(?:p?read(?:64|v|v2)?|copy_file_range)$/ && $args =~ m{^\d+</};
 	}

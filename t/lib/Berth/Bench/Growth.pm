@@ -56,7 +56,7 @@ sub connections
 	return curve($b, 'GET manifest by tag', 'connections', 'requests/s', doubled(1, 256), [qw(berth other limit)], sub {
 		my ($side, $n) = @_;
 		my $paths = Berth::Bench::Pull::paths_of($b, $side eq 'limit' ? 'bare' : 'manifest-tag');
-		return $b->load(side_of($b, $side, store => 'hundred'), paths => $paths, c => $n, H => $accept)->{rate};
+		return $b->load(side_of($b, $side, store => 'hundred', limits => 1), paths => $paths, c => $n, H => $accept)->{rate};
 	});
 }
 
@@ -66,7 +66,7 @@ sub clients
 
 	return curve($b, 'push of images of 3 layers of 4 KiB', 'clients', 'images/s', doubled(1, 64), [qw(berth other)], sub {
 		my ($side, $n) = @_;
-		return $b->load(side_of($b, $side, store => 'hundred'), images => "growth/$n", c => $n)->{rate};
+		return $b->load(side_of($b, $side, store => 'hundred', disk => 1), images => "growth/$n", c => $n)->{rate};
 	});
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Bench::Pull: the rows of what only reads: manifests, blobs, small lists, logins, processor time and memory.
+# Berth::Bench::Pull: the rows of what only reads: manifests, blobs, small lists, ranges, processor time and memory; and what
+# the other modules ask for, too.
 package Berth::Bench::Pull;
 
 use strict;
@@ -10,23 +11,36 @@ use Berth::Test;
 use Berth::Bench;
 use Berth::Bench::Sides;
 
-my @REPOS = map { sprintf 'team%d/app%02d', $_ % 7, $_ } 0 .. 99;
+my @REPOS;              # of the store 'hundred'
 my $ACCEPT = 'Accept: application/vnd.oci.image.manifest.v1+json';
+my $RANGES = 1000;      # places of a large blob
 
 sub accept_header { return $ACCEPT }
 sub digest_of { my ($n) = @_; return sha256(image_1k($n)) }
 
-# What is asked: by name, lines of paths.
+# ranges - of 4 KiB at random places, as one asks who mounts an image and fetches what is touched
+sub ranges
+{
+	my ($path) = @_;
+	my $size = length blob_64m();
+
+	return map { my $at = int rand $size - 4096; "GET $path Range: bytes=$at-" . ($at + 4095) } 1 .. $RANGES;
+}
+
+# What is asked: by name, lines of paths; given numbers of repositories.
 my %PATHS = (
-	'manifest-tag' => sub { map { my $r = $_; map { "GET /v2/$r/manifests/v$_" } 0 .. 9 } @REPOS },
-	'manifest-digest' => sub { map { my $n = $_; map { "GET /v2/$REPOS[$n]/manifests/" . digest_of(10 * $n + $_) } 0 .. 9 } 0 .. 99 },
-	'blob-head' => sub { map { "HEAD /v2/$_/blobs/" . sha256(blob_1k()) } @REPOS },
-	'blob-1k' => sub { map { "GET /v2/$_/blobs/" . sha256(blob_1k()) } @REPOS },
-	'blob-1m' => sub { map { "GET /v2/$_/blobs/" . sha256(blob_1m()) } @REPOS },
-	'cpu-gib' => sub { my $d = sha256(blob_64m()); map { "GET /v2/$_/blobs/$d" } @REPOS },
-	'tags-10' => sub { map { "GET /v2/$_/tags/list" } @REPOS },
-	'catalog-100' => sub { 'GET /v2/_catalog' },
+	'manifest-tag' => sub { map { my $r = $REPOS[$_]; map { "GET /v2/$r/manifests/v$_" } 0 .. 9 } @_ },
+	'manifest-digest' => sub { map { my $n = $_; map { "GET /v2/$REPOS[$n]/manifests/" . digest_of(10 * $n + $_) } 0 .. 9 } @_ },
+	'blob-head' => sub { map { "HEAD /v2/$REPOS[$_]/blobs/" . sha256(blob_1k()) } @_ },
+	'blob-1k' => sub { map { "GET /v2/$REPOS[$_]/blobs/" . sha256(blob_1k()) } @_ },
+	'blob-1m' => sub { map { "GET /v2/$REPOS[$_]/blobs/" . sha256(blob_1m()) } @_ },
+	'cpu-gib' => sub { my $d = sha256(blob_64m()); map { "GET /v2/$REPOS[$_]/blobs/$d" } @_ },
+	'ranges' => sub { ranges("/v2/$REPOS[0]/blobs/" . sha256(blob_64m())) },
+	'tags-1' => sub { 'GET /v2/zz/one/tags/list' },
+	'tags-10' => sub { map { "GET /v2/$REPOS[$_]/tags/list" } @_ },
+	'catalog-100' => sub { 'GET /v2/_catalog?n=100' },
 	'base' => sub { 'GET /v2/' },
+	'image' => sub { my $r = $REPOS[0]; ("GET /v2/$r/manifests/v0", map { "GET /v2/$r/blobs/" . sha256($_) } '{}', blob_1k(), blob_1m()) },
 	# the limits
 	bare => sub { 'GET /bare/fcgi' },
 	accel => sub { 'GET /bare/accel' },
@@ -35,7 +49,19 @@ my %PATHS = (
 	'static-64m' => sub { 'GET /bare/static/static-64m' },
 );
 
-sub paths_of { my ($b, $name) = @_; return $b->paths($name, $PATHS{$name}->()) }
+# paths_of - a file of requests, of some repositories, of all where none are named; a peer has its own under other names
+sub paths_of
+{
+	my ($b, $name, $side, @repos) = @_;
+	@REPOS = Berth::Bench::Sides::hundred_names($b);
+	my @lines = $PATHS{$name}->(@repos ? @repos : 0 .. $#REPOS);
+
+	if ($side && $side->isa('Berth::Bench::Peer')) {
+		s{^(\S+) (\S+)}{"$1 " . $side->path($2)}e for @lines;
+		$name .= '.' . $side->name;
+	}
+	return $b->paths($name, @lines);
+}
 
 # rate - requests a second; the limit has a path of its own
 sub rate
@@ -44,17 +70,26 @@ sub rate
 
 	return sub {
 		my ($b, $side) = @_;
-		my $s = side_of($b, $side, store => 'hundred');
+		my $s = side_of($b, $side, store => $what eq 'base' && $side =~ /^peer / ? undef : 'hundred', limits => 1);
 
-		return $b->load($s, paths => paths_of($b, $side eq 'limit' ? $limit : $what), w => $b->seconds / 4, H => [$ACCEPT], %o)->{rate};
+		return $b->ask($s, paths_of($b, $side eq 'limit' ? $limit : $what, $s), H => [$ACCEPT], %o)->{rate};
 	};
+}
+
+# own_rate - the same for what wrk does not know
+sub own_rate
+{
+	my ($what, $limit) = @_;
+	my $rate = rate($what, $limit);
+
+	return sub { my ($b, $side) = @_; local $b->{wrk} = 0; return $rate->($b, $side) };
 }
 
 # cpu_gib - processor seconds of all its processes for a GiB
 sub cpu_gib
 {
 	my ($b, $side) = @_;
-	my $s = side_of($b, $side, store => 'hundred');
+	my $s = side_of($b, $side, store => 'hundred', limits => 1);
 	my @pids = pids($s);
 	my $paths = paths_of($b, $side eq 'limit' ? 'static-64m' : 'cpu-gib');
 	my $before = Berth::Bench::cpu(@pids);
@@ -74,38 +109,38 @@ sub memory
 	return Berth::Bench::pss(pids($s));
 }
 
-# login - as manifest-tag, with a password in each request; the limit is berth without
-sub login
+sub row
 {
-	my ($b, $side) = @_;
-	my $s = side_of($b, $side eq 'limit' ? 'berth' : $side, store => 'hundred', $side eq 'limit' ? () : (as => 'login', auth => 1));
-	my (undef, $header) = user_and_header();
+	my (%r) = @_;
 
-	return $b->load($s, paths => paths_of($b, 'manifest-tag'), H => [$ACCEPT, $side eq 'limit' ? () : $header])->{rate};
+	return { group => 'hundred', as => 'rate', unit => 'requests/s', peers => 'http', wrk => 1, sides => [qw(berth other), $r{limit} ? 'limit' : ()],
+		measure => rate($r{name}), %r };
 }
-
-sub row { my (%r) = @_; return { group => 'hundred', as => 'rate', unit => 'requests/s', sides => [qw(berth other), $r{limit} ? 'limit' : ()], %r } }
 
 sub rows
 {
 	my ($b) = @_;
-	my $bare = { what => 'bare FastCGI', share => 0.8 };
-	my $accel = { what => 'bare X-Accel', share => 0.8 };
+	# the short table has only what is asked for there
+	my @bare = $b->{wrk} ? () : (limit => { what => 'bare FastCGI', share => 0.8 });
+	my @accel = $b->{wrk} ? () : (limit => { what => 'bare X-Accel', share => 0.8 });
+	my @mark = (mark => 1);
 
 	return (
-		row(name => 'manifest-tag', title => 'GET manifest by tag, 1 KiB', target => 12, limit => $bare, measure => rate('manifest-tag', 'bare')),
-		row(name => 'manifest-digest', title => 'GET manifest by digest', target => 12, limit => $bare, measure => rate('manifest-digest', 'bare')),
-		row(name => 'blob-head', title => 'HEAD blob', target => 15, limit => $accel, measure => rate('blob-head', 'accel-head')),
-		row(name => 'blob-1k', title => 'GET blob, 1 KiB', target => 15, limit => $accel, measure => rate('blob-1k', 'accel')),
-		row(name => 'blob-1m', title => 'GET blob, 1 MiB', target => 2.5, limit => { what => 'nginx, a file', share => 0.9 }, measure => rate('blob-1m', 'static-1m')),
-		row(name => 'cpu-gib', title => 'processor time of a GiB pulled', as => 'cost', unit => 's/GiB', target => 0.25,
+		row(@mark, name => 'manifest-tag', title => 'GET manifest by tag, 1 KiB', target => 14, @bare, measure => rate('manifest-tag', 'bare')),
+		row(name => 'manifest-digest', title => 'GET manifest by digest', target => 14, @bare, measure => rate('manifest-digest', 'bare')),
+		row(name => 'blob-head', title => 'HEAD blob', target => 15, wrk => 0, @accel, measure => own_rate('blob-head', 'accel-head')),
+		row(@mark, name => 'blob-1k', title => 'GET blob, 1 KiB', target => 26, @accel, measure => rate('blob-1k', 'accel')),
+		row(@mark, name => 'blob-1m', title => 'GET blob, 1 MiB', target => 4.5, either => 1, limit => { what => 'nginx, a file', share => 0.95 },
+			measure => rate('blob-1m', 'static-1m')),
+		row(name => 'cpu-gib', title => 'processor time of a GiB pulled', as => 'cost', unit => 's/GiB', target => 0.25, wrk => 0, peers => undef,
 			limit => { what => 'nginx, a file' }, measure => \&cpu_gib),
-		row(name => 'tags-10', title => 'tags/list, 10 tags', target => 5, measure => rate('tags-10')),
-		row(name => 'catalog-100', title => 'catalog, 100 repositories', target => 5, measure => rate('catalog-100')),
-		row(name => 'base', title => '/v2/', target => 5, measure => rate('base')),
-		row(name => 'login', title => 'GET manifest with a password, bcrypt of cost 10', target => 50, limit => { what => 'berth without login', share => 0.9 },
-			measure => \&login),
-		row(name => 'memory', group => 'memory', title => 'memory after a load, all processes (PSS)', as => 'cost', unit => 'MiB', target => 0.6, measure => \&memory),
+		row(name => 'ranges', title => 'random ranges of 4 KiB of a blob of 64 MiB'),
+		row(@mark, name => 'tags-1', title => 'tags/list, 1 tag', target => 14),
+		row(@mark, name => 'tags-10', title => 'tags/list, 10 tags', target => 14),
+		row(name => 'catalog-100', title => 'catalog, ' . $b->scaled(100) . ' repositories', target => 5, peers => undef),
+		row(@mark, name => 'base', title => '/v2/', target => 30),
+		{ name => 'memory', group => 'memory', title => 'memory after a load, all processes (PSS)', as => 'cost', unit => 'MiB', target => 0.6, mark => 1,
+			measure => \&memory },
 	);
 }
 

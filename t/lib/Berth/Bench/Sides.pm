@@ -15,10 +15,13 @@ use POSIX ();
 use Berth::Test;
 use Berth::Check;
 use Berth::GC qw(bare_store);
+use Berth::JOSE qw(libtrust_id openssl openssl_key token);
 use Berth::Other;
+use Berth::TLS ();
 use Berth::Bench;
+use Berth::Bench::Limits;
 
-our @EXPORT = qw(side_of workers pids store_of lay_hundred lay_tags lay_repositories lay_dirs image_1k blob_1k blob_1m blob_64m user_and_header);
+our @EXPORT = qw(side_of workers pids store_of lay_hundred lay_tags lay_repositories lay_dirs image_1k blob_1k blob_1m blob_64m user_and_header header_of);
 
 my $CREDENTIALS = 'bench:a password of the bench';
 
@@ -40,91 +43,111 @@ sub user_and_header
 	return ("$user:" . crypt($password, "\$2y\$10\$$salt") . "\n", 'Authorization: Basic ' . MIME::Base64::encode_base64($CREDENTIALS, ''));
 }
 
-# Berth::Bench::Limits: what stands for a limit: locations of berth's nginx, and a responder that does nothing. They are asked
-# on berth's own port.
+# grants - who else than a registry itself says what one may: a key, its public half as a bundle of certificates, and what the
+# two sides have to be told of it. The same token is good for both.
+sub grants
 {
-	package Berth::Bench::Limits;
+	my ($b) = @_;
 
-	sub new
-	{
-		my ($class, $dir) = @_;
-		my $self = bless { dir => $dir, socket => "$dir/bare.sock" }, $class;
-
-		Berth::Test::spew("$dir/static-1k", 'x' x 1024);
-		Berth::Test::spew("$dir/static-1m", Berth::Test::random_bytes(1 << 20));
-		Berth::Test::spew("$dir/static-64m", Berth::Test::random_bytes(1 << 20) x 64);
-		return $self;
-	}
-
-	# for server { } of nginx
-	sub nginx_extra
-	{
-		my ($self) = @_;
-
-		return <<"EOT";
-location /bare/static/ { alias "$self->{dir}/"; sendfile on; }
-location = /bare/fcgi { include berth-fastcgi.conf; fastcgi_pass unix:$self->{socket}; }
-location = /bare/accel { include berth-fastcgi.conf; fastcgi_param BARE_FILE /bare/static/static-1k; fastcgi_pass unix:$self->{socket}; }
-EOT
-	}
-
-	sub start
-	{
-		my ($self, $server) = @_;
-
-		$self->{server} = $server;
-		$self->{pid} = $server->spawn("$self->{dir}/bare.log", Berth::Server::guard(), Berth::Test::program('t/bench/bench_fcgi'), $self->{socket},
-			$server->{workers});
-		Berth::Test::wait_for(sub { -S $self->{socket} }) or die "the bare responder does not start\n";
-		return $self;
-	}
-
-	sub port { return $_[0]{server}->port }
-
-	sub stop
-	{
-		my ($self) = @_;
-		my $pid = delete $self->{pid} or return;
-
-		kill KILL => -$pid;
-		waitpid $pid, 0;
-		return;
-	}
-
-	sub DESTROY { local ($?, $@, $!); return $_[0]->stop }
+	return $b->once('store of grants' => sub {
+		my $dir = "$b->{dir}/grants";
+		make_path($dir);
+		my $key = openssl_key("$dir/key", 'p256');
+		openssl('req', '-x509', '-new', '-key', $key, '-subj', '/CN=bench', '-days', '2', '-out', "$dir/bundle.pem");
+		return { key => $key, bundle => "$dir/bundle.pem", realm => 'http://127.0.0.1:9/token', service => 'registry.bench', issuer => 'grants.bench' };
+	});
 }
 
-# side_of - a server, started when it is first wanted: 'berth', 'other' or 'limit'; options:
+# header_of - the header that logs in: by 'password', or by a 'token' for these scopes; none without either
+sub header_of
+{
+	my ($b, $auth, @scopes) = @_;
+
+	return () if !$auth;
+	return (user_and_header())[1] if $auth eq 'password';
+	my $g = grants($b);
+	my @access = map { my ($type, $name, $actions) = split /:/; { type => $type, name => $name, actions => [split /,/, $actions] } } @scopes;
+	my $token = token('ES256', $g->{key}, { typ => 'JWT', alg => 'ES256', kid => libtrust_id($g->{key}) },
+		{ iss => $g->{issuer}, aud => $g->{service}, sub => 'bench', exp => time + 4 * 3600, nbf => time - 60, iat => time - 60, jti => 'r' . rand, access => \@access });
+	return "Authorization: Bearer $token";
+}
+
+# certificate - for 127.0.0.1: (certificate, key, authority)
+sub certificate
+{
+	my ($b) = @_;
+
+	return @{ $b->once('store of certificates' => sub {
+		my $ca = Berth::TLS->authority;
+		return [$ca->certificate('/CN=127.0.0.1', 'IP:127.0.0.1'), $ca->file];
+	}) };
+}
+
+# berth_of, other_of - a server on a store, by the options of side_of
+sub berth_of
+{
+	my ($b, $root, $limits, %o) = @_;
+	my ($line) = user_and_header();
+	my $config = "delete = true;\n" . ($o{config} // '');
+	my @args = @{ $o{nginx_args} // [] };
+
+	if (($o{auth} // '') eq 'password') {
+		my $users = spew("$b->{dir}/users", $line);
+		chmod 0644, $users;
+		$config .= "auth = { htpasswd = \"$users\"; };\n";
+	} elsif ($o{auth}) {
+		my $g = grants($b);
+		$config .= 'auth = { foreign = { ' . join(' ', map { "$_ = \"$g->{$_}\";" } qw(realm service issuer bundle)) . " }; };\n";
+	}
+	if ($o{tls}) {
+		my ($cert, $key) = certificate($b);
+		push @args, 'with=tls', "certificate=$cert", "certificate_key=$key";
+	}
+	return Berth::Server->start(root => $root, workers => $o{workers} // workers(), nginx_extra => $limits ? $limits->nginx_extra : '',
+		nginx_args => $o{address} ? sub { (@args, "listen=$o{address}:$_[0]") } : \@args, config => $config);
+}
+
+sub other_of
+{
+	my ($b, $root, %o) = @_;
+	my ($line) = user_and_header();
+
+	return Berth::Other->new(root => $root, cache => 1, accesslog => 1, more => $o{more}, $o{address} ? (address => $o{address}) : (),
+		($o{auth} // '') eq 'password' ? (auth => spew("$b->{dir}/other.users", $line)) : $o{auth} ? (token => grants($b)) : (),
+		$o{tls} ? (tls => [(certificate($b))[0, 1]]) : ())->start;
+}
+
+# side_of - a server, started when it is first wanted: 'berth', 'other' or 'limit', or a peer that runs already; options:
 #   store    the name of a store_of(); both may have one of their own, or share one that is only read
 #   shared   1: it is one for both
+#   disk     1: it lies where stores lie that are pushed to
+#   limits   1: with what stands for limits
 #   config   berth's configuration, beside delete = true
-#   auth     1: with a file of one user
+#   more     text for the end of docker-registry's
+#   auth     'password': with a file of one user; 'token': with the tokens of grants()
+#   tls      1: with a certificate
+#   address  another address to be reached at (docker-registry: instead)
+#   nginx_args  more for nginx/render
 #   as       a name, where there is another server of that kind with other options
 sub side_of
 {
 	my ($b, $kind, %o) = @_;
-	my $name = join ' ', $o{as} // $o{store}, $kind;
 
+	if ($kind =~ /^peer (.*)/) {
+		my ($peer) = grep { $_->name eq $1 } @{ $b->{peers} };
+		return $peer->with($b, $o{store});
+	}
+	my $name = join ' ', $o{as} // $o{store}, $kind;
 	return $b->once($name => sub {
-		my $root = store_of($b, $o{store}, $o{shared} ? 'both' : $kind eq 'limit' ? 'berth' : $kind)->root;
-		my ($line) = user_and_header();
-		my $users = $o{auth} ? spew("$b->{dir}/$o{as}.users", $line) : undef;
-		chmod 0644, $users if $users;
-		return Berth::Other->new(root => $root, cache => 1, accesslog => 1, auth => $users)->start if $kind eq 'other';
+		my $root = store_of($b, $o{store}, $o{shared} ? 'both' : $kind eq 'limit' ? 'berth' : $kind, $o{disk})->root;
+		return other_of($b, $root, %o) if $kind eq 'other';
 		if ($kind eq 'limit') {
 			side_of($b, 'berth', %o);
 			return $b->once("$name responder", sub { die "it is made with berth\n" });
 		}
-		my $limits_dir = "$b->{dir}/limits";
-		my $limits;
-		if (!$o{as}) {
-			make_path($limits_dir);
-			chmod 0755, $limits_dir;
-			$limits = Berth::Bench::Limits->new($limits_dir);
-		}
-		my $s = Berth::Server->start(root => $root, workers => $o{workers} // workers(), nginx_extra => $limits ? $limits->nginx_extra : '',
-			config => "delete = true;\n" . ($o{config} // '') . ($users ? "auth = { htpasswd = \"$users\"; };\n" : ''));
-		$b->once("$o{store} limit responder", sub { $limits->start($s) }) if $limits;
+		my $limits = $o{limits} ? Berth::Bench::Limits->new("$b->{dir}/limits", $o{as} // $o{store}, $root) : undef;
+		my $s = berth_of($b, $root, $limits, %o);
+		$b->once(($o{as} // $o{store}) . ' limit responder', sub { $limits->start($s) }) if $limits;
 		return $s;
 	});
 }
@@ -139,14 +162,14 @@ sub pids
 	return map { ($_, Berth::Server::children($_)) } $side->nginx_pid, $side->master_pid;
 }
 
-# store_of - a store by name, laid when it is first wanted: of a side, or for both
+# store_of - a store by name, laid when it is first wanted: of a side, or for both; where stores lie that are pushed to, or not
 sub store_of
 {
-	my ($b, $name, $side) = @_;
+	my ($b, $name, $side, $disk) = @_;
 
-	return $b->once("store $name $side" => sub {
+	return $b->once("store $name $side" . ($disk ? ' disk' : '') => sub {
 		my $lay = __PACKAGE__->can("lay_$name") // die "there is no store '$name'\n";
-		my $s = bare_store("$b->{dir}/$name-$side");
+		my $s = bare_store(($disk ? $b->disk : $b->{dir}) . "/$name-$side");
 		my $t = Time::HiRes::time();
 		$lay->($b, $s);
 		$b->progress(sprintf '  the store %s for %s is laid in %.1f s', $name, $side, Time::HiRes::time() - $t);
@@ -184,18 +207,70 @@ sub lay_dirs
 	return;
 }
 
-# lay_hundred - 100 repositories of ten tags each, manifests of 1 KiB, blobs of 1 KiB, 1 MiB and 64 MiB in each
+# What the store 'hundred' has: { repository => [[tag, manifest], ...] }, 100 of ten tags each and one of a single tag; and the
+# blobs that are in each of them.
+sub hundred_names { my ($b) = @_; return map { sprintf 'team%d/app%02d', $_ % 7, $_ } 0 .. $b->scaled(100) - 1 }
+
+sub hundred_manifests
+{
+	my ($b) = @_;
+	my $n = 0;
+
+	return ((map { ($_ => [map { ["v$_", image_1k($n++)] } 0 .. 9]) } hundred_names($b)), 'zz/one' => [['v0', image_1k('one')]]);
+}
+sub hundred_blobs { return ('{}', blob_1k(), blob_1m(), blob_64m()) }
+
 sub lay_hundred
 {
 	my ($b, $s) = @_;
-	my @blobs = ('{}', blob_1k(), blob_1m(), blob_64m());
-	my @links = map { lay_blob($s, 'team0/app00', $_) } @blobs;
-	my $n = 0;
+	my @links = map { lay_blob($s, 'team0/app00', $_) } hundred_blobs();
+	my %manifests = hundred_manifests($b);
 
-	for my $repo (map { sprintf 'team%d/app%02d', $_ % 7, $_ } 0 .. 99) {
+	for my $repo (sort keys %manifests) {
 		lay_file(layer_link($s, $repo, $_), $_) for @links;
-		lay_manifest($s, $repo, image_1k($n++), "v$_") for 0 .. 9;
+		lay_manifest($s, $repo, $_->[1], $_->[0]) for @{ $manifests{$repo} };
 	}
+	return;
+}
+
+sub lay_hooked { return lay_hundred(@_) }
+sub lay_unhooked { return lay_hundred(@_) }
+
+# stream_file - the bytes of one large blob, made once, and their digest
+sub stream_file
+{
+	my ($b) = @_;
+
+	return @{ $b->once('store of the stream' => sub {
+		my $file = "$b->{dir}/stream";
+		my $mib = $b->scaled(1024);
+		run('dd', 'if=/dev/urandom', "of=$file", 'bs=1M', "count=$mib", 'status=none')->{status} == 0 or die "cannot make $file\n";
+		my ($hex) = run('openssl', 'dgst', '-sha256', '-r', $file)->{out} =~ /^(\w{64})/ or die "openssl does not hash $file\n";
+		return [$file, "sha256:$hex"];
+	}) };
+}
+
+sub lay_stream
+{
+	my ($b, $s) = @_;
+	my ($file, $digest) = stream_file($b);
+	my $to = Berth::Check::blob_file($s, $digest);
+
+	make_path($to =~ s{/[^/]*\z}{}r);
+	run('cp', $file, $to)->{status} == 0 or die "cannot copy $file\n";
+	lay_file(layer_link($s, 'stream/app', $digest), $digest);
+	make_path(data_dir($s) . '/repositories/stream/app/_manifests');
+	return;
+}
+
+# lay_thousand - blobs of 64 KiB, a thousand in one repository; stores that are scaled have fewer
+sub thousand { my ($b) = @_; return @{ $b->once('store of a thousand' => sub { [map { random_bytes(64 << 10) } 1 .. $b->scaled(1000)] }) } }
+
+sub lay_thousand
+{
+	my ($b, $s) = @_;
+
+	lay_blob($s, 'cold/app', $_) for thousand($b);
 	return;
 }
 

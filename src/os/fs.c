@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fs: what is known of a file system.
+ *
+ * Owns the table of magic numbers. Reads /proc and /sys, and trusts nothing that it does not understand.
+ */
+#include "os/fs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "os/file.h"
+
+static const struct known {
+	unsigned long magic;
+	bool local;
+} known[] = {   /* syncfs(2) reaches everything on each of these */
+	{ EXT4_SUPER_MAGIC, true }, { XFS_SUPER_MAGIC, true }, { BTRFS_SUPER_MAGIC, true }, { F2FS_SUPER_MAGIC, true }, { TMPFS_MAGIC, true },
+	{ OVERLAYFS_SUPER_MAGIC, true }, { NFS_SUPER_MAGIC, false },
+};
+
+/* overlayfs may have its upper directory on any file system that has what it needs: of those only local ones. */
+static const struct known *look_up(int fd, unsigned long *magic)
+{
+	struct statfs fs;
+	size_t i;
+
+	*magic = 0;
+	if (fstatfs(fd, &fs) < 0)
+		return NULL;
+	*magic = (unsigned long)fs.f_type;
+	for (i = 0; i < ARRAY_LEN(known); i++)
+		if (*magic == known[i].magic)
+			return &known[i];
+	return NULL;
+}
+
+bool fs_syncfs_reaches(int fd)
+{
+	unsigned long magic;
+
+	return look_up(fd, &magic) != NULL;
+}
+
+bool fs_counts_directories(int fd)
+{
+	unsigned long magic;
+
+	look_up(fd, &magic);
+	return magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC || magic == F2FS_SUPER_MAGIC || magic == TMPFS_MAGIC;
+}
+
+bool fs_is_local(int fd)
+{
+	unsigned long magic;
+	const struct known *k = look_up(fd, &magic);
+
+	return k && k->local;
+}
+
+static bool has_option(const char *options, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = options;
+
+	while ((at = strstr(at, name)) != NULL) {
+		bool begins = at == options || at[-1] == ',';
+
+		at += len;
+		if (begins && (*at == ',' || *at == '=' || *at == '\n' || !*at))
+			return true;
+	}
+	return false;
+}
+
+/* What follows the first n blanks; "" if there are fewer. */
+static const char *field(const char *line, unsigned n)
+{
+	for (; n && *line; line++)
+		n -= *line == ' ';
+	return line;
+}
+
+/* proc(5): ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELD...] - TYPE SOURCE OPTIONS. No field holds a blank. */
+bool fs_line_has(const char *line, unsigned major, unsigned minor)
+{
+	cleanup_str struct str device = STR_INIT;
+	const char *dash = strstr(line, " - "), *is = field(line, 2), *type, *options;
+
+	str_addf(&device, "%u:%u ", major, minor);
+	if (!dash || strncmp(is, device.buf, device.len) != 0)
+		return false;
+	type = dash + 3;
+	options = field(type, 2);
+	if (strncmp(type, "ext4 ", 5) == 0)
+		return *options && !has_option(options, "journal_async_commit");
+	return strncmp(type, "xfs ", 4) == 0 && *options && !has_option(options, "rtdev");
+}
+
+/* Each mount of a file system has the same options at the end of its line, so the first one tells. */
+static bool mounted_well(dev_t dev)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	bool well = false;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	if (!f)
+		return false;
+	while (!well && getline(&line, &cap, f) > 0)
+		well = fs_line_has(line, major(dev), minor(dev));
+	free(line);
+	fclose(f);
+	return well;
+}
+
+/* The kernel's journal threads have an entry each: DEVICE-INODE for a journal inside a file system, else the journal's device. */
+static bool is_journal_of(const char *entry, const char *device)
+{
+	size_t len = strlen(device);
+	const char *inode = entry + len + 1;
+
+	return strncmp(entry, device, len) == 0 && entry[len] == '-' && *inode && strspn(inode, "0123456789") == strlen(inode);
+}
+
+/* The kernel's name of a block device; false if it has none that can be seen here. */
+static bool device_name(dev_t dev, struct str *out)
+{
+	cleanup_str struct str path = STR_INIT;
+	char target[512];
+	const char *slash;
+	ssize_t n;
+
+	str_addf(&path, "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	n = readlink(path.buf, target, sizeof(target) - 1);
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	slash = strrchr(target, '/');
+	str_puts(out, slash ? slash + 1 : target);
+	return true;
+}
+
+static bool has_own_journal(dev_t dev)
+{
+	cleanup_str struct str device = STR_INIT;
+	struct dirent *d;
+	bool found = false;
+	DIR *dir = device_name(dev, &device) ? opendir("/proc/fs/jbd2") : NULL;
+
+	if (!dir)
+		return false;
+	while (!found && (d = readdir(dir)) != NULL)
+		found = is_journal_of(d->d_name, device.buf);
+	closedir(dir);
+	return found;
+}
+
+bool fs_lacks_journal(int fd)
+{
+	static const char none[] = "<none>";
+	cleanup_str struct str device = STR_INIT, path = STR_INIT;
+	char task[sizeof(none)];
+	unsigned long magic;
+	struct stat sb;
+
+	if (!look_up(fd, &magic) || magic != EXT4_SUPER_MAGIC || fstat(fd, &sb) < 0 || !device_name(sb.st_dev, &device))
+		return false;
+	str_addf(&path, "/sys/fs/ext4/%s/journal_task", device.buf);
+	return os_read_file(AT_FDCWD, path.buf, task, sizeof(none) - 1) >= (ssize_t)sizeof(none) - 1 &&
+	       memcmp(task, none, sizeof(none) - 1) == 0;
+}
+
+bool fs_is_ordered(int fd)
+{
+	unsigned long magic;
+	struct stat sb;
+
+	if (!look_up(fd, &magic) || fstat(fd, &sb) < 0)
+		return false;
+	if (magic != XFS_SUPER_MAGIC && (magic != EXT4_SUPER_MAGIC || !has_own_journal(sb.st_dev)))
+		return false;
+	return mounted_well(sb.st_dev);
+}

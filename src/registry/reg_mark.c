@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_mark: what is remembered of a tag or a manifest that goes.
+ *
+ * Owns no state. Knows nothing of HTTP or users.
+ */
+#include "registry/reg_mark.h"
+
+#include "conf/rules.h"
+#include "store/revision.h"
+
+uint64_t reg_mark_keep(const struct registry *r, uint64_t grace)
+{
+	return r->cfg->undo + grace;
+}
+
+int reg_mark(struct registry *r, const struct name *n, enum undo_kind kind, const struct tag *t, const struct digest *d, struct err *e)
+{
+	if (t && rules_find(r->cfg, n, RULE_UNTAGGED))
+		revision_touch(r->st, n, d);
+	if (!r->cfg->undo)
+		return 0;
+	return undo_add(r->st, n, kind, t, d, reg_mark_keep(r, r->cfg->gc_grace), e);
+}
+
+int reg_mark_flush(struct registry *r, const struct name *n, struct err *e)
+{
+	return r->cfg->undo ? undo_flush(r->st, n, e) : 0;
+}
