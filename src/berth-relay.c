@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * berth-relay: delivers events to other hosts.
+ * berth-relay: delivers events to other hosts, and fetches from other registries.
  *
  * Reads the command line and the configuration, and hands over to the loop.
  */
@@ -19,11 +19,13 @@
 #define EXIT_USAGE 2
 
 #define WORKERS_DEFAULT "/run/berth/relay.sock"
+#define LISTEN_DEFAULT "/run/berth/mirror.sock"
 
 static const char help_text[] =
 	"usage: berth-relay [OPTIONS]\n"
 	"\n"
 	"  --workers SOCKET  where the workers answer the relay, berth-fcgi's --listen-relay (default: " WORKERS_DEFAULT ")\n"
+	"  --listen SOCKET   where nginx asks for what upstreams have (default: " LISTEN_DEFAULT ")\n"
 	"  --config FILE     the configuration (default: " CONFIG_DEFAULT_FILE " where it exists)\n"
 	"  --root DIR        the store, whatever the configuration says\n"
 	"  --check           only say what is wrong with the configuration, and which file of an endpoint cannot be read\n"
@@ -47,10 +49,11 @@ static int check(struct config *cfg)
 
 int main(int argc, char **argv)
 {
-	struct relay_options o = { .workers = WORKERS_DEFAULT };
+	struct relay_options o = { .workers = WORKERS_DEFAULT, .listen = LISTEN_DEFAULT };
 	bool only_check = false;
 	const struct options_row rows[] = {
-		{ "workers", &o.workers, NULL }, { "config", &o.config_file, NULL }, { "root", &o.root, NULL }, { "check", NULL, &only_check },
+		{ "workers", &o.workers, NULL }, { "listen", &o.listen, NULL },     { "config", &o.config_file, NULL },
+		{ "root", &o.root, NULL },       { "check", NULL, &only_check },
 	};
 	cleanup_str struct str why = STR_INIT;
 	struct config *cfg;

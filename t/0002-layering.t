@@ -17,7 +17,7 @@ my %beside = ('cmd http' => 1);
 my @fences = (
 	[qr{^fcgiapp\.h$}, 'libfcgi', sub { $_[0] =~ m{^(http/fcgi_io\.[ch]|master/worker\.c)$} }],
 	[qr{^fcgi_stdio\.h$}, "libfcgi's stdio, which redefines printf,", sub { 0 }],
-	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_lists\.c|auth_conf\.h|endpoints(_read\.c|\.h)|rules_(read\.c|conf\.h)|lists\.[ch])$} }],
+	[qr{^libconfig\.h$}, 'libconfig', sub { $_[0] =~ m{^conf/(config\.c|auth_lists\.c|auth_conf\.h|(endpoints|upstreams)(_read\.c|\.h)|rules_(read\.c|conf\.h)|lists\.[ch])$} }],
 	[qr{^yaml\.h$}, 'libyaml', sub { $_[0] eq 'conf/yaml.c' }],
 	[qr{^event2/}, 'libevent', sub { $_[0] =~ m{^relay/} }],
 	[qr{^curl/}, 'libcurl', sub { $_[0] eq 'relay/client_own.h' }],

@@ -131,7 +131,7 @@ is_deeply $c, { root => '/srv/x', workers => 16, write_workers => 7, upload_work
 	config => '', 'http.listen' => '', 'http.monitor' => '', 'http.metrics_path' => '/metrics', 'http.http2' => 'true', 'http.tls.certificate' => '', 'http.tls.key' => '',
 	'http.tls.client_authorities' => '', 'http.tls.client_auth' => 'require', 'http.tls.minimum' => '1.2', 'catalog.max_entries' => 0, 'gc.uploads_every' => 86400,
 	'log.access' => 'true', 'log.fields' => '',
-	notifications => '', relay => 'auto', rules => '',
+	notifications => '', relay => 'auto', rules => '', upstreams => '', own => '', 'cache.max_size' => 0, 'cache.idle' => 2592000,
 	'gc.every' => 86400, 'gc.grace' => 90, 'gc.uploads' => 172800, 'gc.untagged' => 'true', 'gc.rate' => 500, undo => 7200, rules_delay => 60, 'journal.enabled' => 'true', 'journal.keep' => 3600, 'journal.max_size' => 8388608,
 	'auth.realm' => 'berth', 'auth.htpasswd' => '/h', 'auth.robots' => '', 'auth.remote_user' => 'false',
 	'auth.token.enabled' => 'on', 'auth.token.realm' => 'https://x/v2/token', 'auth.token.service' => 's', 'auth.token.key' => '/k', 'auth.token.algorithm' => 'ES256',

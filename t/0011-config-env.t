@@ -139,7 +139,7 @@ refused('a certificate without a key', { REGISTRY_HTTP_TLS_CERTIFICATE => '/x' }
 refused('a certificate of Let\'s Encrypt', { REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL => 'x' }, 'REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL: "http.tls.letsencrypt" is refused: berth fetches no certificate');
 refused('an unknown setting of TLS', { REGISTRY_HTTP_TLS_CERT => '/x' }, 'REGISTRY_HTTP_TLS_CERT: berth does not know this setting');
 refused('certificates that need not be valid', { REGISTRY_HTTP_TLS_CLIENTAUTH => 'require-any-client-cert' }, 'REGISTRY_HTTP_TLS_CLIENTAUTH: must be require-and-verify');
-refused('a cache of another registry', { REGISTRY_PROXY_REMOTEURL => 'https://x' }, 'REGISTRY_PROXY_REMOTEURL: berth is no cache');
+refused('a cache of another registry that is no URL', { REGISTRY_PROXY_REMOTEURL => 'x' }, 'REGISTRY_PROXY_REMOTEURL: must be a URL such as https://registry-1.docker.io');
 for my $driver (qw(S3 GCS AZURE SWIFT OSS INMEMORY NEW)) {
 	refused("the driver $driver", { "REGISTRY_STORAGE_${driver}_X" => 'secret' },
 		"(?![^\\n]*secret)REGISTRY_STORAGE_${driver}_X: \"storage.\L$driver\E\" is refused: only the filesystem");

@@ -227,7 +227,7 @@ refused('a login in capitals', "Auth: {htpasswd: {path: /x}}\n", 1, '"Auth" must
 refused('TLS in capitals', "http: {TLS: {certificate: /x}}\n", 1, '"http.TLS" must be written "http.tls"');
 refused("storage in $_", "storage:\n  $_: {bucket: geheim}\n", 2, "(?!.*geheim)\"storage.$_\" is refused: only the filesystem") for qw(s3 gcs azure swift oss inmemory other);
 refused('storage in memory', "storage:\n  inmemory:\n", 2, '"storage.inmemory" is refused');
-refused('a cache', "proxy:\n  remoteurl: https://registry-1.docker.io\n", 2, '"proxy.remoteurl" is refused: berth is no cache');
+refused('a cache of what is no URL', "proxy:\n  remoteurl: https://u:geheim\@x/\n", 2, '(?!.*geheim)"proxy.remoteurl" must be a URL such as https://registry-1.docker.io');
 refused('a certificate of Let\'s Encrypt', "http:\n  tls:\n    letsencrypt:\n      email: a\@example.org\n", 3, '"http.tls.letsencrypt" is refused: berth fetches no certificate');
 refused('a certificate without its key', "http:\n  tls:\n    certificate: /x\n", 3, '"http.tls.certificate" needs "http.tls.key"');
 refused('certificates of clients without TLS', "http:\n  tls:\n    clientcas: [/x]\n", 3, '"http.tls.client_authorities" needs "http.tls.certificate"');

@@ -108,8 +108,11 @@ loses('URLs in manifests', "validation:\n  manifests:\n    urls:\n      allow: [
 loses('some platforms of an index', "validation:\n  manifests:\n    indexes:\n      platforms: List\n      platformlist:\n        - {architecture: arm64, os: linux}\n", '4: "validation.manifests.indexes.platforms"');
 works('no platform of an index', "validation: {manifests: {indexes: {platforms: none}}}\n", {}, 'manifests.sparse' => 'index');
 # --- "Registry as a pull through cache"
-refused('a mirror', "proxy:\n  remoteurl: https://registry-1.docker.io\n  username: u\n  password: geheim\n  ttl: 168h\n", {}, '2: "proxy.remoteurl" is refused: (?!.*geheim)');
-refused('a mirror by variables', undef, { REGISTRY_PROXY_REMOTEURL => 'https://registry-1.docker.io', REGISTRY_PROXY_USERNAME => 'u', REGISTRY_PROXY_PASSWORD => 'p' }, 'REGISTRY_PROXY_REMOTEURL: berth is no cache');
+my $hub = '( { name = ""; urls = [ "https://registry-1.docker.io" ]; hosts = [ ]; realms = [ "auth.docker.io" ]; redirects = [ ]; user = "u"; password_file = ""; password = "***"; '
+	. 'fresh = "600s"; stale = "2592000s"; missing = "60s"; allow = [ ]; platforms = [ ]; ca = ""; finish = true; } )';
+works('a mirror', "proxy:\n  remoteurl: https://registry-1.docker.io/\n  username: u\n  password: geheim\n  ttl: 168h\n", {}, upstreams => $hub, 'cache.idle' => 604800);
+works('a mirror by variables', undef, { REGISTRY_PROXY_REMOTEURL => 'https://registry-1.docker.io', REGISTRY_PROXY_USERNAME => 'u', REGISTRY_PROXY_PASSWORD => 'p' }, upstreams => $hub);
+works('a mirror whose password is a variable', "proxy:\n  remoteurl: https://registry-1.docker.io\n  username: u\n", { REGISTRY_PROXY_PASSWORD => 'a: b' }, upstreams => $hub);
 # --- its examples for development, and the configuration of its image
 loses('for development', "version: 0.1\nlog:\n  level: debug\n  formatter: text\nstorage:\n  filesystem:\n    rootdirectory: /tmp/images\nhttp:\n  addr: localhost:5000\n  secret: s\n  debug:\n    addr: localhost:5001\n", '4: "log.formatter"');
 works('of the image', "version: 0.1\nlog:\n  fields:\n    service: registry\nstorage:\n  cache:\n    blobdescriptor: inmemory\n  filesystem:\n    rootdirectory: /var/lib/registry\n  tag:\n    concurrencylimit: 8\n"

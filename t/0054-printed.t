@@ -11,7 +11,7 @@ use Berth::Test;
 delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
 my $dir = tmp_dir();
 spew("$dir/htpasswd", '');
-spew("$dir/$_", "x\n") for 'hook.token', 'hook.key';
+spew("$dir/$_", "x\n") for 'hook.token', 'hook.key', 'hub.password';
 my %count;
 for my $file (glob(source_dir() . '/*.md'), glob(source_dir() . '/doc/*.md'), glob(source_dir() . '/doc/*.[1-8]')) {
 	my $name = $file =~ s{.*/}{}r;

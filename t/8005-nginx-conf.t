@@ -21,7 +21,7 @@ mkdir "$dir/store/berth";
 run_ok($render, "$dir/a", @args, 'the configuration is rendered');
 run_ok('nginx', '-t', '-q', '-p', "$dir/a", '-e', 'stderr', '-c', "$dir/a/nginx.conf", '... and nginx takes it');
 my $all = join '', map { slurp($_) } glob "$dir/a/*.conf";
-is(join(' ', $all =~ /^\s*server unix:(\S+) max_fails/mg), '/w /w /u', '... where no socket for writes is named, they go to the first');
+is(join(' ', $all =~ /^\s*server unix:(\S+) max_fails/mg), '/w /w /u /mirror.sock', '... where no socket for writes is named, they go to the first; the relay listens beside it');
 unlike($all, qr/\@[A-Z_]+\@/, '... with nothing left to fill in');
 like($all, qr/client_max_body_size 4194304;/, '... 4 MiB for a manifest');
 like($all, qr/client_max_body_size 0;/, '... no limit for a blob');
@@ -52,6 +52,11 @@ for my $bad ("$dir/a\$b", "$dir/a\"b", "$dir/a\nb", "$dir/a;b", "$dir/a\\b") {
 	like($text, qr{^include \Q$dir\E/site/with-monitor-http\.conf;$}m, '... and offers monitor=');
 	spew("$dir/site/conf.d.conf", "pid $dir/site/pid; events { }\nhttp {\n" . join(' ', map { "${_}_temp_path $dir/site/tmp/$_;" } qw(client_body proxy fastcgi uwsgi scgi)) . "\n$text}\n");
 	run_ok('nginx', '-t', '-q', '-p', "$dir/site", '-e', 'stderr', '-c', "$dir/site/conf.d.conf", 'conf.d-berth.conf is fine for nginx');
+}
+# where the relay listens
+for (['relay=unix:/run/r.sock', '/run/r.sock'], ['workers=127.0.0.1:9000', '/dev/null/mirror.sock'], ['workers=unix:/' . 'x' x 100 . '/' . 'y' x 5, '/dev/null/mirror.sock']) {
+	run_ok($render, "$dir/r", @args, $_->[0], 'rendered with ' . substr($_->[0], 0, 30));
+	is((slurp("$dir/r/berth-http.conf") =~ /^upstream berth_relay \{\n\tserver unix:(\S+) /m)[0], $_->[1], "... the relay is at $_->[1]");
 }
 # parts that are asked for
 for (

@@ -39,6 +39,11 @@ static void add_length(struct str *out, size_t len)
 
 void fcgi_ask(struct str *out, const char *const *params)
 {
+	fcgi_ask_body(out, params, "", 0);
+}
+
+void fcgi_ask_body(struct str *out, const char *const *params, const char *body, size_t len)
+{
 	static const char begin[] = { 0, 1, 0, 0, 0, 0, 0, 0 };         /* the role of a responder; the connection ends with it */
 	cleanup_str struct str all = STR_INIT;
 
@@ -51,6 +56,13 @@ void fcgi_ask(struct str *out, const char *const *params)
 	add_record(out, BEGIN_REQUEST, begin, sizeof(begin));
 	add_record(out, PARAMS, all.buf, all.len);
 	add_record(out, PARAMS, "", 0);
+	while (len) {
+		size_t n = len < RECORD_MAX ? len : RECORD_MAX;
+
+		add_record(out, STDIN, body, n);
+		body += n;
+		len -= n;
+	}
 	add_record(out, STDIN, "", 0);
 }
 

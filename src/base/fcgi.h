@@ -15,6 +15,9 @@
  */
 void fcgi_ask(struct str *out, const char *const *params);
 
+/* fcgi_ask_body - the same with a body, whose CONTENT_LENGTH is one of the parameters */
+void fcgi_ask_body(struct str *out, const char *const *params, const char *body, size_t len);
+
 /*
  * fcgi_answer - add what the application wrote as its response, a head and a body as CGI has them, to `out`
  * in  everything that came until the connection ended

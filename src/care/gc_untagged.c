@@ -221,7 +221,8 @@ bool gc_untagged_due(const struct gc_work *w, const struct name *n, uint64_t *ag
 	const struct rule *rule = rules_find(w->r->cfg, n, RULE_UNTAGGED), *readonly = rules_find(w->r->cfg, n, RULE_READONLY);
 
 	*age = rule ? rule->untagged : 0;
-	if (readonly && readonly->readonly)
+	/* What a mirror has goes by cache.idle and cache.max_size, tagged or not. */
+	if ((readonly && readonly->readonly) || upstream_of(w->r->cfg, n, NULL))
 		return false;
 	/* In a registry that is read-only no rule runs. */
 	return rule ? w->rules && retain_untagged(w->rules, rule) : w->o->untagged;

@@ -21,6 +21,7 @@
 #include "store/index.h"
 #include "store/journal.h"
 #include "store/lock.h"
+#include "store/mirror.h"
 #include "store/pulled.h"
 #include "store/quota.h"
 #include "store/quota_move.h"
@@ -31,12 +32,12 @@
 #include "store/undo.h"
 
 /*
- * Remove the catalog entry, the marks and the index of a removed repository, whose lock is held. The index is the last: if it exists, an
+ * Remove the catalog entry, the marks, what a mirror knows and the index of a removed repository, whose lock is held. The index is the last: if it exists, an
  * earlier call was interrupted. 1, 0 if there was no index, -1.
  */
 static int forget(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
-	return catalog_remove(st, n, e) < 0 || undo_remove(st, n, trashed, e) < 0 ? -1 : index_remove(st, n, trashed, e);
+	return catalog_remove(st, n, e) < 0 || undo_remove(st, n, trashed, e) < 0 || mirror_remove(st, n, e) < 0 ? -1 : index_remove(st, n, trashed, e);
 }
 
 /* Remove the directories, and count that their links are gone. */
@@ -266,6 +267,9 @@ int repos_move(struct registry *r, const struct name *from, const struct name *t
 
 	if (strcmp(from->s, to->s) == 0)
 		return err_set(e, ERR_NAME_INVALID, "%s already has that name", from->s);
+	if (upstream_of(r->cfg, from, NULL) || upstream_of(r->cfg, to, NULL))
+		return err_set(e, ERR_NAME_INVALID, "%s is the mirror of an upstream, whose name it has",
+			       upstream_of(r->cfg, from, NULL) ? from->s : to->s);
 	alone = collector_exclude(r->st, &run, e);
 	if (alone == 0)
 		return err_set(e, ERR_UNAVAILABLE, "a collection is running; move %s when it has ended", from->s);

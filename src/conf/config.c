@@ -27,6 +27,7 @@
 #include "conf/moved.h"
 #include "conf/rules_conf.h"
 #include "conf/text.h"
+#include "conf/upstreams.h"
 #include "conf/yaml.h"
 
 #define WORKERS_MAX 1024u
@@ -106,7 +107,7 @@ static void walk_group(struct walk *w, config_setting_t *group, const char *pref
 		} else if (!k && key_is_group(name.buf)) {
 			str_addf(fault(&w->f, line), "\"%s\" must be a group: %s = { ... }", name.buf, name.buf);
 		} else if (!k && !auth_lists_read(&w->c->auth, name.buf, s, &w->f) && !endpoints_read(w->c, name.buf, s, &w->f) &&
-			   !rules_read(w->c, name.buf, s, &w->f)) {
+			   !rules_read(w->c, name.buf, s, &w->f) && !upstreams_read(w->c, name.buf, s, &w->f)) {
 			str_addf(fault(&w->f, line), "unknown setting \"%s\"; `berth config keys` lists those that exist", name.buf);
 		}
 	}
@@ -377,6 +378,8 @@ struct config *config_load(const char *file, char *const *env, struct str *warn,
 	if (rc == 0)
 		rc = check_tls(c, msg);
 	if (rc == 0)
+		upstreams_check(c, msg, &rc);
+	if (rc == 0)
 		rc = auth_conf_check(c, warn, msg);
 	if (from.has_conf)
 		config_destroy(&from.conf);
@@ -409,6 +412,7 @@ void config_close(struct config **c)
 	free((*c)->origins);
 	auth_conf_release(&(*c)->auth);
 	endpoints_release(*c);
+	upstreams_release(*c);
 	rules_release(*c);
 	free(*c);
 	*c = NULL;
@@ -433,6 +437,18 @@ int config_set_root(struct config *c, const char *dir, struct str *msg)
 		return 0;
 	str_addf(msg, "\"%s\" cannot be the root directory", dir);
 	return -1;
+}
+
+bool config_relay_needed(const struct config *c)
+{
+	return c->nendpoints || c->nupstreams;
+}
+
+int config_check_files(const struct config *c, struct str *msg)
+{
+	int rc = endpoints_check_files(c, msg);
+
+	return upstreams_check_files(c, msg) < 0 ? -1 : rc;
 }
 
 static unsigned cores(void)

@@ -20,13 +20,14 @@
 #include "base/str.h"
 #include "conf/endpoint.h"
 #include "conf/right.h"
+#include "conf/upstream.h"
 #include "os/dir.h"
 
 enum config_fsync { FSYNC_OFF, FSYNC_FULL, FSYNC_IMAGE };
 /* Whether Location is a path: where the scheme is unknown, always, never. */
 enum config_relative { RELATIVE_AUTO, RELATIVE_ON, RELATIVE_OFF };
 
-/* Who starts berth-relay: the master where there are endpoints; somebody else. */
+/* Who starts berth-relay: the master where there are endpoints or upstreams; somebody else. */
 enum config_relay { RELAY_AUTO, RELAY_OFF };
 
 /* What happens to a manifest that gives a wrong size of content. */
@@ -140,6 +141,12 @@ struct config {
 	size_t nendpoints;
 	enum config_relay relay;        /* "relay": "auto" (default), "off" */
 	char *endpoints_where;          /* what gives that list: "FILE:LINE", or a variable; NULL: nothing */
+	struct config_upstream *upstreams;      /* "upstreams" */
+	size_t nupstreams;
+	char *upstreams_where;          /* as endpoints_where */
+	struct names own;               /* "own": names of this registry, in lower case; for the parameter ns of clients */
+	char *own_where;                /* the same */
+	struct config_cache cache;
 	enum log_level log_level;       /* "log.level": default "info" */
 	bool log_access;                /* "log.access": whether nginx keeps an access log; default true */
 	char *log_fields;               /* "log.fields": "name=value,name=value", added to each line; default "": none */
@@ -203,7 +210,10 @@ bool config_journal_on(const struct config *c);
 /* config_journal_pulls - whether pulls are, too: an endpoint asks for them */
 bool config_journal_pulls(const struct config *c);
 
-/* config_check_files - whether this process can read the files that the endpoints name: 0, or -1 with a line for each in msg */
+/* config_relay_needed - whether there is anything for berth-relay to do: endpoints, or upstreams */
+bool config_relay_needed(const struct config *c);
+
+/* config_check_files - whether this process can read the files that endpoints and upstreams name: 0, or -1 with a line for each in msg */
 int config_check_files(const struct config *c, struct str *msg);
 
 /* The numbers of workers; 0 in the configuration means a number by the cores that this process may use. */

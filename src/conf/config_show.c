@@ -7,12 +7,14 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "conf/auth_conf.h"
 #include "conf/config.h"
 #include "conf/endpoints.h"
 #include "conf/key.h"
 #include "conf/moved.h"
 #include "conf/rules_conf.h"
+#include "conf/upstreams.h"
 
 void config_show(const struct config *c, struct str *out)
 {
@@ -24,6 +26,8 @@ void config_show(const struct config *c, struct str *out)
 	auth_lists_show(&c->auth, out);
 	endpoints_show(c, out);
 	rules_show(c, out);
+	upstreams_show(c, out);
+	upstreams_show_own(c, out);
 }
 
 /* The lists of "auth" come from the file alone: the line is that of the group. */
@@ -65,6 +69,10 @@ void config_origins(const struct config *c, struct str *out)
 	add_origin(c->endpoints_where, out);
 	rules_show(c, out);
 	add_origin(c->rules_where, out);
+	upstreams_show(c, out);
+	add_origin(c->upstreams_where, out);
+	upstreams_show_own(c, out);
+	add_origin(c->own_where, out);
 }
 
 void config_given(const struct config *c, struct str *out)
@@ -75,6 +83,7 @@ void config_given(const struct config *c, struct str *out)
 	auth_lists_given(&c->auth, out);
 	endpoints_given(c, out);
 	rules_given(c, out);
+	upstreams_given(c, out);
 }
 
 static void add_whole(const struct key *k, struct str *out)
@@ -86,17 +95,28 @@ static void add_whole(const struct key *k, struct str *out)
 	str_addf(out, "\teffect: %s\n", k->help);
 }
 
-static void endpoints_keys(bool whole, struct str *out)
-{
-	static const char help[] = "receivers of events: ( { name = \"deploy\"; url = \"https://ci.example/hook\"; actions = [ \"push\" ]; } )";
+/* The lists that are in no table. */
+static const struct {
+	const char *name, *type, *help;
+} lists[] = {
+	{ ENDPOINTS_KEY, "a list of endpoints",
+	  "receivers of events: ( { name = \"deploy\"; url = \"https://ci.example/hook\"; actions = [ \"push\" ]; } )" },
+	{ UPSTREAMS_KEY, "a list of upstreams",
+	  "registries that this one caches: ( { name = \"docker.io\"; urls = [ \"https://registry-1.docker.io\" ]; } )" },
+	{ UPSTREAMS_OWN_KEY, "a list of names of hosts", "names of this registry, where clients name a registry with ns=: [ \"registry.example\" ]" },
+};
 
-	if (!whole) {
-		str_addf(out, "%-20s %-18s %s\n", ENDPOINTS_KEY, "", help);
-		return;
+static void list_keys(bool whole, struct str *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		if (!whole) {
+			str_addf(out, "%-20s %-18s %s\n", lists[i].name, "", lists[i].help);
+			continue;
+		}
+		str_addf(out, "%s\n\ttype: must be %s\n\tdefault: \n", lists[i].name, lists[i].type);
+		moved_variables(lists[i].name, out);
+		str_addf(out, "\teffect: %s\n", lists[i].help);
 	}
-	str_puts(out, ENDPOINTS_KEY "\n\ttype: must be a list of endpoints\n\tdefault: \n");
-	moved_variables(ENDPOINTS_KEY, out);
-	str_addf(out, "\teffect: %s\n", help);
 }
 
 void config_keys(bool whole, struct str *out)
@@ -107,7 +127,7 @@ void config_keys(bool whole, struct str *out)
 		else
 			str_addf(out, "%-20s %-18s %s\n", key_table[i].name, key_table[i].preset, key_table[i].help);
 	auth_lists_keys(whole, out);
-	endpoints_keys(whole, out);
+	list_keys(whole, out);
 	rules_keys(whole, out);
 }
 

@@ -6,11 +6,8 @@
  */
 #include "conf/endpoints.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "conf/lists.h"
@@ -67,23 +64,7 @@ bool config_journal_pulls(const struct config *c)
 	return false;
 }
 
-/* A file that an endpoint names; "" and NULL: none. */
-static int check_file(const struct config_endpoint *ep, const char *what, const char *file, struct str *msg)
-{
-	struct stat sb;
-
-	if (!file || !*file)
-		return 0;
-	if (access(file, R_OK) == 0 && stat(file, &sb) == 0) {
-		if (!S_ISDIR(sb.st_mode))
-			return 0;
-		errno = EISDIR;
-	}
-	str_addf(msg, "%s%s: \"" LIST ".%s\": cannot read %s: %s", msg->len ? "\n" : "", ep->where, what, file, strerror(errno));
-	return -1;
-}
-
-int config_check_files(const struct config *c, struct str *msg)
+int endpoints_check_files(const struct config *c, struct str *msg)
 {
 	int rc = 0;
 
@@ -91,11 +72,11 @@ int config_check_files(const struct config *c, struct str *msg)
 		const struct config_endpoint *ep = &c->endpoints[i];
 
 		for (size_t j = 0; j < ep->nheaders; j++)
-			if (check_file(ep, "headers", ep->headers[j].file, msg) < 0)
+			if (lists_check_file(ep->where, LIST ".headers", ep->headers[j].file, msg) < 0)
 				rc = -1;
-		if (check_file(ep, "secret_file", ep->secret_file, msg) < 0)
+		if (lists_check_file(ep->where, LIST ".secret_file", ep->secret_file, msg) < 0)
 			rc = -1;
-		if (check_file(ep, "ca", ep->ca, msg) < 0)
+		if (lists_check_file(ep->where, LIST ".ca", ep->ca, msg) < 0)
 			rc = -1;
 	}
 	return rc;

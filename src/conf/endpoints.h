@@ -36,6 +36,9 @@ const struct config_endpoint *endpoints_named(const struct config *c, const char
 
 void endpoints_release(struct config *c);
 
+/* endpoints_check_files - the part of config_check_files */
+int endpoints_check_files(const struct config *c, struct str *msg);
+
 /* The lines of config_show and config_given. */
 void endpoints_show(const struct config *c, struct str *out);
 void endpoints_given(const struct config *c, struct str *out);

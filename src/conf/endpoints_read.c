@@ -11,33 +11,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/pattern.h"
-#include "base/time.h"
 #include "conf/lists.h"
 
 #define LIST ENDPOINTS_KEY
 #define HEADERS LIST ".headers"
 #define EXAMPLE "{ name = \"...\"; url = \"https://...\"; }"
-
-static bool path_ok(const char *s)
-{
-	if (s[0] != '/')
-		return false;
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return false;
-	return true;
-}
-
-static bool file_ok(const char *s)
-{
-	return !*s || path_ok(s);
-}
-
-static bool pattern_ok(const char *s)
-{
-	return !pattern_fault(s);
-}
 
 static bool type_ok(const char *s)
 {
@@ -51,13 +29,6 @@ static bool type_ok(const char *s)
 	return true;
 }
 
-static bool host_ok(const char *s)
-{
-	size_t len = strlen(s);
-
-	return len > 0 && len <= 255 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.:-[]") == len;
-}
-
 static bool action_ok(const char *s)
 {
 	unsigned ignored = 0;
@@ -65,74 +36,9 @@ static bool action_ok(const char *s)
 	return endpoint_action_add(s, &ignored) == 0;
 }
 
-enum kind { TEXT, TEXTS, DURATION, FORMAT, ACTIONS, MANY_HEADERS };
-
-/* The members of an endpoint; `wants` is the end of "must be ..." or, of lists, of "must hold ...". */
-static const struct member {
-	const char *name;
-	enum kind kind;
-	size_t off;
-	bool (*ok)(const char *);
-	uint64_t min, max;
-	const char *wants;
-} members[] = {
-	{ "name", TEXT, offsetof(struct config_endpoint, name), endpoint_name_ok, 0, 0,
-	  "a text in quotes of at most 64 letters, digits, '.', '_' and '-', a letter or digit first, not \"lock\", and without .ask, .dead, .new or "
-	  ".tmp at its end" },
-	{ "url", TEXT, offsetof(struct config_endpoint, url), endpoint_url_ok, 0, 0, "a URL in quotes such as \"https://ci.example/hook\"" },
-	{ "headers", MANY_HEADERS, 0, NULL, 0, 0, NULL },
-	{ "format", FORMAT, 0, NULL, 0, 0, "\"registry\" or \"cloudevents\"" },
-	{ "actions", ACTIONS, 0, action_ok, 0, 0,
-	  "\"push\", \"delete\", \"move\", \"untag\", \"remove\", \"rename\", \"mount\", \"blob_push\", \"blob_delete\", \"pull\" or \"all\"" },
-	{ "repos", TEXTS, offsetof(struct config_endpoint, repos), pattern_ok, 0, 0, "patterns of names such as \"team/**\"" },
-	{ "media_types", TEXTS, offsetof(struct config_endpoint, media_types), type_ok, 0, 0,
-	  "media types such as \"application/vnd.oci.image.manifest.v1+json\"" },
-	{ "ignored_media_types", TEXTS, offsetof(struct config_endpoint, ignored_media_types), type_ok, 0, 0,
-	  "media types such as \"application/octet-stream\"" },
-	{ "secret_file", TEXT, offsetof(struct config_endpoint, secret_file), file_ok, 0, 0, "an absolute path in quotes, or \"\"" },
-	{ "ca", TEXT, offsetof(struct config_endpoint, ca), file_ok, 0, 0, "an absolute path in quotes, or \"\"" },
-	{ "hosts", TEXTS, offsetof(struct config_endpoint, hosts), host_ok, 0, 0, "names of hosts such as \"hooks.example\", in small letters" },
-	{ "timeout", DURATION, offsetof(struct config_endpoint, timeout), NULL, 1, ENDPOINT_TIMEOUT_MAX,
-	  "a duration in quotes such as \"5s\", from \"1s\" to \"1h\"" },
-	{ "backoff", DURATION, offsetof(struct config_endpoint, backoff), NULL, 1, ENDPOINT_BACKOFF_MAX,
-	  "a duration in quotes such as \"1s\", from \"1s\" to \"24h\"" },
-	{ "backoff_max", DURATION, offsetof(struct config_endpoint, backoff_max), NULL, 1, ENDPOINT_BACKOFF_MAX_MAX,
-	  "a duration in quotes such as \"10m\", from \"1s\" to \"7d\", and not less than backoff" },
-	{ "give_up", DURATION, offsetof(struct config_endpoint, give_up), NULL, ENDPOINT_GIVE_UP_MIN, ENDPOINT_GIVE_UP_MAX,
-	  "a duration in quotes such as \"7d\", from \"1m\" to \"3660d\"" },
-};
-
-static void wrong(const struct member *m, const config_setting_t *s, struct faults *f)
+static void read_format(void *group, const config_setting_t *s, struct faults *f)
 {
-	str_addf(fault(f, config_setting_source_line(s)), "\"" LIST ".%s\" must be %s", m->name, m->wants);
-}
-
-static void read_text(struct config_endpoint *ep, const struct member *m, const config_setting_t *s, struct faults *f)
-{
-	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING ? config_setting_get_string(s) : NULL;
-	char **at = (char **)((char *)ep + m->off);
-
-	if (!text || !m->ok(text)) {
-		wrong(m, s, f);
-		return;
-	}
-	free(*at);
-	*at = xstrdup(text);
-}
-
-static void read_duration(struct config_endpoint *ep, const struct member *m, const config_setting_t *s, struct faults *f)
-{
-	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING ? config_setting_get_string(s) : NULL;
-	uint64_t n;
-
-	if (text && time_parse_duration(text, &n) == 0 && n >= m->min && n <= m->max)
-		*(uint64_t *)((char *)ep + m->off) = n;
-	else
-		wrong(m, s, f);
-}
-
-static void read_format(struct config_endpoint *ep, const struct member *m, const config_setting_t *s, struct faults *f)
-{
+	struct config_endpoint *ep = group;
 	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING ? config_setting_get_string(s) : "";
 
 	for (size_t i = 0; i < ENDPOINT_FORMATS; i++)
@@ -140,16 +46,19 @@ static void read_format(struct config_endpoint *ep, const struct member *m, cons
 			ep->format = (enum endpoint_format)i;
 			return;
 		}
-	wrong(m, s, f);
+	str_puts(fault(f, config_setting_source_line(s)), "\"" LIST ".format\" must be \"registry\" or \"cloudevents\"");
 }
 
-static void read_actions(struct config_endpoint *ep, const struct member *m, const config_setting_t *s, struct faults *f)
+static void read_actions(void *group, const config_setting_t *s, struct faults *f)
 {
+	static const char wants[] = "\"push\", \"delete\", \"move\", \"untag\", \"remove\", \"rename\", \"mount\", \"blob_push\", "
+				    "\"blob_delete\", \"pull\" or \"all\"";
+	struct config_endpoint *ep = group;
 	cleanup_names struct names list = NAMES_INIT;
 	int before = f->rc;
 
 	f->rc = 0;
-	lists_texts(&list, s, LIST ".actions", m->ok, m->wants, f);
+	lists_texts(&list, s, LIST ".actions", action_ok, wants, f);
 	if (f->rc == 0 && !list.count)
 		str_puts(fault(f, config_setting_source_line(s)),
 			 "\"" LIST ".actions\" is empty; remove the endpoint, or the line for push and delete");
@@ -195,45 +104,43 @@ static void read_header(void *arg, const config_setting_t *s, struct faults *f)
 		str_addf(fault(f, line), "berth sets the header %s itself; remove it", h->name);
 	if (f->rc == 0 && h->value && !endpoint_value_ok(h->value))
 		str_addf(fault(f, line), "\"" HEADERS ".value\" must be a text of 1 to %d bytes without control characters", ENDPOINT_VALUE_MAX);
-	if (f->rc == 0 && h->file && !path_ok(h->file))
+	if (f->rc == 0 && h->file && !lists_path_ok(h->file))
 		str_puts(fault(f, line), "\"" HEADERS ".file\" must be an absolute path in quotes");
 	f->rc = f->rc < 0 ? f->rc : before;
 }
 
-static void read_member(struct config_endpoint *ep, const config_setting_t *s, struct faults *f)
+static void read_headers(void *group, const config_setting_t *s, struct faults *f)
 {
-	cleanup_str struct str label = STR_INIT;
-	const struct member *m;
-
-	for (m = members; m < members + ARRAY_LEN(members) && strcmp(m->name, config_setting_name(s)) != 0; m++)
-		;
-	if (m == members + ARRAY_LEN(members)) {
-		lists_unknown(s, LIST, "name, url, headers, format, actions, repos, media_types, ignored_media_types, secret_file, ca, hosts, "
-			      "timeout, backoff, backoff_max and give_up", f);
-		return;
-	}
-	str_addf(&label, LIST ".%s", m->name);
-	switch (m->kind) {
-	case TEXT:
-		read_text(ep, m, s, f);
-		break;
-	case TEXTS:
-		lists_texts((struct names *)((char *)ep + m->off), s, label.buf, m->ok, m->wants, f);
-		break;
-	case DURATION:
-		read_duration(ep, m, s, f);
-		break;
-	case FORMAT:
-		read_format(ep, m, s, f);
-		break;
-	case ACTIONS:
-		read_actions(ep, m, s, f);
-		break;
-	case MANY_HEADERS:
-		lists_each(s, HEADERS, read_header, ep, f);
-		break;
-	}
+	lists_each(s, HEADERS, read_header, group, f);
 }
+
+static const struct list_member members[] = {
+	{ "name", LIST_TEXT, offsetof(struct config_endpoint, name), endpoint_name_ok, 0, 0,
+	  "a text in quotes of at most 64 letters, digits, '.', '_' and '-', a letter or digit first, not \"lock\", and without .ask, .dead, .new or "
+	  ".tmp at its end", NULL },
+	{ "url", LIST_TEXT, offsetof(struct config_endpoint, url), endpoint_url_ok, 0, 0,
+	  "a URL in quotes such as \"https://ci.example/hook\"", NULL },
+	{ "headers", LIST_OTHER, 0, NULL, 0, 0, NULL, read_headers },
+	{ "format", LIST_OTHER, 0, NULL, 0, 0, NULL, read_format },
+	{ "actions", LIST_OTHER, 0, NULL, 0, 0, NULL, read_actions },
+	{ "repos", LIST_TEXTS, offsetof(struct config_endpoint, repos), lists_pattern_ok, 0, 0, "patterns of names such as \"team/**\"", NULL },
+	{ "media_types", LIST_TEXTS, offsetof(struct config_endpoint, media_types), type_ok, 0, 0,
+	  "media types such as \"application/vnd.oci.image.manifest.v1+json\"", NULL },
+	{ "ignored_media_types", LIST_TEXTS, offsetof(struct config_endpoint, ignored_media_types), type_ok, 0, 0,
+	  "media types such as \"application/octet-stream\"", NULL },
+	{ "secret_file", LIST_TEXT, offsetof(struct config_endpoint, secret_file), lists_file_ok, 0, 0, "an absolute path in quotes, or \"\"", NULL },
+	{ "ca", LIST_TEXT, offsetof(struct config_endpoint, ca), lists_file_ok, 0, 0, "an absolute path in quotes, or \"\"", NULL },
+	{ "hosts", LIST_TEXTS, offsetof(struct config_endpoint, hosts), lists_host_ok, 0, 0,
+	  "names of hosts such as \"hooks.example\", in small letters", NULL },
+	{ "timeout", LIST_DURATION, offsetof(struct config_endpoint, timeout), NULL, 1, ENDPOINT_TIMEOUT_MAX,
+	  "a duration in quotes such as \"5s\", from \"1s\" to \"1h\"", NULL },
+	{ "backoff", LIST_DURATION, offsetof(struct config_endpoint, backoff), NULL, 1, ENDPOINT_BACKOFF_MAX,
+	  "a duration in quotes such as \"1s\", from \"1s\" to \"24h\"", NULL },
+	{ "backoff_max", LIST_DURATION, offsetof(struct config_endpoint, backoff_max), NULL, 1, ENDPOINT_BACKOFF_MAX_MAX,
+	  "a duration in quotes such as \"10m\", from \"1s\" to \"7d\", and not less than backoff", NULL },
+	{ "give_up", LIST_DURATION, offsetof(struct config_endpoint, give_up), NULL, ENDPOINT_GIVE_UP_MIN, ENDPOINT_GIVE_UP_MAX,
+	  "a duration in quotes such as \"7d\", from \"1m\" to \"3660d\"", NULL },
+};
 
 static void read_endpoint(void *arg, const config_setting_t *s, struct faults *f)
 {
@@ -249,7 +156,7 @@ static void read_endpoint(void *arg, const config_setting_t *s, struct faults *f
 		return;
 	}
 	for (int i = 0; i < config_setting_length(s); i++)
-		read_member(ep, config_setting_get_elem(s, (unsigned)i), f);
+		lists_member(ep, members, ARRAY_LEN(members), LIST, config_setting_get_elem(s, (unsigned)i), f);
 	if (!config_setting_get_member(s, "name"))
 		str_puts(fault(f, line), "an endpoint needs a name: " EXAMPLE);
 	else if (ep->name[0] && endpoints_named(c, ep->name, ep))

@@ -116,7 +116,12 @@ const struct key key_table[] = {
 	{ "journal.max_size", KEY_SIZE, GOES_TO(journal.max), .preset = "1 GiB", .min = 4 * MIB, .max = 16 * MIB * MIB,
 	  .help = "how much space events may occupy; the oldest go first" },
 	{ "relay", KEY_WORD, GOES_TO(relay), .preset = "auto", .words = relay_words,
-	  .help = "who starts berth-relay, which delivers events: auto: berth-fcgi, if there are endpoints; off: a unit or container of its own" },
+	  .help = "who starts berth-relay, which delivers events and asks other registries: auto: berth-fcgi, if there are endpoints or upstreams; "
+		  "off: a unit or container of its own" },
+	{ "cache.max_size", KEY_SIZE, GOES_TO(cache.max), .preset = "0", .max = KEY_SIZE_MAX,
+	  .help = "how much space what is cached of other registries may occupy; what was pulled last the longest ago goes first; 0: no limit" },
+	{ "cache.idle", KEY_DURATION, GOES_TO(cache.idle), .preset = "30d", .max = DURATION_MAX,
+	  .help = "how long what is cached of other registries stays after its last pull; 0: for ever" },
 	{ "auth.realm", KEY_REALM, GOES_TO(auth.realm), .preset = "berth",
 	  .help = "the realm of the challenge: the name that clients show when they ask for a password" },
 	{ "auth.htpasswd", KEY_FILE, GOES_TO(auth.htpasswd), .preset = "",

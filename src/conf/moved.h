@@ -69,6 +69,9 @@ void moved_apply(struct moved_work *w);
 struct str *moved_fault(struct moved_work *w, const struct node *n, const char *path);
 void moved_warn(struct moved_work *w, const struct node *n, const char *path, const char *what);
 
+/* moved_setting - what a setting has in the variables, or else in the file; NULL: neither has it */
+const struct node *moved_setting(const struct moved_work *w, const char *path);
+
 /* moved_variables - add to out an indented line "variables: ..." with the variables that set a key of berth, if there are any */
 void moved_variables(const char *key, struct str *out);
 
@@ -102,6 +105,8 @@ void moved_client_auth(struct moved_work *w, const struct moved *m, const struct
 void moved_minimum_tls(struct moved_work *w, const struct moved *m, const struct node *n);
 void moved_entries(struct moved_work *w, const struct moved *m, const struct node *n);
 void moved_endpoints(struct moved_work *w, const struct moved *m, const struct node *n);    /* moved_notify.c */
+void moved_remote(struct moved_work *w, const struct moved *m, const struct node *n);       /* moved_proxy.c */
+void moved_remote_login(struct moved_work *w, const struct moved *m, const struct node *n);
 void moved_platforms(struct moved_work *w, const struct moved *m, const struct node *n);
 
 #endif

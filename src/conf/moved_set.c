@@ -47,8 +47,7 @@ static void set(struct moved_work *w, const struct moved *m, const struct node *
 		key_wants(key_of(m), moved_fault(w, n, m->path));
 }
 
-/* setting - what a setting has in the variables, or else in the file; NULL: neither has it */
-static const struct node *setting(const struct moved_work *w, const char *path)
+const struct node *moved_setting(const struct moved_work *w, const char *path)
 {
 	const struct node *n = node_at(w->vars, path);
 
@@ -140,7 +139,7 @@ void moved_level(struct moved_work *w, const struct moved *m, const struct node 
 /* The old name of log.level. */
 void moved_loglevel(struct moved_work *w, const struct moved *m, const struct node *n)
 {
-	const struct node *level = setting(w, "log.level");
+	const struct node *level = moved_setting(w, "log.level");
 
 	if (!level || level->kind == NODE_NULL)
 		set_lower(w, m, n);
@@ -269,7 +268,7 @@ void moved_age(struct moved_work *w, const struct moved *m, const struct node *n
 /* purges - whether uploads are removed at all */
 static bool purges(const struct moved_work *w)
 {
-	const struct node *enabled = setting(w, PURGING ".enabled"), *dry = setting(w, PURGING ".dryrun");
+	const struct node *enabled = moved_setting(w, PURGING ".enabled"), *dry = moved_setting(w, PURGING ".dryrun");
 	bool on = true, dry_run = false;
 
 	return (!enabled || moved_parse_bool(enabled, &on) < 0 || on) && (!dry || moved_parse_bool(dry, &dry_run) < 0 || !dry_run);
@@ -294,7 +293,7 @@ void moved_purging_every(struct moved_work *w, const struct moved *m, const stru
 /* "host:port", ":port", or the path of a socket. */
 void moved_address(struct moved_work *w, const struct moved *m, const struct node *n)
 {
-	const struct node *net = strcmp(m->path, "http.addr") == 0 ? setting(w, "http.net") : NULL;
+	const struct node *net = strcmp(m->path, "http.addr") == 0 ? moved_setting(w, "http.net") : NULL;
 	cleanup_str struct str text = STR_INIT;
 
 	if (n->kind == NODE_TEXT)

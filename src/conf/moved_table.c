@@ -105,12 +105,12 @@ const struct moved moved_table[] = {
 	LOSES("health.http", NO_CHECK),
 	LOSES("health.tcp", NO_CHECK),
 
-	REFUSED("proxy.remoteurl", "berth is no cache of another registry: clients would find an empty registry, and could push to it"),
-	QUIET("proxy.username", "it goes with remoteurl"),
-	QUIET("proxy.password", "it goes with remoteurl"),
-	QUIET("proxy.exec", "it goes with remoteurl"),
-	QUIET("proxy.ttl", "it goes with remoteurl"),
-	QUIET("proxy.remotenamespace", "it goes with remoteurl"),
+	SETS_NOTE("proxy.remoteurl", "upstreams", moved_remote, "the whole registry is the mirror of that one, and nobody can push"),
+	SETS_NOTE("proxy.username", "upstreams", moved_remote_login, "it goes with remoteurl"),
+	SETS_NOTE("proxy.password", "upstreams", moved_remote_login, "it goes with remoteurl"),
+	LOSES("proxy.exec", "berth runs no program for a login; give proxy.username and proxy.password"),
+	SETS_NOTE("proxy.ttl", "cache.idle", moved_age, "so long something stays after its last pull; \"0\": for ever"),
+	REFUSED("proxy.remotenamespace", "a repository has the same name here as in remoteurl; remove it"),
 
 	QUIET("validation.enabled", "manifests are always validated"),
 	LOSES("validation.disabled", "manifests are always validated; see manifests.sparse and manifests.sizes"),

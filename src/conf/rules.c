@@ -34,8 +34,16 @@ void rules_release(struct config *c)
 	free(c->rules_where);
 }
 
+/* Of a mirror a rule says only who may write, and what is too large: its tags and its space have rules of their own (doc/CACHE.md). */
+static bool is_excepted(const struct config *c, const struct name *n, enum rule_member what)
+{
+	return what != RULE_READONLY && what != RULE_MAX_SIZE && what != RULE_MAX_MANIFEST && upstream_of(c, n, NULL);
+}
+
 const struct rule *rules_find(const struct config *c, const struct name *n, enum rule_member what)
 {
+	if (is_excepted(c, n, what))
+		return NULL;
 	for (size_t i = 0; i < c->nrules; i++)
 		if (RULE_SAYS(&c->rules[i], what) && pattern_match(c->rules[i].repo, n->s, n->len))
 			return &c->rules[i];
@@ -68,7 +76,8 @@ int rules_sparse(const struct config *c, const struct name *n)
 {
 	const struct rule *r = rules_find(c, n, RULE_SPARSE);
 
-	return r ? r->sparse : (int)c->sparse;
+	/* A mirror fetches the rest when it is asked for. */
+	return upstream_of(c, n, NULL) ? SPARSE_ALL : r ? r->sparse : (int)c->sparse;
 }
 
 uint64_t rules_max_manifest(const struct config *c, const struct name *n)
@@ -144,6 +153,8 @@ void rules_group_pattern(const struct rule *r, char *head)
 const struct rule *rules_group(const struct config *c, const struct name *n, size_t *len)
 {
 	*len = 0;
+	if (is_excepted(c, n, RULE_QUOTA))
+		return NULL;
 	for (size_t i = 0; i < c->nrules; i++) {
 		const struct rule *r = &c->rules[i];
 		char head[NAME_MAX_LEN + 1];

@@ -5,7 +5,8 @@
 /*
  * rules: the list "rules" of a configuration, and which rule says what about a repository (doc/RULES.md).
  *
- * For each thing that a rule can say, the first rule counts that matches the repository and says it. This module knows nothing of
+ * For each thing that a rule can say, the first rule counts that matches the repository and says it. Of the mirror of an upstream rules
+ * say only `readonly`, `max_size` and `max_manifest`: the rest is decided by doc/CACHE.md, "What is kept". This module knows nothing of
  * what is in the store.
  */
 

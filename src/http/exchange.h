@@ -29,6 +29,11 @@ struct exchange {
 	struct route_match match;       /* empty until the path is matched */
 	const struct op *op;            /* the operation of this path and method; NULL: none */
 	struct name name;               /* the repository, where the route has one */
+	const struct config_upstream *upstream; /* whose mirror it is; NULL: nobody's */
+	const char *there;              /* its name there, a slice of `name` */
+	struct str full;                /* the name with that of its name space before it, where the path has only a part; `match` borrows it */
+	struct str space;               /* the name space as the client has named it with ns=; "": it has not */
+	enum cached { CACHED_ASK, CACHED_FRESH, CACHED_STALE } cached;  /* whether the relay has asked the upstream already, and to what effect */
 	const char *tail;               /* the path's last component, where the route has one: a reference, digest or uuid */
 	size_t tail_len;
 };

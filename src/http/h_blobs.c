@@ -5,6 +5,7 @@
 #include "base/etag.h"
 #include "http/guard.h"
 #include "http/handlers.h"
+#include "http/mirror.h"
 #include "http/range.h"
 #include "registry/reg_blob.h"
 #include "registry/reg_pull.h"
@@ -79,16 +80,32 @@ static int send_blob(struct exchange *x, const struct blob_info *info, const str
 	return 0;
 }
 
+/* 1 found, 0 the relay continues, -1 with *e */
+static int find(struct exchange *x, const struct digest *d, bool keep, struct blob_info *info, struct err *e)
+{
+	int here;
+
+	if (reg_blob_find(x->reg, &x->name, d, keep, info, e) == 0)
+		return 1;
+	here = x->upstream ? mirror_blob_missing(x, d, e) : -1;
+	if (here <= 0)
+		return here;
+	return reg_blob_find(x->reg, &x->name, d, keep, info, e) == 0 ? 1 : -1;
+}
+
 int h_blob_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
 	bool head = x->rq.method == METHOD_HEAD, unchanged;
 	struct blob_info info;
 	struct digest d;
+	int here;
 
-	if (request_digest(&d, x->tail, x->tail_len, e) < 0 ||
-	    reg_blob_find(x->reg, &x->name, &d, head, &info, e) < 0 || check_if_match(x, &d, e) < 0)
+	if (request_digest(&d, x->tail, x->tail_len, e) < 0)
 		return -1;
+	here = find(x, &d, head, &info, e);
+	if (here <= 0 || check_if_match(x, &d, e) < 0)
+		return here == 0 ? 0 : -1;
 	unchanged = request_header(&x->rq, "HTTP_IF_NONE_MATCH", &text) && etag_matches(text.buf, &d);
 	/* Errors come before the headers of the blob, which say that it may be cached. */
 	if (!unchanged && !head && sends_itself(x) && reg_blob_open(x->reg, &info, &x->rs.file, e) < 0)

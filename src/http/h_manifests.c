@@ -7,6 +7,7 @@
 #include "http/body.h"
 #include "http/handlers.h"
 #include "http/location.h"
+#include "http/mirror.h"
 #include "registry/reg_delete.h"
 #include "registry/reg_manifest.h"
 #include "registry/reg_pull.h"
@@ -33,14 +34,33 @@ static const struct tag *tag_of(const struct ref *ref)
 	return ref->kind == REF_TAG ? &ref->tag : NULL;
 }
 
+/* 1 found, 0 the relay continues, -1 with *e */
+static int find(struct exchange *x, const struct ref *ref, struct stored_manifest *m, struct err *e)
+{
+	int here = x->upstream ? mirror_manifest(x, ref, e) : 1;
+
+	if (here <= 0)
+		return here;
+	if (reg_stored_find(x->reg, &x->name, ref, m, e) == 0)
+		return 1;
+	here = x->upstream ? mirror_manifest_missing(x, ref, e) : -1;
+	if (here <= 0)
+		return here;
+	return reg_stored_find(x->reg, &x->name, ref, m, e) == 0 ? 1 : -1;
+}
+
 int h_manifest_get(struct exchange *x, struct err *e)
 {
 	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
 	cleanup_str struct str type = STR_INIT, etags = STR_INIT;
 	struct ref ref;
+	int here;
 
-	if (reference(x, &ref, e) < 0 || reg_stored_find(x->reg, &x->name, &ref, &m, e) < 0)
+	if (reference(x, &ref, e) < 0)
 		return -1;
+	here = find(x, &ref, &m, e);
+	if (here <= 0)
+		return here;
 	response_header(&x->rs, "Docker-Content-Digest", "%s", m.digest.text);
 	response_header(&x->rs, "Etag", "\"%s\"", m.digest.text);
 	if (request_header(&x->rq, "HTTP_IF_NONE_MATCH", &etags) && etag_matches(etags.buf, &m.digest)) {

@@ -4,6 +4,7 @@
 
 #include "base/mediatype.h"
 #include "http/handlers.h"
+#include "http/mirror.h"
 #include "registry/reg_referrers.h"
 
 static void link_to_next(struct exchange *x, const struct referrers_query *q, const struct str *next)
@@ -28,6 +29,8 @@ int h_referrers_get(struct exchange *x, struct err *e)
 
 	if (request_digest(&q.subject, x->tail, x->tail_len, e) < 0)
 		return -1;
+	if (x->upstream && mirror_list(x, "referrers", e) == 0)
+		return 0;
 	if (request_query(&x->rq, "artifactType", &type) == 1 && type.len > 0)
 		q.artifact_type = type.buf;
 	if (request_query(&x->rq, "last", &last) == 1 && last.len > 0)

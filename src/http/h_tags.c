@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http/handlers.h"
+#include "http/mirror.h"
 #include "http/page.h"
 #include "registry/reg_tag.h"
 
@@ -41,6 +42,8 @@ int h_tags_get(struct exchange *x, struct err *e)
 	cleanup_page struct page p = PAGE_INIT;
 	bool more, none;
 
+	if (x->upstream && mirror_list(x, "tags", e) == 0)
+		return 0;
 	if (page_read(&p, x, TAGS_MAX, TAGS_MAX, e) < 0 ||
 	    reg_tag_page(x->reg, &x->name, p.has_last ? p.last.buf : NULL, p.n, &tags, &more, &none, e) < 0)
 		return -1;

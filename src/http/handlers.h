@@ -31,6 +31,10 @@ handler_fn h_referrers_get;             /* end-12a, end-12b, "Listing Referrers"
 handler_fn api_events_get;              /* doc/EVENTS.md, "From a program" */
 handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 
+handler_fn api_relay_manifest;          /* doc/CACHE.md, "How it works" */
+handler_fn api_relay_blob;
+handler_fn api_relay_checked;
+
 handler_fn h_uploads_post_check;
 handler_fn h_uploads_post;              /* end-4a, end-4b, end-11: begin, whole blob, mount */
 handler_fn h_upload_get;                /* end-13, status */

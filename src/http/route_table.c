@@ -73,6 +73,18 @@ const struct route route_table[] = {
 		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
 		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
 	},
+	{
+		"relay_manifest", PATH("", "", "/berth/v1/relay/manifest", ""),
+		{ { METHOD_PUT, OP_WRITE, NEED_RELAY, IN_RELAY, NULL, api_relay_manifest } },
+	},
+	{
+		"relay_blob", PATH("", "", "/berth/v1/relay/blob", ""),
+		{ { METHOD_PUT, OP_WRITE, NEED_RELAY, IN_RELAY, NULL, api_relay_blob } },
+	},
+	{
+		"relay_checked", PATH("", "", "/berth/v1/relay/checked", ""),
+		{ { METHOD_POST, OP_WRITE, NEED_RELAY, IN_RELAY, NULL, api_relay_checked } },
+	},
 	{ 0 },
 };
 

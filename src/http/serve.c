@@ -15,6 +15,7 @@
 #include "http/guard.h"
 #include "http/h_monitor.h"
 #include "http/location.h"
+#include "http/mirror.h"
 #include "http/reqid.h"
 #include "http/route.h"
 #include "os/file.h"
@@ -89,7 +90,7 @@ static int dispatch(struct exchange *x, struct err *e)
 		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
 	x->tail = m->tail;
 	x->tail_len = m->tail_len;
-	if (guard_allow(x, e) < 0)
+	if (guard_allow(x, e) < 0 || mirror_enter(x, e) < 0)
 		return -1;
 	/* After the rights are checked: an answer by the rules of a repository tells something of them. */
 	if (m->name && !route_op(m->route, x->rq.method, x->reg->cfg, &x->name))
@@ -200,7 +201,7 @@ static int answer(struct exchange *x, struct err *e)
 	/* The route is found before the client is identified: a challenge names the right that the route needs. */
 	if (find_route(x))
 		x->op = route_op(x->match.route, x->rq.method, x->reg->cfg, NULL);
-	if (check_slashes(x, e) < 0 || guard_identify(x, e) < 0)
+	if (check_slashes(x, e) < 0 || mirror_space(x, e) < 0 || guard_identify(x, e) < 0)
 		return -1;
 	if (!x->match.route)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is nothing at this path");
@@ -223,7 +224,8 @@ static void send_file(struct FCGX_Request *fr, int fd)
 
 void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *auth, bool relay)
 {
-	struct exchange x = { .fr = fr, .relay = relay, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT };
+	struct exchange x = { .fr = fr, .relay = relay, .rq = REQUEST_INIT, .rs = RESPONSE_INIT, .reg = reg, .auth = auth, .who = IDENTITY_INIT,
+			      .full = STR_INIT, .space = STR_INIT };
 	uint64_t begun = time_now_usec(), usec;
 	cleanup_err struct err e = ERR_INIT;
 	static struct str out = STR_INIT;
@@ -263,6 +265,8 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 			denied_met(reg, &e);
 	}
 	identity_release(&x.who);
+	str_release(&x.full);
+	str_release(&x.space);
 	response_release(&x.rs);
 	request_release(&x.rq);
 	if (out.cap > KEPT_MAX)

@@ -22,6 +22,7 @@
 
 #define PROGRAM "berth-relay"
 #define SOCKET "relay.sock"
+#define MIRROR_SOCKET "mirror.sock"       /* where nginx asks the relay: see nginx/render */
 #define SECOND UINT64_C(1000000)
 #define LIVED_WELL (10 * SECOND)        /* a relay that lived longer than this did not fail at start */
 #define FREE_DEATHS 2
@@ -59,11 +60,12 @@ void relay_child_set(struct relay_child *r, const struct config *cfg)
 	cleanup_str struct str why = STR_INIT;
 	cleanup_err struct err e = ERR_INIT;
 
-	r->work = cfg->nendpoints > 0;
+	r->work = config_relay_needed(cfg);
+	r->serves = cfg->nupstreams > 0;
 	if (r->work && r->fd < 0) {
 		if (make_socket(r, &e) < 0) {
 			err_text(&e, &why);
-			log_say(LOG_ERROR, "relay", "no event is delivered: %s", why.buf);
+			log_say(LOG_ERROR, "relay", "no event is delivered, and no upstream is asked: %s", why.buf);
 			r->work = false;
 		}
 		r->fd = r->own.fd;
@@ -116,8 +118,8 @@ static void find_program(struct str *out)
 /* In the new process: does not return. What is ignored here, SIGHUP among them, still is until the relay handles it. */
 static _Noreturn void run(const struct relay_child *r)
 {
-	cleanup_str struct str program = STR_INIT;
-	const char *argv[8] = { PROGRAM, "--workers", r->path.buf };
+	cleanup_str struct str program = STR_INIT, listen_at = STR_INIT;
+	const char *argv[10] = { PROGRAM, "--workers", r->path.buf };
 	int n = 3, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (r->o->config_file) {
@@ -127,6 +129,12 @@ static _Noreturn void run(const struct relay_child *r)
 	if (r->o->root) {
 		argv[n++] = "--root";
 		argv[n++] = r->o->root;
+	}
+	if (r->serves) {
+		str_add(&listen_at, r->path.buf, (size_t)(strrchr(r->path.buf, '/') + 1 - r->path.buf));
+		str_puts(&listen_at, MIRROR_SOCKET);
+		argv[n++] = "--listen";
+		argv[n++] = listen_at.buf;
 	}
 	/* Descriptor 0 may be the workers' socket, of spawn-fcgi. The notification is the master's. */
 	if (null >= 0)

@@ -5,8 +5,8 @@
 /*
  * relay_child: the relay as a child of the master, and the socket on which the relay asks the workers (doc/WEBHOOKS.md, "The relay").
  *
- * berth-relay is a program of its own, found beside this one. It is started where the configuration has endpoints, unless somebody else starts
- * it (setting `relay`, option --no-relay). The socket and its workers are there in both cases.
+ * berth-relay is a program of its own, found beside this one. It is started where the configuration has endpoints or upstreams, unless somebody
+ * else starts it (setting `relay`, option --no-relay). The socket and its workers are there in both cases.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,8 @@
 
 struct relay_child {
 	const struct supervisor_options *o;
-	bool work;              /* the configuration has endpoints, and there is a socket */
+	bool work;              /* the configuration has endpoints or upstreams, and there is a socket */
+	bool serves;            /* it has upstreams: the relay listens for nginx at mirror.sock, beside that socket */
 	bool wanted;            /* and the master starts the relay */
 	int fd;                 /* the listening socket; -1: there is none */
 	struct sock own;        /* the same, if it is made here, and the path of any */

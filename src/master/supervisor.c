@@ -121,7 +121,7 @@ static void set_counts(struct master *m)
 	m->pools[POOL_UPLOADS].want = m->pools[POOL_UPLOADS].fd < 0 ? 0 : config_upload_workers(m->cfg);
 	relay_child_set(&m->relay, m->cfg);
 	m->pools[POOL_RELAY].fd = m->relay.fd;
-	m->pools[POOL_RELAY].want = m->relay.work ? RELAY_WORKERS : 0;
+	m->pools[POOL_RELAY].want = !m->relay.work ? 0 : RELAY_WORKERS + (m->relay.serves ? config_upload_workers(m->cfg) : 0);
 }
 
 /* In a process that the master has forked: give up what belongs to the master alone. */

@@ -27,6 +27,7 @@
 #include "store/index.h"
 #include "store/journal.h"
 #include "store/lock.h"
+#include "store/mirror.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
@@ -48,12 +49,17 @@ static void compare_size(struct found *f, const struct digest *d, uint64_t size,
 	f->given = given;
 }
 
+static bool is_mirror(const struct registry *r, const struct name *n)
+{
+	return upstream_of(r->cfg, n, NULL) != NULL;
+}
+
 /* manifests.sizes: a client that trusts a wrong size cannot pull the image. */
 static int check_sizes(const struct registry *r, const struct name *n, const struct found *f, struct err *e)
 {
 	if (!f->wrongs)
 		return 0;
-	if (r->cfg->sizes == SIZES_CHECK)
+	if (r->cfg->sizes == SIZES_CHECK && !is_mirror(r, n))
 		return err_set(e, ERR_MANIFEST_INVALID, "%s has %" PRIu64 " bytes, the manifest says %" PRIu64, f->wrong.text, f->size,
 			       f->given);
 	log_say(LOG_WARN, "wrong_size", "a manifest pushed to %s says that %s has %" PRIu64 " bytes, but it has %" PRIu64
@@ -157,6 +163,19 @@ static int check_and_note(struct registry *r, const struct name *n, const struct
 	return collector_note(r->st, n, all, f.count, e);
 }
 
+/* In a mirror: from now on what the manifest names may be linked when it is asked for. */
+static int name_references(struct registry *r, const struct name *n, const struct manifest *m, struct err *e)
+{
+	cleanup_free struct digest *all = NULL;
+
+	if (!is_mirror(r, n))
+		return 0;
+	all = xreallocarray(NULL, m->nrefs + 1, sizeof(*all));
+	for (size_t i = 0; i < m->nrefs; i++)
+		all[i] = m->refs[i].digest;
+	return mirror_name(r->st, n, all, m->nrefs, e);
+}
+
 /* The tags that the push sets. */
 static const struct tag *tags_of(const struct manifest_push *p, size_t *count)
 {
@@ -186,7 +205,7 @@ static int write_push(struct registry *r, const struct name *n, const struct man
 	const struct tag *tags;
 	size_t count, i;
 
-	if (!journal_on(r->st))
+	if (!journal_on(r->st) || is_mirror(r, n))
 		return 0;
 	tags = tags_of(p, &count);
 	if (!count && tell_push(r, n, p, m, NULL, j, e) < 0)
@@ -249,7 +268,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	    reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
-	if (check_and_note(r, n, &m, &p->digest, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
+	if (check_and_note(r, n, &m, &p->digest, e) < 0 || name_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
 	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
 	    revision_set(r->st, n, &p->digest, e) < 0 || set_tags(r, n, p, e) < 0)
 		return -1;

@@ -44,6 +44,9 @@ struct manifest_push {
 /*
  * reg_manifest_put - check, store and link a manifest, and set the tags to it; durable
  *
+ * In a repository that is a mirror, it may lack what it names, which is noted (store/mirror.h), a wrong size is only logged, and the journal
+ * gets no line: nobody has pushed it.
+ *
  * MANIFEST_INVALID 400; MANIFEST_BLOB_UNKNOWN 400 with one detail for each reference that the repository lacks;
  * DIGEST_INVALID 400 if ref is a digest and the bytes have another one; DENIED 412 for a failed precondition; what reg_rules_push()
  * refuses.

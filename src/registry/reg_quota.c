@@ -2,7 +2,8 @@
 /*
  * reg_quota: groups and limits by the rules of a configuration, and what is said at 90 %.
  *
- * Owns the form of the rules in the store: for each rule with a quota a line, the pattern, a space, and the limit in bytes; 0: none.
+ * Owns the form of the rules in the store: for each rule with a quota a line, the pattern, a space, and the limit in bytes; 0: none. Before
+ * them come lines without a limit for the mirrors, which no quota counts.
  */
 #include "registry/reg_quota.h"
 
@@ -22,6 +23,8 @@ static void rules_text(const void *arg, struct str *out)
 	bool any = false;
 	size_t i;
 
+	for (i = 0; i < c->nupstreams; i++)
+		str_addf(out, "%s%s** 0\n", c->upstreams[i].name, c->upstreams[i].whole ? "" : "/");
 	for (i = 0; i < c->nrules; i++) {
 		const struct rule *rule = &c->rules[i];
 

@@ -26,7 +26,9 @@ struct call *call_new(struct client *c, const struct client_call *o, client_done
 	*call = (struct call){
 		.client = c, .id = ++c->last, .next = c->first, .link = &c->first, .done = done, .arg = arg,
 		.method = xstrdup(o->method), .ca = o->ca && *o->ca ? xstrdup(o->ca) : NULL,
-		.url = STR_SECRET, .body = STR_INIT, .has_body = o->body != NULL, .connect_ms = o->connect_ms, .stall_s = o->stall_s,
+		.url = STR_SECRET, .named_by = STR_SECRET, .body = STR_INIT, .has_body = o->body != NULL, .connect_ms = o->connect_ms,
+		.stall_s = o->stall_s,
+		.stall_bytes = o->stall_bytes ? o->stall_bytes : 1, .on_head = o->head, .on_piece = o->piece, .got = STR_SECRET,
 		.deadline = time_now_usec() + UINT64_C(1000) * o->timeout_ms, .answer_max = o->answer_max,
 		.fault = STR_INIT, .refused = STR_INIT, .answer = STR_INIT, .any = true,
 	};
@@ -34,6 +36,8 @@ struct call *call_new(struct client *c, const struct client_call *o, client_done
 		c->first->link = &call->next;
 	c->first = call;
 	str_puts(&call->url, o->url);
+	if (o->named_by)
+		str_puts(&call->named_by, o->named_by);
 	if (o->body)
 		str_add(&call->body, o->body, o->body_len);
 	copy_names(&call->headers, o->headers);
@@ -74,6 +78,8 @@ void call_free(struct call *call)
 	free(call->method);
 	free(call->ca);
 	str_release(&call->url);
+	str_release(&call->named_by);
+	str_release(&call->got);
 	str_release(&call->body);
 	str_release(&call->fault);
 	str_release(&call->refused);
@@ -91,6 +97,8 @@ void call_fail(struct call *call, const char *why)
 {
 	if (!call->fault.len)
 		str_puts(&call->fault, why);
+	if (!call->kind)
+		call->kind = CLIENT_FAULT_RULE;
 	call_over(call);
 }
 
@@ -103,20 +111,38 @@ static struct call *find_over(const struct client *c)
 	return call;
 }
 
+void call_answer(const struct call *call, struct client_answer *a)
+{
+	enum client_fault kind = call->kind ? call->kind : CLIENT_FAULT_RULE;
+
+	*a = (struct client_answer){
+		.status = call->status, .why = call->status ? "" : call->fault.buf, .fault = call->status ? CLIENT_FAULT_NONE : kind,
+		.elsewhere = !target_trusted(&call->first, &call->at), .body = call->answer, .headers = call->got,
+		.retry_after = call->retry_after,
+	};
+}
+
 /* A `done` may begin and cancel calls, so the list is looked through anew each time. */
 void call_tell(struct client *c)
 {
 	struct call *call;
 
 	while ((call = find_over(c))) {
-		cleanup_str struct str fault = call->fault, body = call->answer;
-		struct client_answer a = { .status = call->status, .retry_after = call->retry_after, .body = body };
+		cleanup_str struct str fault = call->fault, body = call->answer, got = call->got;
+		struct client_answer a;
 		client_done *done = call->done;
 		void *arg = call->arg;
 
-		a.why = a.status ? "" : fault.buf;
-		call->fault = call->answer = (struct str)STR_INIT;
+		call_answer(call, &a);
+		call->fault = call->answer = call->got = (struct str)STR_INIT;
 		call_free(call);
 		done(arg, &a);
 	}
+}
+
+bool call_follows(const struct call *call, long status)
+{
+	bool reads = strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0;
+
+	return status == 307 || status == 308 || (reads && (status == 301 || status == 302 || status == 303));
 }

@@ -52,6 +52,22 @@ static bool has_header(const struct names *headers, const char *name)
 	return false;
 }
 
+/* Whether the URL may be asked: it is the operator's, or its host has been named by that of the operator's. */
+static bool allowed(struct call *call)
+{
+	CURLU *u;
+	bool ok;
+
+	call->at = call->first;
+	if (!call->named_by.len)
+		return true;
+	u = curl_url();
+	ok = u && curl_url_set(u, CURLUPART_URL, call->named_by.buf, 0) == CURLUE_OK && target_of(u, &call->first) &&
+	     target_follows(&call->first, &call->first, &call->at, &call->hosts, &call->any, &call->fault);
+	curl_url_cleanup(u);
+	return ok;
+}
+
 /* libcurl would add a login in the URL to a redirect that has no host of its own, and then the redirect seems to have brought it. */
 static bool take_login(struct call *call, CURLU *u)
 {
@@ -80,9 +96,17 @@ bool next_first(struct call *call)
 {
 	CURLU *u = curl_url();
 	bool ok = u && call->url.len <= URL_MAX && curl_url_set(u, CURLUPART_URL, call->url.buf, 0) == CURLUE_OK && target_of(u, &call->first) &&
-		  take_login(call, u);
+		  take_login(call, u) && allowed(call);
 
-	call->at = call->first;
+	curl_url_cleanup(u);
+	return ok;
+}
+
+bool client_target(const char *url, struct target *t)
+{
+	CURLU *u = curl_url();
+	bool ok = u && strlen(url) <= URL_MAX && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && target_of(u, t);
+
 	curl_url_cleanup(u);
 	return ok;
 }
@@ -95,13 +119,6 @@ static bool target_of_redirect(const char *url, struct target *t)
 
 	curl_url_cleanup(u);
 	return ok;
-}
-
-static bool follows(const struct call *call, long status)
-{
-	bool reads = strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0;
-
-	return status == 307 || status == 308 || (reads && (status == 301 || status == 302 || status == 303));
 }
 
 static void redirect(struct call *call, const char *to)
@@ -124,13 +141,42 @@ static void redirect(struct call *call, const char *to)
 	}
 }
 
+static enum client_fault kind_of(CURLcode result)
+{
+	switch (result) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return CLIENT_FAULT_TIME;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return CLIENT_FAULT_TLS;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return CLIENT_FAULT_REACH;
+	default:                        /* something that libcurl does not put up with */
+		return CLIENT_FAULT_RULE;
+	}
+}
+
 /* One line about why libcurl has given up. */
 static void explain(struct call *call, CURLcode result)
 {
 	const char *why = call->error[0] ? call->error : curl_easy_strerror(result);
 
+	call->kind = call->fault.len || call->refused.len ? CLIENT_FAULT_RULE : kind_of(result);
 	if (result == CURLE_COULDNT_CONNECT && call->refused.len)
 		why = call->refused.buf;
+	if (result == CURLE_OUT_OF_MEMORY)
+		why = "a header of the answer is too long";     /* libcurl's limit, and its word for it */
 	call_fail(call, why);
 	for (char *p = call->fault.buf; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -152,7 +198,7 @@ void next_after(struct call *call, CURLcode result)
 	call_stop(call);
 	if (result != CURLE_OK || status < 100) {
 		explain(call, result);
-	} else if (to.len && follows(call, status)) {
+	} else if (to.len && call_follows(call, status)) {
 		redirect(call, to.buf);
 	} else {
 		call->status = (int)status;

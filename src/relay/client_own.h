@@ -24,9 +24,13 @@ struct call {
 
 	char *method, *ca;
 	struct str url, body;           /* without a login, which becomes a header */
+	struct str named_by;            /* "": nobody else */
 	bool has_body;
 	struct names headers, hosts;
-	unsigned connect_ms, stall_s;
+	unsigned connect_ms, stall_s, stall_bytes;
+	bool (*on_head)(void *arg, const struct client_answer *a);
+	bool (*on_piece)(void *arg, const void *data, size_t len);
+	bool told, streams;             /* on_head was called; it wants the body in pieces */
 	uint64_t deadline;              /* of the monotonic clock, microseconds */
 	size_t answer_max;
 
@@ -42,8 +46,10 @@ struct call {
 
 	bool over;
 	int status;
+	enum client_fault kind;         /* of `fault` */
 	uint64_t retry_after;
 	size_t head;                    /* bytes of headers so far */
+	struct str got;                 /* the headers of the answer under way, as in client_answer */
 	struct str answer;
 };
 
@@ -61,7 +67,9 @@ struct call *call_new(struct client *c, const struct client_call *o, client_done
 void call_free(struct call *call);              /* whatever is under way; its `done` is not called */
 void call_stop(struct call *call);              /* libcurl has nothing to do for it any more */
 void call_over(struct call *call);              /* it has ended: the loop will tell */
-void call_fail(struct call *call, const char *why);     /* the same; of several reasons the first counts */
+void call_fail(struct call *call, const char *why);     /* the same, for a rule of ours; of several reasons the first counts */
+void call_answer(const struct call *call, struct client_answer *a);     /* what is known so far; borrowed from the call */
+bool call_follows(const struct call *call, long status);        /* whether a redirect with this status is followed */
 void call_tell(struct client *c);               /* call the `done` of all that are over */
 
 /* client_request.c: one request by libcurl. */

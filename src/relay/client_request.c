@@ -8,6 +8,8 @@
 #include "relay/client_own.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
@@ -17,13 +19,58 @@
 
 #define HEAD_MAX 65536          /* bytes of all headers of an answer */
 
+/* --- headers of an answer */
+
+static const char *header_of(const char *lines, size_t all, const char *name, size_t which)
+{
+	size_t len = strlen(name);
+	const char *p, *end = lines + all;
+
+	for (p = lines; p < end; p += strlen(p) + 1)
+		if (strncasecmp(p, name, len) == 0 && p[len] == ':' && which-- == 0)
+			return p + len + 1 + strspn(p + len + 1, " \t");
+	return NULL;
+}
+
+const char *client_header(const struct client_answer *a, const char *name, size_t which)
+{
+	return header_of(a->headers.buf, a->headers.len, name, which);
+}
+
 /* --- what libcurl calls */
+
+/* Of a call whose body may be taken in pieces: before the first one. */
+static void tell_head(struct call *call)
+{
+	struct client_answer a;
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (!call->on_head || call->told || (call_follows(call, status) && header_of(call->got.buf, call->got.len, "Location", 0)))
+		return;
+	call->told = true;
+	call_answer(call, &a);
+	a.status = (int)status;
+	a.why = "";
+	a.fault = CLIENT_FAULT_NONE;
+	call->streams = call->on_head(call->arg, &a);
+}
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct call *call = arg;
+	curl_off_t whole = -1;
 
-	if (size * count > call->answer_max - call->answer.len) {
+	tell_head(call);
+	if (call->streams) {
+		if (call->on_piece(call->arg, data, size * count))
+			return size * count;
+		if (!call->fault.len)
+			str_puts(&call->fault, "what it was for is given up");
+		return 0;
+	}
+	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole);
+	if (size * count > call->answer_max - call->answer.len || (whole > 0 && (uint64_t)whole > call->answer_max)) {
 		if (!call->fault.len)
 			str_addf(&call->fault, "the answer has more than %zu bytes", call->answer_max);
 		return 0;
@@ -32,14 +79,28 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
+/* Keeps one line; a new status line means that the ones before were of an answer that is not the last one, such as a proxy's. */
+static void keep_header(struct call *call, const char *line, size_t len)
+{
+	while (len && (line[len - 1] == '\r' || line[len - 1] == '\n'))
+		len--;
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+		str_reset(&call->got);
+	} else if (len && !memchr(line, '\0', len)) {
+		str_add(&call->got, line, len);
+		str_addc(&call->got, '\0');
+	}
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
 	struct call *call = arg;
 
-	(void)data;
 	call->head += size * count;
-	if (call->head <= HEAD_MAX)
+	if (call->head <= HEAD_MAX) {
+		keep_header(call, data, size * count);
 		return size * count;
+	}
 	if (!call->fault.len)
 		str_addf(&call->fault, "the head of the answer has more than %d bytes", HEAD_MAX);
 	return 0;
@@ -115,7 +176,7 @@ void request_set_up(struct call *call)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
 	if (call->stall_s) {
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)call->stall_bytes);
 		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)call->stall_s);
 	}
 	if (call->ca) {
@@ -136,6 +197,7 @@ int request_start(struct call *call)
 		return -1;
 	}
 	str_reset(&call->answer);
+	str_reset(&call->got);
 	str_reset(&call->refused);
 	call->head = 0;
 	call->error[0] = '\0';

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/process.h"
+#include "relay/cache.h"
 #include "relay/client.h"
 #include "relay/hooks.h"
 #include "relay/workers.h"
@@ -25,6 +26,7 @@ struct relay {
 	struct client *client;
 	struct workers *workers;
 	struct hooks *hooks;            /* NULL: there are no endpoints */
+	struct cache *cache;            /* NULL: there are no upstreams */
 	struct str why;                 /* it cannot go on; "": it can */
 };
 
@@ -45,20 +47,39 @@ struct config *relay_config(const struct relay_options *o, struct str *why)
 
 static void close_parts(struct relay *r)
 {
+	cache_close(&r->cache);
 	hooks_close(&r->hooks);
 	workers_close(&r->workers);
 	client_close(&r->client);
 }
 
+static bool open_cache(struct relay *r, const struct config *cfg, struct str *why)
+{
+	const struct cache_options o = {
+		.base = r->base, .client = r->client, .workers = r->workers, .root = cfg->root, .socket = r->o->listen, .upstreams = cfg->upstreams,
+		.count = cfg->nupstreams, .max_manifest = cfg->max_manifest, .max_blob = cfg->max_blob, .max_cache = cfg->cache.max,
+	};
+
+	r->cache = cache_open(&o, why);
+	return r->cache != NULL;
+}
+
 /* 0, or -1 with *why: then nothing is open. */
 static int open_parts(struct relay *r, const struct config *cfg, struct str *why)
 {
-	if (!cfg->nendpoints)
+	bool ok = true;
+
+	if (!cfg->nendpoints && !cfg->nupstreams)
 		return 0;
 	r->client = client_open(r->base);
 	r->workers = workers_open(r->base, r->o->workers);
-	r->hooks = hooks_open(r->base, r->client, r->workers, cfg->root, cfg->endpoints, cfg->nendpoints, why);
-	if (r->hooks)
+	if (cfg->nendpoints) {
+		r->hooks = hooks_open(r->base, r->client, r->workers, cfg->root, cfg->endpoints, cfg->nendpoints, why);
+		ok = r->hooks != NULL;
+	}
+	if (ok && cfg->nupstreams)
+		ok = open_cache(r, cfg, why);
+	if (ok)
 		return 0;
 	close_parts(r);
 	return -1;
@@ -66,7 +87,7 @@ static int open_parts(struct relay *r, const struct config *cfg, struct str *why
 
 static void begin(struct relay *r, const char *how)
 {
-	log_say(LOG_INFO, "relay", "%s, store %s, %zu endpoints", how, r->cfg->root, r->cfg->nendpoints);
+	log_say(LOG_INFO, "relay", "%s, store %s, %zu endpoints, %zu upstreams", how, r->cfg->root, r->cfg->nendpoints, r->cfg->nupstreams);
 }
 
 /* --- signals */

@@ -10,6 +10,7 @@ struct relay_options {
 	const char *config_file;        /* NULL: the default one, if it is there */
 	const char *root;               /* NULL: the configuration's */
 	const char *workers;            /* the workers' socket for the relay */
+	const char *listen;             /* the relay's socket for nginx, made where there are upstreams */
 };
 
 /* relay_config - read the configuration as the relay does; an owned struct, or NULL with one line for each fault in *why */

@@ -73,7 +73,7 @@ bool target_trusted(const struct target *first, const struct target *to)
 
 bool target_public_header(const char *header)
 {
-	static const char *const names[] = { "Accept:", "Berth-Signature:", "Content-Type:", "User-Agent:" };
+	static const char *const names[] = { "Accept:", "Berth-Signature:", "Content-Type:", "Range:", "User-Agent:" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strncasecmp(header, names[i], strlen(names[i])) == 0)

@@ -2,7 +2,7 @@
 /*
  * workers: questions to the workers, one connection each.
  *
- * Owns the connections. Invariant: each question is answered, if only by SETTLED_LATER. Knows nothing of what becomes of an answer.
+ * Owns the connections. Invariant: each question is answered, if only by status 0 or SETTLED_LATER. Knows nothing of what becomes of an answer.
  */
 #include "relay/workers.h"
 
@@ -29,7 +29,8 @@ struct question {
 	struct bufferevent *bev;
 	struct event *failed;           /* the connection has failed before it began */
 	struct str in;
-	workers_settled *done;
+	workers_done *done;             /* of workers_ask() */
+	workers_settled *settled;       /* of workers_settle() */
 	void *arg;
 };
 
@@ -50,79 +51,92 @@ static void question_free(struct question *q)
 	free(q);
 }
 
-static void answer(struct question *q, enum settled how)
+/* What a response of CGI says: a head with the status, and a body. */
+static void read_answer(const struct str *response, struct workers_answer *a)
 {
-	workers_settled *done = q->done;
-	void *arg = q->arg;
+	static const char name[] = "Status: ";
+	const char *body = strstr(response->buf, "\r\n\r\n");
+	uint64_t status;
 
-	question_free(q);
-	done(arg, how);
+	*a = (struct workers_answer){ .body = "" };
+	if (!body || strncmp(response->buf, name, strlen(name)) != 0 || str_parse_u64(response->buf + strlen(name), 3, &status) < 0)
+		return;
+	a->status = (int)status;
+	a->body = body + 4;
+	a->len = response->len - (size_t)(a->body - response->buf);
 }
 
-/* What a response of CGI says: a head with the status, and {"mark":"+"} or {"mark":"-"}. */
-static enum settled understand(const struct str *response)
+/* {"mark":"+"} or {"mark":"-"} */
+static enum settled understand(const struct workers_answer *a)
 {
-	const char *body = strstr(response->buf, "\r\n\r\n");
 	struct json_view mark;
 	struct json_fault f;
-	size_t len;
 
-	if (!body || strncmp(response->buf, "Status: 200", strlen("Status: 200")) != 0)
+	if (a->status != 200 || json_check(a->body, a->len, &f) < 0)
 		return SETTLED_LATER;
-	body += 4;
-	len = response->len - (size_t)(body - response->buf);
-	if (json_check(body, len, &f) < 0)
-		return SETTLED_LATER;
-	mark = json_view_get(json_view_of(body, len), "mark");
+	mark = json_view_get(json_view_of(a->body, a->len), "mark");
 	return json_view_is(mark, "+") ? SETTLED_DONE : json_view_is(mark, "-") ? SETTLED_UNDONE : SETTLED_LATER;
 }
 
-/* Adds what has come; whether the answer is whole, or there will be none. */
-static bool complete(struct question *q, enum settled *how)
+static void answer(struct question *q, const struct str *response)
+{
+	struct question was = *q;
+	struct workers_answer a;
+
+	read_answer(response, &a);
+	question_free(q);
+	if (was.settled)
+		was.settled(was.arg, understand(&a));
+	else
+		was.done(was.arg, &a);
+}
+
+/* Adds what has come; whether the answer is whole, or there will be none: then the response is empty. */
+static bool complete(struct question *q, struct str *response)
 {
 	struct evbuffer *from = bufferevent_get_input(q->bev);
 	size_t len = evbuffer_get_length(from);
-	cleanup_str struct str response = STR_INIT;
 	int whole;
 
-	*how = SETTLED_LATER;
 	if (len > ANSWER_MAX - q->in.len)
 		return true;
 	if (len) {
 		evbuffer_remove(from, str_room(&q->in, len), len);
 		str_grown(&q->in, len);
 	}
-	whole = fcgi_answer(q->in.buf, q->in.len, &response);
-	if (whole == 1)
-		*how = understand(&response);
+	whole = fcgi_answer(q->in.buf, q->in.len, response);
+	if (whole != 1)
+		str_reset(response);
 	return whole != 0;
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
-	enum settled how;
+	cleanup_str struct str response = STR_INIT;
 
 	(void)bev;
-	if (complete(arg, &how))
-		answer(arg, how);
+	if (complete(arg, &response))
+		answer(arg, &response);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
-	enum settled how;
+	cleanup_str struct str response = STR_INIT;
 
 	(void)bev;
 	if (what & BEV_EVENT_CONNECTED)
 		return;
-	complete(arg, &how);
-	answer(arg, how);
+	complete(arg, &response);
+	answer(arg, &response);
 }
 
 static void on_failed(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct str none = STR_INIT;
+
 	(void)fd;
 	(void)what;
-	answer(arg, SETTLED_LATER);
+	answer(arg, &none);
 }
 
 struct workers *workers_open(struct event_base *base, const char *socket)
@@ -150,12 +164,12 @@ void workers_close(struct workers **wp)
 	free(w);
 }
 
-static struct question *question_new(struct workers *w, workers_settled *done, void *arg)
+static struct question *question_new(struct workers *w, unsigned seconds)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE };
+	const struct timeval patience = { .tv_sec = seconds };
 	struct question *q = xcalloc(1, sizeof(*q));
 
-	*q = (struct question){ .w = w, .next = w->first, .link = &w->first, .in = STR_INIT, .done = done, .arg = arg };
+	*q = (struct question){ .w = w, .next = w->first, .link = &w->first, .in = STR_INIT };
 	if (w->first)
 		w->first->link = &q->next;
 	w->first = q;
@@ -170,19 +184,38 @@ static struct question *question_new(struct workers *w, workers_settled *done, v
 	return q;
 }
 
+static struct question *ask(struct workers *w, const struct str *request, unsigned patience)
+{
+	struct question *q = question_new(w, patience);
+
+	bufferevent_write(q->bev, request->buf, request->len);
+	if (!w->at.sun_path[0] || bufferevent_socket_connect(q->bev, (struct sockaddr *)&w->at, sizeof(w->at)) < 0)
+		event_active(q->failed, EV_TIMEOUT, 0);
+	return q;
+}
+
 struct question *workers_settle(struct workers *w, const struct position *at, workers_settled *done, void *arg)
 {
-	struct question *q = question_new(w, done, arg);
 	cleanup_str struct str uri = STR_INIT, request = STR_INIT;
 	char id[POSITION_LEN + 1];
+	struct question *q;
 
 	position_text(at, id);
 	str_addf(&uri, "/berth/v1/relay/settle?id=%s", id);
 	fcgi_ask(&request, (const char *const[]){ "REQUEST_METHOD", "GET", "REQUEST_URI", uri.buf, "SERVER_PROTOCOL", "HTTP/1.1",
 						  "REMOTE_ADDR", "", "BERTH_REQUEST_ID", id, NULL });
-	bufferevent_write(q->bev, request.buf, request.len);
-	if (!w->at.sun_path[0] || bufferevent_socket_connect(q->bev, (struct sockaddr *)&w->at, sizeof(w->at)) < 0)
-		event_active(q->failed, EV_TIMEOUT, 0);
+	q = ask(w, &request, PATIENCE);
+	q->settled = done;
+	q->arg = arg;
+	return q;
+}
+
+struct question *workers_ask(struct workers *w, const struct str *request, unsigned patience, workers_done *done, void *arg)
+{
+	struct question *q = ask(w, request, patience);
+
+	q->done = done;
+	q->arg = arg;
 	return q;
 }
 

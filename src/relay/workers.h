@@ -4,6 +4,8 @@
 
 /* workers: what the relay asks of berth's workers, by FastCGI over a Unix socket that is theirs alone. Nothing blocks. */
 
+#include "base/str.h"
+#include "base/str.h"
 #include "os/segments.h"
 
 struct event_base;
@@ -32,5 +34,21 @@ typedef void workers_settled(void *arg, enum settled how);
  */
 struct question *workers_settle(struct workers *w, const struct position *at, workers_settled *done, void *arg);
 void workers_cancel(struct question *q);
+
+/* What a worker answered. */
+struct workers_answer {                 /* borrowed until `done` returns */
+	int status;                     /* as of HTTP; 0: no worker has answered */
+	const char *body;
+	size_t len;
+};
+
+typedef void workers_done(void *arg, const struct workers_answer *a);
+
+/*
+ * workers_ask - ask anything; otherwise as workers_settle()
+ * request   made by fcgi_ask() or fcgi_ask_body(); copied
+ * patience  seconds without a byte in either direction
+ */
+struct question *workers_ask(struct workers *w, const struct str *request, unsigned patience, workers_done *done, void *arg);
 
 #endif

@@ -297,11 +297,39 @@ out:	/* a link that was prepared but not published */
 	return rc;
 }
 
-int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e)
+/* Links d, whose content is that of `target`, an open file. The caller holds lock_collector. */
+static int link_open(struct store *st, const struct name *n, const struct digest *d, const struct digest *target, uint64_t size, int fd, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
-	cleanup_collector struct store *held = NULL;
 	cleanup_quota struct quota_change counted = QUOTA_CHANGE_INIT;
+
+	if (keep_content(st, target, fd, e) < 0 || collector_note(st, n, (const struct digest[]){ *d, *target }, 2, e) < 0 ||
+	    flush_content_dirs(st, target, e) < 0)
+		return -1;
+	path_layer(&dir, n, d);
+	if (catalog_ensure(st, n, e) < 0 || quota_begin_link(&counted, st, n, QUOTA_LAYER, d, target, size, e) < 0 ||
+	    link_ensure(st, dir.buf, target, e) < 0)
+		return -1;
+	return count_link(st, n, d, &counted, e) < 0 ? -1 : 1;
+}
+
+int blob_adopt(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	cleanup_collector struct store *held = NULL;
+	cleanup_fd int fd = -1;
+	uint64_t size;
+	int found;
+
+	if (lock_collector(st, e) < 0)
+		return -1;
+	held = st;
+	found = blob_open(st, d, &fd, &size, e);
+	return found == 1 ? link_open(st, n, d, d, size, fd, e) : found;
+}
+
+int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e)
+{
+	cleanup_collector struct store *held = NULL;
 	cleanup_fd int fd = -1;
 	struct digest target;
 	uint64_t size;
@@ -313,16 +341,7 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	found = blob_find(st, from, d, true, &target, &size, e);
 	if (found == 1)
 		found = open_sized(st, &target, size, &fd, e);
-	if (found <= 0)
-		return found;
-	if (keep_content(st, &target, fd, e) < 0 || collector_note(st, n, (const struct digest[]){ *d, target }, 2, e) < 0 ||
-	    flush_content_dirs(st, &target, e) < 0)
-		return -1;
-	path_layer(&dir, n, d);
-	if (catalog_ensure(st, n, e) < 0 || quota_begin_link(&counted, st, n, QUOTA_LAYER, d, &target, size, e) < 0 ||
-	    link_ensure(st, dir.buf, &target, e) < 0)
-		return -1;
-	return count_link(st, n, d, &counted, e) < 0 ? -1 : 1;
+	return found == 1 ? link_open(st, n, d, &target, size, fd, e) : found;
 }
 
 int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e)

@@ -80,6 +80,12 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
  */
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e);
 
+/*
+ * blob_adopt - link content that the store has in repository n, whoever brought it: for a mirror, one of whose manifests names it
+ * As blob_link: 1 done, 0 there is no such content, -1.
+ */
+int blob_adopt(struct store *st, const struct name *n, const struct digest *d, struct err *e);
+
 /* blob_flush_layers - make all layer links of this algorithm durable. The caller holds lock_collector. */
 int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e);
 

@@ -166,6 +166,25 @@ void path_index_referrer(struct str *p, const struct name *n, const struct diges
 	add_part(p, d->text);
 }
 
+void path_mirror(struct str *p, const struct name *n, const char *dir)
+{
+	str_reset(p);
+	str_addf(p, STORE_MIRROR_DIR "/%s/%s", n->s, dir);
+}
+
+void path_mirror_checked(struct str *p, const struct name *n, const struct tag *t)
+{
+	path_mirror(p, n, STORE_CHECKED);
+	add_part(p, t->s);
+}
+
+void path_mirror_named(struct str *p, const struct name *n, const struct digest *d)
+{
+	path_mirror(p, n, STORE_NAMED);
+	add_part(p, digest_alg_name(d->alg));
+	add_part(p, digest_hex(d));
+}
+
 void path_pulled(struct str *p, const struct name *n)
 {
 	path_in(p, STORE_PULLED_DIR, n->s);

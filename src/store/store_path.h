@@ -63,6 +63,7 @@
 #define STORE_QUOTA_RULES_FILE "berth/quota/rules"      /* which repositories are counted together: store/quota_rules.h */
 #define STORE_QUOTA_LOCKS_DIR "berth/locks/quota"
 #define STORE_QUOTA_WORD_FILE "berth/locks/quota/_word" /* the version of the rules; processes map it */
+#define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
 
 /* Entries of the directories below. */
@@ -79,6 +80,9 @@
 #define STORE_STARTED "startedat"
 #define STORE_HASHSTATES "hashstates"   /* of an upload, by registry:2 */
 #define STORE_MARKS "_marks"            /* of a repository, below berth/undo/ */
+#define STORE_CHECKED "_checked"
+#define STORE_NAMED "_named"
+#define STORE_PINNED "_pinned"
 #define STORE_INDEX_NAMES "_names"
 #define STORE_INDEX_TAGS "_tags"
 #define STORE_INDEX_REFERRERS "_referrers"
@@ -115,6 +119,11 @@ void path_upload_file(struct str *p, const struct name *n, const struct uuid *u,
 void path_index_file(struct str *p, const struct name *n, const char *file);
 void path_index_referrers(struct str *p, const struct name *n, const struct digest *subject);
 void path_index_referrer(struct str *p, const struct name *n, const struct digest *subject, const struct digest *d);
+
+/* Of a mirrored repository, below berth/mirror/<name>/: see store/mirror.h. */
+void path_mirror(struct str *p, const struct name *n, const char *dir);
+void path_mirror_checked(struct str *p, const struct name *n, const struct tag *t);
+void path_mirror_named(struct str *p, const struct name *n, const struct digest *d);
 
 /* The last pulls, below berth/pulled/<name>/: see store/pulled.h. */
 void path_pulled(struct str *p, const struct name *n);

@@ -45,6 +45,7 @@ for my $sig (qw(TERM INT HUP)) {
 #   nginx_extra     text for nginx's server { }
 #   nginx_args      more for nginx/render, [ 'with=limits', ... ], or code that returns it and is given nginx's port
 #   remote_user     the variable of nginx that says who the user is, for REMOTE_USER: '$remote_user'
+#   port            nginx's port, of free_port()
 #   root            directory of the store, to go on with another server's or one on another file system
 #   held            1: the test holds the sockets, as systemd does, and hands them to each master
 #   args            more options of berth-fcgi, [ '--listen-relay', $path ]
@@ -55,7 +56,7 @@ sub start
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
 		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], args => $o{args} // [], wrap => $o{wrap} // [], program => $o{program},
-		remote_user => $o{remote_user} // '', held => $o{held} }, $class;
+		remote_user => $o{remote_user} // '', held => $o{held}, want_port => $o{port} }, $class;
 
 	chmod 0755, $dir;
 	$servers{ 0 + $self } = $self;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_HTTP_MIRROR_H
+#define BERTH_HTTP_MIRROR_H
+
+/*
+ * mirror: requests for repositories that mirror another registry's (doc/CACHE.md).
+ *
+ * What cannot be answered from here goes to berth-relay, by an internal redirect of the web server. The relay sends it back, by another one,
+ * once it has handed over what it fetched, or if it could not: x->cached says so, and then it never goes to the relay again.
+ */
+
+#include "http/exchange.h"
+
+/*
+ * mirror_space - put the request into its name space, by ns= and Host; after the route is found, and before x->name is parsed
+ * NAME_UNKNOWN 404 if there is none of this name. Sets OCI-Namespace where ns= was given.
+ */
+int mirror_space(struct exchange *x, struct err *e);
+
+/*
+ * mirror_enter - x->name is set: find out whose mirror it is, and whether the request is one that a mirror answers
+ * DENIED 403 for pushes; NAME_UNKNOWN 404 for what "allow" excludes.
+ */
+int mirror_enter(struct exchange *x, struct err *e);
+
+/*
+ * Each returns 1 if the request is to be answered from here, as for any repository; 0 if the answer is complete: the relay continues; -1 with *e.
+ * mirror_manifest - before it is looked up
+ * mirror_manifest_missing, mirror_blob_missing - after that: *e is what the look-up said, and released unless they fail. With 1 it is here now.
+ * mirror_list     - tags and referrers; what: as in the relay's URI
+ */
+int mirror_manifest(struct exchange *x, const struct ref *ref, struct err *e);
+int mirror_manifest_missing(struct exchange *x, const struct ref *ref, struct err *e);
+int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *e);
+int mirror_list(struct exchange *x, const char *what, struct err *e);
+
+#endif

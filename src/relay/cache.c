@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cache: takes nginx's requests apart.
+ *
+ * Owns the server, the upstreams and the fetches. Invariant: names, digests and tags are valid where they leave this module. Knows nothing of
+ * rights: a worker has decided before nginx asks.
+ */
+#include "relay/cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/mem.h"
+#include "base/ref.h"
+#include "os/file.h"
+#include "relay/answer.h"
+#include "relay/fetch_blob.h"
+#include "relay/fetch_list.h"
+#include "relay/fetch_manifest.h"
+#include "relay/server.h"
+
+struct cache {
+	struct fetch_env env;
+	struct upstreams *upstreams;
+	struct manifests *manifests;
+	struct blobs *blobs;
+	struct lists *lists;
+	struct server *server;
+	const struct config_upstream *cf;
+	size_t count;
+};
+
+/* What every request for an upstream has. */
+struct asked {
+	const struct server_request *q;
+	struct fetch_ask a;
+	struct name repo, name;
+};
+
+static int malformed(struct reply *r, const char *what)
+{
+	answer_error(r, 400, ERR_UNSUPPORTED, what);
+	return -1;
+}
+
+static int name_of(const struct server_request *q, const char *key, struct name *n)
+{
+	cleanup_str struct str value = STR_INIT;
+
+	return server_value(q, key, &value) == 1 ? name_parse(n, value.buf, value.len) : -1;
+}
+
+/* 0, or -1 after it has been answered. */
+static int read_common(struct cache *c, struct reply *r, struct asked *k)
+{
+	cleanup_str struct str up = STR_INIT;
+
+	if (server_value(k->q, "up", &up) < 0 || name_of(k->q, "repo", &k->repo) < 0 || name_of(k->q, "name", &k->name) < 0)
+		return malformed(r, "up, repo or name is missing or malformed");
+	k->a = (struct fetch_ask){ .u = upstreams_find(c->upstreams, up.buf), .repo = k->repo.s, .name = k->name.s, .id = k->q->id };
+	return k->a.u ? 0 : malformed(r, "there is no such upstream in the relay's configuration");
+}
+
+static int digest_of_query(const struct asked *k, const char *key, struct digest *d)
+{
+	cleanup_str struct str value = STR_INIT;
+
+	return server_value(k->q, key, &value) == 1 ? digest_parse(d, value.buf, value.len) : -1;
+}
+
+static void on_manifest(struct cache *c, struct reply *r, const struct asked *k)
+{
+	cleanup_str struct str text = STR_INIT;
+	struct digest have = { 0 };
+	struct ref ref;
+
+	if (server_value(k->q, "ref", &text) != 1 || ref_parse(&ref, text.buf, text.len, NULL) < 0) {
+		malformed(r, "ref is missing or malformed");
+		return;
+	}
+	if (digest_of_query(k, "have", &have) < 0)
+		have.text[0] = '\0';
+	manifests_get(c->manifests, &k->a, ref_text(&ref), have.text, r);
+}
+
+static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
+{
+	cleanup_str struct str keep = STR_INIT;
+	struct digest d;
+
+	server_value(k->q, "keep", &keep);
+	if (digest_of_query(k, "digest", &d) < 0)
+		malformed(r, "digest is missing or malformed");
+	else
+		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, k->q->range, r);
+}
+
+static void on_tags(struct cache *c, struct reply *r, const struct asked *k)
+{
+	cleanup_str struct str n = STR_INIT, last = STR_INIT, path = STR_INIT;
+
+	server_value(k->q, "n", &n);
+	server_value(k->q, "last", &last);
+	server_value(k->q, "path", &path);
+	lists_tags(c->lists, &k->a, n.buf, last.buf, path.buf, r);
+}
+
+static void on_referrers(struct cache *c, struct reply *r, const struct asked *k)
+{
+	cleanup_str struct str type = STR_INIT;
+	struct digest d;
+
+	server_value(k->q, "artifactType", &type);
+	if (digest_of_query(k, "digest", &d) < 0)
+		malformed(r, "digest is missing or malformed");
+	else
+		lists_referrers(c->lists, &k->a, &d, type.buf, r);
+}
+
+/* --- metrics */
+
+static void add_count(struct str *out, const char *name, const char *labels, uint64_t value)
+{
+	str_addf(out, "berth_cache_%s%s %llu\n", name, labels, (unsigned long long)value);
+}
+
+static void add_upstream(struct str *out, const char *name, const struct upstream_counts *n)
+{
+	cleanup_str struct str labels = STR_INIT;
+
+	for (int k = 0; k < UPSTREAM_KINDS; k++) {
+		str_reset(&labels);
+		str_addf(&labels, "{upstream=\"%s\",result=\"%s\"}", name, upstream_word((enum upstream_kind)k));
+		add_count(out, "upstream_requests_total", labels.buf, n->asked[k]);
+	}
+	str_reset(&labels);
+	str_addf(&labels, "{upstream=\"%s\"}", name);
+	add_count(out, "upstream_bytes_total", labels.buf, n->bytes);
+	if (n->remaining >= 0)
+		add_count(out, "upstream_ratelimit_remaining", labels.buf, (uint64_t)n->remaining);
+}
+
+static void on_metrics(struct cache *c, struct reply *r)
+{
+	const struct fetch_counts *n = &c->env.counts;
+	cleanup_str struct str out = STR_INIT;
+
+	add_count(&out, "manifests_fetched_total", "", n->manifests);
+	add_count(&out, "blobs_fetched_total", "", n->blobs);
+	add_count(&out, "tags_checked_total", "", n->checked);
+	add_count(&out, "coalesced_total", "", n->coalesced);
+	add_count(&out, "stale_total", "", n->stale);
+	add_count(&out, "wrong_total", "", n->wrong);
+	add_count(&out, "resumed_total", "", n->resumed);
+	add_count(&out, "handover_refused_total", "", n->refused);
+	add_count(&out, "client_bytes_total", "", server_sent(c->server));
+	add_count(&out, "downloads", "", blobs_running(c->blobs));
+	for (size_t i = 0; i < c->count; i++)
+		add_upstream(&out, c->cf[i].name, upstream_counts(upstreams_find(c->upstreams, c->cf[i].name)));
+	reply_whole(r, 200, "Content-Type: text/plain; version=0.0.4\r\n", out.buf, out.len);
+}
+
+/* --- */
+
+static void on_request(void *arg, struct reply *r, const struct server_request *q)
+{
+	static const struct {
+		const char *path;
+		void (*answer)(struct cache *c, struct reply *r, const struct asked *k);
+	} routes[] = {
+		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/tags", on_tags }, { "/referrers", on_referrers },
+	};
+	struct asked k = { .q = q };
+	struct cache *c = arg;
+
+	if (strcmp(q->path, "/metrics") == 0) {
+		on_metrics(c, r);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		if (strcmp(q->path, routes[i].path) != 0)
+			continue;
+		if (read_common(c, r, &k) == 0)
+			routes[i].answer(c, r, &k);
+		return;
+	}
+	answer_error(r, 404, ERR_UNSUPPORTED, "the relay has nothing of this name");
+}
+
+/* A client that waits has a descriptor, and thousands may wait. */
+static void raise_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur == l.rlim_max)
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
+struct cache *cache_open(const struct cache_options *o, struct str *why)
+{
+	cleanup_fd int dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
+	struct cache *c;
+
+	if (dirfd < 0) {
+		str_addf(why, "cannot open the store %s: %s", o->root, strerror(errno));
+		return NULL;
+	}
+	raise_files();
+	c = xcalloc(1, sizeof(*c));
+	*c = (struct cache){
+		.env = { .base = o->base, .workers = o->workers, .dirfd = dirfd, .max_manifest = o->max_manifest, .max_blob = o->max_blob,
+			 .max_cache = o->max_cache },
+		.cf = o->upstreams, .count = o->count,
+	};
+	dirfd = -1;
+	c->upstreams = upstreams_open(o->base, o->client, o->upstreams, o->count);
+	c->manifests = manifests_open(&c->env);
+	c->blobs = blobs_open(&c->env);
+	c->lists = lists_open(&c->env);
+	c->server = server_open(o->base, o->socket, on_request, c, why);
+	if (!c->server)
+		cache_close(&c);
+	return c;
+}
+
+void cache_close(struct cache **cp)
+{
+	struct cache *c = STEAL(*cp);
+
+	if (!c)
+		return;
+	server_close(&c->server);
+	lists_close(&c->lists);
+	blobs_close(&c->blobs);
+	manifests_close(&c->manifests);
+	upstreams_close(&c->upstreams);
+	os_cleanup_fd(&c->env.dirfd);
+	free(c);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_RELAY_FETCH_LIST_H
+#define BERTH_RELAY_FETCH_LIST_H
+
+/*
+ * fetch_list: the tags and the referrers of a mirrored repository, as upstream has them now (doc/CACHE.md, "What is asked, and when").
+ *
+ * Nothing is kept. If upstream fails, a worker answers with what is here.
+ */
+
+#include "base/digest.h"
+#include "relay/fetch.h"
+
+struct lists;
+
+struct lists *lists_open(struct fetch_env *env);
+void lists_close(struct lists **l);     /* after the server */
+
+/*
+ * lists_tags - answer with a page of tags
+ * n, last  as the client asked, "": not given
+ * path     of the client's request, for the link to the next page; "": that of the repository here
+ */
+void lists_tags(struct lists *l, const struct fetch_ask *a, const char *n, const char *last, const char *path, struct reply *r);
+
+/* lists_referrers - answer with the index of those that refer to this digest; of an upstream without that API, the one under the fallback tag */
+void lists_referrers(struct lists *l, const struct fetch_ask *a, const struct digest *digest, const char *artifact_type, struct reply *r);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_RELAY_FETCH_MANIFEST_H
+#define BERTH_RELAY_FETCH_MANIFEST_H
+
+/*
+ * fetch_manifest: manifests and tags that are not here, or have to be checked (doc/CACHE.md, "What is asked, and when").
+ *
+ * Upstream is asked once for all who ask for the same at the same time; that clients go away does not end it. A manifest is stored by a worker before
+ * anybody gets it, and a worker serves it then: so one that is large takes no memory for each of those who wait.
+ */
+
+#include "relay/fetch.h"
+
+struct manifests;
+
+struct manifests *manifests_open(struct fetch_env *env);
+void manifests_close(struct manifests **m);     /* the replies that wait are the server's to close, before */
+
+/*
+ * manifests_get - answer with a manifest
+ * ref   a valid tag or digest
+ * have  the digest that the tag has here; "": there is none
+ */
+void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r);
+
+#endif

@@ -1,0 +1,177 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# How the relay streams a blob: one download for all who ask, its end held back until the digest is right, ranges, what breaks off, what is wrong.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+use Berth::RelayAlone;
+use Berth::Upstream;
+
+use constant { SIZE => 3_000_000, HELD => 65_536 };
+my $u = Berth::Upstream->start;
+my $second = Berth::Upstream->start;
+my $r = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; }, { name = "left"; urls = [ "%s" ]; finish = false; }, { name = "two"; urls = [ "%s", "%s" ]; } );'
+	. ' cache = { max_size = "64 MiB"; };', $u->url, $u->url, $u->url, $second->url);
+
+sub blob { my ($size) = @_; my $bytes = random_bytes($size // SIZE); return { bytes => $bytes, digest => $u->blob('app', $bytes) } }
+sub ask { my ($b, %o) = @_; my $up = delete $o{up} // 'up'; return $r->begin('/blob', up => $up, repo => "$up/app", name => 'app', digest => $b->{digest}, keep => 1, %o) }
+sub is_right { my ($g, $b, $title) = @_; local $Test::Builder::Level = $Test::Builder::Level + 1; my $e = $r->end($g); return is "$e->{status} " . sha256($e->{body}), "200 $b->{digest}", $title }
+sub handed { my ($b) = @_; return grep { $_->{body} eq $b->{digest} } $r->handed }
+
+# --- one download for all
+my $b = blob();
+my $rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+my @early = map { ask($b) } 1 .. 20;
+ok $u->held(1), 'a download is under way';
+cmp_ok $r->more($_, 500_000), '>=', 500_000, 'a client has what is here' for @early[0, 19];
+my $late = ask($b);
+cmp_ok $r->more($late, 900_000), '>=', 900_000, 'so has a later one';
+my $range = ask($b, -range => 'bytes=1000-199999');
+cmp_ok $r->more($range, 199_000 - HELD), '>=', 199_000 - HELD, 'a range of it comes, but for its end';
+my $short = ask($b, -range => 'bytes=0-9');
+is $r->get('/blob', up => 'up', repo => 'up/app', name => 'app', digest => $b->{digest}, -head => 1)->{headers}{'content-length'}, SIZE, 'HEAD says how long it is';
+close $early[0]{sock};
+close $early[3]{sock};
+$u->drop($rule);
+my $e = $r->end($range);
+is "$e->{status} $e->{headers}{'content-range'}", '206 bytes 1000-199999/3000000', 'a range says which it is';
+ok $e->{body} eq substr($b->{bytes}, 1000, 199_000), 'and is right';
+is $r->end($short)->{body}, substr($b->{bytes}, 0, 10), 'a short one, too, once the blob is whole';
+is_right($_, $b, 'a client has it all') for @early[1, 2, 4 .. 19], $late;
+is $u->count('GET blob'), 1, 'it was downloaded once, though two clients went away';
+ok wait_for { handed($b) }, 'it was handed over';
+my ($h) = handed($b);
+is "$h->{method} $h->{uri} $h->{length}", 'PUT /berth/v1/relay/blob?repo=up%2Fapp&digest=' . ($b->{digest} =~ s/:/%3A/r) . ' 3000000', 'as a blob of the repository here';
+ok wait_for { !$r->spooled }, 'its file has no name any more';
+is $r->end(ask($b, -range => 'bytes=3000000-'))->{status}, 416, 'a range behind the end is 416';
+
+# --- small, empty, of another algorithm, and HEAD
+my $small = blob(1000);
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 999 });
+my $g = ask($small);
+ok $u->held(1), 'of a small blob all but a byte is here';
+$r->get('/metrics');
+is $g->{got}, '', 'and its client has nothing';
+ok !IO::Select->new($g->{sock})->can_read(0), 'not even the status';
+$u->drop($rule);
+is_right($g, $small, 'until it is whole');
+is_right(ask(blob(0)), { digest => sha256('') }, 'an empty blob');
+$u->settled;
+$u->forget;
+my $only = blob();
+$e = $r->end(ask($only, -head => 1));
+is "$e->{status} $e->{headers}{'content-length'} " . length $e->{body}, '200 3000000 0', 'HEAD of a blob that is not here';
+is $u->count('GET blob'), 0, 'downloads nothing';
+$rule = $u->rule('^HEAD ', { status => 405 });
+is $r->end(ask($only, -head => 1))->{headers}{'content-length'}, SIZE, 'an upstream without HEAD is asked by GET';
+$u->drop($rule);
+
+# --- everybody goes away
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+$g = ask($b);
+$r->more($g, 100_000);
+close $g->{sock};
+$u->held(1);
+$u->drop($rule);
+ok wait_for { handed($b) }, 'the client goes: the download goes on';
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+$g = ask($b, up => 'left');
+$r->more($g, 100_000);
+close $g->{sock};
+ok wait_for { grep { $_->{aborted} } $u->requests('GET blob') }, 'with finish = false it is broken off';
+ok wait_for { !$r->spooled }, 'and leaves nothing';
+$u->drop($rule);
+
+# --- what is not kept
+$b = blob(8_000_000);
+is_right(ask($b), $b, 'a blob larger than a tenth of the cache is passed on');
+ok wait_for { !$r->spooled }, 'leaves nothing';
+is scalar(() = handed($b)), 0, 'and is not handed over';
+$b = blob();
+is_right(ask($b, keep => 0), $b, 'a blob that nothing names is passed on');
+ok wait_for { !$r->spooled }, 'leaves nothing';
+is scalar(() = handed($b)), 0, 'and is not handed over';
+
+# --- wrong bytes
+for my $at (0, SIZE - 1) {
+	$b = blob();
+	$rule = $u->rule('^GET .*/blobs/', { flip_at => $at });
+	my @clients = map { ask($b) } 1 .. 3;
+	my @ends = map { $r->end($_) } @clients;
+	is_deeply [map { $_->{whole} } @ends], ['', '', ''], "a wrong byte at $at: no client has a whole answer";
+	is scalar(grep { length $_->{body} > SIZE - HELD } @ends), 0, 'or any of its end';
+	ok wait_for { !$r->spooled }, 'nothing stays';
+	is scalar(() = handed($b)), 0, 'nothing is handed over';
+	$u->drop($rule);
+	is_right(ask($b), $b, 'the next try has the right bytes');
+}
+for my $wrong ([{ flip_at => 5 }, 'a wrong byte'], [{ gzip => 1 }, 'an encoding'], [{ endless => 1 }, 'no end']) {
+	$b = blob(2000);
+	$rule = $u->rule('^GET .*/blobs/', $wrong->[0]);
+	$e = $r->end(ask($b));
+	is $e->{status}, 502, "a small blob with $wrong->[1] is 502";
+	$u->drop($rule);
+}
+
+# --- what breaks off
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1);
+$u->settled;
+$u->forget;
+is_right(ask($b), $b, 'a download that breaks off goes on');
+is join(' ', map { $_->{headers}{range} // '-' } $u->requests('GET blob')), '- bytes=1000000-', 'where it was';
+$u->drop($rule);
+for my $how ([{ no_ranges => 1 }, 'passes over Range'], [{ chunked => 1 }, 'sends chunks'], [{ no_length => 1 }, 'tells no length']) {
+	$b = blob();
+	my @rules = ($u->rule('^GET .*/blobs/', $how->[0]), $how->[0]{no_ranges} ? $u->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1) : ());
+	is_right(ask($b), $b, "an upstream that $how->[1]");
+	$u->drop(@rules);
+}
+$b = blob();
+my @rules = ($u->rule('^GET .*/blobs/', { bad_range => 1 }), $u->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1));
+ok !$r->end(ask($b))->{whole}, 'one that goes on elsewhere: the client is cut off';
+$u->drop(@rules);
+$b = blob();
+$second->blob('app', $b->{bytes});
+$rule = $u->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1);
+$u->rule('^GET .*/blobs/', { status => 503 }, after => 1);
+$second->settled;
+$second->forget;
+is_right(ask($b, up => 'two'), $b, 'the next URL goes on');
+is join(' ', map { $_->{headers}{range} // '-' } $second->requests('GET blob')), 'bytes=1000000-', 'where the first one broke off';
+$u->drop;
+
+# --- what is not there
+is $r->end(ask({ digest => sha256('none') }))->{status}, 404, 'what upstream does not have is 404';
+$rule = $u->rule('^GET .*/blobs/', { status => 429 });
+$e = $r->end(ask(blob()));
+is "$e->{status} $e->{headers}{'retry-after'}", '503 30', '429 is 503 here';
+$u->drop($rule);
+$rule = $u->rule('^GET .*/blobs/', { redirect => 307, to => 'other' });
+$e = $r->end(ask(blob()));
+is $e->{status}, 503, 'a redirect to an address that is not public is not followed';
+like slurp($r->log_file), qr/a redirect leads to 127\.0\.0\.2, which is no public address/, 'and the log says so';
+$u->drop($rule);
+
+# --- ends
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+$g = ask($b);
+$r->more($g, 900_000);
+$r->stop('KILL');
+ok !$r->end($g)->{whole}, 'the relay is killed: the client is cut off';
+is scalar(() = $r->spooled), 1, 'a file stays';
+$u->drop($rule);
+$r->up;
+is scalar(() = $r->spooled), 0, 'until the next one begins';
+is_right(ask($b), $b, 'which fetches it anew');
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+$g = ask($b = blob());
+$r->more($g, 900_000);
+is $r->stop, 0, 'a relay that is told to end does so at once';
+is scalar(() = $r->spooled), 0, 'and leaves nothing';
+done_testing;
