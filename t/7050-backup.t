@@ -30,7 +30,7 @@ sub found
 	my @all = map { $JSON->decode($_) } grep { /^\{"kind"/ } split /\n/, $r->{out};
 
 	return join "\n", $r->{status} > 1 ? $r->{err} : (), map { "$_->{kind} $_->{where}: $_->{what}" }
-		grep { $_->{kind} !~ /^(?:summary|blob-without-data|half-repository)$/ } @all;
+		grep { $_->{kind} ne 'summary' && !is_garbage($_->{kind}) } @all;
 }
 
 sub restored

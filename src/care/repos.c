@@ -32,12 +32,14 @@
 #include "store/undo.h"
 
 /*
- * Remove the catalog entry, the marks, what a mirror knows and the index of a removed repository, whose lock is held. The index is the last: if it exists, an
- * earlier call was interrupted. 1, 0 if there was no index, -1.
+ * Remove the catalog entry, the marks, what a mirror knows and the index of a removed repository, whose lock is held. The index is the
+ * last: if it exists, an earlier call was interrupted. 1, 0 if there was no index, -1.
  */
 static int forget(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
-	return catalog_remove(st, n, e) < 0 || undo_remove(st, n, trashed, e) < 0 || mirror_remove(st, n, e) < 0 ? -1 : index_remove(st, n, trashed, e);
+	if (catalog_remove(st, n, e) < 0 || undo_remove(st, n, trashed, e) < 0 || mirror_remove(st, n, e) < 0)
+		return -1;
+	return index_remove(st, n, trashed, e);
 }
 
 /* Remove the directories, and count that their links are gone. */

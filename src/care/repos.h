@@ -24,8 +24,9 @@ int repos_remove(struct registry *r, const struct name *n, struct err *e);
  * repos_move - rename `from` to `to` with its tags and referrers, durably
  * Uploads in progress move with it, unless other repositories are nested in it: then they become unknown.
  *
- * NAME_UNKNOWN if `from` does not exist; NAME_INVALID if `to` exists or is the same name, or one of them is a mirror; UNAVAILABLE while a collection runs,
- * since it marks without locks and would miss what moves; what reg_rules_repository() and, of both names, reg_rules_writable() refuse.
+ * NAME_UNKNOWN if `from` does not exist; NAME_INVALID if `to` exists or is the same name, or one of them is a mirror; UNAVAILABLE while a
+ * collection runs, since it marks without locks and would miss what moves; what reg_rules_repository() and, of both names,
+ * reg_rules_writable() refuse.
  */
 int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e);
 

@@ -25,9 +25,9 @@ void config_show(const struct config *c, struct str *out)
 	}
 	auth_lists_show(&c->auth, out);
 	endpoints_show(c, out);
-	rules_show(c, out);
 	upstreams_show(c, out);
 	upstreams_show_own(c, out);
+	rules_show(c, out);
 }
 
 /* The lists of "auth" come from the file alone: the line is that of the group. */
@@ -67,12 +67,12 @@ void config_origins(const struct config *c, struct str *out)
 	add_lists(c, out);
 	endpoints_show(c, out);
 	add_origin(c->endpoints_where, out);
-	rules_show(c, out);
-	add_origin(c->rules_where, out);
 	upstreams_show(c, out);
 	add_origin(c->upstreams_where, out);
 	upstreams_show_own(c, out);
 	add_origin(c->own_where, out);
+	rules_show(c, out);
+	add_origin(c->rules_where, out);
 }
 
 void config_given(const struct config *c, struct str *out)

@@ -298,7 +298,8 @@ out:	/* a link that was prepared but not published */
 }
 
 /* Links d, whose content is that of `target`, an open file. The caller holds lock_collector. */
-static int link_open(struct store *st, const struct name *n, const struct digest *d, const struct digest *target, uint64_t size, int fd, struct err *e)
+static int link_open(struct store *st, const struct name *n, const struct digest *d, const struct digest *target, uint64_t size, int fd,
+		     struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	cleanup_quota struct quota_change counted = QUOTA_CHANGE_INIT;

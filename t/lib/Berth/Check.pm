@@ -19,7 +19,7 @@ our @EXPORT = qw(
 	error_is refused_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
 	lay_blob lay_manifest lay_tag serves upload_start upload_range path_of
-	desc image_of index_of bytes_after_head clients_beside lock_fault
+	desc image_of index_of bytes_after_head clients_beside lock_fault is_garbage
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
 
@@ -294,6 +294,11 @@ sub bytes_after_head {
 	1 while sysread $sock, $all, 1 << 16, length $all;
 	return $all =~ /\A.*?\r\n\r\n(.*)\z/s ? $1 : "no headers: $all";
 }
+
+# is_garbage - whether this kind of fault that fsck finds is what a crash may leave (doc/STORE.md): pushed again, or by fsck --repair and
+# the collector, it is mended
+my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository tag-index-link);
+sub is_garbage { my ($kind) = @_; return $GARBAGE{$kind} }
 
 # lock_fault - '' where nobody waited for locks for longer than so many requests of that run need, the longest of them, without
 # their own waits: then nobody holds a lock that does not need it. Events of the log; a slow machine is slow at both.

@@ -13,6 +13,7 @@ use File::Path ();
 use JSON::PP ();
 use Time::HiRes ();
 
+use Berth::Check qw(is_garbage);
 use Berth::GC ();
 use Berth::PowerCut;
 use Berth::Recording;
@@ -100,9 +101,6 @@ sub all_ok
 	return;
 }
 
-# What berth calls garbage that a crash may leave: pushed again, or by fsck --repair and the collector, it is mended.
-my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository tag-index-link);
-
 # berth_ok - berth fsck, and a server, on states that were kept
 sub berth_ok
 {
@@ -113,7 +111,7 @@ sub berth_ok
 
 	for my $t (@told) {
 		is($t->{died}, undef, 'berth fsck looks at every state') or next;
-		my @bad = grep { !$GARBAGE{$_} } sort keys %{ $t->{kinds} };
+		my @bad = grep { !is_garbage($_) } sort keys %{ $t->{kinds} };
 		is(join("\n", map { $t->{lines}{$_} } @bad), '', 'berth fsck finds nothing but garbage: ' . join ', ', map { "$_ $t->{kinds}{$_}" } sort keys %{ $t->{kinds} });
 	}
 	diag sprintf 'berth fsck looked at %d states; %.1f s', scalar @{ $r->{kept} }, Time::HiRes::time() - $began;
