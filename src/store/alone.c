@@ -161,7 +161,8 @@ int alone_judge(struct store *st, struct err *e)
 	if (!*st->epoch)
 		return 0;
 	judgement(st, &text);
-	if (os_mkdirs(st->dirfd, STORE_MIRROR_DIR) < 0 || store_replace(st, STORE_MIRROR_JUDGED_FILE, text.buf, text.len, true) < 0)
-		return err_sys(e, "cannot write %s", STORE_MIRROR_JUDGED_FILE);
-	return 1;
+	if (os_mkdirs(st->dirfd, STORE_MIRROR_DIR) == 0 && store_replace(st, STORE_MIRROR_JUDGED_FILE, text.buf, text.len, true) == 0)
+		return 1;
+	/* The disk may be full, and what follows make room: the next one looks again. */
+	return errno == ENOSPC || errno == EDQUOT ? 0 : err_sys(e, "cannot write %s", STORE_MIRROR_JUDGED_FILE);
 }
