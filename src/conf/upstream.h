@@ -14,6 +14,7 @@ struct config;
 
 #define UPSTREAMS_MAX 64                /* in a configuration */
 #define UPSTREAM_URLS_MAX 8             /* of an upstream */
+#define CACHE_KEEP_PART 10              /* a blob larger than this part of cache.max_size is not kept */
 
 struct config_upstream {                /* one of "upstreams" */
 	char *name;                     /* as a repository's name; "" with `whole` */
