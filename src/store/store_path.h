@@ -123,6 +123,7 @@ void path_index_referrer(struct str *p, const struct name *n, const struct diges
 /* Of a mirrored repository, below berth/mirror/<name>/: see store/mirror.h. */
 void path_mirror(struct str *p, const struct name *n, const char *dir);
 void path_mirror_checked(struct str *p, const struct name *n, const struct tag *t);
+void path_mirror_pinned(struct str *p, const struct name *n, const struct tag *t);
 void path_mirror_named(struct str *p, const struct name *n, const struct digest *d);
 
 /* The last pulls, below berth/pulled/<name>/: see store/pulled.h. */
