@@ -45,6 +45,9 @@ struct config_cache {                   /* "cache" */
  */
 const struct config_upstream *upstream_of(const struct config *c, const struct name *n, const char **rest);
 
+/* upstream_is_hub - whether it is Docker Hub, by its name or its URL: a name there has at least two components */
+bool upstream_is_hub(const struct config_upstream *u);
+
 /* upstream_allows - whether a repository's name there matches "allow" */
 bool upstream_allows(const struct config_upstream *u, const char *rest);
 
