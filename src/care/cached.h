@@ -37,7 +37,7 @@ struct cached_total {
 };
 
 /*
- * cached_each - visit the mirrored repositories, in byte order of their names
+ * cached_each - visit the mirrored repositories, of each upstream in byte order of their names
  * u      only those of this upstream; NULL: all
  * visit  returns 0 to go on; any other value ends the walk and is returned
  * total  the sum of what was visited

@@ -27,6 +27,10 @@ struct evict_result {
  */
 int evict_run(struct registry *r, struct evict_result *out, struct err *e);
 
+/* evict_within - the same within a collection of the caller, which has just begun. 0, or -1 with *e */
+struct gc_work;
+int evict_within(struct gc_work *w, struct evict_result *out, struct err *e);
+
 /*
  * evict_drop - forget a tag or a manifest of a mirrored repository, and what nothing else there needs, pinned or not; ref NULL: the whole repository
  * Returns 1, 0 if it is not here, -1 with *e: UNAVAILABLE 503 while a collection runs.

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/digest.h"
+#include "base/digestset.h"
 #include "base/err.h"
 #include "base/ref.h"
 #include "os/dir.h"
@@ -33,6 +34,14 @@ int mirror_check(struct store *st, const struct name *n, const struct tag *t, st
  */
 int mirror_named(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 int mirror_name(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e);
+
+/*
+ * mirror_uncheck - the tag is not here any more. A failure is ignored
+ * mirror_unname  - forget what the repository's manifests do not name any more: all but these. The caller holds the repository's lock, so that no
+ *                  manifest comes meanwhile. 0, or -1 with *e
+ */
+void mirror_uncheck(struct store *st, const struct name *n, const struct tag *t);
+int mirror_unname(struct store *st, const struct name *n, const struct digestset *named, struct err *e);
 
 /*
  * mirror_pin    - the tag is pinned, durably, whether it is here yet or not: 1, 0 it was pinned already, -1 with *e

@@ -76,7 +76,7 @@ static void test_blobs(void)
 	cleanup_fd int fd = -1;
 	uint64_t size;
 
-	is_int(blob_write(st, &d, "content", 7, &e), 0, "content is written");
+	is_int(blob_write(st, &n, &d, "content", 7, &e), 0, "content is written");
 	ok(blob_open(st, &d, &fd, &size, &e) == 1 && size == 7, "and opened");
 	os_cleanup_fd(&fd);
 	is_int(blob_open(st, &other, &fd, &size, &e), 0, "what was not is absent");
@@ -86,7 +86,7 @@ static void test_blobs(void)
 	ok(fd >= 0, "a crash of another registry cuts it");
 	os_cleanup_fd(&fd);
 	is_int(blob_open(st, &d, &fd, &size, &e), 0, "and it is absent");
-	is_int(blob_write(st, &d, "content", 7, &e), 0, "until it is written again");
+	is_int(blob_write(st, &n, &d, "content", 7, &e), 0, "until it is written again");
 	ok(blob_open(st, &d, &fd, &size, &e) == 1 && size == 7, "whole");
 	os_cleanup_fd(&fd);
 	os_write_file(st->dirfd, "berth/body/1", "content", 7, false);
