@@ -21,8 +21,8 @@ static void json_time(const char *key, int64_t seconds)
 
 static void json_lines(const struct cached *c)
 {
-	printf("{\"kind\":\"repository\",\"repository\":\"%s\",\"upstream\":\"%s\",\"manifests\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64,
-	       c->n.s, c->upstream->name, c->manifests, c->blobs, c->bytes);
+	printf("{\"kind\":\"repository\",\"repository\":\"%s\",\"upstream\":\"%s\"", c->n.s, c->upstream->name);
+	printf(",\"manifests\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64, c->manifests, c->blobs, c->bytes);
 	json_time("pulled", c->pulled);
 	puts("}");
 	for (size_t i = 0; i < c->ntags; i++) {

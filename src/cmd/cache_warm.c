@@ -3,9 +3,9 @@
  * berth cache warm: has images fetched that nobody has pulled yet.
  *
  * Owns what it counts. Invariant: what is here is never asked for, but for a tag that is no longer fresh; so the same command goes on where an
- * earlier one ended. berth-relay fetches, and a worker stores.
+ * earlier one ended. What is here gets a new modification time, as if it was pulled. berth-relay fetches, and a worker stores.
  */
-#include "cmd/cache_cmd.h"
+#include "cmd/cache_refs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@
 #include "registry/reg_blob.h"
 #include "registry/reg_mirror.h"
 #include "registry/reg_stored.h"
+#include "store/revision.h"
 
 #define DEPTH_MAX 4                     /* indexes in indexes */
 
@@ -108,8 +109,10 @@ static int get(struct warm *w, const struct ref *ref, struct stored_manifest *m,
 	struct digest have = { 0 };
 	int found = find_fresh(w, ref, m, &have, e);
 
-	if (found == 1)
+	if (found == 1) {
+		revision_touch(w->r->st, &w->ref->n, &m->digest);
 		w->n.here++;
+	}
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	relay_uri(&uri, "manifest", w->u->name, w->ref->n.s, w->there);
@@ -139,7 +142,6 @@ static int get_blob(struct warm *w, const struct descriptor *d, struct err *e)
 	bool named;
 	int linked;
 
-	/* Found means kept: a collection spares it for the grace period. */
 	if (reg_blob_find(w->r, &w->ref->n, &d->digest, true, &info, e) == 0) {
 		w->n.here++;
 		return 0;
@@ -257,17 +259,24 @@ static int warm_manifest(struct warm *w, const struct ref *ref, unsigned depth, 
 
 /* --- images */
 
+/* The end of a line. */
+static void tell_counts(const struct warm *w, const struct counts *n)
+{
+	printf(w->call->json ? ",\"manifests\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"here\":%" PRIu64 "}\n" :
+			       "fetched %" PRIu64 " manifests and %" PRIu64 " blobs, %" PRIu64 " bytes; %" PRIu64 " were here\n",
+	       n->manifests, n->blobs, n->bytes, n->here);
+}
+
 static void tell(const struct warm *w)
 {
 	cleanup_str struct str text = STR_INIT;
 
 	cache_ref_text(w->ref, &text);
 	if (w->call->json)
-		printf("{\"kind\":\"image\",\"image\":\"%s\",\"manifests\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"here\":%" PRIu64 "}\n",
-		       text.buf, w->n.manifests, w->n.blobs, w->n.bytes, w->n.here);
+		printf("{\"kind\":\"image\",\"image\":\"%s\"", text.buf);
 	else
-		printf("%s: fetched %" PRIu64 " manifests and %" PRIu64 " blobs, %" PRIu64 " bytes; %" PRIu64 " were here\n", text.buf, w->n.manifests,
-		       w->n.blobs, w->n.bytes, w->n.here);
+		printf("%s: ", text.buf);
+	tell_counts(w, &w->n);
 }
 
 static void add(struct counts *to, const struct counts *n)
@@ -300,14 +309,8 @@ static int warm_one(struct registry *r, const struct cache_ref *ref, void *arg, 
 
 static void sum_up(const struct warm *w)
 {
-	const struct counts *t = &w->total;
-
-	if (w->call->json)
-		printf("{\"kind\":\"summary\",\"images\":%" PRIu64 ",\"manifests\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"here\":%" PRIu64 "}\n",
-		       w->images, t->manifests, t->blobs, t->bytes, t->here);
-	else
-		printf("total: %" PRIu64 " images; fetched %" PRIu64 " manifests and %" PRIu64 " blobs, %" PRIu64 " bytes\n", w->images, t->manifests,
-		       t->blobs, t->bytes);
+	printf(w->call->json ? "{\"kind\":\"summary\",\"images\":%" PRIu64 : "total: %" PRIu64 " images; ", w->images);
+	tell_counts(w, &w->total);
 }
 
 int cache_warm(struct registry *r, void *arg, struct err *e)

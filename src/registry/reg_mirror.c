@@ -176,8 +176,8 @@ static int make_room(struct registry *r, const struct digest *d, uint64_t size, 
 
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (c->max && size > c->max / REG_MIRROR_PART)
-		return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", REG_MIRROR_PART);
+	if (c->max && size > c->max / CACHE_KEEP_PART)
+		return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", CACHE_KEEP_PART);
 	room = alone_add(r->st, size, c->max ? reg_mirror_most(c->max) : 0, e);
 	return room ? room : err_set(e, ERR_DENIED, "the cache is full: %s is not kept", d->text);
 }

@@ -53,8 +53,6 @@ int reg_mirror_put(struct registry *r, const struct name *n, const struct ref *r
 int reg_mirror_confirm(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);
 int reg_mirror_blob(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e);
 
-#define REG_MIRROR_PART 10
-
 /* reg_mirror_most - how many bytes blobs may have that only mirrors have, by `cache.max_size`, before what exceeds it is evicted */
 uint64_t reg_mirror_most(uint64_t max);
 
