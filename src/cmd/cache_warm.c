@@ -134,38 +134,82 @@ static int get(struct warm *w, const struct ref *ref, struct stored_manifest *m,
 
 /* --- blobs */
 
-static int get_blob(struct warm *w, const struct descriptor *d, struct err *e)
+static int too_large(const struct warm *w, const struct descriptor *d, struct err *e)
 {
-	cleanup_str struct str uri = STR_INIT;
 	uint64_t max = w->r->cfg->cache.max / CACHE_KEEP_PART;
+
+	if (!max || d->size == DESCRIPTOR_NO_SIZE || d->size <= max)
+		return 0;
+	return err_set(e, ERR_SIZE_INVALID, "%s has %" PRIu64 " bytes, and is not kept: that is more than a tenth of cache.max_size",
+		       d->digest.text, d->size);
+}
+
+/* Whether a blob is here: 1, 0 it has to be fetched, -1 with *e. */
+static int is_here(struct warm *w, const struct digest *d, struct err *e)
+{
 	struct blob_info info;
 	bool named;
-	int linked;
 
-	if (reg_blob_find(w->r, &w->ref->n, &d->digest, true, &info, e) == 0) {
-		w->n.here++;
-		return 0;
-	}
+	if (reg_blob_find(w->r, &w->ref->n, d, true, &info, e) == 0)
+		return 1;
 	if (e->code != ERR_BLOB_UNKNOWN)
 		return -1;
 	err_release(e);
-	linked = reg_mirror_link_blob(w->r, &w->ref->n, &d->digest, &named, e);
-	w->n.here += linked == 1;
-	if (linked != 0)
-		return linked < 0 ? -1 : 0;
-	if (max && d->size != DESCRIPTOR_NO_SIZE && d->size > max)
-		return err_set(e, ERR_SIZE_INVALID, "%s has %" PRIu64 " bytes, and is not kept: that is more than a tenth of cache.max_size",
-			       d->digest.text, d->size);
-	relay_uri(&uri, "warm", w->u->name, w->ref->n.s, w->there);
-	relay_uri_add(&uri, "digest", d->digest.text);
-	if (relay_client_warm(&w->relay, uri.buf, progress, w, e) < 0)
-		return -1;
-	if (reg_blob_find(w->r, &w->ref->n, &d->digest, false, &info, e) < 0)
-		return -1;
-	w->n.blobs++;
-	w->n.bytes += info.size;
-	progress(w, 0);
+	return reg_mirror_link_blob(w->r, &w->ref->n, d, &named, e);
+}
+
+/* Those that have to be fetched, each once. */
+static int choose(struct warm *w, const struct descriptor *v, size_t count, struct names *uris, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		cleanup_str struct str uri = STR_INIT;
+		int here;
+
+		if (v[i].optional || digestset_has(&w->seen, &v[i].digest))
+			continue;
+		digestset_add(&w->seen, &v[i].digest);
+		here = is_here(w, &v[i].digest, e);
+		w->n.here += here == 1;
+		if (here < 0 || (here == 0 && too_large(w, &v[i], e) < 0))
+			return -1;
+		if (here)
+			continue;
+		relay_uri(&uri, "warm", w->u->name, w->ref->n.s, w->there);
+		relay_uri_add(&uri, "digest", v[i].digest.text);
+		names_add(uris, uri.buf, uri.len);
+	}
 	return 0;
+}
+
+/* Fetch them; if one fails the others are here nevertheless. */
+static int fetch(struct warm *w, const struct names *uris, struct err *e)
+{
+	cleanup_free struct relay_blob *v = xcalloc(uris->count + 1, sizeof(*v));
+	int rc = 0;
+
+	for (size_t i = 0; i < uris->count; i++)
+		v[i].uri = uris->v[i];
+	relay_client_blobs(&w->relay, v, uris->count, progress, w);
+	for (size_t i = 0; i < uris->count; i++) {
+		w->n.blobs += v[i].stored;
+		w->n.bytes += v[i].size;
+		if (v[i].stored)
+			continue;
+		if (rc == 0) {
+			*e = v[i].e;
+			v[i].e = (struct err)ERR_INIT;
+			rc = -1;
+		}
+		err_release(&v[i].e);
+	}
+	return rc;
+}
+
+static int get_blobs(struct warm *w, const struct descriptor *v, size_t count, struct err *e)
+{
+	cleanup_names struct names uris = NAMES_INIT;
+
+	return choose(w, v, count, &uris, e) < 0 ? -1 : fetch(w, &uris, e);
 }
 
 /* --- what a manifest names */
@@ -204,9 +248,9 @@ static int warm_entry(struct warm *w, struct json_view entry, unsigned depth, st
 		json_view_text(digest, &text);
 	if (digest_parse(&d.digest, text.buf, text.len) < 0 || digestset_has(&w->seen, &d.digest))
 		return 0;
-	digestset_add(&w->seen, &d.digest);
 	if (!is_manifest(entry))
-		return get_blob(w, &d, e);
+		return get_blobs(w, &d, 1, e);
+	digestset_add(&w->seen, &d.digest);
 	ref.digest = d.digest;
 	return warm_manifest(w, &ref, depth + 1, e);
 }
@@ -232,14 +276,7 @@ static int warm_image(struct warm *w, const struct str *bytes, struct err *e)
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
 
 	manifest_scan_descriptors(&m, bytes->buf, bytes->len);
-	for (size_t i = 0; i < m.nrefs; i++) {
-		if (m.refs[i].optional || digestset_has(&w->seen, &m.refs[i].digest))
-			continue;
-		digestset_add(&w->seen, &m.refs[i].digest);
-		if (get_blob(w, &m.refs[i], e) < 0)
-			return -1;
-	}
-	return 0;
+	return get_blobs(w, m.refs, m.nrefs, e);
 }
 
 static int warm_manifest(struct warm *w, const struct ref *ref, unsigned depth, struct err *e)

@@ -10,6 +10,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/ref.h"
@@ -24,11 +25,22 @@ void relay_client_init(struct relay_client *c, const char *socket);
 
 /*
  * relay_client_manifest - have a manifest fetched, or a tag confirmed; uri: "manifest?…" (base/relay_uri.h)
- * relay_client_warm     - have a blob fetched; uri: "warm?…"; progress: how many bytes of it are here, from time to time
- * Each returns 0 when a worker has stored it, or -1 with *e: UNAVAILABLE 503 if no relay answers, else why it could not be had.
+ * Returns 0 when a worker has stored it, or -1 with *e: UNAVAILABLE 503 if no relay answers, else why it could not be had.
+ */
+int relay_client_manifest(struct relay_client *c, const char *uri, struct err *e);
+
+struct relay_blob {
+	const char *uri;                /* "warm?…", borrowed */
+	bool stored;                    /* a worker has stored it; else e says why not, as above */
+	uint64_t size;                  /* bytes, if it is stored */
+	struct err e;                   /* the caller releases it */
+};
+
+/*
+ * relay_client_blobs - have blobs fetched, some at the same time
+ * progress  called from time to time with the number of bytes that have come so far, of all of them
  */
 typedef void relay_client_progress(void *arg, uint64_t bytes);
-int relay_client_manifest(struct relay_client *c, const char *uri, struct err *e);
-int relay_client_warm(struct relay_client *c, const char *uri, relay_client_progress *progress, void *arg, struct err *e);
+void relay_client_blobs(struct relay_client *c, struct relay_blob *v, size_t count, relay_client_progress *progress, void *arg);
 
 #endif

@@ -188,7 +188,7 @@ static bool too_large(const struct blob *b)
 static bool warm_end(const struct blob *b, struct str *line)
 {
 	if (b->stored)
-		str_puts(line, "stored");
+		str_addf(line, "stored %" PRIu64, b->d.size);
 	else if (b->d.state == DOWNLOAD_FAILED)
 		str_addf(line, "failed %s", b->d.why.buf);
 	else if (too_large(b))
