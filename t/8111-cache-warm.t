@@ -25,7 +25,8 @@ my @berth = (program('berth'), '--config', $s->config_file, '--root', $s->root, 
 sub warm { return run(@berth, @_) }
 sub asked { my (@kinds) = @_; return join ' ', map { s{^/v2/}{}r } sort map { $_->{path} } map { $_->requests(@kinds) } $u, $two }
 sub forget { $_->settled, $_->forget for $u, $two; return }
-sub away { my ($repo, $tag, %o) = @_; return pull($s, $repo, $tag, %o)->{fault} }
+sub away { my ($repo, $tag, %o) = @_; return away_of($s, $repo, $tag, %o) }
+sub away_of { my ($of, $repo, $tag, %o) = @_; return pull($of, $repo, $tag, %o)->{fault} }
 sub stored { my ($repo, $digest) = @_; return wait_for { -e layer_link($s, $repo, $digest) } }
 
 # warm_away - the same in a process of its own: its pid, and the files with what it prints
@@ -197,6 +198,14 @@ is run(@berth[0 .. $#berth - 1], '/nonexistent/sock', 'grafana/tool:1.0')->{stat
 $r = run(@berth[0 .. $#berth - 1], '/nonexistent/sock', 'grafana/tool:3', 'grafana/tool:1.0');
 is $r->{status}, 1, 'what is not, does';
 like $r->{err}, qr{^berth: docker\.io/grafana/tool:3: .*/nonexistent/sock.*\n\z}, 'which is told';
+my %as = (env => { REGISTRY_PROXY_REMOTEURL => $u->url });
+my $whole = Berth::Server->start(%as);
+ok wait_for { $whole->req(GET => '/v2/test/of-the-relay/manifests/' . rand)->status == 404 }, 'a registry that is as a whole the mirror of another';
+$r = run(\%as, program('berth'), '--config', $whole->config_file, '--root', $whole->root, 'cache', 'warm', '--relay', $whole->dir . '/mirror.sock', 'grafana/tool:1.0');
+like "$r->{status} $r->{out}", qr{^0 grafana/tool:1\.0: fetched 1 manifests and 2 blobs, }, 'has the same names as that' or diag $r->{err};
+$u->down;
+is away_of($whole, 'grafana/tool', '1.0'), '', 'and its images, when that is away';
+$u->up;
 is cached_fault($s), '', 'all that is stored has the right bytes';
 is_deeply [spooled($s)], [], 'no download is left behind';
 is run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'fsck')->{status}, 0, 'fsck finds nothing wrong';

@@ -8,6 +8,7 @@
 #include "cmd/cache_refs.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "base/relay_uri.h"
 #include "cmd/relay_client.h"
 #include "conf/upstream.h"
+#include "os/process.h"
 #include "registry/manifest_scan.h"
 #include "registry/reg_blob.h"
 #include "registry/reg_mirror.h"
@@ -357,6 +359,7 @@ int cache_warm(struct registry *r, void *arg, struct err *e)
 	int rc;
 
 	(void)e;
+	os_signal(SIGPIPE, SIG_IGN);    /* of a relay that ends just then: it is asked again */
 	relay_client_init(&w.relay, c->relay);
 	rc = cache_each_ref(r, c, warm_one, &w);
 	if (rc != CMD_USAGE)
