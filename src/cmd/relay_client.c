@@ -15,6 +15,7 @@
 #include "base/json_check.h"
 #include "base/json_view.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "os/file.h"
 #include "os/sock.h"
 
@@ -261,6 +262,7 @@ static int blob_result(const struct answer *a, uint64_t *size, struct err *e)
 
 struct slot {
 	struct relay_blob *blob;        /* NULL: free */
+	uint64_t not_before;            /* when to ask again; monotonic clock, microseconds */
 	struct talk t;
 };
 
@@ -282,6 +284,8 @@ static void slot_step(struct slot *s, struct relay_client *c, int rc, uint64_t *
 		slot_end(s);
 	} else if (rc < 0 && !talk_again(&s->t, c, e)) {
 		slot_end(s);
+	} else if (rc < 0) {
+		s->not_before = time_now_usec() + AGAIN_MS * 1000;
 	}
 }
 
@@ -326,7 +330,7 @@ void relay_client_blobs(struct relay_client *c, struct relay_blob *v, size_t cou
 
 			if (!s->blob && next < count)
 				*s = (struct slot){ .blob = &v[next++], .t = TALK_INIT };
-			if (s->blob && s->t.fd < 0)
+			if (s->blob && s->t.fd < 0 && s->not_before <= time_now_usec())
 				slot_step(s, c, talk_begin(&s->t, c, s->blob->uri, &s->blob->e), &done);
 			busy += s->blob != NULL;
 			bytes += s->blob ? s->t.a.bytes : 0;
