@@ -8,7 +8,7 @@
 #include "care/evict_plan.h"
 
 /*
- * evict_manifests - remove these links, which are of one repository, and what the repository knows of them; sets `gone` of those that are durably gone
+ * evict_manifests - remove these links, which are of one repository, and what it knows of them; sets `gone` of those that are durably gone
  * even  also what was pulled since the plan was read, and what a pinned tag needs by now
  */
 int evict_manifests(struct gc_work *w, const struct name *n, struct evict_link **v, size_t count, bool even, struct evict_result *out,

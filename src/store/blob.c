@@ -241,6 +241,9 @@ static int publish(struct store *st, const struct name *n, const struct digest *
 	exists = open_sized(st, d, (uint64_t)sb.st_size, &old, e);
 	if (exists < 0)
 		return -1;
+	/* Two machines have fetched it at the same time: a file that takes the other's place could not be a mirror's alone. */
+	if (exists && alone_has(&old.sb) && alone_mirror(st, n))
+		return keep_content(st, n, d, &old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
 	if (exists)
 		futimens(src->fd, NULL);        /* no older than what it replaces: others may rely on that mtime */
 	else if (os_mkdirs(st->dirfd, dir.buf) < 0)
