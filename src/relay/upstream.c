@@ -171,6 +171,11 @@ static void note(struct upstream_ask *a, const struct client_answer *http)
 	uint64_t now = time_now_usec(), wait = http->retry_after * SECOND;
 
 	u->counts.asked[a->kind]++;
+	/* Where a redirect led, another host has failed, or has limits of its own. */
+	if (http->status && http->elsewhere) {
+		url->bad_until = a->kind == UPSTREAM_OK ? 0 : url->bad_until;
+		return;
+	}
 	note_rate(u, http);
 	if (a->kind >= UPSTREAM_LOGIN) {
 		url->bad_until = now + BAD_FOR;
@@ -232,8 +237,10 @@ static void got(struct upstream_ask *a, bool got, enum upstream_kind kind, const
 		return;
 	}
 	a->kind = kind;
-	str_reset(&a->why);
-	str_puts(&a->why, why);
+	if (why != a->why.buf) {
+		str_reset(&a->why);
+		str_puts(&a->why, why);
+	}
 	note(a, &none);
 	failed(a, NULL);
 }
