@@ -12,8 +12,8 @@ use Berth::Upstream;
 use constant { SIZE => 3_000_000, HELD => 65_536 };
 my $u = Berth::Upstream->start;
 my $second = Berth::Upstream->start;
-my $r = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; }, { name = "left"; urls = [ "%s" ]; finish = false; }, { name = "two"; urls = [ "%s", "%s" ]; } );'
-	. ' cache = { max_size = "64 MiB"; };', $u->url, $u->url, $u->url, $second->url);
+my $r = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; }, { name = "left"; urls = [ "%s" ]; finish = false; }, { name = "two"; urls = [ "%s", "%s" ]; }, { name = "cdn"; urls = [ "%s" ]; redirects = [ "127.0.0.2" ]; } );'
+	. ' cache = { max_size = "64 MiB"; };', $u->url, $u->url, $u->url, $second->url, $u->url);
 
 sub blob { my ($size) = @_; my $bytes = random_bytes($size // SIZE); return { bytes => $bytes, digest => $u->blob('app', $bytes) } }
 sub ask { my ($b, %o) = @_; my $up = delete $o{up} // 'up'; return $r->begin('/blob', up => $up, repo => "$up/app", name => 'app', digest => $b->{digest}, keep => 1, %o) }
@@ -67,6 +67,43 @@ is $u->count('GET blob'), 0, 'downloads nothing';
 $rule = $u->rule('^HEAD ', { status => 405 });
 is $r->end(ask($only, -head => 1))->{headers}{'content-length'}, SIZE, 'an upstream without HEAD is asked by GET';
 $u->drop($rule);
+$u->settled;
+$u->forget;
+$only = blob();
+$rule = $u->rule('^HEAD ', { silent => 1 });
+my @heads = map { ask($only, -head => 1) } 1 .. 20;
+$u->held(1);
+close $heads[7]{sock};
+$r->get('/metrics');
+$u->drop($rule);
+is join(' ', map { $r->end($_)->{headers}{'content-length'} // 'nothing' } @heads[0 .. 6, 8 .. 19]), join(' ', (SIZE) x 19), 'twenty want to know the size, one goes: the others learn it';
+is $u->count('HEAD blob'), 1, 'by one question';
+$only = blob();
+$rule = $u->rule('^HEAD ', { gzip => 1 });
+is $r->end(ask($only, -head => 1))->{headers}{'content-length'}, SIZE, 'the size is not that of an encoding';
+$u->drop($rule);
+$only = blob();
+my $image = $u->image('app', 'redirected');
+my @refused = ($u->rule('^HEAD .*/blobs/', { redirect => 307, to => 'other' }), $u->rule('^HEAD /cdn', { status => 403 }));
+is $r->end(ask($only, up => 'cdn', -head => 1))->{headers}{'content-length'}, SIZE, 'a redirect that is good for GET alone is no obstacle';
+like $r->get('/manifest', up => 'cdn', repo => 'cdn/app', name => 'app', ref => 'redirected', have => $image->{digest})->{headers}{'x-accel-redirect'}, qr/fresh/, 'nor says anything of the upstream';
+$u->drop(@refused);
+
+# --- headers
+$only = blob();
+$e = $r->end(ask($only));
+is $e->{headers}{'cache-control'}, 'private, max-age=31536000, immutable', 'no cache that others share keeps a blob';
+for (["\"$only->{digest}\"", 206], ['"sha256:other"', 200], ['W/"' . $only->{digest} . '"', 200], ['Mon, 01 Jan 2024 00:00:00 GMT', 200]) {
+	is $r->end(ask($only, -range => 'bytes=0-9', -if_range => $_->[0]))->{status}, $_->[1], "If-Range: $_->[0] gives $_->[1]";
+}
+
+# --- more blobs one after the other than may be downloaded at once
+my %few;
+for (1 .. 2) {
+	my @all = map { my $b = blob(10); [$b, ask($b)] } 1 .. 200;
+	$few{ $r->end($_->[1])->{body} eq $_->[0]{bytes} ? 'right' : 'wrong' }++ for @all;
+}
+is_deeply \%few, { right => 400 }, 'blobs that have come keep no others from coming';
 
 # --- everybody goes away
 $b = blob();
@@ -134,6 +171,14 @@ for my $how ([{ no_ranges => 1 }, 'passes over Range'], [{ chunked => 1 }, 'send
 $b = blob();
 my @rules = ($u->rule('^GET .*/blobs/', { bad_range => 1 }), $u->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1));
 ok !$r->end(ask($b))->{whole}, 'one that goes on elsewhere: the client is cut off';
+$u->drop(@rules);
+$b = blob();
+@rules = ($u->rule('^GET .*/blobs/', { status => 206, endless => 1, headers => { 'Content-Range' => 'bytes 1000000-1000499/500' } }),
+	$u->rule('^GET .*/blobs/', { no_ranges => 1, says => 500 }, times => 1), $u->rule('^GET .*/blobs/', { chunked => 1, close_at => 1_000_000 }, times => 1));
+$u->settled;
+$u->forget;
+is $r->end(ask($b))->{status}, 502, 'one that says then that it is shorter than what has come: that is an error';
+is $u->count('GET blob'), 2, 'and no more is fetched';
 $u->drop(@rules);
 $b = blob();
 $second->blob('app', $b->{bytes});
@@ -224,4 +269,11 @@ $g = ask($b = blob());
 $r->more($g, 900_000);
 is $r->stop, 0, 'a relay that is told to end does so at once';
 is scalar(() = $r->spooled), 0, 'and leaves nothing';
+# --- no more descriptors
+my $few = Berth::RelayAlone->start(sprintf('upstreams = ( { name = "up"; urls = [ "%s" ]; } );', $u->url), files => 64);
+my @idle = map { IO::Socket::UNIX->new(Peer => "$few->{dir}/listen") // die "no relay: $!" } 1 .. 80;
+ok wait_for { sysread $idle[79], my $none, 1; defined $none }, 'without descriptors a connection is closed';
+is grep({ /no more descriptors/ } split /\n/, slurp($few->log_file)) < 40, 1, 'and the log is not filled';
+@idle = ();
+ok wait_for { $few->get('/metrics')->{status} == 200 }, 'when there are some again requests are answered';
 done_testing;

@@ -89,14 +89,14 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 	return checked == 1 ? *age <= u->stale : checked;
 }
 
-/* A digest that is named as a layer may be asked for as a manifest: what is none is not linked as one. */
+/* Only what an index names as a manifest: of what is named as a layer the upstream has not checked what it names in turn. */
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
 {
 	struct manifest_push p = { .ref = { .kind = REF_DIGEST, .digest = *d } };
 	cleanup_str struct str bytes = STR_INIT;
 	cleanup_fd int fd = -1;
 	uint64_t size;
-	int found = r->cfg->readonly || r->st->readonly ? 0 : mirror_named(r->st, n, d, e);
+	int found = r->cfg->readonly || r->st->readonly ? 0 : mirror_child(r->st, n, d, e);
 
 	if (found == 1)
 		found = blob_open(r->st, d, &fd, &size, e);

@@ -35,7 +35,7 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 
 /*
  * For what the repository lacks:
- * reg_mirror_link_manifest - link the manifest d if one of the repository's names it and the store has it: 1, 0, -1 with *e
+ * reg_mirror_link_manifest - link the manifest d if an index of the repository names it and the store has it: 1, 0, -1 with *e
  * reg_mirror_link_blob     - the same for a blob; named: whether one names it
  */
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e);

@@ -15,12 +15,11 @@
 #include "base/time.h"
 #include "relay/answer.h"
 #include "relay/download.h"
+#include "relay/fetch_look.h"
 #include "relay/handover.h"
 
 #define RUNNING_MAX 256         /* downloads at the same time */
 #define LINGER 5                /* seconds that a file stays for those whose request was on its way when a worker got it */
-#define LOOK_MS 30000
-#define LOOK_MAX 65536          /* bytes of an answer that is none */
 #define TELL_USEC 500000        /* between two lines of a download that is only for the store */
 
 struct blob {
@@ -52,20 +51,9 @@ struct reader {
 	uint64_t at, end;               /* bytes of the blob: next to be sent, or told; and where the answer ends */
 };
 
-struct look {                           /* a HEAD upstream */
-	struct look *next, **link;
-	struct blobs *bs;
-	struct reply *r;
-	char *repo, *name, *id;
-	struct upstream *u;
-	struct digest digest;
-	bool keep;
-	struct upstream_ask *ask;
-};
-
 struct blobs {
 	struct fetch_env *env;
-	struct look *looks;
+	struct looks *looks;
 	struct blob *first;
 	size_t count;
 };
@@ -112,15 +100,9 @@ static void feed(void *arg)
 		rd->at += reply_piece(rd->r, rd->b->d.fd, rd->at, to - rd->at);
 }
 
-static void add_common(const struct digest *d, struct str *out)
-{
-	str_addf(out, "Content-Type: application/octet-stream\r\nDocker-Content-Digest: %s\r\nEtag: \"%s\"\r\nAccept-Ranges: bytes\r\n"
-		 "Cache-Control: max-age=31536000\r\n", d->text, d->text);
-}
-
 static void add_headers(const struct reader *rd, int status, struct str *out)
 {
-	add_common(&rd->b->digest, out);
+	answer_blob_headers(&rd->b->digest, out);
 	if (status == 206)
 		str_addf(out, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", rd->at, rd->end - 1, rd->b->d.size);
 	else if (status == 416)
@@ -152,17 +134,6 @@ static bool reader_begin(struct reader *rd)
 	return false;
 }
 
-/* Why there is no blob; ours: the fault, found here, NULL: upstream gave none. */
-static void say_failed(struct reply *r, enum upstream_kind kind, const char *ours)
-{
-	if (kind == UPSTREAM_MISSING || kind == UPSTREAM_DENIED)
-		answer_error(r, 404, ERR_BLOB_UNKNOWN, "the upstream has no such blob, or does not give it");
-	else if (ours)
-		answer_error(r, 502, ERR_UNAVAILABLE, ours);
-	else
-		answer_error(r, 503, ERR_UNAVAILABLE, "the upstream does not answer as it should; try again later");
-}
-
 static void reader_fail(struct reader *rd)
 {
 	const struct download *d = &rd->b->d;
@@ -173,7 +144,7 @@ static void reader_fail(struct reader *rd)
 	if (begun)
 		reply_cut(r);
 	else
-		say_failed(r, d->kind, d->ours ? d->why.buf : NULL);
+		answer_blob_failed(r, d->kind, d->ours ? d->why.buf : NULL);
 }
 
 /* Whether it is larger than the cache keeps. */
@@ -378,6 +349,21 @@ static struct blob *blob_new(struct blobs *bs, const struct fetch_ask *a, const 
 	return NULL;
 }
 
+/* What only lingers makes room for a download. */
+static bool make_room(struct blobs *bs)
+{
+	struct blob *b = bs->first, *last = NULL;
+
+	if (bs->count < RUNNING_MAX)
+		return true;
+	for (; b; b = b->next)
+		if (b->handed && !b->readers)
+			last = b;
+	if (last)
+		blob_free(last);
+	return last != NULL;
+}
+
 static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm, const char *range, struct reply *r)
 {
 	struct blob *b = find(bs, a, digest);
@@ -386,7 +372,7 @@ static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest
 		b = NULL;       /* it lingers, and was not to be kept */
 	if (b)
 		bs->env->counts.coalesced++;
-	else if (bs->count < RUNNING_MAX)
+	else if (make_room(bs))
 		b = blob_new(bs, a, digest);
 	if (!b) {
 		answer_error(r, 503, ERR_UNAVAILABLE, "the blob cannot be fetched just now");
@@ -397,77 +383,10 @@ static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest
 	reader_add(b, r, range, warm);
 }
 
-/* --- HEAD: nothing is downloaded for it, if upstream tells the size */
-
-static void look_free(struct look *l)
-{
-	upstream_cancel(&l->ask);
-	*l->link = l->next;
-	if (l->next)
-		l->next->link = l->link;
-	free(l->repo);
-	free(l->name);
-	free(l->id);
-	free(l);
-}
-
-static void look_gone(void *arg)
-{
-	look_free(arg);
-}
-
-static void nothing_more(void *arg)
-{
-	(void)arg;
-}
-
-static void looked(void *arg, const struct upstream_answer *a)
-{
-	struct look *l = arg;
-	const struct fetch_ask own = { .u = l->u, .repo = l->repo, .name = l->name, .id = l->id };
-	const char *length = client_header(a->http, "Content-Length", 0);
-	cleanup_str struct str headers = STR_INIT;
-	uint64_t size = 0;
-
-	l->ask = NULL;
-	reply_watch(l->r, NULL, NULL);
-	if (a->kind == UPSTREAM_OK && length && str_parse_u64(length, strlen(length), &size) == 0) {
-		add_common(&l->digest, &headers);
-		reply_begin(l->r, 200, headers.buf, size, nothing_more);
-	} else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_UNABLE) {
-		get(l->bs, &own, &l->digest, l->keep, false, "", l->r);
-	} else {
-		fetch_log(&own, l->digest.text, a->kind, a->why);
-		say_failed(l->r, a->kind, NULL);
-	}
-	look_free(l);
-}
-
-static void look(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, struct reply *r)
-{
-	struct look *l = xcalloc(1, sizeof(*l));
-	cleanup_str struct str tail = STR_INIT;
-	struct upstream_call call = {
-		.method = "HEAD", .name = a->name, .timeout_ms = LOOK_MS, .answer_max = LOOK_MAX,
-	};
-
-	*l = (struct look){
-		.next = bs->looks, .link = &bs->looks, .bs = bs, .r = r, .repo = xstrdup(a->repo), .name = xstrdup(a->name), .id = xstrdup(a->id),
-		.u = a->u, .digest = *digest, .keep = keep,
-	};
-	if (l->next)
-		l->next->link = &l->next;
-	bs->looks = l;
-	reply_watch(r, look_gone, l);
-	str_addf(&tail, "blobs/%s", digest->text);
-	call.tail = tail.buf;
-	l->ask = upstream_begin(a->u, &call, looked, l);
-}
-
 void blobs_get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
 {
 	if (reply_is_head(r) && !find(bs, a, digest))
-		look(bs, a, digest, keep, r);
+		looks_get(bs->looks, a, digest, keep, r);
 	else
 		get(bs, a, digest, keep, false, range, r);
 }
@@ -477,11 +396,18 @@ void blobs_warm(struct blobs *bs, const struct fetch_ask *a, const struct digest
 	get(bs, a, digest, true, true, "", r);
 }
 
+/* A HEAD whose answer only a download can give. */
+static void on_unknown(void *arg, const struct fetch_ask *a, const struct digest *digest, bool keep, struct reply *r)
+{
+	get(arg, a, digest, keep, false, "", r);
+}
+
 struct blobs *blobs_open(struct fetch_env *env)
 {
 	struct blobs *bs = xcalloc(1, sizeof(*bs));
 
 	bs->env = env;
+	bs->looks = looks_open(env, on_unknown, bs);
 	download_clean(env->dirfd);
 	return bs;
 }
@@ -492,8 +418,7 @@ void blobs_close(struct blobs **bp)
 
 	if (!bs)
 		return;
-	while (bs->looks)
-		look_free(bs->looks);
+	looks_close(&bs->looks);
 	while (bs->first)
 		blob_free(bs->first);
 	free(bs);
