@@ -148,7 +148,8 @@ static int unname(struct store *st, const struct name *n, const char *dir, enum 
 int mirror_unname(struct store *st, const struct name *n, const struct digestset *named, struct err *e)
 {
 	for (int alg = 0; alg < DIGEST_ALG_COUNT; alg++)
-		if (unname(st, n, STORE_NAMED, (enum digest_alg)alg, named, e) < 0 || unname(st, n, STORE_CHILDREN, (enum digest_alg)alg, named, e) < 0)
+		if (unname(st, n, STORE_NAMED, (enum digest_alg)alg, named, e) < 0 ||
+		    unname(st, n, STORE_CHILDREN, (enum digest_alg)alg, named, e) < 0)
 			return -1;
 	return 0;
 }
