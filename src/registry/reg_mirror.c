@@ -89,14 +89,14 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 	return checked == 1 ? *age <= u->stale : checked;
 }
 
-/* A digest that is named as a layer may be asked for as a manifest: what is none is not linked as one. */
+/* Only what an index names as a manifest: of what is named as a layer the upstream has not checked what it names in turn. */
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
 {
 	struct manifest_push p = { .ref = { .kind = REF_DIGEST, .digest = *d } };
 	cleanup_str struct str bytes = STR_INIT;
 	cleanup_fd int fd = -1;
 	uint64_t size;
-	int found = r->cfg->readonly || r->st->readonly ? 0 : mirror_named(r->st, n, d, e);
+	int found = r->cfg->readonly || r->st->readonly ? 0 : mirror_child(r->st, n, d, e);
 
 	if (found == 1)
 		found = blob_open(r->st, d, &fd, &size, e);
@@ -176,8 +176,8 @@ static int make_room(struct registry *r, const struct digest *d, uint64_t size, 
 
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (c->max && size > c->max / REG_MIRROR_PART)
-		return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", REG_MIRROR_PART);
+	if (c->max && size > c->max / CACHE_KEEP_PART)
+		return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", CACHE_KEEP_PART);
 	room = alone_add(r->st, size, c->max ? reg_mirror_most(c->max) : 0, e);
 	return room ? room : err_set(e, ERR_DENIED, "the cache is full: %s is not kept", d->text);
 }

@@ -35,7 +35,7 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 
 /*
  * For what the repository lacks:
- * reg_mirror_link_manifest - link the manifest d if one of the repository's names it and the store has it: 1, 0, -1 with *e
+ * reg_mirror_link_manifest - link the manifest d if an index of the repository names it and the store has it: 1, 0, -1 with *e
  * reg_mirror_link_blob     - the same for a blob; named: whether one names it
  */
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e);
@@ -52,8 +52,6 @@ int reg_mirror_put(struct registry *r, const struct name *n, const struct ref *r
 		   struct digest *out, struct err *e);
 int reg_mirror_confirm(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);
 int reg_mirror_blob(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e);
-
-#define REG_MIRROR_PART 10
 
 /* reg_mirror_most - how many bytes blobs may have that only mirrors have, by `cache.max_size`, before what exceeds it is evicted */
 uint64_t reg_mirror_most(uint64_t max);

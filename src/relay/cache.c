@@ -86,6 +86,17 @@ static void on_manifest(struct cache *c, struct reply *r, const struct asked *k)
 	manifests_get(c->manifests, &k->a, ref_text(&ref), have.text, r);
 }
 
+/* The range that is asked for: none, if it is to be a part of something else (RFC 9110, 13.1.5). */
+static const char *range_of(const struct server_request *q, const struct digest *d)
+{
+	const char *tag = q->if_range;
+	size_t len = strlen(d->text);
+
+	if (!*tag || (strlen(tag) == len + 2 && tag[0] == '"' && memcmp(tag + 1, d->text, len) == 0 && tag[len + 1] == '"'))
+		return q->range;
+	return "";
+}
+
 static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 {
 	cleanup_str struct str keep = STR_INIT;
@@ -95,7 +106,17 @@ static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 	if (digest_of_query(k, "digest", &d) < 0)
 		malformed(r, "digest is missing or malformed");
 	else
-		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, k->q->range, r);
+		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, range_of(k->q, &d), r);
+}
+
+static void on_warm(struct cache *c, struct reply *r, const struct asked *k)
+{
+	struct digest d;
+
+	if (k->q->head || digest_of_query(k, "digest", &d) < 0)
+		malformed(r, "digest is missing or malformed, or it is no GET");
+	else
+		blobs_warm(c->blobs, &k->a, &d, r);
 }
 
 static void on_tags(struct cache *c, struct reply *r, const struct asked *k)
@@ -171,7 +192,7 @@ static void on_request(void *arg, struct reply *r, const struct server_request *
 		const char *path;
 		void (*answer)(struct cache *c, struct reply *r, const struct asked *k);
 	} routes[] = {
-		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/tags", on_tags }, { "/referrers", on_referrers },
+		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/warm", on_warm }, { "/tags", on_tags }, { "/referrers", on_referrers },
 	};
 	struct asked k = { .q = q };
 	struct cache *c = arg;

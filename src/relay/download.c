@@ -162,6 +162,8 @@ static bool learn_size(struct download *d, const char *length)
 		return refuse(d, "the blob has another length than before");
 	if (n > d->limit)
 		return refuse(d, "the blob is larger than blobs.max_size, or than what can be");
+	if (n < d->have)
+		return refuse(d, "the blob is shorter than what has come of it");
 	d->size = n;
 	d->size_known = true;
 	d->changed(d->arg);
@@ -207,7 +209,7 @@ static bool on_piece(void *arg, const void *data, size_t len)
 	len -= skip;
 	if (!len)
 		return true;
-	if (len > bound(d) - d->have)
+	if (d->have > bound(d) || len > bound(d) - d->have)
 		return refuse(d, "the blob has more bytes than it should");
 	if (os_write_full(d->fd, p, len) < 0)
 		return refuse(d, errno == ENOSPC || errno == EDQUOT ? "no space for the blob" : "cannot write the blob to " DOWNLOAD_DIR);

@@ -2,7 +2,7 @@
 /*
  * fetch_manifest: one fetch for all who ask.
  *
- * Owns the fetches, who waits for them, and what was missing lately. Invariant: a fetch is found by its key until its waiters are answered; no byte
+ * Owns the fetches, and what was missing lately. Invariant: a fetch is found by its key until its waiters are answered; no byte
  * that has another digest than the one asked for, or claimed, leaves this module.
  */
 #include "relay/fetch_manifest.h"
@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "relay/answer.h"
 #include "relay/handover.h"
+#include "relay/waiters.h"
 
 #define TIMEOUT_MS 60000
 #define STALL_S 20
@@ -26,11 +27,6 @@
 #define FETCHES_MAX 1024        /* at the same time */
 
 static const char accept_all[] = "Accept: " MT_OCI_MANIFEST ", " MT_OCI_INDEX ", " MT_DOCKER_MANIFEST ", " MT_DOCKER_LIST;
-
-struct waiter {
-	struct waiter *next, **link;
-	struct reply *r;
-};
 
 struct fetching {
 	struct fetching *next, **link;
@@ -40,7 +36,7 @@ struct fetching {
 	struct str tail;
 	struct upstream_ask *ask;
 	struct handover *handover;
-	struct waiter *waiters;
+	struct waiters waiters;
 };
 
 struct missing {
@@ -81,46 +77,16 @@ static void remember_missing(struct manifests *m, const char *key, uint64_t seco
 
 /* --- those who wait */
 
-static void waiter_gone(void *arg)
-{
-	struct waiter *w = arg;
-
-	*w->link = w->next;
-	if (w->next)
-		w->next->link = w->link;
-	free(w);
-}
-
-static void wait_for(struct fetching *f, struct reply *r)
-{
-	struct waiter *w = xcalloc(1, sizeof(*w));
-
-	*w = (struct waiter){ .next = f->waiters, .link = &f->waiters, .r = r };
-	if (w->next)
-		w->next->link = &w->next;
-	f->waiters = w;
-	reply_watch(r, waiter_gone, w);
-}
-
-/* The next one who waits, taken from the list; NULL: nobody. */
 static struct reply *next_waiter(struct fetching *f)
 {
-	struct waiter *w = f->waiters;
-	struct reply *r;
-
-	if (!w)
-		return NULL;
-	r = w->r;
-	waiter_gone(w);
-	return r;
+	return waiters_next(&f->waiters);
 }
 
 static void fetching_free(struct fetching *f)
 {
 	upstream_cancel(&f->ask);
 	handover_cancel(&f->handover);
-	while (f->waiters)
-		waiter_gone(f->waiters);
+	waiters_release(&f->waiters);
 	*f->link = f->next;
 	if (f->next)
 		f->next->link = f->link;
@@ -348,7 +314,7 @@ void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *r
 	f = find(m, key.buf, have);
 	if (f) {
 		m->env->counts.coalesced++;
-		wait_for(f, r);
+		waiters_add(&f->waiters, r);
 		return;
 	}
 	if (is_missing(m, key.buf)) {
@@ -368,7 +334,7 @@ void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *r
 		f->next->link = &f->next;
 	m->first = f;
 	m->count++;
-	wait_for(f, r);
+	waiters_add(&f->waiters, r);
 	begin(f);
 }
 

@@ -84,6 +84,7 @@
 #define STORE_MARKS "_marks"            /* of a repository, below berth/undo/ */
 #define STORE_CHECKED "_checked"
 #define STORE_NAMED "_named"
+#define STORE_CHILDREN "_children"
 #define STORE_PINNED "_pinned"
 #define STORE_INDEX_NAMES "_names"
 #define STORE_INDEX_TAGS "_tags"
@@ -127,6 +128,7 @@ void path_mirror(struct str *p, const struct name *n, const char *dir);
 void path_mirror_checked(struct str *p, const struct name *n, const struct tag *t);
 void path_mirror_pinned(struct str *p, const struct name *n, const struct tag *t);
 void path_mirror_named(struct str *p, const struct name *n, const struct digest *d);
+void path_mirror_child(struct str *p, const struct name *n, const struct digest *d);
 
 /* The last pulls, below berth/pulled/<name>/: see store/pulled.h. */
 void path_pulled(struct str *p, const struct name *n);
