@@ -166,11 +166,19 @@ static int evict_first(struct gc_work *w, struct err *e)
 {
 	struct evict_result gone;
 	uint64_t since = time_now_usec();
+	struct log_event ev;
 
 	if (w->o->only_uploads || w->o->dry_run)
 		return 0;
-	if (evict_within(w, &gone, e) < 0)
-		return -1;
+	if (evict_within(w, &gone, e) < 0) {
+		/* What it had to remove stays; that is no reason to keep garbage. */
+		log_begin(&ev, LOG_ERROR, "eviction_failed");
+		log_err(&ev, e);
+		log_end(&ev);
+		err_release(e);
+		*e = (struct err)ERR_INIT;
+		return gc_goes_on(e);
+	}
 	evict_log(&gone, time_now_usec() - since);
 	w->out->count[GC_MANIFEST] += gone.manifests;
 	w->out->count[GC_LINK] += gone.links;
