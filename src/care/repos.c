@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "registry/reg_copied.h"
 #include "registry/reg_quota.h"
 #include "registry/reg_rules.h"
 #include "store/catalog.h"
@@ -70,7 +71,8 @@ static int remove_dirs(struct registry *r, const struct name *n, struct names *t
 		if (reg_rules_writable(r, n, e) < 0 || reg_rules_repository(r, n, e) < 0)
 			return -1;
 		journal_add(st, &j, &(struct event){ .action = EVENT_REMOVE, .repository = n, .by = r->by });
-		if (journal_begin(st, &j, e) < 0 || take(st, n, trashed, e) < 0)
+		/* Nobody links anything there now, so no bit has to be cleared (store/alone.h). */
+		if (journal_begin(st, &j, e) < 0 || take(st, n, trashed, e) < 0 || mirror_own(st, n, e) < 0)
 			return -1;
 		journal_done(st, &j);
 	}
@@ -197,7 +199,8 @@ static enum step move_locked(struct move *m, struct err *e)
 	 * pulled, has both names meanwhile.
 	 */
 	m->named = true;
-	if (movable < 0 || index_drop(m->st, m->to, e) < 0 || undo_copy(m->st, m->from, m->to, e) < 0 ||
+	if (movable < 0 || reg_copied_becomes_own(m->r, m->from, e) < 0 || reg_copied_becomes_own(m->r, m->to, e) < 0 ||
+	    index_drop(m->st, m->to, e) < 0 || undo_copy(m->st, m->from, m->to, e) < 0 ||
 	    pulled_copy(m->st, m->from, m->to, e) < 0 || catalog_lock(m->st, &catalog, e) < 0 ||
 	    catalog_add(m->st, m->to, e) < 0)
 		return STEP_FAILED;
