@@ -147,13 +147,14 @@ static bool known_bad(struct upstream_ask *a)
 	return true;
 }
 
-/* Docker Hub says "ratelimit-remaining: 98;w=21600". */
-static void note_rate(struct upstream *u, const struct client_answer *http)
+/* Docker Hub says "ratelimit-remaining: 98;w=21600", of manifests alone: what it gives of blobs says nothing about the limit. */
+static void note_rate(const struct upstream_ask *a, const struct client_answer *http)
 {
 	const char *left = http->status ? client_header(http, "RateLimit-Remaining", 0) : NULL;
+	struct upstream *u = a->u;
 	uint64_t n;
 
-	if (http->status / 100 == 2 && !left)
+	if (http->status / 100 == 2 && !left && strncmp(a->tail, "manifests/", 10) == 0)
 		u->limited_until = 0;
 	if (!left || str_parse_u64(left, strcspn(left, "; "), &n) < 0 || n > INT64_MAX)
 		return;
@@ -171,7 +172,7 @@ static void note(struct upstream_ask *a, const struct client_answer *http)
 	uint64_t now = time_now_usec(), wait = http->retry_after * SECOND;
 
 	u->counts.asked[a->kind]++;
-	note_rate(u, http);
+	note_rate(a, http);
 	if (a->kind >= UPSTREAM_LOGIN) {
 		url->bad_until = now + BAD_FOR;
 		url->bad = a->kind;
