@@ -133,7 +133,7 @@ ok !(grep { $_->{headers}{authorization} } $u->requests), 'and no password went 
 is to($listed->get('/manifest', up => 'up', repo => 'up/app', name => 'app', ref => 'one', have => '')), '200 /_berth/cached/fresh', 'if it is listed, it is';
 
 my $m = $r->metrics;
-cmp_ok $m->{'berth_cache_upstream_requests_total{upstream="up",result="missing"}'}, '>=', 1, 'metrics tell what came of requests';
+cmp_ok $m->{'berth_upstream_requests_total{upstream="up",result="missing"}'}, '>=', 1, 'metrics tell what came of requests';
 is $m->{berth_cache_coalesced_total}, 49, 'and how many needed none';
 is $r->stop, 0, 'the relay ends well';
 done_testing;

@@ -88,6 +88,7 @@ static int ask_manifest(struct exchange *x, const struct ref *ref, const char *h
 {
 	cleanup_str struct str uri = STR_INIT;
 
+	metrics_add(METRIC_CACHE_MISS_MANIFESTS, 1);
 	begin(x, "manifest", &uri);
 	add(&uri, "ref", ref_text(ref));
 	add(&uri, "have", have);
@@ -132,6 +133,7 @@ static int stale(struct exchange *x, const struct ref *ref, struct err *e)
 	if (may <= 0)
 		return may < 0 ? -1 : no_copy(x, ref, e);
 	why_of(x, why);
+	metrics_add(METRIC_CACHE_STALE, 1);
 	response_header(&x->rs, "Warning",
 			"299 - \"the upstream could not be asked (%s); this tag was last confirmed %" PRIu64 " seconds ago\"", why, age);
 	return 1;
@@ -178,11 +180,18 @@ int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *
 	linked = reg_mirror_link_blob(x->reg, &x->name, d, &named, e);
 	if (linked != 0)
 		return linked;
+	metrics_add(METRIC_CACHE_MISS_BLOBS, 1);
 	begin(x, "blob", &uri);
 	add(&uri, "digest", d->text);
 	add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
 	add_space(x, &uri);
 	return redirect(x, &uri);
+}
+
+void mirror_hit(const struct exchange *x, enum metric kind)
+{
+	if (x->upstream && x->cached == CACHED_ASK)
+		metrics_add(kind, 1);
 }
 
 static void pass(struct exchange *x, const char *name, struct str *uri)

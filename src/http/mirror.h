@@ -9,6 +9,7 @@
  * once it has handed over what it fetched, or if it could not: x->cached says so, and then it never goes to the relay again.
  */
 
+#include "base/metrics.h"
 #include "http/exchange.h"
 
 /*
@@ -28,10 +29,12 @@ int mirror_enter(struct exchange *x, struct err *e);
  * mirror_manifest - before it is looked up
  * mirror_manifest_missing, mirror_blob_missing - after that: *e is what the look-up said, and released unless they fail. With 1 it is here now.
  * mirror_list     - tags and referrers; what: as in the relay's URI
+ * These count what they hand to the relay. mirror_hit() counts what is answered from here; kind: METRIC_CACHE_HIT_…
  */
 int mirror_manifest(struct exchange *x, const struct ref *ref, struct err *e);
 int mirror_manifest_missing(struct exchange *x, const struct ref *ref, struct err *e);
 int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *e);
 int mirror_list(struct exchange *x, const char *what, struct err *e);
+void mirror_hit(const struct exchange *x, enum metric kind);
 
 #endif

@@ -118,11 +118,11 @@ static void verify(struct download *d)
 	digester_finish(d->hash, &is);
 	digester_close(&d->hash);
 	if (digest_eq(&is, &d->digest)) {
-		d->env->counts.blobs++;
+		d->env->counts->blobs++;
 		settle(d, DOWNLOAD_WHOLE);
 		return;
 	}
-	d->env->counts.wrong++;
+	d->env->counts->wrong++;
 	d->ours = true;
 	fail(d, UPSTREAM_FAILED, "the blob's bytes have another digest");
 }
@@ -241,7 +241,7 @@ static bool try_again(struct download *d)
 	if (++d->tries > TRIES_MAX)
 		return false;
 	tv.tv_sec = d->tries > 1 ? 1 << (d->tries - 2) : 0;
-	d->env->counts.resumed++;
+	d->env->counts->resumed++;
 	evtimer_add(d->again, &tv);
 	return true;
 }

@@ -246,7 +246,7 @@ static void handed_over(void *arg, int status, const char *why)
 
 	b->handover = NULL;
 	if (status / 100 != 2) {
-		b->bs->env->counts.refused++;
+		b->bs->env->counts->refused++;
 		fetch_log(&b->d.a, b->digest.text, UPSTREAM_OK, why);
 	}
 	linger(b);
@@ -329,7 +329,7 @@ static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest
 	struct blob *b = find(bs, a, digest);
 
 	if (b)
-		bs->env->counts.coalesced++;
+		bs->env->counts->coalesced++;
 	else if (bs->count < RUNNING_MAX)
 		b = blob_new(bs, a, digest);
 	if (!b) {

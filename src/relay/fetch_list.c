@@ -94,7 +94,7 @@ static void failed(struct list *l, const char *what, enum upstream_kind kind, co
 	const struct fetch_ask a = { .u = l->u, .repo = l->repo, .name = l->name, .id = l->id };
 
 	fetch_log(&a, what, kind, why);
-	l->ls->env->counts.stale++;
+	l->ls->env->counts->unanswered++;
 	answer_stale(finish(l), kind);
 }
 

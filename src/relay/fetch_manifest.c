@@ -167,7 +167,7 @@ static void end_failed(struct fetching *f, enum upstream_kind kind, const char *
 
 	fetch_log(&a, f->ref, kind, why);
 	while ((r = next_waiter(f))) {
-		f->m->env->counts.stale++;
+		f->m->env->counts->unanswered++;
 		answer_stale(r, kind);
 	}
 	fetching_free(f);
@@ -191,7 +191,7 @@ static void handed_over(void *arg, int status, const char *why)
 		end_fresh(f);
 		return;
 	}
-	f->m->env->counts.refused++;
+	f->m->env->counts->refused++;
 	fetch_log(&a, f->ref, UPSTREAM_OK, why);
 	if (!status || status >= 500)
 		end_error(f, 503, ERR_UNAVAILABLE, "the manifest cannot be stored just now");
@@ -208,7 +208,7 @@ static void confirm(struct fetching *f)
 {
 	struct handover_of o = handover_of(f);
 
-	f->m->env->counts.checked++;
+	f->m->env->counts->checked++;
 	f->handover = handover_checked(f->m->env->workers, &o, f->ref, f->have);
 }
 
@@ -264,11 +264,11 @@ static void take(struct fetching *f, const struct client_answer *http)
 	else if (!type)
 		why = "the answer is no manifest of a known type";
 	if (why) {
-		f->m->env->counts.wrong++;
+		f->m->env->counts->wrong++;
 		end_failed(f, UPSTREAM_FAILED, why);
 		return;
 	}
-	f->m->env->counts.manifests++;
+	f->m->env->counts->manifests++;
 	f->handover = handover_manifest(f->m->env->workers, &o, f->ref, type, http->body.buf, http->body.len);
 }
 
@@ -347,7 +347,7 @@ void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *r
 	str_addf(&key, "%s\n%s\n%s", upstream_config(a->u)->name, a->name, ref);
 	f = find(m, key.buf, have);
 	if (f) {
-		m->env->counts.coalesced++;
+		m->env->counts->coalesced++;
 		wait_for(f, r);
 		return;
 	}
@@ -378,6 +378,11 @@ struct manifests *manifests_open(struct fetch_env *env)
 
 	m->env = env;
 	return m;
+}
+
+size_t manifests_running(const struct manifests *m)
+{
+	return m->count;
 }
 
 void manifests_close(struct manifests **mp)

@@ -23,4 +23,7 @@ void manifests_close(struct manifests **m);     /* the replies that wait are the
  */
 void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r);
 
+/* manifests_running - fetches under way */
+size_t manifests_running(const struct manifests *m);
+
 #endif
