@@ -19,6 +19,7 @@
 #include "os/file.h"
 #include "relay/answer.h"
 #include "relay/cache_metrics.h"
+#include "relay/fetch_ahead.h"
 #include "relay/fetch_blob.h"
 #include "relay/fetch_list.h"
 #include "relay/fetch_manifest.h"
@@ -29,6 +30,7 @@ struct cache {
 	struct upstreams *upstreams;
 	struct manifests *manifests;
 	struct blobs *blobs;
+	struct ahead *ahead;
 	struct lists *lists;
 	struct server *server;
 	const struct config_upstream *cf;
@@ -193,6 +195,7 @@ struct cache *cache_open(const struct cache_options *o, const struct cache *befo
 	upstreams_inherit(c->upstreams, before ? before->upstreams : NULL);
 	c->manifests = manifests_open(&c->env);
 	c->blobs = blobs_open(&c->env);
+	c->ahead = ahead_open(&c->env, c->manifests, c->blobs);
 	c->lists = lists_open(&c->env);
 	server_serve(c->server, on_request, c);
 	return c;
@@ -200,7 +203,7 @@ struct cache *cache_open(const struct cache_options *o, const struct cache *befo
 
 bool cache_busy(const struct cache *c)
 {
-	return server_busy(c->server, c) || manifests_running(c->manifests) || blobs_running(c->blobs);
+	return server_busy(c->server, c) || manifests_running(c->manifests) || blobs_running(c->blobs) || ahead_running(c->ahead);
 }
 
 void cache_close(struct cache **cp)
@@ -211,6 +214,7 @@ void cache_close(struct cache **cp)
 		return;
 	server_cut(c->server, c);
 	lists_close(&c->lists);
+	ahead_close(&c->ahead);
 	blobs_close(&c->blobs);
 	manifests_close(&c->manifests);
 	upstreams_close(&c->upstreams);

@@ -74,7 +74,8 @@ void cache_metrics(const struct cache_figures *f, struct str *out)
 	prom_number(out, fetched, &manifests, n->manifests);
 	prom_number(out, fetched, &blobs, n->blobs);
 	simple(out, "berth_cache_confirmed_total", PROM_COUNTER, "Tags that an upstream said are as they are here.", n->checked);
-	simple(out, "berth_cache_coalesced_total", PROM_COUNTER, "Requests that needed none upstream, because the same was under way.", n->coalesced);
+	simple(out, "berth_cache_coalesced_total", PROM_COUNTER, "Requests that needed none, because the same was under way.", n->coalesced);
+	simple(out, "berth_cache_ahead_total", PROM_COUNTER, "Manifests and blobs of \"platforms\" fetched ahead of clients.", n->ahead);
 	simple(out, "berth_cache_unanswered_total", PROM_COUNTER, "Requests that an upstream's failure left to a copy, or to a 503.", n->unanswered);
 	simple(out, "berth_cache_wrong_total", PROM_COUNTER, "Manifests and blobs that are not what they should be.", n->wrong);
 	simple(out, "berth_cache_resumed_total", PROM_COUNTER, "Times that a download broke off and went on.", n->resumed);

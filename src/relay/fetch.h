@@ -15,6 +15,7 @@ struct fetch_counts {                   /* since the relay began */
 	uint64_t manifests, blobs;      /* fetched and found right */
 	uint64_t checked;               /* tags that upstream confirmed */
 	uint64_t coalesced;             /* requests that came while the same was fetched */
+	uint64_t ahead;                 /* manifests and blobs of `platforms`, fetched before they were asked for */
 	uint64_t wrong;                 /* bytes that had another digest, or are no manifest */
 	uint64_t resumed;               /* downloads that broke off and went on */
 	uint64_t refused;               /* by a worker */

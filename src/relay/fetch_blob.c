@@ -35,6 +35,13 @@ struct blob {
 	bool over;                      /* the time to linger is over */
 	struct event *wake, *linger;    /* libevent's */
 	struct reader *readers;
+	struct watcher *watchers;
+};
+
+struct watcher {                        /* of blobs_fetch() */
+	struct watcher *next;
+	blobs_done *done;
+	void *arg;
 };
 
 struct reader {
@@ -195,6 +202,12 @@ static void reader_add(struct blob *b, struct reply *r, const char *range)
 
 static void blob_free(struct blob *b)
 {
+	struct watcher *w;
+
+	while ((w = b->watchers)) {
+		b->watchers = w->next;
+		free(w);
+	}
 	while (b->readers)
 		reader_free(b->readers);
 	handover_cancel(&b->handover);
@@ -214,11 +227,24 @@ static void blob_free(struct blob *b)
 /* Ends what nobody needs any more. */
 static void blob_idle(struct blob *b)
 {
-	if (b->readers)
+	if (b->readers || b->watchers)
 		return;
 	if (b->d.state == DOWNLOAD_FAILED || (b->d.state == DOWNLOAD_WHOLE && b->handed && b->over) ||
 	    (b->d.state == DOWNLOAD_RUNS && !upstream_config(b->u)->finish))
 		blob_free(b);
+}
+
+static void tell(struct blob *b)
+{
+	struct watcher *w;
+
+	while ((w = b->watchers)) {
+		struct watcher was = *w;
+
+		b->watchers = w->next;
+		free(w);
+		was.done(was.arg);
+	}
 }
 
 static void linger(struct blob *b)
@@ -226,6 +252,7 @@ static void linger(struct blob *b)
 	const struct timeval tv = { .tv_sec = LINGER };
 
 	b->handed = true;
+	tell(b);
 	download_unname(&b->d);
 	evtimer_add(b->linger, &tv);
 }
@@ -279,6 +306,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	}
 	if (b->d.state == DOWNLOAD_WHOLE)
 		hand_over(b);
+	else if (b->d.state == DOWNLOAD_FAILED)
+		tell(b);
 	blob_idle(b);
 }
 
@@ -324,7 +353,8 @@ static struct blob *blob_new(struct blobs *bs, const struct fetch_ask *a, const 
 	return NULL;
 }
 
-static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
+/* One that is under way, or a new one; NULL: there can be none. */
+static struct blob *blob_of(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep)
 {
 	struct blob *b = find(bs, a, digest);
 
@@ -332,12 +362,33 @@ static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest
 		bs->env->counts->coalesced++;
 	else if (bs->count < RUNNING_MAX)
 		b = blob_new(bs, a, digest);
-	if (!b) {
+	if (b)
+		b->keep |= keep;
+	return b;
+}
+
+static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
+{
+	struct blob *b = blob_of(bs, a, digest, keep);
+
+	if (b)
+		reader_add(b, r, range);
+	else
 		answer_error(r, 503, ERR_UNAVAILABLE, "the blob cannot be fetched just now");
+}
+
+void blobs_fetch(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, blobs_done *done, void *arg)
+{
+	struct blob *b = blob_of(bs, a, digest, true);
+	struct watcher *w;
+
+	if (!b || b->handed) {
+		done(arg);
 		return;
 	}
-	b->keep |= keep;
-	reader_add(b, r, range);
+	w = xcalloc(1, sizeof(*w));
+	*w = (struct watcher){ .next = b->watchers, .done = done, .arg = arg };
+	b->watchers = w;
 }
 
 /* --- HEAD: nothing is downloaded for it, if upstream tells the size */

@@ -29,7 +29,9 @@ static const char accept_all[] = "Accept: " MT_OCI_MANIFEST ", " MT_OCI_INDEX ",
 
 struct waiter {
 	struct waiter *next, **link;
-	struct reply *r;
+	struct reply *r;                /* NULL: of manifests_fetch() */
+	manifests_done *done;
+	void *arg;
 };
 
 struct fetching {
@@ -41,6 +43,8 @@ struct fetching {
 	struct upstream_ask *ask;
 	struct handover *handover;
 	struct waiter *waiters;
+	struct str bytes;               /* of an upstream with `platforms` */
+	bool stored;
 };
 
 struct missing {
@@ -54,6 +58,8 @@ struct manifests {
 	size_t count;
 	struct missing missing[MISSING_MAX];
 	size_t oldest;
+	manifests_stored *tell;
+	void *arg;
 };
 
 /* --- what is missing upstream */
@@ -91,28 +97,34 @@ static void waiter_gone(void *arg)
 	free(w);
 }
 
-static void wait_for(struct fetching *f, struct reply *r)
+static void wait_for(struct fetching *f, struct waiter of)
 {
 	struct waiter *w = xcalloc(1, sizeof(*w));
 
-	*w = (struct waiter){ .next = f->waiters, .link = &f->waiters, .r = r };
+	*w = of;
+	w->next = f->waiters;
+	w->link = &f->waiters;
 	if (w->next)
 		w->next->link = &w->next;
 	f->waiters = w;
-	reply_watch(r, waiter_gone, w);
+	if (w->r)
+		reply_watch(w->r, waiter_gone, w);
 }
 
-/* The next one who waits, taken from the list; NULL: nobody. */
+/* The next reply that waits, taken from the list; NULL: none. Those of manifests_fetch() are told on the way. */
 static struct reply *next_waiter(struct fetching *f)
 {
-	struct waiter *w = f->waiters;
-	struct reply *r;
+	struct waiter *w;
 
-	if (!w)
-		return NULL;
-	r = w->r;
-	waiter_gone(w);
-	return r;
+	while ((w = f->waiters)) {
+		struct waiter was = *w;
+
+		waiter_gone(w);
+		if (was.r)
+			return was.r;
+		was.done(was.arg, f->stored ? &f->bytes : NULL);
+	}
+	return NULL;
 }
 
 static void fetching_free(struct fetching *f)
@@ -132,6 +144,7 @@ static void fetching_free(struct fetching *f)
 	free(f->have);
 	free(f->id);
 	str_release(&f->tail);
+	str_release(&f->bytes);
 	free(f);
 }
 
@@ -188,6 +201,9 @@ static void handed_over(void *arg, int status, const char *why)
 
 	f->handover = NULL;
 	if (status / 100 == 2) {
+		f->stored = f->bytes.len;
+		if (f->stored && f->m->tell)
+			f->m->tell(f->m->arg, &a, &f->bytes);
 		end_fresh(f);
 		return;
 	}
@@ -269,6 +285,8 @@ static void take(struct fetching *f, const struct client_answer *http)
 		return;
 	}
 	f->m->env->counts->manifests++;
+	if (upstream_config(f->u)->platforms.count)
+		str_add(&f->bytes, http->body.buf, http->body.len);
 	f->handover = handover_manifest(f->m->env->workers, &o, f->ref, type, http->body.buf, http->body.len);
 }
 
@@ -339,37 +357,68 @@ static struct fetching *find(const struct manifests *m, const char *key, const c
 	return f;
 }
 
-void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r)
+/* One that is under way, or a new one; NULL: there are too many. */
+static struct fetching *fetching_of(struct manifests *m, const struct fetch_ask *a, const char *key, const char *ref, const char *have)
 {
-	cleanup_str struct str key = STR_INIT;
-	struct fetching *f;
+	struct fetching *f = find(m, key, have);
 
-	str_addf(&key, "%s\n%s\n%s", upstream_config(a->u)->name, a->name, ref);
-	f = find(m, key.buf, have);
-	if (f) {
+	if (f)
 		m->env->counts->coalesced++;
-		wait_for(f, r);
-		return;
-	}
-	if (is_missing(m, key.buf)) {
-		answer_error(r, 404, ERR_MANIFEST_UNKNOWN, "the upstream has no such manifest");
-		return;
-	}
-	if (m->count >= FETCHES_MAX) {
-		answer_error(r, 503, ERR_UNAVAILABLE, "too many manifests are fetched at the same time");
-		return;
-	}
+	if (f || m->count >= FETCHES_MAX)
+		return f;
 	f = xcalloc(1, sizeof(*f));
 	*f = (struct fetching){
-		.m = m, .next = m->first, .link = &m->first, .u = a->u, .key = xstrdup(key.buf), .repo = xstrdup(a->repo), .name = xstrdup(a->name),
-		.ref = xstrdup(ref), .have = xstrdup(have), .id = xstrdup(a->id), .tail = STR_INIT,
+		.m = m, .next = m->first, .link = &m->first, .u = a->u, .key = xstrdup(key), .repo = xstrdup(a->repo), .name = xstrdup(a->name),
+		.ref = xstrdup(ref), .have = xstrdup(have), .id = xstrdup(a->id), .tail = STR_INIT, .bytes = STR_INIT,
 	};
 	if (f->next)
 		f->next->link = &f->next;
 	m->first = f;
 	m->count++;
-	wait_for(f, r);
 	begin(f);
+	return f;
+}
+
+static void add_key(const struct fetch_ask *a, const char *ref, struct str *key)
+{
+	str_addf(key, "%s\n%s\n%s", upstream_config(a->u)->name, a->name, ref);
+}
+
+void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r)
+{
+	cleanup_str struct str key = STR_INIT;
+	struct fetching *f = NULL;
+	bool missing;
+
+	add_key(a, ref, &key);
+	missing = !find(m, key.buf, have) && is_missing(m, key.buf);
+	if (!missing)
+		f = fetching_of(m, a, key.buf, ref, have);
+	if (f)
+		wait_for(f, (struct waiter){ .r = r });
+	else if (missing)
+		answer_error(r, 404, ERR_MANIFEST_UNKNOWN, "the upstream has no such manifest");
+	else
+		answer_error(r, 503, ERR_UNAVAILABLE, "too many manifests are fetched at the same time");
+}
+
+void manifests_fetch(struct manifests *m, const struct fetch_ask *a, const char *digest, manifests_done *done, void *arg)
+{
+	cleanup_str struct str key = STR_INIT;
+	struct fetching *f;
+
+	add_key(a, digest, &key);
+	f = fetching_of(m, a, key.buf, digest, "");
+	if (f)
+		wait_for(f, (struct waiter){ .done = done, .arg = arg });
+	else
+		done(arg, NULL);
+}
+
+void manifests_tell(struct manifests *m, manifests_stored *stored, void *arg)
+{
+	m->tell = stored;
+	m->arg = arg;
 }
 
 struct manifests *manifests_open(struct fetch_env *env)
