@@ -13,6 +13,7 @@
 #include "registry/reg_mirror.h"
 
 #define RELAY "/_berth/relay/"
+#define QUERY_MAX 2048          /* bytes of a list's: it becomes part of a header of the relay's request */
 
 int mirror_space(struct exchange *x, struct err *e)
 {
@@ -194,29 +195,35 @@ void mirror_hit(const struct exchange *x, enum metric kind)
 		metrics_add(kind, 1);
 }
 
-static void pass(struct exchange *x, const char *name, struct str *uri)
-{
-	cleanup_str struct str value = STR_INIT;
-
-	if (request_query(&x->rq, name, &value) == 1)
-		add(uri, name, value.buf);
-}
-
 int mirror_list(struct exchange *x, const char *what, struct err *e)
 {
 	cleanup_str struct str uri = STR_INIT, path = STR_INIT;
 
-	(void)e;
 	if (x->cached != CACHED_ASK)
 		return 1;
+	if (strlen(x->rq.query) > QUERY_MAX)
+		return err_set(e, ERR_PAGINATION_NUMBER_INVALID, "the query has more than %d bytes", QUERY_MAX);
 	begin(x, what, &uri);
 	if (x->tail)
 		add(&uri, "digest", x->tail);
 	str_addf(&path, "%s%s", x->reg->cfg->prefix, x->rq.path.buf);
 	add(&uri, "path", path.buf);
-	pass(x, "n", &uri);
-	pass(x, "last", &uri);
-	pass(x, "artifactType", &uri);
+	add(&uri, "query", x->rq.query);
 	add_space(x, &uri);
 	return redirect(x, &uri);
+}
+
+int mirror_list_here(struct exchange *x, bool any, struct err *e)
+{
+	char why[17];
+
+	if (!x->upstream || x->cached != CACHED_STALE)
+		return 0;
+	why_of(x, why);
+	if (any)
+		response_header(&x->rs, "Warning", "299 - \"the upstream could not be asked (%s); this is what is here\"", why);
+	if (any || strcmp(why, "denied") == 0)
+		return 0;
+	err_release(e);
+	return err_set(e, ERR_UNAVAILABLE, "nothing of this is here, and the upstream could not be asked (%s)", why);
 }

@@ -35,6 +35,13 @@ int mirror_manifest(struct exchange *x, const struct ref *ref, struct err *e);
 int mirror_manifest_missing(struct exchange *x, const struct ref *ref, struct err *e);
 int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *e);
 int mirror_list(struct exchange *x, const char *what, struct err *e);
+
+/*
+ * mirror_list_here - what was here of a list, or nothing, is about to be the answer: 0 with a Warning, if its upstream could not be asked; or
+ *                    -1 with UNAVAILABLE 503 if there is nothing. Without an upstream 0, and *e stays
+ */
+int mirror_list_here(struct exchange *x, bool any, struct err *e);
+
 void mirror_hit(const struct exchange *x, enum metric kind);
 
 #endif

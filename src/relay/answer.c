@@ -34,16 +34,6 @@ void answer_stale(struct reply *r, enum upstream_kind why)
 	reply_whole(r, 200, headers.buf, "", 0);
 }
 
-void answer_json(struct reply *r, const char *type, const char *link, const char *body, size_t len)
-{
-	cleanup_str struct str headers = STR_INIT;
-
-	str_addf(&headers, "Content-Type: %s\r\n", type);
-	if (*link)
-		str_addf(&headers, "Link: %s\r\n", link);
-	reply_whole(r, 200, headers.buf, body, len);
-}
-
 /* "A-B", "A-" or "-N"; false if it is none of these. */
 static bool parts(const char *s, uint64_t *a, uint64_t *b, bool *has_a, bool *has_b)
 {

@@ -17,9 +17,6 @@ void answer_fresh(struct reply *r);
 /* answer_stale - upstream did not answer: a worker serves what is here, with a warning, or says that it cannot */
 void answer_stale(struct reply *r, enum upstream_kind why);
 
-/* answer_json - 200 with this document; link: the value of a header Link, "": none */
-void answer_json(struct reply *r, const char *type, const char *link, const char *body, size_t len);
-
 /*
  * answer_range - the bytes [*first, *end) of `size` that a header Range asks for (RFC 9110, 14.2)
  * Returns 206 for one range that has bytes, 416 for one that has none, 200 with all of it for anything else.

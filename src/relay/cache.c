@@ -104,24 +104,24 @@ static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 
 static void on_tags(struct cache *c, struct reply *r, const struct asked *k)
 {
-	cleanup_str struct str n = STR_INIT, last = STR_INIT, path = STR_INIT;
+	cleanup_str struct str query = STR_INIT, path = STR_INIT;
 
-	server_value(k->q, "n", &n);
-	server_value(k->q, "last", &last);
+	server_value(k->q, "query", &query);
 	server_value(k->q, "path", &path);
-	lists_tags(c->lists, &k->a, n.buf, last.buf, path.buf, r);
+	lists_tags(c->lists, &k->a, query.buf, path.buf, r);
 }
 
 static void on_referrers(struct cache *c, struct reply *r, const struct asked *k)
 {
-	cleanup_str struct str type = STR_INIT;
+	cleanup_str struct str query = STR_INIT, path = STR_INIT;
 	struct digest d;
 
-	server_value(k->q, "artifactType", &type);
+	server_value(k->q, "query", &query);
+	server_value(k->q, "path", &path);
 	if (digest_of_query(k, "digest", &d) < 0)
 		malformed(r, "digest is missing or malformed");
 	else
-		lists_referrers(c->lists, &k->a, &d, type.buf, r);
+		lists_referrers(c->lists, &k->a, &d, query.buf, path.buf, r);
 }
 
 static void on_metrics(struct cache *c, struct reply *r)
@@ -203,7 +203,8 @@ struct cache *cache_open(const struct cache_options *o, const struct cache *befo
 
 bool cache_busy(const struct cache *c)
 {
-	return server_busy(c->server, c) || manifests_running(c->manifests) || blobs_running(c->blobs) || ahead_running(c->ahead);
+	return server_busy(c->server, c) || manifests_running(c->manifests) || blobs_running(c->blobs) || ahead_running(c->ahead) ||
+	       lists_running(c->lists);
 }
 
 void cache_close(struct cache **cp)
