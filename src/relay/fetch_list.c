@@ -174,7 +174,8 @@ static void ask(struct list *l, const char *tail, const char *header, upstream_d
 }
 
 /* tail: without the query */
-static void get(struct lists *ls, const struct fetch_ask *a, struct list *of, const char *tail, const char *header, upstream_done *done, struct reply *r)
+static void get(struct lists *ls, const struct fetch_ask *a, struct list *of, const char *tail, const char *header, upstream_done *done,
+		struct reply *r)
 {
 	cleanup_str struct str whole = STR_INIT;
 	struct list *l = ls->first;

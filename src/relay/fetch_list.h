@@ -5,8 +5,8 @@
 /*
  * fetch_list: the tags and the referrers of a mirrored repository, as upstream has them now (doc/CACHE.md, "What is asked, and when").
  *
- * Upstream is asked once for all who ask for the same at the same time. If it fails, its last answer is given, with a Warning, as long as there is one in
- * memory that is not older than `stale`; else a worker answers with what is here.
+ * Upstream is asked once for all who ask for the same at the same time. If it fails, its last answer is given, with a Warning, as long as there
+ * is one in memory that is not older than `stale`; else a worker answers with what is here.
  *
  * query  raw, of the client's request. What it has besides `ns` goes upstream, since the links of upstreams to their next pages have parameters of
  *        their own

@@ -76,7 +76,8 @@ void kept_put(struct kept *k, const char *key, const struct str *headers, const 
 		drop_last(k);
 	o = xcalloc(1, sizeof(*o));
 	*o = (struct one){
-		.next = k->first, .key = xstrdup(key), .headers = xstrdup(headers->buf), .body = xcalloc(len + 1, 1), .len = len, .when = time_now_usec(),
+		.next = k->first, .key = xstrdup(key), .headers = xstrdup(headers->buf), .body = xcalloc(len + 1, 1), .len = len,
+		.when = time_now_usec(),
 	};
 	memcpy(o->body, body, len);
 	k->first = o;

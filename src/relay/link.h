@@ -5,8 +5,8 @@
 /*
  * link: queries of lists, and links to their next pages (RFC 8288).
  *
- * A parameter is passed on, in either direction, if its name has letters, digits and ._- alone and its value no control byte; it is encoded anew. `ns` is
- * ours and never goes upstream; `n` has to be a number.
+ * A parameter is passed on, in either direction, if its name has letters, digits and ._- alone and its value no control byte; it is encoded
+ * anew. `ns` is ours and never goes upstream; `n` has to be a number.
  */
 
 #include "base/str.h"
