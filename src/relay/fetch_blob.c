@@ -153,13 +153,13 @@ static bool reader_begin(struct reader *rd)
 	return false;
 }
 
-/* Why there is no blob; ours: the fault, found here, NULL: upstream gave none. */
-static void say_failed(struct reply *r, enum upstream_kind kind, const char *ours)
+/* Why there is no blob; ours: the fault, found here, NULL: upstream gave none; status: of that. */
+static void say_failed(struct reply *r, enum upstream_kind kind, const char *ours, int status)
 {
 	if (kind == UPSTREAM_MISSING || kind == UPSTREAM_DENIED)
 		answer_error(r, 404, ERR_BLOB_UNKNOWN, "the upstream has no such blob, or does not give it");
 	else if (ours)
-		answer_error(r, 502, ERR_UNAVAILABLE, ours);
+		answer_error(r, status, ERR_UNAVAILABLE, ours);
 	else
 		answer_error(r, 503, ERR_UNAVAILABLE, "the upstream does not answer as it should; try again later");
 }
@@ -174,7 +174,7 @@ static void reader_fail(struct reader *rd)
 	if (begun)
 		reply_cut(r);
 	else
-		say_failed(r, d->kind, d->ours ? d->why.buf : NULL);
+		say_failed(r, d->kind, d->ours ? d->why.buf : NULL, d->full ? 503 : 502);
 }
 
 static void reader_go(struct reader *rd)
@@ -432,7 +432,7 @@ static void looked(void *arg, const struct upstream_answer *a)
 		get(l->bs, &own, &l->digest, l->keep, "", l->r);
 	} else {
 		fetch_log(&own, l->digest.text, a->kind, a->why);
-		say_failed(l->r, a->kind, NULL);
+		say_failed(l->r, a->kind, NULL, 503);
 	}
 	look_free(l);
 }
