@@ -10,10 +10,48 @@
 #include <string.h>
 
 #include "http/location.h"
+#include "jose/scope.h"
 #include "registry/reg_mirror.h"
 
 #define RELAY "/_berth/relay/"
 #define QUERY_MAX 2048          /* bytes of a list's: it becomes part of a header of the relay's request */
+
+static const struct config_upstream *space_of(const struct exchange *x, const char *ns)
+{
+	cleanup_str struct str host = STR_INIT;
+	const struct config_upstream *u;
+
+	return upstream_space(x->reg->cfg, location_host(x, &host) ? host.buf : NULL, ns, &u) == 0 ? u : NULL;
+}
+
+const struct config_upstream *mirror_of_host(const struct exchange *x)
+{
+	return x->reg->cfg->nupstreams ? space_of(x, NULL) : NULL;
+}
+
+void mirror_scopes(const struct exchange *x, struct scopes *want)
+{
+	cleanup_scopes struct scopes was = *want;
+	cleanup_str struct str ns = STR_INIT;
+	const struct config_upstream *u;
+
+	*want = (struct scopes)SCOPES_INIT;
+	request_query(&x->rq, "ns", &ns);
+	u = x->reg->cfg->nupstreams ? space_of(x, ns.len ? ns.buf : NULL) : NULL;
+	want->ignored = was.ignored;
+	for (size_t i = 0; i < was.count; i++) {
+		cleanup_str struct str name = STR_INIT;
+		struct scope one = was.v[i];
+
+		if (u && one.type == SCOPE_REPOSITORY) {
+			str_addf(&name, "%s/%s", u->name, one.name);
+			if (name.len > SCOPE_NAME_MAX)
+				continue;
+			memcpy(one.name, name.buf, name.len + 1);
+		}
+		scopes_add(want, &one);
+	}
+}
 
 int mirror_space(struct exchange *x, struct err *e)
 {
@@ -32,6 +70,10 @@ int mirror_space(struct exchange *x, struct err *e)
 		response_header(&x->rs, "OCI-Namespace", "%s", x->space.buf);
 	if (!u)
 		return 0;
+	if (u == mirror_of_host(x)) {
+		x->asked = x->match.name;
+		x->asked_len = x->match.name_len;
+	}
 	str_addf(&x->full, "%s/", u->name);
 	str_add(&x->full, x->match.name, x->match.name_len);
 	x->match.name = x->full.buf;

@@ -12,11 +12,22 @@
 #include "base/metrics.h"
 #include "http/exchange.h"
 
+struct scopes;
+
 /*
  * mirror_space - put the request into its name space, by ns= and Host; after the route is found, and before x->name is parsed
  * NAME_UNKNOWN 404 if there is none of this name. Sets OCI-Namespace where ns= was given.
  */
 int mirror_space(struct exchange *x, struct err *e);
+
+/* mirror_of_host - the upstream in whose name space requests to this Host are; NULL: none */
+const struct config_upstream *mirror_of_host(const struct exchange *x);
+
+/*
+ * mirror_scopes - put what the token service is asked for into the name space of the request's ns= or Host
+ * A client asks for the repository as it has named it. The token is for the whole name: so it is worth as much at every Host.
+ */
+void mirror_scopes(const struct exchange *x, struct scopes *want);
 
 /*
  * mirror_enter - x->name is set: find out whose mirror it is, and whether the request is one that a mirror answers

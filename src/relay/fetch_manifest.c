@@ -328,8 +328,8 @@ static void looked(void *arg, const struct upstream_answer *a)
 	f->ask = NULL;
 	if (a->kind == UPSTREAM_OK && (a->http->status == 304 || (is && strcmp(is, f->have) == 0)))
 		confirm(f);
-	else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_UNABLE)
-		ask(f, "GET", "", fetched);
+	else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_UNABLE || a->kind == UPSTREAM_MISSING)
+		ask(f, "GET", "", fetched);     /* some know no HEAD, and say 404 */
 	else
 		fetched(f, a);
 }
