@@ -241,8 +241,11 @@ static bool on_piece(void *arg, const void *data, size_t len)
 		if (!fits(d, len))
 			return refuse_full(d, "no space for the blob: the rest of the file system is not for downloads");
 	}
-	if (os_write_full(d->fd, p, len) < 0)
-		return errno == ENOSPC || errno == EDQUOT ? refuse_full(d, "no space for the blob") : refuse(d, "cannot write the blob to " DOWNLOAD_DIR);
+	if (os_write_full(d->fd, p, len) < 0) {
+		if (errno == ENOSPC || errno == EDQUOT)
+			return refuse_full(d, "no space for the blob");
+		return refuse(d, "cannot write the blob to " DOWNLOAD_DIR);
+	}
 	digester_add(d->hash, p, len);
 	d->have += len;
 	d->changed(d->arg);
