@@ -55,7 +55,7 @@ my $g = get_begin($s, "/v2/up/team/app/blobs/$i->{layers}[2]");
 ok get_some($g, 100_000) >= 100_000, 'a download, once more';
 reload(mirror_conf(['elsewhere', $other]), 'the upstream is not in the configuration any more');
 my $j = $other->image('app', '1');
-is pull($s, 'elsewhere/app', '1')->{fault}, '', 'another is';
+ok wait_for(sub { pull($s, 'elsewhere/app', '1')->{fault} eq '' }), 'another is';
 is get_manifest($s, 'up/team/app', 'two')->status, 200, 'what was cached is a repository as any';
 $u->drop($rule);
 $r = get_end($g);
