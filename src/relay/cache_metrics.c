@@ -80,7 +80,7 @@ void cache_metrics(const struct cache_figures *f, struct str *out)
 	simple(out, "berth_cache_wrong_total", PROM_COUNTER, "Manifests and blobs that are not what they should be.", n->wrong);
 	simple(out, "berth_cache_resumed_total", PROM_COUNTER, "Times that a download broke off and went on.", n->resumed);
 	simple(out, "berth_cache_refused_total", PROM_COUNTER, "Manifests and blobs that a worker did not store.", n->refused);
-	simple(out, "berth_cache_downloads", PROM_GAUGE, "Downloads of blobs under way.", f->downloads);
+	simple(out, "berth_cache_downloads", PROM_GAUGE, "Downloads of blobs under way, or just ended.", f->downloads);
 	simple(out, "berth_cache_passed_bytes_total", PROM_COUNTER, "Bytes of blobs that clients got while they were downloaded.", f->sent);
 	add_requests(f, out);
 	add_upstreams(f, out);
