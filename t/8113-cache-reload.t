@@ -77,4 +77,23 @@ is get_manifest($s, 'elsewhere/app', '2')->status, 200, 'and the upstream is sti
 ok wait_for(sub { !spooled($s) }), 'no download is left';
 is cached_fault($s), '', 'all that is stored is what its name says';
 is scalar(grep { ($_->{event} // '') eq 'relay_died' } $s->log_events), 0, 'the relay has not died';
+
+# --- a relay that was started for events alone
+my $receiver = Berth::Receiver->start;
+my $hooks = sprintf qq(notifications = ( { name = "one"; url = "%s"; } );\n), $receiver->url;
+my $t = Berth::Server->start(config => $hooks);
+ok wait_for(sub { relay_pid($t) }), 'a relay without upstreams';
+$pid = relay_pid($t);
+$t->config($hooks . $conf);
+$t->reload;
+ok wait_for(sub { pull($t, 'up/team/app', 'two')->{fault} eq '' }), 'a reload brings an upstream: it is a mirror';
+is relay_pid($t), $pid, 'by the same relay';
+$t->config($hooks);
+$t->reload;
+ok wait_for(sub { get_manifest($t, 'up/team/app', 'none')->status == 404 }), 'another takes it away';
+$t->config($hooks . $conf);
+$t->reload;
+my $three = $u->image('team/app', 'three');
+ok wait_for(sub { pull($t, 'up/team/app', 'three')->{fault} eq '' }), 'and one brings it back';
+is relay_pid($t), $pid, 'the relay is still the same';
 done_testing;
