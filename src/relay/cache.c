@@ -90,6 +90,16 @@ static void on_manifest(struct cache *c, struct reply *r, const struct asked *k)
 	manifests_get(c->manifests, &k->a, ref_text(&ref), have.text, r);
 }
 
+/* RFC 9110, 13.1.5: a range is only for who has the beginning of this blob. */
+static const char *range_of(const struct server_request *q, const struct digest *d)
+{
+	size_t len = strlen(d->text);
+
+	if (!*q->if_range || (strlen(q->if_range) == len + 2 && q->if_range[0] == '"' && memcmp(q->if_range + 1, d->text, len) == 0))
+		return q->range;
+	return "";
+}
+
 static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 {
 	cleanup_str struct str keep = STR_INIT;
@@ -99,7 +109,7 @@ static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 	if (digest_of_query(k, "digest", &d) < 0)
 		malformed(r, "digest is missing or malformed");
 	else
-		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, k->q->range, r);
+		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, range_of(k->q, &d), r);
 }
 
 static void on_tags(struct cache *c, struct reply *r, const struct asked *k)

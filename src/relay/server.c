@@ -249,6 +249,7 @@ static bool read_request(char *head, size_t len, struct server_request *q)
 	q->path = target;
 	q->query = query ? query : "";
 	q->range = header(end + 1, head + len, "Range");
+	q->if_range = header(end + 1, head + len, "If-Range");
 	q->id = header(end + 1, head + len, "X-Request-Id");
 	return *target == '/';
 }

@@ -26,6 +26,7 @@ struct server_request {                 /* borrowed until the handler returns */
 	const char *path;               /* "/blob" */
 	const char *query;              /* raw, without "?"; "": none */
 	const char *range;              /* the header Range; "": none */
+	const char *if_range;           /* the header If-Range; "": none */
 	const char *id;                 /* of the client's request, for the log; "": none */
 };
 
