@@ -87,6 +87,19 @@ ok quiet(), 'and it ends';
 ok !-e layer_link($s, 'up/team/bad', $bad[0]{layers}[0]) && !-e revision_link($s, 'up/team/bad', $bad[1]{digest}), 'what is wrong or missing is not stored';
 $u->drop(@rules);
 is pull($s, 'up/team/bad', $bad[0]{digest})->{fault}, '', 'and is fetched when a client asks for it';
+# --- a limit of requests is for clients
+my @late = map { $u->image('team/late', undef) } 1 .. 2;
+platform_index('team/late', '1', \@late, ('linux/arm64') x 2);
+$rule = $u->rule('/manifests/', { headers => { 'ratelimit-limit' => '100;w=21600', 'ratelimit-remaining' => '0;w=21600' } });
+$u->forget;
+sub ahead { return metrics($s->watch('/metrics/relay')->body)->{berth_cache_ahead_total} }
+my $before = ahead();
+is get_manifest($s, 'up/team/late', '1')->status, 200, 'upstream says that nothing is left of its limit';
+ok wait_for(sub { ahead() == $before + 2 }), 'the images of the index are due';
+ok quiet(), 'and over';
+is $u->count('GET manifest', 'HEAD manifest'), 1, 'but upstream was not asked for them';
+$u->drop($rule);
+is get_manifest($s, 'up/team/late', $late[0]{digest})->status, 200, 'a client is worth a try';
 my $evil = sprintf '{"schemaVersion":2,"mediaType":"%s","manifests":[{"mediaType":"%s","size":2,"digest":"%s","platform":{"os":"linux","architecture":"arm64"}}]}', OCI_INDEX, OCI_MANIFEST, sha256('{}');
 $u->manifest('team/bad', $evil, OCI_INDEX, '2');
 is get_manifest($s, 'up/team/bad', '2')->status, 200, 'an index that names what is no manifest';

@@ -45,6 +45,7 @@ struct fetching {
 	struct waiter *waiters;
 	struct str bytes;               /* of an upstream with `platforms` */
 	bool stored;
+	bool ahead;                     /* nobody has asked for it: it is not worth the last of a rate limit */
 };
 
 struct missing {
@@ -310,7 +311,7 @@ static void ask(struct fetching *f, const char *method, const char *condition, u
 	cleanup_names struct names headers = NAMES_INIT;
 	struct upstream_call call = {
 		.method = method, .name = f->name, .tail = f->tail.buf, .headers = &headers, .timeout_ms = TIMEOUT_MS, .stall_s = STALL_S,
-		.answer_max = f->m->env->max_manifest, .copy = *f->have != '\0',
+		.answer_max = f->m->env->max_manifest, .copy = *f->have != '\0' || f->ahead,
 	};
 
 	names_add(&headers, accept_all, sizeof(accept_all) - 1);
@@ -358,7 +359,7 @@ static struct fetching *find(const struct manifests *m, const char *key, const c
 }
 
 /* One that is under way, or a new one; NULL: there are too many. */
-static struct fetching *fetching_of(struct manifests *m, const struct fetch_ask *a, const char *key, const char *ref, const char *have)
+static struct fetching *fetching_of(struct manifests *m, const struct fetch_ask *a, const char *key, const char *ref, const char *have, bool ahead)
 {
 	struct fetching *f = find(m, key, have);
 
@@ -370,6 +371,7 @@ static struct fetching *fetching_of(struct manifests *m, const struct fetch_ask 
 	*f = (struct fetching){
 		.m = m, .next = m->first, .link = &m->first, .u = a->u, .key = xstrdup(key), .repo = xstrdup(a->repo), .name = xstrdup(a->name),
 		.ref = xstrdup(ref), .have = xstrdup(have), .id = xstrdup(a->id), .tail = STR_INIT, .bytes = STR_INIT,
+		.ahead = ahead,
 	};
 	if (f->next)
 		f->next->link = &f->next;
@@ -393,7 +395,7 @@ void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *r
 	add_key(a, ref, &key);
 	missing = !find(m, key.buf, have) && is_missing(m, key.buf);
 	if (!missing)
-		f = fetching_of(m, a, key.buf, ref, have);
+		f = fetching_of(m, a, key.buf, ref, have, false);
 	if (f)
 		wait_for(f, (struct waiter){ .r = r });
 	else if (missing)
@@ -408,7 +410,7 @@ void manifests_fetch(struct manifests *m, const struct fetch_ask *a, const char 
 	struct fetching *f;
 
 	add_key(a, digest, &key);
-	f = fetching_of(m, a, key.buf, digest, "");
+	f = fetching_of(m, a, key.buf, digest, "", true);
 	if (f)
 		wait_for(f, (struct waiter){ .done = done, .arg = arg });
 	else
