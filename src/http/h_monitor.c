@@ -21,6 +21,7 @@
 #include "http/h_monitor_hooks.h"
 #include "http/route.h"
 #include "registry/ready.h"
+#include "store/alone.h"
 #include "store/lock.h"
 #include "store/quota.h"
 
@@ -246,9 +247,11 @@ static void add_quotas(struct str *out, struct registry *r)
 }
 
 /* Missing where nothing is mirrored. What the relay knows of the upstreams it tells itself: doc/METRICS.md. */
-static void add_cache(struct str *out, const struct registry *r)
+static void add_cache(struct str *out, struct registry *r)
 {
 	static const char *const kinds[] = { "manifest", "blob" };
+	cleanup_err struct err e = ERR_INIT;
+	uint64_t bytes;
 
 	if (!r->cfg->nupstreams)
 		return;
@@ -259,7 +262,11 @@ static void add_cache(struct str *out, const struct registry *r)
 	simple(out, "berth_cache_stale_total", PROM_COUNTER, "Tags that were served though their upstream could not be asked.",
 	       metrics_get(METRIC_CACHE_STALE));
 	simple(out, "berth_cache_stored_bytes_total", PROM_COUNTER, "Bytes of mirrored repositories that clients got from the store.",
-	       metrics_get(METRIC_CACHE_BYTES));
+	       metrics_get(METRIC_CACHE_SENT_BYTES));
+	if (alone_size(r->st, &bytes, &e) < 0)
+		return;
+	simple(out, "berth_cache_bytes", PROM_GAUGE, "Bytes of blobs and manifests that only mirrors of other registries have.", bytes);
+	simple(out, "berth_cache_evicted_bytes_total", PROM_COUNTER, "Bytes that evictions have freed.", metrics_get(METRIC_CACHE_EVICTED_BYTES));
 }
 
 /* nginx passes these in parameters of the request. */

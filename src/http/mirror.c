@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/relay_uri.h"
 #include "http/location.h"
 #include "jose/scope.h"
 #include "registry/reg_mirror.h"
@@ -98,19 +99,11 @@ int mirror_enter(struct exchange *x, struct err *e)
 	return 0;
 }
 
-static void add(struct str *uri, const char *name, const char *value)
-{
-	str_addf(uri, "&%s=", name);
-	str_add_urlenc(uri, value, strlen(value));
-}
-
 /* The arguments that all questions have. */
 static void begin(const struct exchange *x, const char *what, struct str *uri)
 {
-	str_addf(uri, RELAY "%s?up=", what);
-	str_add_urlenc(uri, x->upstream->name, strlen(x->upstream->name));
-	add(uri, "repo", x->name.s);
-	add(uri, "name", x->there);
+	str_puts(uri, RELAY);
+	relay_uri(uri, what, x->upstream->name, x->name.s, x->there);
 }
 
 /* As it is: nginx repeats it in OCI-Namespace, and a name of a host or an upstream has no byte that needs an escape. */
@@ -133,8 +126,8 @@ static int ask_manifest(struct exchange *x, const struct ref *ref, const char *h
 
 	metrics_add(METRIC_CACHE_MISS_MANIFESTS, 1);
 	begin(x, "manifest", &uri);
-	add(&uri, "ref", ref_text(ref));
-	add(&uri, "have", have);
+	relay_uri_add(&uri, "ref", ref_text(ref));
+	relay_uri_add(&uri, "have", have);
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }
@@ -225,8 +218,8 @@ int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *
 		return linked;
 	metrics_add(METRIC_CACHE_MISS_BLOBS, 1);
 	begin(x, "blob", &uri);
-	add(&uri, "digest", d->text);
-	add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
+	relay_uri_add(&uri, "digest", d->text);
+	relay_uri_add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }
@@ -247,10 +240,10 @@ int mirror_list(struct exchange *x, const char *what, struct err *e)
 		return err_set(e, ERR_PAGINATION_NUMBER_INVALID, "the query has more than %d bytes", QUERY_MAX);
 	begin(x, what, &uri);
 	if (x->tail)
-		add(&uri, "digest", x->tail);
+		relay_uri_add(&uri, "digest", x->tail);
 	str_addf(&path, "%s%s", x->reg->cfg->prefix, x->rq.path.buf);
-	add(&uri, "path", path.buf);
-	add(&uri, "query", x->rq.query);
+	relay_uri_add(&uri, "path", path.buf);
+	relay_uri_add(&uri, "query", x->rq.query);
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }

@@ -90,12 +90,13 @@ static void on_manifest(struct cache *c, struct reply *r, const struct asked *k)
 	manifests_get(c->manifests, &k->a, ref_text(&ref), have.text, r);
 }
 
-/* RFC 9110, 13.1.5: a range is only for who has the beginning of this blob. */
+/* The range that is asked for: none, if it is to be a part of something else (RFC 9110, 13.1.5). */
 static const char *range_of(const struct server_request *q, const struct digest *d)
 {
+	const char *tag = q->if_range;
 	size_t len = strlen(d->text);
 
-	if (!*q->if_range || (strlen(q->if_range) == len + 2 && q->if_range[0] == '"' && memcmp(q->if_range + 1, d->text, len) == 0))
+	if (!*tag || (strlen(tag) == len + 2 && tag[0] == '"' && memcmp(tag + 1, d->text, len) == 0 && tag[len + 1] == '"'))
 		return q->range;
 	return "";
 }
@@ -110,6 +111,16 @@ static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 		malformed(r, "digest is missing or malformed");
 	else
 		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, range_of(k->q, &d), r);
+}
+
+static void on_warm(struct cache *c, struct reply *r, const struct asked *k)
+{
+	struct digest d;
+
+	if (k->q->head || digest_of_query(k, "digest", &d) < 0)
+		malformed(r, "digest is missing or malformed, or it is no GET");
+	else
+		blobs_warm(c->blobs, &k->a, &d, r);
 }
 
 static void on_tags(struct cache *c, struct reply *r, const struct asked *k)
@@ -154,7 +165,7 @@ static void on_request(void *arg, struct reply *r, const struct server_request *
 		const char *path;
 		void (*answer)(struct cache *c, struct reply *r, const struct asked *k);
 	} routes[] = {
-		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/tags", on_tags }, { "/referrers", on_referrers },
+		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/warm", on_warm }, { "/tags", on_tags }, { "/referrers", on_referrers },
 	};
 	struct asked k = { .q = q };
 	struct cache *c = arg;

@@ -2,7 +2,7 @@
 /*
  * cache_metrics: the relay's numbers.
  *
- * Owns their names: doc/METRICS.md lists them, and t/8111 compares the two. The label `upstream` is the name in the configuration. A part of `cache`.
+ * Owns their names: doc/METRICS.md lists them, and t/8117 compares the two. The label `upstream` is the name in the configuration. A part of `cache`.
  */
 #include "relay/cache_metrics.h"
 

@@ -189,6 +189,8 @@ static bool learn_size(struct download *d, const char *length)
 		return refuse(d, "the blob is larger than blobs.max_size, or than what can be");
 	if (n > d->have && !fits(d, n - d->have))
 		return refuse_full(d, "no space for the blob: the rest of the file system is not for downloads");
+	if (n < d->have)
+		return refuse(d, "the blob is shorter than what has come of it");
 	d->size = n;
 	d->size_known = true;
 	d->changed(d->arg);
@@ -234,7 +236,7 @@ static bool on_piece(void *arg, const void *data, size_t len)
 	len -= skip;
 	if (!len)
 		return true;
-	if (len > bound(d) - d->have)
+	if (d->have > bound(d) || len > bound(d) - d->have)
 		return refuse(d, "the blob has more bytes than it should");
 	if (d->have - d->looked >= LOOK_EVERY) {
 		d->looked = d->have;

@@ -19,21 +19,17 @@
 #include "relay/answer.h"
 #include "relay/kept.h"
 #include "relay/link.h"
+#include "relay/waiters.h"
 
 #define TIMEOUT_MS 30000
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define RUNNING_MAX 64
 #define FALLBACK_HEX 64                 /* of a digest's: the tag of its referrers has no more (distribution-spec, "Referrers Tag Schema") */
 
-struct waiter {
-	struct waiter *next, **link;
-	struct reply *r;
-};
-
 struct list {
 	struct list *next, **link;
 	struct lists *ls;
-	struct waiter *waiters;
+	struct waiters waiters;
 	struct upstream *u;
 	char *repo, *name, *id;
 	struct str key;                 /* what it is found by */
@@ -49,42 +45,10 @@ struct lists {
 	size_t count;
 };
 
-static void waiter_gone(void *arg)
-{
-	struct waiter *w = arg;
-
-	*w->link = w->next;
-	if (w->next)
-		w->next->link = w->link;
-	free(w);
-}
-
-static void wait_for(struct list *l, struct reply *r)
-{
-	struct waiter *w = xcalloc(1, sizeof(*w));
-
-	*w = (struct waiter){ .next = l->waiters, .link = &l->waiters, .r = r };
-	if (w->next)
-		w->next->link = &w->next;
-	l->waiters = w;
-	reply_watch(r, waiter_gone, w);
-}
-
-static struct reply *next_waiter(struct list *l)
-{
-	struct waiter *w = l->waiters;
-	struct reply *r = w ? w->r : NULL;
-
-	if (w)
-		waiter_gone(w);
-	return r;
-}
-
 static void list_free(struct list *l)
 {
 	upstream_cancel(&l->ask);
-	while (l->waiters)
-		waiter_gone(l->waiters);
+	waiters_release(&l->waiters);
 	*l->link = l->next;
 	if (l->next)
 		l->next->link = l->link;
@@ -103,7 +67,7 @@ static void end_error(struct list *l, int status, enum err_code code, const char
 {
 	struct reply *r;
 
-	while ((r = next_waiter(l)))
+	while ((r = waiters_next(&l->waiters)))
 		answer_error(r, status, code, detail);
 	list_free(l);
 }
@@ -119,7 +83,7 @@ static void end_list(struct list *l, const char *type, const struct client_answe
 	if (filters && strcmp(filters, "artifactType") == 0)
 		str_puts(&headers, "OCI-Filters-Applied: artifactType\r\n");
 	kept_put(l->ls->kept, l->key.buf, &headers, body, len);
-	while ((r = next_waiter(l)))
+	while ((r = waiters_next(&l->waiters)))
 		reply_whole(r, 200, headers.buf, body, len);
 	list_free(l);
 }
@@ -136,7 +100,7 @@ static void failed(struct list *l, const char *what, enum upstream_kind kind, co
 	if (have)
 		str_addf(&headers, "%sWarning: 299 - \"the upstream could not be asked (%s); this is what it said %" PRIu64 " seconds ago\"\r\n",
 			 was.headers, upstream_word(kind), was.age);
-	while ((r = next_waiter(l))) {
+	while ((r = waiters_next(&l->waiters))) {
 		l->ls->env->counts->unanswered++;
 		if (have)
 			reply_whole(r, 200, headers.buf, was.body, was.len);
@@ -206,7 +170,7 @@ static void get(struct lists *ls, const struct fetch_ask *a, struct list *of, co
 	str_release(&of->key);
 	link_own_release(&of->own);
 	if (l)
-		wait_for(l, r);
+		waiters_add(&l->waiters, r);
 	else
 		answer_error(r, 503, ERR_UNAVAILABLE, "too many lists are fetched at the same time");
 }

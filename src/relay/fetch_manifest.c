@@ -2,7 +2,7 @@
 /*
  * fetch_manifest: one fetch for all who ask.
  *
- * Owns the fetches, who waits for them, and what was missing lately. Invariant: a fetch is found by its key until its waiters are answered; no byte
+ * Owns the fetches, and what was missing lately. Invariant: a fetch is found by its key until its waiters are answered; no byte
  * that has another digest than the one asked for, or claimed, leaves this module.
  */
 #include "relay/fetch_manifest.h"
@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "relay/answer.h"
 #include "relay/handover.h"
+#include "relay/waiters.h"
 
 #define TIMEOUT_MS 60000
 #define STALL_S 20
@@ -27,9 +28,8 @@
 
 static const char accept_all[] = "Accept: " MT_OCI_MANIFEST ", " MT_OCI_INDEX ", " MT_DOCKER_MANIFEST ", " MT_DOCKER_LIST;
 
-struct waiter {
-	struct waiter *next, **link;
-	struct reply *r;                /* NULL: of manifests_fetch() */
+struct fetcher {                        /* of manifests_fetch() */
+	struct fetcher *next;
 	manifests_done *done;
 	void *arg;
 };
@@ -42,7 +42,8 @@ struct fetching {
 	struct str tail;
 	struct upstream_ask *ask;
 	struct handover *handover;
-	struct waiter *waiters;
+	struct waiters waiters;
+	struct fetcher *fetchers;
 	struct str bytes;               /* of an upstream with `platforms` */
 	bool stored;
 	bool ahead;                     /* nobody has asked for it: it is not worth the last of a rate limit */
@@ -88,52 +89,33 @@ static void remember_missing(struct manifests *m, const char *key, uint64_t seco
 
 /* --- those who wait */
 
-static void waiter_gone(void *arg)
-{
-	struct waiter *w = arg;
-
-	*w->link = w->next;
-	if (w->next)
-		w->next->link = w->link;
-	free(w);
-}
-
-static void wait_for(struct fetching *f, struct waiter of)
-{
-	struct waiter *w = xcalloc(1, sizeof(*w));
-
-	*w = of;
-	w->next = f->waiters;
-	w->link = &f->waiters;
-	if (w->next)
-		w->next->link = &w->next;
-	f->waiters = w;
-	if (w->r)
-		reply_watch(w->r, waiter_gone, w);
-}
-
-/* The next reply that waits, taken from the list; NULL: none. Those of manifests_fetch() are told on the way. */
+/* The next reply that waits. After the last one those of manifests_fetch() are told. */
 static struct reply *next_waiter(struct fetching *f)
 {
-	struct waiter *w;
+	struct reply *r = waiters_next(&f->waiters);
+	struct fetcher *one;
 
-	while ((w = f->waiters)) {
-		struct waiter was = *w;
+	while (!r && (one = f->fetchers)) {
+		struct fetcher was = *one;
 
-		waiter_gone(w);
-		if (was.r)
-			return was.r;
+		f->fetchers = one->next;
+		free(one);
 		was.done(was.arg, f->stored ? &f->bytes : NULL);
 	}
-	return NULL;
+	return r;
 }
 
 static void fetching_free(struct fetching *f)
 {
+	struct fetcher *one;
+
 	upstream_cancel(&f->ask);
 	handover_cancel(&f->handover);
-	while (f->waiters)
-		waiter_gone(f->waiters);
+	waiters_release(&f->waiters);
+	while ((one = f->fetchers)) {
+		f->fetchers = one->next;
+		free(one);
+	}
 	*f->link = f->next;
 	if (f->next)
 		f->next->link = f->link;
@@ -397,7 +379,7 @@ void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *r
 	if (!missing)
 		f = fetching_of(m, a, key.buf, ref, have, false);
 	if (f)
-		wait_for(f, (struct waiter){ .r = r });
+		waiters_add(&f->waiters, r);
 	else if (missing)
 		answer_error(r, 404, ERR_MANIFEST_UNKNOWN, "the upstream has no such manifest");
 	else
@@ -407,14 +389,18 @@ void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *r
 void manifests_fetch(struct manifests *m, const struct fetch_ask *a, const char *digest, manifests_done *done, void *arg)
 {
 	cleanup_str struct str key = STR_INIT;
+	struct fetcher *one;
 	struct fetching *f;
 
 	add_key(a, digest, &key);
 	f = fetching_of(m, a, key.buf, digest, "", true);
-	if (f)
-		wait_for(f, (struct waiter){ .done = done, .arg = arg });
-	else
+	if (!f) {
 		done(arg, NULL);
+		return;
+	}
+	one = xcalloc(1, sizeof(*one));
+	*one = (struct fetcher){ .next = f->fetchers, .done = done, .arg = arg };
+	f->fetchers = one;
 }
 
 void manifests_tell(struct manifests *m, manifests_stored *stored, void *arg)

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 #define HEAD_MAX 16384          /* bytes of a request; nginx's own limit for what it passes on is lower */
@@ -51,6 +52,7 @@ struct server {
 	struct sock sock;
 	char *path;                     /* sock borrows it */
 	struct event *accepting;
+	int spare;                      /* a descriptor, to accept and close a connection with when there are no more; -1: none */
 	server_handler *handler;
 	void *arg;
 	struct reply *first;
@@ -177,6 +179,26 @@ size_t reply_piece(struct reply *r, int fd, uint64_t from, uint64_t len)
 	r->left -= len;
 	r->last = !r->left;
 	return (size_t)len;
+}
+
+void reply_lines(struct reply *r)
+{
+	assert(!r->begun && !r->head);
+	watch_writes(r);
+	evbuffer_add_printf(bufferevent_get_output(r->bev), "HTTP/1.0 200 %s\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n", reason(200));
+	r->begun = true;
+}
+
+void reply_line(struct reply *r, const char *line, bool last)
+{
+	struct evbuffer *out = bufferevent_get_output(r->bev);
+
+	if (!last && evbuffer_get_length(out))
+		return;
+	evbuffer_add_printf(out, "%s\n", line);
+	if (last)
+		r->ended = NULL;
+	r->last = last;
 }
 
 void reply_cut(struct reply *r)
@@ -350,6 +372,15 @@ static void accept_one(struct server *s, int fd)
 	bufferevent_enable(r->bev, EV_READ | EV_WRITE);
 }
 
+/* Connections that are left waiting would call on_accept() again at once, for ever. */
+static void refuse(struct server *s, int fd)
+{
+	log_say(LOG_ERROR, "relay", "no more descriptors for requests of nginx; raise the limit of open files of berth-relay");
+	os_cleanup_fd(&s->spare);
+	sock_refuse(fd);
+	s->spare = os_open(AT_FDCWD, "/dev/null", O_RDONLY, 0);
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
@@ -358,10 +389,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < ACCEPTS; i++) {
 		int one = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (one < 0 && (errno == EMFILE || errno == ENFILE)) {
-			log_say(LOG_ERROR, "relay", "no more descriptors for requests of nginx; raise the limit of open files of berth-relay");
-			sock_refuse(fd);
-		}
+		if (one < 0 && (errno == EMFILE || errno == ENFILE))
+			refuse(s, fd);
 		if (one < 0)
 			return;
 		accept_one(s, one);
@@ -373,13 +402,14 @@ struct server *server_open(struct event_base *base, const char *socket, struct s
 	struct server *s = xcalloc(1, sizeof(*s));
 	cleanup_err struct err e = ERR_INIT;
 
-	*s = (struct server){ .base = base, .path = xstrdup(socket), .sock = SOCK_INIT };
+	*s = (struct server){ .base = base, .path = xstrdup(socket), .sock = SOCK_INIT, .spare = -1 };
 	if (sock_listen(s->path, &s->sock, &e) < 0) {
 		err_text(&e, why);
 		free(s->path);
 		free(s);
 		return NULL;
 	}
+	s->spare = os_open(AT_FDCWD, "/dev/null", O_RDONLY, 0);
 	s->accepting = event_new(base, s->sock.fd, EV_READ | EV_PERSIST, on_accept, s);
 	if (!s->accepting || event_add(s->accepting, NULL) < 0)
 		abort();
@@ -421,6 +451,7 @@ void server_close(struct server **sp)
 		reply_free(s->first);
 	event_free(s->accepting);
 	sock_close(&s->sock);
+	os_cleanup_fd(&s->spare);
 	free(s->path);
 	free(s);
 }

@@ -185,6 +185,11 @@ static void note(struct upstream_ask *a, const struct client_answer *http)
 
 	u->counts.asked[a->kind]++;
 	u->counts.bytes += http->body.len;
+	/* Where a redirect led, another host has failed, or has limits of its own. */
+	if (http->status && http->elsewhere) {
+		url->bad_until = a->kind == UPSTREAM_OK ? 0 : url->bad_until;
+		return;
+	}
 	note_rate(a, http);
 	if (a->kind >= UPSTREAM_LOGIN) {
 		url->bad_until = now + BAD_FOR;
@@ -246,8 +251,10 @@ static void got(struct upstream_ask *a, bool got, enum upstream_kind kind, const
 		return;
 	}
 	a->kind = kind;
-	str_reset(&a->why);
-	str_puts(&a->why, why);
+	if (why != a->why.buf) {
+		str_reset(&a->why);
+		str_puts(&a->why, why);
+	}
 	note(a, &none);
 	failed(a, NULL);
 }
