@@ -248,6 +248,12 @@ static bool try_again(struct download *d)
 	return true;
 }
 
+/* Another try would be told the same: the blob is gone, or no more of it is there, whatever was said of its length. */
+static bool is_final(const struct upstream_answer *a)
+{
+	return a->kind == UPSTREAM_MISSING || a->kind == UPSTREAM_DENIED || a->http->status == 416;
+}
+
 static void answered(void *arg, const struct upstream_answer *a)
 {
 	struct download *d = arg;
@@ -261,7 +267,7 @@ static void answered(void *arg, const struct upstream_answer *a)
 		verify(d);
 	} else if (a->kind == UPSTREAM_MISSING && !d->have) {
 		fail(d, UPSTREAM_MISSING, a->why);
-	} else if (!try_again(d)) {
+	} else if (is_final(a) || !try_again(d)) {
 		fail(d, a->kind == UPSTREAM_OK ? UPSTREAM_FAILED : a->kind, a->kind == UPSTREAM_OK ? "the blob ends early" : a->why);
 	}
 }
