@@ -209,6 +209,56 @@ is $e->{status}, 503, 'a redirect to an address that is not public is not follow
 like slurp($r->log_file), qr/a redirect leads to 127\.0\.0\.2, which is no public address/, 'and the log says so';
 $u->drop($rule);
 
+# --- for the store alone
+sub warm { my ($b, %o) = @_; my $up = delete $o{up} // 'up'; return $r->begin('/warm', up => $up, repo => "$up/app", name => 'app', digest => $b->{digest}, %o) }
+sub last_line { my ($g) = @_; my $e = $r->end($g); return "$e->{status} " . ($e->{body} =~ /([^\n]*)\n\z/ ? $1 : 'cut off') }
+$b = blob();
+is last_line(warm($b)), '200 stored 3000000', 'a blob for the store alone';
+is scalar(() = handed($b)), 1, 'is handed over first';
+is last_line(warm(blob(0))), '200 stored 0', 'an empty one, too';
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+$g = warm($b);
+my $client = ask($b);
+cmp_ok $r->more($client, 900_000), '>=', 900_000, 'a client is fed from it';
+cmp_ok $r->more($g, 2), '>=', 2, 'the other learns how far it is';
+$u->drop($rule);
+is_right($client, $b, 'the client has it all');
+my $lines = $r->end($g)->{body};
+like $lines, qr/\A(?:\d+\n)+stored 3000000\n\z/, 'the other has numbers and the end';
+is scalar(grep { $_ > SIZE } $lines =~ /^(\d+)$/mg), 0, 'no number is too large';
+for my $up (qw(up left)) {
+	$b = blob();
+	$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+	$g = warm($b, up => $up);
+	ok $u->held(1), "a download from $up is on its way";
+	close $g->{sock};
+	$client = ask($b, up => $up);
+	$r->more($client, 900_000);
+	close $client->{sock};
+	$u->drop($rule);
+	ok wait_for { handed($b) }, 'it goes on though everybody goes, whatever "finish" says';
+}
+$b = blob(8_000_000);
+is last_line(warm($b)), '200 failed it is larger than a tenth of cache.max_size', 'what is not kept is told';
+is scalar(() = handed($b)), 0, 'and not handed over';
+$b = blob();
+is_right(ask($b, keep => 0), $b, 'a blob that was passed on');
+is last_line(warm($b)), '200 stored 3000000', 'is fetched once more for the store';
+$r->worker_says(507);
+$b = blob();
+like last_line(warm($b)), qr/^200 failed .*507/, 'what a worker refuses is told';
+$r->worker_says(201);
+is last_line(warm($b)), '200 stored 3000000', 'and can be asked for again';
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { flip_at => 5 });
+like last_line(warm($b)), qr/^200 failed .*digest/, 'so are wrong bytes';
+$u->drop($rule);
+like last_line(warm({ digest => sha256('none') })), qr/^200 failed /, 'and what upstream does not have';
+is $r->end(warm($b, -head => 1))->{status}, 400, 'HEAD makes no sense';
+is $r->end(warm({ digest => 'sha256:1' }))->{status}, 400, 'nor does what is no digest';
+ok wait_for { !$r->spooled }, 'no file stays';
+
 # --- ends
 $b = blob();
 $rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });

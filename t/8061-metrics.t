@@ -183,7 +183,8 @@ run_ok(@gc, 'a collection, so that all there is is shown');
 # ... and a quota: t/3045-quota-told.t; and an endpoint, to which nobody delivers without this lock: t/8065-hooks.t
 open my $held, '>', $s->root . '/berth/journal/readers/lock' or die;
 flock $held, LOCK_EX or die;
-$s->config("rules = ( { repo = \"**\"; quota = \"1 GiB\"; } );\nnotifications = ( { name = \"hook\"; url = \"http://127.0.0.1:9/\"; } );\n");
+$s->config("rules = ( { repo = \"**\"; quota = \"1 GiB\"; } );\nnotifications = ( { name = \"hook\"; url = \"http://127.0.0.1:9/\"; } );\n"
+	. "upstreams = ( { name = \"up.example\"; urls = [ \"http://127.0.0.1:9\" ]; } );\n");
 $s->replace_workers or die 'the workers stay';
 my $of = families(scrape($s));
 is join(' ', grep { !$of->{$_}{help} || !$of->{$_}{type} } sort keys %$of), '', 'each has a help and a type';

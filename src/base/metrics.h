@@ -49,11 +49,13 @@ enum metric {
 	METRIC_GC_UPLOADS,
 	METRIC_GC_LEFTOVERS,
 	METRIC_GC_BYTES,
+	METRIC_CACHE_EVICTED_BYTES,
 	METRIC_RESTARTS,                /* one for each pool */
 	METRIC_RESTARTS_END = METRIC_RESTARTS + METRICS_POOLS - 1,
 	METRIC_RELAY_RESTARTS,          /* of the relay that the master starts */
 
 	/* gauges */
+	METRIC_CACHE_BYTES,
 	METRIC_STARTED,                 /* seconds since the epoch */
 	METRIC_WORKERS,                 /* of each pool: workers that accept requests */
 	METRIC_WORKERS_END = METRIC_WORKERS + METRICS_POOLS - 1,

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "care/evict.h"
 #include "care/gc_last.h"
 #include "care/gc_mark.h"
 #include "care/gc_sweep.h"
@@ -160,6 +161,24 @@ static int tidy_pulls(struct gc_work *w, struct err *e)
 	return collector_now(w->c, &now, e) < 0 ? -1 : pulled_tidy(w->r->st, now, e);
 }
 
+/* What is cached of other registries goes by rules of its own, and at once. */
+static int evict_first(struct gc_work *w, struct err *e)
+{
+	struct evict_result gone;
+	uint64_t since = time_now_usec();
+
+	if (w->o->only_uploads || w->o->dry_run)
+		return 0;
+	if (evict_within(w, &gone, e) < 0)
+		return -1;
+	evict_log(&gone, time_now_usec() - since);
+	w->out->count[GC_MANIFEST] += gone.manifests;
+	w->out->count[GC_LINK] += gone.links;
+	w->out->count[GC_BLOB] += gone.blobs;
+	w->out->bytes += gone.bytes;
+	return 0;
+}
+
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
 {
 	struct gc_work w = { .r = r, .o = o, .out = out };
@@ -173,6 +192,8 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 		return begun;
 	/* Who counts has a lock that batches need. */
 	rc = o->only_uploads || o->dry_run ? 0 : quotas_prepare(r, e);
+	if (rc == 0)
+		rc = evict_first(&w, e);
 	if (rc == 0)
 		rc = collect(&w, e);
 	if (rc == 0)

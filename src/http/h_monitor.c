@@ -21,6 +21,7 @@
 #include "http/h_monitor_hooks.h"
 #include "http/route.h"
 #include "registry/ready.h"
+#include "store/alone.h"
 #include "store/lock.h"
 #include "store/quota.h"
 
@@ -245,6 +246,18 @@ static void add_quotas(struct str *out, struct registry *r)
 	simple(out, "berth_quota_allowed_bytes", PROM_GAUGE, "The sum of their quotas.", q.limit);
 }
 
+/* Missing where there is no upstream. */
+static void add_cache(struct str *out, struct registry *r)
+{
+	cleanup_err struct err e = ERR_INIT;
+	uint64_t bytes;
+
+	if (!r->cfg->nupstreams || alone_size(r->st, &bytes, &e) < 0)
+		return;
+	simple(out, "berth_cache_bytes", PROM_GAUGE, "Bytes of blobs and manifests that only mirrors of other registries have.", bytes);
+	simple(out, "berth_cache_evicted_bytes_total", PROM_COUNTER, "Bytes that evictions have freed.", metrics_get(METRIC_CACHE_EVICTED_BYTES));
+}
+
 /* nginx passes these in parameters of the request. */
 static void add_nginx(struct str *out, const struct request *rq)
 {
@@ -294,6 +307,7 @@ static void metrics(struct exchange *x)
 	add_gc(out, known ? &last : NULL);
 	add_rules(out, x->reg);
 	add_quotas(out, x->reg);
+	add_cache(out, x->reg);
 	monitor_hooks(out, x->reg);
 	add_nginx(out, &x->rq);
 	monitor_alias(out, request_param(&x->rq, "BERTH_NGINX_WRITING"));

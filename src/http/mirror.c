@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/relay_uri.h"
 #include "http/location.h"
 #include "registry/reg_mirror.h"
 
@@ -55,19 +56,11 @@ int mirror_enter(struct exchange *x, struct err *e)
 	return 0;
 }
 
-static void add(struct str *uri, const char *name, const char *value)
-{
-	str_addf(uri, "&%s=", name);
-	str_add_urlenc(uri, value, strlen(value));
-}
-
 /* The arguments that all questions have. */
 static void begin(const struct exchange *x, const char *what, struct str *uri)
 {
-	str_addf(uri, RELAY "%s?up=", what);
-	str_add_urlenc(uri, x->upstream->name, strlen(x->upstream->name));
-	add(uri, "repo", x->name.s);
-	add(uri, "name", x->there);
+	str_puts(uri, RELAY);
+	relay_uri(uri, what, x->upstream->name, x->name.s, x->there);
 }
 
 /* As it is: nginx repeats it in OCI-Namespace, and a name of a host or an upstream has no byte that needs an escape. */
@@ -89,8 +82,8 @@ static int ask_manifest(struct exchange *x, const struct ref *ref, const char *h
 	cleanup_str struct str uri = STR_INIT;
 
 	begin(x, "manifest", &uri);
-	add(&uri, "ref", ref_text(ref));
-	add(&uri, "have", have);
+	relay_uri_add(&uri, "ref", ref_text(ref));
+	relay_uri_add(&uri, "have", have);
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }
@@ -179,8 +172,8 @@ int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *
 	if (linked != 0)
 		return linked;
 	begin(x, "blob", &uri);
-	add(&uri, "digest", d->text);
-	add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
+	relay_uri_add(&uri, "digest", d->text);
+	relay_uri_add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }
@@ -190,7 +183,7 @@ static void pass(struct exchange *x, const char *name, struct str *uri)
 	cleanup_str struct str value = STR_INIT;
 
 	if (request_query(&x->rq, name, &value) == 1)
-		add(uri, name, value.buf);
+		relay_uri_add(uri, name, value.buf);
 }
 
 int mirror_list(struct exchange *x, const char *what, struct err *e)
@@ -202,9 +195,9 @@ int mirror_list(struct exchange *x, const char *what, struct err *e)
 		return 1;
 	begin(x, what, &uri);
 	if (x->tail)
-		add(&uri, "digest", x->tail);
+		relay_uri_add(&uri, "digest", x->tail);
 	str_addf(&path, "%s%s", x->reg->cfg->prefix, x->rq.path.buf);
-	add(&uri, "path", path.buf);
+	relay_uri_add(&uri, "path", path.buf);
 	pass(x, "n", &uri);
 	pass(x, "last", &uri);
 	pass(x, "artifactType", &uri);

@@ -109,6 +109,16 @@ static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, range_of(k->q, &d), r);
 }
 
+static void on_warm(struct cache *c, struct reply *r, const struct asked *k)
+{
+	struct digest d;
+
+	if (k->q->head || digest_of_query(k, "digest", &d) < 0)
+		malformed(r, "digest is missing or malformed, or it is no GET");
+	else
+		blobs_warm(c->blobs, &k->a, &d, r);
+}
+
 static void on_tags(struct cache *c, struct reply *r, const struct asked *k)
 {
 	cleanup_str struct str n = STR_INIT, last = STR_INIT, path = STR_INIT;
@@ -182,7 +192,7 @@ static void on_request(void *arg, struct reply *r, const struct server_request *
 		const char *path;
 		void (*answer)(struct cache *c, struct reply *r, const struct asked *k);
 	} routes[] = {
-		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/tags", on_tags }, { "/referrers", on_referrers },
+		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/warm", on_warm }, { "/tags", on_tags }, { "/referrers", on_referrers },
 	};
 	struct asked k = { .q = q };
 	struct cache *c = arg;

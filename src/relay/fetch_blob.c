@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "relay/answer.h"
 #include "relay/download.h"
 #include "relay/fetch_look.h"
@@ -19,7 +20,7 @@
 
 #define RUNNING_MAX 256         /* downloads at the same time */
 #define LINGER 5                /* seconds that a file stays for those whose request was on its way when a worker got it */
-#define KEEP_PART 10            /* a blob larger than this part of cache.max_size is not kept */
+#define TELL_USEC 500000        /* between two lines of a download that is only for the store */
 
 struct blob {
 	struct blob *next, **link;
@@ -31,6 +32,9 @@ struct blob {
 	struct download d;
 	struct handover *handover;
 	bool handed;                    /* that is over, or was not to be done */
+	bool stored;                    /* a worker has it */
+	bool warm;                      /* it is for the store, whoever waits */
+	struct str refused;             /* why it is not stored */
 	bool over;                      /* the time to linger is over */
 	struct event *wake, *linger;    /* libevent's */
 	struct reader *readers;
@@ -42,7 +46,9 @@ struct reader {
 	struct reply *r;
 	char *range;
 	bool begun;
-	uint64_t at, end;               /* bytes of the blob: next to be sent, and where the answer ends */
+	bool warm;                      /* it gets lines, and no bytes */
+	uint64_t told;                  /* the last one; monotonic clock, microseconds */
+	uint64_t at, end;               /* bytes of the blob: next to be sent, or told; and where the answer ends */
 };
 
 struct blobs {
@@ -141,23 +147,68 @@ static void reader_fail(struct reader *rd)
 		answer_blob_failed(r, d->kind, d->ours ? d->why.buf : NULL);
 }
 
+/* Whether it is larger than the cache keeps. */
+static bool too_large(const struct blob *b)
+{
+	uint64_t max = b->bs->env->max_cache / CACHE_KEEP_PART;
+
+	return max && b->d.size_known && b->d.size > max;
+}
+
+/* The last line of what is only for the store; false: it is not known yet. */
+static bool warm_end(const struct blob *b, struct str *line)
+{
+	if (b->stored)
+		str_addf(line, "stored %" PRIu64, b->d.size);
+	else if (b->d.state == DOWNLOAD_FAILED)
+		str_addf(line, "failed %s", b->d.why.buf);
+	else if (too_large(b))
+		str_puts(line, "failed it is larger than a tenth of cache.max_size");
+	else if (b->handed)
+		str_addf(line, "failed %s", b->refused.buf);
+	return line->len > 0;
+}
+
+static void warm_go(struct reader *rd)
+{
+	const struct download *d = &rd->b->d;
+	cleanup_str struct str line = STR_INIT;
+	uint64_t now = time_now_usec();
+
+	if (warm_end(rd->b, &line)) {
+		struct reply *r = rd->r;
+
+		reader_free(rd);
+		reply_line(r, line.buf, true);
+	} else if (d->have != rd->at && now - rd->told >= TELL_USEC) {
+		rd->at = d->have;
+		rd->told = now;
+		str_add_u64(&line, d->have);
+		reply_line(rd->r, line.buf, false);
+	}
+}
+
 static void reader_go(struct reader *rd)
 {
-	if (rd->b->d.state == DOWNLOAD_FAILED)
+	if (rd->warm)
+		warm_go(rd);
+	else if (rd->b->d.state == DOWNLOAD_FAILED)
 		reader_fail(rd);
 	else if (rd->begun || !reader_begin(rd))
 		if (rd->begun)
 			feed(rd);
 }
 
-static void reader_add(struct blob *b, struct reply *r, const char *range)
+static void reader_add(struct blob *b, struct reply *r, const char *range, bool warm)
 {
 	struct reader *rd = xcalloc(1, sizeof(*rd));
 
-	*rd = (struct reader){ .next = b->readers, .link = &b->readers, .b = b, .r = r, .range = xstrdup(range) };
+	*rd = (struct reader){ .next = b->readers, .link = &b->readers, .b = b, .r = r, .range = xstrdup(range), .warm = warm };
 	if (rd->next)
 		rd->next->link = &rd->next;
 	b->readers = rd;
+	if (warm)
+		reply_lines(r);
 	reply_watch(r, reader_gone, rd);
 	reader_go(rd);
 }
@@ -176,6 +227,7 @@ static void blob_free(struct blob *b)
 	if (b->next)
 		b->next->link = b->link;
 	b->bs->count--;
+	str_release(&b->refused);
 	free(b->repo);
 	free(b->name);
 	free(b->id);
@@ -188,8 +240,15 @@ static void blob_idle(struct blob *b)
 	if (b->readers)
 		return;
 	if (b->d.state == DOWNLOAD_FAILED || (b->d.state == DOWNLOAD_WHOLE && b->handed && b->over) ||
-	    (b->d.state == DOWNLOAD_RUNS && !upstream_config(b->u)->finish))
+	    (b->d.state == DOWNLOAD_RUNS && !b->warm && !upstream_config(b->u)->finish))
 		blob_free(b);
+}
+
+static void changed(void *arg)
+{
+	struct blob *b = arg;
+
+	event_active(b->wake, EV_TIMEOUT, 0);
 }
 
 static void linger(struct blob *b)
@@ -199,6 +258,7 @@ static void linger(struct blob *b)
 	b->handed = true;
 	download_unname(&b->d);
 	evtimer_add(b->linger, &tv);
+	changed(b);
 }
 
 static void on_linger(evutil_socket_t fd, short what, void *arg)
@@ -216,8 +276,10 @@ static void handed_over(void *arg, int status, const char *why)
 	struct blob *b = arg;
 
 	b->handover = NULL;
-	if (status / 100 != 2) {
+	b->stored = status / 100 == 2;
+	if (!b->stored) {
 		b->bs->env->counts.refused++;
+		str_puts(&b->refused, why);
 		fetch_log(&b->d.a, b->digest.text, UPSTREAM_OK, why);
 	}
 	linger(b);
@@ -226,11 +288,10 @@ static void handed_over(void *arg, int status, const char *why)
 static void hand_over(struct blob *b)
 {
 	const struct handover_of o = { .repo = b->repo, .id = b->id, .done = handed_over, .arg = b };
-	uint64_t max = b->bs->env->max_cache / KEEP_PART;
 
 	if (b->handed || b->handover)
 		return;
-	if (b->keep && (!max || b->d.size <= max))
+	if (b->keep && !too_large(b))
 		b->handover = handover_blob(b->bs->env->workers, &o, b->digest.text, b->d.path.buf, b->d.size);
 	else
 		linger(b);
@@ -253,13 +314,6 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	blob_idle(b);
 }
 
-static void changed(void *arg)
-{
-	struct blob *b = arg;
-
-	event_active(b->wake, EV_TIMEOUT, 0);
-}
-
 static struct blob *find(const struct blobs *bs, const struct fetch_ask *a, const struct digest *digest)
 {
 	struct blob *b = bs->first;
@@ -277,7 +331,7 @@ static struct blob *blob_new(struct blobs *bs, const struct fetch_ask *a, const 
 
 	*b = (struct blob){
 		.bs = bs, .next = bs->first, .link = &bs->first, .repo = xstrdup(a->repo), .name = xstrdup(a->name), .id = xstrdup(a->id), .u = a->u,
-		.digest = *digest,
+		.digest = *digest, .refused = STR_INIT,
 	};
 	if (b->next)
 		b->next->link = &b->next;
@@ -310,10 +364,12 @@ static bool make_room(struct blobs *bs)
 	return last != NULL;
 }
 
-static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
+static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm, const char *range, struct reply *r)
 {
 	struct blob *b = find(bs, a, digest);
 
+	if (b && warm && b->handed && !b->stored)
+		b = NULL;       /* it lingers, and was not to be kept */
 	if (b)
 		bs->env->counts.coalesced++;
 	else if (make_room(bs))
@@ -323,7 +379,8 @@ static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest
 		return;
 	}
 	b->keep |= keep;
-	reader_add(b, r, range);
+	b->warm |= warm;
+	reader_add(b, r, range, warm);
 }
 
 void blobs_get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
@@ -331,13 +388,18 @@ void blobs_get(struct blobs *bs, const struct fetch_ask *a, const struct digest 
 	if (reply_is_head(r) && !find(bs, a, digest))
 		looks_get(bs->looks, a, digest, keep, r);
 	else
-		get(bs, a, digest, keep, range, r);
+		get(bs, a, digest, keep, false, range, r);
+}
+
+void blobs_warm(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, struct reply *r)
+{
+	get(bs, a, digest, true, true, "", r);
 }
 
 /* A HEAD whose answer only a download can give. */
 static void on_unknown(void *arg, const struct fetch_ask *a, const struct digest *digest, bool keep, struct reply *r)
 {
-	get(arg, a, digest, keep, "", r);
+	get(arg, a, digest, keep, false, "", r);
 }
 
 struct blobs *blobs_open(struct fetch_env *env)

@@ -180,6 +180,26 @@ size_t reply_piece(struct reply *r, int fd, uint64_t from, uint64_t len)
 	return (size_t)len;
 }
 
+void reply_lines(struct reply *r)
+{
+	assert(!r->begun && !r->head);
+	watch_writes(r);
+	evbuffer_add_printf(bufferevent_get_output(r->bev), "HTTP/1.0 200 %s\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n", reason(200));
+	r->begun = true;
+}
+
+void reply_line(struct reply *r, const char *line, bool last)
+{
+	struct evbuffer *out = bufferevent_get_output(r->bev);
+
+	if (!last && evbuffer_get_length(out))
+		return;
+	evbuffer_add_printf(out, "%s\n", line);
+	if (last)
+		r->ended = NULL;
+	r->last = last;
+}
+
 void reply_cut(struct reply *r)
 {
 	reply_free(r);

@@ -80,6 +80,13 @@ bool reply_hungry(const struct reply *r);
 #define REPLY_PIECE 65536
 size_t reply_piece(struct reply *r, int fd, uint64_t from, uint64_t len);
 
+/*
+ * reply_lines - begin an answer of lines to a GET, whose end is that of the connection
+ * reply_line  - add one. `last`: and be done with the reply; any other is left out while the one before it waits to be sent
+ */
+void reply_lines(struct reply *r);
+void reply_line(struct reply *r, const char *line, bool last);
+
 /* reply_cut - end the connection before the answer is whole; the reply is gone */
 void reply_cut(struct reply *r);
 

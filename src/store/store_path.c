@@ -178,6 +178,12 @@ void path_mirror_checked(struct str *p, const struct name *n, const struct tag *
 	add_part(p, t->s);
 }
 
+void path_mirror_pinned(struct str *p, const struct name *n, const struct tag *t)
+{
+	path_mirror(p, n, STORE_PINNED);
+	str_addf(p, "/%s", t->s);
+}
+
 static void mirror_digest(struct str *p, const struct name *n, const char *dir, const struct digest *d)
 {
 	path_mirror(p, n, dir);

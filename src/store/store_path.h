@@ -64,6 +64,8 @@
 #define STORE_QUOTA_LOCKS_DIR "berth/locks/quota"
 #define STORE_QUOTA_WORD_FILE "berth/locks/quota/_word" /* the version of the rules; processes map it */
 #define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
+#define STORE_MIRROR_SIZE_FILE "berth/mirror/_size"      /* how many bytes only mirrors have: see store/alone.h */
+#define STORE_MIRROR_JUDGED_FILE "berth/mirror/_judged"
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
 
 /* Entries of the directories below. */
@@ -124,6 +126,7 @@ void path_index_referrer(struct str *p, const struct name *n, const struct diges
 /* Of a mirrored repository, below berth/mirror/<name>/: see store/mirror.h. */
 void path_mirror(struct str *p, const struct name *n, const char *dir);
 void path_mirror_checked(struct str *p, const struct name *n, const struct tag *t);
+void path_mirror_pinned(struct str *p, const struct name *n, const struct tag *t);
 void path_mirror_named(struct str *p, const struct name *n, const struct digest *d);
 void path_mirror_child(struct str *p, const struct name *n, const struct digest *d);
 

@@ -161,7 +161,7 @@ sub end
 	($r{status}) = $head =~ m{^HTTP/1\.0 (\d+)};
 	$r{headers}{ lc $1 } = $2 while $head =~ /^([\w-]+): *(.*?)\r?$/mg;
 	$r{body} = $body;
-	$r{whole} = $g->{method} eq 'HEAD' ? length $body == 0 : length $body == $r{headers}{'content-length'};
+	$r{whole} = $g->{method} eq 'HEAD' ? length $body == 0 : length $body == ($r{headers}{'content-length'} // length $body);
 	return \%r;
 }
 

@@ -51,7 +51,7 @@ my $explained = rules($s, 'explain', $repo)->{out};
 like $explained, qr/: mirror: it is a mirror/, 'rules explain says that it is a mirror';
 unlike $explained, qr/immutable|may have|goes after|max_tags/, 'and nothing else';
 
-Berth::GC::make_old($s, 30 * 86400);
+Berth::GC::make_old($s, 5 * 86400);        # younger than cache.idle
 my $r = rules_ok($s, 'apply', '--json', 'rules apply');
 is join(' ', map { "$_->{repository}:$_->{tag}" } grep { $_->{repository} eq $repo } rules_told($r)), '', 'rules apply says nothing of it';
 is run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'gc', '--grace', '1', '--untagged')->{status}, 0, 'a collection of what has no tag';
