@@ -188,7 +188,7 @@ my @slow = map { get_begin($s, $b->{path}) } 1 .. 10;
 is_right(get_end(get_begin($s, $b->{path})), $b, 'ten clients that read nothing keep nobody back');
 is_right(get_end($_), $b, 'and have it all when they read') for @slow;
 is $u->count('GET blob'), 1, 'of one download';
-cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB';
+cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB' if !$ENV{BERTH_SANITIZERS};
 
 is cached_fault($s), '', 'all that is stored is what its name says';
 ok wait_for { !spooled($s) }, 'no download is left';
