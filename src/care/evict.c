@@ -55,6 +55,12 @@ static int evict(struct gc_work *w, struct wish *wish, struct evict_result *out,
 	return alone_size(st, &out->kept, e) < 0 ? -1 : 0;
 }
 
+/* In a registry that is read-only nothing could be fetched again. */
+static bool may_evict(const struct registry *r)
+{
+	return r->cfg->nupstreams && !r->cfg->readonly;
+}
+
 int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
 {
 	struct gc_options o = { .grace = 0 };
@@ -63,7 +69,7 @@ int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
 	struct wish wish = { .n = NULL };
 
 	*out = (struct evict_result){ 0 };
-	if (!w->r->cfg->nupstreams || w->r->cfg->readonly)
+	if (!may_evict(w->r))
 		return 0;
 	return evict_judge(&own, e) < 0 ? -1 : evict(&own, &wish, out, e);
 }
@@ -91,7 +97,8 @@ int evict_run(struct registry *r, struct evict_result *out, struct err *e)
 {
 	struct wish wish = { .n = NULL };
 
-	return run(r, &wish, out, e);
+	*out = (struct evict_result){ 0 };
+	return may_evict(r) ? run(r, &wish, out, e) : 1;
 }
 
 int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, struct evict_result *out, struct err *e)
