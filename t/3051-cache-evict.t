@@ -124,12 +124,41 @@ my $large = fetch(image('large', 101));
 is here($large), '110', 'a blob of more than a tenth of the bound is passed through, and not kept';
 is size() <= 1000 * $KIB ? 1 : 0, 1, 'nor counted';
 
+# --- many downloads that end at once
+
+my @layers = map { random_bytes(90 * $KIB) } 1 .. 16;
+my $many = image_of(OCI_MANIFEST, '{}', @layers);
+is hand_over($s, PUT => 'manifest?repo=up/many&ref=1', body => $many, type => OCI_MANIFEST), 201, 'an image of 16 layers of 90 KiB';
+my @status = run_parallel(16, sub { my $l = $layers[$_[0]]; return hand_over($s, PUT => 'blob?repo=up/many&digest=' . sha256($l), body => $l) });
+is join(' ', grep { !/\A(?:201|403)\z/ } @status), '', 'each is kept, or refused';
+my $taken = grep { $_ == 201 } @status;
+cmp_ok $taken, '<', 16, "$taken are kept, and not all";
+my $alone = 0;
+$alone += -s $_ for grep { -k $_ } map { data_dir($s) . "/blobs/$_" } files_below(data_dir($s) . '/blobs');
+cmp_ok $alone, '<=', 1050 * $KIB, 'the bound and 5 % hold for what is there';
+ok wait_for { size() <= 1000 * $KIB }, 'and the bound soon';
+is cached_fault($s), '', 'all that is stored is what its name says';
+
+# --- while nobody serves another registry links what a mirror brought
+
+my $foreign = fetch(image('foreign', 15));
+my ($layer_of) = @{ $foreign->{layers} };
+$s->stop_workers;
+lay_file(layer_link($s, 'own/foreign', $layer_of), $layer_of);
+mkdir data_dir($s) . '/repositories/own/foreign/_manifests';
+is alone($layer_of), 1, 'which it cannot say';
+$s->start_workers;
+make_older('up/foreign', $foreign, 11);
+# the new master does the same by itself
+wait_for { berth($s, 'gc', '--cache')->{status} == 0 };
+ok !-e layer_link($s, 'up/foreign', $layer_of) && !-e tag_link($s, 'up/foreign', '1'), 'the links of the mirror go';
+is here($foreign), '001', 'and the bytes of what only the mirror had';
+
 # --- the cost
 
 is berth($s, 'fsck')->{status}, 0, 'fsck finds nothing wrong';
 SKIP: {
-	plain_build_only('it counts system calls');
-	need_program('strace');
+	skip 'it counts system calls', 9 if $ENV{BERTH_SANITIZERS} || !have_program('strace');
 	my $calls = sub {
 		my ($new) = @_;
 		my $i = fetch($new, 11);
@@ -146,5 +175,18 @@ SKIP: {
 	}
 	my $many = $calls->(image('cost2', 50));
 	cmp_ok $many, '<', $few + 50, "500 pushed repositories are not read: $few calls, and $many";
+	my $hit = fetch(image('hit', 5));
+	my ($blob, $own) = ("/v2/up/hit/blobs/$hit->{layers}[0]", "/v2/own/first/blobs/$d");
+	my $asks = sub {
+		my ($path) = @_;
+		my $file = Berth::Trace::trace_of($s, ['-e', 'trace=%file'], sub { die if $s->req(GET => $path)->status != 200 });
+		return join ' ', slurp($file) =~ /^\d+ +(\w+)\(/mg;
+	};
+	my $pulled = $asks->($own);
+	isnt $pulled, '', "a pull of a blob asks the file system: $pulled";
+	is $asks->($blob), $pulled, 'a hit of the cache no more';
+	make_older('up/hit', $hit, 2);
+	is join(' ', sort split / /, $asks->($blob)), join(' ', sort 'utimensat', split / /, $pulled), 'but once in an hour';
+	is $asks->($blob), $pulled, 'and then not again';
 }
 done_testing;

@@ -13,6 +13,7 @@ use Berth::Inject ();
 use Berth::Repo;
 
 Berth::Inject::cheap_place();
+my $slowly = have_program('strace') && !$ENV{BERTH_SANITIZERS};
 my $rounds = is_long() ? 3000 : 150;
 my $s = Berth::Server->start(args => ['--no-relay'], workers => 4, config => <<'CONF');
 delete = true;
@@ -34,8 +35,11 @@ my %way = (
 		my $r = $s->req(PUT => "$at?digest=$d", @post);
 		return ($r->status, $r->status == 201);
 	},
-	adopt => sub { my ($to, $d, $bytes, $from) = @_; my $r = $s->req(GET => "/v2/$from/blobs/$d", may_close => 1); return ($r->status, 0) },
+	# a second mirror, whose manifest names it
+	adopt => sub { my ($to, $d) = @_; my $r = $s->req(GET => "/v2/up/other/blobs/$d", may_close => 1); return ($r->status, 0) },
 );
+sub old_links { my $dir = data_dir($s) . '/repositories/up'; utime time - 7200, time - 7200, map { "$dir/$_" } grep { m{/link\z} } files_below($dir); return }
+
 my @ways = sort keys %way;
 my (%n, @bad, @acknowledged);
 for my $round (1 .. $rounds) {
@@ -44,7 +48,8 @@ for my $round (1 .. $rounds) {
 	my $i = hand_image($s, 'up/app', 'new', $config, $layer);
 	pulled_before($s, 'up/app', $i, 2 * 3600);
 	my $how = $ways[$round % @ways];
-	my $pause = $round % 7 / 400;
+	hand_over($s, PUT => "manifest?repo=up/other&ref=$i->{digest}", body => $i->{json}, type => $i->{type}) if $how eq 'adopt';
+	my $pause = $round % 14 / ($round % 2 ? 200 : 1000);
 	my @got = run_parallel(2, sub {
 		my ($who) = @_;
 		if ($who) {
@@ -52,21 +57,27 @@ for my $round (1 .. $rounds) {
 			my ($status, $promises) = $way{$how}->("own/app$round", $d, $layer, 'up/app');
 			return { status => $status, promises => $promises };
 		}
-		my $r = berth($s, 'gc', '--cache', '--json');
+		# where renames are slow, writers get in between the batches
+		my @slow = $slowly && $round % 2 ? ('strace', '-f', '-o', '/dev/null', '-e', 'trace=renameat', '-e', 'inject=renameat:delay_enter=8000') : ();
+		my $r = run(@slow, berth_cmd($s, 'gc', '--cache', '--json'));
 		return $r->{status} ? { fault => "gc: $r->{status} $r->{err}" } : {};
 	});
 	my ($g) = grep { ref $_ && exists $_->{status} } @got;
 	push @bad, map { $_->{died} // $_->{fault} // () } @got;
 	my $there = -e blob_file($s, $d) ? 'stays' : 'goes';
-	$n{ $g->{promises} ? "$how done, it $there" : "$how not done" }++ if $g;
+	$n{ $g->{promises} || $g->{status} == 200 ? "$how done, it $there" : "$how not done" }++ if $g;
+	push @bad, "$round: the second mirror's link has no content" if $how eq 'adopt' && $there eq 'goes' && -e layer_link($s, 'up/other', $d);
 	push @acknowledged, [$how, "own/app$round", $d] if $g && $g->{promises};
-	# what was acknowledged outlives another eviction
+	# what was acknowledged outlives another eviction: a mount refreshes the mirror's link, too, which then has to be old again
 	if ($g && $g->{promises}) {
+		old_links();
+		berth($s, 'gc', '--cache');
 		my $r = $s->req(GET => "/v2/own/app$round/blobs/$d");
 		push @bad, "$round: $how was acknowledged, then " . $r->status if $r->status != 200 || $r->body ne $layer;
 	}
 }
 is join("\n", @bad), '', "$rounds rounds: nothing that was acknowledged is missing";
+old_links();
 is berth($s, 'gc', '--cache')->{status}, 0, 'a last eviction';
 is join("\n", grep { $_ ne '' } map { my ($how, $repo, $d) = @$_; my $r = $s->req(GET => "/v2/$repo/blobs/$d"); $r->status == 200 && sha256($r->body) eq $d ? '' : "$how to $repo: " . $r->status } @acknowledged), '',
 	'nor after it';

@@ -2,7 +2,8 @@
 /*
  * evict: the order of an eviction.
  *
- * Owns nothing. Invariant: the collection has begun before anything is read, so that whatever is linked since is noted (store/collector.h).
+ * Owns nothing. Invariant: the collection has begun before any link of a mirror is read, so that whatever is linked since is noted
+ * (store/collector.h).
  */
 #include "care/evict.h"
 
@@ -13,6 +14,8 @@
 #include "care/evict_manifests.h"
 #include "care/repos.h"
 #include "store/alone.h"
+
+#define DROP_TRIES 10           /* of half a second each: another eviction ends soon */
 
 /* What is asked for, beside what the configuration says. */
 struct wish {
@@ -44,12 +47,18 @@ static int evict(struct gc_work *w, struct wish *wish, struct evict_result *out,
 	struct store *st = w->r->st;
 	uint64_t before;
 
-	if (evict_judge(w, e) < 0 || alone_size(st, &before, e) < 0 || evict_plan_read(&p, w, e) < 0 || alone_replace(st, p.size, before, e) < 0 ||
+	if (alone_size(st, &before, e) < 0 || evict_plan_read(&p, w, e) < 0 || alone_replace(st, p.size, before, e) < 0 ||
 	    choose(&p, w, wish, e) < 0 || evict_remove(&p, w, wish->n != NULL, out, e) < 0)
 		return -1;
 	if (wish->found == 1 && wish->ref && wish->ref->kind == REF_TAG && evict_untag(w, wish->n, &wish->ref->tag, e) < 0)
 		return -1;
 	return alone_size(st, &out->kept, e) < 0 ? -1 : 0;
+}
+
+/* In a registry that is read-only nothing could be fetched again. */
+static bool may_evict(const struct registry *r)
+{
+	return r->cfg->nupstreams && !r->cfg->readonly;
 }
 
 int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
@@ -60,16 +69,19 @@ int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
 	struct wish wish = { .n = NULL };
 
 	*out = (struct evict_result){ 0 };
-	return w->r->cfg->nupstreams && !w->r->cfg->readonly ? evict(&own, &wish, out, e) : 0;
+	if (!may_evict(w->r))
+		return 0;
+	return evict_judge(&own, e) < 0 ? -1 : evict(&own, &wish, out, e);
 }
 
+/* The links of all other repositories are looked at before collections and moves of repositories are kept from beginning: that may take long. */
 static int run(struct registry *r, struct wish *wish, struct evict_result *out, struct err *e)
 {
 	struct gc_options o = { .grace = 0 };
 	struct gc_result ignored = { 0 };
 	struct gc_work w = { .r = r, .o = &o, .out = &ignored };
 	struct err at_end = ERR_INIT;
-	int begun = collector_begin(&w.c, r->st, e), rc;
+	int begun = evict_judge(&w, e) < 0 ? -1 : collector_begin(&w.c, r->st, e), rc;
 
 	*out = (struct evict_result){ 0 };
 	if (begun <= 0)
@@ -85,14 +97,17 @@ int evict_run(struct registry *r, struct evict_result *out, struct err *e)
 {
 	struct wish wish = { .n = NULL };
 
-	return run(r, &wish, out, e);
+	*out = (struct evict_result){ 0 };
+	return may_evict(r) ? run(r, &wish, out, e) : 1;
 }
 
 int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, struct evict_result *out, struct err *e)
 {
 	struct wish wish = { .n = n, .ref = ref };
-	int rc = run(r, &wish, out, e);
+	int rc = 0;
 
+	for (int i = 0; rc == 0 && i < DROP_TRIES; i++)
+		rc = run(r, &wish, out, e);
 	if (rc == 0)
 		return err_set(e, ERR_UNAVAILABLE, "a collection is running; drop %s when it has ended", n->s);
 	if (rc < 0 || ref)

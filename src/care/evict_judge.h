@@ -9,7 +9,7 @@
 
 /*
  * evict_judge - once in an epoch: look at the links of all repositories that are no mirrors. 0, or -1 with *e
- * A collection of the caller runs, so that writers clear the bit themselves meanwhile.
+ * No collection has to run for it: who links content meanwhile clears the bit.
  */
 int evict_judge(struct gc_work *w, struct err *e);
 

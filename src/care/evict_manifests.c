@@ -191,7 +191,8 @@ int evict_manifests(struct gc_work *w, const struct name *n, struct evict_link *
 	for (size_t at = 0; rc == 0 && at < count; at += BATCH) {
 		struct batch b = { .w = w, .n = n, .even = even, .out = out };
 
-		rc = run_batch(&b, v + at, count - at < BATCH ? count - at : BATCH, e);
+		/* There may be many notes, which are not to be read while writers wait for the repository. */
+		rc = collector_hear(w->c, e) < 0 ? -1 : run_batch(&b, v + at, count - at < BATCH ? count - at : BATCH, e);
 		gc_leave(w);
 		release(&b);
 	}

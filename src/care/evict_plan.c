@@ -20,6 +20,7 @@
 void evict_plan_release(struct evict_plan *p)
 {
 	names_release(&p->names);
+	digestset_release(&p->held);
 	free(p->links);
 	free(p->contents);
 	*p = (struct evict_plan)EVICT_PLAN_INIT;
@@ -37,8 +38,10 @@ static void add_link(struct reading *rd, enum evict_kind kind, const struct dige
 {
 	struct evict_plan *p = rd->p;
 
-	if (!digest_eq(d, content))
+	if (!digest_eq(d, content)) {
+		digestset_add(&p->held, content);
 		return;
+	}
 	if (p->nlinks == p->cap) {
 		p->cap = p->cap ? p->cap * 2 : 256;
 		p->links = xreallocarray(p->links, p->cap, sizeof(*p->links));
@@ -123,7 +126,7 @@ static int add_content(struct evict_plan *p, struct gc_work *w, size_t first, st
 	}
 	c->left = c->count;
 	alone = blob_alone(w->r->st, &p->links[first].d, &c->size, e);
-	c->alone = alone == 1;
+	c->alone = alone == 1 && !digestset_has(&p->held, &p->links[first].d);
 	c->size = c->alone ? c->size : 0;
 	p->size += c->size;
 	return alone < 0 ? -1 : 0;

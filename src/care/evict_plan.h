@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/digest.h"
+#include "base/digestset.h"
 #include "base/err.h"
 #include "base/ref.h"
 #include "care/gc_work.h"
@@ -39,6 +40,7 @@ struct evict_plan {
 	struct evict_content *contents; /* owned */
 	size_t ncontents;
 	uint64_t size;                  /* of all content that only mirrors have */
+	struct digestset held;          /* content of links that have another digest's name, as registry:2 makes them: it stays */
 };
 
 #define EVICT_PLAN_INIT { .names = NAMES_INIT }

@@ -159,7 +159,7 @@ sub cached_fault
 }
 
 # store_bytes - of all blobs in the store
-sub store_bytes { my ($s) = @_; my $n = 0; $n += -s data_dir($s) . "/blobs/$_" // 0 for files_below(data_dir($s) . '/blobs'); return $n }
+sub store_bytes { my ($s) = @_; my $n = 0; $n += -s $_ // 0 for glob data_dir($s) . '/blobs/*/*/*/data'; return $n }
 
 # relay_peak - the most memory that the relay has had, in MiB
 sub relay_peak
