@@ -76,8 +76,8 @@ static int evict(struct gc_work *w, struct wish *wish, const struct str *word, s
 	return alone_size(st, &out->kept, e) < 0 ? -1 : 1;
 }
 
-/* Whether this configuration says that anything goes. */
-static bool wanted(const struct registry *r)
+/* In a registry that is read-only nothing could be fetched again. */
+static bool may_evict(const struct registry *r)
 {
 	return r->cfg->nupstreams && !r->cfg->readonly;
 }
@@ -91,7 +91,7 @@ int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
 	struct wish wish = { .n = NULL };
 
 	*out = (struct evict_result){ 0 };
-	if (!wanted(w->r))
+	if (!may_evict(w->r))
 		return 0;
 	return evict_judge(&own, &word, e) < 0 || evict(&own, &wish, &word, out, e) < 0 ? -1 : 0;
 }
@@ -107,8 +107,6 @@ static int run(struct registry *r, struct wish *wish, struct evict_result *out, 
 	int begun, rc;
 
 	*out = (struct evict_result){ 0 };
-	if (!wish->n && !wanted(r))
-		return alone_size(r->st, &out->kept, e) < 0 ? -1 : 1;
 	begun = evict_judge(&w, &word, e) < 0 ? -1 : collector_begin(&w.c, r->st, e);
 	if (begun <= 0)
 		return begun;
@@ -123,7 +121,8 @@ int evict_run(struct registry *r, struct evict_result *out, struct err *e)
 {
 	struct wish wish = { .n = NULL };
 
-	return run(r, &wish, out, e);
+	*out = (struct evict_result){ 0 };
+	return may_evict(r) ? run(r, &wish, out, e) : 1;
 }
 
 int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, struct evict_result *out, struct err *e)

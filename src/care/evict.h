@@ -22,7 +22,7 @@ struct evict_result {
 };
 
 /*
- * evict_run - remove what `cache.idle` and `cache.max_size` let go
+ * evict_run - remove what `cache.idle` and `cache.max_size` let go; nothing where the registry is read-only
  * Returns 1, 0 if a collection is running, -1 with *e: some of it may still be there.
  */
 int evict_run(struct registry *r, struct evict_result *out, struct err *e);

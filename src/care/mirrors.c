@@ -93,8 +93,8 @@ void mirrors_warn(struct registry *r)
 	cleanup_err struct err e = ERR_INIT;
 
 	if (each(&w, NULL, &e) < 0)
-		log_say(LOG_WARN, "upstream", "cannot look for repositories that were pushed under the names of upstreams: %s", e.cause);
+		log_say(LOG_WARN, "configuration", "cannot look for pushed repositories that have the name of an upstream: %s", e.cause);
 	else if (p.count)
-		log_say(LOG_WARN, "upstream", "%zu repositories have the name of an upstream and were pushed, the first is %s: nobody can push to them, and "
+		log_say(LOG_WARN, "configuration", "pushed repositories have the name of an upstream: %zu, the first is %s; nobody can push to them now, and "
 			"nothing of them is evicted", p.count, p.first.s);
 }
