@@ -95,6 +95,6 @@ void mirrors_warn(struct registry *r)
 	if (each(&w, NULL, &e) < 0)
 		log_say(LOG_WARN, "configuration", "cannot look for pushed repositories that have the name of an upstream: %s", e.cause);
 	else if (p.count)
-		log_say(LOG_WARN, "configuration", "pushed repositories have the name of an upstream: %zu, the first is %s; nobody can push to them now, and "
-			"nothing of them is evicted", p.count, p.first.s);
+		log_say(LOG_WARN, "configuration", "pushed repositories have the name of an upstream: %zu, the first is %s; nobody can push to "
+			"them now, and nothing of them is evicted", p.count, p.first.s);
 }

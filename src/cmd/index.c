@@ -34,7 +34,9 @@ static int rebuild_all(struct registry *reg, struct err *e)
 	struct rebuild rb = { .reg = reg };
 
 	/* Whoever wrote what indexes lack may also have linked what mirrors brought. */
-	if ((mirror_any(reg->st) && alone_doubt(reg->st, e) < 0) || catalog_rebuild(reg->st, e) < 0 || repo_walk(reg->st, NULL, rebuild_one, &rb, e) < 0)
+	if (mirror_any(reg->st) && alone_doubt(reg->st, e) < 0)
+		return -1;
+	if (catalog_rebuild(reg->st, e) < 0 || repo_walk(reg->st, NULL, rebuild_one, &rb, e) < 0)
 		return -1;
 	printf("rebuilt the catalog and the indexes of %zu repositories\n", rb.done);
 	return 0;

@@ -278,9 +278,10 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	    reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
-	if (check_and_note(r, n, &m, &p->digest, e) < 0 || reg_copied_manifest(r, n, e) < 0 || name_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
-	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, n, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
-	    revision_set(r->st, n, &p->digest, e) < 0 || set_tags(r, n, p, e) < 0)
+	if (check_and_note(r, n, &m, &p->digest, e) < 0 || reg_copied_manifest(r, n, e) < 0 || name_references(r, n, &m, e) < 0 ||
+	    (m.has_subject && index_subject(r, n, p, e) < 0) || write_push(r, n, p, &m, &j, e) < 0 ||
+	    blob_write(r->st, n, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 || revision_set(r->st, n, &p->digest, e) < 0 ||
+	    set_tags(r, n, p, e) < 0)
 		return -1;
 	/* Who sees the manifest now and builds on it is answered after a barrier of its own, which covers this push too. */
 	lock_cleanup_collector(&held);

@@ -9,7 +9,8 @@
  *   _named/ALG/HEX     an empty file: a manifest of the repository names this digest as a blob, and so its content may be linked here
  *   _children/ALG/HEX  the same of a manifest that an index of the repository names. Bytes that are named as a blob never become a manifest: the
  *                      upstream took them without reading what they name
- *   _copied            an empty file: the repository is a copy. It had no manifest when its upstream gave the first one, and nobody has pushed one since
+ *   _copied            an empty file: the repository is a copy. It had no manifest when its upstream gave the first one, and nobody has pushed one
+ *                      since
  *   _pinned/TAG        an empty file: what the tag needs stays, whatever cache.idle and cache.max_size say
  *
  * No lock protects these: each is one file. A file too few costs a question upstream, and none of them gives a right. Without _copied nothing of
