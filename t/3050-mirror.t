@@ -87,9 +87,9 @@ $s->req(GET => "/v2/$repo/blobs/$ld", headers => [Range => 'bytes=5-9']);
 like $head, qr{^GET /blob\?up=docker\.io&repo=\S+&name=library%2Fapp&digest=\Q@{[enc($ld)]}\E&keep=0 HTTP}, 'a blob that no manifest names is not to be kept';
 like $head, qr/^Range: bytes=5-9\r$/m, 'its range';
 $s->req(GET => "/v2/$repo/tags/list?n=5&last=a%26b");
-like((asked())[0], qr{^GET /tags\?up=docker\.io&repo=\S+&name=library%2Fapp&path=%2Fv2%2Fdocker\.io%2Flibrary%2Fapp%2Ftags%2Flist&n=5&last=a%26b HTTP}, 'tags');
+like((asked())[0], qr{^GET /tags\?up=docker\.io&repo=\S+&name=library%2Fapp&path=%2Fv2%2Fdocker\.io%2Flibrary%2Fapp%2Ftags%2Flist&query=n%3D5%26last%3Da%2526b HTTP}, 'tags');
 $s->req(GET => "/v2/$repo/referrers/$d?artifactType=a/b");
-like((asked())[0], qr{^GET /referrers\?.*&digest=sha256%3A[0-9a-f]{64}&path=.*&artifactType=a%2Fb HTTP}, 'referrers');
+like((asked())[0], qr{^GET /referrers\?.*&digest=sha256%3A[0-9a-f]{64}&path=.*&query=artifactType%3Da%2Fb HTTP}, 'referrers');
 
 # --- name spaces
 

@@ -55,6 +55,8 @@ cmp_ok get_some($late, 900_000), '>=', 900_000, 'and gets all that is here';
 my $range = get_begin($s, $b->{path}, Range => 'bytes=1000-500999');
 is get_status($range), 206, 'a range of what is here is answered';
 is get_some($range, 500_000 - $HELD), 500_000 - $HELD, 'but for its end';
+is get_status(get_begin($s, $b->{path}, Range => 'bytes=1000-500999', 'If-Range' => "\"$b->{digest}\"")), 206, 'so is one of who has the beginning';
+is get_status(get_begin($s, $b->{path}, Range => 'bytes=1000-500999', 'If-Range' => $_)), 200, "who has the beginning of something else ($_) gets it all" for '"x"', $b->{digest};
 my $rest = get_begin($s, $b->{path}, Range => 'bytes=2900000-');
 close $early[3]{sock};
 close $early[0]{sock};

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "os/file.h"
+#include "registry/reg_blob.h"
 #include "registry/reg_manifest.h"
 #include "registry/reg_stored.h"
 #include "store/alone.h"
@@ -121,6 +122,22 @@ int reg_mirror_link_blob(struct registry *r, const struct name *n, const struct 
 	if (found <= 0 || r->cfg->readonly || r->st->readonly)
 		return found < 0 ? -1 : 0;
 	return blob_adopt(r->st, n, d, e);
+}
+
+int reg_mirror_has(struct registry *r, const struct name *n, const struct digest *d, bool manifest, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
+	struct ref ref = { .kind = REF_DIGEST, .digest = *d };
+	struct blob_info info;
+	bool named;
+	int rc = manifest ? reg_stored_find(r, n, &ref, &m, e) : reg_blob_find(r, n, d, false, &info, e);
+
+	if (rc == 0)
+		return 1;
+	if (e->code != ERR_MANIFEST_UNKNOWN && e->code != ERR_BLOB_UNKNOWN)
+		return -1;
+	err_release(e);
+	return manifest ? reg_mirror_link_manifest(r, n, d, e) : reg_mirror_link_blob(r, n, d, &named, e);
 }
 
 int reg_mirror_put(struct registry *r, const struct name *n, const struct ref *ref, const char *content_type, const struct str *bytes,

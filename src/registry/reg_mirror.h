@@ -41,6 +41,9 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e);
 int reg_mirror_link_blob(struct registry *r, const struct name *n, const struct digest *d, bool *named, struct err *e);
 
+/* reg_mirror_has - whether the repository has the manifest or blob d, after linking it as above: 1, 0, -1 with *e */
+int reg_mirror_has(struct registry *r, const struct name *n, const struct digest *d, bool manifest, struct err *e);
+
 /*
  * What the relay hands over:
  * reg_mirror_put     - a manifest; ref is a tag, which then counts as confirmed, or its digest. Errors as reg_manifest_put()

@@ -38,6 +38,13 @@ struct blob {
 	bool over;                      /* the time to linger is over */
 	struct event *wake, *linger;    /* libevent's */
 	struct reader *readers;
+	struct watcher *watchers;
+};
+
+struct watcher {                        /* of blobs_fetch() */
+	struct watcher *next;
+	blobs_done *done;
+	void *arg;
 };
 
 struct reader {
@@ -144,7 +151,7 @@ static void reader_fail(struct reader *rd)
 	if (begun)
 		reply_cut(r);
 	else
-		answer_blob_failed(r, d->kind, d->ours ? d->why.buf : NULL);
+		answer_blob_failed(r, d->kind, d->ours ? d->why.buf : NULL, d->full ? 503 : 502);
 }
 
 /* Whether it is larger than the cache keeps. */
@@ -217,6 +224,12 @@ static void reader_add(struct blob *b, struct reply *r, const char *range, bool 
 
 static void blob_free(struct blob *b)
 {
+	struct watcher *w;
+
+	while ((w = b->watchers)) {
+		b->watchers = w->next;
+		free(w);
+	}
 	while (b->readers)
 		reader_free(b->readers);
 	handover_cancel(&b->handover);
@@ -237,11 +250,24 @@ static void blob_free(struct blob *b)
 /* Ends what nobody needs any more. */
 static void blob_idle(struct blob *b)
 {
-	if (b->readers)
+	if (b->readers || b->watchers)
 		return;
 	if (b->d.state == DOWNLOAD_FAILED || (b->d.state == DOWNLOAD_WHOLE && b->handed && b->over) ||
 	    (b->d.state == DOWNLOAD_RUNS && !b->warm && !upstream_config(b->u)->finish))
 		blob_free(b);
+}
+
+static void tell(struct blob *b)
+{
+	struct watcher *w;
+
+	while ((w = b->watchers)) {
+		struct watcher was = *w;
+
+		b->watchers = w->next;
+		free(w);
+		was.done(was.arg);
+	}
 }
 
 static void changed(void *arg)
@@ -256,6 +282,7 @@ static void linger(struct blob *b)
 	const struct timeval tv = { .tv_sec = LINGER };
 
 	b->handed = true;
+	tell(b);
 	download_unname(&b->d);
 	evtimer_add(b->linger, &tv);
 	changed(b);
@@ -278,7 +305,7 @@ static void handed_over(void *arg, int status, const char *why)
 	b->handover = NULL;
 	b->stored = status / 100 == 2;
 	if (!b->stored) {
-		b->bs->env->counts.refused++;
+		b->bs->env->counts->refused++;
 		str_puts(&b->refused, why);
 		fetch_log(&b->d.a, b->digest.text, UPSTREAM_OK, why);
 	}
@@ -311,6 +338,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	}
 	if (b->d.state == DOWNLOAD_WHOLE)
 		hand_over(b);
+	else if (b->d.state == DOWNLOAD_FAILED)
+		tell(b);
 	blob_idle(b);
 }
 
@@ -357,30 +386,53 @@ static bool make_room(struct blobs *bs)
 	if (bs->count < RUNNING_MAX)
 		return true;
 	for (; b; b = b->next)
-		if (b->handed && !b->readers)
+		if (b->handed && !b->readers && !b->watchers)
 			last = b;
 	if (last)
 		blob_free(last);
 	return last != NULL;
 }
 
-static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm, const char *range, struct reply *r)
+/* One that is under way, or a new one; NULL: there can be none. */
+static struct blob *blob_of(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm)
 {
 	struct blob *b = find(bs, a, digest);
 
 	if (b && warm && b->handed && !b->stored)
 		b = NULL;       /* it lingers, and was not to be kept */
 	if (b)
-		bs->env->counts.coalesced++;
+		bs->env->counts->coalesced++;
 	else if (make_room(bs))
 		b = blob_new(bs, a, digest);
-	if (!b) {
-		answer_error(r, 503, ERR_UNAVAILABLE, "the blob cannot be fetched just now");
-		return;
-	}
+	if (!b)
+		return NULL;
 	b->keep |= keep;
 	b->warm |= warm;
-	reader_add(b, r, range, warm);
+	return b;
+}
+
+static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm, const char *range, struct reply *r)
+{
+	struct blob *b = blob_of(bs, a, digest, keep, warm);
+
+	if (b)
+		reader_add(b, r, range, warm);
+	else
+		answer_error(r, 503, ERR_UNAVAILABLE, "the blob cannot be fetched just now");
+}
+
+void blobs_fetch(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, blobs_done *done, void *arg)
+{
+	struct blob *b = blob_of(bs, a, digest, true, true);
+	struct watcher *w;
+
+	if (!b || b->handed) {
+		done(arg);
+		return;
+	}
+	w = xcalloc(1, sizeof(*w));
+	*w = (struct watcher){ .next = b->watchers, .done = done, .arg = arg };
+	b->watchers = w;
 }
 
 void blobs_get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)

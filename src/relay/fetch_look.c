@@ -90,7 +90,7 @@ static void looked(void *arg, const struct upstream_answer *a)
 		} else if (unknown) {
 			l->ls->unknown(l->ls->arg, &own, &l->digest, l->keep, r);
 		} else {
-			answer_blob_failed(r, a->kind, NULL);
+			answer_blob_failed(r, a->kind, NULL, 503);
 		}
 	}
 	look_free(l);

@@ -43,6 +43,7 @@ struct reply {
 	reply_more *more;
 	reply_ended *ended;
 	void *arg;
+	const void *of;                 /* the handler's argument */
 	char id[ID_MAX + 1];
 };
 
@@ -289,7 +290,11 @@ static void ask(struct reply *r, char *head, size_t len)
 	r->head = q.head;
 	memcpy(r->id, q.id, strnlen(q.id, ID_MAX));
 	bufferevent_set_timeouts(r->bev, NULL, NULL);
-	r->s->handler(r->s->arg, r, &q);
+	r->of = r->s->arg;
+	if (r->s->handler)
+		r->s->handler(r->s->arg, r, &q);
+	else
+		reply_whole(r, 503, "", "", 0);
 }
 
 /* What comes after the request is thrown away. */
@@ -392,12 +397,12 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-struct server *server_open(struct event_base *base, const char *socket, server_handler *handler, void *arg, struct str *why)
+struct server *server_open(struct event_base *base, const char *socket, struct str *why)
 {
 	struct server *s = xcalloc(1, sizeof(*s));
 	cleanup_err struct err e = ERR_INIT;
 
-	*s = (struct server){ .base = base, .path = xstrdup(socket), .handler = handler, .arg = arg, .sock = SOCK_INIT, .spare = -1 };
+	*s = (struct server){ .base = base, .path = xstrdup(socket), .sock = SOCK_INIT, .spare = -1 };
 	if (sock_listen(s->path, &s->sock, &e) < 0) {
 		err_text(&e, why);
 		free(s->path);
@@ -409,6 +414,31 @@ struct server *server_open(struct event_base *base, const char *socket, server_h
 	if (!s->accepting || event_add(s->accepting, NULL) < 0)
 		abort();
 	return s;
+}
+
+void server_serve(struct server *s, server_handler *handler, void *arg)
+{
+	s->handler = handler;
+	s->arg = arg;
+}
+
+bool server_busy(const struct server *s, const void *arg)
+{
+	for (const struct reply *r = s->first; r; r = r->next)
+		if (r->of == arg)
+			return true;
+	return false;
+}
+
+void server_cut(struct server *s, const void *arg)
+{
+	struct reply *r, *next;
+
+	for (r = s->first; r; r = next) {
+		next = r->next;
+		if (r->of == arg)
+			reply_free(r);
+	}
 }
 
 void server_close(struct server **sp)

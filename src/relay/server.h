@@ -36,8 +36,18 @@ int server_value(const struct server_request *q, const char *key, struct str *ou
 /* A handler answers at once, or keeps the reply and answers later. */
 typedef void server_handler(void *arg, struct reply *r, const struct server_request *q);
 
-/* server_open - listen; owned by the caller. NULL with one line in *why */
-struct server *server_open(struct event_base *base, const char *socket, server_handler *handler, void *arg, struct str *why);
+/* server_open - listen; owned by the caller. NULL with one line in *why. Until server_serve() each request is answered by 503 */
+struct server *server_open(struct event_base *base, const char *socket, struct str *why);
+
+/* server_serve - who answers from now on; NULL: nobody. Replies that are being given stay those of whom they were asked of */
+void server_serve(struct server *s, server_handler *handler, void *arg);
+
+/*
+ * server_busy - whether one of those asked of the handler with this `arg` is still being given
+ * server_cut  - cut these off; nobody is told
+ */
+bool server_busy(const struct server *s, const void *arg);
+void server_cut(struct server *s, const void *arg);
 
 /* server_close - stop, and cut all answers off; nobody is told */
 void server_close(struct server **s);

@@ -57,6 +57,18 @@ struct upstream *upstreams_find(struct upstreams *us, const char *name)
 	return NULL;
 }
 
+void upstreams_inherit(struct upstreams *us, struct upstreams *before)
+{
+	for (size_t i = 0; before && i < us->count; i++) {
+		const struct upstream *was = upstreams_find(before, us->v[i].cf->name);
+
+		if (!was)
+			continue;
+		us->v[i].counts = was->counts;
+		us->v[i].limited_until = was->limited_until;
+	}
+}
+
 const struct config_upstream *upstream_config(const struct upstream *u)
 {
 	return u->cf;
@@ -172,6 +184,7 @@ static void note(struct upstream_ask *a, const struct client_answer *http)
 	uint64_t now = time_now_usec(), wait = http->retry_after * SECOND;
 
 	u->counts.asked[a->kind]++;
+	u->counts.bytes += http->body.len;
 	/* Where a redirect led, another host has failed, or has limits of its own. */
 	if (http->status && http->elsewhere) {
 		url->bad_until = a->kind == UPSTREAM_OK ? 0 : url->bad_until;
