@@ -134,9 +134,6 @@ void call_tell(struct client *c)
 		void *arg = call->arg;
 
 		call_answer(call, &a);
-		a.why = a.status ? "" : fault.buf;
-		a.body = body;
-		a.headers = got;
 		call->fault = call->answer = call->got = (struct str)STR_INIT;
 		call_free(call);
 		done(arg, &a);
