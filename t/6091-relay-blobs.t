@@ -20,6 +20,13 @@ sub ask { my ($b, %o) = @_; my $up = delete $o{up} // 'up'; return $r->begin('/b
 sub is_right { my ($g, $b, $title) = @_; local $Test::Builder::Level = $Test::Builder::Level + 1; my $e = $r->end($g); return is "$e->{status} " . sha256($e->{body}), "200 $b->{digest}", $title }
 sub handed { my ($b) = @_; return grep { $_->{body} eq $b->{digest} } $r->handed }
 
+# --- what fails again and again is given up after a quarter of a minute, see the end
+my $broken = Berth::Upstream->start;
+my $lost = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; } );', $broken->url);
+$broken->rule('^GET .*/blobs/', { status => 500 });
+$broken->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1);
+my @lost = map { $lost->begin('/blob', up => 'up', repo => 'up/app', name => 'app', digest => $_, keep => 1) } ($broken->blob('app', random_bytes(SIZE))) x 3;
+
 # --- one download for all
 my $b = blob();
 my $rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
@@ -269,6 +276,11 @@ $g = ask($b = blob());
 $r->more($g, 900_000);
 is $r->stop, 0, 'a relay that is told to end does so at once';
 is scalar(() = $r->spooled), 0, 'and leaves nothing';
+# --- what was given up
+is_deeply [map { $lost->end($_)->{whole} } @lost], ['', '', ''], 'a download that fails again and again: its clients are cut off';
+ok wait_for { !$lost->spooled }, 'nothing stays';
+is $broken->count('GET blob'), 6, 'it was tried five times more';
+
 # --- no more descriptors
 my $few = Berth::RelayAlone->start(sprintf('upstreams = ( { name = "up"; urls = [ "%s" ]; } );', $u->url), files => 64);
 my @idle = map { IO::Socket::UNIX->new(Peer => "$few->{dir}/listen") // die "no relay: $!" } 1 .. 80;

@@ -143,7 +143,7 @@ for my $path ('up/other/app/manifests/1', 'up/team/manifests/1', 'up/manifests/1
 	like $r ? $r->status : 400, qr/^4\d\d$/, "$path is refused";
 }
 is_deeply [map { $_->{path} } $u->requests], [], 'and upstream is not asked';
-cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB';
+cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB' if !$ENV{BERTH_SANITIZERS};
 is cached_fault($s), '', 'all that is stored is what its name says';
 
 # --- what is inside is not for clients

@@ -98,15 +98,15 @@ is get("https://127.0.0.1:$port/v2/", '-u', "docker:$password")->status, 401, 'o
 my $yml = slurp("$dir/etc/distribution.yml");
 spew("$dir/etc/distribution.yml", $yml =~ s/max-age=60/max-age=61/r);
 kill HUP => Berth::Server::children($pid);
-ok wait_for(sub { my $r = get("https://127.0.0.1:$port/v2/"); $r && ($r->header('Strict-Transport-Security') // '') eq 'max-age=61' }), 'SIGHUP: the changed file is in force';
-spew("$dir/etc/distribution.yml", $yml . "proxy: {remotenamespace: library}\n");
+ok wait_for(sub { my $r = get("https://127.0.0.1:$port/v2/"); $r && ($r->header('Strict-Transport-Security') // '') eq 'max-age=61' }), 'SIGHUP: the changed file is in force' or diag slurp("$dir/log");
+spew("$dir/etc/distribution.yml", $yml . "policy: {repository: {classes: [image]}}\n");
 kill HUP => Berth::Server::children($pid);
-ok wait_for(sub { slurp("$dir/log") =~ /proxy\.remotenamespace[^\n]*is refused[^\n]*the old one stays/ }), 'one that is refused is not';
+ok wait_for(sub { slurp("$dir/log") =~ /policy\.repository\.classes[^\n]*is refused[^\n]*the old one stays/ }), 'one that is refused is not' or diag slurp("$dir/log");
 is get("https://127.0.0.1:$port/v2/", '-u', 'alice:pw')->status, 200, 'it serves on';
 ok stop(), 'and ends';
 
 # What cannot be as it was is refused with one line
-for (['a file that is refused', {}, qr{\A\Q$dir\E/etc/distribution\.yml:\d+: "proxy\.remotenamespace" is refused: [^\n]+\n\z}],
+for (['a file that is refused', {}, qr{\A\Q$dir\E/etc/distribution\.yml:\d+: "policy\.repository\.classes" is refused: [^\n]+\n\z}],
 	['a directory in the place of the file', { BERTH_CONFIG_YML => "$dir/auth:$dir/etc/distribution.yml" }, qr{\A\Q$dir\E/auth: cannot read: Is a directory\n\z}],
 	['a bad address', { BERTH_CONFIG_YML => '', REGISTRY_HTTP_ADDR => '5000' }, qr/\AREGISTRY_HTTP_ADDR: must be an address[^\n]+\n\z/]) {
 	my ($title, $env, $re) = @$_;

@@ -24,6 +24,8 @@
 #include "store/pulled.h"
 #include "store/repo.h"
 
+#define EVICTION_TRIES 10       /* of half a second each */
+
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
 	struct gc_marks m = GC_MARKS_INIT;
@@ -187,13 +189,23 @@ static int evict_first(struct gc_work *w, struct err *e)
 	return 0;
 }
 
+/* An eviction ends soon, and is no reason not to collect. */
+static int begin(struct gc_work *w, struct err *e)
+{
+	int begun = collector_begin(&w->c, w->r->st, e);
+
+	for (int i = 0; begun == 0 && w->r->cfg->nupstreams && i < EVICTION_TRIES; i++)
+		begun = gc_goes_on(e) < 0 ? -1 : collector_begin(&w->c, w->r->st, e);
+	return begun;
+}
+
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
 {
 	struct gc_work w = { .r = r, .o = o, .out = out };
 	cleanup_str struct str text = STR_INIT;
 	struct err at_end = ERR_INIT;
 	uint64_t since = time_now_usec();
-	int begun = collector_begin(&w.c, r->st, e), rc;
+	int begun = begin(&w, e), rc;
 
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)

@@ -284,6 +284,12 @@ static bool try_again(struct download *d, bool stalled)
 	return true;
 }
 
+/* Another try would be told the same: the blob is gone, or no more of it is there, whatever was said of its length. */
+static bool is_final(const struct upstream_answer *a)
+{
+	return a->kind == UPSTREAM_MISSING || a->kind == UPSTREAM_DENIED || a->http->status == 416;
+}
+
 static void answered(void *arg, const struct upstream_answer *a)
 {
 	struct download *d = arg;
@@ -297,7 +303,7 @@ static void answered(void *arg, const struct upstream_answer *a)
 		verify(d);
 	} else if (a->kind == UPSTREAM_MISSING && !d->have) {
 		fail(d, UPSTREAM_MISSING, a->why);
-	} else if (!try_again(d, a->http->fault == CLIENT_FAULT_TIME)) {
+	} else if (is_final(a) || !try_again(d, a->http->fault == CLIENT_FAULT_TIME)) {
 		fail(d, a->kind == UPSTREAM_OK ? UPSTREAM_FAILED : a->kind, a->kind == UPSTREAM_OK ? "the blob ends early" : a->why);
 	}
 }

@@ -59,8 +59,12 @@ static uint64_t read_size(int fd)
 {
 	char text[SIZE_LEN];
 	uint64_t bytes;
+	ssize_t n;
 
-	if (pread(fd, text, sizeof(text), 0) != SIZE_LEN || text[SIZE_LEN - 1] != '\n' || str_parse_u64(text, SIZE_LEN - 1, &bytes) < 0)
+	do
+		n = pread(fd, text, sizeof(text), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != SIZE_LEN || text[SIZE_LEN - 1] != '\n' || str_parse_u64(text, SIZE_LEN - 1, &bytes) < 0)
 		return 0;
 	return bytes;
 }
@@ -68,10 +72,14 @@ static uint64_t read_size(int fd)
 static int write_size(int fd, uint64_t bytes, struct err *e)
 {
 	char text[SIZE_LEN + 1];
+	ssize_t n;
 
 	snprintf(text, sizeof(text), "%020" PRIu64 "\n", bytes);
 	metrics_set(METRIC_CACHE_BYTES, bytes);
-	return pwrite(fd, text, SIZE_LEN, 0) == SIZE_LEN ? 0 : err_sys(e, "cannot write %s", STORE_MIRROR_SIZE_FILE);
+	do
+		n = pwrite(fd, text, SIZE_LEN, 0);
+	while (n < 0 && errno == EINTR);
+	return n == SIZE_LEN ? 0 : err_sys(e, "cannot write %s", STORE_MIRROR_SIZE_FILE);
 }
 
 /* Locked until it is closed. */
