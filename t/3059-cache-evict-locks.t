@@ -5,6 +5,8 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Fcntl ':flock';
+use POSIX ();
 use Berth::Test;
 use Berth::Check;
 use Berth::Cache;
@@ -46,5 +48,22 @@ ok !-e $s->root . "/berth/index/$repo/$referrer", 'the signature has left the in
 my %named = map { (substr($_, 7) => 1) } map { $image{$_}{config}, @{ $image{$_}{layers} } } grep { !/old/ } keys %image;
 my @names = map { m{([0-9a-f]{64})$} } grep { m{_named/} } files_below($s->root . "/berth/mirror/$repo");
 is_deeply [sort @names], [sort keys %named], 'what only removed manifests named is forgotten';
+
+# --- what waits for an eviction: a test has its lock
+for my $cmd (['repo', 'mv', 'own/app', 'own/other'], ['gc', '--grace', '0s'], ['cache', 'drop', "$repo:new1"]) {
+	$s->push_image('own/app', '1');
+	open my $lock, '>>', $s->root . '/berth/locks/run' or die "$!";
+	flock $lock, LOCK_EX or die "$!";
+	my $pid = fork // die "fork: $!";
+	if (!$pid) {
+		close $lock;
+		POSIX::_exit(run('strace', '-o', "$file.2", '-e', 'trace=openat', berth_cmd($s, @$cmd))->{status});
+	}
+	ok +(wait_for { -e "$file.2" && 3 <= (() = slurp("$file.2") =~ m{"berth/locks/run"}g) }), "'@$cmd' tries again";
+	close $lock;
+	waitpid $pid, 0;
+	is $? >> 8, 0, 'and does its work when the eviction has ended';
+	unlink "$file.2";
+}
 is run(berth_cmd($s, 'fsck'))->{status}, 0, 'fsck finds nothing wrong';
 done_testing;
