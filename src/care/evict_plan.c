@@ -297,13 +297,17 @@ static size_t find_repository(const struct evict_plan *p, const struct name *n)
 
 int evict_plan_drop(struct evict_plan *p, struct gc_work *w, const struct name *n, const struct ref *ref, struct err *e)
 {
-	struct digest d = ref && ref->kind == REF_DIGEST ? ref->digest : (struct digest){ 0 };
+	/* It goes though an index names it, and what it needs does not stay for the sake of that index. */
+	const struct digest *named = ref && ref->kind == REF_DIGEST ? &ref->digest : NULL;
+	struct digest d = named ? *named : (struct digest){ 0 };
 	struct dropping dr = { .p = p, .w = w, .n = n, .ref = ref, .d = &d };
 	size_t repository = find_repository(p, n);
 	int found = repository < p->names.count;
 
 	if (found && ref)
 		found = ref->kind == REF_TAG ? tag_read(w->r->st, n, &ref->tag, &d, e) : revision_linked(w->r->st, n, &d, e);
+	if (found == 1 && named)
+		digestset_add(&dr.stays, named);
 	if (found == 1 && ref &&
 	    (evict_need(w, n, &d, &dr.goes, e) < 0 || tag_walk(w->r->st, n, keep_tag, &dr, e) < 0 ||
 	     revision_walk(w->r->st, n, keep_revision, &dr, e) < 0))
@@ -311,7 +315,8 @@ int evict_plan_drop(struct evict_plan *p, struct gc_work *w, const struct name *
 	for (size_t i = 0; found == 1 && i < p->nlinks; i++) {
 		struct evict_link *l = &p->links[i];
 
-		l->goes |= l->repository == repository && (!ref || (digestset_has(&dr.goes, &l->d) && !digestset_has(&dr.stays, &l->d)));
+		l->goes |= l->repository == repository && (!ref || (named && digest_eq(&l->d, named)) ||
+							   (digestset_has(&dr.goes, &l->d) && !digestset_has(&dr.stays, &l->d)));
 	}
 	digestset_release(&dr.goes);
 	digestset_release(&dr.stays);

@@ -264,6 +264,16 @@ static int move(struct move *m, struct err *e)
 	return step == STEP_DONE ? 0 : -1;
 }
 
+/* As collector_exclude(), but it waits for an eviction. */
+static int exclude(struct registry *r, int *run, struct err *e)
+{
+	int alone = collector_exclude(r->st, run, e);
+
+	for (int i = 0; alone == 0 && r->cfg->nupstreams && i < COLLECTOR_TRIES; i++)
+		alone = collector_exclude(r->st, run, e);
+	return alone;
+}
+
 int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e)
 {
 	struct move m = { .r = r, .st = r->st, .from = from, .to = to, .by = r->by, .trashed = NAMES_INIT };
@@ -275,7 +285,7 @@ int repos_move(struct registry *r, const struct name *from, const struct name *t
 	if (upstream_of(r->cfg, from, NULL) || upstream_of(r->cfg, to, NULL))
 		return err_set(e, ERR_NAME_INVALID, "%s is the mirror of an upstream, whose name it has",
 			       upstream_of(r->cfg, from, NULL) ? from->s : to->s);
-	alone = collector_exclude(r->st, &run, e);
+	alone = exclude(r, &run, e);
 	if (alone == 0)
 		return err_set(e, ERR_UNAVAILABLE, "a collection is running; move %s when it has ended", from->s);
 	/* Comparing the catalog holds its lock for long, and so does counting: do it before acquiring the locks that writers wait for. */

@@ -19,6 +19,7 @@
 #include "os/lock.h"
 #include "os/tree.h"
 #include "store/mirror.h"
+#include "store/spool.h"
 #include "store/store_path.h"
 
 #define SIZE_LEN 21             /* twenty digits and a newline */
@@ -52,14 +53,41 @@ bool alone_give(int fd, const struct stat *sb)
 	return sb->st_nlink == 1 && fchmod(fd, (sb->st_mode & 0777) | S_ISVTX) == 0 && fstat(fd, &now) == 0 && alone_has(&now);
 }
 
+/*
+ * Only its owner may change a file's mode: a copy takes its place. The bytes are compared, so that it cannot be worse than what an upload may
+ * have put there meanwhile.
+ */
+static int take_copy(struct store *st, const struct digest *d, int fd, const struct stat *sb, struct err *e)
+{
+	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
+	cleanup_spool struct spool tmp = SPOOL_INIT;
+
+	path_blob(&to, d);
+	path_blob_dir(&dir, d);
+	if (spool_make(&tmp, st, e) < 0)
+		return -1;
+	if (os_append(tmp.fd, 0, fd, 0, (uint64_t)sb->st_size) < 0)
+		return err_sys(e, "cannot copy blob %s", d->text);
+	if (spool_verify(st, tmp.fd, d, e) < 0) {
+		bool wrong = e->code == ERR_DIGEST_INVALID;
+
+		return wrong ? err_set(e, ERR_UNKNOWN, "blob %s is corrupt, and is another user's", d->text) : -1;
+	}
+	if (renameat(st->dirfd, tmp.path.buf, st->dirfd, to.buf) < 0 || (!st->ordered && store_flush_dir(st, dir.buf) < 0))
+		return err_sys(e, "cannot publish %s", to.buf);
+	return 0;
+}
+
 /* On an ordered file system the change comes before the link that follows it. */
 int alone_take(struct store *st, const struct name *n, const struct digest *d, int fd, const struct stat *sb, struct err *e)
 {
 	if (!alone_has(sb) || (n && alone_mirror(st, n)))
 		return 0;
-	if (fchmod(fd, sb->st_mode & 0777) < 0 || (!st->ordered && st->flush && fsync(fd) < 0))
-		return err_sys(e, "cannot note that other repositories than mirrors have %s", d->text);
-	return 0;
+	if (fchmod(fd, sb->st_mode & 0777) == 0 && (st->ordered || !st->flush || fsync(fd) == 0))
+		return 0;
+	if (errno == EPERM)
+		return take_copy(st, d, fd, sb, e);
+	return err_sys(e, "cannot note that other repositories than mirrors have %s", d->text);
 }
 
 /* The number in an open file: 0 if it is none. */

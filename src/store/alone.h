@@ -37,7 +37,8 @@ bool alone_brings(struct store *st, const struct name *n);
  * alone_has  - whether only mirrors have this content; sb: what fstat says of its file
  * alone_give - set the bit on a file that is to become content, has no name there yet, and is linked into place: if that name is taken, the
  *              caller clears the bit before the file may replace the other one. False: it is content already, or the file system has no such bit
- * alone_take - another repository is about to have the content: clear the bit, durably before the link; 0, or -1 with *e
+ * alone_take - another repository is about to have the content: clear the bit, durably before the link; 0, or -1 with *e. Of a file that is
+ *              another user's a copy takes the place
  * n  the repository that is about to have it: of a mirror the bit stays; NULL: any other
  */
 bool alone_has(const struct stat *sb);
