@@ -94,6 +94,24 @@ berth_ok($s, 'gc', '--cache', 'an eviction without upstreams');
 is $kept . alone($fresh->{layers}[0]), '11', 'changes nothing';
 reconfigure($s, conf(qq(rules = ( { repo = "up/fixed"; readonly = true; } );\n), @other));
 
+# --- deleted and restored meanwhile
+
+my @image = ('{"back":1}', random_bytes(400));
+my ($back, $same) = map { hand_image($s, "$_/back", '1', @image) } 'up', 'other';
+reconfigure($s, conf('', 'other'));
+is $s->req(DELETE => '/v2/up/back/manifests/1')->status, 202, 'a tag is deleted while its upstream is away';
+is $s->req(DELETE => "/v2/up/back/manifests/$back->{digest}")->status, 202, 'and the manifest';
+old($_) for $same, $back;
+freshen();
+evict();
+is linked($same) . here($back), '000111', 'what can be restored there stays';
+berth_ok($s, 'tag', 'restore', 'up/back:1', 'it is restored');
+reconfigure($s, conf('', @other));
+old($back);
+freshen();
+evict();
+is linked($back) . here($back), '111111', 'then the repository is theirs, too';
+
 # --- a rule that says readonly
 
 my $fixed = do { reconfigure($s, conf('', @other)); image('up/fixed') };

@@ -18,6 +18,7 @@
 #include "store/pulled.h"
 #include "store/revision.h"
 #include "store/tag.h"
+#include "store/undo.h"
 
 void evict_plan_release(struct evict_plan *p)
 {
@@ -116,6 +117,18 @@ static int hold_revision(void *arg, const struct digest *d, struct err *e)
 	return found < 0 ? -1 : 0;
 }
 
+/* What was deleted there since, and can be restored. Its layers have their links still. */
+static int hold_marks(struct reading *rd, struct err *e)
+{
+	cleanup_undo_marks struct undo_marks marks = UNDO_MARKS_INIT;
+
+	if (undo_read(rd->w->r->st, rd->n, &marks, e) < 0)
+		return -1;
+	for (size_t i = 0; i < marks.count; i++)
+		digestset_add(&rd->p->held, &marks.v[i].digest);
+	return 0;
+}
+
 static int read_repository(void *arg, const struct name *n, struct err *e)
 {
 	struct reading *rd = arg;
@@ -126,7 +139,7 @@ static int read_repository(void *arg, const struct name *n, struct err *e)
 	rd->n = n;
 	rd->fixed = rules_readonly(r->cfg, n);
 	names_add(&rd->p->names, n->s, n->len);
-	rc = gc_goes_on(e) < 0 || (!former && evict_pinned(rd->w, n, &rd->pinned, e) < 0) ||
+	rc = gc_goes_on(e) < 0 || (former ? hold_marks(rd, e) : evict_pinned(rd->w, n, &rd->pinned, e)) < 0 ||
 	     blob_walk_links(r->st, n, former ? hold_layer : read_layer, rd, e) < 0 ||
 	     revision_walk(r->st, n, former ? hold_revision : read_revision, rd, e) < 0 ? -1 : 0;
 	digestset_release(&rd->pinned);

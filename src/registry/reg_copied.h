@@ -15,7 +15,10 @@
  */
 int reg_copied_manifest(struct registry *r, const struct name *n, struct err *e);
 
-/* reg_copied_becomes_own - whatever it was, the repository is one's own. The caller has the same locks. 0, or -1 with *e */
+/*
+ * reg_copied_becomes_own - whatever it was, the repository is one's own: somebody restores or moves what is there. The caller has the same locks.
+ * 0, or -1 with *e
+ */
 int reg_copied_becomes_own(struct registry *r, const struct name *n, struct err *e);
 
 #endif
