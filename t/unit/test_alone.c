@@ -272,7 +272,7 @@ static void test_pins(void)
 int main(void)
 {
 	char dir[] = "/tmp/berth-test-alone-XXXXXX";
-	struct store_options o = { .root = dir, .flush = true, .mirrors = { &by, NULL } };
+	struct store_options o = { .root = dir, .flush = true, .mirrors = { .by = &by } };
 
 	if (!mkdtemp(dir) || layout_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
 		return 1;
