@@ -141,7 +141,7 @@ int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, 
 	if (rc < 0 || ref)
 		return rc < 0 ? -1 : wish.found;
 	/* What is left of a repository without links: its name, and what is known of its tags. */
-	rc = repos_remove(r, n, e);
+	rc = repos_forget(r, n, e);
 	return rc < 0 ? -1 : rc || wish.found;
 }
 

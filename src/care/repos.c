@@ -54,8 +54,8 @@ static int take(struct store *st, const struct name *n, struct names *trashed, s
 	return 0;
 }
 
-/* Remove the directories: 1, 0 if the repository did not exist (its removal may not be durable), -1. */
-static int remove_dirs(struct registry *r, const struct name *n, struct names *trashed, struct err *e)
+/* Remove the directories: 1, 0 if the repository did not exist (its removal may not be durable), -1. told: in the journal */
+static int remove_dirs(struct registry *r, const struct name *n, bool told, struct names *trashed, struct err *e)
 {
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	struct store *st = r->st;
@@ -70,7 +70,8 @@ static int remove_dirs(struct registry *r, const struct name *n, struct names *t
 	if (exists == 1) {
 		if (reg_rules_writable(r, n, e) < 0 || reg_rules_repository(r, n, e) < 0)
 			return -1;
-		journal_add(st, &j, &(struct event){ .action = EVENT_REMOVE, .repository = n, .by = r->by });
+		if (told)
+			journal_add(st, &j, &(struct event){ .action = EVENT_REMOVE, .repository = n, .by = r->by });
 		/* Nobody links anything there now, so no bit has to be cleared (store/alone.h). */
 		if (journal_begin(st, &j, e) < 0 || take(st, n, trashed, e) < 0 || mirror_own(st, n, e) < 0)
 			return -1;
@@ -82,14 +83,14 @@ static int remove_dirs(struct registry *r, const struct name *n, struct names *t
 }
 
 /* 1, 0 there was nothing, -1. */
-static int remove_locked(struct registry *r, const struct name *n, struct names *trashed, struct err *e)
+static int remove_locked(struct registry *r, const struct name *n, bool told, struct names *trashed, struct err *e)
 {
 	cleanup_fd int lock = -1;
 	int removed, had = 0;
 
 	if (lock_repository(r->st, n, &lock, e) < 0)
 		return -1;
-	removed = remove_dirs(r, n, trashed, e);
+	removed = remove_dirs(r, n, told, trashed, e);
 	if (removed >= 0)
 		had = forget(r->st, n, trashed, e);
 	if (removed == 0 && had == 1 && repo_flush_above(r->st, n, e) < 0)
@@ -97,17 +98,30 @@ static int remove_locked(struct registry *r, const struct name *n, struct names 
 	return removed < 0 || had < 0 ? -1 : removed || had;
 }
 
-int repos_remove(struct registry *r, const struct name *n, struct err *e)
+static int remove_repository(struct registry *r, const struct name *n, bool told, struct err *e)
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	int removed;
 
 	do      /* without a lock while somebody counts */
-		removed = remove_locked(r, n, &trashed, e);
+		removed = remove_locked(r, n, told, &trashed, e);
 	while (removed < 0 && quota_try_again(r->st, e) == 0);
 	if (removed >= 0)               /* emptying the trash needs no lock */
 		store_purge_all(r->st, &trashed);
 	return removed;
+}
+
+int repos_remove(struct registry *r, const struct name *n, struct err *e)
+{
+	return remove_repository(r, n, true, e);
+}
+
+int repos_forget(struct registry *r, const struct name *n, struct err *e)
+{
+	cleanup_names struct names pins = NAMES_INIT;
+	int removed = mirror_pins(r->st, n, &pins, e) < 0 ? -1 : remove_repository(r, n, false, e);
+
+	return removed < 0 ? -1 : removed || pins.count;
 }
 
 struct move {
