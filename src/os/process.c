@@ -46,7 +46,7 @@ pid_t os_fork(int at_end)
 
 int os_tell_parent(pid_t parent, int sig)
 {
-	if (parent > 1 && getppid() == parent)
+	if (parent > 0 && getppid() == parent)
 		return kill(parent, sig);
 	errno = ESRCH;
 	return -1;
