@@ -12,6 +12,7 @@
 #include "http/handlers.h"
 #include "os/process.h"
 #include "registry/reg_hook.h"
+#include "store/alone.h"
 #include "store/collector.h"
 
 #define WAITING_MAX 1000                /* events of an endpoint that are counted, */
@@ -58,12 +59,19 @@ static const char *mirror_name(const struct config_upstream *u)
 	return host ? host + 3 : u->name;
 }
 
-static void add_mirrors(const struct config *cfg, struct str *out)
+/* What only mirrors have is counted, but not for each of several. */
+static void add_mirrors(struct registry *r, struct str *out)
 {
+	const struct config *cfg = r->cfg;
+	cleanup_err struct err ignored = ERR_INIT;
+	uint64_t bytes;
+
 	str_puts(out, "\"mirrors\":[");
 	for (size_t i = 0; i < cfg->nupstreams; i++) {
 		str_puts(out, i ? ",{" : "{");
 		add_text(out, "name", mirror_name(&cfg->upstreams[i]));
+		if (cfg->nupstreams == 1 && alone_size(r->st, &bytes, &ignored) == 1)
+			str_addf(out, ",\"bytes\":%" PRIu64, bytes);
 		str_puts(out, "}");
 	}
 	str_puts(out, "]");
@@ -100,7 +108,7 @@ int api_status_get(struct exchange *x, struct err *e)
 	str_puts(out, "{\"version\":\"" PACKAGE_VERSION "\",");
 	add_disk(x->reg, out);
 	str_addf(out, ",\"uploads\":%" PRIu64 ",\"readonly\":%s,", gc_last_uploads(), x->reg->cfg->readonly ? "true" : "false");
-	add_mirrors(x->reg->cfg, out);
+	add_mirrors(x->reg, out);
 	str_puts(out, ",");
 	add_endpoints(x->reg, out);
 	str_puts(out, "}\n");
