@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/json_put.h"
-#include "registry/reg_index.h"
+#include "registry/reg_summary.h"
 #include "store/repo.h"
 #include "store/tag.h"
 
@@ -48,6 +48,29 @@ static int count_tags(struct registry *r, struct repo_row *row, struct err *e)
 	return 0;
 }
 
+static int take_newest(void *arg, const struct summary_row *from, struct err *e)
+{
+	struct repo_row *row = arg;
+
+	(void)e;
+	if (tag_parse(&row->newest, from->key, from->key_len) == 0)
+		row->pushed = from->pushed;
+	return 1;
+}
+
+/* By the summary of the tags: 1, 0 there is none, -1 with *e. */
+static int read_summary(struct registry *r, struct repo_row *row, struct err *e)
+{
+	cleanup_summary struct summary s = SUMMARY_INIT;
+	int rc = reg_summary_open(r, &row->name, &s, e);
+
+	if (rc <= 0)
+		return rc;
+	row->tags = summary_count(&s);
+	row->counted = true;
+	return summary_walk(&s, SUMMARY_BY_PUSH, true, NULL, take_newest, row, e) < 0 ? -1 : 1;
+}
+
 int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e)
 {
 	int found = repo_exists(r->st, n, e);
@@ -59,7 +82,8 @@ int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row,
 	for (int i = 0; i < RULE_MEMBERS; i++)
 		if (rules_find(r->cfg, n, (enum rule_member)i))
 			row->rules |= 1u << i;
-	return count_tags(r, row, e) < 0 ? -1 : 1;
+	found = read_summary(r, row, e);
+	return found ? found : count_tags(r, row, e) < 0 ? -1 : 1;
 }
 
 struct rows {

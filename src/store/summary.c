@@ -125,13 +125,14 @@ static bool number(const char *at, uint64_t *out)
 	return str_parse_hex(at, HEX, out) == 0 && *out < FILE_MAX;
 }
 
-/* The first line, of this epoch. */
-static bool parse_head(const struct store *st, struct summary *s)
+/* The first line, of this epoch, unless it may be an old one. */
+static bool parse_head(const struct store *st, bool old, struct summary *s)
 {
 	const char *p = s->head.buf;
 	size_t word_len = sizeof(HEAD_WORD) - 1;
 
-	if (!*st->epoch || s->head.len < HEAD_LEN || memcmp(p, HEAD_WORD, word_len) != 0 || memcmp(p + word_len, st->epoch, STORE_EPOCH_LEN) != 0)
+	if (s->head.len < HEAD_LEN || memcmp(p, HEAD_WORD, word_len) != 0 ||
+	    (!old && (!*st->epoch || memcmp(p + word_len, st->epoch, STORE_EPOCH_LEN) != 0)))
 		return false;
 	p += word_len + STORE_EPOCH_LEN;
 	return p[0] == ' ' && number(p + 1, &s->count) && p[17] == ' ' && number(p + 18, &s->index_len[0]) && p[34] == ' ' &&
@@ -281,19 +282,29 @@ static void parse_tail(struct summary *s)
 		qsort(s->refers, s->nrefers, sizeof(*s->refers), by_digest);
 }
 
-int summary_open(struct store *st, const char *path, struct summary *s, struct err *e)
+static int open_any(struct store *st, const char *path, bool old, struct summary *s, struct err *e)
 {
 	s->fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	if (s->fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path);
 	if (read_at(s, 0, FIRST, &s->head) < 0)
-		return errno == EISDIR || errno == EAGAIN ? 0 : err_sys(e, "cannot read %s", path);
-	if (!parse_head(st, s))
+		return errno == EISDIR || errno == ESPIPE ? 0 : err_sys(e, "cannot read %s", path);
+	if (!parse_head(st, old, s))
 		return 0;
 	if (read_indexes(s) < 0 || read_tail(s) < 0)
 		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path);
 	parse_tail(s);
 	return 1;
+}
+
+int summary_open(struct store *st, const char *path, struct summary *s, struct err *e)
+{
+	return open_any(st, path, false, s, e);
+}
+
+int summary_open_old(struct store *st, const char *path, struct summary *s, struct err *e)
+{
+	return open_any(st, path, true, s, e);
 }
 
 int summary_settle(struct summary *s, int (*look)(void *arg, const char *key, size_t len, struct str *line, struct err *e), void *arg,
