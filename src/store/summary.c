@@ -26,6 +26,7 @@
 #define DUE_LEAST (8 * 1024)            /* bytes of a tail from which on a file may be written anew */
 #define DUE_MOST (64 * 1024)            /* and from which on it is */
 #define HEX 16
+#define AT_ONCE 2               /* blocks that are read: a page may begin close to the end of one */
 
 void summary_close(struct summary *s)
 {
@@ -440,14 +441,15 @@ static bool first_of(const struct walk *w, size_t i, struct summary_row *row, ui
 	return *offset < w->s->run_len;
 }
 
-static int read_block(struct walk *w, size_t i, struct err *e)
+/* The blocks from i up to, but without, `end`. */
+static int read_blocks(struct walk *w, size_t i, size_t end_block, struct err *e)
 {
 	struct summary *s = w->s;
 	uint64_t from, to = s->run_len, run = HEAD_LEN + s->index_len[0] + s->index_len[1] + (w->by == SUMMARY_BY_KEY ? 0 : s->run_len);
 	struct summary_row first;
 	const char *p, *end, *eol;
 
-	if (!first_of(w, i, &first, &from) || (i + 1 < w->blocks && !first_of(w, i + 1, &first, &to)) || to <= from || to - from > INDEX_MAX * 8ull)
+	if (!first_of(w, i, &first, &from) || (end_block < w->blocks && !first_of(w, end_block, &first, &to)) || to <= from || to - from > INDEX_MAX * 8ull)
 		return corrupt(e);
 	str_reset(&s->block);
 	if (run + to <= s->head.len)
@@ -544,7 +546,7 @@ static int visit_set(const struct walk *w, const struct summary_row *before, siz
 	return rc;
 }
 
-static int walk_block(const struct walk *w, size_t *at, struct err *e)
+static int walk_blocks(const struct walk *w, size_t *at, struct err *e)
 {
 	int rc = 0;
 
@@ -564,15 +566,22 @@ int summary_walk(struct summary *s, enum summary_order by, bool desc, const stru
 		 int (*visit_row)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e)
 {
 	struct walk w = { .s = s, .by = by, .desc = desc, .after = after, .visit = visit_row, .arg = arg };
-	size_t at = 0, i;
+	size_t at = 0, from, to;
 	int rc = 0;
 
 	find_set(&w);
 	find_blocks(&w);
-	for (i = begin_block(&w); rc == 0 && i < w.blocks; i = desc ? i - 1 : i + 1) {      /* behind the first one is SIZE_MAX */
-		rc = read_block(&w, i, e);
+	from = begin_block(&w);
+	to = from + 1;
+	while (rc == 0 && from < w.blocks && to) {
+		if (desc)
+			from = to > AT_ONCE ? to - AT_ONCE : 0;
+		else
+			to = w.blocks - from > AT_ONCE ? from + AT_ONCE : w.blocks;
+		rc = read_blocks(&w, from, to, e);
 		if (rc == 0)
-			rc = walk_block(&w, &at, e);
+			rc = walk_blocks(&w, &at, e);
+		*(desc ? &to : &from) = desc ? from : to;
 	}
 	if (rc == 0)
 		rc = visit_set(&w, NULL, &at, e);
