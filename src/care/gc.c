@@ -161,13 +161,13 @@ static int tidy_pulls(struct gc_work *w, struct err *e)
 	return collector_now(w->c, &now, e) < 0 ? -1 : pulled_tidy(w->r->st, now, e);
 }
 
-/* For lists alone: that it fails is no failure of the collection. */
+/* For lists alone, where somebody serves: that it fails is no failure of the collection. */
 static void note_sizes(const struct gc_work *w)
 {
 	cleanup_err struct err e = ERR_INIT;
 	cleanup_str struct str text = STR_INIT;
 
-	if (w->o->only_uploads || w->o->dry_run || sizes_write(w->r, &e) == 0)
+	if (!w->out->sized || sizes_write(w->r, &e) == 0)
 		return;
 	err_text(&e, &text);
 	log_say(LOG_WARN, "sizes", "the sizes of repositories are not written down: %s", text.buf);

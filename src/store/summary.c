@@ -449,7 +449,8 @@ static int read_blocks(struct walk *w, size_t i, size_t end_block, struct err *e
 	struct summary_row first;
 	const char *p, *end, *eol;
 
-	if (!first_of(w, i, &first, &from) || (end_block < w->blocks && !first_of(w, end_block, &first, &to)) || to <= from || to - from > INDEX_MAX * 8ull)
+	if (!first_of(w, i, &first, &from) || (end_block < w->blocks && !first_of(w, end_block, &first, &to)) || to <= from ||
+	    to - from > INDEX_MAX * 8ull)
 		return corrupt(e);
 	str_reset(&s->block);
 	if (run + to <= s->head.len)
