@@ -68,6 +68,9 @@ const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter 
 /* guard_everybody_may_pull - whether anonymous clients may pull from x->name, so that shared caches may store its blobs */
 bool guard_everybody_may_pull(const struct exchange *x);
 
+/* guard_may_change - whether x->who may push to x->name, or, with `removes`, delete there, and the configuration allows it */
+bool guard_may_change(const struct exchange *x, bool removes);
+
 /* guard_note - write a line of the audit about something that was done: "session_begin", ... */
 void guard_note(const struct exchange *x, const char *action);
 

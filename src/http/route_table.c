@@ -70,6 +70,34 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_events_get } },
 	},
 	{
+		"api_repos", PATH("", "", "/berth/v1/repos", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_repos_get } },
+	},
+	{
+		"api_search", PATH("", "", "/berth/v1/search", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_search_get } },
+	},
+	{
+		"api_tags", PATH("/berth/v1/repos/", "<name>", "/tags", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_tags_get } },
+	},
+	{
+		"api_image", PATH("/berth/v1/repos/", "<name>", "/manifests/", "<reference>"),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_image_get } },
+	},
+	{
+		"api_delete", PATH("/berth/v1/repos/", "<name>", "/tags:delete", ""),
+		{ { METHOD_POST, OP_DELETE, NEED_DELETE, IN_WRITES, NULL, api_tags_delete } },
+	},
+	{
+		"api_restore", PATH("/berth/v1/repos/", "<name>", "/tags:restore", ""),
+		{ { METHOD_POST, OP_WRITE, NEED_PUSH, IN_WRITES, NULL, api_tags_restore } },
+	},
+	{
+		"api_deleted", PATH("/berth/v1/repos/", "<name>", "/deleted", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_deleted_get } },
+	},
+	{
 		"whoami", PATH("", "", "/berth/v1/whoami", ""),
 		{ { METHOD_GET, OP_READ, NEED_ANYBODY, IN_REQUESTS, NULL, api_whoami_get } },
 	},
