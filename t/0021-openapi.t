@@ -116,6 +116,41 @@ ask(POST => $delete, \%app, 405, body => { tags => ['x'] });
 ask(POST => $restore, \%app, 405, body => { tags => [{ tag => 'x' }] });
 $s->stop;
 
+# who the caller is, and what is for administrators
+my $dir = tmp_dir();
+chmod 0755, $dir;
+spew("$dir/htpasswd", htpasswd(root => 'root', anna => 'anna'));
+$s = Berth::Server->start(workers => 2, config => "relay = \"off\";\nnotifications = ( { name = \"deploy\"; url = \"http://127.0.0.1:1/x\"; } );\ngc = { every = \"10h\"; };\n"
+	. "upstreams = ( { name = \"docker.io\"; urls = [ \"http://127.0.0.1:1\" ]; } );\nauth = { htpasswd = \"$dir/htpasswd\"; access = ( " . rule('root', '**', 'pull admin') . " ); };\n");
+my ($whoami, $session, $status, $gc) = map { "/berth/v1/$_" } qw(whoami session status gc);
+my %root = (headers => [basic('root', 'root')]);
+ask(GET => $whoami, {}, 200);
+ask(GET => $whoami, {}, 200, %root);
+ask(GET => $whoami, {}, 401, headers => [basic('root', 'wrong')]);
+my @json = ('Content-Type' => 'application/json');
+ask(POST => $session, {}, 200, body => { user => 'root', password => 'root' }, schema => '#/components/schemas/Login', headers => [@json]);
+ask(POST => $session, {}, 401, body => { user => 'root', password => 'wrong' }, headers => [@json]);
+ask(POST => $session, {}, 400, body => { user => 'root' }, headers => [@json]);
+ask(POST => $session, {}, 403, body => { user => 'root', password => 'root' }, headers => [@json, Origin => 'https://other.example']);
+ask(DELETE => $session, {}, 403, headers => [Origin => 'https://other.example']);
+is $s->req(DELETE => $session)->status, 204, 'a logout says nothing';
+for my $path ($status, $gc) {
+	ask(GET => $path, {}, 401);
+	ask(GET => $path, {}, 403, headers => [basic('anna', 'anna')]);
+	ask(GET => $path, {}, 200, %root);
+}
+ask(POST => $gc, {}, 202, %root);
+ok wait_for { ask_quietly($gc, %root)->{last} }, 'a collection ends';
+ask($_->[0] => $_->[1], {}, 200, %root) for [ GET => $gc ], [ GET => $status ];
+open my $held, '+<', $s->root . '/berth/locks/run' or die "locks/run: $!";
+flock $held, 2 or die "flock: $!";
+spew($s->root . '/berth/gc/run', '0123456789abcdef');
+spew($s->root . '/berth/gc/phase', "0123456789abcdef 1700000000 mark\n");
+ask(GET => $gc, {}, 200, %root);
+close $held;
+$s->stop;
+sub ask_quietly { my ($path, %o) = @_; return $s->req(GET => $path, headers => $o{headers})->json }
+
 is join("\n", grep { !/^Event / && $_ ne 'Tag by' } $api->unseen), '', 'each member that the file names is in some answer';
 cmp_ok $asked, '>=', 45, 'enough was asked';
 done_testing;
