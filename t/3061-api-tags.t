@@ -93,6 +93,7 @@ is((split / /, all('n=1'))[0], 'latest', 'a tag that moves is pushed again');
 # one of the same again
 my $etag = tags()->header('Etag');
 is tags('', headers => ['If-None-Match' => $etag])->status, 304, 'who has the list does not get it again';
+is join('|', map { $_->headers('Cache-Control') } tags(), tags('', headers => ['If-None-Match' => $etag]), tags('?n=x')), 'no-store|no-store|no-store', 'no cache keeps it, whatever the answer is';
 is tags('', headers => ['If-None-Match' => $etag])->body, '', 'without a body';
 $s->push_image('team/app', 'more', type => 'oci');
 is tags('', headers => ['If-None-Match' => $etag])->status, 200, 'once it has changed, it is sent';

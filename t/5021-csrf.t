@@ -113,7 +113,7 @@ is change($b, 'Sec-Fetch-Site' => 'same-origin'), $no_header, '... whatever it s
 is change($b, Origin => 'null', @header), $other, '... and a page that hides where it is may nothing';
 is change($b, Origin => 'https://evil.example', @header), $other, '... and not another origin';
 is change($b), 'done', '... while a program need not know of it';
-is change($b, Cookie => 'berth=x'), 'done', '... nor where it sends a cookie that is none';
+is change($b, Cookie => 'berth-00000000=x'), 'done', '... nor where it sends a cookie that is none';
 is change($b, Origin => $b->url, @header), 'done', '... and the page';
 $b->stop;
 

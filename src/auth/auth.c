@@ -93,7 +93,7 @@ static int by_cookie(struct auth *a, const struct credentials *c, struct identit
 
 	while (schemes[i].name)
 		i++;
-	return schemes[i].identify(a, c, c->cookie, id, e);
+	return schemes[i].identify(a, c, c->cookies, id, e);
 }
 
 int auth_identify(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e)
@@ -109,7 +109,7 @@ int auth_identify(struct auth *a, const struct credentials *c, struct identity *
 	}
 	if (c->authorization)
 		return by_header(a, c, id, retry_after, e);
-	return c->cookie && config_sessions(a->cfg) ? by_cookie(a, c, id, e) : 0;
+	return c->cookies && config_sessions(a->cfg) ? by_cookie(a, c, id, e) : 0;
 }
 
 void auth_challenge(const struct auth *a, const struct challenge *c, struct str *out)

@@ -32,8 +32,8 @@ struct credentials {
 	const char *authorization;      /* the header's values, joined; NULL: none */
 	const char *remote_user;        /* the user that the web server names in REMOTE_USER; NULL or "": none */
 	const char *remote;             /* the client's address */
-	const char *cookie;             /* of a session; NULL: none, as everywhere but below /berth/v1/ */
-	struct store *store;            /* for `cookie` */
+	const char *cookies;            /* that may be of a session, one a line; NULL: none, as everywhere but below /berth/v1/ */
+	struct store *store;            /* for `cookies` */
 };
 
 struct auth;
@@ -71,16 +71,23 @@ int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identi
  *
  * auth_has_sessions   whether there are any: a password file, the page, and a store that can be written
  * auth_session_begin  add the cookie of a new session to out, which the caller wipes, for a user who has just logged in by password:
- *                     NAME_UNKNOWN 404 where there are none, TOOMANYREQUESTS 429 where the user has ended very many, UNAVAILABLE 503
- * auth_session_end    end the session of this cookie; one that is none is no error
+ *                     NAME_UNKNOWN 404 where there are none, UNAVAILABLE 503
+ * auth_session_end    end the sessions of these cookies, one a line; one that is none is no error. UNAVAILABLE 503 where the store cannot be
+ *                     written any more
+ * auth_session_tag    digits that follow from the key, by which a browser keeps the cookies of two registries on one host apart:
+ *                     1, 0 without a key yet, and "", -1 with *e
+ *
+ * Of several cookies that a browser sends the one counts that verifies. Two that do are none: one may be of somebody else who can set it.
  */
+#define AUTH_SESSION_TAG_LEN 8
 #define AUTH_SESSION_SECONDS (12 * 3600)
 #define AUTH_SESSION_SKEW 300           /* seconds: the clocks of two machines that share a store */
 #define AUTH_SESSION_MAX 1024           /* bytes of a cookie */
 
 bool auth_has_sessions(const struct auth *a, const struct store *st);
 int auth_session_begin(struct auth *a, struct store *st, struct identity *id, struct str *out, struct err *e);
-int auth_session_end(struct auth *a, struct store *st, const char *cookie, struct err *e);
+int auth_session_end(struct auth *a, struct store *st, const char *cookies, struct err *e);
+int auth_session_tag(struct auth *a, struct store *st, char tag[AUTH_SESSION_TAG_LEN + 1], struct err *e);
 
 /* auth_issues_tokens - whether berth is a token service itself */
 bool auth_issues_tokens(const struct auth *a);

@@ -34,8 +34,8 @@ bool auth_rules_grant(const struct auth *a, const struct identity *id, enum righ
 int auth_may_try(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e);
 
 /*
- * The schemes of the table in auth.c. text follows the scheme in the Authorization header, without spaces at its ends; auth_cookie's is the
- * cookie. It leaves the identity IDENTITY_NOBODY where that is none, which is no error.
+ * The schemes of the table in auth.c. text follows the scheme in the Authorization header, without spaces at its ends; auth_cookie's are the
+ * cookies. It leaves the identity IDENTITY_NOBODY where that is none, which is no error.
  */
 int auth_basic(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 int auth_cookie(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);

@@ -17,6 +17,7 @@
 #include "store/session.h"
 
 #define PURPOSE "berth session 1"       /* an HMAC under this key is nothing else */
+#define TAG_PURPOSE "berth session tag"
 
 /* The key, read when it is first needed: 1, 0 if there is none, -1 with *e. */
 static int need_key(struct auth *a, struct store *st, bool make, struct err *e)
@@ -31,6 +32,21 @@ static int need_key(struct auth *a, struct store *st, bool make, struct err *e)
 		a->session_key = hmac_open(key, sizeof(key));
 	explicit_bzero(key, sizeof(key));
 	return found;
+}
+
+int auth_session_tag(struct auth *a, struct store *st, char tag[AUTH_SESSION_TAG_LEN + 1], struct err *e)
+{
+	unsigned char mac[DIGEST_MAC_LEN];
+	int found = config_sessions(a->cfg) ? need_key(a, st, false, e) : 0;
+
+	*tag = '\0';
+	if (found < 1)
+		return found;
+	hmac_of(a->session_key, mac, TAG_PURPOSE, strlen(TAG_PURPOSE));
+	for (size_t i = 0; i < AUTH_SESSION_TAG_LEN; i++)
+		tag[i] = "0123456789abcdef"[mac[i] & 15];
+	tag[AUTH_SESSION_TAG_LEN] = '\0';
+	return 1;
 }
 
 /* The part of a cookie that is signed, and the signature. */
@@ -106,10 +122,48 @@ static int check(struct auth *a, struct store *st, const char *cookie, struct se
 	return found < 0 ? -1 : !found;
 }
 
+/* The next line of what a browser has sent as cookies: false at the end. */
+static bool next_line(const char **p, struct str *line)
+{
+	size_t len = strcspn(*p, "\n");
+
+	str_reset(line);
+	if (!len)
+		return false;
+	str_add(line, *p, len);
+	*p += len + ((*p)[len] == '\n');
+	return true;
+}
+
+/* The one session among the cookies that verifies: 1, 0 for none or for two, which tell of two users, -1 with *e. */
+static int only_one(struct auth *a, struct store *st, const char *cookies, struct identity *id, struct err *e)
+{
+	cleanup_str struct str cookie = STR_SECRET;
+	struct uuid first = { .s = "" };
+	int found = 0;
+
+	while (next_line(&cookies, &cookie)) {
+		struct identity now = IDENTITY_INIT;
+		struct session s;
+		int good = check(a, st, cookie.buf, &s, &now, e);
+		bool other = good == 1 && found && strcmp(first.s, s.id.s) != 0;
+
+		if (good == 1 && !found) {
+			*id = now;
+			now = (struct identity)IDENTITY_INIT;
+			first = s.id;
+			found = 1;
+		}
+		identity_release(&now);
+		if (good < 0 || other)
+			return good < 0 ? -1 : 0;
+	}
+	return found;
+}
+
 int auth_cookie(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e)
 {
-	struct session s;
-	int found = check(a, c->store, text, &s, id, e);
+	int found = only_one(a, c->store, text, id, e);
 
 	if (found == 1) {
 		id->kind = IDENTITY_USER;
@@ -134,23 +188,33 @@ static int none_here(struct err *e)
 	return err_set(e, ERR_NAME_UNKNOWN, "nobody can log in here with a form");
 }
 
+/* When it ends: behind the sessions of this user that have all ended, should there be so many. */
+static int set_expires(struct store *st, struct session *s, struct err *e)
+{
+	uint64_t ended;
+
+	s->expires = (uint64_t)time(NULL) + AUTH_SESSION_SECONDS;
+	if (session_all_ended(st, &s->user, &ended, e) < 0)
+		return -1;
+	if (s->expires <= ended)
+		s->expires = ended + 1;
+	return 0;
+}
+
 int auth_session_begin(struct auth *a, struct store *st, struct identity *id, struct str *cookie, struct err *e)
 {
-	struct session s = { .expires = (uint64_t)time(NULL) + AUTH_SESSION_SECONDS };
 	cleanup_str struct str head = STR_INIT;
-	unsigned char random[16];
 	char stamp[HTPASSWD_STAMP_MAX];
+	unsigned char random[16];
+	struct session s;
 	const char *why;
-	size_t ended;
 	int found;
 
 	if (!auth_has_sessions(a, st))
 		return none_here(e);
 	digest_of(&s.user, DIGEST_SHA256, id->user, strlen(id->user));
-	if (session_tidy(st, (uint64_t)time(NULL), &s.user, &ended, e) < 0)
+	if (set_expires(st, &s, e) < 0)
 		return -1;
-	if (ended >= SESSION_ENDED_MAX)
-		return err_set(e, ERR_TOOMANYREQUESTS, "%zu sessions of this user have ended in the last hours; try again later", ended);
 	found = need_key(a, st, true, e);
 	if (found == 1)
 		found = auth_stamp(a, id, stamp, &why, e);
@@ -165,15 +229,24 @@ int auth_session_begin(struct auth *a, struct store *st, struct identity *id, st
 	return 0;
 }
 
-int auth_session_end(struct auth *a, struct store *st, const char *cookie, struct err *e)
+static int end_one(struct auth *a, struct store *st, const char *cookie, struct err *e)
 {
 	struct identity id = IDENTITY_INIT;
 	struct session s;
-	int found;
+	int found = check(a, st, cookie, &s, &id, e);
 
-	if (!auth_has_sessions(a, st))
-		return 0;
-	found = check(a, st, cookie, &s, &id, e);
 	identity_release(&id);
-	return found == 1 ? session_end(st, &s, e) : found;
+	if (found == 1 && !session_possible(st))
+		return err_set(e, ERR_UNAVAILABLE, "the store cannot be written: the session goes on until it expires, or the password changes");
+	return found == 1 ? session_end(st, &s, (uint64_t)time(NULL), e) : found;
+}
+
+int auth_session_end(struct auth *a, struct store *st, const char *cookies, struct err *e)
+{
+	cleanup_str struct str cookie = STR_SECRET;
+	int rc = 0;
+
+	while (config_sessions(a->cfg) && rc == 0 && next_line(&cookies, &cookie))
+		rc = end_one(a, st, cookie.buf, e);
+	return rc;
 }

@@ -160,7 +160,7 @@ int gc_leftovers(struct gc_work *w, struct err *e)
 {
 	static const char *const dirs[] = { STORE_BODY_DIR, STORE_TMP_DIR, STORE_TRASH_DIR };
 	struct uploads u = { .w = w, .hollow = NAMES_INIT };
-	size_t i, ended;
+	size_t i;
 	int rc;
 
 	rc = collector_now(w->c, &w->now, e) < 0 || repo_walk_dirs(w->r->st, collect_uploads, &u, e) < 0 ||
@@ -173,5 +173,5 @@ int gc_leftovers(struct gc_work *w, struct err *e)
 	for (i = 0; i < ARRAY_LEN(dirs); i++)
 		if (collect_names(w, dirs[i], e) < 0)
 			return -1;
-	return w->o->dry_run ? 0 : session_tidy(w->r->st, (uint64_t)time(NULL), NULL, &ended, e);
+	return w->o->dry_run ? 0 : session_tidy(w->r->st, (uint64_t)time(NULL), e);
 }

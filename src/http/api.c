@@ -84,7 +84,6 @@ void api_done(struct exchange *x)
 	str_addc(&x->rs.body, '\n');
 	digest_of(&d, DIGEST_SHA256, x->rs.body.buf, x->rs.body.len);
 	response_header(&x->rs, "Etag", "\"%s\"", d.text);
-	response_header(&x->rs, "Cache-Control", "private, no-cache");
 	if (!request_header(&x->rq, "HTTP_IF_NONE_MATCH", &etags) || !etag_matches(etags.buf, &d))
 		return;
 	x->rs.status = 304;

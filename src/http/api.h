@@ -26,8 +26,8 @@ int api_number(const struct exchange *x, size_t otherwise, size_t max, size_t *n
 int api_order(const struct exchange *x, const enum order_by *may, struct order *o, struct err *e);
 
 /*
- * api_done - the body is complete: adds its newline, Etag and Cache-Control; 304 without a body if the client has it
- * An answer depends on who asks, so no shared cache may keep it, and a browser asks again each time.
+ * api_done - the body is complete: adds its newline and Etag; 304 without a body if the client has it
+ * Cache-Control stays no-store, as for each answer below /berth/v1/: the tag is for clients that keep an answer themselves.
  */
 void api_done(struct exchange *x);
 

@@ -114,36 +114,38 @@ static int log_in(struct exchange *x, struct err *e)
 	return guard_password(x, user.buf, password.buf, password.len, e);
 }
 
-/* Whatever cookie came along: the new session has a name of its own, and the old one is ended. */
+static int end_sessions(const struct exchange *x, struct err *e)
+{
+	cleanup_str struct str cookies = STR_SECRET;
+	int found = cookie_values(x, &cookies, e);
+
+	return found == 1 ? auth_session_end(x->auth, x->reg->st, cookies.buf, e) : found;
+}
+
+/* Whatever cookies came along: the new session has a name of its own, and the old ones are ended. */
 int api_session_post(struct exchange *x, struct err *e)
 {
-	cleanup_str struct str cookie = STR_SECRET, old = STR_SECRET;
+	cleanup_str struct str cookie = STR_SECRET;
 
 	if (!auth_has_sessions(x->auth, x->reg->st))
 		return err_set(e, ERR_NAME_UNKNOWN, "nobody can log in here with a form");
 	identity_release(&x->who);
 	x->who = (struct identity)IDENTITY_INIT;
-	if (log_in(x, e) < 0)
+	if (log_in(x, e) < 0 || end_sessions(x, e) < 0 || auth_session_begin(x->auth, x->reg->st, &x->who, &cookie, e) < 0 ||
+	    cookie_set(x, cookie.buf, e) < 0)
 		return -1;
-	if (cookie_find(x, &old) && auth_session_end(x->auth, x->reg->st, old.buf, e) < 0)
-		return -1;
-	if (auth_session_begin(x->auth, x->reg->st, &x->who, &cookie, e) < 0)
-		return -1;
-	cookie_set(x, cookie.buf);
 	guard_note(x, "session_begin");
 	add_whoami(x);
 	return 0;
 }
 
+/* The browser forgets the cookie, whether or not the store can remember that it has ended. */
 int api_session_delete(struct exchange *x, struct err *e)
 {
-	cleanup_str struct str cookie = STR_SECRET;
-
-	if (cookie_find(x, &cookie) && auth_session_end(x->auth, x->reg->st, cookie.buf, e) < 0)
+	if (cookie_set(x, "", e) < 0 || end_sessions(x, e) < 0)
 		return -1;
 	if (x->who.session)
 		guard_note(x, "session_end");
-	cookie_set(x, "");
 	x->rs.status = 204;
 	return 0;
 }

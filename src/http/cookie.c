@@ -15,43 +15,56 @@ static bool is_https(const struct exchange *x)
 	return strcmp(location_scheme(x), "https") == 0;
 }
 
-static const char *name_of(const struct exchange *x)
+static int name_of(const struct exchange *x, struct str *name, struct err *e)
 {
-	return is_https(x) ? "__Host-berth" : "berth";
+	char tag[AUTH_SESSION_TAG_LEN + 1];
+	int found = auth_session_tag(x->auth, x->reg->st, tag, e);
+
+	str_reset(name);
+	str_addf(name, "%s-%s", is_https(x) ? "__Host-berth" : "berth", tag);
+	return found;
 }
 
-bool cookie_find(const struct exchange *x, struct str *out)
+int cookie_values(const struct exchange *x, struct str *out, struct err *e)
 {
-	cleanup_str struct str all = STR_SECRET;
-	const char *name = name_of(x), *p, *end;
-	size_t name_len = strlen(name);
-	bool found = false;
+	cleanup_str struct str all = STR_SECRET, name = STR_INIT;
+	const char *p, *end;
+	int found;
 
 	str_reset(out);
 	if (!request_header(&x->rq, "HTTP_COOKIE", &all))
-		return false;
+		return 0;
+	found = name_of(x, &name, e);
+	if (found < 1)
+		return found;
 	for (p = all.buf; *p; p = *end ? end + 1 : end) {
 		const char *value;
 		size_t len;
 
 		p += strspn(p, " ");
 		end = strchrnul(p, ';');
-		if ((size_t)(end - p) <= name_len || strncmp(p, name, name_len) != 0 || p[name_len] != '=')
+		if ((size_t)(end - p) <= name.len || strncmp(p, name.buf, name.len) != 0 || p[name.len] != '=')
 			continue;
-		value = p + name_len + 1;
+		value = p + name.len + 1;
 		len = (size_t)(end - value);
-		if (len > AUTH_SESSION_MAX || (found && (len != out->len || memcmp(value, out->buf, len) != 0)))
-			return false;
-		if (!found)
-			str_add(out, value, len);
-		found = true;
+		if (!len || len > AUTH_SESSION_MAX)
+			continue;
+		if (out->len)
+			str_addc(out, '\n');
+		str_add(out, value, len);
 	}
-	return found;
+	return out->len > 0;
 }
 
-void cookie_set(struct exchange *x, const char *value)
+int cookie_set(struct exchange *x, const char *value, struct err *e)
 {
+	cleanup_str struct str name = STR_INIT;
+	int found = name_of(x, &name, e);
+
+	if (found < 1)
+		return found;
 	x->rs.head.secret = x->rs.body.secret = true;   /* wiped after they are sent */
-	response_header(&x->rs, "Set-Cookie", "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s", name_of(x), value,
+	response_header(&x->rs, "Set-Cookie", "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s", name.buf, value,
 			*value ? AUTH_SESSION_SECONDS : 0, is_https(x) ? "; Secure" : "");
+	return 0;
 }

@@ -5,16 +5,20 @@
 /*
  * cookie: the cookie of a session, in a request and in an answer (doc/AUTH.md, "Browsers").
  *
- * Its name depends on the scheme that the browser has used: over https it is "__Host-berth", which no other host can set; else "berth".
- * A cookie of the other name is ignored.
+ * Its name depends on the scheme that the browser has used: over https it is "__Host-berth-TAG", which no other host can set; else "berth-TAG".
+ * A cookie of the other name is ignored. Browsers send the cookies of a host to all its ports, so the tag is another one in each registry.
  */
 
+#include "base/err.h"
 #include "http/exchange.h"
 
-/* cookie_find - the value; false where there is none, or two that differ, one of which somebody else may have set */
-bool cookie_find(const struct exchange *x, struct str *out);
+/* cookie_values - all values of this name, one a line: 1, 0 none, -1 with *e where the key of the sessions cannot be read */
+int cookie_values(const struct exchange *x, struct str *out, struct err *e);
 
-/* cookie_set - have the browser keep this value for as long as a session lasts; "": have it forget the cookie */
-void cookie_set(struct exchange *x, const char *value);
+/*
+ * cookie_set - have the browser keep this value for as long as a session lasts; "": have it forget the cookie
+ * Where there has never been a session there is nothing to forget. -1 with *e as above.
+ */
+int cookie_set(struct exchange *x, const char *value, struct err *e);
 
 #endif

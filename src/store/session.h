@@ -7,7 +7,8 @@
  * that were ended before they expired.
  *
  * A session is nowhere on disk while it lasts: its cookie says what it is. One that was ended is an empty file below berth/sessions/ended/
- * until it would have expired, so readers look for one name, without a lock, and machines that share a store know of each other's.
+ * until it would have expired, or of very many one says it of all. Readers look for two names, without a lock, and machines that share a store
+ * know of each other's.
  */
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@
 #include "store/store.h"
 
 #define SESSION_KEY_LEN 32
-#define SESSION_ENDED_MAX 1000  /* of one user: whoever has that many waits until the oldest would have expired */
+#define SESSION_ENDED_MAX 1000  /* of one user one by one: beyond it all end that expire no later */
 
 /* What names a session: the cookie has the same. */
 struct session {
@@ -34,27 +35,25 @@ struct session {
 bool session_possible(const struct store *st);
 
 /*
- * session_key - read the key; make: create it, with mode 0600, unless it exists
- * Returns 1, 0 if there is none, -1 with *e. The caller wipes it.
+ * session_key - read the key; make: create it, with mode 0600, unless it exists; durable, whatever `fsync` says
+ * What has another length counts as none, and is replaced. Returns 1, 0 if there is none, -1 with *e. The caller wipes it.
  */
 int session_key(struct store *st, bool make, unsigned char key[SESSION_KEY_LEN], struct err *e);
 
-/* session_end - remember that a session has ended; durable, and no error if it is remembered already */
-int session_end(struct store *st, const struct session *s, struct err *e);
+/* session_end - remember that a session has ended; durable, and no error if it is remembered already. now: seconds since the epoch */
+int session_end(struct store *st, const struct session *s, uint64_t now, struct err *e);
 
 /* session_has_ended - 1, 0, or -1 with *e */
 int session_has_ended(struct store *st, const struct session *s, struct err *e);
 
-/*
- * session_tidy - forget those that have expired an hour before now
- * user   whose sessions are counted; may be NULL
- * count  gets how many of that user are still remembered
- *
- * What has another name stays: fsck names it.
- */
-int session_tidy(struct store *st, uint64_t now, const struct digest *user, size_t *count, struct err *e);
+/* session_all_ended - all sessions of a user that expire then or before have ended; 0: no such thing is remembered */
+int session_all_ended(struct store *st, const struct digest *user, uint64_t *expires, struct err *e);
 
-/* session_name_ok - whether a file of berth/sessions/ended/ can have this name */
+/* session_tidy - forget those of everybody that have expired an hour before now. What has another name stays: fsck names it. */
+int session_tidy(struct store *st, uint64_t now, struct err *e);
+
+/* session_name_ok, session_time_ok - whether a file of berth/sessions/ended/USER/ can have this name, or one of `all` there */
 bool session_name_ok(const char *name);
+bool session_time_ok(const char *name);
 
 #endif

@@ -68,7 +68,8 @@
 #define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
 #define STORE_SESSIONS_DIR "berth/sessions"             /* of browsers: see store/session.h */
 #define STORE_SESSION_KEY_FILE "berth/sessions/key"
-#define STORE_ENDED_DIR "berth/sessions/ended"
+#define STORE_ENDED_DIR "berth/sessions/ended"          /* a directory for each user, by the SHA-256 of the name */
+#define STORE_ENDED_ALL "all"   /* in that of a user */
 #define STORE_MIRROR_SIZE_FILE "berth/mirror/_size"      /* how many bytes only mirrors have: see store/alone.h */
 #define STORE_MIRROR_JUDGED_FILE "berth/mirror/_judged"
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
