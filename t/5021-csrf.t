@@ -34,7 +34,7 @@ sub is_in { my ($s, @c) = @_; return $s->req(GET => '/berth/v1/whoami', headers 
 
 my $no_header = '403 DENIED this change needs the header Berth-Request: page';
 my $no_origin = '403 DENIED a change with a cookie needs the Origin of this registry';
-my $other = '403 DENIED this change was asked for by a page of another origin';
+my $other = '403 DENIED this change was asked for by a page of another origin; if it is the registry\'s own, set http.host, or have the proxy pass the header Host on';
 
 # a header that a page of another site can send only after a preflight, which nobody allows
 is change($b, @cookie, Origin => $own), $no_header, 'a cookie without the header changes nothing';
@@ -115,6 +115,24 @@ is change($b, Origin => 'https://evil.example', @header), $other, '... and not a
 is change($b), 'done', '... while a program need not know of it';
 is change($b, Cookie => 'berth-00000000=x'), 'done', '... nor where it sends a cookie that is none';
 is change($b, Origin => $b->url, @header), 'done', '... and the page';
+$b->stop;
+
+# a name of somebody else's that leads here: the browser takes the registry for that page's own, and sends no cookie
+$b = Berth::Server->start(workers => 1, config => "delete = true;\nhttp = { host = \"https://reg.example/\"; };\n");
+$b->push_image('app', 'x');
+my $open = sub {
+	my $r = $b->req(POST => '/berth/v1/repos/app/tags:delete', body => '{"tags":["none"]}', headers => [@_]);
+	return $r->status == 200 ? 'done' : $r->status . ' ' . $r->json->{errors}[0]{code} . ' ' . $r->json->{errors}[0]{message};
+};
+my $elsewhere = '403 DENIED where nobody logs in, a change from a browser needs the Origin of http.host';
+is $open->(@header, Host => 'evil.example', Origin => 'http://evil.example', @$_), $elsewhere, "a name that leads here is not http.host, @$_" for [], ['Sec-Fetch-Site' => 'same-origin'];
+is $open->(@header, Host => 'evil.example', 'Sec-Fetch-Site' => 'same-origin'), $elsewhere, '... nor does it pass without an origin';
+is $open->(@header, Origin => 'https://reg.example', @$_), 'done', "http.host is, @$_" for [], ['Sec-Fetch-Site' => 'same-origin'];
+is $open->(), 'done', '... and a program may';
+$b->stop;
+$b = Berth::Server->start(workers => 1, config => "delete = true;\n");
+$b->push_image('app', 'x');
+is $open->(@header, Origin => $b->url), 'done', 'without http.host it is the host that the browser asks';
 $b->stop;
 
 # the user whom nginx knows, in each request of the browser

@@ -76,6 +76,11 @@ is_admin($b, $may, 'a user whom nginx knows has what the rules say', 'X-Certific
 is_admin($b, $no, '... and no more', 'X-Certificate' => 'anna');
 $b->stop;
 
+# what a refusal says
+$b = Berth::Server->start(workers => 1, config => "auth = { $users access = ( $rules ); };\n");
+like $b->req(GET => '/berth/v1/status', headers => [basic('anna', 'anna')])->body, qr/this needs the right admin/, 'a refusal names the right';
+$b->stop;
+
 # the state
 my $as = "auth = { htpasswd = \"$dir/htpasswd\"; };\n";
 $b = Berth::Server->start(workers => 2, config => "relay = \"off\";\nnotifications = ( { name = \"deploy\"; url = \"http://127.0.0.1:1/x\"; } );\n"

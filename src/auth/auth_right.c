@@ -164,7 +164,7 @@ int auth_require_catalog(const struct auth *a, struct identity *id, struct err *
 
 int auth_require_admin(const struct auth *a, struct identity *id, struct err *e)
 {
-	return auth_is_admin(a, id) ? 0 : err_set(e, turned_away(a, id), "registry:admin");
+	return auth_is_admin(a, id) ? 0 : err_set(e, turned_away(a, id), "this needs the right admin");
 }
 
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)

@@ -61,6 +61,21 @@ static enum site site_of(const struct exchange *x)
 	return SITE_UNSAID;
 }
 
+/*
+ * Whoever owns the name of a page's host can have it lead here, and then the browser takes this registry for that page's own. Cookies and logins
+ * are of the true name alone; where nobody has to say who it is, only http.host tells the two apart.
+ */
+static bool is_elsewhere(const struct exchange *x)
+{
+	const char *host = x->reg->cfg->host;
+	cleanup_str struct str said = STR_INIT;
+
+	/* A login shows by itself who it is. */
+	if (x->who.kind != IDENTITY_NOBODY || x->op->need == NEED_ANYBODY || !*host)
+		return false;
+	return !request_header(&x->rq, "HTTP_ORIGIN", &said) || !is_configured(said.buf, host);
+}
+
 static int refuse(const char *why, struct err *e)
 {
 	err_set(e, ERR_DENIED, "%s", why);
@@ -76,7 +91,10 @@ int origin_check(const struct exchange *x, bool by_header, struct err *e)
 		return 0;
 	site = site_of(x);
 	if (site == SITE_OTHER)
-		return refuse("this change was asked for by a page of another origin", e);
+		return refuse("this change was asked for by a page of another origin; if it is the registry's own, set http.host, or have "
+			      "the proxy pass the header Host on", e);
+	if (site == SITE_OWN && is_elsewhere(x))
+		return refuse("where nobody logs in, a change from a browser needs the Origin of http.host", e);
 	/* Nobody has said who it is, and no browser where it is: a program, of a registry that asks nobody. */
 	if (by_header || (site == SITE_UNSAID && x->who.kind == IDENTITY_NOBODY))
 		return 0;
