@@ -92,7 +92,7 @@ ask(POST => $delete, \%app, 202, body => { filter => { pattern => 'x*', older_th
 ask(GET => $gone, \%app, 200, query => "n=1");
 my $next = ask(GET => $gone, \%app, 200, query => "n=1")->{next};
 ask(GET => $gone, \%app, 200, query => "after=$next");
-ask(POST => $restore, \%app, 201, body => { tags => [{ tag => '1.0' }, { tag => 'x1', digest => sha256($m) }, { tag => 'none' }] }, schema => $to_restore);
+ask(POST => $restore, \%app, 201, body => { tags => [{ tag => '1.0' }, { tag => 'x1', digest => sha256($m) }, { tag => 'none', expect => sha256($m) }] }, schema => $to_restore);
 ask(POST => $restore, \%app, 200, body => { tags => [{ tag => 'none' }] }, schema => $to_restore);
 $s->push_manifest('team/app', "many$_", $m, OCI_MANIFEST) for 1 .. 1001;
 ask(POST => $delete, \%app, 200, body => { filter => { pattern => 'many*' }, dry_run => JSON::PP::true }, schema => $to_delete);

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
+use POSIX ();
 use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
@@ -63,6 +64,24 @@ like $_->{why}, qr/./, "$_->{tag}: $_->{why}" for @{ $r->json->{failed} };
 is $s->req(GET => '/v2/team/app/manifests/1.0')->body, $image{'1.0'}{manifest}, 'whole';
 is now(), '1.0 1.1 1.1-again latest rel-1', 'all as it was';
 is post('restore', { tags => [{ tag => 'never' }] })->status, 200, 'nothing restored is no change';
+# undo beside pushes: what the tag is expected to be
+{
+	my ($old, $new) = map { ($s->push_image('team/app', 'exp', type => 'oci', layers => ["exp $_"]))[0] } 1, 2;
+	my $back = sub { my $j = post('restore', { tags => [{ tag => 'exp', @_ }] })->json; return join ' ', map({ $_->{digest} } @{ $j->{restored} }), map { $_->{why} } @{ $j->{failed} } };
+	my $points = sub { $s->req(HEAD => '/v2/team/app/manifests/exp')->header('Docker-Content-Digest') // 'none' };
+	is $back->(digest => $old, expect => undef), 'pushed again meanwhile', 'a tag that was expected not to be there is not overwritten';
+	is $back->(expect => undef), 'pushed again meanwhile', '... whatever it should be';
+	is $back->(digest => $old, expect => $image{'1.0'}{digest}), 'pushed again meanwhile', '... nor one that was expected to be another';
+	is $points->(), $new, '... it is as it was';
+	is $back->(digest => $old, expect => $new), $old, 'one that is as expected is moved';
+	is $points->(), $old, '... there';
+	is $back->(digest => $old, expect => undef), $old, 'one that is restored already is';
+	is $s->req(DELETE => '/v2/team/app/manifests/exp')->status, 202, 'it goes';
+	is $back->(digest => $new, expect => $old), 'deleted meanwhile', 'a tag that was expected to be there is not made again';
+	is $points->(), 'none', '... it is as it was';
+	is $back->(expect => undef), $old, 'one that is not there, as expected, comes back';
+	is $s->req(DELETE => '/v2/team/app/manifests/exp')->status, 202, 'it goes';
+}
 
 # an index, and what refers to an image
 my ($dc, $mc) = $s->push_image('team/app', 'child', type => 'oci', layers => ['of the child']);
@@ -123,6 +142,47 @@ is_deeply $r->json->{changed}, ['many-1050'], 'one that was pushed meanwhile';
 is $s->req(HEAD => '/v2/team/app/manifests/many-1050')->header('Docker-Content-Digest'), $dn, 'is there';
 $s->req(DELETE => '/v2/team/app/manifests/many-1050');
 
+# a fault in the midst: what has gone is said, and where to go on
+sub with_fault
+{
+	my ($rename, $code) = @_;
+	my @pids = $s->worker_pids;
+	my $pid = fork // die "fork: $!";
+	if (!$pid) {
+		exec 'strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=renameat,renameat2', '-e', "inject=renameat,renameat2:error=EIO:when=$rename+", map { ('-p', $_) } @pids or POSIX::_exit(127);
+	}
+	wait_for { @pids == grep { my $p = $_; grep { /^TracerPid:\s*[1-9]/ } split /\n/, slurp("/proc/$p/status") } @pids } or die 'strace';
+	my $answer = $code->();
+	kill TERM => $pid;
+	waitpid $pid, 0;
+	return $answer;
+}
+need_program('strace');
+{
+	my @some = map { sprintf 'fault-%03d', $_ } 1 .. 120;
+	$s->push_manifest('team/app', $_, $image{latest}{manifest}, OCI_MANIFEST)->status == 201 or die for @some;
+	my $gone = del({ filter => { pattern => 'fault-*' }, dry_run => JSON::PP::true })->json->{token};
+	error_is(with_fault(1, sub { del({ token => $gone }) }), 503, 'UNAVAILABLE', 'a fault before anything has gone');
+	$r = with_fault(75, sub { del({ token => $gone }) });
+	is $r->status, 202, 'a fault after some have gone' or diag $r->as_string;
+	my $first = $r->json;
+	is "@{ $first->{deleted} }", join(' ', @some[ 0 .. 49 ]), 'says which, and that they have gone for good';
+	is $first->{next}, 'fault-050', 'and where to go on';
+	ok scalar(grep { ($_->{event} // '') eq 'untag_failed' } $s->log_events), '... the log has the fault';
+	my $then = del({ token => $gone, after => $first->{next} })->json;
+	is join(' ', sort @{ $then->{deleted} }, @{ $then->{changed} }), join(' ', @some[ 50 .. 119 ]), 'going on there takes the others';
+	is scalar(grep { /^fault/ } split / /, now()), 0, 'and all have gone';
+	my @back = map { { tag => $_ } } @some[ 0 .. 9 ];
+	$r = with_fault(5, sub { post('restore', { tags => \@back }) });
+	is $r->status, 201, 'a fault after some are restored' or diag $r->as_string;
+	my ($have, $not) = @{ $r->json }{qw(restored failed)};
+	cmp_ok scalar(@$have), '>', 0, 'says which';
+	cmp_ok scalar(@$not), '>', 0, '... and which are not';
+	is names([@$have, @$not]), names(\@back), '... all of them';
+	like $_->{why}, qr/the registry has failed/, "... $_->{tag}" for @$not;
+	is names(post('restore', { tags => [map { { tag => $_->{tag} } } @$not] })->json->{restored}), names($not), 'they come back once it is well again';
+}
+
 # what a collection frees is what was said
 {
 	my $plain = Berth::Server->start(config => "delete = true;\n", workers => 1);
@@ -146,7 +206,7 @@ error_is(del($_), 400, 'UNSUPPORTED', "refused: $_") for '', '[]', '{', '{}', '{
 is $s->req(POST => '/berth/v1/repos/team/app/tags:delete', body => ' ' x (600 << 10))->status, 413, 'a body that is too long';
 $s->push_image('team/other', '1.0', type => 'oci');
 error_is($s->req(POST => '/berth/v1/repos/team/other/tags:delete', body => $json->encode({ token => $look->{token} })), 400, 'UNSUPPORTED', "another repository's token");
-error_is(post('restore', $_), 400, 'UNSUPPORTED', "refused: $_") for '{}', '{"tags":[]}', '{"tags":[{}]}', '{"tags":[{"tag":"-"}]}', '{"tags":[{"tag":"x","digest":"y"}]}', '{"tags":[{"tag":"x","more":1}]}', '{"all":[]}';
+error_is(post('restore', $_), 400, 'UNSUPPORTED', "refused: $_") for '{}', '{"tags":[]}', '{"tags":[{}]}', '{"tags":[{"tag":"-"}]}', '{"tags":[{"tag":"x","digest":"y"}]}', '{"tags":[{"tag":"x","more":1}]}', '{"tags":[{"tag":"x","expect":"y"}]}', '{"tags":[{"tag":"x","expect":1}]}', '{"tags":[{"tag":"x","more":null}]}', '{"all":[]}';
 error_is($s->req(GET => '/berth/v1/repos/team/app/deleted?after=x'), 400, 'PAGINATION_NUMBER_INVALID', 'a cursor that is none');
 error_is($s->req(GET => '/berth/v1/repos/no/where/deleted'), 404, 'NAME_UNKNOWN', 'nothing is remembered of what is no repository');
 

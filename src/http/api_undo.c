@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json_put.h"
+#include "base/log.h"
 #include "http/api.h"
 #include "http/api_body.h"
 #include "http/handlers.h"
@@ -77,8 +78,8 @@ struct wish {
 	size_t count;
 	struct {
 		struct tag tag;
-		bool has_digest;
-		struct digest digest;
+		bool has_digest, has_expected;
+		struct digest digest, expected;         /* expected: text "" for a tag that is not there */
 	} v[RESTORE_MAX];
 };
 
@@ -86,13 +87,21 @@ static int read_entry_member(void *arg, const char *key, struct json_view v, str
 {
 	cleanup_str struct str text = STR_INIT;
 	struct wish *w = arg;
+	bool good = false;
 
+	if (strcmp(key, "expect") == 0 && v.kind == JSON_NULL) {
+		w->v[w->count].has_expected = true;
+		return 0;
+	}
 	if (api_text(v, key, DIGEST_TEXT_MAX, &text, e) < 0)
 		return -1;
-	if (strcmp(key, "tag") == 0 && tag_parse(&w->v[w->count].tag, text.buf, text.len) == 0)
-		return 0;
-	w->v[w->count].has_digest = strcmp(key, "digest") == 0 && digest_parse(&w->v[w->count].digest, text.buf, text.len) == 0;
-	return w->v[w->count].has_digest ? 0 : api_refuse(e, "not a tag or its digest: %.64s", text.buf);
+	if (strcmp(key, "tag") == 0)
+		good = tag_parse(&w->v[w->count].tag, text.buf, text.len) == 0;
+	else if (strcmp(key, "digest") == 0)
+		good = w->v[w->count].has_digest = digest_parse(&w->v[w->count].digest, text.buf, text.len) == 0;
+	else if (strcmp(key, "expect") == 0)
+		good = w->v[w->count].has_expected = digest_parse(&w->v[w->count].expected, text.buf, text.len) == 0;
+	return good ? 0 : api_refuse(e, "not a tag or its digest: %.64s", text.buf);
 }
 
 static int read_member(void *arg, const char *key, struct json_view v, struct err *e)
@@ -114,25 +123,52 @@ static int read_member(void *arg, const char *key, struct json_view v, struct er
 	return 0;
 }
 
+static void put_entry(struct str *out, const struct tag *t, const char *key, const char *text)
+{
+	json_put_key(out, NULL);
+	str_addc(out, '{');
+	json_put_word(out, "tag", t->s);
+	json_put_word(out, key, text);
+	str_addc(out, '}');
+}
+
+/* The registry has failed once something was restored, which is the answer: it and the rest come among what has failed. */
+static void give_up(const struct exchange *x, const struct wish *w, size_t at, const struct err *why, struct str *failed)
+{
+	struct log_event ev;
+
+	log_begin(&ev, LOG_ERROR, "restore_failed");
+	log_str(&ev, "repository", x->name.s);
+	log_err(&ev, why);
+	log_end(&ev);
+	put_entry(failed, &w->v[at].tag, "why", "the registry has failed");
+	while (++at < w->count)
+		put_entry(failed, &w->v[at].tag, "why", "not tried: the registry has failed");
+}
+
 /* One that fails prevents no other one; only what is wrong with the registry ends it. */
 static int restore(struct exchange *x, const struct wish *w, struct str *restored, struct str *failed, struct err *e)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < w->count; i++) {
 		cleanup_err struct err why = ERR_INIT;
 		struct digest d;
-		int rc = reg_undo_restore(x->reg, &x->name, &w->v[i].tag, w->v[i].has_digest ? &w->v[i].digest : NULL, &d, &why);
-		struct str *out = rc < 0 ? failed : restored;
+		int rc = reg_undo_restore(x->reg, &x->name, &w->v[i].tag, w->v[i].has_digest ? &w->v[i].digest : NULL,
+					  w->v[i].has_expected ? &w->v[i].expected : NULL, &d, &why);
+		bool ends = rc < 0 && (why.status >= 500 || why.code == ERR_NAME_UNKNOWN);
 
-		if (rc < 0 && (why.status >= 500 || why.code == ERR_NAME_UNKNOWN)) {
+		if (ends && any) {
+			give_up(x, w, i, &why, failed);
+			return 0;
+		}
+		if (ends) {
 			*e = why;
 			why = (struct err)ERR_INIT;
 			return -1;
 		}
-		json_put_key(out, NULL);
-		str_addc(out, '{');
-		json_put_word(out, "tag", w->v[i].tag.s);
-		json_put_word(out, rc < 0 ? "why" : "digest", rc < 0 ? why.detail : d.text);
-		str_addc(out, '}');
+		put_entry(rc < 0 ? failed : restored, &w->v[i].tag, rc < 0 ? "why" : "digest", rc < 0 ? why.detail : d.text);
+		any = any || rc == 0;
 	}
 	return 0;
 }

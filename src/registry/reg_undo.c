@@ -65,15 +65,25 @@ int reg_undo_list(struct registry *r, const struct name *n, int (*visit)(void *a
 	return rc;
 }
 
+/* Whether a tag, which points to *now or (NULL) is not there, is as it has to be; that it is restored already is no fault either. */
+static int as_expected(const struct digest *now, const struct digest *wanted, const struct digest *expected, struct err *e)
+{
+	bool absent = !expected || !expected->text[0];
+
+	if (!expected || (now && wanted && digest_eq(now, wanted)) || (now ? !absent && digest_eq(now, expected) : absent))
+		return 0;
+	return err_set(e, ERR_DENIED, "%s meanwhile", now ? "pushed again" : "deleted");
+}
+
 /* The manifest to bring back: of the marks that fit the latest one. */
 static int choose(struct registry *r, const struct name *n, const struct undo_marks *marks, const struct tag *t, const struct digest *wanted,
-		  struct digest *out, struct err *e)
+		  const struct digest *expected, struct digest *out, struct err *e)
 {
 	struct digest now;
 	int tagged = t ? tag_read(r->st, n, t, &now, e) : 0;
 	size_t i;
 
-	if (tagged < 0)
+	if (tagged < 0 || (t && as_expected(tagged ? &now : NULL, wanted, expected, e) < 0))
 		return -1;
 	for (i = marks->count; i-- > 0;) {
 		const struct undo_mark *m = &marks->v[i];
@@ -206,8 +216,8 @@ static int write_all(struct registry *r, const struct name *n, const struct undo
 	return -1;
 }
 
-int reg_undo_restore(struct registry *r, const struct name *n, const struct tag *t, const struct digest *wanted, struct digest *d,
-		     struct err *e)
+int reg_undo_restore(struct registry *r, const struct name *n, const struct tag *t, const struct digest *wanted,
+		     const struct digest *expected, struct digest *d, struct err *e)
 {
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	cleanup_undo_marks struct undo_marks marks = UNDO_MARKS_INIT;
@@ -217,7 +227,7 @@ int reg_undo_restore(struct registry *r, const struct name *n, const struct tag 
 
 	*d = (struct digest){ 0 };
 	if (must_exist(r, n, e) < 0 || reg_rules_writable(r, n, e) < 0 || lock_repository(r->st, n, &lock, e) < 0 ||
-	    undo_read(r->st, n, &marks, e) < 0 || choose(r, n, &marks, t, wanted, d, e) < 0 ||
+	    undo_read(r->st, n, &marks, e) < 0 || choose(r, n, &marks, t, wanted, expected, d, e) < 0 ||
 	    (t && reg_rules_push(r, n, t, 1, d, e) < 0) || reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;

@@ -12,6 +12,7 @@
 
 #include "base/b64.h"
 #include "base/glob.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "conf/rules.h"
@@ -216,6 +217,28 @@ static int remove_batch(struct registry *r, const struct name *n, const struct u
 	return 0;
 }
 
+/*
+ * A batch has failed, and what went before it is durable: that is the answer, to go on behind `last`. Whoever goes on meets the fault again, and
+ * finds tags of this batch that have gone nevertheless among what has changed.
+ */
+static int end_early(const struct name *n, const char *last, struct untag_found *out, struct untag_list *changed, struct err *e)
+{
+	struct log_event ev;
+
+	log_begin(&ev, LOG_ERROR, "untag_failed");
+	log_str(&ev, "repository", n->s);
+	log_err(&ev, e);
+	log_end(&ev);
+	err_release(e);
+	*e = (struct err)ERR_INIT;
+	str_reset(&out->next);
+	str_puts(&out->next, last);
+	/* Without a `why`, which would be owned. */
+	while (changed->count && strcmp(changed->v[changed->count - 1].tag.s, last) > 0)
+		changed->count--;
+	return 0;
+}
+
 int reg_untag(struct registry *r, const struct name *n, struct untag_found *out, struct untag_list *deleted, struct untag_list *changed,
 	      struct err *e)
 {
@@ -234,7 +257,7 @@ int reg_untag(struct registry *r, const struct name *n, struct untag_found *out,
 			break;
 		}
 		if (remove_batch(r, n, v, count, out, deleted, changed, e) < 0)
-			return -1;
+			return deleted->count ? end_early(n, v[-1].tag.s, out, changed, e) : -1;
 	}
 	return 0;
 }

@@ -64,7 +64,8 @@ int reg_untag_filter(struct registry *r, const struct name *n, const struct unta
 /*
  * reg_untag - remove what goes, durably, as DELETE by tag does: the first ones are in `deleted`, without digests
  * A tag that does not point to its digest any more is in `changed`; one that is immutable by now in out->stays. It ends early, with out->next, once
- * it has worked for a second. On an error some are removed.
+ * it has worked for a second, or once something has failed after the first of them had gone, which the log says (`untag_failed`). On an error
+ * some may have gone, and none is known to be durable.
  */
 int reg_untag(struct registry *r, const struct name *n, struct untag_found *out, struct untag_list *deleted, struct untag_list *changed,
 	      struct err *e);
