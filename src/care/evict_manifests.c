@@ -14,6 +14,7 @@
 #include "care/evict_need.h"
 #include "os/file.h"
 #include "registry/reg_stored.h"
+#include "registry/reg_summary.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/mirror.h"
@@ -75,14 +76,17 @@ static int choose(struct batch *b, struct evict_link **v, size_t count, struct e
 /* The caller holds the repository's lock, and flushes. 1, 0 it is not there, -1 with *e */
 static int remove_tag(struct gc_work *w, const struct name *n, const struct tag *t, const struct digest *d, struct names *trashed, struct err *e)
 {
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
 	cleanup_str struct str path = STR_INIT;
-	int found = tag_remove(w->r->st, n, t, &path, e);
+	int found = reg_summary_will_untag(w->r, n, t, 1, sizeof(*t), &c, e) < 0 ? -1 : tag_remove(w->r->st, n, t, &path, e);
 
 	if (found != 1)
 		return found;
 	names_add(trashed, path.buf, path.len);
 	mirror_uncheck(w->r->st, n, t);
 	index_remove_tag(w->r->st, n, t, d, true);
+	reg_summary_untagged(&c, t, 1, sizeof(*t));
+	reg_summary_done(&c);
 	return 1;
 }
 
@@ -108,7 +112,7 @@ static void remove_entry(struct batch *b, const struct digest *d)
 	size_t read = 0;
 
 	if (reg_stored_referrer(b->w->r, b->n, d, &subject, &descriptor, &read, &ignored) == 1)
-		index_remove_referrer(b->w->r->st, b->n, &subject, d);
+		reg_summary_remove_referrer(b->w->r, b->n, &subject, d);
 }
 
 /* Under both locks. */

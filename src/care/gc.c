@@ -30,14 +30,10 @@
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
 	struct gc_marks m = GC_MARKS_INIT;
-	int rc;
+	int rc = gc_mark(w, &m, e);
 
-	collector_phase(w->c, "mark");
-	rc = gc_mark(w, &m, e);
-	if (rc == 0) {
-		collector_phase(w->c, "sweep");
+	if (rc == 0)
 		rc = gc_sweep(w, &m, e);
-	}
 	gc_marks_release(&m);
 	return rc;
 }
@@ -139,11 +135,7 @@ static int collect(struct gc_work *w, struct err *e)
 	struct retain_options ro;
 	struct err at_end = ERR_INIT;
 	bool looks = w->o->dry_run;
-	int rc, ended;
-
-	if (!w->o->only_uploads)
-		collector_phase(w->c, "rules");
-	rc = begin_rules(w, &ro, e);
+	int rc = begin_rules(w, &ro, e), ended;
 
 	if (rc < 0)
 		rc = without_rules(w, e);
@@ -172,6 +164,18 @@ static int tidy_pulls(struct gc_work *w, struct err *e)
 	return collector_now(w->c, &now, e) < 0 ? -1 : pulled_tidy(w->r->st, now, e);
 }
 
+/* For lists alone, where somebody serves: that it fails is no failure of the collection. */
+static void note_sizes(const struct gc_work *w)
+{
+	cleanup_err struct err e = ERR_INIT;
+	cleanup_str struct str text = STR_INIT;
+
+	if (!w->out->sized || sizes_write(w->r, &e) == 0)
+		return;
+	err_text(&e, &text);
+	log_say(LOG_WARN, "sizes", "the sizes of repositories are not written down: %s", text.buf);
+}
+
 /* What is cached of other registries goes by rules of its own, and at once. */
 static int evict_first(struct gc_work *w, struct err *e)
 {
@@ -181,8 +185,6 @@ static int evict_first(struct gc_work *w, struct err *e)
 
 	if (w->o->only_uploads || w->o->dry_run)
 		return 0;
-	if (w->r->cfg->nupstreams)
-		collector_phase(w->c, "cache");
 	if (evict_within(w, &gone, e) < 0) {
 		/* What it had to remove stays; that is no reason to keep garbage. */
 		log_begin(&ev, LOG_ERROR, "eviction_failed");
@@ -210,18 +212,6 @@ static int begin(struct gc_work *w, struct err *e)
 	return begun;
 }
 
-/* For lists alone, where somebody serves: that it fails is no failure of the collection. */
-static void note_sizes(const struct gc_work *w)
-{
-	cleanup_err struct err e = ERR_INIT;
-	cleanup_str struct str text = STR_INIT;
-
-	if (!w->out->sized || sizes_write(w->r, &e) == 0)
-		return;
-	err_text(&e, &text);
-	log_say(LOG_WARN, "sizes", "the sizes of repositories are not written down: %s", text.buf);
-}
-
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
 {
 	struct gc_work w = { .r = r, .o = o, .out = out };
@@ -233,16 +223,12 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)
 		return begun;
-	if (o->only_uploads)
-		collector_phase(w.c, "uploads");
 	/* Who counts has a lock that batches need. */
 	rc = o->only_uploads || o->dry_run ? 0 : quotas_prepare(r, e);
 	if (rc == 0)
 		rc = evict_first(&w, e);
 	if (rc == 0)
 		rc = collect(&w, e);
-	if (rc == 0 && !o->only_uploads)
-		collector_phase(w.c, "leftovers");
 	if (rc == 0)
 		rc = gc_leftovers(&w, e);
 	if (rc == 0)

@@ -12,15 +12,17 @@
 
 #include "base/json_check.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "store/index.h"
 #include "store/store_path.h"
 #include "store/tag.h"
 
-#define LOOK_EACH 8192          /* bytes that a file grows by until it is looked at whether it is to be written anew */
+#define LOOK_EACH 32            /* changes, about, until it is looked at whether a file is to be written anew: that costs five calls */
 
 void reg_summary_leave(struct summary_change *c)
 {
 	summary_leave(&c->w);
+	touched_leave(&c->t);
 	str_release(&c->path);
 	str_release(&c->lines);
 }
@@ -28,6 +30,11 @@ void reg_summary_leave(struct summary_change *c)
 bool reg_summary_is_kept(const struct summary_change *c)
 {
 	return c->w.fd >= 0;
+}
+
+void reg_summary_done(struct summary_change *c)
+{
+	touched_end(&c->t, c->n);
 }
 
 /* Say the first lines, which are in c->lines. */
@@ -121,19 +128,16 @@ static void write_anew(struct registry *r, const struct name *n)
 
 static void end(struct summary_change *c)
 {
-	uint64_t size;
-	size_t len = c->lines.len;
-
 	summary_end(&c->w, &c->lines);
-	size = c->w.size;
-	if (size && size / LOOK_EACH != (size - (len < size ? len : size)) / LOOK_EACH)
+	/* As by chance, so that it comes to each of several repositories that change in turn. */
+	if (time_now_usec() / 8 % LOOK_EACH == 0)
 		write_anew(c->r, c->n);
 }
 
 int reg_summary_will_tag(struct registry *r, const struct name *n, const struct tag *t, bool exists, struct summary_change *c, struct err *e)
 {
 	summary_doubt(&c->lines, t->s, exists);
-	return begin(r, n, c, e);
+	return touched_begin(r->st, n, &c->t, e) < 0 ? -1 : begin(r, n, c, e);
 }
 
 void reg_summary_tagged(struct summary_change *c, const struct tag_row *row)
@@ -159,7 +163,7 @@ int reg_summary_will_untag(struct registry *r, const struct name *n, const struc
 {
 	for (size_t i = 0; i < count; i++)
 		summary_doubt(&c->lines, nth(tags, i, stride)->s, true);
-	return begin(r, n, c, e);
+	return touched_begin(r->st, n, &c->t, e) < 0 ? -1 : begin(r, n, c, e);
 }
 
 void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size_t count, size_t stride)
@@ -265,10 +269,15 @@ int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
 	struct building b = { .rows = { .r = r, .n = n, .text = STR_INIT }, .old = { .lines = { .text = STR_INIT } } };
 	int rc;
 
+	struct touched t;
+
+	if (touched_begin(r->st, n, &t, e) < 0)
+		return -1;
 	read_old(r, n, &b.old);
 	rc = tag_walk(r->st, n, add_tag, &b, e);
 	if (rc == 0)
 		rc = write_rows(&b.rows, e);
+	touched_end(&t, n);
 	str_release(&b.rows.text);
 	str_release(&b.old.lines.text);
 	free(b.old.v);

@@ -36,6 +36,7 @@ void summary_close(struct summary *s)
 	str_release(&s->tail);
 	str_release(&s->block);
 	str_release(&s->settled);
+	names_release(&s->doubted);
 	free(s->v);
 	free(s->refers);
 	*s = (struct summary)SUMMARY_INIT;
@@ -206,9 +207,7 @@ static void add_refer(struct summary *s, size_t *cap, const char *digest, size_t
 	s->refers[s->nrefers++] = (struct summary_refer){ digest, len, seq, kind };
 }
 
-struct caps {
-	size_t v, refers;
-};
+struct caps { size_t v, refers; };
 
 /* "?n KEY", "?o KEY" */
 static void take_doubt(struct summary *s, struct caps *caps, const char *line, size_t len)
@@ -339,6 +338,18 @@ int summary_settle(struct summary *s, int (*look)(void *arg, const char *key, si
 	return 0;
 }
 
+void summary_doubt_keys(struct summary *s, const struct names *keys)
+{
+	size_t cap = s->nv;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		names_add(&s->doubted, keys->v[i], strlen(keys->v[i]));
+		entry_of(s, &cap, s->doubted.v[i], strlen(keys->v[i]))->state = SUMMARY_DOUBT;
+	}
+	if (s->nv)
+		qsort(s->v, s->nv, sizeof(*s->v), by_key);
+}
+
 uint64_t summary_count(const struct summary *s)
 {
 	uint64_t n = s->count;
@@ -384,14 +395,9 @@ static bool follows(const struct walk *w, const struct summary_row *row)
 	return !w->after || (w->desc ? c < 0 : c > 0);
 }
 
-static int by_key_row(const void *a, const void *b)
+static int in_order(const void *a, const void *b, void *w)
 {
-	return summary_cmp(SUMMARY_BY_KEY, a, b);
-}
-
-static int by_push_row(const void *a, const void *b)
-{
-	return summary_cmp(SUMMARY_BY_PUSH, a, b);
+	return summary_cmp(((const struct walk *)w)->by, a, b);
 }
 
 static void find_set(struct walk *w)
@@ -403,7 +409,7 @@ static void find_set(struct walk *w)
 		if (s->v[i].state == SUMMARY_SET && follows(w, &s->v[i].row))
 			w->set[w->nset++] = s->v[i].row;
 	if (w->nset)
-		qsort(w->set, w->nset, sizeof(*w->set), w->by == SUMMARY_BY_KEY ? by_key_row : by_push_row);
+		qsort_r(w->set, w->nset, sizeof(*w->set), in_order, w);
 }
 
 /* The entries of the index of this order. */
