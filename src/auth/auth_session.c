@@ -135,7 +135,7 @@ static bool next_line(const char **p, struct str *line)
 	return true;
 }
 
-/* The one session among the cookies that verifies: 1, 0 for none or for two, which tell of two users, -1 with *e. */
+/* The session among the cookies that verifies: 1, 0 where there is none, or more than one, -1 with *e. */
 static int only_one(struct auth *a, struct store *st, const char *cookies, struct identity *id, struct err *e)
 {
 	cleanup_str struct str cookie = STR_SECRET;

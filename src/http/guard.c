@@ -138,16 +138,18 @@ int guard_identify(struct exchange *x, struct err *e)
 	cleanup_str struct str header = STR_SECRET, cookies = STR_SECRET;
 	struct credentials c = { .remote = x->rq.remote, .remote_user = request_param(&x->rq, "REMOTE_USER"), .store = x->reg->st };
 	unsigned retry_after = 0;
-	int rc = x->personal ? cookie_values(x, &cookies, e) : 0;
+	int rc = 0;
 
+	if (request_header(&x->rq, "HTTP_AUTHORIZATION", &header))
+		c.authorization = header.buf;
+	else if (x->personal)
+		rc = cookie_values(x, &cookies, e);
 	if (rc < 0) {
 		x->who.refused = "the key of the sessions cannot be read";
 		return refused(x, retry_after, e);
 	}
 	if (rc)
 		c.cookies = cookies.buf;
-	if (request_header(&x->rq, "HTTP_AUTHORIZATION", &header))
-		c.authorization = header.buf;
 	/* OPTIONS needs no login: browsers send a preflight without credentials. */
 	rc = x->rq.method == METHOD_OPTIONS ? 0 : auth_identify(x->auth, &c, &x->who, &retry_after, e);
 	return rc == 0 ? 0 : refused(x, retry_after, e);
