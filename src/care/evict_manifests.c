@@ -7,12 +7,15 @@
  */
 #include "care/evict_manifests.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "care/evict_need.h"
 #include "os/file.h"
+#include "registry/reg_delete.h"
 #include "registry/reg_stored.h"
+#include "registry/reg_summary.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/mirror.h"
@@ -98,30 +101,36 @@ static int choose(struct batch *b, struct err *e)
 	return 0;
 }
 
-/* The caller holds the repository's lock, and flushes. 1, 0 it is not there, -1 with *e */
-static int remove_tag(struct gc_work *w, const struct name *n, const struct tag *t, const struct digest *d, struct names *trashed, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-	int found = tag_remove(w->r->st, n, t, &path, e);
+/* Tags that go. */
+struct targets {
+	struct batch *b;
+	struct reg_tag_target *v;       /* owned */
+	size_t count, cap;
+};
 
-	if (found != 1)
-		return found;
-	names_add(trashed, path.buf, path.len);
-	mirror_uncheck(w->r->st, n, t);
-	index_remove_tag(w->r->st, n, t, d, true);
-	return 1;
+static void add_target(struct targets *ts, const struct tag *t, const struct digest *d)
+{
+	if (ts->count == ts->cap) {
+		ts->cap = ts->cap ? ts->cap * 2 : 64;
+		ts->v = xreallocarray(ts->v, ts->cap, sizeof(*ts->v));
+	}
+	ts->v[ts->count++] = (struct reg_tag_target){ *t, *d };
 }
 
 static int visit_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
-	struct batch *b = arg;
+	struct targets *ts = arg;
 
-	return digestset_has(&b->goes, d) && remove_tag(b->of->w, b->of->n, t, d, &b->tags, e) < 0 ? -1 : 0;
+	(void)e;
+	if (digestset_has(&ts->b->goes, d))
+		add_target(ts, t, d);
+	return 0;
 }
 
 /* By the index, which may name too many: each link is read. */
-static int remove_tags_of(struct batch *b, const struct digest *d, struct err *e)
+static int find_tags_of(struct targets *ts, const struct digest *d, struct err *e)
 {
+	const struct batch *b = ts->b;
 	cleanup_names struct names tags = NAMES_INIT;
 	struct store *st = b->of->w->r->st;
 	struct digest now;
@@ -132,8 +141,10 @@ static int remove_tags_of(struct batch *b, const struct digest *d, struct err *e
 	for (size_t i = 0; i < tags.count; i++) {
 		int found = tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0 ? 0 : tag_read(st, b->of->n, &t, &now, e);
 
-		if (found < 0 || (found && digest_eq(&now, d) && remove_tag(b->of->w, b->of->n, &t, d, &b->tags, e) < 0))
+		if (found < 0)
 			return -1;
+		if (found && digest_eq(&now, d))
+			add_target(ts, &t, d);
 	}
 	return 0;
 }
@@ -144,15 +155,21 @@ static int remove_tags_of(struct batch *b, const struct digest *d, struct err *e
  */
 static int remove_tags(struct batch *b, struct err *e)
 {
+	struct targets ts = { .b = b };
 	struct store *st = b->of->w->r->st;
-	int current = index_current(st, b->of->n, e);
+	int current = index_current(st, b->of->n, e), rc = current < 0 ? -1 : 0;
 
-	if (current < 0 || (current == 0 && tag_walk(st, b->of->n, visit_tag, b, e) < 0))
-		return -1;
-	for (size_t i = 0; current && i < b->count; i++)
-		if (b->v[i].goes && remove_tags_of(b, &b->v[i].l->d, e) < 0)
-			return -1;
-	return tag_flush(st, b->of->n, e);
+	if (current == 0 && tag_walk(st, b->of->n, visit_tag, &ts, e) < 0)
+		rc = -1;
+	for (size_t i = 0; rc == 0 && current && i < b->count; i++)
+		if (b->v[i].goes)
+			rc = find_tags_of(&ts, &b->v[i].l->d, e);
+	if (rc == 0)
+		rc = ts.count ? reg_delete_cached_tags(b->of->w->r, b->of->n, ts.v, ts.count, &b->tags, e) : tag_flush(st, b->of->n, e);
+	for (size_t i = 0; rc == 0 && i < ts.count; i++)
+		mirror_uncheck(st, b->of->n, &ts.v[i].tag);
+	free(ts.v);
+	return rc;
 }
 
 static int collect(struct batch *b, const struct leaving *m, struct err *e)
@@ -166,7 +183,7 @@ static int collect(struct batch *b, const struct leaving *m, struct err *e)
 	if (trashed.len)
 		names_add(&b->revisions, trashed.buf, trashed.len);
 	if (m->refers)
-		index_remove_referrer(st, b->of->n, &m->subject, &m->l->d);
+		reg_summary_remove_referrer(b->of->w->r, b->of->n, &m->subject, &m->l->d);
 	b->of->out->manifests += found == 1;
 	return 0;
 }
@@ -284,18 +301,17 @@ int evict_untag(struct gc_work *w, const struct name *n, const struct tag *t, st
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	cleanup_fd int lock = -1;
-	struct digest d;
+	struct reg_tag_target target = { .tag = *t };
 	int found;
 
 	if (lock_repository(w->r->st, n, &lock, e) < 0)
 		return -1;
-	found = tag_read(w->r->st, n, t, &d, e);
-	if (found == 1)
-		found = remove_tag(w, n, t, &d, &trashed, e);
+	found = tag_read(w->r->st, n, t, &target.digest, e);
 	if (found != 1)
 		return found;
-	if (tag_flush(w->r->st, n, e) < 0)
+	if (reg_delete_cached_tags(w->r, n, &target, 1, &trashed, e) < 0)
 		return -1;
+	mirror_uncheck(w->r->st, n, t);
 	os_cleanup_fd(&lock);
 	store_purge_all(w->r->st, &trashed);
 	return 1;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fsck_rules: berth/pulled/ and berth/rules/.
+ * fsck_rules: berth/pulled/, berth/rules/ and berth/sessions/.
  *
  * A note of a pull says nothing that could be wrong, and one of what is gone is left to a collection. So only names are looked at, and that they
  * are files.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "care/fsck_work.h"
+#include "store/session.h"
 #include "store/store_path.h"
 
 static bool is(struct fsck_work *w, const char *dir, const char *name, mode_t type)
@@ -90,12 +92,61 @@ static bool is_of_rule(const char *name)
 	return hex && digest_of_hex(&d, DIGEST_SHA256, hex, strlen(hex)) == 0;
 }
 
+/* What was ended of a user's sessions: empty files, and `all`. */
+static void check_ended(struct fsck_work *w, const char *dir, bool (*name_ok)(const char *name))
+{
+	cleanup_names struct names names = NAMES_INIT;
+
+	fsck_list(w, dir, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		cleanup_str struct str all = STR_INIT;
+
+		path_in(&all, dir, STORE_ENDED_ALL);
+		if (name_ok == session_name_ok && strcmp(names.v[i], STORE_ENDED_ALL) == 0 && is(w, dir, names.v[i], S_IFDIR))
+			check_ended(w, all.buf, session_time_ok);
+		else if (!is(w, dir, names.v[i], S_IFREG) || !name_ok(names.v[i]))
+			fsck_stray(w, dir, names.v[i]);
+	}
+}
+
+static bool is_key(struct fsck_work *w)
+{
+	struct stat sb;
+
+	return fstatat(w->r->st->dirfd, STORE_SESSION_KEY_FILE, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) &&
+	       sb.st_size == SESSION_KEY_LEN;
+}
+
+/* Sessions of browsers (doc/STORE.md, "Sessions"). */
+static void check_sessions(struct fsck_work *w)
+{
+	cleanup_names struct names names = NAMES_INIT, users = NAMES_INIT;
+	struct digest d;
+
+	fsck_list(w, STORE_SESSIONS_DIR, &names);
+	for (size_t i = 0; i < names.count; i++)
+		if (strcmp(names.v[i], "key") != 0 || !is_key(w))
+			if (!is(w, STORE_SESSIONS_DIR, names.v[i], S_IFDIR) || strcmp(names.v[i], "ended") != 0)
+				fsck_stray(w, STORE_SESSIONS_DIR, names.v[i]);
+	fsck_list(w, STORE_ENDED_DIR, &users);
+	for (size_t i = 0; i < users.count; i++) {
+		cleanup_str struct str dir = STR_INIT;
+
+		path_in(&dir, STORE_ENDED_DIR, users.v[i]);
+		if (digest_of_hex(&d, DIGEST_SHA256, users.v[i], strlen(users.v[i])) == 0 && is(w, STORE_ENDED_DIR, users.v[i], S_IFDIR))
+			check_ended(w, dir.buf, session_name_ok);
+		else
+			fsck_stray(w, STORE_ENDED_DIR, users.v[i]);
+	}
+}
+
 int fsck_rules(struct fsck_work *w, struct err *e)
 {
 	cleanup_names struct names names = NAMES_INIT;
 
 	(void)e;
 	check_pulled(w, STORE_PULLED_DIR, 0);
+	check_sessions(w);
 	fsck_list(w, STORE_RULES_DIR, &names);
 	for (size_t i = 0; i < names.count; i++)
 		if (!is(w, STORE_RULES_DIR, names.v[i], S_IFREG) || (strcmp(names.v[i], "last") != 0 && !is_of_rule(names.v[i])))

@@ -61,7 +61,7 @@ static int restore(struct registry *r, void *arg, struct err *e)
 	struct digest d;
 
 	r->force = c->force;
-	if (reg_undo_restore(r, &c->n, c->t.len ? &c->t : NULL, c->has_digest ? &c->d : NULL, &d, e) < 0)
+	if (reg_undo_restore(r, &c->n, c->t.len ? &c->t : NULL, c->has_digest ? &c->d : NULL, NULL, &d, e) < 0)
 		return -1;
 	if (c->t.len)
 		printf("%s:%s points to %s\n", c->n.s, c->t.s, d.text);

@@ -108,6 +108,7 @@ struct config {
 	unsigned upload_workers;        /* "upload_workers": 1..1024; 0 (default): one a core, at least 2 */
 	bool delete_enabled;            /* "delete": default false */
 	bool readonly;                  /* "readonly": default false */
+	bool page;                      /* "page": default true */
 	enum config_fsync fsync;        /* "fsync": "image" (default), "full" or "off" */
 	enum config_sparse sparse;      /* "manifests.sparse": "refuse" (default), "index", "all" */
 	enum config_sizes sizes;        /* "manifests.sizes": "check" (default), "warn" */
@@ -197,6 +198,9 @@ bool config_login(const struct config *c);
  * remote_user is off: docker can pull without a login only with a token.
  */
 bool config_issues_tokens(const struct config *c);
+
+/* config_sessions - whether a browser may log in to the page with a form: users have passwords, and nginx does not say who it is */
+bool config_sessions(const struct config *c);
 
 /* config_foreign_tokens - whether berth accepts the tokens of a foreign token service */
 bool config_foreign_tokens(const struct config *c);

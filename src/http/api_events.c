@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pattern.h"
+#include "http/api.h"
 #include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_event.h"
@@ -12,20 +13,10 @@
 #define EVENTS_MAX 1000
 #define ASK_AGAIN 5                     /* seconds */
 
-/* The value of a query parameter: 1, 0 absent or empty, -1 with *e. */
-static int parameter(const struct exchange *x, const char *key, struct str *out, struct err *e)
-{
-	int found = request_query(&x->rq, key, out);
-
-	if (found < 0 || (found == 1 && memchr(out->buf, '\0', out->len)))
-		return err_set(e, ERR_UNSUPPORTED, "%s is not form-encoded", key);
-	return found == 1 && out->len > 0;
-}
-
 static int read_after(struct exchange *x, struct event_query *q, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
-	int found = parameter(x, "after", &text, e);
+	int found = api_parameter(x, "after", &text, e);
 
 	if (found <= 0)
 		return found;
@@ -38,21 +29,15 @@ static int read_after(struct exchange *x, struct event_query *q, struct err *e)
 
 static int read_query(struct exchange *x, struct event_query *q, struct str *repo, struct err *e)
 {
-	cleanup_str struct str text = STR_INIT;
 	const char *fault;
-	uint64_t n;
-	int found = parameter(x, "repo", repo, e);
+	int found = api_parameter(x, "repo", repo, e);
 
 	if (found < 0)
 		return -1;
 	if (found && (fault = pattern_fault(repo->buf)))
 		return err_set(e, ERR_NAME_INVALID, "the pattern %s", fault);
 	q->repo = found ? repo->buf : NULL;
-	found = parameter(x, "n", &text, e);
-	if (found < 0 || (found && (str_parse_u64(text.buf, text.len, &n) < 0 || n == 0)))
-		return found < 0 ? -1 : err_set(e, ERR_PAGINATION_NUMBER_INVALID, "%.64s", text.buf);
-	q->max = !found ? EVENTS_PAGE : n < EVENTS_MAX ? (size_t)n : EVENTS_MAX;
-	return 0;
+	return api_number(x, EVENTS_PAGE, EVENTS_MAX, &q->max, e);
 }
 
 static int add(void *arg, const char *id, const struct event_line *ev, struct err *e)
@@ -65,6 +50,36 @@ static int add(void *arg, const char *id, const struct event_line *ev, struct er
 	return 0;
 }
 
+/* `before`: 1, 0 there is none, -1 with *e. With "now" q->after stays empty. */
+static int read_before(struct exchange *x, struct event_query *q, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT, after = STR_INIT;
+	int found = api_parameter(x, "before", &text, e), both = found == 1 ? api_parameter(x, "after", &after, e) : 0;
+
+	if (found <= 0 || both < 0)
+		return found < 0 || both < 0 ? -1 : 0;
+	if (both)
+		return api_refuse(e, "before and after are two directions");
+	if (strcmp(text.buf, "now") == 0 || position_parse(&q->after, text.buf, text.len) == 0)
+		return 1;
+	return err_set(e, ERR_PAGINATION_NUMBER_INVALID, "before is no id of an event: %.64s", text.buf);
+}
+
+/* The newest first. */
+static int read_back(struct exchange *x, struct event_query *q, struct err *e)
+{
+	char next[POSITION_LEN + 1];
+
+	if (reg_event_read_back(x->reg, q, add, &x->rs.body, e) < 0)
+		return -1;
+	str_addc(&x->rs.body, ']');
+	position_text(&q->next, next);
+	if (q->more)
+		str_addf(&x->rs.body, ",\"next\":\"%s\"", next);
+	str_puts(&x->rs.body, "}\n");
+	return 0;
+}
+
 int api_events_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str repo = STR_INIT;
@@ -72,16 +87,18 @@ int api_events_get(struct exchange *x, struct err *e)
 	struct event_query q = { 0 };
 	char next[POSITION_LEN + 1];
 	size_t empty;
-	int now;
+	int now, back;
 
 	if (!journal_kept(x->reg->st))
 		return err_set(e, ERR_NAME_UNKNOWN, "there is no journal here: journal.enabled is not set");
-	if (read_query(x, &q, &repo, e) < 0 || (now = read_after(x, &q, e)) < 0)
+	if (read_query(x, &q, &repo, e) < 0 || (now = read_after(x, &q, e)) < 0 || (back = read_before(x, &q, e)) < 0)
 		return -1;
 	q.of = guard_may_pull(x, &of);
 	response_json(&x->rs, 200);
 	response_header(&x->rs, "Cache-Control", "no-store");
 	str_puts(&x->rs.body, "{\"events\":[");
+	if (back)
+		return read_back(x, &q, e);
 	empty = x->rs.body.len;
 	if (now)
 		q.next = q.after;

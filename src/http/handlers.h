@@ -29,6 +29,23 @@ handler_fn h_blob_delete;               /* end-10, "Deleting Blobs" */
 handler_fn h_referrers_get;             /* end-12a, end-12b, "Listing Referrers" */
 
 handler_fn api_events_get;              /* doc/EVENTS.md, "From a program" */
+
+handler_fn api_repos_get;               /* doc/PAGE.md, "The API" */
+handler_fn api_search_get;
+handler_fn api_tags_get;
+handler_fn api_image_get;
+handler_fn api_tags_delete;
+handler_fn api_tags_restore;
+handler_fn api_deleted_get;
+
+handler_fn api_whoami_get;              /* doc/PAGE.md, "The API" */
+handler_fn api_session_post;
+handler_fn api_session_delete;
+
+handler_fn api_status_get;              /* the same, for administrators */
+handler_fn api_gc_get;
+handler_fn api_gc_post;
+
 handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 
 handler_fn api_relay_manifest;          /* doc/CACHE.md, "How it works" */

@@ -70,6 +70,57 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_events_get } },
 	},
 	{
+		"api_repos", PATH("", "", "/berth/v1/repos", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_repos_get } },
+	},
+	{
+		"api_search", PATH("", "", "/berth/v1/search", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_search_get } },
+	},
+	{
+		"api_tags", PATH("/berth/v1/repos/", "<name>", "/tags", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_tags_get } },
+	},
+	{
+		"api_image", PATH("/berth/v1/repos/", "<name>", "/manifests/", "<reference>"),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_image_get } },
+	},
+	{
+		"api_delete", PATH("/berth/v1/repos/", "<name>", "/tags:delete", ""),
+		{ { METHOD_POST, OP_DELETE, NEED_DELETE, IN_WRITES, NULL, api_tags_delete } },
+	},
+	{
+		"api_restore", PATH("/berth/v1/repos/", "<name>", "/tags:restore", ""),
+		{ { METHOD_POST, OP_WRITE, NEED_PUSH, IN_WRITES, NULL, api_tags_restore } },
+	},
+	{
+		"api_deleted", PATH("/berth/v1/repos/", "<name>", "/deleted", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_deleted_get } },
+	},
+	{
+		"whoami", PATH("", "", "/berth/v1/whoami", ""),
+		{ { METHOD_GET, OP_READ, NEED_ANYBODY, IN_REQUESTS, NULL, api_whoami_get } },
+	},
+	/* A session changes nothing in the repositories: a read-only registry has them, too. */
+	{
+		"session", PATH("", "", "/berth/v1/session", ""),
+		{
+			{ METHOD_POST, OP_READ, NEED_ANYBODY, IN_REQUESTS, NULL, api_session_post },
+			{ METHOD_DELETE, OP_READ, NEED_ANYBODY, IN_WRITES, NULL, api_session_delete },
+		},
+	},
+	{
+		"status", PATH("", "", "/berth/v1/status", ""),
+		{ { METHOD_GET, OP_READ, NEED_ADMIN, IN_REQUESTS, NULL, api_status_get } },
+	},
+	{
+		"gc", PATH("", "", "/berth/v1/gc", ""),
+		{
+			{ METHOD_GET, OP_READ, NEED_ADMIN, IN_REQUESTS, NULL, api_gc_get },
+			{ METHOD_POST, OP_WRITE, NEED_ADMIN, IN_WRITES, NULL, api_gc_post },
+		},
+	},
+	{
 		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
 		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
 	},

@@ -6,6 +6,8 @@
  */
 #include "http/serve.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
@@ -22,7 +24,6 @@
 #include "registry/denied.h"
 #include "registry/reg_pull.h"
 #include "registry/reg_quota.h"
-#include "store/journal.h"
 #include "store/lock.h"
 
 /* The rule that takes away from this repository what others have; NULL: there is none. */
@@ -64,14 +65,14 @@ static int call(struct exchange *x, struct err *e)
 	return rc;
 }
 
-/* Who makes a change is told to the journal, and who reads, if pulls are in it. */
+/* Who makes a change is told to the journal and to lists, and who reads, if pulls are in the journal. */
 static int handle(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str agent = STR_INIT, base = STR_INIT;
 	struct event_by by;
 	int rc;
 
-	if (x->op->kind == OP_READ ? !reg_pull_noted(x->reg) : !journal_on(x->reg->st))
+	if (x->op->kind == OP_READ && !reg_pull_noted(x->reg))
 		return call(x, e);
 	guard_by(x, &agent, &base, &by);
 	x->reg->by = &by;
@@ -90,7 +91,7 @@ static int dispatch(struct exchange *x, struct err *e)
 		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
 	x->tail = m->tail;
 	x->tail_len = m->tail_len;
-	if (guard_allow(x, e) < 0 || mirror_enter(x, e) < 0)
+	if (guard_origin(x, e) < 0 || guard_allow(x, e) < 0 || mirror_enter(x, e) < 0)
 		return -1;
 	/* After the rights are checked: an answer by the rules of a repository tells something of them. */
 	if (m->name && !route_op(m->route, x->rq.method, x->reg->cfg, &x->name))
@@ -195,11 +196,25 @@ static bool find_route(struct exchange *x)
 	return false;
 }
 
+#define PERSONAL "/berth/v1/"
+
+/* What the page's API answers is for the one who asks, the errors too: no cache keeps it, and none gives it to somebody else. */
+static void keep_personal(struct exchange *x)
+{
+	x->personal = !x->relay && x->rq.path.len >= strlen(PERSONAL) && memcmp(x->rq.path.buf, PERSONAL, strlen(PERSONAL)) == 0;
+	if (!x->personal)
+		return;
+	response_header(&x->rs, "Cache-Control", "no-store");
+	response_header(&x->rs, "Vary", "Cookie, Authorization");
+	response_header(&x->rs, "Cross-Origin-Resource-Policy", "same-origin");
+}
+
 static int answer(struct exchange *x, struct err *e)
 {
 	/* The prefix is of clients' URLs. */
 	if (!x->relay && location_unprefix(x, e) < 0)
 		return -1;
+	keep_personal(x);
 	/* The route is found before the client is identified: a challenge names the right that the route needs. */
 	if (find_route(x))
 		x->op = route_op(x->match.route, x->rq.method, x->reg->cfg, NULL);
@@ -233,7 +248,7 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 	static struct str out = STR_INIT;
 	char id[REQID_LEN + 1];
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
-	bool monitor;
+	bool monitor, wiped;
 
 	if (!*x.rq.id) {
 		reqid_make(id);
@@ -246,8 +261,10 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 		rc = answer(&x, &e);
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
-	/* On every request that has the header, whether or not it was used. */
-	if (request_wipe(&x.rq, "HTTP_AUTHORIZATION"))
+	/* On every request that has one of the headers, whether or not it was used. */
+	wiped = request_wipe(&x.rq, "HTTP_AUTHORIZATION");
+	wiped = request_wipe(&x.rq, "HTTP_COOKIE") || wiped;
+	if (wiped)
 		fcgi_wipe_read(fr, false);
 	out.secret = x.rs.body.secret;
 	response_render(&x.rs, &x.rq, &out);

@@ -20,6 +20,7 @@
 #include "registry/reg_retag.h"
 #include "registry/reg_rules.h"
 #include "registry/reg_stored.h"
+#include "registry/reg_summary.h"
 #include "registry/reg_undo_plan.h"
 #include "store/collector.h"
 #include "store/durable.h"
@@ -65,15 +66,25 @@ int reg_undo_list(struct registry *r, const struct name *n, int (*visit)(void *a
 	return rc;
 }
 
+/* Whether a tag, which points to *now or (NULL) is not there, is as it has to be; that it is restored already is no fault either. */
+static int as_expected(const struct digest *now, const struct digest *wanted, const struct digest *expected, struct err *e)
+{
+	bool absent = !expected || !expected->text[0];
+
+	if (!expected || (now && wanted && digest_eq(now, wanted)) || (now ? !absent && digest_eq(now, expected) : absent))
+		return 0;
+	return err_set(e, ERR_DENIED, "%s meanwhile", now ? "pushed again" : "deleted");
+}
+
 /* The manifest to bring back: of the marks that fit the latest one. */
 static int choose(struct registry *r, const struct name *n, const struct undo_marks *marks, const struct tag *t, const struct digest *wanted,
-		  struct digest *out, struct err *e)
+		  const struct digest *expected, struct digest *out, struct err *e)
 {
 	struct digest now;
 	int tagged = t ? tag_read(r->st, n, t, &now, e) : 0;
 	size_t i;
 
-	if (tagged < 0)
+	if (tagged < 0 || (t && as_expected(tagged ? &now : NULL, wanted, expected, e) < 0))
 		return -1;
 	for (i = marks->count; i-- > 0;) {
 		const struct undo_mark *m = &marks->v[i];
@@ -138,7 +149,7 @@ static int link_again(struct registry *r, const struct name *n, const struct dig
 	if (reg_stored_content(r, d, &bytes, e) < 0)
 		return -1;
 	if (manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor) &&
-	    index_add_referrer(r->st, n, &subject, d, &descriptor, true, e) < 0)
+	    reg_summary_add_referrer(r, n, &subject, d, &descriptor, e) < 0)
 		return -1;
 	return revision_set(r->st, n, d, e);
 }
@@ -157,7 +168,7 @@ static int unlink_again(struct registry *r, const struct name *n, const struct u
 		if (revision_remove(r->st, n, d, &e) < 0)
 			rc = -1;
 		else if (reg_stored_content(r, d, &bytes, &e) == 1 && manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor))
-			index_remove_referrer(r->st, n, &subject, d);
+			reg_summary_remove_referrer(r, n, &subject, d);
 	}
 	if (rc < 0)
 		log_say(LOG_WARN, "restore", "%s has manifests of a restore that failed, without a tag: %s", n->s, e.cause);
@@ -192,18 +203,22 @@ static bool points_elsewhere(struct registry *r, const struct name *n, const str
 static int write_all(struct registry *r, const struct name *n, const struct undo_plan *p, const struct tag *t, const struct digest *d,
 		     const struct journal_entry *j, struct err *e)
 {
+	struct reg_retag_of of = { .facts = FACTS_INIT };
+	bool tagged;
 	int rc;
 	size_t linked = link_all(r, n, p, &rc, e);
 
-	if (rc == 0 && (!t || reg_retag(r, n, t, d, e) == 0))
+	tagged = rc == 0 && (!t || reg_retag(r, n, t, d, &of, e) == 0);
+	facts_release(&of.facts);
+	if (tagged)
 		return 0;
 	if ((rc < 0 || points_elsewhere(r, n, t, d)) && unlink_again(r, n, p, linked) == 0)
 		journal_undone(r->st, j);
 	return -1;
 }
 
-int reg_undo_restore(struct registry *r, const struct name *n, const struct tag *t, const struct digest *wanted, struct digest *d,
-		     struct err *e)
+int reg_undo_restore(struct registry *r, const struct name *n, const struct tag *t, const struct digest *wanted,
+		     const struct digest *expected, struct digest *d, struct err *e)
 {
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	cleanup_undo_marks struct undo_marks marks = UNDO_MARKS_INIT;
@@ -213,7 +228,7 @@ int reg_undo_restore(struct registry *r, const struct name *n, const struct tag 
 
 	*d = (struct digest){ 0 };
 	if (must_exist(r, n, e) < 0 || reg_rules_writable(r, n, e) < 0 || lock_repository(r->st, n, &lock, e) < 0 ||
-	    undo_read(r->st, n, &marks, e) < 0 || choose(r, n, &marks, t, wanted, d, e) < 0 ||
+	    undo_read(r->st, n, &marks, e) < 0 || choose(r, n, &marks, t, wanted, expected, d, e) < 0 ||
 	    (t && reg_rules_push(r, n, t, 1, d, e) < 0) || reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;

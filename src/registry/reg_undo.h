@@ -22,14 +22,16 @@ int reg_undo_list(struct registry *r, const struct name *n, int (*visit)(void *a
  * reg_undo_restore - set a tag to a manifest that is remembered, with all manifests below it that were deleted, too; durable
  * t       NULL: bring back the manifest alone, by its digest
  * wanted  NULL: what the tag was last taken from, other than what it points to now
+ * expected  what the tag has to point to, unless that is `wanted` already; text "": it is not there; NULL: whatever it is
  * digest  gets what was brought back
  *
  * All or nothing: it is checked first that everything is there that the manifest needs, and kept from the collector; if a link or the
  * tag can't be made after that, the links that were made are removed. What the tag points to is remembered in turn. A second call
  * completes one that was interrupted. The store was opened as for pushes.
- * MANIFEST_UNKNOWN 404 if nothing is remembered, or a part of it is gone; DENIED 403 where a rule does not allow it.
+ * MANIFEST_UNKNOWN 404 if nothing is remembered, or a part of it is gone; DENIED 403 where a rule does not allow it, or
+ * the tag is not as expected.
  */
-int reg_undo_restore(struct registry *r, const struct name *n, const struct tag *t, const struct digest *wanted, struct digest *digest,
-		     struct err *e);
+int reg_undo_restore(struct registry *r, const struct name *n, const struct tag *t, const struct digest *wanted,
+		     const struct digest *expected, struct digest *digest, struct err *e);
 
 #endif

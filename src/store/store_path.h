@@ -32,6 +32,7 @@
 #define STORE_GC_DIR "berth/gc"
 #define STORE_RUN_FILE "berth/gc/run"
 #define STORE_LAST_FILE "berth/gc/last"
+#define STORE_PHASE_FILE "berth/gc/phase"
 #define STORE_RESERVE_DIR "berth/gc/reserve"
 #define STORE_LOCKS_DIR "berth/locks"
 #define STORE_REPOSITORY_LOCKS_DIR "berth/locks/repository"
@@ -52,6 +53,9 @@
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* no name of a repository begins with '_' */
 #define STORE_CATALOG_EPOCH_FILE "berth/index/_catalog/epoch"
+#define STORE_REPOS_FILE "berth/index/_repos"            /* what lists say of each repository: registry/reg_repo_list.h */
+#define STORE_TOUCHED_FILE "berth/index/_touched"        /* which of them have changed since: store/touched.h */
+#define STORE_SIZES_FILE "berth/index/_sizes"            /* what repositories had at the last collection: registry/reg_sizes.h */
 #define STORE_FALLBACK_DIR "berth/index/_fallback"      /* of versions before 1.0: removed at the start */
 #define STORE_PULLED_DIR "berth/pulled"                 /* when tags and manifests were last pulled: store/pulled.h */
 #define STORE_PULLED_SINCE "berth/pulled/_since"
@@ -64,6 +68,10 @@
 #define STORE_QUOTA_LOCKS_DIR "berth/locks/quota"
 #define STORE_QUOTA_WORD_FILE "berth/locks/quota/_word" /* the version of the rules; processes map it */
 #define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
+#define STORE_SESSIONS_DIR "berth/sessions"             /* of browsers: see store/session.h */
+#define STORE_SESSION_KEY_FILE "berth/sessions/key"
+#define STORE_ENDED_DIR "berth/sessions/ended"          /* a directory for each user, by the SHA-256 of the name */
+#define STORE_ENDED_ALL "all"   /* in that of a user */
 #define STORE_MIRROR_SIZE_FILE "berth/mirror/_size"      /* how many bytes only mirrors have: see store/alone.h */
 #define STORE_MIRROR_JUDGED_FILE "berth/mirror/_judged"
 #define STORE_MIRROR_DOUBT_FILE "berth/mirror/_doubt"
@@ -93,6 +101,7 @@
 #define STORE_INDEX_TAGS "_tags"
 #define STORE_INDEX_REFERRERS "_referrers"
 #define STORE_INDEX_LIST "_list"
+#define STORE_INDEX_SUMMARY "_summary"
 #define STORE_INDEX_EPOCH "_epoch"
 #define STORE_PULLED_TAGS "_tags"
 #define STORE_PULLED_DIGESTS "_digests"
