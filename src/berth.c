@@ -14,6 +14,7 @@
 
 static const struct cmd *const commands[] = {
 	&cmd_access_command,
+	&cmd_cache_command,
 	&cmd_config_command,
 	&cmd_events_command,
 	&cmd_fsck_command,

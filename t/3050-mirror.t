@@ -87,9 +87,9 @@ $s->req(GET => "/v2/$repo/blobs/$ld", headers => [Range => 'bytes=5-9']);
 like $head, qr{^GET /blob\?up=docker\.io&repo=\S+&name=library%2Fapp&digest=\Q@{[enc($ld)]}\E&keep=0 HTTP}, 'a blob that no manifest names is not to be kept';
 like $head, qr/^Range: bytes=5-9\r$/m, 'its range';
 $s->req(GET => "/v2/$repo/tags/list?n=5&last=a%26b");
-like((asked())[0], qr{^GET /tags\?up=docker\.io&repo=\S+&name=library%2Fapp&path=%2Fv2%2Fdocker\.io%2Flibrary%2Fapp%2Ftags%2Flist&n=5&last=a%26b HTTP}, 'tags');
+like((asked())[0], qr{^GET /tags\?up=docker\.io&repo=\S+&name=library%2Fapp&path=%2Fv2%2Fdocker\.io%2Flibrary%2Fapp%2Ftags%2Flist&query=n%3D5%26last%3Da%2526b HTTP}, 'tags');
 $s->req(GET => "/v2/$repo/referrers/$d?artifactType=a/b");
-like((asked())[0], qr{^GET /referrers\?.*&digest=sha256%3A[0-9a-f]{64}&path=.*&artifactType=a%2Fb HTTP}, 'referrers');
+like((asked())[0], qr{^GET /referrers\?.*&digest=sha256%3A[0-9a-f]{64}&path=.*&query=artifactType%3Da%2Fb HTTP}, 'referrers');
 
 # --- name spaces
 
@@ -133,7 +133,8 @@ $r = $s->req(GET => "$path/1.0");
 is $r->status . $r->body, "200$image", 'the tag is served';
 is $s->req(GET => "$path/$d")->body, $image, 'the digest, too';
 is scalar(asked()), 0, 'without asking';
-sub spool { my ($bytes) = @_; spew($s->root . '/berth/body/relay-1', $bytes); return 'berth/body/relay-1' }
+my $spools = 0;
+sub spool { my ($bytes) = @_; my $file = 'berth/body/relay-' . ++$spools; spew($s->root . "/$file", $bytes); return $file }
 $s->req(GET => "/v2/$repo/blobs/$ld");
 like((asked())[0], qr{&keep=1 HTTP}, 'a blob that is named now is to be kept');
 is relay(PUT => "blob?repo=$repo&digest=$ld", file => spool('other'))->status, 400, 'not if it has other bytes';
@@ -199,6 +200,25 @@ is $s->req(GET => "/v2/docker.io/library/multi/manifests/$d")->body, $image, 'no
 is $s->req(GET => "/v2/docker.io/library/multi/blobs/$ld")->status, 200, 'nor what this names in turn';
 is scalar(asked()), 0, 'nobody was asked';
 
+# --- a manifest that anybody may have pushed upstream says nothing of who has what it names without being checked there
+
+my $foreign = $image =~ s/\Q$ld\E/$secret/r =~ s/"size":100000/"size":29,"urls":["http:\/\/x.example\/"]/r;
+is relay(PUT => 'manifest?repo=docker.io/evil/foreign&ref=1', body => $foreign, type => $type)->status, 201, 'an image with a layer that its upstream need not have, which is here in a private repository';
+is $s->req(GET => "/v2/docker.io/evil/foreign/blobs/$secret")->status, 404, 'the layer is asked of the upstream';
+like((asked())[0], qr{&keep=0 HTTP}, 'which may give it, but it is not kept');
+my $undistributable = $image =~ s/\Q$ld\E/$secret/r =~ s/image\.layer\.v1/image.layer.nondistributable.v1/r;
+is relay(PUT => 'manifest?repo=docker.io/evil/undistributable&ref=1', body => $undistributable, type => $type)->status, 201, 'the same of a type that is not distributed';
+is $s->req(GET => "/v2/docker.io/evil/undistributable/blobs/$secret")->status, 404, 'the layer is asked of the upstream, too';
+my $hidden = $image =~ s/\Q$ld\E/$secret/r;           # pushed upstream as the bytes of a layer, which nobody reads there
+my $carrier = $image =~ s/\Q$ld\E/@{[sha256($hidden)]}/r =~ s/"size":100000/"size":@{[length $hidden]}/r;
+is relay(PUT => 'manifest?repo=docker.io/evil/carrier&ref=1', body => $carrier, type => $type)->status, 201, 'an image with a layer that is a manifest, which names a private blob';
+is relay(PUT => 'blob?repo=docker.io/evil/carrier&digest=' . sha256($hidden), file => spool($hidden))->status, 201, 'the layer is cached';
+asked();
+is $s->req(GET => '/v2/docker.io/evil/carrier/manifests/' . sha256($hidden))->status, 404, 'as a manifest it is asked of the upstream';
+is scalar(asked()), 1, 'and of nothing else';
+is $s->req(GET => "/v2/docker.io/evil/carrier/blobs/$secret")->status, 404, 'so what it names is not here';
+like((asked())[0], qr{&keep=0 HTTP}, 'for anybody');
+
 # --- the operator's commands
 
 $s->push_image('team/own', '1');
@@ -208,7 +228,7 @@ for (['docker.io/library/with', 'team/with'], ['team/own', 'docker.io/library/ow
 	like $m->{err}, qr/is the mirror of an upstream/, 'for this reason';
 }
 run_ok(program('berth'), '--config', $s->config_file, '--root', $s->root, 'repo', 'rm', 'docker.io/library/with', 'a mirror is removed');
-ok !-e $s->root . '/berth/mirror/docker.io/library/with/_named' && -e $s->root . '/berth/mirror/docker.io/library/multi/_named', 'with what was known of it alone';
+ok !-e $s->root . '/berth/mirror/docker.io/library/with/_named' && -e $s->root . '/berth/mirror/docker.io/library/multi/_children', 'with what was known of it alone';
 run_ok(program('berth'), '--config', $s->config_file, '--root', $s->root, 'gc', '--untagged', '--grace', '0', 'a collection of what is untagged');
 is $s->req(GET => "/v2/docker.io/library/multi/manifests/$d")->status, 200, 'spares a mirror';
 
@@ -228,5 +248,6 @@ like $r->header('Warning'), qr/\(relay\)/, 'with a warning';
 error_is($s->req(GET => "/v2/$repo/blobs/$cd"), 503, 'UNAVAILABLE', 'and what is not here is 503');
 is $s->req(GET => "/v2/$repo/tags/list")->json->{tags}[0], '1.0', 'tags are those that are here';
 
-is((run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'fsck'))->{status}, 0, 'fsck finds nothing wrong with a mirror that lacks parts');
+$r = run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'fsck');
+is $r->{status}, 0, 'fsck finds nothing wrong with a mirror that lacks parts' or diag($r->{out});
 done_testing;

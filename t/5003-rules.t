@@ -16,7 +16,7 @@ is join(' ', grep { !/^(password|login|catalog|pull|push|delete|relay)$/ } map {
 is join(' ', map { "$_->[0] $_->[1]" } grep { $_->[2] eq 'password' } @routes), 'GET /v2/token HEAD /v2/token POST /v2/token',
 	'the token service asks for a login by itself';
 my @relay = grep { $_->[2] eq 'relay' } @routes;
-is join(' ', map { "$_->[0] $_->[1]" } @relay), 'GET /berth/v1/relay/settle HEAD /berth/v1/relay/settle PUT /berth/v1/relay/manifest PUT /berth/v1/relay/blob POST /berth/v1/relay/checked', 'what the relay asks';
+is join(' ', map { "$_->[0] $_->[1]" } @relay), 'GET /berth/v1/relay/settle HEAD /berth/v1/relay/settle PUT /berth/v1/relay/manifest PUT /berth/v1/relay/blob POST /berth/v1/relay/checked POST /berth/v1/relay/has', 'what the relay asks';
 @routes = grep { $_->[2] !~ /^(password|relay)$/ } @routes;
 
 my $dir = tmp_dir();

@@ -30,7 +30,7 @@ ok !-e $s->dir . '/relay.sock', '... and there is no socket for it';
 
 $s->config("delete = true;\n" . endpoint('one'));
 $s->reload;
-ok wait_for(sub { relay_pid($s) && said($s, 'relay', qr/^started, .*, 1 endpoints$/) }), 'a reload with an endpoint starts the relay';
+ok wait_for(sub { relay_pid($s) && said($s, 'relay', qr/^started, .*, 1 endpoints, 0 upstreams$/) }), 'a reload with an endpoint starts the relay';
 ok -S $s->dir . '/relay.sock', 'its socket is beside the workers\'';
 is +(stat $s->dir . '/relay.sock')[2] & 0777, 0660, '... for their user and group';
 ok wait_for(sub { $s->worker_pids == $workers + 2 }), 'two workers answer it';
@@ -131,7 +131,7 @@ sub wrote { my ($re) = @_; return wait_for { -e $log && slurp($log) =~ $re } }
 my @args = ('--config', $t->config_file, '--root', $t->root, '--workers', $t->dir . '/relay.sock');
 for my $sig (qw(TERM INT)) {
 	start(@args);
-	ok wrote(qr/"message":"started, store \Q@{[ $t->root ]}\E, 1 endpoints"/), 'berth-relay runs by itself';
+	ok wrote(qr/"message":"started, store \Q@{[ $t->root ]}\E, 1 endpoints, 0 upstreams"/), 'berth-relay runs by itself';
 	kill $sig => $alone;
 	is ended(), 0, "SIG$sig ends it with status 0";
 	like slurp($log), qr/"message":"stopped"/, '... and it says so';
@@ -155,7 +155,7 @@ SKIP: {
 }
 spew($t->config_file, "delete = true;\n");
 kill HUP => $alone;
-ok wrote(qr/"configuration read, [^"]* 0 endpoints"/), 'without endpoints it waits for the next configuration';
+ok wrote(qr/"configuration read, [^"]* 0 endpoints, 0 upstreams"/), 'without endpoints it waits for the next configuration';
 kill TERM => $alone;
 is ended(), 0, '... and ends';
 # SIGHUP before it can handle it ends nobody. Until the program has begun it is blocked.

@@ -98,13 +98,13 @@ $r->worker_says(201);
 seen();
 
 # --- lists
-my $tags = $r->get('/tags', up => 'up', repo => 'up/app', name => 'app', n => '', last => '', path => '');
+my $tags = $r->get('/tags', up => 'up', repo => 'up/app', name => 'app', query => '', path => '');
 is_deeply JSON::PP::decode_json($tags->{body}), { name => 'up/app', tags => ['one'] }, 'tags are those of upstream, under the name here';
 $u->rule('^GET .*/tags/list', { headers => { Link => '</v2/app/tags/list?last=o%26ne&n=1>; rel="next"' } });
-$tags = $r->get('/tags', up => 'up', repo => 'up/app', name => 'app', n => 1, last => '', path => '/v2/app/tags/list?ns=up');
-is $tags->{headers}{link}, '</v2/app/tags/list?ns=up&n=1&last=o%26ne>; rel="next"', 'the link to the next page leads here';
+$tags = $r->get('/tags', up => 'up', repo => 'up/app', name => 'app', query => 'n=1&ns=up', path => '/v2/app/tags/list');
+is $tags->{headers}{link}, '</v2/app/tags/list?ns=up&last=o%26ne&n=1>; rel="next"', 'the link to the next page leads here';
 $u->drop;
-my $ref = $r->get('/referrers', up => 'up', repo => 'up/app', name => 'app', digest => $two->{digest}, artifactType => '');
+my $ref = $r->get('/referrers', up => 'up', repo => 'up/app', name => 'app', digest => $two->{digest}, query => '', path => '');
 is_deeply JSON::PP::decode_json($ref->{body})->{manifests}, [], 'an upstream without referrers has an empty index';
 seen();
 
@@ -133,7 +133,7 @@ ok !(grep { $_->{headers}{authorization} } $u->requests), 'and no password went 
 is to($listed->get('/manifest', up => 'up', repo => 'up/app', name => 'app', ref => 'one', have => '')), '200 /_berth/cached/fresh', 'if it is listed, it is';
 
 my $m = $r->metrics;
-cmp_ok $m->{'berth_cache_upstream_requests_total{upstream="up",result="missing"}'}, '>=', 1, 'metrics tell what came of requests';
+cmp_ok $m->{'berth_upstream_requests_total{upstream="up",result="missing"}'}, '>=', 1, 'metrics tell what came of requests';
 is $m->{berth_cache_coalesced_total}, 49, 'and how many needed none';
 is $r->stop, 0, 'the relay ends well';
 done_testing;

@@ -12,13 +12,20 @@ use Berth::Upstream;
 use constant { SIZE => 3_000_000, HELD => 65_536 };
 my $u = Berth::Upstream->start;
 my $second = Berth::Upstream->start;
-my $r = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; }, { name = "left"; urls = [ "%s" ]; finish = false; }, { name = "two"; urls = [ "%s", "%s" ]; } );'
-	. ' cache = { max_size = "64 MiB"; };', $u->url, $u->url, $u->url, $second->url);
+my $r = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; }, { name = "left"; urls = [ "%s" ]; finish = false; }, { name = "two"; urls = [ "%s", "%s" ]; }, { name = "cdn"; urls = [ "%s" ]; redirects = [ "127.0.0.2" ]; } );'
+	. ' cache = { max_size = "64 MiB"; };', $u->url, $u->url, $u->url, $second->url, $u->url);
 
 sub blob { my ($size) = @_; my $bytes = random_bytes($size // SIZE); return { bytes => $bytes, digest => $u->blob('app', $bytes) } }
 sub ask { my ($b, %o) = @_; my $up = delete $o{up} // 'up'; return $r->begin('/blob', up => $up, repo => "$up/app", name => 'app', digest => $b->{digest}, keep => 1, %o) }
 sub is_right { my ($g, $b, $title) = @_; local $Test::Builder::Level = $Test::Builder::Level + 1; my $e = $r->end($g); return is "$e->{status} " . sha256($e->{body}), "200 $b->{digest}", $title }
 sub handed { my ($b) = @_; return grep { $_->{body} eq $b->{digest} } $r->handed }
+
+# --- what fails again and again is given up after a quarter of a minute, see the end
+my $broken = Berth::Upstream->start;
+my $lost = Berth::RelayAlone->start(sprintf 'upstreams = ( { name = "up"; urls = [ "%s" ]; } );', $broken->url);
+$broken->rule('^GET .*/blobs/', { status => 500 });
+$broken->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1);
+my @lost = map { $lost->begin('/blob', up => 'up', repo => 'up/app', name => 'app', digest => $_, keep => 1) } ($broken->blob('app', random_bytes(SIZE))) x 3;
 
 # --- one download for all
 my $b = blob();
@@ -67,6 +74,43 @@ is $u->count('GET blob'), 0, 'downloads nothing';
 $rule = $u->rule('^HEAD ', { status => 405 });
 is $r->end(ask($only, -head => 1))->{headers}{'content-length'}, SIZE, 'an upstream without HEAD is asked by GET';
 $u->drop($rule);
+$u->settled;
+$u->forget;
+$only = blob();
+$rule = $u->rule('^HEAD ', { silent => 1 });
+my @heads = map { ask($only, -head => 1) } 1 .. 20;
+$u->held(1);
+close $heads[7]{sock};
+$r->get('/metrics');
+$u->drop($rule);
+is join(' ', map { $r->end($_)->{headers}{'content-length'} // 'nothing' } @heads[0 .. 6, 8 .. 19]), join(' ', (SIZE) x 19), 'twenty want to know the size, one goes: the others learn it';
+is $u->count('HEAD blob'), 1, 'by one question';
+$only = blob();
+$rule = $u->rule('^HEAD ', { gzip => 1 });
+is $r->end(ask($only, -head => 1))->{headers}{'content-length'}, SIZE, 'the size is not that of an encoding';
+$u->drop($rule);
+$only = blob();
+my $image = $u->image('app', 'redirected');
+my @refused = ($u->rule('^HEAD .*/blobs/', { redirect => 307, to => 'other' }), $u->rule('^HEAD /cdn', { status => 403 }));
+is $r->end(ask($only, up => 'cdn', -head => 1))->{headers}{'content-length'}, SIZE, 'a redirect that is good for GET alone is no obstacle';
+like $r->get('/manifest', up => 'cdn', repo => 'cdn/app', name => 'app', ref => 'redirected', have => $image->{digest})->{headers}{'x-accel-redirect'}, qr/fresh/, 'nor says anything of the upstream';
+$u->drop(@refused);
+
+# --- headers
+$only = blob();
+$e = $r->end(ask($only));
+is $e->{headers}{'cache-control'}, 'private, max-age=31536000, immutable', 'no cache that others share keeps a blob';
+for (["\"$only->{digest}\"", 206], ['"sha256:other"', 200], ['W/"' . $only->{digest} . '"', 200], ['Mon, 01 Jan 2024 00:00:00 GMT', 200]) {
+	is $r->end(ask($only, -range => 'bytes=0-9', -if_range => $_->[0]))->{status}, $_->[1], "If-Range: $_->[0] gives $_->[1]";
+}
+
+# --- more blobs one after the other than may be downloaded at once
+my %few;
+for (1 .. 2) {
+	my @all = map { my $b = blob(10); [$b, ask($b)] } 1 .. 200;
+	$few{ $r->end($_->[1])->{body} eq $_->[0]{bytes} ? 'right' : 'wrong' }++ for @all;
+}
+is_deeply \%few, { right => 400 }, 'blobs that have come keep no others from coming';
 
 # --- everybody goes away
 $b = blob();
@@ -136,6 +180,14 @@ my @rules = ($u->rule('^GET .*/blobs/', { bad_range => 1 }), $u->rule('^GET .*/b
 ok !$r->end(ask($b))->{whole}, 'one that goes on elsewhere: the client is cut off';
 $u->drop(@rules);
 $b = blob();
+@rules = ($u->rule('^GET .*/blobs/', { status => 206, endless => 1, headers => { 'Content-Range' => 'bytes 1000000-1000499/500' } }),
+	$u->rule('^GET .*/blobs/', { no_ranges => 1, says => 500 }, times => 1), $u->rule('^GET .*/blobs/', { chunked => 1, close_at => 1_000_000 }, times => 1));
+$u->settled;
+$u->forget;
+is $r->end(ask($b))->{status}, 502, 'one that says then that it is shorter than what has come: that is an error';
+is $u->count('GET blob'), 2, 'and no more is fetched';
+$u->drop(@rules);
+$b = blob();
 $second->blob('app', $b->{bytes});
 $rule = $u->rule('^GET .*/blobs/', { close_at => 1_000_000 }, times => 1);
 $u->rule('^GET .*/blobs/', { status => 503 }, after => 1);
@@ -157,6 +209,56 @@ is $e->{status}, 503, 'a redirect to an address that is not public is not follow
 like slurp($r->log_file), qr/a redirect leads to 127\.0\.0\.2, which is no public address/, 'and the log says so';
 $u->drop($rule);
 
+# --- for the store alone
+sub warm { my ($b, %o) = @_; my $up = delete $o{up} // 'up'; return $r->begin('/warm', up => $up, repo => "$up/app", name => 'app', digest => $b->{digest}, %o) }
+sub last_line { my ($g) = @_; my $e = $r->end($g); return "$e->{status} " . ($e->{body} =~ /([^\n]*)\n\z/ ? $1 : 'cut off') }
+$b = blob();
+is last_line(warm($b)), '200 stored 3000000', 'a blob for the store alone';
+is scalar(() = handed($b)), 1, 'is handed over first';
+is last_line(warm(blob(0))), '200 stored 0', 'an empty one, too';
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+$g = warm($b);
+my $client = ask($b);
+cmp_ok $r->more($client, 900_000), '>=', 900_000, 'a client is fed from it';
+cmp_ok $r->more($g, 2), '>=', 2, 'the other learns how far it is';
+$u->drop($rule);
+is_right($client, $b, 'the client has it all');
+my $lines = $r->end($g)->{body};
+like $lines, qr/\A(?:\d+\n)+stored 3000000\n\z/, 'the other has numbers and the end';
+is scalar(grep { $_ > SIZE } $lines =~ /^(\d+)$/mg), 0, 'no number is too large';
+for my $up (qw(up left)) {
+	$b = blob();
+	$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+	$g = warm($b, up => $up);
+	ok $u->held(1), "a download from $up is on its way";
+	close $g->{sock};
+	$client = ask($b, up => $up);
+	$r->more($client, 900_000);
+	close $client->{sock};
+	$u->drop($rule);
+	ok wait_for { handed($b) }, 'it goes on though everybody goes, whatever "finish" says';
+}
+$b = blob(8_000_000);
+is last_line(warm($b)), '200 failed it is larger than a tenth of cache.max_size', 'what is not kept is told';
+is scalar(() = handed($b)), 0, 'and not handed over';
+$b = blob();
+is_right(ask($b, keep => 0), $b, 'a blob that was passed on');
+is last_line(warm($b)), '200 stored 3000000', 'is fetched once more for the store';
+$r->worker_says(507);
+$b = blob();
+like last_line(warm($b)), qr/^200 failed .*507/, 'what a worker refuses is told';
+$r->worker_says(201);
+is last_line(warm($b)), '200 stored 3000000', 'and can be asked for again';
+$b = blob();
+$rule = $u->rule('^GET .*/blobs/', { flip_at => 5 });
+like last_line(warm($b)), qr/^200 failed .*digest/, 'so are wrong bytes';
+$u->drop($rule);
+like last_line(warm({ digest => sha256('none') })), qr/^200 failed /, 'and what upstream does not have';
+is $r->end(warm($b, -head => 1))->{status}, 400, 'HEAD makes no sense';
+is $r->end(warm({ digest => 'sha256:1' }))->{status}, 400, 'nor does what is no digest';
+ok wait_for { !$r->spooled }, 'no file stays';
+
 # --- ends
 $b = blob();
 $rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
@@ -174,4 +276,16 @@ $g = ask($b = blob());
 $r->more($g, 900_000);
 is $r->stop, 0, 'a relay that is told to end does so at once';
 is scalar(() = $r->spooled), 0, 'and leaves nothing';
+# --- what was given up
+is_deeply [map { $lost->end($_)->{whole} } @lost], ['', '', ''], 'a download that fails again and again: its clients are cut off';
+ok wait_for { !$lost->spooled }, 'nothing stays';
+is $broken->count('GET blob'), 6, 'it was tried five times more';
+
+# --- no more descriptors
+my $few = Berth::RelayAlone->start(sprintf('upstreams = ( { name = "up"; urls = [ "%s" ]; } );', $u->url), files => 64);
+my @idle = map { IO::Socket::UNIX->new(Peer => "$few->{dir}/listen") // die "no relay: $!" } 1 .. 80;
+ok wait_for { sysread $idle[79], my $none, 1; defined $none }, 'without descriptors a connection is closed';
+is grep({ /no more descriptors/ } split /\n/, slurp($few->log_file)) < 40, 1, 'and the log is not filled';
+@idle = ();
+ok wait_for { $few->get('/metrics')->{status} == 200 }, 'when there are some again requests are answered';
 done_testing;

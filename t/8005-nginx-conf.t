@@ -70,6 +70,17 @@ for (
 	is($r->{status}, 1, "@$part is refused");
 	like($r->{err}, qr/\Anginx\/render: [^\n]*\Q$why\E[^\n]*\n\z/, '... in one line');
 }
+# connections= lifts the bound as far as the limit of open files goes
+my $most = run('sh', '-c', 'ulimit -Hn')->{out} =~ /(\d+)/ ? $1 : 1 << 20;
+for ([1024, undef, 256, 1024], [1024, 1000, 1000, 1024], [20_000, undef, 4096, 20_000], [20_000, 20_000, 20_000, 20_000], [200_000, undef, 4096, 65_536], [200_000, 9000, 9000, 65_536], [200_000, 50_000, 50_000, 100_000]) {
+	my ($limit, $given, $connections, $files) = @$_;
+	next if $limit > $most;
+	my $r = run('prlimit', "--nofile=$limit:$limit", $render, "$dir/limit", @args, defined $given ? "connections=$given" : ());
+	is $r->{status}, 0, "a limit of $limit files" . (defined $given ? ", connections=$given" : '') or diag $r->{err};
+	like slurp("$dir/limit/nginx.conf"), qr/worker_rlimit_nofile $files;.*worker_connections $connections;/s, "... $connections connections, $files files";
+}
+my $over = run('prlimit', '--nofile=1024:1024', $render, "$dir/limit", @args, 'connections=1025');
+is "$over->{status} $over->{err}", "1 nginx/render: connections=1025: the limit of open files is 1024\n", 'more connections than files are refused';
 run_ok($render, "$dir/f", @args, 'listen=[::1]:' . Berth::Server::free_port(), 'with=limits', 'user_rate=7r/s', 'client_timeout=7m', 'header_timeout=8s', 'connections=9000', 'a second address, limits, timeouts');
 run_ok('nginx', '-t', '-q', '-p', "$dir/f", '-e', 'stderr', '-c', "$dir/f/nginx.conf", '... are fine for nginx');
 $all = join '', map { slurp($_) } glob "$dir/f/*.conf";

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::TLS;
+use Berth::Upstream;
 use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(time);
@@ -179,6 +180,16 @@ is(join(' ', map { get('127.0.0.1', $monitor, $_) } '/metrics', '/readyz'), '200
 is(get('127.0.0.1', $port, $_), '404', "... and $_ is there alone") for '/metrics', '/readyz';
 kill TERM => $s->{pid};
 wait_for { ended($s) };
+
+my $up = Berth::Upstream->start;
+my $image = $up->image('app', '1');
+$s = start('--port', $port, '--root', $root, '--monitor', "127.0.0.1:$monitor", '--config', spew("$dir/up.conf", sprintf "upstreams = ( { name = \"up\"; urls = [ \"%s\" ]; } );\n", $up->url));
+ok wait_for(sub { get('127.0.0.1', $port, "/v2/up/app/manifests/$image->{digest}") eq '200' }), 'with an upstream it is a mirror';
+is(get('127.0.0.1', $port, "/v2/up/app/blobs/$image->{layers}[0]"), '200', '... of its blobs');
+is(get('127.0.0.1', $monitor, '/metrics/relay'), '200', '... and --monitor has what the relay counts');
+kill TERM => $s->{pid};
+wait_for { ended($s) };
+is(join("\n", left()), '', '... which ends, too');
 
 # nothing of the configuration is left out because a program on the way has failed, above all not TLS
 mkdir "$dir/broken";

@@ -180,15 +180,17 @@ my $text = scrape($s);
 my $lint = run({ stdin => $text }, 'promtool', 'check', 'metrics');
 is $lint->{status} . $lint->{out} . $lint->{err}, '0', 'promtool finds nothing wrong with it';
 run_ok(@gc, 'a collection, so that all there is is shown');
-# ... and a quota: t/3045-quota-told.t; and an endpoint, to which nobody delivers without this lock: t/8065-hooks.t
+# ... and a quota: t/3045-quota-told.t; and what is mirrored: t/8117-cache-metrics.t; and an endpoint, to which nobody delivers without this lock: t/8065-hooks.t
 open my $held, '>', $s->root . '/berth/journal/readers/lock' or die;
 flock $held, LOCK_EX or die;
-$s->config("rules = ( { repo = \"**\"; quota = \"1 GiB\"; } );\nnotifications = ( { name = \"hook\"; url = \"http://127.0.0.1:9/\"; } );\n");
+$s->config("rules = ( { repo = \"**\"; quota = \"1 GiB\"; } );\nnotifications = ( { name = \"hook\"; url = \"http://127.0.0.1:9/\"; } );\n"
+	. "upstreams = ( { name = \"up.example\"; urls = [ \"http://127.0.0.1:9\" ]; } );\n");
 $s->replace_workers or die 'the workers stay';
 my $of = families(scrape($s));
 is join(' ', grep { !$of->{$_}{help} || !$of->{$_}{type} } sort keys %$of), '', 'each has a help and a type';
 my %row;
-for (split /\n/, slurp(source_dir() . '/doc/METRICS.md')) {
+# those of the relay: t/8117-cache-metrics.t
+for (split /\n/, slurp(source_dir() . '/doc/METRICS.md') =~ s/^### The relay's\n.*?(?=^### )//msr) {
 	my ($name, $type, $labels) = /^\| `((?:berth|registry)_[a-z_]+)` \| (\w+) \|([^|]*)\| / or next;
 	my @labels = $labels =~ /`([a-z]+)`/g;
 	# those of nginx/traffic: t/8062-traffic.t

@@ -47,6 +47,11 @@ my @cases = (
 	[ BerthLockWaits => ["berth_lock_wait_seconds_count{$i,lock=\"repository\"}" => '0+30x40', "berth_lock_wait_seconds_bucket{$i,lock=\"repository\",le=\"1\"}" => '0+30x40'], [ 20 => 0 ] ],
 	[ BerthHookWaits => ["berth_hook_waiting_seconds{$i,endpoint=\"deploy\"}" => '0x10 901+60x30'], [ 10 => 0 ], [ 14 => 0 ], [ 20 => 1 ] ],
 	[ BerthQuotaNearlyUsed => ["berth_quota_groups_warned{$i}" => '0x10 2x30 0x10'], [ 15 => 0 ], [ 25 => 1 ], [ 45 => 0 ] ],
+	[ BerthUpstreamFails => ["berth_upstream_requests_total{$i,upstream=\"hub\",result=\"unreached\"}" => '0x10 0+1x40 40x30', "berth_upstream_requests_total{$i,upstream=\"hub\",result=\"ok\"}" => '0+1x10 10x80'],
+		[ 20 => 0 ], [ 45 => 1 ], [ 75 => 0 ] ],
+	[ BerthUpstreamFails => ["berth_upstream_requests_total{$i,upstream=\"hub\",result=\"failed\"}" => '0+1x60', "berth_upstream_requests_total{$i,upstream=\"hub\",result=\"ok\"}" => '0+1x60'], [ 50 => 0 ] ],
+	[ BerthStaleAnswers => ["berth_cache_stale_total{$i}" => '0x10 0+1x40 40x30'], [ 15 => 0 ], [ 40 => 1 ], [ 75 => 0 ] ],
+	[ BerthRateLimitNearlyUsed => ["berth_upstream_ratelimit_remaining{$i,upstream=\"hub\"}" => '100x10 5x20 100x10'], [ 8 => 0 ], [ 20 => 1 ], [ 38 => 0 ] ],
 	[ BerthHookGivesUp => ["berth_hook_dead_total{$i,endpoint=\"deploy\"}" => '0x20 3x40'], [ 19 => 0 ], [ 23 => 1 ], [ 50 => 0 ] ],
 );
 # A rule that is on has labels and texts of its own, which are not the matter here: ALERTS says which is.

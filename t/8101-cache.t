@@ -139,6 +139,8 @@ for my $how (sort keys %failing) {
 	like $p->{warning} // '', qr/^299 - ".+"$/, 'with a warning';
 	$r = get_manifest($s, $repo, "none-$how" =~ tr/ /-/r);
 	error_is $r, 503, undef, 'what is not here is 503, with Retry-After';
+	error_is $s->req(GET => "/v2/$repo/blobs/" . sha256("none $how")), 503, undef, 'so is a blob';
+	error_is $s->req(GET => "/v2/docker.io/library/none/$_"), 503, undef, "so is $_" for 'tags/list', 'referrers/' . sha256("none $how");
 	$u->drop($rule);
 	well($s, $u, 'docker.io');
 }

@@ -55,6 +55,8 @@ cmp_ok get_some($late, 900_000), '>=', 900_000, 'and gets all that is here';
 my $range = get_begin($s, $b->{path}, Range => 'bytes=1000-500999');
 is get_status($range), 206, 'a range of what is here is answered';
 is get_some($range, 500_000 - $HELD), 500_000 - $HELD, 'but for its end';
+is get_status(get_begin($s, $b->{path}, Range => 'bytes=1000-500999', 'If-Range' => "\"$b->{digest}\"")), 206, 'so is one of who has the beginning';
+is get_status(get_begin($s, $b->{path}, Range => 'bytes=1000-500999', 'If-Range' => $_)), 200, "who has the beginning of something else ($_) gets it all" for '"x"', $b->{digest};
 my $rest = get_begin($s, $b->{path}, Range => 'bytes=2900000-');
 close $early[3]{sock};
 close $early[0]{sock};
@@ -159,13 +161,16 @@ $b = image(up => 'two', too => $second);
 $u->down;
 is_right(get_end(get_begin($s, $b->{path})), $b, 'and all of it, if the first one is not reached');
 $u->up;
-$b = image();
-$rule = $u->rule('^GET .*/blobs/', { close_at => 1_200_000 }, times => 1);
-$rule2 = $u->rule('^GET .*/blobs/', { status => 500 }, after => 1);
-my @clients = map { get_begin($s, $b->{path}) } 1 .. 3;
-is_deeply [grep { get_end($_)->{whole} } @clients], [], 'it cannot be resumed: the clients are cut short';
-ok wait_for { !spooled($s) }, 'and nothing is left';
-$u->drop;
+for my $status (403, 404, 416) {
+	$b = image();
+	$rule = $u->rule('^GET .*/blobs/', { close_at => 1_200_000 }, times => 1);
+	$rule2 = $u->rule('^GET .*/blobs/', { status => $status }, after => 1);
+	my @clients = map { get_begin($s, $b->{path}) } 1 .. 3;
+	is_deeply [grep { get_end($_)->{whole} } @clients], [], "it cannot be resumed ($status): the clients are cut short";
+	ok wait_for { !spooled($s) }, 'and nothing is left';
+	is $u->count('GET blob'), 2, 'which was tried once';
+	$u->drop;
+}
 
 # --- no length
 $b = image();
@@ -185,7 +190,7 @@ my @slow = map { get_begin($s, $b->{path}) } 1 .. 10;
 is_right(get_end(get_begin($s, $b->{path})), $b, 'ten clients that read nothing keep nobody back');
 is_right(get_end($_), $b, 'and have it all when they read') for @slow;
 is $u->count('GET blob'), 1, 'of one download';
-cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB';
+cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB' if !$ENV{BERTH_SANITIZERS};
 
 is cached_fault($s), '', 'all that is stored is what its name says';
 ok wait_for { !spooled($s) }, 'no download is left';

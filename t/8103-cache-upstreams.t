@@ -62,7 +62,7 @@ works('plain', [['^GET /v2/.*/blobs/', { redirect => 307 }], ['^GET /cdn/', { cl
 works('plain', '^[A-Z]+ /v2/.*/blobs/', { redirect => 307, to => 'same' }, 'blobs at the same host');
 
 # --- a tag is renewed whatever upstream can do
-for my $how (['^HEAD ', { status => 405 }, 'no HEAD'], ['.', { digest => '' }, 'no Docker-Content-Digest'], ['.', { no_etag => 1 }, 'no If-None-Match']) {
+for my $how (['^HEAD ', { status => 405 }, 'no HEAD'], ['^HEAD ', { status => 404 }, 'HEAD is 404'], ['.', { digest => '' }, 'no Docker-Content-Digest'], ['.', { no_etag => 1 }, 'no If-None-Match']) {
 	my ($pattern, $what, $title) = @$how;
 	my $i = $u{plain}->image('team/tag', '1');
 	pull($s, 'plain/team/tag', '1');

@@ -18,7 +18,7 @@ spew("$dir/password", "geheim\n");
 my $u = Berth::Upstream->start(auth => { users => { joe => 'geheim' }, anonymous => 1, private => 'corp/.*' });
 my $rules = join ', ', rule('alice', 'hub/corp/**', 'pull'), rule('root', '**', 'pull push delete'), rule('@anonymous', 'hub/library/**', 'pull');
 my $s = Berth::Server->start(config => mirror_conf(['hub', $u, qq(hosts = [ "hub.example" ]; user = "joe"; password_file = "$dir/password"; allow = [ "library/**", "corp/**" ];)])
-	. qq(delete = true; auth = { htpasswd = "$dir/htpasswd"; access = ( $rules ); };\n));
+	. qq(delete = true; undo = "24h"; journal = { enabled = true; }; auth = { htpasswd = "$dir/htpasswd"; access = ( $rules ); };\n));
 my %who = (map({ ($_ => [basic($_, "$_-pw")]) } qw(alice bob root)), nobody => [], wrong => [basic('alice', 'bob-pw')]);
 my $public = $u->image('library/app', '1');
 my $private = $u->image('corp/app', '1');
@@ -75,6 +75,25 @@ is_deeply listed('root'), ['hub/corp/app', 'hub/library/app'], 'the catalog has 
 is_deeply [grep { /corp/ } @{ listed('bob') }], [], 'but not for who may not pull it';
 is $s->req(DELETE => '/v2/hub/corp/app/manifests/1', headers => $who{alice})->status, 403, 'who may not delete can make nothing be forgotten';
 is $s->req(DELETE => '/v2/hub/corp/app/manifests/1', headers => $who{root})->status, 202, 'who may, can';
+
+# --- a delete means: forget this copy
+my $two = $u->image('library/app', '2');
+is pull($s, 'hub/library/app', '2')->{fault}, '', 'another tag is cached';
+for (['1', 'a tag'], [$two->{digest}, 'a manifest']) {
+	my ($ref, $title) = @$_;
+	my $tag = $ref eq '1' ? $ref : '2';
+
+	$u->forget;
+	is $s->req(DELETE => "/v2/hub/library/app/manifests/$ref", headers => $who{root})->status, 202, "$title is deleted";
+	$u->down;
+	like get_manifest($s, 'hub/library/app', $tag)->status, qr/^503$/, 'its copy is gone';
+	$u->up;
+	well($s, $u, 'hub/library');
+	is pull($s, 'hub/library/app', $tag)->{fault}, '', 'it is fetched again when somebody asks for it';
+	cmp_ok $u->count('GET manifest'), '>=', 1, 'of upstream';
+}
+$r = run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'tag', 'deleted', 'hub/library/app');
+is "$r->{status} $r->{out}", '0 ', 'nothing is remembered of it' or diag $r->{err};
 
 unlike join("\n", $s->log, $s->error_log, $s->access_log), qr/geheim/, 'no log has the password';
 done_testing;

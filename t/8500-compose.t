@@ -163,7 +163,7 @@ my ($fcgi, $nginx, $relay) = map { named($_) } qw(fcgi nginx relay);
 least('the container of the workers', $fcgi);
 least('that of nginx', $nginx);
 least('that of the relay', $relay);
-ok wait_for(sub { log_of($relay) =~ /"message":"started, [^"]* 0 endpoints"/ }), 'the relay runs';
+ok wait_for(sub { log_of($relay) =~ /"message":"started, [^"]* 0 endpoints, 0 upstreams"/ }), 'the relay runs';
 is $d->value('inspect', '-f', '{{.HostConfig.NetworkMode}}', $fcgi), 'none', 'the workers have no network';
 is $d->value('exec', $fcgi, 'sh', '-c', 'tail -n +3 /proc/net/dev | sed "s/:.*//; s/ //g" | tr "\n" " "'), 'lo ', '... but their own loopback';
 $d->docker_ok('push', '127.0.0.1:5000/busybox:1.0', 'docker push');

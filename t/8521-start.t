@@ -63,6 +63,11 @@ for my $try (1 .. 5) {
 	my $before = reloads();
 	say_it('HUP');
 	ok +(wait_for { ended() || reloads() > $before }) && !ended(), "start $try, with SIGHUP and SIGUSR2 from its beginning on: the last is heard" or diag slurp("$dir/log");
+	$before = reloads();
+	say_it('HUP');
+	wait_for { reloads() > $before };
+	say_it('HUP');
+	ok +(wait_for { ended() || reloads() > $before + 1 }) && !ended(), 'one that comes while the last one is seen to is heard, too' or diag slurp("$dir/log");
 	ok served(), 'and it serves';
 	say_it('TERM');
 	is gone() // 'runs', 'ended with 0', 'SIGTERM ends it well' or diag slurp("$dir/log");

@@ -9,6 +9,7 @@ use Berth::Test;
 use Berth::Auth;
 use Berth::Response;
 use Berth::TLS;
+use Berth::Upstream;
 
 need_program(qw(nginx unshare curl openssl));
 lacking('processes of a namespace of their own', 'it needs root') if $> != 0;
@@ -24,7 +25,8 @@ mkdir "$dir/$_" for qw(run auth etc);
 my $ca = Berth::TLS->authority;
 my ($cert, $key) = $ca->certificate('/CN=registry', 'IP:127.0.0.1');
 my ($pid, $status);
-END { kill KILL => $pid if $pid && !defined $status }
+my @parts;
+END { kill KILL => grep { defined } @parts, $pid if $pid && !defined $status }
 
 # begin(env, words) - docker/start as the first process of a namespace
 sub begin
@@ -96,15 +98,15 @@ is get("https://127.0.0.1:$port/v2/", '-u', "docker:$password")->status, 401, 'o
 my $yml = slurp("$dir/etc/distribution.yml");
 spew("$dir/etc/distribution.yml", $yml =~ s/max-age=60/max-age=61/r);
 kill HUP => Berth::Server::children($pid);
-ok wait_for(sub { my $r = get("https://127.0.0.1:$port/v2/"); $r && ($r->header('Strict-Transport-Security') // '') eq 'max-age=61' }), 'SIGHUP: the changed file is in force';
-spew("$dir/etc/distribution.yml", $yml . "proxy: {remoteurl: 'https://registry-1.docker.io'}\n");
+ok wait_for(sub { my $r = get("https://127.0.0.1:$port/v2/"); $r && ($r->header('Strict-Transport-Security') // '') eq 'max-age=61' }), 'SIGHUP: the changed file is in force' or diag slurp("$dir/log");
+spew("$dir/etc/distribution.yml", $yml . "policy: {repository: {classes: [image]}}\n");
 kill HUP => Berth::Server::children($pid);
-ok wait_for(sub { slurp("$dir/log") =~ /proxy\.remoteurl[^\n]*is refused[^\n]*the old one stays/ }), 'one that is refused is not';
+ok wait_for(sub { slurp("$dir/log") =~ /policy\.repository\.classes[^\n]*is refused[^\n]*the old one stays/ }), 'one that is refused is not' or diag slurp("$dir/log");
 is get("https://127.0.0.1:$port/v2/", '-u', 'alice:pw')->status, 200, 'it serves on';
 ok stop(), 'and ends';
 
 # What cannot be as it was is refused with one line
-for (['a file that is refused', {}, qr{\A\Q$dir\E/etc/distribution\.yml:\d+: "proxy\.remoteurl" is refused: [^\n]+\n\z}],
+for (['a file that is refused', {}, qr{\A\Q$dir\E/etc/distribution\.yml:\d+: "policy\.repository\.classes" is refused: [^\n]+\n\z}],
 	['a directory in the place of the file', { BERTH_CONFIG_YML => "$dir/auth:$dir/etc/distribution.yml" }, qr{\A\Q$dir\E/auth: cannot read: Is a directory\n\z}],
 	['a bad address', { BERTH_CONFIG_YML => '', REGISTRY_HTTP_ADDR => '5000' }, qr/\AREGISTRY_HTTP_ADDR: must be an address[^\n]+\n\z/]) {
 	my ($title, $env, $re) = @$_;
@@ -127,5 +129,35 @@ begin({ BERTH_CONFIG_YML => '', REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY => "$d
 	REGISTRY_HTTP_TLS_KEY => "$dir/none" }, 'all');
 ok wait_for(sub { ended() }), 'without its key it ends';
 like slurp("$dir/log"), qr/cannot load certificate key "\Q$dir\E\/none"/, 'and nginx says why';
+
+# A mirror: as registry:2 is told to be one; and with upstreams of berth.conf, in three containers of one volume
+my $up = Berth::Upstream->start;
+my $image = $up->image('library/app', '1', layers => [random_bytes(300_000)]);
+my $env = { BERTH_CONFIG_YML => '', REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY => "$dir/mirror", REGISTRY_HTTP_ADDR => "127.0.0.1:$port", REGISTRY_HTTP_DEBUG_ADDR => "127.0.0.1:$debug" };
+sub pulls
+{
+	my ($repo, $title) = @_;
+	my $url = "http://127.0.0.1:$port/v2/$repo";
+
+	ok wait_for(sub { my $r = get("$url/manifests/1", '-H', "Accept: $image->{type}"); $r && $r->status == 200 && $r->body eq $image->{json} }), "$title: an image of upstream" or diag slurp("$dir/log");
+	is sha256(get("$url/blobs/$image->{layers}[0]")->body), $image->{layers}[0], 'and its layer';
+	like get("http://127.0.0.1:$debug/metrics/relay")->body, qr/^berth_cache_fetched_total\{kind="blob"\} 1$/m, 'which the relay has fetched';
+	return;
+}
+begin({ %$env, REGISTRY_PROXY_REMOTEURL => $up->url }, 'all');
+pulls('library/app', 'REGISTRY_PROXY_REMOTEURL');
+ok stop(), 'it ends';
+my $conf = spew("$dir/etc/berth.conf", sprintf qq(upstreams = ( { name = "up"; urls = [ "%s" ]; } );\n), $up->url);
+$env->{REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY} = "$dir/apart";
+
+for my $part (qw(fcgi nginx relay)) {
+	begin($env, $part, '--config', $conf);
+	push @parts, $pid;
+}
+pulls('up/library/app', 'apart');
+for my $part (reverse @parts) {
+	($pid, $status) = ($part, undef);
+	ok stop(), 'a container ends';
+}
 
 done_testing;

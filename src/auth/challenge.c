@@ -7,6 +7,8 @@
  */
 #include "auth/challenge.h"
 
+#include <string.h>
+
 /* The URL of the token service; false if it is unknown. */
 static bool add_realm(const struct config *cfg, const struct challenge *c, struct str *out)
 {
@@ -21,6 +23,9 @@ static bool add_realm(const struct config *cfg, const struct challenge *c, struc
 	} else if (c->host) {
 		str_addf(out, "%s://%s%s/v2/token", c->scheme, c->host, cfg->prefix);
 	}
+	/* The names in scopes are those that the client has, and the service may be at another host. */
+	if (out->len && c->space && !config_foreign_tokens(cfg))
+		str_addf(out, "%cns=%s", strchr(out->buf, '?') ? '&' : '?', c->space);
 	return out->len > 0;
 }
 

@@ -17,6 +17,7 @@ struct challenge {
 	const char *scheme, *host;      /* of the URL that the client has used: "http" or "https", and a valid host; NULL: unknown */
 	const char *error;              /* "invalid_token", "insufficient_scope"; NULL: none */
 	const struct scopes *scopes;    /* that the request needs; NULL: none in particular */
+	const char *space;              /* the name space of the URL that the client has used, for berth's own token service; NULL: none */
 	bool password;                  /* the token service itself asks: a password is required, not a token */
 };
 

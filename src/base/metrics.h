@@ -38,6 +38,12 @@ enum metric {
 	METRIC_BLOB_BYTES_ADDED,
 	METRIC_QUOTA_REFUSED,
 	METRIC_QUOTA_COUNTED,           /* tables made anew from the links */
+	METRIC_CACHE_HIT_MANIFESTS,     /* of mirrored repositories, answered without the relay */
+	METRIC_CACHE_HIT_BLOBS,
+	METRIC_CACHE_MISS_MANIFESTS,    /* handed to the relay */
+	METRIC_CACHE_MISS_BLOBS,
+	METRIC_CACHE_STALE,             /* tags served though the upstream could not be asked */
+	METRIC_CACHE_SENT_BYTES,        /* of bodies of answers that came from here */
 	METRIC_LOGIN_WRONG,
 	METRIC_LOGIN_THROTTLED,
 	METRIC_LOGIN_UNAVAILABLE,       /* the files of users could not be read */
@@ -49,11 +55,13 @@ enum metric {
 	METRIC_GC_UPLOADS,
 	METRIC_GC_LEFTOVERS,
 	METRIC_GC_BYTES,
+	METRIC_CACHE_EVICTED_BYTES,
 	METRIC_RESTARTS,                /* one for each pool */
 	METRIC_RESTARTS_END = METRIC_RESTARTS + METRICS_POOLS - 1,
 	METRIC_RELAY_RESTARTS,          /* of the relay that the master starts */
 
 	/* gauges */
+	METRIC_CACHE_BYTES,
 	METRIC_STARTED,                 /* seconds since the epoch */
 	METRIC_WORKERS,                 /* of each pool: workers that accept requests */
 	METRIC_WORKERS_END = METRIC_WORKERS + METRICS_POOLS - 1,

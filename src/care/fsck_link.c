@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "os/file.h"
+#include "store/alone.h"
 #include "store/blob.h"
 #include "store/collector.h"
 #include "store/index.h"
@@ -130,7 +131,8 @@ static int repair_write(struct fsck_work *w, const void *arg, struct err *e)
 	/* The index may have been compared while the link was corrupt: it is compared again before its next use. */
 	if (l->link == FSCK_REVISION_LINK && index_drop(w->r->st, l->n, e) < 0)
 		return -1;
-	return write_link(w, l->n, l->dir, l->d, e);
+	/* It may have been a mirror's alone while the link was corrupt. */
+	return (!alone_mirror(w->r->st, l->n) && blob_forsake(w->r->st, l->d, e) < 0) || write_link(w, l->n, l->dir, l->d, e) < 0 ? -1 : 0;
 }
 
 static int repair_remove(struct fsck_work *w, const void *arg, struct err *e)

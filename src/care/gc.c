@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "care/evict.h"
 #include "care/gc_last.h"
 #include "care/gc_mark.h"
 #include "care/gc_sweep.h"
@@ -23,6 +24,8 @@
 #include "care/sizes.h"
 #include "store/pulled.h"
 #include "store/repo.h"
+
+#define EVICTION_TRIES 10       /* of half a second each */
 
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
@@ -173,19 +176,57 @@ static void note_sizes(const struct gc_work *w)
 	log_say(LOG_WARN, "sizes", "the sizes of repositories are not written down: %s", text.buf);
 }
 
+/* What is cached of other registries goes by rules of its own, and at once. */
+static int evict_first(struct gc_work *w, struct err *e)
+{
+	struct evict_result gone;
+	uint64_t since = time_now_usec();
+	struct log_event ev;
+
+	if (w->o->only_uploads || w->o->dry_run)
+		return 0;
+	if (evict_within(w, &gone, e) < 0) {
+		/* What it had to remove stays; that is no reason to keep garbage. */
+		log_begin(&ev, LOG_ERROR, "eviction_failed");
+		log_err(&ev, e);
+		log_end(&ev);
+		err_release(e);
+		*e = (struct err)ERR_INIT;
+		return gc_goes_on(e);
+	}
+	evict_log(&gone, time_now_usec() - since);
+	w->out->count[GC_MANIFEST] += gone.manifests;
+	w->out->count[GC_LINK] += gone.links;
+	w->out->count[GC_BLOB] += gone.blobs;
+	w->out->bytes += gone.bytes;
+	return 0;
+}
+
+/* An eviction ends soon, and is no reason not to collect. */
+static int begin(struct gc_work *w, struct err *e)
+{
+	int begun = collector_begin(&w->c, w->r->st, e);
+
+	for (int i = 0; begun == 0 && w->r->cfg->nupstreams && i < EVICTION_TRIES; i++)
+		begun = gc_goes_on(e) < 0 ? -1 : collector_begin(&w->c, w->r->st, e);
+	return begun;
+}
+
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
 {
 	struct gc_work w = { .r = r, .o = o, .out = out };
 	cleanup_str struct str text = STR_INIT;
 	struct err at_end = ERR_INIT;
 	uint64_t since = time_now_usec();
-	int begun = collector_begin(&w.c, r->st, e), rc;
+	int begun = begin(&w, e), rc;
 
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)
 		return begun;
 	/* Who counts has a lock that batches need. */
 	rc = o->only_uploads || o->dry_run ? 0 : quotas_prepare(r, e);
+	if (rc == 0)
+		rc = evict_first(&w, e);
 	if (rc == 0)
 		rc = collect(&w, e);
 	if (rc == 0)

@@ -10,6 +10,7 @@
 #include "base/json_check.h"
 #include "base/json_view.h"
 #include "base/mem.h"
+#include "base/platform.h"
 #include "care/retain_read.h"
 #include "os/file.h"
 #include "registry/reg_stored.h"
@@ -152,21 +153,9 @@ static int read_json(struct store *st, const struct digest *content, uint64_t ma
 /* Set the bits of the entries whose platform this one is. */
 static void compare(const struct rule *rule, struct json_view o, uint64_t *bits)
 {
-	static const char *const parts[] = { "os", "architecture", "variant" };
-	cleanup_str struct str text = STR_INIT;
-
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		struct json_view v = json_view_get(o, parts[i]);
-
-		if (v.kind != JSON_STRING)
-			return;
-		if (i)
-			str_addc(&text, '/');
-		json_view_text(v, &text);
-		for (size_t k = 0; i && k < rule->nkeep; k++)
-			if (KEEP_IS(&rule->keep[k], KEEP_PLATFORM) && strcmp(rule->keep[k].platform, text.buf) == 0)
-				*bits |= UINT64_C(1) << k;
-	}
+	for (size_t k = 0; k < rule->nkeep; k++)
+		if (KEEP_IS(&rule->keep[k], KEEP_PLATFORM) && platform_is(o, rule->keep[k].platform))
+			*bits |= UINT64_C(1) << k;
 }
 
 /* Of an image the configuration says it; other artifacts have no platform. 1, -1, UNREADABLE. */

@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "os/file.h"
 #include "store/layout.h"
 #include "store/store_path.h"
 
@@ -147,6 +149,22 @@ int cmd_name(struct name *n, const char *text)
 	if (name_parse(n, text, strlen(text)) == 0)
 		return 0;
 	cmd_invalid(text, "repository name");
+	return -1;
+}
+
+int cmd_read(const char *file, size_t max, struct str *text)
+{
+	cleanup_fd int opened = -1;
+	int fd = STDIN_FILENO;
+
+	if (strcmp(file, "-") != 0)
+		fd = opened = os_open(AT_FDCWD, file, O_RDONLY, 0);
+	if (fd >= 0 && os_read_str(fd, max + 1, text) == 0) {
+		if (text->len <= max)
+			return 0;
+		errno = EFBIG;
+	}
+	fprintf(stderr, "berth: cannot read %s: %s\n", file, strerror(errno));
 	return -1;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/ref.h"
+#include "base/str.h"
 #include "conf/config.h"
 #include "registry/registry.h"
 #include "store/store.h"
@@ -69,6 +70,9 @@ int cmd_name(struct name *n, const char *text);
 
 /* cmd_invalid - print that a word of the command line is not a valid `what`, such as "tag"; returns CMD_USAGE */
 int cmd_invalid(const char *text, const char *what);
+
+/* cmd_read - read a text of at most max bytes from a file, or the standard input, "-"; 0, or -1 after printing an error */
+int cmd_read(const char *file, size_t max, struct str *text);
 
 /* cmd_complain - print an error as one line on stderr */
 void cmd_complain(const struct err *e);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "care/evict.h"
 #include "care/gc.h"
 #include "os/process.h"
 
@@ -110,13 +111,15 @@ static void sum_up(const struct gc_options *o, const struct gc_result *r, uint64
 struct args {
 	struct gc_options o;
 	struct say say;
+	bool cache;                     /* an eviction alone */
 };
 
 static const struct option options[] = {
 	{ "dry-run", no_argument, NULL, 'n' },       { "json", no_argument, NULL, 'j' },
 	{ "untagged", no_argument, NULL, 't' },      { "grace", required_argument, NULL, 'g' },
 	{ "uploads", required_argument, NULL, 'u' }, { "rate", required_argument, NULL, 'r' },
-	{ "log", no_argument, NULL, 'l' },           { NULL, 0, NULL, 0 },
+	{ "log", no_argument, NULL, 'l' },           { "cache", no_argument, NULL, 'c' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int bad_value(const char *option, const char *value)
@@ -142,6 +145,9 @@ static int parse(struct args *a, int argc, char **argv)
 		case 'l':       /* standard error is then a log, with all that commands do not log otherwise */
 			a->say.log = true;
 			log_set_level(LOG_INFO);
+			break;
+		case 'c':
+			a->cache = true;
 			break;
 		case 't':
 			a->o.untagged = true;
@@ -187,6 +193,31 @@ static int collect(struct args *a, const struct config *c, struct err *e)
 	return rc;
 }
 
+static int evict(const struct args *a, const struct config *c, struct err *e)
+{
+	cleanup_store struct store *st = NULL;
+	uint64_t begun = time_now_usec();
+	struct evict_result gone;
+	struct registry reg;
+	int rc;
+
+	os_end_by_asking();
+	rc = cmd_store(c, &st, e);
+	reg = (struct registry){ .st = st, .cfg = c, .by = cmd_by() };
+	if (rc == 0)
+		rc = evict_run(&reg, &gone, e);
+	if (rc != 1)
+		return rc;
+	printf(a->say.json ? "{\"kind\":\"summary\",\"manifests\":%" PRIu64 ",\"links\":%" PRIu64 ",\"blobs\":%" PRIu64 ",\"bytes\":%" PRIu64
+			     ",\"kept_bytes\":%" PRIu64 ",\"ms\":%" PRIu64 "}\n" :
+			     "evicted %" PRIu64 " manifests, %" PRIu64 " links, %" PRIu64 " blobs: %" PRIu64 " bytes; %" PRIu64
+			     " bytes stay; %" PRIu64 " ms\n",
+	       gone.manifests, gone.links, gone.blobs, gone.bytes, gone.kept, (time_now_usec() - begun) / 1000);
+	if (a->say.log)
+		evict_log(&gone, time_now_usec() - begun);
+	return 1;
+}
+
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
 	cleanup_config struct config *c = cmd_config(o);
@@ -204,7 +235,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	a.o.arg = &a.say;
 	if (isatty(STDERR_FILENO))
 		a.o.progress = progress;
-	rc = collect(&a, c, &e);
+	rc = a.cache ? evict(&a, c, &e) : collect(&a, c, &e);
 	if (rc < 0 && os_asked_to_end()) {
 		cmd_complain(&e);
 		fflush(stdout);
@@ -221,7 +252,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_gc_command = {
 	.name = "gc",
-	.args = "[--dry-run] [--json] [--untagged] [--grace 24h] [--uploads 7d] [--rate N] [--log]",
+	.args = "[--dry-run] [--json] [--untagged] [--grace 24h] [--uploads 7d] [--rate N] [--log] [--cache]",
 	.help = "remove what nothing refers to, while the registry serves",
 	.run = run,
 };

@@ -164,8 +164,11 @@ static int explain_quota(struct registry *r, const struct call *c, struct err *e
 static int explain_rules(struct registry *r, const struct call *c, struct err *e)
 {
 	const struct rule *keep = rules_find(r->cfg, &c->n, RULE_KEEP);
+	const struct config_upstream *mirrored = upstream_of(r->cfg, &c->n, NULL);
 
-	if (keep)
+	if (mirrored)
+		tell(c, "mirror", mirrored->where, "it is a mirror: its tags and its space are cache.idle's and cache.max_size's business");
+	else if (keep)
 		explain_keep(c, keep);
 	else
 		tell(c, "keep", "", "no rule says it, so no tag goes");

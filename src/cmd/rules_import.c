@@ -4,41 +4,21 @@
  */
 #include "cmd/rules_cmd.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/pattern.h"
 #include "base/str.h"
 #include "cmd/commands.h"
 #include "conf/ecr.h"
-#include "os/file.h"
-
-/* "-" is the standard input. 0, or -1 with errno. */
-static int read_file(const char *file, struct str *text)
-{
-	cleanup_fd int opened = -1;
-	int fd = STDIN_FILENO;
-
-	if (strcmp(file, "-") != 0)
-		fd = opened = os_open(AT_FDCWD, file, O_RDONLY, 0);
-	if (fd < 0 || os_read_str(fd, ECR_TEXT_MAX + 1, text) < 0)
-		return -1;
-	errno = EFBIG;
-	return text->len > ECR_TEXT_MAX ? -1 : 0;
-}
 
 static int import(const char *file, const char *repo)
 {
 	cleanup_str struct str text = STR_INIT, out = STR_INIT, why = STR_INIT;
 
-	if (read_file(file, &text) < 0) {
-		fprintf(stderr, "berth: cannot read %s: %s\n", file, strerror(errno));
+	if (cmd_read(file, ECR_TEXT_MAX, &text) < 0)
 		return CMD_FOUND;
-	}
 	if (ecr_import(text.buf, text.len, repo, &out, &why) < 0) {
 		fprintf(stderr, "berth: %s: %s\n", file, why.buf);
 		return CMD_FOUND;

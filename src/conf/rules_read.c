@@ -13,6 +13,7 @@
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/pattern.h"
+#include "base/platform.h"
 #include "base/time.h"
 #include "conf/key.h"
 #include "conf/lists.h"
@@ -153,23 +154,6 @@ static void read_immutable(struct rule *r, const config_setting_t *s, struct fau
 	for (int i = 0; i < count; i++)
 		if ((text = pattern_of(config_setting_get_elem(s, (unsigned)i), label, f)) != NULL)
 			names_add(&r->immutable, text, strlen(text));
-}
-
-/* "OS/ARCH" or "OS/ARCH/VARIANT", as an image's configuration has them. */
-static bool platform_ok(const char *s)
-{
-	unsigned parts = 1;
-	size_t len = strlen(s);
-
-	if (len > 127 || strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") != len)
-		return false;
-	for (const char *p = s; *p; p++)
-		if (*p == '/') {
-			parts++;
-			if (p == s || p[1] == '/' || !p[1])
-				return false;
-		}
-	return parts == 2 || parts == 3;
 }
 
 static void read_condition(struct rule_keep *k, const config_setting_t *s, enum rule_condition what, struct faults *f)

@@ -12,6 +12,9 @@
 #include "base/pattern.h"
 #include "conf/config.h"
 
+#define HUB_NAME "docker.io"
+#define HUB_URL "https://registry-1.docker.io"
+
 /* Of several whose names begin alike the longest name counts: "ghcr.io/our" before "ghcr.io". */
 const struct config_upstream *upstream_of(const struct config *c, const struct name *n, const char **rest)
 {
@@ -34,6 +37,11 @@ const struct config_upstream *upstream_of(const struct config *c, const struct n
 	if (best && rest)
 		*rest = n->s + longest + (n->s[longest] == '/');
 	return best;
+}
+
+bool upstream_is_hub(const struct config_upstream *u)
+{
+	return strcmp(u->name, HUB_NAME) == 0 || (u->urls.count && strcmp(u->urls.v[0], HUB_URL) == 0);
 }
 
 bool upstream_allows(const struct config_upstream *u, const char *rest)

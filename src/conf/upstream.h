@@ -14,6 +14,7 @@ struct config;
 
 #define UPSTREAMS_MAX 64                /* in a configuration */
 #define UPSTREAM_URLS_MAX 8             /* of an upstream */
+#define CACHE_KEEP_PART 10              /* a blob larger than this part of cache.max_size is not kept */
 
 struct config_upstream {                /* one of "upstreams" */
 	char *name;                     /* as a repository's name; "" with `whole` */
@@ -43,6 +44,9 @@ struct config_cache {                   /* "cache" */
  * rest  gets the repository's name there, a slice of n->s; may be NULL
  */
 const struct config_upstream *upstream_of(const struct config *c, const struct name *n, const char **rest);
+
+/* upstream_is_hub - whether it is Docker Hub, by its name or its URL: a name there has at least two components */
+bool upstream_is_hub(const struct config_upstream *u);
 
 /* upstream_allows - whether a repository's name there matches "allow" */
 bool upstream_allows(const struct config_upstream *u, const char *rest);

@@ -13,8 +13,6 @@
 #include "conf/lists.h"
 
 #define LIST UPSTREAMS_KEY
-#define HUB_NAME "docker.io"
-#define HUB_URL "https://registry-1.docker.io"
 #define HUB_REALM "auth.docker.io"
 #define MINUTE UINT64_C(60)
 #define DAY (UINT64_C(24) * 60 * MINUTE)
@@ -63,9 +61,7 @@ struct config_upstream *upstreams_add(struct config *c, const char *where)
 
 void upstreams_known_realm(struct config_upstream *u)
 {
-	bool hub = strcmp(u->name, HUB_NAME) == 0 || (u->urls.count && strcmp(u->urls.v[0], HUB_URL) == 0);
-
-	if (hub && !u->realms.count)
+	if (upstream_is_hub(u) && !u->realms.count)
 		names_add(&u->realms, HUB_REALM, strlen(HUB_REALM));
 }
 

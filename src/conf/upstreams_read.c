@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/platform.h"
 #include "base/ref.h"
 #include "conf/lists.h"
 #include "conf/web.h"
@@ -50,25 +51,6 @@ static bool user_ok(const char *s)
 		if ((unsigned char)*s < 0x20 || *s == 0x7f || *s == ':')
 			return false;
 	return true;
-}
-
-/* OS/ARCH, or OS/ARCH/VARIANT */
-static bool platform_ok(const char *s)
-{
-	unsigned parts = 0;
-
-	if (strlen(s) > 100)
-		return false;
-	for (;; s++) {
-		size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-
-		if (!len)
-			return false;
-		parts++;
-		s += len;
-		if (*s != '/')
-			return !*s && (parts == 2 || parts == 3);
-	}
 }
 
 #define AT(member) offsetof(struct config_upstream, member)

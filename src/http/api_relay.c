@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_relay: /berth/v1/relay/, what berth-relay asks and hands over on its socket (doc/WEBHOOKS.md, "The relay"; doc/CACHE.md, "How it works"). */
+#include <string.h>
+
 #include "http/body.h"
 #include "http/handlers.h"
 #include "registry/reg_event.h"
@@ -93,5 +95,22 @@ int api_relay_checked(struct exchange *x, struct err *e)
 	if (reg_mirror_confirm(x->reg, &x->name, &t, &d, e) < 0)
 		return -1;
 	x->rs.status = 204;
+	return 0;
+}
+
+/* 204: the repository has this content, or has it now, because the store did; 404: it has to be fetched. */
+int api_relay_has(struct exchange *x, struct err *e)
+{
+	cleanup_str struct str kind = STR_INIT;
+	struct digest d;
+	int found;
+
+	if (mirrored(x, e) < 0 || query_digest(x, &d, e) < 0)
+		return -1;
+	request_query(&x->rq, "kind", &kind);
+	found = reg_mirror_has(x->reg, &x->name, &d, kind.buf && strcmp(kind.buf, "manifest") == 0, e);
+	if (found < 0)
+		return -1;
+	x->rs.status = found ? 204 : 404;
 	return 0;
 }

@@ -31,6 +31,8 @@ struct exchange {
 	struct name name;               /* the repository, where the route has one */
 	const struct config_upstream *upstream; /* whose mirror it is; NULL: nobody's */
 	const char *there;              /* its name there, a slice of `name` */
+	const char *asked;              /* the repository as the client has named it, where the Host says its name space; NULL: as in `match` */
+	size_t asked_len;
 	struct str full;                /* the name with that of its name space before it, where the path has only a part; `match` borrows it */
 	struct str space;               /* the name space as the client has named it with ns=; "": it has not */
 	enum cached { CACHED_ASK, CACHED_FRESH, CACHED_STALE } cached;  /* whether the relay has asked the upstream already, and to what effect */

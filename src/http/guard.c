@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "conf/rules.h"
 #include "http/location.h"
+#include "http/mirror.h"
 
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
@@ -64,13 +65,15 @@ static bool mount_source(const struct exchange *x, struct name *from)
 /* The scopes of a token that suffices for the request. A push also pulls: it asks first whether blobs exist. */
 static void add_needs(const struct exchange *x, struct scopes *s)
 {
+	const char *asked = x->asked ? x->asked : x->match.name;
+	size_t len = x->asked ? x->asked_len : x->match.name_len;
 	struct name name, from;
 
 	if (!x->op)
 		return;
 	if (x->op->need == NEED_CATALOG)
 		add_scope(s, "registry", "catalog", SCOPE_ALL);
-	if (x->op->need < NEED_PULL || name_parse(&name, x->match.name, x->match.name_len) < 0)
+	if (x->op->need < NEED_PULL || name_parse(&name, asked, len) < 0)
 		return;
 	add_scope(s, "repository", name.s, x->op->need == NEED_PUSH ? SCOPE_PULL | SCOPE_PUSH : (unsigned)right_of(x->op->need));
 	if (x->op->need == NEED_PUSH && mount_source(x, &from))
@@ -82,10 +85,12 @@ static int challenge(struct exchange *x, const struct err *e)
 {
 	cleanup_str struct str value = STR_INIT, host = STR_INIT;
 	cleanup_scopes struct scopes needs = SCOPES_INIT;
+	const struct config_upstream *u = mirror_of_host(x);
 	struct challenge c = {
 		.scheme = location_scheme(x),
 		.error = x->who.error,
 		.scopes = &needs,
+		.space = u ? u->name : NULL,
 		.password = x->op && x->op->need == NEED_TOKEN,
 	};
 

@@ -106,6 +106,7 @@ int h_blob_get(struct exchange *x, struct err *e)
 	here = find(x, &d, head, &info, e);
 	if (here <= 0 || check_if_match(x, &d, e) < 0)
 		return here == 0 ? 0 : -1;
+	mirror_hit(x, METRIC_CACHE_HIT_BLOBS);
 	unchanged = request_header(&x->rq, "HTTP_IF_NONE_MATCH", &text) && etag_matches(text.buf, &d);
 	/* Errors come before the headers of the blob, which say that it may be cached. */
 	if (!unchanged && !head && sends_itself(x) && reg_blob_open(x->reg, &info, &x->rs.file, e) < 0)

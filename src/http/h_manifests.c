@@ -61,6 +61,7 @@ int h_manifest_get(struct exchange *x, struct err *e)
 	here = find(x, &ref, &m, e);
 	if (here <= 0)
 		return here;
+	mirror_hit(x, METRIC_CACHE_HIT_MANIFESTS);
 	response_header(&x->rs, "Docker-Content-Digest", "%s", m.digest.text);
 	response_header(&x->rs, "Etag", "\"%s\"", m.digest.text);
 	if (request_header(&x->rq, "HTTP_IF_NONE_MATCH", &etags) && etag_matches(etags.buf, &m.digest)) {

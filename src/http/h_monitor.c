@@ -21,6 +21,7 @@
 #include "http/h_monitor_hooks.h"
 #include "http/route.h"
 #include "registry/ready.h"
+#include "store/alone.h"
 #include "store/lock.h"
 #include "store/quota.h"
 
@@ -245,6 +246,29 @@ static void add_quotas(struct str *out, struct registry *r)
 	simple(out, "berth_quota_allowed_bytes", PROM_GAUGE, "The sum of their quotas.", q.limit);
 }
 
+/* Missing where nothing is mirrored. What the relay knows of the upstreams it tells itself: doc/METRICS.md. */
+static void add_cache(struct str *out, struct registry *r)
+{
+	static const char *const kinds[] = { "manifest", "blob" };
+	cleanup_err struct err e = ERR_INIT;
+	uint64_t bytes;
+
+	if (!r->cfg->nupstreams)
+		return;
+	prom_family(out, "berth_cache_hits_total", PROM_COUNTER, "Requests of mirrored repositories that were answered from here.");
+	labelled(out, "berth_cache_hits_total", "kind", kinds, METRIC_CACHE_HIT_MANIFESTS, ARRAY_LEN(kinds));
+	prom_family(out, "berth_cache_misses_total", PROM_COUNTER, "Those that the relay had to answer, tags that it had to check among them.");
+	labelled(out, "berth_cache_misses_total", "kind", kinds, METRIC_CACHE_MISS_MANIFESTS, ARRAY_LEN(kinds));
+	simple(out, "berth_cache_stale_total", PROM_COUNTER, "Tags that were served though their upstream could not be asked.",
+	       metrics_get(METRIC_CACHE_STALE));
+	simple(out, "berth_cache_stored_bytes_total", PROM_COUNTER, "Bytes of mirrored repositories that clients got from the store.",
+	       metrics_get(METRIC_CACHE_SENT_BYTES));
+	if (alone_size(r->st, &bytes, &e) < 0)
+		return;
+	simple(out, "berth_cache_bytes", PROM_GAUGE, "Bytes of blobs and manifests that only mirrors of other registries have.", bytes);
+	simple(out, "berth_cache_evicted_bytes_total", PROM_COUNTER, "Bytes that evictions have freed.", metrics_get(METRIC_CACHE_EVICTED_BYTES));
+}
+
 /* nginx passes these in parameters of the request. */
 static void add_nginx(struct str *out, const struct request *rq)
 {
@@ -294,6 +318,7 @@ static void metrics(struct exchange *x)
 	add_gc(out, known ? &last : NULL);
 	add_rules(out, x->reg);
 	add_quotas(out, x->reg);
+	add_cache(out, x->reg);
 	monitor_hooks(out, x->reg);
 	add_nginx(out, &x->rq);
 	monitor_alias(out, request_param(&x->rq, "BERTH_NGINX_WRITING"));

@@ -26,16 +26,18 @@ int h_referrers_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str type = STR_INIT, last = STR_INIT, list = STR_INIT, next = STR_INIT;
 	struct referrers_query q = { .max_bytes = REFERRERS_PAGE_MAX };
+	int here;
 
 	if (request_digest(&q.subject, x->tail, x->tail_len, e) < 0)
 		return -1;
-	if (x->upstream && mirror_list(x, "referrers", e) == 0)
-		return 0;
+	here = x->upstream ? mirror_list(x, "referrers", e) : 1;
+	if (here <= 0)
+		return here;
 	if (request_query(&x->rq, "artifactType", &type) == 1 && type.len > 0)
 		q.artifact_type = type.buf;
 	if (request_query(&x->rq, "last", &last) == 1 && last.len > 0)
 		q.last = last.buf;
-	if (reg_referrers_page(x->reg, &x->name, &q, &list, &next, e) < 0)
+	if (reg_referrers_page(x->reg, &x->name, &q, &list, &next, e) < 0 || mirror_list_here(x, list.len > 0 || q.last, e) < 0)
 		return -1;
 	x->rs.status = 200;
 	response_header(&x->rs, "Content-Type", "%s", MT_OCI_INDEX);

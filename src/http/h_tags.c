@@ -41,11 +41,18 @@ int h_tags_get(struct exchange *x, struct err *e)
 	cleanup_str struct str tags = STR_INIT;
 	cleanup_page struct page p = PAGE_INIT;
 	bool more, none;
+	int here = x->upstream ? mirror_list(x, "tags", e) : 1;
 
-	if (x->upstream && mirror_list(x, "tags", e) == 0)
-		return 0;
-	if (page_read(&p, x, TAGS_MAX, TAGS_MAX, e) < 0 ||
-	    reg_tag_page(x->reg, &x->name, p.has_last ? p.last.buf : NULL, p.n, &tags, &more, &none, e) < 0)
+	if (here <= 0)
+		return here;
+	if (page_read(&p, x, TAGS_MAX, TAGS_MAX, e) < 0)
+		return -1;
+	if (reg_tag_page(x->reg, &x->name, p.has_last ? p.last.buf : NULL, p.n, &tags, &more, &none, e) < 0) {
+		if (e->code == ERR_NAME_UNKNOWN)
+			mirror_list_here(x, false, e);
+		return -1;
+	}
+	if (mirror_list_here(x, true, e) < 0)
 		return -1;
 	response_json(&x->rs, 200);
 	if (more && tags.len)

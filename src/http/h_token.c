@@ -6,6 +6,7 @@
 #include "http/body.h"
 #include "http/guard.h"
 #include "http/handlers.h"
+#include "http/mirror.h"
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 #define FORM_MAX (64 * 1024)
@@ -59,6 +60,7 @@ int h_token_get(struct exchange *x, struct err *e)
 
 	if (read_scopes(&x->rq, &want, e) < 0)
 		return -1;
+	mirror_scopes(x, &want);
 	return answer(x, &want, has_value(&x->rq, "offline_token", "true") || has_value(&x->rq, "access_type", "offline"), e);
 }
 
@@ -92,6 +94,7 @@ static int grant(struct exchange *x, const struct request *form, struct err *e)
 		return bad_request(e, "grant_type must be password or refresh_token");
 	if (read_scopes(form, &want, e) < 0)
 		return -1;
+	mirror_scopes(x, &want);
 	/* The login of the form replaces that of the headers. */
 	identity_release(&x->who);
 	x->who = (struct identity)IDENTITY_INIT;

@@ -43,6 +43,7 @@ handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 handler_fn api_relay_manifest;          /* doc/CACHE.md, "How it works" */
 handler_fn api_relay_blob;
 handler_fn api_relay_checked;
+handler_fn api_relay_has;
 
 handler_fn h_uploads_post_check;
 handler_fn h_uploads_post;              /* end-4a, end-4b, end-11: begin, whole blob, mount */

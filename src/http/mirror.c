@@ -9,10 +9,50 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/relay_uri.h"
 #include "http/location.h"
+#include "jose/scope.h"
 #include "registry/reg_mirror.h"
 
 #define RELAY "/_berth/relay/"
+#define QUERY_MAX 2048          /* bytes of a list's: it becomes part of a header of the relay's request */
+
+static const struct config_upstream *space_of(const struct exchange *x, const char *ns)
+{
+	cleanup_str struct str host = STR_INIT;
+	const struct config_upstream *u;
+
+	return upstream_space(x->reg->cfg, location_host(x, &host) ? host.buf : NULL, ns, &u) == 0 ? u : NULL;
+}
+
+const struct config_upstream *mirror_of_host(const struct exchange *x)
+{
+	return x->reg->cfg->nupstreams ? space_of(x, NULL) : NULL;
+}
+
+void mirror_scopes(const struct exchange *x, struct scopes *want)
+{
+	cleanup_scopes struct scopes was = *want;
+	cleanup_str struct str ns = STR_INIT;
+	const struct config_upstream *u;
+
+	*want = (struct scopes)SCOPES_INIT;
+	request_query(&x->rq, "ns", &ns);
+	u = x->reg->cfg->nupstreams ? space_of(x, ns.len ? ns.buf : NULL) : NULL;
+	want->ignored = was.ignored;
+	for (size_t i = 0; i < was.count; i++) {
+		cleanup_str struct str name = STR_INIT;
+		struct scope one = was.v[i];
+
+		if (u && one.type == SCOPE_REPOSITORY) {
+			str_addf(&name, "%s/%s", u->name, one.name);
+			if (name.len > SCOPE_NAME_MAX)
+				continue;
+			memcpy(one.name, name.buf, name.len + 1);
+		}
+		scopes_add(want, &one);
+	}
+}
 
 int mirror_space(struct exchange *x, struct err *e)
 {
@@ -31,6 +71,10 @@ int mirror_space(struct exchange *x, struct err *e)
 		response_header(&x->rs, "OCI-Namespace", "%s", x->space.buf);
 	if (!u)
 		return 0;
+	if (u == mirror_of_host(x)) {
+		x->asked = x->match.name;
+		x->asked_len = x->match.name_len;
+	}
 	str_addf(&x->full, "%s/", u->name);
 	str_add(&x->full, x->match.name, x->match.name_len);
 	x->match.name = x->full.buf;
@@ -55,19 +99,11 @@ int mirror_enter(struct exchange *x, struct err *e)
 	return 0;
 }
 
-static void add(struct str *uri, const char *name, const char *value)
-{
-	str_addf(uri, "&%s=", name);
-	str_add_urlenc(uri, value, strlen(value));
-}
-
 /* The arguments that all questions have. */
 static void begin(const struct exchange *x, const char *what, struct str *uri)
 {
-	str_addf(uri, RELAY "%s?up=", what);
-	str_add_urlenc(uri, x->upstream->name, strlen(x->upstream->name));
-	add(uri, "repo", x->name.s);
-	add(uri, "name", x->there);
+	str_puts(uri, RELAY);
+	relay_uri(uri, what, x->upstream->name, x->name.s, x->there);
 }
 
 /* As it is: nginx repeats it in OCI-Namespace, and a name of a host or an upstream has no byte that needs an escape. */
@@ -88,9 +124,10 @@ static int ask_manifest(struct exchange *x, const struct ref *ref, const char *h
 {
 	cleanup_str struct str uri = STR_INIT;
 
+	metrics_add(METRIC_CACHE_MISS_MANIFESTS, 1);
 	begin(x, "manifest", &uri);
-	add(&uri, "ref", ref_text(ref));
-	add(&uri, "have", have);
+	relay_uri_add(&uri, "ref", ref_text(ref));
+	relay_uri_add(&uri, "have", have);
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }
@@ -132,6 +169,7 @@ static int stale(struct exchange *x, const struct ref *ref, struct err *e)
 	if (may <= 0)
 		return may < 0 ? -1 : no_copy(x, ref, e);
 	why_of(x, why);
+	metrics_add(METRIC_CACHE_STALE, 1);
 	response_header(&x->rs, "Warning",
 			"299 - \"the upstream could not be asked (%s); this tag was last confirmed %" PRIu64 " seconds ago\"", why, age);
 	return 1;
@@ -178,36 +216,49 @@ int mirror_blob_missing(struct exchange *x, const struct digest *d, struct err *
 	linked = reg_mirror_link_blob(x->reg, &x->name, d, &named, e);
 	if (linked != 0)
 		return linked;
+	metrics_add(METRIC_CACHE_MISS_BLOBS, 1);
 	begin(x, "blob", &uri);
-	add(&uri, "digest", d->text);
-	add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
+	relay_uri_add(&uri, "digest", d->text);
+	relay_uri_add(&uri, "keep", named && !x->reg->cfg->readonly ? "1" : "0");
 	add_space(x, &uri);
 	return redirect(x, &uri);
 }
 
-static void pass(struct exchange *x, const char *name, struct str *uri)
+void mirror_hit(const struct exchange *x, enum metric kind)
 {
-	cleanup_str struct str value = STR_INIT;
-
-	if (request_query(&x->rq, name, &value) == 1)
-		add(uri, name, value.buf);
+	if (x->upstream && x->cached == CACHED_ASK)
+		metrics_add(kind, 1);
 }
 
 int mirror_list(struct exchange *x, const char *what, struct err *e)
 {
 	cleanup_str struct str uri = STR_INIT, path = STR_INIT;
 
-	(void)e;
 	if (x->cached != CACHED_ASK)
 		return 1;
+	if (strlen(x->rq.query) > QUERY_MAX)
+		return err_set(e, ERR_PAGINATION_NUMBER_INVALID, "the query has more than %d bytes", QUERY_MAX);
 	begin(x, what, &uri);
 	if (x->tail)
-		add(&uri, "digest", x->tail);
+		relay_uri_add(&uri, "digest", x->tail);
 	str_addf(&path, "%s%s", x->reg->cfg->prefix, x->rq.path.buf);
-	add(&uri, "path", path.buf);
-	pass(x, "n", &uri);
-	pass(x, "last", &uri);
-	pass(x, "artifactType", &uri);
+	relay_uri_add(&uri, "path", path.buf);
+	relay_uri_add(&uri, "query", x->rq.query);
 	add_space(x, &uri);
 	return redirect(x, &uri);
+}
+
+int mirror_list_here(struct exchange *x, bool any, struct err *e)
+{
+	char why[17];
+
+	if (!x->upstream || x->cached != CACHED_STALE)
+		return 0;
+	why_of(x, why);
+	if (any)
+		response_header(&x->rs, "Warning", "299 - \"the upstream could not be asked (%s); this is what is here\"", why);
+	if (any || strcmp(why, "denied") == 0)
+		return 0;
+	err_release(e);
+	return err_set(e, ERR_UNAVAILABLE, "nothing of this is here, and the upstream could not be asked (%s)", why);
 }

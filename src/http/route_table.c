@@ -113,6 +113,10 @@ const struct route route_table[] = {
 		"relay_checked", PATH("", "", "/berth/v1/relay/checked", ""),
 		{ { METHOD_POST, OP_WRITE, NEED_RELAY, IN_RELAY, NULL, api_relay_checked } },
 	},
+	{
+		"relay_has", PATH("", "", "/berth/v1/relay/has", ""),
+		{ { METHOD_POST, OP_WRITE, NEED_RELAY, IN_RELAY, NULL, api_relay_has } },
+	},
 	{ 0 },
 };
 

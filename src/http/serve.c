@@ -144,6 +144,8 @@ static void count_request(const struct exchange *x, uint64_t usec)
 
 	if (x->rq.precheck && x->rs.status < 400)
 		return;
+	if (x->upstream && x->rs.status == 200 && sent)
+		metrics_add(METRIC_CACHE_SENT_BYTES, x->rs.body.len + x->rs.elsewhere);
 	metrics_request(&(struct metrics_request){
 		.route = route_number(x->match.route),
 		.method = x->rq.method,

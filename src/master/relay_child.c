@@ -120,6 +120,7 @@ static _Noreturn void run(const struct relay_child *r)
 {
 	cleanup_str struct str program = STR_INIT, listen_at = STR_INIT;
 	const char *argv[10] = { PROGRAM, "--workers", r->path.buf };
+	const char *slash = strrchr(r->path.buf, '/');
 	int n = 3, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (r->o->config_file) {
@@ -130,8 +131,9 @@ static _Noreturn void run(const struct relay_child *r)
 		argv[n++] = "--root";
 		argv[n++] = r->o->root;
 	}
-	if (r->serves) {
-		str_add(&listen_at, r->path.buf, (size_t)(strrchr(r->path.buf, '/') + 1 - r->path.buf));
+	/* Without upstreams, too: it listens there when a reload brings some. */
+	if (slash) {
+		str_add(&listen_at, r->path.buf, (size_t)(slash + 1 - r->path.buf));
 		str_puts(&listen_at, MIRROR_SOCKET);
 		argv[n++] = "--listen";
 		argv[n++] = listen_at.buf;

@@ -27,6 +27,7 @@
 #include "base/time.h"
 #include "conf/rules.h"
 #include "master/ahead.h"
+#include "master/evictor.h"
 #include "master/openmark.h"
 #include "master/pool.h"
 #include "master/recount.h"
@@ -60,6 +61,7 @@ struct master {
 	struct schedule schedule;
 	struct ahead ahead;
 	struct recount recount;
+	struct evictor evictor;
 	struct openmark mark;
 	struct relay_child relay;
 };
@@ -176,6 +178,7 @@ static void reap(struct master *m)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status) || recount_reap(&m->recount, pid) ||
+		    evictor_reap(&m->evictor, m->cfg, pid, status) ||
 		    relay_child_reap(&m->relay, pid, status) || ahead_reap(&m->ahead, pid, status))
 			continue;
 		for (size_t i = 0; i < METRICS_POOLS && !pool_reap(&m->pools[i], pid, status, m->stopping); i++)
@@ -231,6 +234,7 @@ static void reload(struct master *m)
 	else
 		settings_compare(m->cfg, false);
 	recount_set(&m->recount, m->cfg);
+	evictor_set(&m->evictor, m->cfg);
 	for (i = 0; i < METRICS_POOLS; i++)
 		pool_reset(&m->pools[i]);
 	log_say(LOG_INFO, "reload", "configuration read, generation %u", m->generation);
@@ -243,6 +247,7 @@ static void begin_stop(struct master *m)
 		pool_stop(&m->pools[i], m->stopping);
 	schedule_stop(&m->schedule);
 	recount_stop(&m->recount);
+	evictor_stop(&m->evictor);
 	relay_child_stop(&m->relay, m->stopping);
 	ahead_stop(&m->ahead);
 	if (!m->stopping)
@@ -277,6 +282,7 @@ static int sleep_ms(const struct master *m)
 	uint64_t now = time_now_usec();
 	size_t i;
 
+	first = earlier(first, evictor_next(&m->evictor));
 	for (i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].not_before > now && (!first || m->pools[i].not_before < first))
 			first = m->pools[i].not_before;
@@ -348,7 +354,7 @@ static bool has_processes(const struct master *m)
 	for (size_t i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].count)
 			return true;
-	return m->schedule.pid != 0 || m->recount.pid != 0 || m->relay.pid != 0 || m->ahead.pid != 0;
+	return m->schedule.pid != 0 || m->recount.pid != 0 || m->evictor.pid != 0 || m->relay.pid != 0 || m->ahead.pid != 0;
 }
 
 /* Whether nobody is asked for a login, by any worker that accepts requests, and there is one. */
@@ -370,6 +376,7 @@ static void serve(struct master *m)
 		if (!m->stopping) {
 			schedule_tend(&m->schedule, m->cfg, leave_master, m);
 			recount_tend(&m->recount, m->cfg, leave_master, m);
+			evictor_tend(&m->evictor, m->cfg, leave_master, m);
 			relay_child_tend(&m->relay, leave_master, m);
 			so = store_options(m->cfg);
 			ahead_tend(&m->ahead, &so, m->generation, leave_master, m);
@@ -412,6 +419,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		startup_tidy(&so);
 		schedule_set(&m.schedule, m.cfg);
 		recount_set(&m.recount, m.cfg);
+		evictor_set(&m.evictor, m.cfg);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for writes, %u for uploads", m.cfg->root,
 			m.pools[POOL_REQUESTS].want, m.pools[POOL_WRITES].want, m.pools[POOL_UPLOADS].want);
 		os_notify_ready();

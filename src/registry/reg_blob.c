@@ -29,7 +29,10 @@ int reg_blob_find(struct registry *r, const struct name *n, const struct digest 
 			return -1;
 		held = r->st;
 	}
-	found = blob_find(r->st, n, d, held != NULL, &out->content, &out->size, e);
+	if (held || r->cfg->readonly || !upstream_of(r->cfg, n, NULL))
+		found = blob_find(r->st, n, d, held != NULL, &out->content, &out->size, e);
+	else
+		found = blob_pulled(r->st, n, d, &out->content, &out->size, e);
 	if (found == 1 && held &&
 	    collector_note(r->st, n, (const struct digest[]){ *d, out->content }, 2, e) < 0)
 		return -1;

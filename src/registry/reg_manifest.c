@@ -164,17 +164,26 @@ static int check_and_note(struct registry *r, const struct name *n, const struct
 	return collector_note(r->st, n, all, f.count, e);
 }
 
-/* In a mirror: from now on what the manifest names may be linked when it is asked for. */
+/*
+ * In a mirror: from now on what the manifest names may be linked when it is asked for. Not what the upstream need not have (doc/CACHE.md, "Rights and
+ * trust"): whoever pushed the manifest there may have made that digest up.
+ */
 static int name_references(struct registry *r, const struct name *n, const struct manifest *m, struct err *e)
 {
-	cleanup_free struct digest *all = NULL;
+	cleanup_free struct digest *blobs = NULL, *children = NULL;
+	size_t nblobs = 0, nchildren = 0;
 
 	if (!is_mirror(r, n))
 		return 0;
-	all = xreallocarray(NULL, m->nrefs + 1, sizeof(*all));
-	for (size_t i = 0; i < m->nrefs; i++)
-		all[i] = m->refs[i].digest;
-	return mirror_name(r->st, n, all, m->nrefs, e);
+	blobs = xreallocarray(NULL, m->nrefs + 1, sizeof(*blobs));
+	children = xreallocarray(NULL, m->nrefs + 1, sizeof(*children));
+	for (size_t i = 0; i < m->nrefs; i++) {
+		if (m->refs[i].kind == MREF_CHILD_MANIFEST)
+			children[nchildren++] = m->refs[i].digest;
+		else if (!m->refs[i].optional)
+			blobs[nblobs++] = m->refs[i].digest;
+	}
+	return mirror_name(r->st, n, blobs, nblobs, e) < 0 ? -1 : mirror_name_children(r->st, n, children, nchildren, e);
 }
 
 /* The tags that the push sets. */
@@ -272,7 +281,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 		return -1;
 	held = r->st;
 	if (check_and_note(r, n, &m, &p->digest, e) < 0 || name_references(r, n, &m, e) < 0 || (m.has_subject && index_subject(r, n, p, e) < 0) ||
-	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
+	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, n, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
 	    revision_set(r->st, n, &p->digest, e) < 0 || set_tags(r, n, p, e) < 0)
 		return -1;
 	/* Who sees the manifest now and builds on it is answered after a barrier of its own, which covers this push too. */

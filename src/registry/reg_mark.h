@@ -11,7 +11,7 @@
  *	reg_mark_flush(r, n, e)                                 once
  *	... the change ...
  *
- * With undo = "0" nothing is remembered.
+ * With undo = "0" nothing is remembered, nor in a mirror of another registry.
  */
 
 #include "base/digest.h"

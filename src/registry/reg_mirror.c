@@ -12,11 +12,28 @@
 #include <time.h>
 
 #include "os/file.h"
+#include "registry/reg_blob.h"
 #include "registry/reg_manifest.h"
 #include "registry/reg_stored.h"
+#include "store/alone.h"
 #include "store/blob.h"
 #include "store/mirror.h"
 #include "store/tag.h"
+
+static bool is_mirror(const void *arg, const struct name *n)
+{
+	return upstream_of(arg, n, NULL) != NULL;
+}
+
+static void mirrors_text(const void *arg, struct str *out)
+{
+	const struct config *c = arg;
+
+	for (size_t i = 0; i < c->nupstreams; i++)
+		str_addf(out, "%s%s\n", c->upstreams[i].name, c->upstreams[i].whole ? "**" : "");
+}
+
+const struct mirror_by reg_mirror_by = { is_mirror, mirrors_text };
 
 /* Seconds since the tag was confirmed: 1, 0 never, -1 with *e. A time in the future, of a clock that was wrong, counts as never. */
 static int age_of(struct registry *r, const struct name *n, const struct tag *t, uint64_t *age, struct err *e)
@@ -73,14 +90,14 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 	return checked == 1 ? *age <= u->stale : checked;
 }
 
-/* A digest that is named as a layer may be asked for as a manifest: what is none is not linked as one. */
+/* Only what an index names as a manifest: of what is named as a layer the upstream has not checked what it names in turn. */
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
 {
 	struct manifest_push p = { .ref = { .kind = REF_DIGEST, .digest = *d } };
 	cleanup_str struct str bytes = STR_INIT;
 	cleanup_fd int fd = -1;
 	uint64_t size;
-	int found = r->cfg->readonly || r->st->readonly ? 0 : mirror_named(r->st, n, d, e);
+	int found = r->cfg->readonly || r->st->readonly ? 0 : mirror_child(r->st, n, d, e);
 
 	if (found == 1)
 		found = blob_open(r->st, d, &fd, &size, e);
@@ -105,6 +122,22 @@ int reg_mirror_link_blob(struct registry *r, const struct name *n, const struct 
 	if (found <= 0 || r->cfg->readonly || r->st->readonly)
 		return found < 0 ? -1 : 0;
 	return blob_adopt(r->st, n, d, e);
+}
+
+int reg_mirror_has(struct registry *r, const struct name *n, const struct digest *d, bool manifest, struct err *e)
+{
+	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
+	struct ref ref = { .kind = REF_DIGEST, .digest = *d };
+	struct blob_info info;
+	bool named;
+	int rc = manifest ? reg_stored_find(r, n, &ref, &m, e) : reg_blob_find(r, n, d, false, &info, e);
+
+	if (rc == 0)
+		return 1;
+	if (e->code != ERR_MANIFEST_UNKNOWN && e->code != ERR_BLOB_UNKNOWN)
+		return -1;
+	err_release(e);
+	return manifest ? reg_mirror_link_manifest(r, n, d, e) : reg_mirror_link_blob(r, n, d, &named, e);
 }
 
 int reg_mirror_put(struct registry *r, const struct name *n, const struct ref *ref, const char *content_type, const struct str *bytes,
@@ -142,10 +175,51 @@ int reg_mirror_confirm(struct registry *r, const struct name *n, const struct ta
 	return mirror_check(r->st, n, t, e);
 }
 
+uint64_t reg_mirror_most(uint64_t max)
+{
+	return max + max / 20;
+}
+
+/*
+ * Counted before it is there, so that many downloads that end at once do not exceed the bound together. 1, 0 the repository has the blob, or some
+ * other one has the content, which takes no more room. A blob that does not fit is given to the client all the same: the relay has it.
+ */
+static int make_room(struct registry *r, const struct digest *d, uint64_t size, struct err *e)
+{
+	const struct config_cache *c = &r->cfg->cache;
+	uint64_t there;
+	int64_t when;
+	int found = blob_age(r->st, d, &when, &there, e), room;
+
+	if (found)
+		return found < 0 ? -1 : 0;
+	if (c->max && size > c->max / CACHE_KEEP_PART)
+		return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", CACHE_KEEP_PART);
+	room = alone_add(r->st, size, c->max ? reg_mirror_most(c->max) : 0, e);
+	return room ? room : err_set(e, ERR_DENIED, "the cache is full: %s is not kept", d->text);
+}
+
+/* Publish and link it. What was counted for content that others have brought meanwhile, or for none, is not counted. */
+static int commit(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+	bool alone = false;
+	struct blob_source src = { .how = BLOB_BY_LINK, .path = body->path.buf, .fd = body->fd, .alone = &alone };
+	int counted = make_room(r, d, body->size, e), rc;
+
+	if (counted < 0)
+		return -1;
+	rc = blob_commit(r->st, n, d, &src, e);
+	if (counted && !alone)
+		alone_sub(r->st, body->size, &ignored);
+	else if (!counted && alone)
+		alone_add(r->st, body->size, 0, &ignored);
+	return rc;
+}
+
 int reg_mirror_blob(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e)
 {
 	cleanup_spool struct spool empty = SPOOL_INIT;
-	struct blob_source src = { .how = BLOB_BY_LINK };
 	int named = mirror_named(r->st, n, d, e);
 
 	if (named < 0)
@@ -161,9 +235,5 @@ int reg_mirror_blob(struct registry *r, const struct name *n, const struct diges
 			return -1;
 		body = &empty;
 	}
-	if (spool_verify(r->st, body->fd, d, e) < 0)
-		return -1;
-	src.path = body->path.buf;
-	src.fd = body->fd;
-	return blob_commit(r->st, n, d, &src, e);
+	return spool_verify(r->st, body->fd, d, e) < 0 ? -1 : commit(r, n, d, body, e);
 }

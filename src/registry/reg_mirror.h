@@ -35,21 +35,28 @@ int reg_mirror_stale(struct registry *r, const struct config_upstream *u, const 
 
 /*
  * For what the repository lacks:
- * reg_mirror_link_manifest - link the manifest d if one of the repository's names it and the store has it: 1, 0, -1 with *e
+ * reg_mirror_link_manifest - link the manifest d if an index of the repository names it and the store has it: 1, 0, -1 with *e
  * reg_mirror_link_blob     - the same for a blob; named: whether one names it
  */
 int reg_mirror_link_manifest(struct registry *r, const struct name *n, const struct digest *d, struct err *e);
 int reg_mirror_link_blob(struct registry *r, const struct name *n, const struct digest *d, bool *named, struct err *e);
 
+/* reg_mirror_has - whether the repository has the manifest or blob d, after linking it as above: 1, 0, -1 with *e */
+int reg_mirror_has(struct registry *r, const struct name *n, const struct digest *d, bool manifest, struct err *e);
+
 /*
  * What the relay hands over:
  * reg_mirror_put     - a manifest; ref is a tag, which then counts as confirmed, or its digest. Errors as reg_manifest_put()
  * reg_mirror_confirm - the upstream's tag has this digest. MANIFEST_UNKNOWN 404 if the repository lacks the manifest
- * reg_mirror_blob    - a spooled blob. DENIED 403 if no manifest of the repository names it; DIGEST_INVALID 400, SIZE_INVALID 413
+ * reg_mirror_blob    - a spooled blob. DENIED 403 if no manifest of the repository names it, if it has more than a tenth of `cache.max_size`, or if
+ *                      the cache is full; DIGEST_INVALID 400, SIZE_INVALID 413
  */
 int reg_mirror_put(struct registry *r, const struct name *n, const struct ref *ref, const char *content_type, const struct str *bytes,
 		   struct digest *out, struct err *e);
 int reg_mirror_confirm(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);
 int reg_mirror_blob(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e);
+
+/* reg_mirror_most - how many bytes blobs may have that only mirrors have, by `cache.max_size`, before what exceeds it is evicted */
+uint64_t reg_mirror_most(uint64_t max);
 
 #endif

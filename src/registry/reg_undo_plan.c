@@ -93,7 +93,7 @@ static int enter(struct search *s, const struct digest *d, struct err *e)
 	found = linked = revision_pin(s->r->st, s->n, d, &content, &size, e);
 	if (found == 0 && digestset_has(&s->remembered, d)) {
 		content = *d;
-		found = blob_pin(s->r->st, d, &size, e);
+		found = blob_pin(s->r->st, s->n, d, &size, e);
 	}
 	if (found <= 0)
 		return found;

@@ -22,13 +22,16 @@ struct registry {
 /* reg_quota_by - how the store finds the group of a repository; its argument is the configuration */
 extern const struct quota_by reg_quota_by;
 
+/* reg_mirror_by - how the store knows a mirror; its argument is the configuration */
+extern const struct mirror_by reg_mirror_by;
+
 /* registry_store - how the store of a configuration is opened, with every flush that its promise needs; the caller adds what it needs beside that */
 static inline struct store_options registry_store(const struct config *cfg)
 {
 	return (struct store_options){
 		.root = cfg->root, .flush = cfg->fsync != FSYNC_OFF,
 		.journal = { .on = config_journal_on(cfg), .pulls = config_journal_pulls(cfg), .keep = cfg->journal.keep, .max = cfg->journal.max },
-		.quota = &reg_quota_by, .quota_arg = cfg,
+		.quota = &reg_quota_by, .quota_arg = cfg, .mirrors = { &reg_mirror_by, cfg },
 	};
 }
 

@@ -34,14 +34,20 @@ void answer_stale(struct reply *r, enum upstream_kind why)
 	reply_whole(r, 200, headers.buf, "", 0);
 }
 
-void answer_json(struct reply *r, const char *type, const char *link, const char *body, size_t len)
+void answer_blob_headers(const struct digest *d, struct str *out)
 {
-	cleanup_str struct str headers = STR_INIT;
+	str_addf(out, "Content-Type: application/octet-stream\r\nDocker-Content-Digest: %s\r\nEtag: \"%s\"\r\nAccept-Ranges: bytes\r\n"
+		 "Cache-Control: private, max-age=31536000, immutable\r\n", d->text, d->text);
+}
 
-	str_addf(&headers, "Content-Type: %s\r\n", type);
-	if (*link)
-		str_addf(&headers, "Link: %s\r\n", link);
-	reply_whole(r, 200, headers.buf, body, len);
+void answer_blob_failed(struct reply *r, enum upstream_kind kind, const char *ours, int status)
+{
+	if (kind == UPSTREAM_MISSING || kind == UPSTREAM_DENIED)
+		answer_error(r, 404, ERR_BLOB_UNKNOWN, "the upstream has no such blob, or does not give it");
+	else if (ours)
+		answer_error(r, status, ERR_UNAVAILABLE, ours);
+	else
+		answer_error(r, 503, ERR_UNAVAILABLE, "the upstream does not answer as it should; try again later");
 }
 
 /* "A-B", "A-" or "-N"; false if it is none of these. */

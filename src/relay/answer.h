@@ -4,6 +4,7 @@
 
 /* answer: what the relay answers when it is not the bytes of a blob (doc/CACHE.md, "How it works"); and the ranges that clients ask for. */
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "relay/server.h"
 #include "relay/upstream.h"
@@ -17,8 +18,11 @@ void answer_fresh(struct reply *r);
 /* answer_stale - upstream did not answer: a worker serves what is here, with a warning, or says that it cannot */
 void answer_stale(struct reply *r, enum upstream_kind why);
 
-/* answer_json - 200 with this document; link: the value of a header Link, "": none */
-void answer_json(struct reply *r, const char *type, const char *link, const char *body, size_t len);
+/* answer_blob_headers - add those of a blob or a range of it. For its client alone: the relay does not know who else may have it */
+void answer_blob_headers(const struct digest *d, struct str *out);
+
+/* answer_blob_failed - the error where there is no blob; ours: the fault, found here, NULL: upstream gave none; status: of that */
+void answer_blob_failed(struct reply *r, enum upstream_kind kind, const char *ours, int status);
 
 /*
  * answer_range - the bytes [*first, *end) of `size` that a header Range asks for (RFC 9110, 14.2)

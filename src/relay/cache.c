@@ -2,7 +2,7 @@
 /*
  * cache: takes nginx's requests apart.
  *
- * Owns the server, the upstreams and the fetches. Invariant: names, digests and tags are valid where they leave this module. Knows nothing of
+ * Owns the upstreams and the fetches. Invariant: names, digests and tags are valid where they leave this module. Knows nothing of
  * rights: a worker has decided before nginx asks.
  */
 #include "relay/cache.h"
@@ -14,9 +14,12 @@
 #include <sys/resource.h>
 
 #include "base/mem.h"
+#include "base/prom.h"
 #include "base/ref.h"
 #include "os/file.h"
 #include "relay/answer.h"
+#include "relay/cache_metrics.h"
+#include "relay/fetch_ahead.h"
 #include "relay/fetch_blob.h"
 #include "relay/fetch_list.h"
 #include "relay/fetch_manifest.h"
@@ -27,6 +30,7 @@ struct cache {
 	struct upstreams *upstreams;
 	struct manifests *manifests;
 	struct blobs *blobs;
+	struct ahead *ahead;
 	struct lists *lists;
 	struct server *server;
 	const struct config_upstream *cf;
@@ -86,6 +90,17 @@ static void on_manifest(struct cache *c, struct reply *r, const struct asked *k)
 	manifests_get(c->manifests, &k->a, ref_text(&ref), have.text, r);
 }
 
+/* The range that is asked for: none, if it is to be a part of something else (RFC 9110, 13.1.5). */
+static const char *range_of(const struct server_request *q, const struct digest *d)
+{
+	const char *tag = q->if_range;
+	size_t len = strlen(d->text);
+
+	if (!*tag || (strlen(tag) == len + 2 && tag[0] == '"' && memcmp(tag + 1, d->text, len) == 0 && tag[len + 1] == '"'))
+		return q->range;
+	return "";
+}
+
 static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 {
 	cleanup_str struct str keep = STR_INIT;
@@ -95,72 +110,51 @@ static void on_blob(struct cache *c, struct reply *r, const struct asked *k)
 	if (digest_of_query(k, "digest", &d) < 0)
 		malformed(r, "digest is missing or malformed");
 	else
-		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, k->q->range, r);
+		blobs_get(c->blobs, &k->a, &d, strcmp(keep.buf, "1") == 0, range_of(k->q, &d), r);
+}
+
+static void on_warm(struct cache *c, struct reply *r, const struct asked *k)
+{
+	struct digest d;
+
+	if (k->q->head || digest_of_query(k, "digest", &d) < 0)
+		malformed(r, "digest is missing or malformed, or it is no GET");
+	else
+		blobs_warm(c->blobs, &k->a, &d, r);
 }
 
 static void on_tags(struct cache *c, struct reply *r, const struct asked *k)
 {
-	cleanup_str struct str n = STR_INIT, last = STR_INIT, path = STR_INIT;
+	cleanup_str struct str query = STR_INIT, path = STR_INIT;
 
-	server_value(k->q, "n", &n);
-	server_value(k->q, "last", &last);
+	server_value(k->q, "query", &query);
 	server_value(k->q, "path", &path);
-	lists_tags(c->lists, &k->a, n.buf, last.buf, path.buf, r);
+	lists_tags(c->lists, &k->a, query.buf, path.buf, r);
 }
 
 static void on_referrers(struct cache *c, struct reply *r, const struct asked *k)
 {
-	cleanup_str struct str type = STR_INIT;
+	cleanup_str struct str query = STR_INIT, path = STR_INIT;
 	struct digest d;
 
-	server_value(k->q, "artifactType", &type);
+	server_value(k->q, "query", &query);
+	server_value(k->q, "path", &path);
 	if (digest_of_query(k, "digest", &d) < 0)
 		malformed(r, "digest is missing or malformed");
 	else
-		lists_referrers(c->lists, &k->a, &d, type.buf, r);
-}
-
-/* --- metrics */
-
-static void add_count(struct str *out, const char *name, const char *labels, uint64_t value)
-{
-	str_addf(out, "berth_cache_%s%s %llu\n", name, labels, (unsigned long long)value);
-}
-
-static void add_upstream(struct str *out, const char *name, const struct upstream_counts *n)
-{
-	cleanup_str struct str labels = STR_INIT;
-
-	for (int k = 0; k < UPSTREAM_KINDS; k++) {
-		str_reset(&labels);
-		str_addf(&labels, "{upstream=\"%s\",result=\"%s\"}", name, upstream_word((enum upstream_kind)k));
-		add_count(out, "upstream_requests_total", labels.buf, n->asked[k]);
-	}
-	str_reset(&labels);
-	str_addf(&labels, "{upstream=\"%s\"}", name);
-	add_count(out, "upstream_bytes_total", labels.buf, n->bytes);
-	if (n->remaining >= 0)
-		add_count(out, "upstream_ratelimit_remaining", labels.buf, (uint64_t)n->remaining);
+		lists_referrers(c->lists, &k->a, &d, query.buf, path.buf, r);
 }
 
 static void on_metrics(struct cache *c, struct reply *r)
 {
-	const struct fetch_counts *n = &c->env.counts;
+	const struct cache_figures f = {
+		.counts = c->env.counts, .sent = server_sent(c->server), .downloads = blobs_running(c->blobs), .upstreams = c->upstreams,
+		.cf = c->cf, .count = c->count,
+	};
 	cleanup_str struct str out = STR_INIT;
 
-	add_count(&out, "manifests_fetched_total", "", n->manifests);
-	add_count(&out, "blobs_fetched_total", "", n->blobs);
-	add_count(&out, "tags_checked_total", "", n->checked);
-	add_count(&out, "coalesced_total", "", n->coalesced);
-	add_count(&out, "stale_total", "", n->stale);
-	add_count(&out, "wrong_total", "", n->wrong);
-	add_count(&out, "resumed_total", "", n->resumed);
-	add_count(&out, "handover_refused_total", "", n->refused);
-	add_count(&out, "client_bytes_total", "", server_sent(c->server));
-	add_count(&out, "downloads", "", blobs_running(c->blobs));
-	for (size_t i = 0; i < c->count; i++)
-		add_upstream(&out, c->cf[i].name, upstream_counts(upstreams_find(c->upstreams, c->cf[i].name)));
-	reply_whole(r, 200, "Content-Type: text/plain; version=0.0.4\r\n", out.buf, out.len);
+	cache_metrics(&f, &out);
+	reply_whole(r, 200, "Content-Type: " PROM_CONTENT_TYPE "\r\n", out.buf, out.len);
 }
 
 /* --- */
@@ -171,7 +165,7 @@ static void on_request(void *arg, struct reply *r, const struct server_request *
 		const char *path;
 		void (*answer)(struct cache *c, struct reply *r, const struct asked *k);
 	} routes[] = {
-		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/tags", on_tags }, { "/referrers", on_referrers },
+		{ "/manifest", on_manifest }, { "/blob", on_blob }, { "/warm", on_warm }, { "/tags", on_tags }, { "/referrers", on_referrers },
 	};
 	struct asked k = { .q = q };
 	struct cache *c = arg;
@@ -201,7 +195,7 @@ static void raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
-struct cache *cache_open(const struct cache_options *o, struct str *why)
+struct cache *cache_open(const struct cache_options *o, const struct cache *before, struct str *why)
 {
 	cleanup_fd int dirfd = os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
 	struct cache *c;
@@ -214,18 +208,24 @@ struct cache *cache_open(const struct cache_options *o, struct str *why)
 	c = xcalloc(1, sizeof(*c));
 	*c = (struct cache){
 		.env = { .base = o->base, .workers = o->workers, .dirfd = dirfd, .max_manifest = o->max_manifest, .max_blob = o->max_blob,
-			 .max_cache = o->max_cache },
-		.cf = o->upstreams, .count = o->count,
+			 .max_cache = o->max_cache, .counts = o->counts },
+		.cf = o->upstreams, .count = o->count, .server = o->server,
 	};
 	dirfd = -1;
 	c->upstreams = upstreams_open(o->base, o->client, o->upstreams, o->count);
+	upstreams_inherit(c->upstreams, before ? before->upstreams : NULL);
 	c->manifests = manifests_open(&c->env);
 	c->blobs = blobs_open(&c->env);
+	c->ahead = ahead_open(&c->env, c->manifests, c->blobs);
 	c->lists = lists_open(&c->env);
-	c->server = server_open(o->base, o->socket, on_request, c, why);
-	if (!c->server)
-		cache_close(&c);
+	server_serve(c->server, on_request, c);
 	return c;
+}
+
+bool cache_busy(const struct cache *c)
+{
+	return server_busy(c->server, c) || manifests_running(c->manifests) || blobs_running(c->blobs) || ahead_running(c->ahead) ||
+	       lists_running(c->lists);
 }
 
 void cache_close(struct cache **cp)
@@ -234,8 +234,9 @@ void cache_close(struct cache **cp)
 
 	if (!c)
 		return;
-	server_close(&c->server);
+	server_cut(c->server, c);
 	lists_close(&c->lists);
+	ahead_close(&c->ahead);
 	blobs_close(&c->blobs);
 	manifests_close(&c->manifests);
 	upstreams_close(&c->upstreams);

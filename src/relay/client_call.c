@@ -128,7 +128,7 @@ void call_tell(struct client *c)
 	struct call *call;
 
 	while ((call = find_over(c))) {
-		cleanup_str struct str fault = call->fault, body = call->answer, got = call->got;
+		struct str texts[] = { call->fault, call->answer, call->got };
 		struct client_answer a;
 		client_done *done = call->done;
 		void *arg = call->arg;
@@ -137,6 +137,8 @@ void call_tell(struct client *c)
 		call->fault = call->answer = call->got = (struct str)STR_INIT;
 		call_free(call);
 		done(arg, &a);
+		for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+			str_release(&texts[i]);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -31,6 +32,10 @@
 #define UNTOLD_MAX (UINT64_C(1) << 36)  /* the same where upstream does not tell the length: it may never end */
 #define TRIES_MAX 5             /* in a row without a byte */
 #define ALL_TRIES_MAX 100
+#define STALLED_LEAST (1 << 20) /* bytes that a try has to bring to count as one with bytes, if it ended by a stall */
+#define RESERVE (UINT64_C(1) << 30)     /* bytes of the file system that stay free, or */
+#define RESERVE_PART 20         /* this part of it, if that is less */
+#define LOOK_EVERY (1 << 20)    /* bytes between two looks at it */
 
 /* --- the file */
 
@@ -118,11 +123,11 @@ static void verify(struct download *d)
 	digester_finish(d->hash, &is);
 	digester_close(&d->hash);
 	if (digest_eq(&is, &d->digest)) {
-		d->env->counts.blobs++;
+		d->env->counts->blobs++;
 		settle(d, DOWNLOAD_WHOLE);
 		return;
 	}
-	d->env->counts.wrong++;
+	d->env->counts->wrong++;
 	d->ours = true;
 	fail(d, UPSTREAM_FAILED, "the blob's bytes have another digest");
 }
@@ -152,6 +157,26 @@ static bool goes_on(struct download *d, const char *range)
 	       (slash[1] == '*' || (str_parse_u64(slash + 1, strlen(slash + 1), &size) == 0 && (!d->size_known || size == d->size)));
 }
 
+/* Whether so many bytes more leave the reserve; of what cannot be told the write says it. */
+static bool fits(const struct download *d, uint64_t more)
+{
+	struct statvfs fs;
+	uint64_t size, available;
+
+	if (fstatvfs(d->fd, &fs) < 0)
+		return true;
+	size = (uint64_t)fs.f_blocks * fs.f_frsize;
+	available = (uint64_t)fs.f_bavail * fs.f_frsize;
+	size /= RESERVE_PART;
+	return available > more && available - more >= (size < RESERVE ? size : RESERVE);
+}
+
+static bool refuse_full(struct download *d, const char *why)
+{
+	d->full = true;
+	return refuse(d, why);
+}
+
 static bool learn_size(struct download *d, const char *length)
 {
 	uint64_t n;
@@ -162,6 +187,10 @@ static bool learn_size(struct download *d, const char *length)
 		return refuse(d, "the blob has another length than before");
 	if (n > d->limit)
 		return refuse(d, "the blob is larger than blobs.max_size, or than what can be");
+	if (n > d->have && !fits(d, n - d->have))
+		return refuse_full(d, "no space for the blob: the rest of the file system is not for downloads");
+	if (n < d->have)
+		return refuse(d, "the blob is shorter than what has come of it");
 	d->size = n;
 	d->size_known = true;
 	d->changed(d->arg);
@@ -187,7 +216,7 @@ static bool on_head(void *arg, const struct client_answer *http)
 /* How many bytes there may be. */
 static uint64_t bound(const struct download *d)
 {
-	uint64_t untold = d->env->max_cache ? d->env->max_cache : UNTOLD_MAX;
+	uint64_t untold = d->env->max_cache ? d->env->max_cache : d->env->max_blob ? d->env->max_blob : UNTOLD_MAX;
 
 	if (d->size_known)
 		return d->size;
@@ -207,10 +236,18 @@ static bool on_piece(void *arg, const void *data, size_t len)
 	len -= skip;
 	if (!len)
 		return true;
-	if (len > bound(d) - d->have)
+	if (d->have > bound(d) || len > bound(d) - d->have)
 		return refuse(d, "the blob has more bytes than it should");
-	if (os_write_full(d->fd, p, len) < 0)
-		return refuse(d, errno == ENOSPC || errno == EDQUOT ? "no space for the blob" : "cannot write the blob to " DOWNLOAD_DIR);
+	if (d->have - d->looked >= LOOK_EVERY) {
+		d->looked = d->have;
+		if (!fits(d, len))
+			return refuse_full(d, "no space for the blob: the rest of the file system is not for downloads");
+	}
+	if (os_write_full(d->fd, p, len) < 0) {
+		if (errno == ENOSPC || errno == EDQUOT)
+			return refuse_full(d, "no space for the blob");
+		return refuse(d, "cannot write the blob to " DOWNLOAD_DIR);
+	}
 	digester_add(d->hash, p, len);
 	d->have += len;
 	d->changed(d->arg);
@@ -228,22 +265,29 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	ask(arg);
 }
 
-/* It broke off. Progress earns new tries. */
-static bool try_again(struct download *d)
+/* It broke off. Progress earns new tries; a drip that stalled again and again is none. */
+static bool try_again(struct download *d, bool stalled)
 {
 	struct timeval tv = { 0 };
 
 	if (!d->have || ++d->all_tries > ALL_TRIES_MAX)
 		return false;
-	if (d->have > d->before)
+	if (d->have - d->before > (stalled ? STALLED_LEAST : 0)) {
 		d->tries = 0;
-	d->before = d->have;
+		d->before = d->have;
+	}
 	if (++d->tries > TRIES_MAX)
 		return false;
 	tv.tv_sec = d->tries > 1 ? 1 << (d->tries - 2) : 0;
-	d->env->counts.resumed++;
+	d->env->counts->resumed++;
 	evtimer_add(d->again, &tv);
 	return true;
+}
+
+/* Another try would be told the same: the blob is gone, or no more of it is there, whatever was said of its length. */
+static bool is_final(const struct upstream_answer *a)
+{
+	return a->kind == UPSTREAM_MISSING || a->kind == UPSTREAM_DENIED || a->http->status == 416;
 }
 
 static void answered(void *arg, const struct upstream_answer *a)
@@ -259,7 +303,7 @@ static void answered(void *arg, const struct upstream_answer *a)
 		verify(d);
 	} else if (a->kind == UPSTREAM_MISSING && !d->have) {
 		fail(d, UPSTREAM_MISSING, a->why);
-	} else if (!try_again(d)) {
+	} else if (is_final(a) || !try_again(d, a->http->fault == CLIENT_FAULT_TIME)) {
 		fail(d, a->kind == UPSTREAM_OK ? UPSTREAM_FAILED : a->kind, a->kind == UPSTREAM_OK ? "the blob ends early" : a->why);
 	}
 }

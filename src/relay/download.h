@@ -5,7 +5,8 @@
 /*
  * download: a blob that comes from upstream into a file of berth/body/, hashed on the way.
  *
- * If it breaks off it goes on by Range, at the same URL or the next. Who reads from the file while it grows is not its concern.
+ * If it breaks off it goes on by Range, at the same URL or the next. Who reads from the file while it grows is not its concern. It never takes
+ * the last free space of the file system: 5 % of it, or 1 GiB if that is less.
  */
 
 #include "base/digest.h"
@@ -24,6 +25,7 @@ struct download {                       /* others only read it */
 	uint64_t size, have;            /* bytes: of the blob; in the file */
 	enum upstream_kind kind;        /* why it failed; UPSTREAM_MISSING: upstream does not have it */
 	bool ours;                      /* it failed here: no space, too many bytes, another digest */
+	bool full;                      /* it is for want of space */
 	struct str why;
 
 	struct fetch_env *env;
@@ -35,7 +37,8 @@ struct download {                       /* others only read it */
 	struct str tail;
 	uint64_t skip;                  /* bytes that come once more */
 	uint64_t limit;                 /* never more bytes than this */
-	uint64_t before;                /* bytes when it was tried last */
+	uint64_t before;                /* bytes when tries were last earned */
+	uint64_t looked;                /* bytes when the free space was looked at */
 	unsigned tries, all_tries;
 	void (*changed)(void *arg);
 	void *arg;

@@ -15,10 +15,11 @@ struct fetch_counts {                   /* since the relay began */
 	uint64_t manifests, blobs;      /* fetched and found right */
 	uint64_t checked;               /* tags that upstream confirmed */
 	uint64_t coalesced;             /* requests that came while the same was fetched */
+	uint64_t ahead;                 /* manifests and blobs of `platforms`, fetched before they were asked for */
 	uint64_t wrong;                 /* bytes that had another digest, or are no manifest */
 	uint64_t resumed;               /* downloads that broke off and went on */
 	uint64_t refused;               /* by a worker */
-	uint64_t stale;                 /* answers that came from a copy because upstream failed */
+	uint64_t unanswered;            /* requests that are left to a copy, or to nobody, because upstream failed */
 };
 
 struct fetch_env {                      /* borrowed until the fetches are closed */
@@ -27,7 +28,7 @@ struct fetch_env {                      /* borrowed until the fetches are closed
 	int dirfd;                      /* the store's root */
 	uint64_t max_manifest, max_blob;        /* bytes, as configured; of blobs 0: no limit */
 	uint64_t max_cache;             /* "cache.max_size"; 0: no limit */
-	struct fetch_counts counts;
+	struct fetch_counts *counts;
 };
 
 struct fetch_ask {                      /* what nginx brought; borrowed */

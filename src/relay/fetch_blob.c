@@ -12,15 +12,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "relay/answer.h"
 #include "relay/download.h"
+#include "relay/fetch_look.h"
 #include "relay/handover.h"
 
 #define RUNNING_MAX 256         /* downloads at the same time */
 #define LINGER 5                /* seconds that a file stays for those whose request was on its way when a worker got it */
-#define LOOK_MS 30000
-#define LOOK_MAX 65536          /* bytes of an answer that is none */
-#define KEEP_PART 10            /* a blob larger than this part of cache.max_size is not kept */
+#define TELL_USEC 500000        /* between two lines of a download that is only for the store */
 
 struct blob {
 	struct blob *next, **link;
@@ -32,9 +32,19 @@ struct blob {
 	struct download d;
 	struct handover *handover;
 	bool handed;                    /* that is over, or was not to be done */
+	bool stored;                    /* a worker has it */
+	bool warm;                      /* it is for the store, whoever waits */
+	struct str refused;             /* why it is not stored */
 	bool over;                      /* the time to linger is over */
 	struct event *wake, *linger;    /* libevent's */
 	struct reader *readers;
+	struct watcher *watchers;
+};
+
+struct watcher {                        /* of blobs_fetch() */
+	struct watcher *next;
+	blobs_done *done;
+	void *arg;
 };
 
 struct reader {
@@ -43,23 +53,14 @@ struct reader {
 	struct reply *r;
 	char *range;
 	bool begun;
-	uint64_t at, end;               /* bytes of the blob: next to be sent, and where the answer ends */
-};
-
-struct look {                           /* a HEAD upstream */
-	struct look *next, **link;
-	struct blobs *bs;
-	struct reply *r;
-	char *repo, *name, *id;
-	struct upstream *u;
-	struct digest digest;
-	bool keep;
-	struct upstream_ask *ask;
+	bool warm;                      /* it gets lines, and no bytes */
+	uint64_t told;                  /* the last one; monotonic clock, microseconds */
+	uint64_t at, end;               /* bytes of the blob: next to be sent, or told; and where the answer ends */
 };
 
 struct blobs {
 	struct fetch_env *env;
-	struct look *looks;
+	struct looks *looks;
 	struct blob *first;
 	size_t count;
 };
@@ -106,15 +107,9 @@ static void feed(void *arg)
 		rd->at += reply_piece(rd->r, rd->b->d.fd, rd->at, to - rd->at);
 }
 
-static void add_common(const struct digest *d, struct str *out)
-{
-	str_addf(out, "Content-Type: application/octet-stream\r\nDocker-Content-Digest: %s\r\nEtag: \"%s\"\r\nAccept-Ranges: bytes\r\n"
-		 "Cache-Control: max-age=31536000\r\n", d->text, d->text);
-}
-
 static void add_headers(const struct reader *rd, int status, struct str *out)
 {
-	add_common(&rd->b->digest, out);
+	answer_blob_headers(&rd->b->digest, out);
 	if (status == 206)
 		str_addf(out, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", rd->at, rd->end - 1, rd->b->d.size);
 	else if (status == 416)
@@ -146,17 +141,6 @@ static bool reader_begin(struct reader *rd)
 	return false;
 }
 
-/* Why there is no blob; ours: the fault, found here, NULL: upstream gave none. */
-static void say_failed(struct reply *r, enum upstream_kind kind, const char *ours)
-{
-	if (kind == UPSTREAM_MISSING || kind == UPSTREAM_DENIED)
-		answer_error(r, 404, ERR_BLOB_UNKNOWN, "the upstream has no such blob, or does not give it");
-	else if (ours)
-		answer_error(r, 502, ERR_UNAVAILABLE, ours);
-	else
-		answer_error(r, 503, ERR_UNAVAILABLE, "the upstream does not answer as it should; try again later");
-}
-
 static void reader_fail(struct reader *rd)
 {
 	const struct download *d = &rd->b->d;
@@ -167,26 +151,71 @@ static void reader_fail(struct reader *rd)
 	if (begun)
 		reply_cut(r);
 	else
-		say_failed(r, d->kind, d->ours ? d->why.buf : NULL);
+		answer_blob_failed(r, d->kind, d->ours ? d->why.buf : NULL, d->full ? 503 : 502);
+}
+
+/* Whether it is larger than the cache keeps. */
+static bool too_large(const struct blob *b)
+{
+	uint64_t max = b->bs->env->max_cache / CACHE_KEEP_PART;
+
+	return max && b->d.size_known && b->d.size > max;
+}
+
+/* The last line of what is only for the store; false: it is not known yet. */
+static bool warm_end(const struct blob *b, struct str *line)
+{
+	if (b->stored)
+		str_addf(line, "stored %" PRIu64, b->d.size);
+	else if (b->d.state == DOWNLOAD_FAILED)
+		str_addf(line, "failed %s", b->d.why.buf);
+	else if (too_large(b))
+		str_puts(line, "failed it is larger than a tenth of cache.max_size");
+	else if (b->handed)
+		str_addf(line, "failed %s", b->refused.buf);
+	return line->len > 0;
+}
+
+static void warm_go(struct reader *rd)
+{
+	const struct download *d = &rd->b->d;
+	cleanup_str struct str line = STR_INIT;
+	uint64_t now = time_now_usec();
+
+	if (warm_end(rd->b, &line)) {
+		struct reply *r = rd->r;
+
+		reader_free(rd);
+		reply_line(r, line.buf, true);
+	} else if (d->have != rd->at && now - rd->told >= TELL_USEC) {
+		rd->at = d->have;
+		rd->told = now;
+		str_add_u64(&line, d->have);
+		reply_line(rd->r, line.buf, false);
+	}
 }
 
 static void reader_go(struct reader *rd)
 {
-	if (rd->b->d.state == DOWNLOAD_FAILED)
+	if (rd->warm)
+		warm_go(rd);
+	else if (rd->b->d.state == DOWNLOAD_FAILED)
 		reader_fail(rd);
 	else if (rd->begun || !reader_begin(rd))
 		if (rd->begun)
 			feed(rd);
 }
 
-static void reader_add(struct blob *b, struct reply *r, const char *range)
+static void reader_add(struct blob *b, struct reply *r, const char *range, bool warm)
 {
 	struct reader *rd = xcalloc(1, sizeof(*rd));
 
-	*rd = (struct reader){ .next = b->readers, .link = &b->readers, .b = b, .r = r, .range = xstrdup(range) };
+	*rd = (struct reader){ .next = b->readers, .link = &b->readers, .b = b, .r = r, .range = xstrdup(range), .warm = warm };
 	if (rd->next)
 		rd->next->link = &rd->next;
 	b->readers = rd;
+	if (warm)
+		reply_lines(r);
 	reply_watch(r, reader_gone, rd);
 	reader_go(rd);
 }
@@ -195,6 +224,12 @@ static void reader_add(struct blob *b, struct reply *r, const char *range)
 
 static void blob_free(struct blob *b)
 {
+	struct watcher *w;
+
+	while ((w = b->watchers)) {
+		b->watchers = w->next;
+		free(w);
+	}
 	while (b->readers)
 		reader_free(b->readers);
 	handover_cancel(&b->handover);
@@ -205,6 +240,7 @@ static void blob_free(struct blob *b)
 	if (b->next)
 		b->next->link = b->link;
 	b->bs->count--;
+	str_release(&b->refused);
 	free(b->repo);
 	free(b->name);
 	free(b->id);
@@ -214,11 +250,31 @@ static void blob_free(struct blob *b)
 /* Ends what nobody needs any more. */
 static void blob_idle(struct blob *b)
 {
-	if (b->readers)
+	if (b->readers || b->watchers)
 		return;
 	if (b->d.state == DOWNLOAD_FAILED || (b->d.state == DOWNLOAD_WHOLE && b->handed && b->over) ||
-	    (b->d.state == DOWNLOAD_RUNS && !upstream_config(b->u)->finish))
+	    (b->d.state == DOWNLOAD_RUNS && !b->warm && !upstream_config(b->u)->finish))
 		blob_free(b);
+}
+
+static void tell(struct blob *b)
+{
+	struct watcher *w;
+
+	while ((w = b->watchers)) {
+		struct watcher was = *w;
+
+		b->watchers = w->next;
+		free(w);
+		was.done(was.arg);
+	}
+}
+
+static void changed(void *arg)
+{
+	struct blob *b = arg;
+
+	event_active(b->wake, EV_TIMEOUT, 0);
 }
 
 static void linger(struct blob *b)
@@ -226,8 +282,10 @@ static void linger(struct blob *b)
 	const struct timeval tv = { .tv_sec = LINGER };
 
 	b->handed = true;
+	tell(b);
 	download_unname(&b->d);
 	evtimer_add(b->linger, &tv);
+	changed(b);
 }
 
 static void on_linger(evutil_socket_t fd, short what, void *arg)
@@ -245,8 +303,10 @@ static void handed_over(void *arg, int status, const char *why)
 	struct blob *b = arg;
 
 	b->handover = NULL;
-	if (status / 100 != 2) {
-		b->bs->env->counts.refused++;
+	b->stored = status / 100 == 2;
+	if (!b->stored) {
+		b->bs->env->counts->refused++;
+		str_puts(&b->refused, why);
 		fetch_log(&b->d.a, b->digest.text, UPSTREAM_OK, why);
 	}
 	linger(b);
@@ -255,11 +315,10 @@ static void handed_over(void *arg, int status, const char *why)
 static void hand_over(struct blob *b)
 {
 	const struct handover_of o = { .repo = b->repo, .id = b->id, .done = handed_over, .arg = b };
-	uint64_t max = b->bs->env->max_cache / KEEP_PART;
 
 	if (b->handed || b->handover)
 		return;
-	if (b->keep && (!max || b->d.size <= max))
+	if (b->keep && !too_large(b))
 		b->handover = handover_blob(b->bs->env->workers, &o, b->digest.text, b->d.path.buf, b->d.size);
 	else
 		linger(b);
@@ -279,14 +338,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	}
 	if (b->d.state == DOWNLOAD_WHOLE)
 		hand_over(b);
+	else if (b->d.state == DOWNLOAD_FAILED)
+		tell(b);
 	blob_idle(b);
-}
-
-static void changed(void *arg)
-{
-	struct blob *b = arg;
-
-	event_active(b->wake, EV_TIMEOUT, 0);
 }
 
 static struct blob *find(const struct blobs *bs, const struct fetch_ask *a, const struct digest *digest)
@@ -306,7 +360,7 @@ static struct blob *blob_new(struct blobs *bs, const struct fetch_ask *a, const 
 
 	*b = (struct blob){
 		.bs = bs, .next = bs->first, .link = &bs->first, .repo = xstrdup(a->repo), .name = xstrdup(a->name), .id = xstrdup(a->id), .u = a->u,
-		.digest = *digest,
+		.digest = *digest, .refused = STR_INIT,
 	};
 	if (b->next)
 		b->next->link = &b->next;
@@ -324,95 +378,80 @@ static struct blob *blob_new(struct blobs *bs, const struct fetch_ask *a, const 
 	return NULL;
 }
 
-static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
+/* What only lingers makes room for a download. */
+static bool make_room(struct blobs *bs)
+{
+	struct blob *b = bs->first, *last = NULL;
+
+	if (bs->count < RUNNING_MAX)
+		return true;
+	for (; b; b = b->next)
+		if (b->handed && !b->readers && !b->watchers)
+			last = b;
+	if (last)
+		blob_free(last);
+	return last != NULL;
+}
+
+/* One that is under way, or a new one; NULL: there can be none. */
+static struct blob *blob_of(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm)
 {
 	struct blob *b = find(bs, a, digest);
 
+	if (b && warm && b->handed && !b->stored)
+		b = NULL;       /* it lingers, and was not to be kept */
 	if (b)
-		bs->env->counts.coalesced++;
-	else if (bs->count < RUNNING_MAX)
+		bs->env->counts->coalesced++;
+	else if (make_room(bs))
 		b = blob_new(bs, a, digest);
-	if (!b) {
+	if (!b)
+		return NULL;
+	b->keep |= keep;
+	b->warm |= warm;
+	return b;
+}
+
+static void get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, bool warm, const char *range, struct reply *r)
+{
+	struct blob *b = blob_of(bs, a, digest, keep, warm);
+
+	if (b)
+		reader_add(b, r, range, warm);
+	else
 		answer_error(r, 503, ERR_UNAVAILABLE, "the blob cannot be fetched just now");
+}
+
+void blobs_fetch(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, blobs_done *done, void *arg)
+{
+	struct blob *b = blob_of(bs, a, digest, true, true);
+	struct watcher *w;
+
+	if (!b || b->handed) {
+		done(arg);
 		return;
 	}
-	b->keep |= keep;
-	reader_add(b, r, range);
-}
-
-/* --- HEAD: nothing is downloaded for it, if upstream tells the size */
-
-static void look_free(struct look *l)
-{
-	upstream_cancel(&l->ask);
-	*l->link = l->next;
-	if (l->next)
-		l->next->link = l->link;
-	free(l->repo);
-	free(l->name);
-	free(l->id);
-	free(l);
-}
-
-static void look_gone(void *arg)
-{
-	look_free(arg);
-}
-
-static void nothing_more(void *arg)
-{
-	(void)arg;
-}
-
-static void looked(void *arg, const struct upstream_answer *a)
-{
-	struct look *l = arg;
-	const struct fetch_ask own = { .u = l->u, .repo = l->repo, .name = l->name, .id = l->id };
-	const char *length = client_header(a->http, "Content-Length", 0);
-	cleanup_str struct str headers = STR_INIT;
-	uint64_t size = 0;
-
-	l->ask = NULL;
-	reply_watch(l->r, NULL, NULL);
-	if (a->kind == UPSTREAM_OK && length && str_parse_u64(length, strlen(length), &size) == 0) {
-		add_common(&l->digest, &headers);
-		reply_begin(l->r, 200, headers.buf, size, nothing_more);
-	} else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_UNABLE) {
-		get(l->bs, &own, &l->digest, l->keep, "", l->r);
-	} else {
-		fetch_log(&own, l->digest.text, a->kind, a->why);
-		say_failed(l->r, a->kind, NULL);
-	}
-	look_free(l);
-}
-
-static void look(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, struct reply *r)
-{
-	struct look *l = xcalloc(1, sizeof(*l));
-	cleanup_str struct str tail = STR_INIT;
-	struct upstream_call call = {
-		.method = "HEAD", .name = a->name, .timeout_ms = LOOK_MS, .answer_max = LOOK_MAX,
-	};
-
-	*l = (struct look){
-		.next = bs->looks, .link = &bs->looks, .bs = bs, .r = r, .repo = xstrdup(a->repo), .name = xstrdup(a->name), .id = xstrdup(a->id),
-		.u = a->u, .digest = *digest, .keep = keep,
-	};
-	if (l->next)
-		l->next->link = &l->next;
-	bs->looks = l;
-	reply_watch(r, look_gone, l);
-	str_addf(&tail, "blobs/%s", digest->text);
-	call.tail = tail.buf;
-	l->ask = upstream_begin(a->u, &call, looked, l);
+	w = xcalloc(1, sizeof(*w));
+	*w = (struct watcher){ .next = b->watchers, .done = done, .arg = arg };
+	b->watchers = w;
 }
 
 void blobs_get(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r)
 {
 	if (reply_is_head(r) && !find(bs, a, digest))
-		look(bs, a, digest, keep, r);
+		looks_get(bs->looks, a, digest, keep, r);
 	else
-		get(bs, a, digest, keep, range, r);
+		get(bs, a, digest, keep, false, range, r);
+}
+
+void blobs_warm(struct blobs *bs, const struct fetch_ask *a, const struct digest *digest, struct reply *r)
+{
+	get(bs, a, digest, true, true, "", r);
+}
+
+/* A HEAD whose answer only a download can give. */
+static void on_unknown(void *arg, const struct fetch_ask *a, const struct digest *digest, bool keep, struct reply *r)
+{
+	get(arg, a, digest, keep, false, "", r);
 }
 
 struct blobs *blobs_open(struct fetch_env *env)
@@ -420,6 +459,7 @@ struct blobs *blobs_open(struct fetch_env *env)
 	struct blobs *bs = xcalloc(1, sizeof(*bs));
 
 	bs->env = env;
+	bs->looks = looks_open(env, on_unknown, bs);
 	download_clean(env->dirfd);
 	return bs;
 }
@@ -430,8 +470,7 @@ void blobs_close(struct blobs **bp)
 
 	if (!bs)
 		return;
-	while (bs->looks)
-		look_free(bs->looks);
+	looks_close(&bs->looks);
 	while (bs->first)
 		blob_free(bs->first);
 	free(bs);

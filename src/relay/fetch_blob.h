@@ -27,6 +27,19 @@ void blobs_close(struct blobs **b);     /* after the server: replies that wait a
  */
 void blobs_get(struct blobs *b, const struct fetch_ask *a, const struct digest *digest, bool keep, const char *range, struct reply *r);
 
+/*
+ * blobs_fetch - fetch one that nobody has asked for and that a manifest here names, or wait for the download that is under way; `done` is
+ *               called once, from within this call too, when it was handed over or has failed; not after blobs_close()
+ */
+typedef void blobs_done(void *arg);
+void blobs_fetch(struct blobs *b, const struct fetch_ask *a, const struct digest *digest, blobs_done *done, void *arg);
+
+/*
+ * blobs_warm - download a blob for nobody but the store: the answer to a GET says how far it is, and what came of it (doc/CACHE.md, "How it works")
+ * A manifest that is here names it. The download goes on when the connection has ended.
+ */
+void blobs_warm(struct blobs *b, const struct fetch_ask *a, const struct digest *digest, struct reply *r);
+
 /* blobs_running - downloads under way */
 size_t blobs_running(const struct blobs *b);
 

@@ -2,10 +2,12 @@
 /*
  * fetch_list: tags and referrers.
  *
- * Owns the requests under way. Invariant: an answer is JSON that was read: of tags, only what is a tag gets into it.
+ * Owns the questions under way. Invariant: an answer is JSON that was read: of tags, only what is a tag gets into it; of referrers, each entry is a
+ * descriptor.
  */
 #include "relay/fetch_list.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,57 +17,113 @@
 #include "base/mem.h"
 #include "base/ref.h"
 #include "relay/answer.h"
+#include "relay/kept.h"
+#include "relay/link.h"
+#include "relay/waiters.h"
 
 #define TIMEOUT_MS 30000
 #define ANSWER_MAX (4 * 1024 * 1024)
+#define RUNNING_MAX 64
+#define FALLBACK_HEX 64                 /* of a digest's: the tag of its referrers has no more (distribution-spec, "Referrers Tag Schema") */
 
 struct list {
 	struct list *next, **link;
 	struct lists *ls;
-	struct reply *r;
+	struct waiters waiters;
 	struct upstream *u;
-	char *repo, *name, *id, *path;
+	char *repo, *name, *id;
+	struct str key;                 /* what it is found by */
+	struct link_own own;
 	struct digest digest;           /* of referrers */
 	struct upstream_ask *ask;
 };
 
 struct lists {
 	struct fetch_env *env;
+	struct kept *kept;
 	struct list *first;
+	size_t count;
 };
 
 static void list_free(struct list *l)
 {
 	upstream_cancel(&l->ask);
+	waiters_release(&l->waiters);
 	*l->link = l->next;
 	if (l->next)
 		l->next->link = l->link;
+	l->ls->count--;
 	free(l->repo);
 	free(l->name);
 	free(l->id);
-	free(l->path);
+	str_release(&l->key);
+	link_own_release(&l->own);
 	free(l);
 }
 
-static void list_gone(void *arg)
+/* --- its end */
+
+static void end_error(struct list *l, int status, enum err_code code, const char *detail)
 {
-	list_free(arg);
+	struct reply *r;
+
+	while ((r = waiters_next(&l->waiters)))
+		answer_error(r, status, code, detail);
+	list_free(l);
 }
 
-static struct list *list_new(struct lists *ls, const struct fetch_ask *a, const char *path, struct reply *r)
+static void end_list(struct list *l, const char *type, const struct client_answer *http, const char *body, size_t len)
 {
-	struct list *l = xcalloc(1, sizeof(*l));
+	const char *filters = client_header(http, "OCI-Filters-Applied", 0);
+	cleanup_str struct str headers = STR_INIT;
+	struct reply *r;
 
-	*l = (struct list){
-		.next = ls->first, .link = &ls->first, .ls = ls, .r = r, .u = a->u, .repo = xstrdup(a->repo), .name = xstrdup(a->name),
-		.id = xstrdup(a->id), .path = xstrdup(path),
-	};
-	if (l->next)
-		l->next->link = &l->next;
-	ls->first = l;
-	reply_watch(r, list_gone, l);
-	return l;
+	str_addf(&headers, "Content-Type: %s\r\n", type);
+	link_add(&l->own, client_header(http, "Link", 0), &headers);
+	if (filters && strcmp(filters, "artifactType") == 0)
+		str_puts(&headers, "OCI-Filters-Applied: artifactType\r\n");
+	kept_put(l->ls->kept, l->key.buf, &headers, body, len);
+	while ((r = waiters_next(&l->waiters)))
+		reply_whole(r, 200, headers.buf, body, len);
+	list_free(l);
 }
+
+static void failed(struct list *l, const char *what, enum upstream_kind kind, const char *why)
+{
+	const struct fetch_ask a = { .u = l->u, .repo = l->repo, .name = l->name, .id = l->id };
+	cleanup_str struct str headers = STR_INIT;
+	struct kept_answer was;
+	bool have = kept_get(l->ls->kept, l->key.buf, upstream_config(l->u)->stale, &was);
+	struct reply *r;
+
+	fetch_log(&a, what, kind, why);
+	if (have)
+		str_addf(&headers, "%sWarning: 299 - \"the upstream could not be asked (%s); this is what it said %" PRIu64 " seconds ago\"\r\n",
+			 was.headers, upstream_word(kind), was.age);
+	while ((r = waiters_next(&l->waiters))) {
+		l->ls->env->counts->unanswered++;
+		if (have)
+			reply_whole(r, 200, headers.buf, was.body, was.len);
+		else
+			answer_stale(r, kind);
+	}
+	list_free(l);
+}
+
+static bool is_json(const struct client_answer *http)
+{
+	struct json_fault f;
+
+	return !fetch_encoded(http) && json_check(http->body.buf, http->body.len, &f) == 0 &&
+	       json_view_of(http->body.buf, http->body.len).kind == JSON_OBJECT;
+}
+
+static struct json_view member(const struct client_answer *http, const char *name)
+{
+	return json_view_get(json_view_of(http->body.buf, http->body.len), name);
+}
+
+/* --- asking */
 
 static void ask(struct list *l, const char *tail, const char *header, upstream_done *done)
 {
@@ -79,31 +137,42 @@ static void ask(struct list *l, const char *tail, const char *header, upstream_d
 	l->ask = upstream_begin(l->u, &call, done, l);
 }
 
-/* The list is done: its reply, which is no longer watched after the answer that the caller gives. */
-static struct reply *finish(struct list *l)
+/* tail: without the query */
+static void get(struct lists *ls, const struct fetch_ask *a, struct list *of, const char *tail, const char *header, upstream_done *done,
+		struct reply *r)
 {
-	struct reply *r = l->r;
+	cleanup_str struct str whole = STR_INIT;
+	struct list *l = ls->first;
 
-	reply_watch(r, NULL, NULL);
-	list_free(l);
-	return r;
-}
-
-static void failed(struct list *l, const char *what, enum upstream_kind kind, const char *why)
-{
-	const struct fetch_ask a = { .u = l->u, .repo = l->repo, .name = l->name, .id = l->id };
-
-	fetch_log(&a, what, kind, why);
-	l->ls->env->counts.stale++;
-	answer_stale(finish(l), kind);
-}
-
-static bool is_json(const struct client_answer *http)
-{
-	struct json_fault f;
-
-	return !fetch_encoded(http) && json_check(http->body.buf, http->body.len, &f) == 0 &&
-	       json_view_of(http->body.buf, http->body.len).kind == JSON_OBJECT;
+	str_addf(&whole, "%s%s%s", tail, of->own.query.len ? "?" : "", of->own.query.buf);
+	str_addf(&of->key, "%s\n%s\n%s\n%s\n%s", upstream_config(a->u)->name, a->name, whole.buf, of->own.path.buf, of->own.space.buf);
+	while (l && strcmp(l->key.buf, of->key.buf) != 0)
+		l = l->next;
+	if (l) {
+		ls->env->counts->coalesced++;
+	} else if (ls->count < RUNNING_MAX) {
+		l = xcalloc(1, sizeof(*l));
+		*l = *of;
+		*of = (struct list){ .key = STR_INIT, .own = LINK_OWN_INIT };
+		l->next = ls->first;
+		l->link = &ls->first;
+		l->ls = ls;
+		l->u = a->u;
+		l->repo = xstrdup(a->repo);
+		l->name = xstrdup(a->name);
+		l->id = xstrdup(a->id);
+		if (l->next)
+			l->next->link = &l->next;
+		ls->first = l;
+		ls->count++;
+		ask(l, whole.buf, header, done);
+	}
+	str_release(&of->key);
+	link_own_release(&of->own);
+	if (l)
+		waiters_add(&l->waiters, r);
+	else
+		answer_error(r, 503, ERR_UNAVAILABLE, "too many lists are fetched at the same time");
 }
 
 /* --- tags */
@@ -130,89 +199,69 @@ static void add_tags(const struct list *l, struct json_view tags, struct str *ou
 	str_puts(out, "]}\n");
 }
 
-/* A value of the query of upstream's link, encoded anew. */
-static void add_value(const char *query, const char *key, struct str *out)
-{
-	const struct server_request q = { .query = query };
-	cleanup_str struct str value = STR_INIT;
-
-	if (server_value(&q, key, &value) != 1 || !value.len)
-		return;
-	str_addf(out, "%c%s=", strchr(out->buf, '?') ? '&' : '?', key);
-	str_add_urlenc(out, value.buf, value.len);
-}
-
-/* Upstream's link to the next page leads to itself: ours leads here, with the same n and last. */
-static void add_link(const struct list *l, const char *theirs, struct str *out)
-{
-	cleanup_str struct str url = STR_INIT, query = STR_INIT;
-	const char *end, *mark;
-
-	if (!theirs || *theirs != '<' || !(end = strchr(theirs, '>')) || !strstr(end, "next"))
-		return;
-	str_add(&url, theirs + 1, (size_t)(end - theirs - 1));
-	mark = strchr(url.buf, '?');
-	if (!mark)
-		return;
-	str_puts(&query, mark + 1);
-	str_reset(&url);
-	if (*l->path)
-		str_puts(&url, l->path);
-	else
-		str_addf(&url, "/v2/%s/tags/list", l->repo);
-	add_value(query.buf, "n", &url);
-	add_value(query.buf, "last", &url);
-	str_addf(out, "<%s>; rel=\"next\"", url.buf);
-}
-
 static void got_tags(void *arg, const struct upstream_answer *a)
 {
-	cleanup_str struct str body = STR_INIT, link = STR_INIT;
+	cleanup_str struct str body = STR_INIT;
 	struct list *l = arg;
 
 	l->ask = NULL;
 	if (a->kind == UPSTREAM_MISSING) {
-		answer_error(finish(l), 404, ERR_NAME_UNKNOWN, "the upstream has no such repository");
+		end_error(l, 404, ERR_NAME_UNKNOWN, "the upstream has no such repository");
 	} else if (a->kind != UPSTREAM_OK) {
 		failed(l, "tags", a->kind, a->why);
 	} else if (!is_json(a->http)) {
 		failed(l, "tags", UPSTREAM_FAILED, "the answer is no list of tags");
 	} else {
-		add_tags(l, json_view_get(json_view_of(a->http->body.buf, a->http->body.len), "tags"), &body);
-		add_link(l, client_header(a->http, "Link", 0), &link);
-		answer_json(finish(l), "application/json; charset=utf-8", link.buf, body.buf, body.len);
+		add_tags(l, member(a->http, "tags"), &body);
+		end_list(l, "application/json; charset=utf-8", a->http, body.buf, body.len);
 	}
 }
 
-/* It becomes part of a header. */
-static bool path_ok(const char *path)
+void lists_tags(struct lists *ls, const struct fetch_ask *a, const char *query, const char *path, struct reply *r)
 {
-	for (; *path; path++)
-		if ((unsigned char)*path <= ' ' || (unsigned char)*path >= 0x7f || *path == '>' || *path == '<')
-			return false;
-	return true;
-}
+	struct list of = { .key = STR_INIT, .own = LINK_OWN_INIT };
+	cleanup_str struct str usual = STR_INIT;
 
-void lists_tags(struct lists *ls, const struct fetch_ask *a, const char *n, const char *last, const char *path, struct reply *r)
-{
-	cleanup_str struct str tail = STR_INIT;
-	uint64_t count;
-	struct tag t;
-
-	str_puts(&tail, "tags/list");
-	if (str_parse_u64(n, strlen(n), &count) == 0)
-		str_addf(&tail, "?n=%llu", (unsigned long long)count);
-	if (tag_parse(&t, last, strlen(last)) == 0)
-		str_addf(&tail, "%clast=%s", strchr(tail.buf, '?') ? '&' : '?', t.s);
-	ask(list_new(ls, a, path_ok(path) ? path : "", r), tail.buf, "", got_tags);
+	str_addf(&usual, "/v2/%s/tags/list", a->repo);
+	link_own_set(&of.own, *path ? path : usual.buf, query);
+	get(ls, a, &of, "tags/list", "", got_tags, r);
 }
 
 /* --- referrers */
 
-static void give_index(struct list *l, const struct upstream_answer *a)
+static bool is_descriptor(struct json_view v)
 {
-	if (is_json(a->http) && json_view_get(json_view_of(a->http->body.buf, a->http->body.len), "manifests").kind == JSON_LIST)
-		answer_json(finish(l), MT_OCI_INDEX, "", a->http->body.buf, a->http->body.len);
+	struct json_view digest = json_view_get(v, "digest");
+	cleanup_str struct str text = STR_INIT;
+	struct digest d;
+	uint64_t size;
+
+	if (digest.kind != JSON_STRING || json_view_get(v, "mediaType").kind != JSON_STRING || json_view_u64(json_view_get(v, "size"), &size) < 0)
+		return false;
+	json_view_text(digest, &text);
+	return digest_parse(&d, text.buf, text.len) == 0;
+}
+
+static bool is_index(const struct client_answer *http)
+{
+	struct json_view all, one;
+	struct json_walk w;
+
+	if (!is_json(http))
+		return false;
+	all = member(http, "manifests");
+	if (all.kind != JSON_LIST)
+		return false;
+	for (w = json_walk(all); json_walk_next(&w, NULL, &one);)
+		if (!is_descriptor(one))
+			return false;
+	return true;
+}
+
+static void end_index(struct list *l, const struct upstream_answer *a)
+{
+	if (is_index(a->http))
+		end_list(l, MT_OCI_INDEX, a->http, a->http->body.buf, a->http->body.len);
 	else
 		failed(l, l->digest.text, UPSTREAM_FAILED, "the answer is no index of referrers");
 }
@@ -224,49 +273,46 @@ static void got_fallback(void *arg, const struct upstream_answer *a)
 
 	l->ask = NULL;
 	if (a->kind == UPSTREAM_OK)
-		give_index(l, a);
+		end_index(l, a);
 	else if (a->kind == UPSTREAM_MISSING)
-		answer_json(finish(l), MT_OCI_INDEX, "", none, sizeof(none) - 1);
+		end_list(l, MT_OCI_INDEX, a->http, none, sizeof(none) - 1);
 	else
 		failed(l, l->digest.text, a->kind, a->why);
 }
 
+/* An upstream without this API has the index under a tag. */
 static void got_referrers(void *arg, const struct upstream_answer *a)
 {
 	cleanup_str struct str tail = STR_INIT;
 	struct list *l = arg;
 
 	l->ask = NULL;
-	if (a->kind == UPSTREAM_OK) {
-		give_index(l, a);
-	} else if (a->kind == UPSTREAM_MISSING || a->kind == UPSTREAM_UNABLE) {
-		str_addf(&tail, "manifests/%s-%s", digest_alg_name(l->digest.alg), digest_hex(&l->digest));
-		str_cut(&tail, tail.len > TAG_MAX_LEN + 10 ? TAG_MAX_LEN + 10 : tail.len);
+	if (a->kind == UPSTREAM_OK && is_index(a->http)) {
+		end_index(l, a);
+	} else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_MISSING || a->kind == UPSTREAM_UNABLE) {
+		str_addf(&tail, "manifests/%s-%.*s", digest_alg_name(l->digest.alg), FALLBACK_HEX, digest_hex(&l->digest));
 		ask(l, tail.buf, "Accept: " MT_OCI_INDEX, got_fallback);
 	} else {
 		failed(l, l->digest.text, a->kind, a->why);
 	}
 }
 
-void lists_referrers(struct lists *ls, const struct fetch_ask *a, const struct digest *digest, const char *artifact_type, struct reply *r)
+void lists_referrers(struct lists *ls, const struct fetch_ask *a, const struct digest *digest, const char *query, const char *path, struct reply *r)
 {
-	struct list *l = list_new(ls, a, "", r);
-	cleanup_str struct str tail = STR_INIT;
+	struct list of = { .key = STR_INIT, .own = LINK_OWN_INIT, .digest = *digest };
+	cleanup_str struct str usual = STR_INIT, tail = STR_INIT;
 
-	l->digest = *digest;
+	str_addf(&usual, "/v2/%s/referrers/%s", a->repo, digest->text);
 	str_addf(&tail, "referrers/%s", digest->text);
-	if (*artifact_type) {
-		str_puts(&tail, "?artifactType=");
-		str_add_urlenc(&tail, artifact_type, strlen(artifact_type));
-	}
-	ask(l, tail.buf, "Accept: " MT_OCI_INDEX, got_referrers);
+	link_own_set(&of.own, *path ? path : usual.buf, query);
+	get(ls, a, &of, tail.buf, "Accept: " MT_OCI_INDEX, got_referrers, r);
 }
 
 struct lists *lists_open(struct fetch_env *env)
 {
 	struct lists *ls = xcalloc(1, sizeof(*ls));
 
-	ls->env = env;
+	*ls = (struct lists){ .env = env, .kept = kept_open() };
 	return ls;
 }
 
@@ -278,5 +324,11 @@ void lists_close(struct lists **lp)
 		return;
 	while (ls->first)
 		list_free(ls->first);
+	kept_close(&ls->kept);
 	free(ls);
+}
+
+size_t lists_running(const struct lists *ls)
+{
+	return ls->count;
 }

@@ -5,7 +5,12 @@
 /*
  * fetch_list: the tags and the referrers of a mirrored repository, as upstream has them now (doc/CACHE.md, "What is asked, and when").
  *
- * Nothing is kept. If upstream fails, a worker answers with what is here.
+ * Upstream is asked once for all who ask for the same at the same time. If it fails, its last answer is given, with a Warning, as long as there
+ * is one in memory that is not older than `stale`; else a worker answers with what is here.
+ *
+ * query  raw, of the client's request. What it has besides `ns` goes upstream, since the links of upstreams to their next pages have parameters of
+ *        their own
+ * path   of the client's request, for the link to the next page; "": that of the repository here
  */
 
 #include "base/digest.h"
@@ -16,14 +21,13 @@ struct lists;
 struct lists *lists_open(struct fetch_env *env);
 void lists_close(struct lists **l);     /* after the server */
 
-/*
- * lists_tags - answer with a page of tags
- * n, last  as the client asked, "": not given
- * path     of the client's request, for the link to the next page; "": that of the repository here
- */
-void lists_tags(struct lists *l, const struct fetch_ask *a, const char *n, const char *last, const char *path, struct reply *r);
+/* lists_tags - answer with a page of tags */
+void lists_tags(struct lists *l, const struct fetch_ask *a, const char *query, const char *path, struct reply *r);
 
 /* lists_referrers - answer with the index of those that refer to this digest; of an upstream without that API, the one under the fallback tag */
-void lists_referrers(struct lists *l, const struct fetch_ask *a, const struct digest *digest, const char *artifact_type, struct reply *r);
+void lists_referrers(struct lists *l, const struct fetch_ask *a, const struct digest *digest, const char *query, const char *path, struct reply *r);
+
+/* lists_running - questions under way */
+size_t lists_running(const struct lists *l);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * fetch_manifest: one fetch for all who ask.
  *
- * Owns the fetches, who waits for them, and what was missing lately. Invariant: a fetch is found by its key until its waiters are answered; no byte
+ * Owns the fetches, and what was missing lately. Invariant: a fetch is found by its key until its waiters are answered; no byte
  * that has another digest than the one asked for, or claimed, leaves this module.
  */
 #include "relay/fetch_manifest.h"
@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "relay/answer.h"
 #include "relay/handover.h"
+#include "relay/waiters.h"
 
 #define TIMEOUT_MS 60000
 #define STALL_S 20
@@ -27,9 +28,10 @@
 
 static const char accept_all[] = "Accept: " MT_OCI_MANIFEST ", " MT_OCI_INDEX ", " MT_DOCKER_MANIFEST ", " MT_DOCKER_LIST;
 
-struct waiter {
-	struct waiter *next, **link;
-	struct reply *r;
+struct fetcher {                        /* of manifests_fetch() */
+	struct fetcher *next;
+	manifests_done *done;
+	void *arg;
 };
 
 struct fetching {
@@ -40,7 +42,11 @@ struct fetching {
 	struct str tail;
 	struct upstream_ask *ask;
 	struct handover *handover;
-	struct waiter *waiters;
+	struct waiters waiters;
+	struct fetcher *fetchers;
+	struct str bytes;               /* of an upstream with `platforms` */
+	bool stored;
+	bool ahead;                     /* nobody has asked for it: it is not worth the last of a rate limit */
 };
 
 struct missing {
@@ -54,6 +60,8 @@ struct manifests {
 	size_t count;
 	struct missing missing[MISSING_MAX];
 	size_t oldest;
+	manifests_stored *tell;
+	void *arg;
 };
 
 /* --- what is missing upstream */
@@ -81,46 +89,33 @@ static void remember_missing(struct manifests *m, const char *key, uint64_t seco
 
 /* --- those who wait */
 
-static void waiter_gone(void *arg)
-{
-	struct waiter *w = arg;
-
-	*w->link = w->next;
-	if (w->next)
-		w->next->link = w->link;
-	free(w);
-}
-
-static void wait_for(struct fetching *f, struct reply *r)
-{
-	struct waiter *w = xcalloc(1, sizeof(*w));
-
-	*w = (struct waiter){ .next = f->waiters, .link = &f->waiters, .r = r };
-	if (w->next)
-		w->next->link = &w->next;
-	f->waiters = w;
-	reply_watch(r, waiter_gone, w);
-}
-
-/* The next one who waits, taken from the list; NULL: nobody. */
+/* The next reply that waits. After the last one those of manifests_fetch() are told. */
 static struct reply *next_waiter(struct fetching *f)
 {
-	struct waiter *w = f->waiters;
-	struct reply *r;
+	struct reply *r = waiters_next(&f->waiters);
+	struct fetcher *one;
 
-	if (!w)
-		return NULL;
-	r = w->r;
-	waiter_gone(w);
+	while (!r && (one = f->fetchers)) {
+		struct fetcher was = *one;
+
+		f->fetchers = one->next;
+		free(one);
+		was.done(was.arg, f->stored ? &f->bytes : NULL);
+	}
 	return r;
 }
 
 static void fetching_free(struct fetching *f)
 {
+	struct fetcher *one;
+
 	upstream_cancel(&f->ask);
 	handover_cancel(&f->handover);
-	while (f->waiters)
-		waiter_gone(f->waiters);
+	waiters_release(&f->waiters);
+	while ((one = f->fetchers)) {
+		f->fetchers = one->next;
+		free(one);
+	}
 	*f->link = f->next;
 	if (f->next)
 		f->next->link = f->link;
@@ -132,6 +127,7 @@ static void fetching_free(struct fetching *f)
 	free(f->have);
 	free(f->id);
 	str_release(&f->tail);
+	str_release(&f->bytes);
 	free(f);
 }
 
@@ -167,7 +163,7 @@ static void end_failed(struct fetching *f, enum upstream_kind kind, const char *
 
 	fetch_log(&a, f->ref, kind, why);
 	while ((r = next_waiter(f))) {
-		f->m->env->counts.stale++;
+		f->m->env->counts->unanswered++;
 		answer_stale(r, kind);
 	}
 	fetching_free(f);
@@ -188,10 +184,13 @@ static void handed_over(void *arg, int status, const char *why)
 
 	f->handover = NULL;
 	if (status / 100 == 2) {
+		f->stored = f->bytes.len;
+		if (f->stored && f->m->tell)
+			f->m->tell(f->m->arg, &a, &f->bytes);
 		end_fresh(f);
 		return;
 	}
-	f->m->env->counts.refused++;
+	f->m->env->counts->refused++;
 	fetch_log(&a, f->ref, UPSTREAM_OK, why);
 	if (!status || status >= 500)
 		end_error(f, 503, ERR_UNAVAILABLE, "the manifest cannot be stored just now");
@@ -208,7 +207,7 @@ static void confirm(struct fetching *f)
 {
 	struct handover_of o = handover_of(f);
 
-	f->m->env->counts.checked++;
+	f->m->env->counts->checked++;
 	f->handover = handover_checked(f->m->env->workers, &o, f->ref, f->have);
 }
 
@@ -264,11 +263,13 @@ static void take(struct fetching *f, const struct client_answer *http)
 	else if (!type)
 		why = "the answer is no manifest of a known type";
 	if (why) {
-		f->m->env->counts.wrong++;
+		f->m->env->counts->wrong++;
 		end_failed(f, UPSTREAM_FAILED, why);
 		return;
 	}
-	f->m->env->counts.manifests++;
+	f->m->env->counts->manifests++;
+	if (upstream_config(f->u)->platforms.count)
+		str_add(&f->bytes, http->body.buf, http->body.len);
 	f->handover = handover_manifest(f->m->env->workers, &o, f->ref, type, http->body.buf, http->body.len);
 }
 
@@ -292,7 +293,7 @@ static void ask(struct fetching *f, const char *method, const char *condition, u
 	cleanup_names struct names headers = NAMES_INIT;
 	struct upstream_call call = {
 		.method = method, .name = f->name, .tail = f->tail.buf, .headers = &headers, .timeout_ms = TIMEOUT_MS, .stall_s = STALL_S,
-		.answer_max = f->m->env->max_manifest, .copy = *f->have != '\0',
+		.answer_max = f->m->env->max_manifest, .copy = *f->have != '\0' || f->ahead,
 	};
 
 	names_add(&headers, accept_all, sizeof(accept_all) - 1);
@@ -310,8 +311,8 @@ static void looked(void *arg, const struct upstream_answer *a)
 	f->ask = NULL;
 	if (a->kind == UPSTREAM_OK && (a->http->status == 304 || (is && strcmp(is, f->have) == 0)))
 		confirm(f);
-	else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_UNABLE)
-		ask(f, "GET", "", fetched);
+	else if (a->kind == UPSTREAM_OK || a->kind == UPSTREAM_UNABLE || a->kind == UPSTREAM_MISSING)
+		ask(f, "GET", "", fetched);     /* some know no HEAD, and say 404 */
 	else
 		fetched(f, a);
 }
@@ -339,37 +340,73 @@ static struct fetching *find(const struct manifests *m, const char *key, const c
 	return f;
 }
 
-void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r)
+/* One that is under way, or a new one; NULL: there are too many. */
+static struct fetching *fetching_of(struct manifests *m, const struct fetch_ask *a, const char *key, const char *ref, const char *have, bool ahead)
 {
-	cleanup_str struct str key = STR_INIT;
-	struct fetching *f;
+	struct fetching *f = find(m, key, have);
 
-	str_addf(&key, "%s\n%s\n%s", upstream_config(a->u)->name, a->name, ref);
-	f = find(m, key.buf, have);
-	if (f) {
-		m->env->counts.coalesced++;
-		wait_for(f, r);
-		return;
-	}
-	if (is_missing(m, key.buf)) {
-		answer_error(r, 404, ERR_MANIFEST_UNKNOWN, "the upstream has no such manifest");
-		return;
-	}
-	if (m->count >= FETCHES_MAX) {
-		answer_error(r, 503, ERR_UNAVAILABLE, "too many manifests are fetched at the same time");
-		return;
-	}
+	if (f)
+		m->env->counts->coalesced++;
+	if (f || m->count >= FETCHES_MAX)
+		return f;
 	f = xcalloc(1, sizeof(*f));
 	*f = (struct fetching){
-		.m = m, .next = m->first, .link = &m->first, .u = a->u, .key = xstrdup(key.buf), .repo = xstrdup(a->repo), .name = xstrdup(a->name),
-		.ref = xstrdup(ref), .have = xstrdup(have), .id = xstrdup(a->id), .tail = STR_INIT,
+		.m = m, .next = m->first, .link = &m->first, .u = a->u, .key = xstrdup(key), .repo = xstrdup(a->repo), .name = xstrdup(a->name),
+		.ref = xstrdup(ref), .have = xstrdup(have), .id = xstrdup(a->id), .tail = STR_INIT, .bytes = STR_INIT,
+		.ahead = ahead,
 	};
 	if (f->next)
 		f->next->link = &f->next;
 	m->first = f;
 	m->count++;
-	wait_for(f, r);
 	begin(f);
+	return f;
+}
+
+static void add_key(const struct fetch_ask *a, const char *ref, struct str *key)
+{
+	str_addf(key, "%s\n%s\n%s", upstream_config(a->u)->name, a->name, ref);
+}
+
+void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r)
+{
+	cleanup_str struct str key = STR_INIT;
+	struct fetching *f = NULL;
+	bool missing;
+
+	add_key(a, ref, &key);
+	missing = !find(m, key.buf, have) && is_missing(m, key.buf);
+	if (!missing)
+		f = fetching_of(m, a, key.buf, ref, have, false);
+	if (f)
+		waiters_add(&f->waiters, r);
+	else if (missing)
+		answer_error(r, 404, ERR_MANIFEST_UNKNOWN, "the upstream has no such manifest");
+	else
+		answer_error(r, 503, ERR_UNAVAILABLE, "too many manifests are fetched at the same time");
+}
+
+void manifests_fetch(struct manifests *m, const struct fetch_ask *a, const char *digest, manifests_done *done, void *arg)
+{
+	cleanup_str struct str key = STR_INIT;
+	struct fetcher *one;
+	struct fetching *f;
+
+	add_key(a, digest, &key);
+	f = fetching_of(m, a, key.buf, digest, "", true);
+	if (!f) {
+		done(arg, NULL);
+		return;
+	}
+	one = xcalloc(1, sizeof(*one));
+	*one = (struct fetcher){ .next = f->fetchers, .done = done, .arg = arg };
+	f->fetchers = one;
+}
+
+void manifests_tell(struct manifests *m, manifests_stored *stored, void *arg)
+{
+	m->tell = stored;
+	m->arg = arg;
 }
 
 struct manifests *manifests_open(struct fetch_env *env)
@@ -378,6 +415,11 @@ struct manifests *manifests_open(struct fetch_env *env)
 
 	m->env = env;
 	return m;
+}
+
+size_t manifests_running(const struct manifests *m)
+{
+	return m->count;
 }
 
 void manifests_close(struct manifests **mp)

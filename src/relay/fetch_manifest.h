@@ -23,4 +23,17 @@ void manifests_close(struct manifests **m);     /* the replies that wait are the
  */
 void manifests_get(struct manifests *m, const struct fetch_ask *a, const char *ref, const char *have, struct reply *r);
 
+/*
+ * manifests_fetch - fetch one that nobody has asked for, or wait for the fetch that is under way; `done` is called once, also from within this
+ *                   call, with the bytes that were stored, or NULL; not after manifests_close()
+ * manifests_tell  - have `stored` called with each manifest that was stored of an upstream with `platforms`
+ */
+typedef void manifests_done(void *arg, const struct str *bytes);
+void manifests_fetch(struct manifests *m, const struct fetch_ask *a, const char *digest, manifests_done *done, void *arg);
+typedef void manifests_stored(void *arg, const struct fetch_ask *a, const struct str *bytes);
+void manifests_tell(struct manifests *m, manifests_stored *stored, void *arg);
+
+/* manifests_running - fetches under way */
+size_t manifests_running(const struct manifests *m);
+
 #endif

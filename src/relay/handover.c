@@ -127,3 +127,14 @@ struct handover *handover_checked(struct workers *w, const struct handover_of *o
 	add(&uri, "digest", digest);
 	return begin(handover_new(w, o), o, "POST", uri.buf, "", NULL, 0, "");
 }
+
+struct handover *handover_has(struct workers *w, const struct handover_of *o, const char *kind, const char *digest)
+{
+	cleanup_str struct str uri = STR_INIT;
+
+	str_puts(&uri, "/berth/v1/relay/has");
+	add(&uri, "repo", o->repo);
+	add(&uri, "kind", kind);
+	add(&uri, "digest", digest);
+	return begin(handover_new(w, o), o, "POST", uri.buf, "", NULL, 0, "");
+}

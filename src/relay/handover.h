@@ -36,6 +36,9 @@ struct handover *handover_blob(struct workers *w, const struct handover_of *o, c
 /* handover_checked - the upstream's tag is still this digest */
 struct handover *handover_checked(struct workers *w, const struct handover_of *o, const char *tag, const char *digest);
 
+/* handover_has - only a question: status 404, the repository lacks this manifest or blob, and so does the store; kind: "manifest" or "blob" */
+struct handover *handover_has(struct workers *w, const struct handover_of *o, const char *kind, const char *digest);
+
 void handover_cancel(struct handover **h);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * relay: the loop, its signals and its parts.
  *
- * Owns the configuration and the parts that work by it. Invariant: all parts belong to one configuration; a new one replaces all of them.
+ * Owns the configuration and the parts that work by it. Invariant: all parts belong to one configuration; a new one replaces
+ * all of them, but for what is under way.
  */
 #include "relay/relay.h"
 
@@ -16,8 +17,20 @@
 #include "os/process.h"
 #include "relay/cache.h"
 #include "relay/client.h"
+#include "relay/fetch.h"
 #include "relay/hooks.h"
+#include "relay/server.h"
 #include "relay/workers.h"
+
+#define RETIRED_MAX 16          /* of more reloads within the time of a download, the oldest one's are cut off */
+#define LOOK_EVERY 1            /* seconds */
+
+/* A cache that answers no new requests, and ends when those that it has are answered. */
+struct retired {
+	struct retired *next;
+	struct cache *cache;
+	struct config *cfg;
+};
 
 struct relay {
 	const struct relay_options *o;
@@ -26,7 +39,11 @@ struct relay {
 	struct client *client;
 	struct workers *workers;
 	struct hooks *hooks;            /* NULL: there are no endpoints */
+	struct server *server;          /* NULL: there were no upstreams yet */
 	struct cache *cache;            /* NULL: there are no upstreams */
+	struct fetch_counts counts;
+	struct retired *retired;        /* the one that retired last goes first */
+	struct event *look;             /* at them */
 	struct str why;                 /* it cannot go on; "": it can */
 };
 
@@ -45,44 +62,93 @@ struct config *relay_config(const struct relay_options *o, struct str *why)
 
 /* --- the parts */
 
-static void close_parts(struct relay *r)
+/* Those behind the first `keep` that are idle, or with `all` all of them. */
+static void end_retired(struct relay *r, size_t keep, bool all)
 {
-	cache_close(&r->cache);
-	hooks_close(&r->hooks);
-	workers_close(&r->workers);
-	client_close(&r->client);
+	struct retired **at = &r->retired, *one;
+
+	while ((one = *at)) {
+		if (!all && keep && cache_busy(one->cache)) {
+			keep--;
+			at = &one->next;
+			continue;
+		}
+		*at = one->next;
+		cache_close(&one->cache);
+		config_close(&one->cfg);
+		free(one);
+	}
 }
 
-static bool open_cache(struct relay *r, const struct config *cfg, struct str *why)
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval tv = { .tv_sec = LOOK_EVERY };
+	struct relay *r = arg;
+
+	(void)fd;
+	(void)what;
+	end_retired(r, RETIRED_MAX, false);
+	if (r->retired)
+		evtimer_add(r->look, &tv);
+}
+
+/* What the cache has begun goes on, by the configuration that was in force: a reload harms no download. */
+static void retire(struct relay *r, struct cache *cache, struct config *cfg)
+{
+	struct retired *one = xcalloc(1, sizeof(*one));
+
+	*one = (struct retired){ .next = r->retired, .cache = cache, .cfg = cfg };
+	r->retired = one;
+	on_look(-1, 0, r);
+}
+
+static bool open_cache(struct relay *r, const struct config *cfg, const struct cache *before, struct str *why)
 {
 	const struct cache_options o = {
-		.base = r->base, .client = r->client, .workers = r->workers, .root = cfg->root, .socket = r->o->listen, .upstreams = cfg->upstreams,
+		.base = r->base, .client = r->client, .workers = r->workers, .root = cfg->root, .upstreams = cfg->upstreams,
 		.count = cfg->nupstreams, .max_manifest = cfg->max_manifest, .max_blob = cfg->max_blob, .max_cache = cfg->cache.max,
+		.counts = &r->counts, .server = r->server ? r->server : server_open(r->base, r->o->listen, why),
 	};
 
-	r->cache = cache_open(&o, why);
+	r->server = o.server;
+	r->cache = r->server ? cache_open(&o, before, why) : NULL;
 	return r->cache != NULL;
 }
 
-/* 0, or -1 with *why: then nothing is open. */
-static int open_parts(struct relay *r, const struct config *cfg, struct str *why)
+/* 0, or -1 with *why: then neither hooks nor cache are open. before: the cache that answers until now; NULL: none */
+static int open_parts(struct relay *r, const struct config *cfg, const struct cache *before, struct str *why)
 {
-	bool ok = true;
-
-	if (!cfg->nendpoints && !cfg->nupstreams)
+	if (cfg->nendpoints)
+		r->hooks = hooks_open(r->base, r->client, r->workers, cfg->root, cfg->endpoints, cfg->nendpoints, why);
+	if ((!cfg->nendpoints || r->hooks) && (!cfg->nupstreams || open_cache(r, cfg, before, why))) {
+		if (!r->cache && r->server)
+			server_serve(r->server, NULL, NULL);
 		return 0;
+	}
+	hooks_close(&r->hooks);
+	return -1;
+}
+
+static void open_all(struct relay *r)
+{
+	r->base = event_base_new();
+	r->look = r->base ? evtimer_new(r->base, on_look, r) : NULL;
+	if (!r->look)
+		abort();
 	r->client = client_open(r->base);
 	r->workers = workers_open(r->base, r->o->workers);
-	if (cfg->nendpoints) {
-		r->hooks = hooks_open(r->base, r->client, r->workers, cfg->root, cfg->endpoints, cfg->nendpoints, why);
-		ok = r->hooks != NULL;
-	}
-	if (ok && cfg->nupstreams)
-		ok = open_cache(r, cfg, why);
-	if (ok)
-		return 0;
-	close_parts(r);
-	return -1;
+}
+
+static void close_all(struct relay *r)
+{
+	hooks_close(&r->hooks);
+	end_retired(r, 0, true);
+	cache_close(&r->cache);
+	server_close(&r->server);
+	workers_close(&r->workers);
+	client_close(&r->client);
+	event_free(r->look);
+	event_base_free(r->base);
 }
 
 static void begin(struct relay *r, const char *how)
@@ -101,33 +167,42 @@ static void on_end(evutil_socket_t sig, short what, void *arg)
 	event_base_loopbreak(r->base);
 }
 
-/* The parts of the old configuration end first: one relay alone may have the lock of the journal's readers. */
+/*
+ * The hooks of the old configuration end first: one relay alone may have the lock of the journal's readers. The cache stays until there is
+ * another one.
+ */
 static void on_reload(evutil_socket_t sig, short what, void *arg)
 {
 	cleanup_str struct str why = STR_INIT;
-	cleanup_config struct config *old = NULL;
 	struct relay *r = arg;
 	struct config *cfg = relay_config(r->o, &why);
+	struct cache *before = r->cache;
 
 	(void)sig;
 	(void)what;
 	if (cfg) {
-		close_parts(r);
-		old = r->cfg;
-		r->cfg = cfg;
-		if (open_parts(r, cfg, &why) == 0) {
+		hooks_close(&r->hooks);
+		r->cache = NULL;
+		if (open_parts(r, cfg, before, &why) == 0) {
+			if (before)
+				retire(r, before, r->cfg);
+			else
+				config_close(&r->cfg);
+			r->cfg = cfg;
 			begin(r, "configuration read");
 			return;
 		}
-		r->cfg = STEAL(old);
-		old = cfg;
+		r->cache = before;
+		config_close(&cfg);
 	}
 	log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
 	log_set_level(r->cfg->log_level);
 	log_set_fields(r->cfg->log_fields);
-	if (!cfg || open_parts(r, r->cfg, &r->why) == 0)
+	if (r->hooks || !r->cfg->nendpoints)
 		return;
-	event_base_loopbreak(r->base);
+	r->hooks = hooks_open(r->base, r->client, r->workers, r->cfg->root, r->cfg->endpoints, r->cfg->nendpoints, &r->why);
+	if (!r->hooks)
+		event_base_loopbreak(r->base);
 }
 
 static void on_library(int severity, const char *message)
@@ -178,14 +253,11 @@ int relay_run(const struct relay_options *o, struct config *cfg, struct str *why
 	os_signal(SIGPIPE, SIG_IGN);
 	log_keep_pid();
 	event_set_log_callback(on_library);
-	r.base = event_base_new();
-	if (!r.base)
-		abort();
-	rc = open_parts(&r, cfg, why);
+	open_all(&r);
+	rc = open_parts(&r, cfg, NULL, why);
 	if (rc == 0)
 		rc = serve(&r, why);
-	close_parts(&r);
-	event_base_free(r.base);
+	close_all(&r);
 	libevent_global_shutdown();
 	if (rc == 0)
 		log_say(LOG_INFO, "relay", "stopped");

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "os/file.h"
 #include "os/sock.h"
 
 #define HEAD_MAX 16384          /* bytes of a request; nginx's own limit for what it passes on is lower */
@@ -42,6 +43,7 @@ struct reply {
 	reply_more *more;
 	reply_ended *ended;
 	void *arg;
+	const void *of;                 /* the handler's argument */
 	char id[ID_MAX + 1];
 };
 
@@ -50,6 +52,7 @@ struct server {
 	struct sock sock;
 	char *path;                     /* sock borrows it */
 	struct event *accepting;
+	int spare;                      /* a descriptor, to accept and close a connection with when there are no more; -1: none */
 	server_handler *handler;
 	void *arg;
 	struct reply *first;
@@ -178,6 +181,26 @@ size_t reply_piece(struct reply *r, int fd, uint64_t from, uint64_t len)
 	return (size_t)len;
 }
 
+void reply_lines(struct reply *r)
+{
+	assert(!r->begun && !r->head);
+	watch_writes(r);
+	evbuffer_add_printf(bufferevent_get_output(r->bev), "HTTP/1.0 200 %s\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n", reason(200));
+	r->begun = true;
+}
+
+void reply_line(struct reply *r, const char *line, bool last)
+{
+	struct evbuffer *out = bufferevent_get_output(r->bev);
+
+	if (!last && evbuffer_get_length(out))
+		return;
+	evbuffer_add_printf(out, "%s\n", line);
+	if (last)
+		r->ended = NULL;
+	r->last = last;
+}
+
 void reply_cut(struct reply *r)
 {
 	reply_free(r);
@@ -248,6 +271,7 @@ static bool read_request(char *head, size_t len, struct server_request *q)
 	q->path = target;
 	q->query = query ? query : "";
 	q->range = header(end + 1, head + len, "Range");
+	q->if_range = header(end + 1, head + len, "If-Range");
 	q->id = header(end + 1, head + len, "X-Request-Id");
 	return *target == '/';
 }
@@ -266,7 +290,11 @@ static void ask(struct reply *r, char *head, size_t len)
 	r->head = q.head;
 	memcpy(r->id, q.id, strnlen(q.id, ID_MAX));
 	bufferevent_set_timeouts(r->bev, NULL, NULL);
-	r->s->handler(r->s->arg, r, &q);
+	r->of = r->s->arg;
+	if (r->s->handler)
+		r->s->handler(r->s->arg, r, &q);
+	else
+		reply_whole(r, 503, "", "", 0);
 }
 
 /* What comes after the request is thrown away. */
@@ -344,6 +372,15 @@ static void accept_one(struct server *s, int fd)
 	bufferevent_enable(r->bev, EV_READ | EV_WRITE);
 }
 
+/* Connections that are left waiting would call on_accept() again at once, for ever. */
+static void refuse(struct server *s, int fd)
+{
+	log_say(LOG_ERROR, "relay", "no more descriptors for requests of nginx; raise the limit of open files of berth-relay");
+	os_cleanup_fd(&s->spare);
+	sock_refuse(fd);
+	s->spare = os_open(AT_FDCWD, "/dev/null", O_RDONLY, 0);
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
@@ -352,32 +389,56 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < ACCEPTS; i++) {
 		int one = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (one < 0 && (errno == EMFILE || errno == ENFILE)) {
-			log_say(LOG_ERROR, "relay", "no more descriptors for requests of nginx; raise the limit of open files of berth-relay");
-			sock_refuse(fd);
-		}
+		if (one < 0 && (errno == EMFILE || errno == ENFILE))
+			refuse(s, fd);
 		if (one < 0)
 			return;
 		accept_one(s, one);
 	}
 }
 
-struct server *server_open(struct event_base *base, const char *socket, server_handler *handler, void *arg, struct str *why)
+struct server *server_open(struct event_base *base, const char *socket, struct str *why)
 {
 	struct server *s = xcalloc(1, sizeof(*s));
 	cleanup_err struct err e = ERR_INIT;
 
-	*s = (struct server){ .base = base, .path = xstrdup(socket), .handler = handler, .arg = arg, .sock = SOCK_INIT };
+	*s = (struct server){ .base = base, .path = xstrdup(socket), .sock = SOCK_INIT, .spare = -1 };
 	if (sock_listen(s->path, &s->sock, &e) < 0) {
 		err_text(&e, why);
 		free(s->path);
 		free(s);
 		return NULL;
 	}
+	s->spare = os_open(AT_FDCWD, "/dev/null", O_RDONLY, 0);
 	s->accepting = event_new(base, s->sock.fd, EV_READ | EV_PERSIST, on_accept, s);
 	if (!s->accepting || event_add(s->accepting, NULL) < 0)
 		abort();
 	return s;
+}
+
+void server_serve(struct server *s, server_handler *handler, void *arg)
+{
+	s->handler = handler;
+	s->arg = arg;
+}
+
+bool server_busy(const struct server *s, const void *arg)
+{
+	for (const struct reply *r = s->first; r; r = r->next)
+		if (r->of == arg)
+			return true;
+	return false;
+}
+
+void server_cut(struct server *s, const void *arg)
+{
+	struct reply *r, *next;
+
+	for (r = s->first; r; r = next) {
+		next = r->next;
+		if (r->of == arg)
+			reply_free(r);
+	}
 }
 
 void server_close(struct server **sp)
@@ -390,6 +451,7 @@ void server_close(struct server **sp)
 		reply_free(s->first);
 	event_free(s->accepting);
 	sock_close(&s->sock);
+	os_cleanup_fd(&s->spare);
 	free(s->path);
 	free(s);
 }

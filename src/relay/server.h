@@ -26,6 +26,7 @@ struct server_request {                 /* borrowed until the handler returns */
 	const char *path;               /* "/blob" */
 	const char *query;              /* raw, without "?"; "": none */
 	const char *range;              /* the header Range; "": none */
+	const char *if_range;           /* the header If-Range; "": none */
 	const char *id;                 /* of the client's request, for the log; "": none */
 };
 
@@ -35,8 +36,18 @@ int server_value(const struct server_request *q, const char *key, struct str *ou
 /* A handler answers at once, or keeps the reply and answers later. */
 typedef void server_handler(void *arg, struct reply *r, const struct server_request *q);
 
-/* server_open - listen; owned by the caller. NULL with one line in *why */
-struct server *server_open(struct event_base *base, const char *socket, server_handler *handler, void *arg, struct str *why);
+/* server_open - listen; owned by the caller. NULL with one line in *why. Until server_serve() each request is answered by 503 */
+struct server *server_open(struct event_base *base, const char *socket, struct str *why);
+
+/* server_serve - who answers from now on; NULL: nobody. Replies that are being given stay those of whom they were asked of */
+void server_serve(struct server *s, server_handler *handler, void *arg);
+
+/*
+ * server_busy - whether one of those asked of the handler with this `arg` is still being given
+ * server_cut  - cut these off; nobody is told
+ */
+bool server_busy(const struct server *s, const void *arg);
+void server_cut(struct server *s, const void *arg);
 
 /* server_close - stop, and cut all answers off; nobody is told */
 void server_close(struct server **s);
@@ -78,6 +89,13 @@ bool reply_hungry(const struct reply *r);
  */
 #define REPLY_PIECE 65536
 size_t reply_piece(struct reply *r, int fd, uint64_t from, uint64_t len);
+
+/*
+ * reply_lines - begin an answer of lines to a GET, whose end is that of the connection
+ * reply_line  - add one. `last`: and be done with the reply; any other is left out while the one before it waits to be sent
+ */
+void reply_lines(struct reply *r);
+void reply_line(struct reply *r, const char *line, bool last);
 
 /* reply_cut - end the connection before the answer is whole; the reply is gone */
 void reply_cut(struct reply *r);

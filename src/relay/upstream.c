@@ -57,6 +57,18 @@ struct upstream *upstreams_find(struct upstreams *us, const char *name)
 	return NULL;
 }
 
+void upstreams_inherit(struct upstreams *us, struct upstreams *before)
+{
+	for (size_t i = 0; before && i < us->count; i++) {
+		const struct upstream *was = upstreams_find(before, us->v[i].cf->name);
+
+		if (!was)
+			continue;
+		us->v[i].counts = was->counts;
+		us->v[i].limited_until = was->limited_until;
+	}
+}
+
 const struct config_upstream *upstream_config(const struct upstream *u)
 {
 	return u->cf;
@@ -147,13 +159,14 @@ static bool known_bad(struct upstream_ask *a)
 	return true;
 }
 
-/* Docker Hub says "ratelimit-remaining: 98;w=21600". */
-static void note_rate(struct upstream *u, const struct client_answer *http)
+/* Docker Hub says "ratelimit-remaining: 98;w=21600", of manifests alone: what it gives of blobs says nothing about the limit. */
+static void note_rate(const struct upstream_ask *a, const struct client_answer *http)
 {
 	const char *left = http->status ? client_header(http, "RateLimit-Remaining", 0) : NULL;
+	struct upstream *u = a->u;
 	uint64_t n;
 
-	if (http->status / 100 == 2 && !left)
+	if (http->status / 100 == 2 && !left && strncmp(a->tail, "manifests/", 10) == 0)
 		u->limited_until = 0;
 	if (!left || str_parse_u64(left, strcspn(left, "; "), &n) < 0 || n > INT64_MAX)
 		return;
@@ -171,7 +184,13 @@ static void note(struct upstream_ask *a, const struct client_answer *http)
 	uint64_t now = time_now_usec(), wait = http->retry_after * SECOND;
 
 	u->counts.asked[a->kind]++;
-	note_rate(u, http);
+	u->counts.bytes += http->body.len;
+	/* Where a redirect led, another host has failed, or has limits of its own. */
+	if (http->status && http->elsewhere) {
+		url->bad_until = a->kind == UPSTREAM_OK ? 0 : url->bad_until;
+		return;
+	}
+	note_rate(a, http);
 	if (a->kind >= UPSTREAM_LOGIN) {
 		url->bad_until = now + BAD_FOR;
 		url->bad = a->kind;
@@ -232,8 +251,10 @@ static void got(struct upstream_ask *a, bool got, enum upstream_kind kind, const
 		return;
 	}
 	a->kind = kind;
-	str_reset(&a->why);
-	str_puts(&a->why, why);
+	if (why != a->why.buf) {
+		str_reset(&a->why);
+		str_puts(&a->why, why);
+	}
 	note(a, &none);
 	failed(a, NULL);
 }

@@ -45,12 +45,16 @@ const char *upstream_word(enum upstream_kind k);
 struct upstreams *upstreams_open(struct event_base *base, struct client *c, const struct config_upstream *v, size_t count);
 void upstreams_close(struct upstreams **us);
 struct upstream *upstreams_find(struct upstreams *us, const char *name);
+
+/* upstreams_inherit - go on with the counts, and what is known of the rate limit, of those of the same name; NULL: nothing */
+void upstreams_inherit(struct upstreams *us, struct upstreams *before);
+
 const struct config_upstream *upstream_config(const struct upstream *u);
 
 /* What is counted of an upstream since the relay began. */
 struct upstream_counts {
 	uint64_t asked[UPSTREAM_KINDS]; /* by what came of it, of each URL */
-	uint64_t bytes;                 /* of bodies that were received in pieces */
+	uint64_t bytes;                 /* of bodies */
 	int64_t remaining;              /* of its rate limit, as it said last; -1: it said nothing */
 };
 const struct upstream_counts *upstream_counts(const struct upstream *u);

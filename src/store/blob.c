@@ -12,17 +12,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/alone.h"
 #include "store/catalog.h"
 #include "store/collector.h"
 #include "store/durable.h"
 #include "store/link.h"
 #include "store/lock.h"
+#include "store/pulled.h"
 #include "store/quota.h"
 #include "store/store_path.h"
 
@@ -70,12 +73,14 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 	return found;
 }
 
-int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+int blob_pin(struct store *st, const struct name *n, const struct digest *d, uint64_t *size, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	struct stat sb;
 	int found = open_content(st, d, &fd, &sb, size, e);
 
+	if (found == 1 && alone_take(st, n, d, fd, &sb, e) < 0)
+		return -1;
 	if (found == 1)
 		store_refresh(fd, &sb);
 	return found;
@@ -113,36 +118,84 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 	found = touch ? link_pin(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
 	if (found != 1)
 		return found;
-	return touch ? blob_pin(st, target, size, e) : look_at_content(st, target, size, e);
+	return touch ? blob_pin(st, n, target, size, e) : look_at_content(st, target, size, e);
 }
 
-/* Opens existing content: 1 if it has the wanted size, 0 if not or absent, -1. The descriptor is the caller's. */
-static int open_sized(struct store *st, const struct digest *d, uint64_t want, int *fd, struct err *e)
+int blob_pulled(struct store *st, const struct name *n, const struct digest *d, struct digest *target, uint64_t *size, struct err *e)
 {
-	uint64_t size;
-	int found = blob_open(st, d, fd, &size, e);
+	cleanup_str struct str dir = STR_INIT;
+	int64_t when;
+	int found;
 
-	return found < 0 ? -1 : found && size == want;
+	*size = 0;
+	path_layer(&dir, n, d);
+	found = link_age(st, dir.buf, d, &when, target, e);
+	if (found == 1 && !st->readonly && when / PULLED_HOUR != (int64_t)time(NULL) / PULLED_HOUR)
+		link_touch(st, dir.buf);
+	return found == 1 ? look_at_content(st, target, size, e) : found;
+}
+
+/* Existing content. */
+struct content {
+	int fd;                         /* owned; -1: there is none */
+	uint64_t size;
+	struct stat sb;
+};
+
+#define CONTENT_INIT { .fd = -1 }
+
+static void release_content(struct content *c)
+{
+	os_cleanup_fd(&c->fd);
+}
+
+#define cleanup_content __attribute__((cleanup(release_content)))
+
+/* 1, 0 absent, -1 with *e */
+static int open_existing(struct store *st, const struct digest *d, struct content *c, struct err *e)
+{
+	int found = open_content(st, d, &c->fd, &c->sb, &c->size, e);
+
+	if (found <= 0)
+		os_cleanup_fd(&c->fd);
+	return found;
+}
+
+/* 1 if it has the wanted size, 0 if not or absent, -1 */
+static int open_sized(struct store *st, const struct digest *d, uint64_t want, struct content *c, struct err *e)
+{
+	int found = open_existing(st, d, c, e);
+
+	return found < 0 ? -1 : found && c->size == want;
 }
 
 /* For content that stays. Its bytes were flushed before it got its name, by berth or at the start of the epoch; "full" takes no chance. */
-static int keep_content(struct store *st, const struct digest *d, int fd, struct err *e)
+static int keep_content(struct store *st, const struct name *n, const struct digest *d, const struct content *c, struct err *e)
 {
-	futimens(fd, NULL);
-	return !st->image && store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
+	if (alone_take(st, n, d, c->fd, &c->sb, e) < 0)
+		return -1;
+	futimens(c->fd, NULL);
+	return !st->image && store_flush_fd(st, c->fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
 }
 
-/* Gives the file the content's name, which may be taken. No directory above is removed while the caller holds the lock. */
-static int put_in_place(struct store *st, enum blob_taking how, const char *from, const char *to, struct err *e)
+/*
+ * Gives the file the content's name, which may be taken: then it is not a mirror's `alone`. No directory above is removed while the caller
+ * holds the lock.
+ */
+static int put_in_place(struct store *st, const struct blob_source *src, const char *to, bool *alone, const struct stat *sb, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
+	const char *from = src->path;
 	int rc;
 
-	if (how == BLOB_BY_LINK) {
+	if (src->how == BLOB_BY_LINK) {
 		if (linkat(st->dirfd, from, st->dirfd, to, 0) == 0)
 			return 0;
 		if (errno != EEXIST)
 			return err_sys(e, "cannot link %s as %s", from, to);
+		if (*alone)
+			alone_drop(src->fd, sb);
+		*alone = false;
 		store_tmp(st, &tmp);
 		if (linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
 			return err_sys(e, "cannot link %s", from);
@@ -171,10 +224,12 @@ static int flush_content_dirs(struct store *st, const struct digest *d, struct e
  * is corrupt shows only when all of it is read, and a rename costs less than its flush. With may_stay, content of the same
  * size may stay if it cannot be replaced, in a directory of another user. The caller holds lock_collector.
  */
-static int publish(struct store *st, const struct digest *d, const struct blob_source *src, bool may_stay, uint64_t *size, struct err *e)
+static int publish(struct store *st, const struct name *n, const struct digest *d, const struct blob_source *src, bool may_stay, uint64_t *size,
+		   struct err *e)
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
-	cleanup_fd int old = -1;
+	cleanup_content struct content old = CONTENT_INIT;
+	bool alone = false;
 	struct stat sb;
 	int exists;
 
@@ -186,18 +241,27 @@ static int publish(struct store *st, const struct digest *d, const struct blob_s
 	exists = open_sized(st, d, (uint64_t)sb.st_size, &old, e);
 	if (exists < 0)
 		return -1;
+	/* Two machines have fetched it at the same time: a file that takes the other's place could not be a mirror's alone. */
+	if (exists && alone_has(&old.sb) && alone_mirror(st, n))
+		return keep_content(st, n, d, &old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
 	if (exists)
 		futimens(src->fd, NULL);        /* no older than what it replaces: others may rely on that mtime */
 	else if (os_mkdirs(st->dirfd, dir.buf) < 0)
 		return err_sys(e, "cannot make %s", dir.buf);
-	if (put_in_place(st, src->how, src->path, to.buf, e) < 0) {
-		if (!exists || !may_stay || (e->sys != EACCES && e->sys != EPERM) || keep_content(st, d, old, e) < 0)
+	else if (src->how == BLOB_BY_LINK && alone_mirror(st, n))
+		alone = alone_give(src->fd, &sb);
+	if (put_in_place(st, src, to.buf, &alone, &sb, e) < 0) {
+		if (!exists || !may_stay || (e->sys != EACCES && e->sys != EPERM) || keep_content(st, n, d, &old, e) < 0)
 			return -1;
 		err_release(e);
 	} else if (!exists) {
 		metrics_add(METRIC_BLOBS_ADDED, 1);
 		metrics_add(METRIC_BLOB_BYTES_ADDED, (uint64_t)sb.st_size);
 	}
+	if (src->alone)
+		*src->alone = alone;
+	else if (alone && alone_add(st, (uint64_t)sb.st_size, 0, e) < 0)
+		return -1;
 	return flush_content_dirs(st, d, e);
 }
 
@@ -209,25 +273,25 @@ static bool has_bytes(int fd, const void *buf, size_t len)
 	return os_read_full(fd, have, len) == (ssize_t)len && memcmp(have, buf, len) == 0;
 }
 
-int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e)
+int blob_write(struct store *st, const struct name *n, const struct digest *d, const void *buf, size_t len, struct err *e)
 {
-	struct blob_source src = { .how = BLOB_BY_RENAME };
+	struct blob_source src = { .how = alone_mirror(st, n) ? BLOB_BY_LINK : BLOB_BY_RENAME };
 	cleanup_spool struct spool tmp = SPOOL_INIT;
-	cleanup_fd int old = -1;
+	cleanup_content struct content old = CONTENT_INIT;
 	uint64_t size;
 	int exists = open_sized(st, d, len, &old, e);
 
 	if (exists < 0)
 		return -1;
-	if (exists && has_bytes(old, buf, len))
-		return keep_content(st, d, old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
+	if (exists && has_bytes(old.fd, buf, len))
+		return keep_content(st, n, d, &old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
 	if (spool_make(&tmp, st, e) < 0)
 		return -1;
 	if (os_write_full(tmp.fd, buf, len) < 0 || store_flush_fd(st, tmp.fd) < 0)
 		return err_sys(e, "cannot write blob %s", d->text);
 	src.path = tmp.path.buf;
 	src.fd = tmp.fd;
-	return publish(st, d, &src, false, &size, e);
+	return publish(st, n, d, &src, false, &size, e);
 }
 
 int blob_flush_layers(struct store *st, const struct name *n, enum digest_alg alg, struct err *e)
@@ -281,7 +345,7 @@ int blob_commit(struct store *st, const struct name *n, const struct digest *d, 
 	 */
 	if (linked < 0 || catalog_ensure(st, n, e) < 0 || (!linked && !src->upload && link_prepare(st, d, &tmp, e) < 0))
 		return -1;
-	if (collector_note(st, n, d, 1, e) < 0 || publish(st, d, src, true, &size, e) < 0 ||
+	if (collector_note(st, n, d, 1, e) < 0 || publish(st, n, d, src, true, &size, e) < 0 ||
 	    quota_begin_link(&counted, st, n, QUOTA_LAYER, d, d, size, e) < 0 ||
 	    (!linked && src->upload && upload_become_link(src->upload, d, &tmp, e) < 0))
 		goto out;
@@ -298,17 +362,17 @@ out:	/* a link that was prepared but not published */
 }
 
 /* Links d, whose content is that of `target`, an open file. The caller holds lock_collector. */
-static int link_open(struct store *st, const struct name *n, const struct digest *d, const struct digest *target, uint64_t size, int fd,
+static int link_open(struct store *st, const struct name *n, const struct digest *d, const struct digest *target, const struct content *c,
 		     struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	cleanup_quota struct quota_change counted = QUOTA_CHANGE_INIT;
 
-	if (keep_content(st, target, fd, e) < 0 || collector_note(st, n, (const struct digest[]){ *d, *target }, 2, e) < 0 ||
+	if (keep_content(st, n, target, c, e) < 0 || collector_note(st, n, (const struct digest[]){ *d, *target }, 2, e) < 0 ||
 	    flush_content_dirs(st, target, e) < 0)
 		return -1;
 	path_layer(&dir, n, d);
-	if (catalog_ensure(st, n, e) < 0 || quota_begin_link(&counted, st, n, QUOTA_LAYER, d, target, size, e) < 0 ||
+	if (catalog_ensure(st, n, e) < 0 || quota_begin_link(&counted, st, n, QUOTA_LAYER, d, target, c->size, e) < 0 ||
 	    link_ensure(st, dir.buf, target, e) < 0)
 		return -1;
 	return count_link(st, n, d, &counted, e) < 0 ? -1 : 1;
@@ -317,21 +381,20 @@ static int link_open(struct store *st, const struct name *n, const struct digest
 int blob_adopt(struct store *st, const struct name *n, const struct digest *d, struct err *e)
 {
 	cleanup_collector struct store *held = NULL;
-	cleanup_fd int fd = -1;
-	uint64_t size;
+	cleanup_content struct content c = CONTENT_INIT;
 	int found;
 
 	if (lock_collector(st, e) < 0)
 		return -1;
 	held = st;
-	found = blob_open(st, d, &fd, &size, e);
-	return found == 1 ? link_open(st, n, d, d, size, fd, e) : found;
+	found = open_existing(st, d, &c, e);
+	return found == 1 ? link_open(st, n, d, d, &c, e) : found;
 }
 
 int blob_link(struct store *st, const struct name *n, const struct digest *d, const struct name *from, struct err *e)
 {
 	cleanup_collector struct store *held = NULL;
-	cleanup_fd int fd = -1;
+	cleanup_content struct content c = CONTENT_INIT;
 	struct digest target;
 	uint64_t size;
 	int found;
@@ -341,8 +404,8 @@ int blob_link(struct store *st, const struct name *n, const struct digest *d, co
 	held = st;
 	found = blob_find(st, from, d, true, &target, &size, e);
 	if (found == 1)
-		found = open_sized(st, &target, size, &fd, e);
-	return found == 1 ? link_open(st, n, d, &target, size, fd, e) : found;
+		found = open_sized(st, &target, size, &c, e);
+	return found == 1 ? link_open(st, n, d, &target, &c, e) : found;
 }
 
 int blob_unlink(struct store *st, const struct name *n, const struct digest *d, struct err *e)

@@ -27,9 +27,10 @@ int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size,
 
 /*
  * blob_pin - check that the content exists, and refresh its mtime so that the collector keeps it; 1, 0 absent, -1
+ * n  the repository that relies on it: unless it is a mirror, content is not a mirror's alone from now on (store/alone.h)
  * The caller holds lock_collector.
  */
-int blob_pin(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
+int blob_pin(struct store *st, const struct name *n, const struct digest *d, uint64_t *size, struct err *e);
 
 /*
  * blob_find - look a blob up through the repository's link
@@ -52,14 +53,16 @@ struct blob_source {
 	const char *path;
 	int fd;                         /* the same file, open; flushed already (spool_verify, store_flush_fd) */
 	struct upload *upload;          /* the upload that ends with this; NULL: none */
+	bool *alone;                    /* gets whether only mirrors have the content, and nothing had it before: the caller has counted it
+					   (store/alone.h). NULL: it is counted here */
 };
 
 /*
- * blob_write - store bytes from memory, which hash to d; durable when it returns
+ * blob_write - store bytes from memory, which hash to d, for repository n; durable when it returns
  * Identical content stays, and its mtime is refreshed; different content is replaced: a push repairs what is corrupt. The
  * caller holds lock_collector.
  */
-int blob_write(struct store *st, const struct digest *d, const void *buf, size_t len, struct err *e);
+int blob_write(struct store *st, const struct name *n, const struct digest *d, const void *buf, size_t len, struct err *e);
 
 /*
  * blob_commit - end an upload: publish a file whose bytes hash to d as content, and link it in the repository; durable, but with
@@ -106,6 +109,18 @@ int blob_walk_links(struct store *st, const struct name *n, digest_visit *visit,
 int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *size, struct err *e);
 int blob_link_age(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target,
 		  struct err *e);
+
+/*
+ * Of mirrors:
+ * blob_last_pull - when the link of a repository was made, or the blob last pulled through it: 1 with the digest in the link, 0 absent, -1
+ * blob_pulled    - as blob_find() for a reader, and the pull is noted: once an hour the link's time is set; no flush, a failure is ignored
+ * blob_alone     - whether only mirrors have this content, and its size: 1, 0 others may have it, or it is absent, -1 with *e
+ * blob_forsake   - it is not theirs alone any more, whoever has it: clear the bit; 0, or -1 with *e
+ */
+int blob_last_pull(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target, struct err *e);
+int blob_pulled(struct store *st, const struct name *n, const struct digest *d, struct digest *target, uint64_t *size, struct err *e);
+int blob_alone(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
+int blob_forsake(struct store *st, const struct digest *d, struct err *e);
 
 /* blob_size - the size of content by stat(2), or 0: for statistics only */
 uint64_t blob_size(struct store *st, const struct digest *d);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "store/alone.h"
 #include "store/blob.h"
 #include "store/link.h"
 #include "store/quota.h"
@@ -41,6 +42,51 @@ int blob_age(struct store *st, const struct digest *d, int64_t *when, uint64_t *
 	if (os_age(st->dirfd, path.buf, when, size) == 0)
 		return 1;
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
+}
+
+int blob_last_pull(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+
+	path_layer(&dir, n, d);
+	return link_age(st, dir.buf, d, when, target, e);
+}
+
+/* 1 with an owned descriptor, 0 absent, -1 with *e */
+static int open_file(struct store *st, const struct digest *d, int *fd, struct stat *sb, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_blob(&path, d);
+	*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+	if (*fd < 0)
+		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
+	return fstat(*fd, sb) < 0 ? err_sys(e, "cannot look at %s", path.buf) : S_ISREG(sb->st_mode);
+}
+
+int blob_alone(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct stat sb;
+	int found = open_file(st, d, &fd, &sb, e);
+
+	*size = found == 1 ? (uint64_t)sb.st_size : 0;
+	return found == 1 ? alone_has(&sb) : found;
+}
+
+int blob_forsake(struct store *st, const struct digest *d, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	struct stat sb;
+	int found;
+
+	path_blob(&path, d);
+	/* Nearly all content needs no more than this look, which another machine's file system may answer from a cache. */
+	if (st->local && (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0 ? os_gone(errno) : !alone_has(&sb)))
+		return 0;
+	found = open_file(st, d, &fd, &sb, e);
+	return found == 1 ? alone_take(st, NULL, d, fd, &sb, e) : found;
 }
 
 uint64_t blob_size(struct store *st, const struct digest *d)

@@ -106,8 +106,7 @@ int link_age(struct store *st, const char *dir, const struct digest *called, int
 	return 1;
 }
 
-/* Refreshes the mtime for the collector; a failure does not matter. */
-static void link_touch(struct store *st, const char *dir)
+void link_touch(struct store *st, const char *dir)
 {
 	cleanup_str struct str path = STR_INIT;
 

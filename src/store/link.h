@@ -52,6 +52,9 @@ int link_age(struct store *st, const char *dir, const struct digest *called, int
 int link_prepare(struct store *st, const struct digest *target, struct str *tmp, struct err *e);
 int link_publish(struct store *st, const char *tmp, const char *dir, const struct digest *target, struct err *e);
 
+/* link_touch - set the modification time of dir/link to now; a failure does not matter */
+void link_touch(struct store *st, const char *dir);
+
 /* link_ensure - prepare and publish, or, if dir/link holds the target already, only refresh its mtime */
 int link_ensure(struct store *st, const char *dir, const struct digest *target, struct err *e);
 

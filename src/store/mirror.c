@@ -60,24 +60,36 @@ int mirror_check(struct store *st, const struct name *n, const struct tag *t, st
 	return make(st, path.buf) < 0 ? err_sys(e, "cannot make %s", path.buf) : 0;
 }
 
-int mirror_named(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+typedef void path_of(struct str *p, const struct name *n, const struct digest *d);
+
+static int is_there(struct store *st, path_of *of, const struct name *n, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	int64_t when;
 
-	path_mirror_named(&path, n, d);
+	of(&path, n, d);
 	return age_of(st, path.buf, &when, e);
 }
 
-/* The directory of the names of one algorithm, and those above it up to the root: each of them may be new. */
+int mirror_named(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	return is_there(st, path_mirror_named, n, d, e);
+}
+
+int mirror_child(struct store *st, const struct name *n, const struct digest *d, struct err *e)
+{
+	return is_there(st, path_mirror_child, n, d, e);
+}
+
+/* The directory of the digests of one algorithm, and those above it up to the root: each of them may be new. */
 static int flush(struct store *st, const struct name *n, const char *path)
 {
-	const unsigned below = 3, above = 1;    /* ALG, _named and the repository's own; berth/ */
+	const unsigned below = 3, above = 1;    /* ALG, _named or _children, and the repository's own; berth/ */
 
 	return st->ordered ? 0 : store_flush_above(st, path, below + path_repository_above(n) + above);
 }
 
-int mirror_name(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e)
+static int name_all(struct store *st, path_of *of, const struct name *n, const struct digest *d, size_t count, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	bool dirty[DIGEST_ALG_COUNT] = { false };
@@ -85,7 +97,7 @@ int mirror_name(struct store *st, const struct name *n, const struct digest *d, 
 	for (size_t i = 0; i < count; i++) {
 		int made;
 
-		path_mirror_named(&path, n, &d[i]);
+		of(&path, n, &d[i]);
 		made = make(st, path.buf);
 		if (made < 0)
 			return err_sys(e, "cannot make %s", path.buf);
@@ -95,16 +107,108 @@ int mirror_name(struct store *st, const struct name *n, const struct digest *d, 
 		if (!dirty[d[i].alg])
 			continue;
 		dirty[d[i].alg] = false;
-		path_mirror_named(&path, n, &d[i]);
+		of(&path, n, &d[i]);
 		if (flush(st, n, path.buf) < 0)
 			return err_sys(e, "cannot flush the directory of %s", path.buf);
 	}
 	return 0;
 }
 
+void mirror_uncheck(struct store *st, const struct name *n, const struct tag *t)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_mirror_checked(&path, n, t);
+	unlinkat(st->dirfd, path.buf, 0);
+}
+
+/* Of one directory and algorithm. */
+static int unname(struct store *st, const struct name *n, const char *dir, enum digest_alg alg, const struct digestset *named, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, text = STR_INIT, file = STR_INIT;
+	cleanup_names struct names all = NAMES_INIT;
+	struct digest d;
+
+	path_mirror(&path, n, dir);
+	str_addf(&path, "/%s", digest_alg_name(alg));
+	if (os_dir_list(st->dirfd, path.buf, DIR_ALL, &all) < 0 && !os_gone(errno))
+		return err_sys(e, "cannot list %s", path.buf);
+	for (size_t i = 0; i < all.count; i++) {
+		str_reset(&text);
+		str_addf(&text, "%s:%s", digest_alg_name(alg), all.v[i]);
+		if (digest_parse(&d, text.buf, text.len) < 0 || digestset_has(named, &d))
+			continue;
+		path_in(&file, path.buf, all.v[i]);
+		unlinkat(st->dirfd, file.buf, 0);
+	}
+	return 0;
+}
+
+/* Not flushed: what a power cut brings back is forgotten the next time. */
+int mirror_unname(struct store *st, const struct name *n, const struct digestset *named, struct err *e)
+{
+	for (int alg = 0; alg < DIGEST_ALG_COUNT; alg++)
+		if (unname(st, n, STORE_NAMED, (enum digest_alg)alg, named, e) < 0 ||
+		    unname(st, n, STORE_CHILDREN, (enum digest_alg)alg, named, e) < 0)
+			return -1;
+	return 0;
+}
+
+int mirror_pin(struct store *st, const struct name *n, const struct tag *t, struct err *e)
+{
+	const unsigned below = 2, above = 1;    /* _pinned and the repository's own; berth/ */
+	cleanup_str struct str path = STR_INIT;
+	int made;
+
+	path_mirror_pinned(&path, n, t);
+	made = make(st, path.buf);
+	if (made < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	if (store_flush_above(st, path.buf, below + path_repository_above(n) + above) < 0)
+		return err_sys(e, "cannot flush the directory of %s", path.buf);
+	return made;
+}
+
+int mirror_unpin(struct store *st, const struct name *n, const struct tag *t, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_mirror_pinned(&path, n, t);
+	if (unlinkat(st->dirfd, path.buf, 0) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", path.buf);
+	return store_flush_above(st, path.buf, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path.buf) : 1;
+}
+
+int mirror_pinned(struct store *st, const struct name *n, const struct tag *t, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int64_t when;
+
+	path_mirror_pinned(&path, n, t);
+	return age_of(st, path.buf, &when, e);
+}
+
+int mirror_pins(struct store *st, const struct name *n, struct names *out, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_mirror(&path, n, STORE_PINNED);
+	return os_dir_list(st->dirfd, path.buf, DIR_ALL, out) < 0 && !os_gone(errno) ? err_sys(e, "cannot list %s", path.buf) : 0;
+}
+
+int mirror_name(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e)
+{
+	return name_all(st, path_mirror_named, n, d, count, e);
+}
+
+int mirror_name_children(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e)
+{
+	return name_all(st, path_mirror_child, n, d, count, e);
+}
+
 int mirror_remove(struct store *st, const struct name *n, struct err *e)
 {
-	static const char *const all[] = { STORE_CHECKED, STORE_NAMED, STORE_PINNED };
+	static const char *const all[] = { STORE_CHECKED, STORE_NAMED, STORE_CHILDREN, STORE_PINNED };
 	cleanup_str struct str path = STR_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {

@@ -6,7 +6,10 @@
  * mirror: what is known of a repository that mirrors another registry's, below berth/mirror/<name>/ (doc/CACHE.md, "How it works").
  *
  *   _checked/TAG       an empty file; its modification time is when the upstream last confirmed the tag
- *   _named/ALG/HEX     an empty file: a manifest of the repository names this digest, and so its content may be linked here
+ *   _named/ALG/HEX     an empty file: a manifest of the repository names this digest as a blob, and so its content may be linked here
+ *   _children/ALG/HEX  the same of a manifest that an index of the repository names. Bytes that are named as a blob never become a manifest: the
+ *                      upstream took them without reading what they name
+ *   _pinned/TAG        an empty file: what the tag needs stays, whatever cache.idle and cache.max_size say
  *
  * No lock protects these: each is one file. A file too few costs a question upstream, and none of them gives a right.
  */
@@ -14,8 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/digest.h"
+#include "base/digestset.h"
 #include "base/err.h"
 #include "base/ref.h"
+#include "os/dir.h"
 #include "store/store.h"
 
 /*
@@ -26,11 +31,33 @@ int mirror_checked(struct store *st, const struct name *n, const struct tag *t, 
 int mirror_check(struct store *st, const struct name *n, const struct tag *t, struct err *e);
 
 /*
- * mirror_named - whether a manifest of the repository names the digest: 1, 0, -1 with *e
- * mirror_name  - manifests of the repository name these digests; durable, on an ordered file system with the next barrier
+ * mirror_named - whether a manifest of the repository names this blob: 1, 0, -1 with *e
+ * mirror_child - whether an index of the repository names this manifest: 1, 0, -1 with *e
+ * mirror_name, mirror_name_children - they name these blobs, or manifests; durable, on an ordered file system with the next barrier
  */
 int mirror_named(struct store *st, const struct name *n, const struct digest *d, struct err *e);
+int mirror_child(struct store *st, const struct name *n, const struct digest *d, struct err *e);
 int mirror_name(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e);
+int mirror_name_children(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e);
+
+/*
+ * mirror_uncheck - the tag is not here any more. A failure is ignored
+ * mirror_unname  - forget what the repository's manifests do not name any more: all but these. The caller holds the repository's lock, so that no
+ *                  manifest comes meanwhile. 0, or -1 with *e
+ */
+void mirror_uncheck(struct store *st, const struct name *n, const struct tag *t);
+int mirror_unname(struct store *st, const struct name *n, const struct digestset *named, struct err *e);
+
+/*
+ * mirror_pin    - the tag is pinned, durably, whether it is here yet or not: 1, 0 it was pinned already, -1 with *e
+ * mirror_unpin  - it is not, durably: 1, 0 it was not, -1 with *e
+ * mirror_pinned - whether it is: 1, 0, -1 with *e
+ * mirror_pins   - add the names of the pinned tags of a repository, in byte order; each may be no valid tag. 0, or -1 with *e
+ */
+int mirror_pin(struct store *st, const struct name *n, const struct tag *t, struct err *e);
+int mirror_unpin(struct store *st, const struct name *n, const struct tag *t, struct err *e);
+int mirror_pinned(struct store *st, const struct name *n, const struct tag *t, struct err *e);
+int mirror_pins(struct store *st, const struct name *n, struct names *out, struct err *e);
 
 /* mirror_remove - remove all of it, of a repository that was removed; what repositories below it have stays. 0 or -1 with *e */
 int mirror_remove(struct store *st, const struct name *n, struct err *e);

@@ -55,7 +55,7 @@ int revision_pin(struct store *st, const struct name *n, const struct digest *d,
 	*size = 0;
 	path_revision(&dir, n, d);
 	found = link_pin(st, dir.buf, target, e);
-	return found == 1 ? blob_pin(st, target, size, e) : found;
+	return found == 1 ? blob_pin(st, n, target, size, e) : found;
 }
 
 void revision_touch(struct store *st, const struct name *n, const struct digest *d)

@@ -109,6 +109,7 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 	st->journal = o->journal;
 	st->segments = (struct segments)SEGMENTS_INIT;
 	init_quota(&st->quota, o);
+	st->mirrors = o->mirrors;
 	st->file_mode = 0666 & ~umask_now();
 	st->turnstile_fd = st->collector_fd = -1;
 	os_random(&st->id, sizeof(st->id));

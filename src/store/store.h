@@ -50,6 +50,18 @@ struct quota_by {
 	bool (*same_groups)(const char *a, const char *b);
 };
 
+/* Which repositories mirror another registry's (store/alone.h). */
+struct mirror_by {
+	bool (*is)(const void *arg, const struct name *n);
+	/* what that depends on, as text */
+	void (*text)(const void *arg, struct str *out);
+};
+
+struct mirror_state {
+	const struct mirror_by *by;     /* borrowed; NULL: none does */
+	const void *arg;
+};
+
 #define QUOTA_LOCKS 256         /* stripes */
 #define QUOTA_TABLES 64         /* that a process keeps open */
 
@@ -102,6 +114,7 @@ struct store {
 	struct segments segments;       /* the journal's */
 	struct pulls *pulls;    /* owned; what this process has noted: store/pulled.c; NULL: nothing */
 	struct quota_state quota;
+	struct mirror_state mirrors;
 	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" if there is none */
 };
 
@@ -114,6 +127,7 @@ struct store_options {
 	struct journal_rules journal;
 	const struct quota_by *quota;   /* borrowed; NULL: nothing is counted */
 	const void *quota_arg;          /* borrowed */
+	struct mirror_state mirrors;
 	struct seats *seats;    /* limits how many processes of a pool wait for long (os/seats.h); borrowed; NULL: no limit */
 	unsigned nseats;
 };

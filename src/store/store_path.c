@@ -178,11 +178,27 @@ void path_mirror_checked(struct str *p, const struct name *n, const struct tag *
 	add_part(p, t->s);
 }
 
-void path_mirror_named(struct str *p, const struct name *n, const struct digest *d)
+void path_mirror_pinned(struct str *p, const struct name *n, const struct tag *t)
 {
-	path_mirror(p, n, STORE_NAMED);
+	path_mirror(p, n, STORE_PINNED);
+	str_addf(p, "/%s", t->s);
+}
+
+static void mirror_digest(struct str *p, const struct name *n, const char *dir, const struct digest *d)
+{
+	path_mirror(p, n, dir);
 	add_part(p, digest_alg_name(d->alg));
 	add_part(p, digest_hex(d));
+}
+
+void path_mirror_named(struct str *p, const struct name *n, const struct digest *d)
+{
+	mirror_digest(p, n, STORE_NAMED, d);
+}
+
+void path_mirror_child(struct str *p, const struct name *n, const struct digest *d)
+{
+	mirror_digest(p, n, STORE_CHILDREN, d);
 }
 
 void path_pulled(struct str *p, const struct name *n)

@@ -65,6 +65,8 @@
 #define STORE_QUOTA_LOCKS_DIR "berth/locks/quota"
 #define STORE_QUOTA_WORD_FILE "berth/locks/quota/_word" /* the version of the rules; processes map it */
 #define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
+#define STORE_MIRROR_SIZE_FILE "berth/mirror/_size"      /* how many bytes only mirrors have: see store/alone.h */
+#define STORE_MIRROR_JUDGED_FILE "berth/mirror/_judged"
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
 
 /* Entries of the directories below. */
@@ -83,6 +85,7 @@
 #define STORE_MARKS "_marks"            /* of a repository, below berth/undo/ */
 #define STORE_CHECKED "_checked"
 #define STORE_NAMED "_named"
+#define STORE_CHILDREN "_children"
 #define STORE_PINNED "_pinned"
 #define STORE_INDEX_NAMES "_names"
 #define STORE_INDEX_TAGS "_tags"
@@ -125,7 +128,9 @@ void path_index_referrer(struct str *p, const struct name *n, const struct diges
 /* Of a mirrored repository, below berth/mirror/<name>/: see store/mirror.h. */
 void path_mirror(struct str *p, const struct name *n, const char *dir);
 void path_mirror_checked(struct str *p, const struct name *n, const struct tag *t);
+void path_mirror_pinned(struct str *p, const struct name *n, const struct tag *t);
 void path_mirror_named(struct str *p, const struct name *n, const struct digest *d);
+void path_mirror_child(struct str *p, const struct name *n, const struct digest *d);
 
 /* The last pulls, below berth/pulled/<name>/: see store/pulled.h. */
 void path_pulled(struct str *p, const struct name *n);

@@ -76,7 +76,7 @@ static void test_blobs(void)
 	cleanup_fd int fd = -1;
 	uint64_t size;
 
-	is_int(blob_write(st, &d, "content", 7, &e), 0, "content is written");
+	is_int(blob_write(st, &n, &d, "content", 7, &e), 0, "content is written");
 	ok(blob_open(st, &d, &fd, &size, &e) == 1 && size == 7, "and opened");
 	os_cleanup_fd(&fd);
 	is_int(blob_open(st, &other, &fd, &size, &e), 0, "what was not is absent");
@@ -86,12 +86,12 @@ static void test_blobs(void)
 	ok(fd >= 0, "a crash of another registry cuts it");
 	os_cleanup_fd(&fd);
 	is_int(blob_open(st, &d, &fd, &size, &e), 0, "and it is absent");
-	is_int(blob_write(st, &d, "content", 7, &e), 0, "until it is written again");
+	is_int(blob_write(st, &n, &d, "content", 7, &e), 0, "until it is written again");
 	ok(blob_open(st, &d, &fd, &size, &e) == 1 && size == 7, "whole");
 	os_cleanup_fd(&fd);
 	os_write_file(st->dirfd, "berth/body/1", "content", 7, false);
 	fd = os_open(st->dirfd, "berth/body/1", O_RDONLY, 0);
-	is_int(blob_commit(st, &n, &d, &(struct blob_source){ BLOB_BY_LINK, "berth/body/1", fd, NULL }, &e), 0, "content is given to a repository");
+	is_int(blob_commit(st, &n, &d, &(struct blob_source){ BLOB_BY_LINK, "berth/body/1", fd, NULL, NULL }, &e), 0, "content is given to a repository");
 	ok(blob_find(st, &n, &d, true, &target, &size, &e) == 1 && digest_eq(&target, &d) && size == 7, "and found there");
 	is_int(blob_link(st, &m, &d, &n, &e), 1, "another repository takes it from there");
 	is_int(blob_link(st, &m, &other, &n, &e), 0, "not what the first one lacks");

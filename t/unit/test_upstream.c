@@ -53,7 +53,8 @@ static void test_allow(void)
 	ok(!upstream_allows(&three[1], ""), "but for the upstream's name alone");
 }
 
-static const struct config_upstream *const nowhere = &three_of_them.upstreams[3];
+static const struct config_upstream no_upstream;
+static const struct config_upstream *const nowhere = &no_upstream;
 
 static const struct config_upstream *space(const struct config *c, const char *host, const char *ns)
 {

@@ -16,10 +16,13 @@ use IO::Select;
 use Time::HiRes ();
 
 use Berth::Check;
+use Berth::FCGI;
 use Berth::Receiver;
 use Berth::Test;
 
-our @EXPORT = qw(mirror mirror_conf pull get_manifest old_tag checked_file spooled cached_fault well relay_pid relay_peak get_begin get_some get_status get_end store_bytes ACCEPT);
+our @EXPORT = qw(mirror mirror_conf pull get_manifest old_tag checked_file spooled cached_fault well relay_pid relay_peak get_begin get_some get_status get_end store_bytes hand_over hand_image pulled_before ACCEPT);
+
+my $handed = 0;
 
 use constant ACCEPT => join ', ', OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST;
 
@@ -156,7 +159,7 @@ sub cached_fault
 }
 
 # store_bytes - of all blobs in the store
-sub store_bytes { my ($s) = @_; my $n = 0; $n += -s data_dir($s) . "/blobs/$_" // 0 for files_below(data_dir($s) . '/blobs'); return $n }
+sub store_bytes { my ($s) = @_; my $n = 0; $n += -s $_ // 0 for glob data_dir($s) . '/blobs/*/*/*/data'; return $n }
 
 # relay_peak - the most memory that the relay has had, in MiB
 sub relay_peak
@@ -165,6 +168,51 @@ sub relay_peak
 	my $pid = relay_pid($s) // die 'no relay';
 
 	return slurp("/proc/$pid/status") =~ /^VmHWM:\s+(\d+)/m ? $1 / 1024 : die 'no VmHWM';
+}
+
+# --- without an upstream: what the relay would hand over
+
+# hand_over - one request of the relay's, as it makes them; its status
+sub hand_over
+{
+	my ($s, $method, $uri, %o) = @_;
+	my %params = (REQUEST_METHOD => $method, REQUEST_URI => "/berth/v1/relay/$uri", CONTENT_LENGTH => length $o{body}, CONTENT_TYPE => $o{type} // '');
+	my $file;
+
+	if (!defined $o{type}) {
+		$file = 'berth/body/relay-' . ++$handed . "-$$";
+		spew($s->root . "/$file", $o{body});
+		$params{BERTH_BODY_FILE} = $file;
+	}
+	my $r = Berth::FCGI->new($s->dir . '/relay.sock')->request(params => \%params, stdin => defined $file ? '' : $o{body});
+	unlink $s->root . "/$file" if defined $file;
+	return $r->status;
+}
+
+# hand_image - a whole image: { repo, digest, json, type, config, layers }, the last two by their digests. Dies unless all of it is taken
+sub hand_image
+{
+	my ($s, $repo, $tag, $config, @layers) = @_;
+	my ($json, $type) = (image_of(OCI_MANIFEST, $config, @layers), OCI_MANIFEST);
+	my $status = hand_over($s, PUT => "manifest?repo=$repo&ref=$tag", body => $json, type => $type);
+
+	die "the manifest: $status" if $status != 201;
+	for my $b ($config, @layers) {
+		$status = hand_over($s, PUT => "blob?repo=$repo&digest=" . sha256($b), body => $b);
+		die "a blob: $status" if $status != 201;
+	}
+	return { repo => $repo, digest => sha256($json), json => $json, type => $type, config => sha256($config), layers => [map { sha256($_) } @layers] };
+}
+
+# pulled_before - as if an image of a mirrored repository had last been pulled so many seconds ago
+sub pulled_before
+{
+	my ($s, $repo, $i, $seconds) = @_;
+	my ($then, $pulled) = (int(Time::HiRes::time() - $seconds), $s->root . "/berth/pulled/$repo");
+
+	utime $then, $then, $_ for map({ layer_link($s, $repo, $_) } $i->{config}, @{ $i->{layers} }), revision_link($s, $repo, $i->{digest}), blob_file($s, $i->{digest}),
+		map { "$pulled/$_" } files_below($pulled);
+	return;
 }
 
 # --- one answer, piece by piece

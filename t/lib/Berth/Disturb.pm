@@ -5,7 +5,7 @@
 #   faults_in('uploads');           # all of this group of operations, and the end of the test
 #   kills_in('uploads');
 #   kills_in({ config => "...", end => sub { my (\$i) = \@_; ... } }, 'uploads');    # with settings, and tests at the end
-#                                   # each => code: what is wrong right after each injection, '' if nothing
+#                                   # each => code: what is wrong right after each injection, '' if nothing; at => as of Berth::Inject
 #   faults_ok($i, $operation);      # each call fails in each way that is plausible for it
 #   kills_ok($i, $operation);       # the worker is killed before each call that matters
 #
@@ -62,7 +62,7 @@ sub faults_of
 
 	return () if $call =~ /\@socket$/;
 	my ($name, $path) = $call =~ /^(\w+)(?:\@log)?(?::(.*))?$/ or return ();
-	$name = 'openat_new' if $name eq 'openat' && $path =~ m{^berth/(?:tmp|locks)/|/link$|startedat$|/pushed-|/_marks/} && $path !~ m{^docker/.*/link$};
+	$name = 'openat_new' if $name eq 'openat' && $path =~ m{^berth/(?:tmp|locks|mirror)/|/link$|startedat$|/pushed-|/_marks/} && $path !~ m{^docker/.*/link$};
 	return @{ $may{$name} } if $may{$name};
 	return () if $name =~ $of_no_matter;
 	die "a system call that the test does not know: $call\n";
@@ -269,7 +269,7 @@ sub group_of
 	my %o = ref $groups[0] ? %{ shift @groups } : ();
 
 	plain_build_only('it traces system calls');
-	my $i = Berth::Inject->start(config => $o{config});
+	my $i = Berth::Inject->start(config => $o{config}, at => $o{at});
 	$i->{each} = $o{each};
 	for my $group (@groups) {
 		$each->($i, $_) for operations($i, $group);

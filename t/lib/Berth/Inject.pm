@@ -6,6 +6,8 @@
 #   my $i = Berth::Inject->start;
 #   my ($how, $r, @calls) = $i->traced('fail 7 28', ['PUT', $path, { body => $bytes, spooled => 1 }]);
 #   my $r = $i->ask('GET', $path);                  # by the other worker, untraced
+#
+# With at => 'relay' the worker is one that is asked by the relay alone; what the relay would ask goes to its socket in any case.
 package Berth::Inject;
 
 use strict;
@@ -38,7 +40,8 @@ sub start
 	my $self = bless { server => $server, serial => 0, injections => 0, deaths => 0, seen => 0 }, $class;
 
 	$server->stop_nginx;            # it has no part in this
-	$self->{traced} = Berth::FCGI->new($server->worker_socket);
+	$self->{relay} = Berth::FCGI->new($server->relay_socket) if -S $server->relay_socket;
+	$self->{traced} = ($o{at} // '') eq 'relay' ? $self->{relay} : Berth::FCGI->new($server->worker_socket);
 	$self->{free} = Berth::FCGI->new($server->upload_socket);
 	$self->start_tool;
 	return $self;
@@ -107,13 +110,28 @@ sub worker_at
 
 	wait_for {
 		my $r = eval { $f->request(params => { REQUEST_URI => '/v2/', BERTH_REQUEST_ID => $id }) };
-		$r && $r->status eq '200';
+		$r && $r->status =~ /^(?:200|404)$/;    # the relay is not told of /v2/
 	} or die "no worker answers\n";
 	my $line = wait_for { my ($l) = grep { ($_->{request_id} // '') eq $id } $self->new_lines; $l } or die "no line in the log\n";
 	return $line->{pid};
 }
 
-sub attach { my ($self) = @_; return $self->tell('attach ' . ($self->{pid} = $self->worker_at($self->{traced}))) }
+sub attach { my ($self) = @_; $self->stop_others; return $self->tell('attach ' . ($self->{pid} = $self->worker_at($self->{traced}))) }
+
+# stop_others - the relay's socket has three workers: of those two are stopped, until others take their place
+sub stop_others
+{
+	my ($self) = @_;
+
+	return if !$self->{relay} || $self->{traced} != $self->{relay};
+	while (2 > grep { kill 0, $_ } @{ $self->{stopped} // [] }) {
+		my $pid = $self->worker_at($self->{relay});
+		kill STOP => $pid;
+		push @{ $self->{stopped} }, $pid;
+		wait_for { slurp("/proc/$pid/stat") =~ /^\d+ \(.*\) [Tt] / } or die "a worker cannot be stopped\n";
+	}
+	return;
+}
 
 # The lines of the log since this was asked the last time, decoded.
 sub new_lines
@@ -167,8 +185,17 @@ sub as_nginx_says
 	return;
 }
 
-# ask - untraced, by the other worker
-sub ask { my ($self, $method, $uri, $o) = @_; return $self->request($self->{free}, $method, $uri, $o // {}) }
+# ask - untraced, by the other worker; what only the traced one answers, by that one
+sub ask
+{
+	my ($self, $method, $uri, $o) = @_;
+	my $f = $uri =~ m{^/berth/v1/relay/} ? $self->{relay} : $self->{free};
+
+	$self->tell('detach') if $f == $self->{traced};
+	my $r = $self->request($f, $method, $uri, $o // {});
+	$self->tell("attach $self->{pid}") if $f == $self->{traced};
+	return $r;
+}
 
 # traced - a request to the traced worker: what became of the worker ("done", "killed", "exited N"), the answer, the calls
 sub traced
@@ -191,7 +218,8 @@ sub new_worker
 	my ($self) = @_;
 
 	if (++$self->{deaths} % 2 == 0) {
-		my @old = map { $self->worker_at($self->{$_}) } qw(traced free);
+		my @old = ((map { $self->worker_at($self->{$_}) } qw(traced free)), my @stopped = splice @{ $self->{stopped} // [] });
+		kill CONT => @stopped;
 		$self->{server}->reload;
 		wait_for { !grep { kill 0, $_ } @old } or die "the workers are not replaced\n";
 	}
@@ -238,6 +266,7 @@ sub DESTROY
 	local ($?, $@, $!);
 
 	return if !$self->{tool} || $$ != $self->{server}{pid};
+	kill CONT => @{ $self->{stopped} // [] };
 	close $self->{in};
 	kill KILL => $self->{tool};
 	waitpid $self->{tool}, 0;

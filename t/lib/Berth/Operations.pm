@@ -17,6 +17,7 @@ use warnings;
 use Exporter 'import';
 
 use Berth::Check;
+use Berth::Handovers;
 use Berth::Test;
 
 our @EXPORT = qw(operations blob_fault manifest_fault);
@@ -467,7 +468,7 @@ sub read_operations
 	return @op;
 }
 
-# operations(i, group) - group: uploads, pushes, deletes, reads
+# operations(i, group) - group: uploads, pushes, deletes, reads; handovers, links (Berth::Handovers)
 sub operations
 {
 	my ($i, $group) = @_;
@@ -475,7 +476,7 @@ sub operations
 		repository_for_manifests($i, $_) for 'kept/app', 'kept/other';
 	}
 	return { uploads => \&upload_operations, pushes => \&push_operations, deletes => \&delete_operations,
-		reads => \&read_operations }->{$group}->($i);
+		reads => \&read_operations, handovers => \&Berth::Handovers::handovers, links => \&Berth::Handovers::links }->{$group}->($i);
 }
 
 1;

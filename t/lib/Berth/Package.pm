@@ -142,10 +142,11 @@ sub relay
 	in(q(perl -e 'use IO::Socket::INET; my $l = IO::Socket::INET->new(Listen => 9, LocalPort => 5090) or die;
 		while (my $c = $l->accept) { local $_ = ""; my $n = 0; while (my $h = <$c>) { $n = $1 if $h =~ /^content-length: (\d+)/i; last if $h =~ /^\r/ } read $c, $_, $n;
 		open my $f, ">>", "/tmp/told"; print $f "$_\n"; print $c "HTTP/1.1 204 OK\r\nConnection: close\r\n\r\n" }' >/dev/null 2>&1 &));
-	in('echo \'notifications = ( { name = "here"; url = "http://127.0.0.1:5090/"; } );\' >>/etc/berth/berth.conf; systemctl reload berth.service; systemctl enable --now berth-relay.service 2>/dev/null');
+	in('echo \'notifications = ( { name = "here"; url = "http://127.0.0.1:5090/"; } ); upstreams = ( { name = "up"; urls = [ "http://127.0.0.1:5091" ]; } );\' >>/etc/berth/berth.conf; systemctl reload berth.service; systemctl enable --now berth-relay.service 2>/dev/null');
 	ok wait_for(sub { in('systemctl is-active berth-relay.service') eq "active\n" && in('berth hooks list') =~ /here/ }), 'the relay has a unit of its own' or diag(in('journalctl -n 30'));
 	is in('stat -c %U /proc/$(systemctl show -p MainPID --value berth-relay.service)'), "berth\n", '... whose user is berth';
 	ok wait_for(sub { in('ls /var/lib/registry/berth/journal/readers') =~ /^here$/m }), '... which writes how far it has come';
+	ok wait_for(sub { in('test -S /run/berth/mirror.sock && echo yes') eq "yes\n" }), '... and has a socket where nginx asks for what upstreams have';
 	in('curl -s -o /dev/null -X PUT -H "Content-Type: application/vnd.oci.image.index.v1+json" http://127.0.0.1:5000/v2/relay/app/manifests/one '
 		. '--data-binary \'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}\'');
 	ok wait_for(sub { in('cat /tmp/told') =~ m{"repository":"relay/app"} }), '... and delivers' or diag(in('journalctl -n 30'));

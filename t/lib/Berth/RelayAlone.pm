@@ -2,7 +2,7 @@
 #
 # Berth::RelayAlone: berth-relay by itself, between a scripted upstream and a worker that only notes what it is asked. The test takes nginx's place.
 #
-#   my $r = Berth::RelayAlone->start("upstreams = ( … );");
+#   my $r = Berth::RelayAlone->start("upstreams = ( … );");                                 # , files => 64: it may have so many open
 #   my $g = $r->get('/blob', up => 'up', repo => 'up/app', name => 'app', digest => $d);     # { status, headers, body, whole }
 #   $r->handed                  what the worker was asked: { method, uri, type, body (its digest), size }
 #   $r->worker_says(503)        from now on; 0: it hangs up
@@ -23,8 +23,8 @@ my $json = JSON::PP->new->utf8->canonical;
 
 sub start
 {
-	my ($class, $config) = @_;
-	my $self = bless { dir => tmp_dir(), pid => $$ }, $class;
+	my ($class, $config, %o) = @_;
+	my $self = bless { dir => tmp_dir(), pid => $$, files => $o{files} // '' }, $class;
 
 	mkdir "$self->{dir}/store" or die $!;
 	spew("$self->{dir}/berth.conf", "root = \"$self->{dir}/store\";\n$config\n");
@@ -42,7 +42,7 @@ sub up
 	if (!$pid) {
 		delete @ENV{qw(http_proxy https_proxy all_proxy no_proxy HTTPS_PROXY ALL_PROXY NO_PROXY)};
 		open STDERR, '>>', $self->log_file or POSIX::_exit(1);
-		exec program('berth-relay'), '--config', "$self->{dir}/berth.conf", '--workers', "$self->{dir}/workers", '--listen', "$self->{dir}/listen" or POSIX::_exit(1);
+		exec '/bin/sh', '-c', '[ -z "$0" ] || ulimit -n "$0"; exec "$@"', $self->{files}, program('berth-relay'), '--config', "$self->{dir}/berth.conf", '--workers', "$self->{dir}/workers", '--listen', "$self->{dir}/listen" or POSIX::_exit(1);
 	}
 	$self->{relay} = $pid;
 	wait_for { IO::Socket::UNIX->new(Peer => "$self->{dir}/listen") } or die 'the relay does not listen: ' . slurp($self->log_file);
@@ -121,17 +121,18 @@ sub _serve
 
 # --- nginx's place
 
-# begin - ask, and do not wait: for more() and end(). Options: -head => 1, -range => TEXT
+# begin - ask, and do not wait: for more() and end(). Options: -head => 1, -range => TEXT, -if_range => TEXT
 sub begin
 {
 	my ($self, $path, %o) = @_;
 	my $method = delete $o{-head} ? 'HEAD' : 'GET';
 	my $range = delete $o{-range};
+	my $if_range = delete $o{-if_range};
 	my $sock = IO::Socket::UNIX->new(Peer => "$self->{dir}/listen") or die "no relay: $!";
 	my $query = join '&', map { "$_=" . $o{$_} =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger } sort keys %o;
 
 	binmode $sock;
-	syswrite $sock, "$method $path?$query HTTP/1.0\r\nHost: x\r\nConnection: close\r\nX-Request-Id: test-id\r\n" . ($range ? "Range: $range\r\n" : '') . "\r\n";
+	syswrite $sock, "$method $path?$query HTTP/1.0\r\nHost: x\r\nConnection: close\r\nX-Request-Id: test-id\r\n" . ($range ? "Range: $range\r\n" : '') . ($if_range ? "If-Range: $if_range\r\n" : '') . "\r\n";
 	return { sock => $sock, got => '', method => $method };
 }
 
@@ -160,7 +161,7 @@ sub end
 	($r{status}) = $head =~ m{^HTTP/1\.0 (\d+)};
 	$r{headers}{ lc $1 } = $2 while $head =~ /^([\w-]+): *(.*?)\r?$/mg;
 	$r{body} = $body;
-	$r{whole} = $g->{method} eq 'HEAD' ? length $body == 0 : length $body == $r{headers}{'content-length'};
+	$r{whole} = $g->{method} eq 'HEAD' ? length $body == 0 : length $body == ($r{headers}{'content-length'} // length $body);
 	return \%r;
 }
 

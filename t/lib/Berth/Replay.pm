@@ -13,7 +13,8 @@
 # state once the answer was sent; from the first call of the step on until then it is as before or as claimed. With
 # promise => 'image' a blob stays as before or as claimed until a manifest that names it was answered; and indexes are not
 # looked at, since a power cut ends their epoch. With also => code, each state is given to it together with the time of the last call
-# before the power cut: it returns what else is wrong; what lies below berth/ is lost one by one then, too.
+# before the power cut: it returns what else is wrong; what lies below berth/ is lost one by one then, too. With mirror => a pattern of
+# repositories their manifests may name what is not there.
 package Berth::Replay;
 
 use strict;
@@ -230,7 +231,7 @@ sub answered
 			next;
 		}
 		$allowed->{$k} = [$claims->{$k}];
-		next if $kind ne 'manifest' || !defined $claims->{$k};
+		next if $kind ne 'manifest' || !defined $claims->{$k} || ($self->{mirror} && $repo =~ $self->{mirror});
 		for my $part (@{ named_by($fs->now, $d) }) {
 			$allowed->{"blob $repo $part"} = [$part];
 			delete $m->{gone}{"$repo $part"};
@@ -270,7 +271,7 @@ sub claim_faults
 	return @bad;
 }
 
-sub faults { my ($self, $state) = @_; return faults_of($state, indexes => $self->{indexes}, journal => $self->{journal}, quota => $self->{quota}, undo => $self->{undo}, past => $self->{promise} eq 'image') }
+sub faults { my ($self, $state) = @_; return faults_of($state, indexes => $self->{indexes}, journal => $self->{journal}, quota => $self->{quota}, undo => $self->{undo}, mirror => $self->{mirror}, past => $self->{promise} eq 'image') }
 
 # visit - one state, of a power cut after the call of this time; what is wrong with it
 sub visit

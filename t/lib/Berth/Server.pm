@@ -79,6 +79,7 @@ sub master_pid { return $_[0]{real_master} }
 sub nginx_pid  { return $_[0]{nginx} }
 sub worker_socket { return "$_[0]{dir}/workers.sock" }
 sub write_socket { return "$_[0]{dir}/writes.sock" }
+sub relay_socket { return "$_[0]{dir}/relay.sock" }
 sub upload_socket { return "$_[0]{dir}/uploads.sock" }
 sub config_file { return "$_[0]{dir}/berth.conf" }
 

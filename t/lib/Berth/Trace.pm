@@ -54,6 +54,15 @@ sub traced
 	return scalar grep { /^TracerPid:\s*[1-9]/ } <$fh>;
 }
 
+# sleeps - whether a process waits for something, or is gone
+sub sleeps
+{
+	my ($pid) = @_;
+
+	open my $fh, '<', "/proc/$pid/stat" or return 1;
+	return <$fh> =~ /^\d+ \(.*\) [SZX] /s;
+}
+
 # trace_of(server, options, code) - the file of what strace writes of all workers while the code runs
 sub trace_of
 {
@@ -75,6 +84,8 @@ sub trace_of_pids
 	}
 	my $on = Berth::Test::wait_for(sub { @pids == grep { traced($_) } @pids });
 	my $fault = eval { die "the processes cannot be traced\n" if !$on; $code->($file); 1 } ? '' : $@;
+	# A worker has answered before it closes the connection: on a busy machine another one may have been faster with all that follows.
+	Berth::Test::wait_for(sub { !grep { !sleeps($_) } @pids }) if !$fault;
 	kill INT => $tracer;
 	waitpid $tracer, 0;
 	die $fault if $fault;

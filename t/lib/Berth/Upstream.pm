@@ -193,7 +193,8 @@ sub big_blob
 	return $self->link_blob($repo, "sha256:$hex");
 }
 
-sub blob_size { my ($self, $digest) = @_; return -s "$self->{dir}/blobs/" . substr $digest, 7 }
+sub blob_file { my ($self, $digest) = @_; return "$self->{dir}/blobs/" . substr $digest, 7 }
+sub blob_size { my ($self, $digest) = @_; return -s $self->blob_file($digest) }
 
 # manifest - under its digest and these tags
 sub manifest

@@ -41,7 +41,7 @@ sub lay_state
 	return;
 }
 
-# fsck_of - what berth itself has to say about states, each laid into a directory below $dir: a hash of counts by kind, and
+# fsck_of - what berth itself, with the configuration $r->{conf} if there is one, has to say about states, each laid into a directory below $dir: a hash of counts by kind, and
 # the first line of each kind with the number of its state
 sub fsck_of
 {
@@ -51,7 +51,7 @@ sub fsck_of
 	File::Path::make_path($dir);
 	for (my $n = $first; $n < @{ $r->{kept} }; $n += $step) {
 		lay_state($dir, { map { ($_ => $r->{kept}[$n]{$_}) } grep { !m{\Aberth/locks/.*[^/]\z} || $r->{kept}[$n]{$_} eq 'd' } keys %{ $r->{kept}[$n] } }, \%held);
-		open my $h, '-|', program('berth'), '--root', $dir, 'fsck', '--json', @options or die "berth fsck: $!";
+		open my $h, '-|', program('berth'), $r->{conf} ? ('--config', $r->{conf}) : (), '--root', $dir, 'fsck', '--json', @options or die "berth fsck: $!";
 		my @out = map { JSON::PP->new->utf8->decode($_) } <$h>;
 		close $h;
 		my $status = $? >> 8;

@@ -78,7 +78,8 @@ sub missing
 	my $digest = $u->big_blob($repo, $b->scaled($MIB) << 20);
 
 	$u->image($repo, 'v1', layers => [\$digest]);
-	die "$side: no manifest\n" if get_manifest($s, $repo, 'v1')->status != 200;
+	my $r = get_manifest($s, $repo, 'v1');
+	die "$side: no manifest: " . $r->as_string . "\n" if $r->status != 200;
 	$u->settled;
 	$u->forget;
 	return ($s, "/v2/$repo/blobs/$digest");

@@ -112,7 +112,12 @@ sub step
 		$c->{in} =~ s/\A(.*?\r\n\r\n)//s or return 0;
 		my ($line, @lines) = split /\r\n/, $1;
 		my ($method, $path) = split / /, $line;
-		my %h = map { /^([^:]+): *(.*)$/ ? (lc $1 => $2) : () } @lines;
+		my %h;
+		# docker-registry has a line for each type that it accepts, in any order
+		for (@lines) {
+			my ($name, $value) = /^([^:]+): *(.*)$/ or next;
+			$h{ lc $name } = exists $h{ lc $name } ? $h{ lc $name } . ", $value" : $value;
+		}
 		@$c{qw(method path headers need)} = ($method, $path, \%h, $h{'content-length'} // 0);
 		@$c{qw(n unsent)} = (++$self->{n}, 0);
 		$c->{body_in} = '';

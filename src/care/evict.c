@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evict: the order of an eviction.
+ *
+ * Owns nothing. Invariant: the collection has begun before any link of a mirror is read, so that whatever is linked since is noted
+ * (store/collector.h).
+ */
+#include "care/evict.h"
+
+#include "base/log.h"
+#include "care/evict_judge.h"
+#include "care/evict_plan.h"
+#include "care/evict_remove.h"
+#include "care/evict_manifests.h"
+#include "care/repos.h"
+#include "store/alone.h"
+
+#define DROP_TRIES 10           /* of half a second each: another eviction ends soon */
+
+/* What is asked for, beside what the configuration says. */
+struct wish {
+	const struct name *n;           /* NULL: nothing */
+	const struct ref *ref;
+	int found;
+};
+
+static int choose(struct evict_plan *p, struct gc_work *w, struct wish *wish, struct err *e)
+{
+	const struct config_cache *c = &w->r->cfg->cache;
+
+	if (wish->n) {
+		wish->found = evict_plan_drop(p, w, wish->n, wish->ref, e);
+		return wish->found < 0 ? -1 : 0;
+	}
+	if (collector_now(w->c, &w->now, e) < 0)
+		return -1;
+	if (c->idle)
+		evict_plan_idle(p, c->idle, w->now);
+	if (c->max)
+		evict_plan_size(p, c->max);
+	return 0;
+}
+
+static int evict(struct gc_work *w, struct wish *wish, struct evict_result *out, struct err *e)
+{
+	cleanup_evict_plan struct evict_plan p = EVICT_PLAN_INIT;
+	struct store *st = w->r->st;
+	uint64_t before;
+
+	if (alone_size(st, &before, e) < 0 || evict_plan_read(&p, w, e) < 0 || alone_replace(st, p.size, before, e) < 0 ||
+	    choose(&p, w, wish, e) < 0 || evict_remove(&p, w, wish->n != NULL, out, e) < 0)
+		return -1;
+	if (wish->found == 1 && wish->ref && wish->ref->kind == REF_TAG && evict_untag(w, wish->n, &wish->ref->tag, e) < 0)
+		return -1;
+	return alone_size(st, &out->kept, e) < 0 ? -1 : 0;
+}
+
+/* In a registry that is read-only nothing could be fetched again. */
+static bool may_evict(const struct registry *r)
+{
+	return r->cfg->nupstreams && !r->cfg->readonly;
+}
+
+int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
+{
+	struct gc_options o = { .grace = 0 };
+	struct gc_result ignored = { 0 };
+	struct gc_work own = { .r = w->r, .o = &o, .out = &ignored, .c = w->c };
+	struct wish wish = { .n = NULL };
+
+	*out = (struct evict_result){ 0 };
+	if (!may_evict(w->r))
+		return 0;
+	return evict_judge(&own, e) < 0 ? -1 : evict(&own, &wish, out, e);
+}
+
+/* The links of all other repositories are looked at before collections and moves of repositories are kept from beginning: that may take long. */
+static int run(struct registry *r, struct wish *wish, struct evict_result *out, struct err *e)
+{
+	struct gc_options o = { .grace = 0 };
+	struct gc_result ignored = { 0 };
+	struct gc_work w = { .r = r, .o = &o, .out = &ignored };
+	struct err at_end = ERR_INIT;
+	int begun = evict_judge(&w, e) < 0 ? -1 : collector_begin(&w.c, r->st, e), rc;
+
+	*out = (struct evict_result){ 0 };
+	if (begun <= 0)
+		return begun;
+	rc = evict(&w, wish, out, e);
+	if (collector_end(&w.c, rc == 0 ? e : &at_end) < 0)
+		rc = -1;
+	err_release(&at_end);
+	return rc < 0 ? -1 : 1;
+}
+
+int evict_run(struct registry *r, struct evict_result *out, struct err *e)
+{
+	struct wish wish = { .n = NULL };
+
+	*out = (struct evict_result){ 0 };
+	return may_evict(r) ? run(r, &wish, out, e) : 1;
+}
+
+int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, struct evict_result *out, struct err *e)
+{
+	struct wish wish = { .n = n, .ref = ref };
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < DROP_TRIES; i++)
+		rc = run(r, &wish, out, e);
+	if (rc == 0)
+		return err_set(e, ERR_UNAVAILABLE, "a collection is running; drop %s when it has ended", n->s);
+	if (rc < 0 || ref)
+		return rc < 0 ? -1 : wish.found;
+	/* What is left of a repository without links: its name, and what is known of its tags. */
+	rc = repos_remove(r, n, e);
+	return rc < 0 ? -1 : rc || wish.found;
+}
+
+void evict_log(const struct evict_result *r, uint64_t usec)
+{
+	struct log_event ev;
+
+	if (!r->manifests && !r->links && !r->blobs)
+		return;
+	log_begin(&ev, LOG_INFO, "evicted");
+	log_int(&ev, "manifests", (int64_t)r->manifests);
+	log_int(&ev, "links", (int64_t)r->links);
+	log_int(&ev, "blobs", (int64_t)r->blobs);
+	log_int(&ev, "bytes", (int64_t)r->bytes);
+	log_int(&ev, "kept_bytes", (int64_t)r->kept);
+	log_ms(&ev, "ms", usec);
+	log_end(&ev);
+}

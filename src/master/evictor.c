@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evictor: when an eviction is due, and the process that does it.
+ *
+ * Owns that process. Knows nothing of what goes.
+ */
+#include "master/evictor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/time.h"
+#include "care/evict.h"
+#include "master/child.h"
+#include "os/process.h"
+#include "registry/registry.h"
+#include "store/collector.h"
+
+#define SECOND UINT64_C(1000000)
+#define GLANCE SECOND           /* from one look at what was counted to the next: a look is no system call */
+#define AGAIN (60 * SECOND)     /* after one that failed, or could not remove enough: pinned images may be larger than the bound */
+#define IDLE_MIN (60 * SECOND)
+#define IDLE_MAX (3600 * SECOND)
+#define BUSY 3                  /* exit status: a collection is running */
+
+void evictor_set(struct evictor *v, const struct config *cfg)
+{
+	bool wanted = cfg->nupstreams && !cfg->readonly;
+
+	v->due = wanted ? time_now_usec() : 0;
+	v->not_before = 0;
+	v->max = wanted ? cfg->cache.max : 0;
+}
+
+uint64_t evictor_next(const struct evictor *v)
+{
+	uint64_t glance = v->max ? time_now_usec() + GLANCE : 0;
+
+	if (v->pid)
+		return 0;
+	if (glance < v->not_before)
+		glance = v->max ? v->not_before : 0;
+	return !glance || (v->due && v->due < glance) ? v->due : glance;
+}
+
+/* In the new process: does not return. */
+static _Noreturn void run(const struct config *cfg)
+{
+	static const struct event_by cache = { .login = "cache" };
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	struct store_options so = registry_store(cfg);
+	struct registry reg = { .cfg = cfg, .by = &cache };
+	uint64_t begun = time_now_usec();
+	struct evict_result gone;
+	struct log_event ev;
+	int rc = -1;
+
+	os_end_by_asking();
+	so.serving = true;
+	if (store_open(&st, &so, &e) == 0) {
+		reg.st = st;
+		rc = evict_run(&reg, &gone, &e);
+	}
+	if (rc < 0 && os_asked_to_end())
+		os_end();
+	if (rc == 1)
+		evict_log(&gone, time_now_usec() - begun);
+	store_close(&st);
+	if (rc >= 0)
+		exit(rc == 1 ? 0 : BUSY);       /* not _exit: sanitizers and coverage report there */
+	log_begin(&ev, LOG_ERROR, "eviction_failed");
+	log_err(&ev, &e);
+	log_end(&ev);
+	exit(1);
+}
+
+void evictor_tend(struct evictor *v, const struct config *cfg, void (*in_child)(void *arg), void *arg)
+{
+	uint64_t now = time_now_usec();
+	bool over = v->max && now >= v->not_before && metrics_get(METRIC_CACHE_BYTES) > v->max;
+
+	if (v->pid || (!over && (!v->due || now < v->due)))
+		return;
+	v->not_before = now + GLANCE;
+	if (child_begin(&v->pid, "evict what the cache has too much of", in_child, arg))
+		run(cfg);
+	if (!v->pid)
+		v->not_before = v->due = now + AGAIN;
+}
+
+/* How often somebody looks for what is idle. */
+static uint64_t pause_of(const struct config *cfg)
+{
+	uint64_t part = cfg->cache.idle / 24 * SECOND;
+
+	return !cfg->cache.idle ? 0 : part < IDLE_MIN ? IDLE_MIN : part > IDLE_MAX ? IDLE_MAX : part;
+}
+
+bool evictor_reap(struct evictor *v, const struct config *cfg, pid_t pid, int status)
+{
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	struct store_options so = registry_store(cfg);
+	uint64_t now = time_now_usec(), pause = pause_of(cfg);
+	bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0, busy = WIFEXITED(status) && WEXITSTATUS(status) == BUSY;
+
+	if (!v->pid || pid != v->pid)
+		return false;
+	v->pid = 0;
+	if (v->due)
+		v->due = done ? (pause ? now + pause : 0) : now + (busy ? GLANCE : AGAIN);
+	v->not_before = now + (busy || (done && metrics_get(METRIC_CACHE_BYTES) <= v->max) ? GLANCE : AGAIN);
+	if (!WIFSIGNALED(status))
+		return true;
+	log_say(LOG_WARN, "eviction_killed", "by signal %d; the next one goes on", WTERMSIG(status));
+	so.serving = true;      /* its mark would have every writer take notes until then */
+	if (store_open(&st, &so, &e) < 0 || collector_tidy(st, &e) < 0)
+		log_say(LOG_WARN, "collector", "%s", e.cause);
+	else
+		collector_reserve(st);
+	return true;
+}
+
+void evictor_stop(struct evictor *v)
+{
+	v->due = v->max = 0;
+	if (v->pid)
+		kill(v->pid, SIGTERM);
+}
