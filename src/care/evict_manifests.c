@@ -7,14 +7,16 @@
  */
 #include "care/evict_manifests.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/digestlist.h"
 #include "base/mem.h"
 #include "care/evict_need.h"
 #include "os/file.h"
+#include "registry/reg_delete.h"
 #include "registry/reg_stored.h"
-#include "store/index.h"
+#include "registry/reg_summary.h"
 #include "store/lock.h"
 #include "store/mirror.h"
 #include "store/quota_hold.h"
@@ -72,31 +74,40 @@ static int choose(struct batch *b, struct evict_link **v, size_t count, struct e
 	return rc;
 }
 
-/* The caller holds the repository's lock, and flushes. 1, 0 it is not there, -1 with *e */
-static int remove_tag(struct gc_work *w, const struct name *n, const struct tag *t, const struct digest *d, struct names *trashed, struct err *e)
-{
-	cleanup_str struct str path = STR_INIT;
-	int found = tag_remove(w->r->st, n, t, &path, e);
-
-	if (found != 1)
-		return found;
-	names_add(trashed, path.buf, path.len);
-	mirror_uncheck(w->r->st, n, t);
-	index_remove_tag(w->r->st, n, t, d, true);
-	return 1;
-}
+/* Tags that go. */
+struct targets {
+	struct batch *b;
+	struct reg_tag_target *v;       /* owned */
+	size_t count, cap;
+};
 
 static int visit_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
-	struct batch *b = arg;
+	struct targets *ts = arg;
 
-	return digestset_has(&b->goes, d) && remove_tag(b->w, b->n, t, d, &b->tags, e) < 0 ? -1 : 0;
+	(void)e;
+	if (!digestset_has(&ts->b->goes, d))
+		return 0;
+	if (ts->count == ts->cap) {
+		ts->cap = ts->cap ? ts->cap * 2 : 64;
+		ts->v = xreallocarray(ts->v, ts->cap, sizeof(*ts->v));
+	}
+	ts->v[ts->count++] = (struct reg_tag_target){ *t, *d };
+	return 0;
 }
 
 /* Flush also if no tag was found: another process may have removed one and died before its flush. */
 static int remove_tags(struct batch *b, struct err *e)
 {
-	return tag_walk(b->w->r->st, b->n, visit_tag, b, e) < 0 ? -1 : tag_flush(b->w->r->st, b->n, e);
+	struct targets ts = { .b = b };
+	int rc = tag_walk(b->w->r->st, b->n, visit_tag, &ts, e) < 0 ? -1 : 0;
+
+	if (rc == 0)
+		rc = ts.count ? reg_delete_cached_tags(b->w->r, b->n, ts.v, ts.count, &b->tags, e) : tag_flush(b->w->r->st, b->n, e);
+	for (size_t i = 0; rc == 0 && i < ts.count; i++)
+		mirror_uncheck(b->w->r->st, b->n, &ts.v[i].tag);
+	free(ts.v);
+	return rc;
 }
 
 /* A manifest that cannot be read is removed nevertheless: readers of the index skip an entry without a manifest. */
@@ -108,7 +119,7 @@ static void remove_entry(struct batch *b, const struct digest *d)
 	size_t read = 0;
 
 	if (reg_stored_referrer(b->w->r, b->n, d, &subject, &descriptor, &read, &ignored) == 1)
-		index_remove_referrer(b->w->r->st, b->n, &subject, d);
+		reg_summary_remove_referrer(b->w->r, b->n, &subject, d);
 }
 
 /* Under both locks. */
@@ -206,18 +217,17 @@ int evict_untag(struct gc_work *w, const struct name *n, const struct tag *t, st
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	cleanup_fd int lock = -1;
-	struct digest d;
+	struct reg_tag_target target = { .tag = *t };
 	int found;
 
 	if (lock_repository(w->r->st, n, &lock, e) < 0)
 		return -1;
-	found = tag_read(w->r->st, n, t, &d, e);
-	if (found == 1)
-		found = remove_tag(w, n, t, &d, &trashed, e);
+	found = tag_read(w->r->st, n, t, &target.digest, e);
 	if (found != 1)
 		return found;
-	if (tag_flush(w->r->st, n, e) < 0)
+	if (reg_delete_cached_tags(w->r, n, &target, 1, &trashed, e) < 0)
 		return -1;
+	mirror_uncheck(w->r->st, n, t);
 	os_cleanup_fd(&lock);
 	store_purge_all(w->r->st, &trashed);
 	return 1;

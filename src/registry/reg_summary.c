@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json_check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/index.h"
 #include "store/store_path.h"
@@ -266,23 +267,47 @@ static int add_tag(void *arg, const struct tag *t, const struct digest *d, struc
 	return 0;
 }
 
-int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
+static int build(struct registry *r, const struct name *n, struct err *e)
 {
 	struct building b = { .rows = { .r = r, .n = n, .text = STR_INIT }, .old = { .lines = { .text = STR_INIT } } };
 	int rc;
 
-	struct touched t;
-
-	if (touched_begin(r->st, n, &t, e) < 0)
-		return -1;
 	read_old(r, n, &b.old);
 	rc = tag_walk(r->st, n, add_tag, &b, e);
 	if (rc == 0)
 		rc = write_rows(&b.rows, e);
-	touched_end(&t, n);
 	str_release(&b.rows.text);
 	str_release(&b.old.lines.text);
 	free(b.old.v);
+	return rc;
+}
+
+/* A list is no reason to refuse pushes and pulls. */
+static int do_without(struct registry *r, const struct name *n, const struct err *why, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct log_event ev;
+
+	log_begin(&ev, LOG_WARN, "no_summary");
+	log_str(&ev, "repository", n->s);
+	log_err(&ev, why);
+	log_end(&ev);
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	return summary_drop(r->st, path.buf, e);
+}
+
+int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
+{
+	cleanup_err struct err why = ERR_INIT;
+	struct touched t;
+	int rc;
+
+	if (touched_begin(r->st, n, &t, e) < 0)
+		return -1;
+	rc = build(r, n, &why);
+	if (rc < 0)
+		rc = do_without(r, n, &why, e);
+	touched_end(&t, n);
 	return rc;
 }
 

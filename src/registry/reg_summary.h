@@ -54,7 +54,10 @@ int reg_summary_add_referrer(struct registry *r, const struct name *n, const str
 			     const struct str *descriptor, struct err *e);
 void reg_summary_remove_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d);
 
-/* reg_summary_build - write it by the links; the caller holds the lock, and the index is current but for this. 0, or -1 with *e */
+/*
+ * reg_summary_build - write it by the links; the caller holds the lock, and the index is current but for this
+ * Where it can't be written it is removed: readers do without. Only if that fails, too, it is an error. 0, or -1 with *e
+ */
 int reg_summary_build(struct registry *r, const struct name *n, struct err *e);
 
 /*
