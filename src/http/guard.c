@@ -38,7 +38,13 @@ static void audit(const struct exchange *x, const char *action, const char *need
 
 static enum right right_of(enum op_need need)
 {
-	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE || need == NEED_PULL_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+}
+
+/* What a token has to cover. A push also pulls: it asks first whether blobs exist. */
+static unsigned actions_of(enum op_need need)
+{
+	return (unsigned)right_of(need) | (need == NEED_PUSH || need == NEED_PULL_DELETE ? SCOPE_PULL : 0u);
 }
 
 static void add_scope(struct scopes *s, const char *type, const char *name, unsigned actions)
@@ -62,7 +68,7 @@ static bool mount_source(const struct exchange *x, struct name *from)
 	return request_query(&x->rq, "from", &text) == 1 && name_parse(from, text.buf, text.len) == 0;
 }
 
-/* The scopes of a token that suffices for the request. A push also pulls: it asks first whether blobs exist. */
+/* The scopes of a token that suffices for the request. */
 static void add_needs(const struct exchange *x, struct scopes *s)
 {
 	const char *asked = x->asked ? x->asked : x->match.name;
@@ -75,7 +81,7 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 		add_scope(s, "registry", "catalog", SCOPE_ALL);
 	if (x->op->need < NEED_PULL || name_parse(&name, asked, len) < 0)
 		return;
-	add_scope(s, "repository", name.s, x->op->need == NEED_PUSH ? SCOPE_PULL | SCOPE_PUSH : (unsigned)right_of(x->op->need));
+	add_scope(s, "repository", name.s, actions_of(x->op->need));
 	if (x->op->need == NEED_PUSH && mount_source(x, &from))
 		add_scope(s, "repository", from.s, SCOPE_PULL);
 }
@@ -186,6 +192,10 @@ static int check_need(struct exchange *x, struct err *e)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is no token service here");
 	case NEED_CATALOG:
 		return auth_require_catalog(x->auth, &x->who, e);
+	case NEED_PULL_DELETE:
+		if (auth_require(x->auth, &x->who, RIGHT_PULL, &x->name, e) < 0)
+			return -1;
+		return auth_require(x->auth, &x->who, RIGHT_DELETE, &x->name, e);
 	case NEED_PULL:
 	case NEED_PUSH:
 	case NEED_DELETE:

@@ -45,8 +45,8 @@ void facts_release(struct facts *f);
  * facts_of - the facts of a manifest, by its bytes; f is FACTS_INIT
  * checked  the repository is known to have what the manifest names: no link is read
  * budget   decreased by what was read; NULL: FACTS_BUDGET
- * It reads the configuration of an image, and the manifests of an index. Of those that the budget does not suffice for, the bytes that the index claims
- * count. What can't be read counts as absent.
+ * It reads the configuration of an image, and the manifests of an index. Of those that the budget does not suffice for, the bytes that the index
+ * claims count. What can't be read counts as absent.
  */
 void facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts_budget *budget, struct facts *f);
 

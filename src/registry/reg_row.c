@@ -13,9 +13,8 @@
 #include "base/mediatype.h"
 #include "base/mem.h"
 #include "store/index.h"
+#include "store/revision.h"
 #include "store/tag.h"
-
-#define REFERRERS 100           /* of a manifest that are counted */
 
 _Static_assert(KIND_COUNT == SUMMARY_COUNTS, "a summary counts each kind");
 
@@ -32,17 +31,20 @@ int reg_row_count(struct registry *r, const struct name *n, const struct digest 
 	size_t i;
 
 	memset(counts, 0, KIND_COUNT * sizeof(*counts));
-	if (index_referrers(r->st, n, d, "", REFERRERS, &all, e) < 0)
+	if (index_referrers(r->st, n, d, "", SUMMARY_REFERS_MAX, &all, e) < 0)
 		return -1;
-	for (i = 0; i < all.count && i < REFERRERS; i++) {
+	for (i = 0; i < all.count && i < SUMMARY_REFERS_MAX; i++) {
 		struct json_fault f;
-		struct digest one;
+		struct digest one, content;
 		int found;
 
 		str_reset(&descriptor);
 		if (digest_parse(&one, all.v[i], strlen(all.v[i])) < 0)
 			continue;
+		/* The index has entries of what has gone, or never came. */
 		found = index_read_referrer(r->st, n, d, &one, &descriptor, e);
+		if (found == 1)
+			found = revision_find(r->st, n, &one, &content, e);
 		if (found < 0)
 			return -1;
 		if (found && json_check(descriptor.buf, descriptor.len, &f) == 0)

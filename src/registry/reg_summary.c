@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/index.h"
+#include "store/revision.h"
 #include "store/store_path.h"
 #include "store/tag.h"
 
@@ -178,23 +179,28 @@ void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size
 	end(c);
 }
 
-/* One that was there already is counted already. */
+/* One whose entry and link were there already is counted already. An entry alone is one of a push that failed, or of a manifest that has gone. */
 int reg_summary_add_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d,
-			     const struct str *descriptor, struct err *e)
+			     const struct str *descriptor, struct summary_change *c, struct err *e)
 {
-	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	int had = index_has_referrer(r->st, n, subject, d) ? revision_linked(r->st, n, d, e) : 0;
+
+	if (had < 0)
+		return -1;
+	if (had)
+		return index_add_referrer(r->st, n, subject, d, descriptor, true, e);
+	summary_doubt_refer(&c->lines, subject);
+	return begin(r, n, c, e) < 0 ? -1 : index_add_referrer(r->st, n, subject, d, descriptor, true, e);
+}
+
+void reg_summary_referred(struct summary_change *c, const struct digest *subject, const struct str *descriptor)
+{
 	struct json_fault f;
 
-	if (index_has_referrer(r->st, n, subject, d))
-		return index_add_referrer(r->st, n, subject, d, descriptor, true, e);
-	summary_doubt_refer(&c.lines, subject);
-	if (begin(r, n, &c, e) < 0 || index_add_referrer(r->st, n, subject, d, descriptor, true, e) < 0)
-		return -1;
-	if (!reg_summary_is_kept(&c) || json_check(descriptor->buf, descriptor->len, &f) < 0)
-		return 0;
-	summary_refer(&c.lines, subject, kind_of(json_view_of(descriptor->buf, descriptor->len)));
-	end(&c);
-	return 0;
+	if (!reg_summary_is_kept(c) || json_check(descriptor->buf, descriptor->len, &f) < 0)
+		return;
+	summary_refer(&c->lines, subject, kind_of(json_view_of(descriptor->buf, descriptor->len)));
+	end(c);
 }
 
 void reg_summary_remove_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d)

@@ -506,8 +506,11 @@ static size_t begin_block(const struct walk *w)
 static void count_refers(const struct summary *s, struct summary_row *row)
 {
 	size_t lo = 0, hi = s->nrefers;
+	unsigned sum = 0;
 	int doubts = 0;
 
+	for (size_t i = 0; i < SUMMARY_COUNTS; i++)
+		sum += row->counts[i];
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -522,7 +525,7 @@ static void count_refers(const struct summary *s, struct summary_row *row)
 		if (rf->seq <= row->seq)
 			continue;
 		doubts += rf->kind < 0 ? 1 : -1;
-		if (rf->kind >= 0)
+		if (rf->kind >= 0 && sum++ < SUMMARY_REFERS_MAX)
 			row->counts[rf->kind]++;
 	}
 	row->recount = doubts > 0;
