@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP ();
 use Berth::Test;
 use Berth::Check;
+use Berth::Repo;
 
 my $s = Berth::Server->start(config => "delete = true;\n", workers => 2);
 my $json = JSON::PP->new->canonical->utf8;
@@ -41,6 +42,26 @@ is_deeply [map { $_->{platforms} } @{ $r->json->{tags} }], [undef, undef, ['linu
 is $s->push_image('team/app', 'new', type => 'oci', config => '{"os":"linux"}', layers => ['new']) ? 1 : 0, 1, 'a push goes on';
 is $s->req(DELETE => '/v2/team/app/manifests/3')->status, 202, 'and a delete';
 is names(tags('sort=name')), '1 2 new', 'and shows';
+
+# what refers to an image counts if it is there
+my ($subject, $sm) = $s->push_image('team/app', 'signed', type => 'oci', config => '{"os":"linux"}', layers => ['signed']);
+$s->push_blob('team/app', $_) for '{}', 'a signature';
+my $count = sub { my ($row) = grep { $_->{tag} eq 'signed' } @{ tags('q=signed')->json->{tags} }; return $row->{signatures} };
+my @sig = map { $json->encode({ %{ JSON::PP::decode_json(image_of(OCI_MANIFEST, '{}', 'a signature')) }, artifactType => 'application/vnd.dev.cosign.artifact.sig.v1+json',
+	annotations => { n => "$_" }, subject => described(OCI_MANIFEST, $sm) }) } 1 .. 2;
+is $s->push_manifest('team/app', sha256($_), $_, OCI_MANIFEST)->status, 201, 'a signature' for @sig;
+is $count->(), 2, 'is counted';
+unlink revision_link($s, 'team/app', sha256($sig[0])) or die $!;
+$s->restart;
+is $count->(), 1, 'an entry of the index alone is not';
+is $s->push_manifest('team/app', sha256($sig[0]), $sig[0], OCI_MANIFEST)->status, 201, 'until it is pushed again';
+is $count->(), 2, 'and then it is';
+
+# a tag that fsck removes has no row
+is tags('sort=name')->json->{total}, 4, 'four tags';
+unlink tag_link($s, 'team/app', '2') or die $!;
+my $fsck = berth($s, 'fsck', '--repair');
+is names(tags('sort=name')), '1 new signed', 'one that was removed is in no list' or diag shown($fsck);
 
 # an index of indexes of large manifests: what is read is bounded, and what is not read is what the index claims
 my $pad = 'x' x (3 << 20);

@@ -5,6 +5,7 @@
 #include "base/json_put.h"
 #include "http/api.h"
 #include "http/api_body.h"
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_undo.h"
 #include "store/undo.h"
@@ -128,6 +129,8 @@ static int restore(struct exchange *x, const struct wish *w, struct str *restore
 			why = (struct err)ERR_INIT;
 			return -1;
 		}
+		if (rc == 0)
+			guard_did(x, "push", &w->v[i].tag, &d);
 		json_put_key(out, NULL);
 		str_addc(out, '{');
 		json_put_word(out, "tag", w->v[i].tag.s);

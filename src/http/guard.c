@@ -14,21 +14,27 @@
 #include "http/location.h"
 #include "http/mirror.h"
 
+/* What each line about a request begins with. */
+static void begin_audit(const struct exchange *x, const char *action, const char *need, struct log_event *ev)
+{
+	log_audit(ev, action);
+	if (x->who.user[0])
+		log_str(ev, "user", x->who.user);
+	log_str(ev, "remote", x->rq.remote);
+	log_str(ev, "request_id", x->rq.id);
+	log_str(ev, "method", x->rq.method_text);
+	log_str(ev, "right", need);
+	if (x->name.len)
+		log_str(ev, "repository", x->name.s);
+}
+
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
 	size_t digest_len;
 	const char *digest = response_find(&x->rs, "Docker-Content-Digest", &digest_len);
 	struct log_event ev;
 
-	log_audit(&ev, action);
-	if (x->who.user[0])
-		log_str(&ev, "user", x->who.user);
-	log_str(&ev, "remote", x->rq.remote);
-	log_str(&ev, "request_id", x->rq.id);
-	log_str(&ev, "method", x->rq.method_text);
-	log_str(&ev, "right", need);
-	if (x->name.len)
-		log_str(&ev, "repository", x->name.s);
+	begin_audit(x, action, need, &ev);
 	if (x->tail_len)
 		log_strn(&ev, "reference", x->tail, x->tail_len);
 	log_strn(&ev, "digest", digest, digest_len);
@@ -278,9 +284,22 @@ bool guard_may_change(const struct exchange *x, bool removes)
 	return auth_may(x->auth, &x->who, removes ? RIGHT_DELETE : RIGHT_PUSH, &x->name);
 }
 
+void guard_did(struct exchange *x, const char *action, const struct tag *t, const struct digest *d)
+{
+	struct log_event ev;
+
+	x->audited = true;
+	if (!auth_on(x->auth))
+		return;
+	begin_audit(x, action, NULL, &ev);
+	log_str(&ev, "reference", t->s);
+	log_str(&ev, "digest", d->text);
+	log_end(&ev);
+}
+
 void guard_done(const struct exchange *x)
 {
-	if (!auth_on(x->auth) || x->rq.precheck)
+	if (!auth_on(x->auth) || x->rq.precheck || x->audited)
 		return;
 	if (x->op->kind == OP_WRITE && x->rs.status == 201)
 		audit(x, "push", NULL, NULL);

@@ -62,7 +62,10 @@ bool guard_everybody_may_pull(const struct exchange *x);
 /* guard_may_change - whether x->who may push to x->name, or, with `removes`, delete there, and the configuration allows it */
 bool guard_may_change(const struct exchange *x, bool removes);
 
-/* guard_done - write a line of the audit if the handled operation was a push or a deletion */
+/* guard_did - write a line of the audit about one of many tags that a request changes; action "push" or "delete", as guard_done() has them */
+void guard_did(struct exchange *x, const char *action, const struct tag *t, const struct digest *d);
+
+/* guard_done - write a line of the audit if the handled operation was a push or a deletion, unless guard_did() has */
 void guard_done(const struct exchange *x);
 
 #endif

@@ -499,11 +499,9 @@ static size_t begin_block(const struct walk *w)
 static void count_refers(const struct summary *s, struct summary_row *row)
 {
 	size_t lo = 0, hi = s->nrefers;
-	unsigned sum = 0;
+	unsigned sum = row->counts[0] + row->counts[1] + row->counts[2] + row->counts[3];
 	int doubts = 0;
 
-	for (size_t i = 0; i < SUMMARY_COUNTS; i++)
-		sum += row->counts[i];
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
