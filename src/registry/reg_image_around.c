@@ -47,6 +47,7 @@ static int put_summary(struct referrers *rf, const struct digest *d, struct json
 		return 0;
 	rf->summaries++;
 	found = reg_stored_bytes(rf->im->r, rf->im->n, d, &bytes, e);
+	rf->bytes -= bytes.len < rf->bytes ? bytes.len : rf->bytes;
 	if (found <= 0 || json_check(bytes.buf, bytes.len, &f) < 0)
 		return found < 0 ? -1 : 0;
 	if (kind_summary(rf->im->r, rf->im->n, json_view_of(bytes.buf, bytes.len), &rf->bytes, &text, e) < 0)

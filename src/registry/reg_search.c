@@ -96,7 +96,7 @@ static int find_repos(struct search *s, struct err *e)
 		if (found < 0)
 			found = skip(&n, e);
 		if (found)
-			reg_repo_row_json(&row, s->out);
+			reg_repo_row_json(&row, !s->of, s->out);
 	}
 	str_addc(s->out, ']');
 	return 0;

@@ -14,6 +14,7 @@
 #include "os/file.h"
 #include "registry/reg_index.h"
 #include "registry/reg_summary.h"
+#include "store/index.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/tag.h"
@@ -258,7 +259,10 @@ static int make_summary(struct rows *w, struct summary *s, struct err *e)
 	if (rc)
 		return rc;
 	summary_close(s);
+	/* It may have been removed meanwhile, and its index with it. */
 	rc = lock_repository_now(w->r->st, w->n, &lock, e);
+	if (rc == 1)
+		rc = index_current(w->r->st, w->n, e);
 	if (rc <= 0)
 		return rc;
 	if (reg_summary_build(w->r, w->n, &ignored) < 0)
