@@ -183,6 +183,20 @@ int guard_refuse(struct exchange *x, const struct err *e)
 	return x->who.refused ? refused(x, 0, e) : challenge(x, e);
 }
 
+/* Who will never have one of the two rights is told so, rather than that another token is needed. */
+static int require_both(struct exchange *x, struct err *e)
+{
+	cleanup_err struct err other = ERR_INIT;
+	int rc = auth_require(x->auth, &x->who, RIGHT_DELETE, &x->name, e);
+
+	if (auth_require(x->auth, &x->who, RIGHT_PULL, &x->name, &other) == 0 || (rc < 0 && other.code != ERR_DENIED))
+		return rc;
+	err_release(e);
+	*e = other;
+	other = (struct err)ERR_INIT;
+	return -1;
+}
+
 static int check_need(struct exchange *x, struct err *e)
 {
 	switch (x->op->need) {
@@ -199,9 +213,7 @@ static int check_need(struct exchange *x, struct err *e)
 	case NEED_CATALOG:
 		return auth_require_catalog(x->auth, &x->who, e);
 	case NEED_PULL_DELETE:
-		if (auth_require(x->auth, &x->who, RIGHT_PULL, &x->name, e) < 0)
-			return -1;
-		return auth_require(x->auth, &x->who, RIGHT_DELETE, &x->name, e);
+		return require_both(x, e);
 	case NEED_PULL:
 	case NEED_PUSH:
 	case NEED_DELETE:
