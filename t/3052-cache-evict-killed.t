@@ -113,6 +113,8 @@ for my $p (@plan) {
 	push @{ $fault{'nothing that stays is missing'} }, "$at: $missing" if $missing ne '';
 	$r = run(words($c, @evict));
 	push @{ $fault{'the next eviction ends with 0'} }, "$at: $r->{status} $r->{err}" if $r->{status} || $r->{err} ne '';
+	my @stranded = grep { my $d = $_; !grep { $_ eq $d } @want } @{ blobs_on_disk($c) };
+	push @{ $fault{'and removes all bytes that had to go'} }, "$at: @stranded" if @stranded;
 	make_old($c, 8 * 24 * $HOUR, map({ "berth/$_" } qw(tmp trash body)), 'docker/registry/v2/blobs');
 	$r = run(words($c, 'gc'));
 	push @{ $fault{'the next collection ends with 0'} }, "$at: $r->{status} $r->{err}" if $r->{status} || $r->{err} ne '';
@@ -126,7 +128,7 @@ for my $p (@plan) {
 	push @{ $fault{'the count is right'} }, "$at: $size, not $is" if $size != $is;
 	run('rm', '-rf', '--', $c->root);
 }
-for my $what ('no link, manifest or tag is left that names nothing', 'nothing that stays is missing', 'the next eviction ends with 0', 'the next collection ends with 0',
+for my $what ('no link, manifest or tag is left that names nothing', 'nothing that stays is missing', 'the next eviction ends with 0', 'and removes all bytes that had to go', 'the next collection ends with 0',
 	'and no bytes are left that had to go', 'nor is anything missing afterwards', 'the count is right') {
 	is join("\n", @{ $fault{$what} // [] }), '', "killed at a system call: $what";
 }

@@ -38,7 +38,15 @@ my %way = (
 	# a second mirror, whose manifest names it
 	adopt => sub { my ($to, $d) = @_; my $r = $s->req(GET => "/v2/up/other/blobs/$d", may_close => 1); return ($r->status, 0) },
 );
-sub old_links { my $dir = data_dir($s) . '/repositories/up'; utime time - 7200, time - 7200, map { "$dir/$_" } grep { m{/link\z} } files_below($dir); return }
+# all but those of an image that is pulled all the time: where nobody pulls anything, the clock may be wrong
+sub old_links
+{
+	my $dir = data_dir($s) . '/repositories/up';
+	utime time - 7200, time - 7200, map { "$dir/$_" } grep { m{/link\z} && !m{\Afresh/} } files_below($dir);
+	utime undef, undef, map { "$dir/$_" } grep { m{\Afresh/.*/link\z} } files_below($dir);
+	return;
+}
+hand_image($s, 'up/fresh', 'new', '{"fresh":1}', random_bytes(100));
 
 my @ways = sort keys %way;
 my (%n, @bad, @acknowledged);

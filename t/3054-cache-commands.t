@@ -5,7 +5,9 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::UNIX;
 use JSON::PP ();
+use POSIX ();
 use Berth::Test;
 use Berth::Check;
 use Berth::FCGI;
@@ -98,10 +100,32 @@ is_deeply [map { $_->{repository} // () } lines('docker.io')], [], 'is gone';
 ok !-e data_dir($s) . "/repositories/$app" && !-e $s->root . "/berth/mirror/$app/_pinned", 'with all that was known of it';
 $r = cache('drop', 'app');
 is "$r->{status} $r->{err}", "1 berth: $app:latest: is not here\n", 'once';
+ok_cache('a tag that is not here yet is pinned', 'pin', 'app:later');
+ok_cache('a repository that has pins alone', 'drop', 'app');
+ok !-e $s->root . "/berth/mirror/$app/_pinned", 'is dropped with them';
+is cache('drop', 'app')->{status}, 1, 'once';
+my $events = $s->req(GET => '/berth/v1/events')->body;
+like $events, qr{"team/app"}, 'the journal has what was pushed';
+unlike $events, qr{library/app}, 'and nothing of a mirror';
 $r = cache('drop', 'quay.io/ours/fixed');
 is $r->{status}, 1, 'what a rule says is read-only';
 like $r->{err}, qr{^berth: quay\.io/ours/fixed:latest: }, 'is not dropped';
 ok -e tag_link($s, 'quay.io/ours/fixed', '1'), 'but stays';
+my @of = map { random_bytes($_) } 900, 800, 700;
+my @part = map { image('quay.io/ours/list', "part$_", qq({"part":$_}), $of[2], $of[$_]) } 0, 1;
+my $index = JSON::PP->new->canonical->encode({ schemaVersion => 2, mediaType => 'application/vnd.oci.image.index.v1+json', manifests => [ map { { mediaType => $type, %$_ } } @part ] });
+is relay(PUT => 'manifest?repo=quay.io/ours/list&ref=all', body => $index, type => 'application/vnd.oci.image.index.v1+json')->status, 201, 'an index is here';
+blob('quay.io/ours/list', $_) for @of, '{"part":0}', '{"part":1}';
+my $list = 'quay.io/ours/list';
+ok_cache('an image of it, by its tag,', 'drop', "$list:part0");
+is join('', map { -e $_ ? 1 : 0 } tag_link($s, $list, 'part0'), revision_link($s, $list, $part[0]{digest}), layer_link($s, $list, sha256($of[0]))), '011', 'loses that: the index names it';
+ok_cache('and by its digest', 'drop', "$list\@$part[0]{digest}");
+is join('', map { -e $_ ? 1 : 0 } revision_link($s, $list, $part[0]{digest}), map { layer_link($s, $list, sha256($_)) } @of), '0011', 'is gone, with what only it needs';
+$r = cache('drop', "$list\@$part[0]{digest}");
+is "$r->{status} $r->{err}", "1 berth: $list\@$part[0]{digest}: is not here\n", 'once';
+is $s->req(GET => "/v2/$list/manifests/part1")->status, 200, 'the other stays';
+ok_cache('the index', 'drop', "$list:all");
+is join('', map { -e $_ ? 1 : 0 } revision_link($s, $list, sha256($index)), revision_link($s, $list, $part[1]{digest}), map { layer_link($s, $list, sha256($_)) } @of[1, 2]), '0111', 'leaves what has a tag';
 is run(@berth, 'tag', 'deleted', $app)->{out}, '', 'nothing is remembered to be undone';
 is $s->req(DELETE => '/v2/quay.io/ours/tool/manifests/latest')->status, 202, 'DELETE forgets a tag as well';
 error_is($s->req(GET => '/v2/quay.io/ours/tool/manifests/latest'), 503, 'UNAVAILABLE', 'which is asked of upstream then');
@@ -119,5 +143,38 @@ for ('quay.io/theirs/app', "app\@sha256:1") {
 $r = cache('warm', '--relay', $s->dir . '/none', 'app:1');
 is $r->{status}, 1, 'without a relay nothing is fetched';
 like $r->{err}, qr{^berth: \Q$app\E:1: [^\n]*/none[^\n]*\n\z}, 'which is told';
+
+# --- what answers is no berth-relay
+# fake - answer each request with a text, and then with another for ever: what warm says
+sub fake
+{
+	my ($ref, $text, $more) = @_;
+	my $path = $s->dir . '/fake';
+	my $l = IO::Socket::UNIX->new(Local => $path, Listen => 8) or die "$path: $!";
+	my $pid = fork // die "fork: $!";
+
+	if (!$pid) {
+		local $SIG{PIPE} = 'IGNORE';
+		while (my $c = $l->accept) {
+			sysread $c, my $request, 4096;
+			syswrite $c, $text;
+			1 while defined $more && syswrite $c, $more;
+		}
+		POSIX::_exit(0);
+	}
+	my $r = cache('warm', '--relay', $path, $ref);
+	kill KILL => $pid;
+	waitpid $pid, 0;
+	unlink $path;
+	is $r->{status}, 1, "$ref is not fetched";
+	return $r->{err};
+}
+is fake('app:9', "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nX-Accel-Redirect: /_berth/cached/stale?why=\e[2J\x07\r\n\r\n") =~ tr/\x00-\x09\x0b-\x1f//, 0, 'a terminal is told nothing that it would obey';
+image('quay.io/ours/tool', 'lazy', '{"lazy":1}');
+like fake('quay.io/ours/tool:lazy', "HTTP/1.0 200 OK\r\n\r\n", "7\n" x 100), qr{\Q@{[$s->dir]}\E/fake is no berth-relay$}m, 'who says the same number for ever is not waited for';
+my $many = JSON::PP->new->canonical->encode({ schemaVersion => 2, mediaType => 'application/vnd.oci.image.index.v1+json',
+	manifests => [ map { { mediaType => $type, digest => sha256($_), size => 100 } } 1 .. 1025 ] });
+is relay(PUT => 'manifest?repo=quay.io/ours/tool&ref=many', body => $many, type => 'application/vnd.oci.image.index.v1+json')->status, 201, 'an index of 1,025 images';
+like fake('quay.io/ours/tool:many', "HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n"), qr/its indexes name more than 1024 manifests$/m, 'none of which is asked for';
 is run(@berth, 'fsck')->{status}, 0, 'fsck finds nothing wrong';
 done_testing;

@@ -83,6 +83,8 @@ CONF
 	my @old = map { hand_image($s, "up/old$_", '1', "{\"old\":$_}", random_bytes(600), $_ == 1 ? $common : ()) } 1 .. 2;
 	my $kept = own('own/app', 'v1', '{"own":1}', $common);
 	make_old($s, 2 * 24 * 3600);
+	# where nothing is new, nothing goes by idle
+	hand_image($s, 'up/fresh', '1', '{"fresh":1}', random_bytes(90));
 	$r->scenario('evicted, and pushed again', $kept, [evict(), push_one('own/app', '{"old":1}'), push_one('other', $common)]);
 
 	# one tag of a repository goes, another stays and names the same layer

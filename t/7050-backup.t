@@ -11,6 +11,7 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 use Berth::Test;
 use Berth::Check;
+use Berth::Cache;
 use Berth::Content;
 
 need_program('rsync', 'flock', 'setpriv');
@@ -182,6 +183,21 @@ for my $n (0 .. 2) {
 spew("$dir/enough", '');
 is join(' ', map { ended($_) } @load, $collector), '0 0 0 0', 'nobody of them was refused anything';
 cmp_ok +(stat Berth::Server::blob_path({ root => "$dir/load2" }, $first))[3], '>', 1, 'a later copy shares with the earlier one what is the same';
+
+# --- copies of other registries
+
+my $cache = Berth::Server->start(config => "$conf" . mirror_conf(['up', 'http://127.0.0.1:1']), args => ['--no-relay']);
+my $image = hand_image($cache, 'up/app', '1', '{}', random_bytes(1000));
+run_ok(program('berth'), '--config', $cache->config_file, '--root', $cache->root, 'cache', 'pin', 'up/app:1', 'up/app:later', 'tags are pinned');
+is run($backup, $cache->root, "$dir/mirror")->{status}, 0, 'a copy is made of a cache';
+my @known = sort grep { !/^_/ } files_below($cache->root . '/berth/mirror');
+is join(' ', sort(files_below("$dir/mirror/berth/mirror"))), join(' ', @known), 'with what is known of each repository, and no more';
+is scalar(grep { m{up/app/_pinned/} } @known), 2, 'the pins among it';
+$cache->stop;
+run_ok('rsync', '-a', "$dir/mirror/", "$dir/mirrored/", 'it is copied to an empty directory');
+$cache = Berth::Server->start(root => "$dir/mirrored", config => "$conf" . mirror_conf(['up', 'http://127.0.0.1:1']) . "cache = { idle = \"10h\"; };\n", args => ['--no-relay']);
+like run(program('berth'), '--config', $cache->config_file, '--root', $cache->root, 'cache', 'list')->{out}, qr/^  1 \Q$image->{digest}\E, .*, pinned\n  later is not here, pinned$/m, 'a tag is pinned there';
+$cache->stop;
 
 # --- what goes wrong
 

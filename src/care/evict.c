@@ -14,6 +14,8 @@
 #include "care/evict_manifests.h"
 #include "care/repos.h"
 #include "store/alone.h"
+#include "store/mirror.h"
+#include "store/repo.h"
 
 #define DROP_TRIES 10           /* of half a second each: another eviction ends soon */
 
@@ -41,18 +43,37 @@ static int choose(struct evict_plan *p, struct gc_work *w, struct wish *wish, st
 	return 0;
 }
 
-static int evict(struct gc_work *w, struct wish *wish, struct evict_result *out, struct err *e)
+/* In a moment in which no content comes: what is counted is there, and what comes later is counted later. */
+static int size_before(struct gc_work *w, uint64_t *before, struct err *e)
+{
+	int rc;
+
+	if (gc_enter(w, e) < 0)
+		return -1;
+	rc = alone_size(w->r->st, before, e);
+	gc_unlock(w);
+	gc_leave(w);
+	return rc < 0 ? -1 : 0;
+}
+
+/* 1, 0 a repository has ceased to be a copy meanwhile, so that not all links may have been read, -1 with *e */
+static int evict(struct gc_work *w, struct wish *wish, const struct str *word, struct evict_result *out, struct err *e)
 {
 	cleanup_evict_plan struct evict_plan p = EVICT_PLAN_INIT;
 	struct store *st = w->r->st;
 	uint64_t before;
+	int doubted;
 
-	if (alone_size(st, &before, e) < 0 || evict_plan_read(&p, w, e) < 0 || alone_replace(st, p.size, before, e) < 0 ||
-	    choose(&p, w, wish, e) < 0 || evict_remove(&p, w, wish->n != NULL, out, e) < 0)
+	if (size_before(w, &before, e) < 0 || evict_plan_read(&p, w, e) < 0)
+		return -1;
+	doubted = evict_doubted(w, word, e);
+	if (doubted)
+		return doubted < 0 ? -1 : 0;
+	if (alone_replace(st, p.size, before, e) < 0 || choose(&p, w, wish, e) < 0 || evict_remove(&p, w, wish->n != NULL, out, e) < 0)
 		return -1;
 	if (wish->found == 1 && wish->ref && wish->ref->kind == REF_TAG && evict_untag(w, wish->n, &wish->ref->tag, e) < 0)
 		return -1;
-	return alone_size(st, &out->kept, e) < 0 ? -1 : 0;
+	return alone_size(st, &out->kept, e) < 0 ? -1 : 1;
 }
 
 /* In a registry that is read-only nothing could be fetched again. */
@@ -66,12 +87,13 @@ int evict_within(struct gc_work *w, struct evict_result *out, struct err *e)
 	struct gc_options o = { .grace = 0 };
 	struct gc_result ignored = { 0 };
 	struct gc_work own = { .r = w->r, .o = &o, .out = &ignored, .c = w->c };
+	cleanup_str struct str word = STR_INIT;
 	struct wish wish = { .n = NULL };
 
 	*out = (struct evict_result){ 0 };
 	if (!may_evict(w->r))
 		return 0;
-	return evict_judge(&own, e) < 0 ? -1 : evict(&own, &wish, out, e);
+	return evict_judge(&own, &word, e) < 0 || evict(&own, &wish, &word, out, e) < 0 ? -1 : 0;
 }
 
 /* The links of all other repositories are looked at before collections and moves of repositories are kept from beginning: that may take long. */
@@ -80,17 +102,19 @@ static int run(struct registry *r, struct wish *wish, struct evict_result *out, 
 	struct gc_options o = { .grace = 0 };
 	struct gc_result ignored = { 0 };
 	struct gc_work w = { .r = r, .o = &o, .out = &ignored };
+	cleanup_str struct str word = STR_INIT;
 	struct err at_end = ERR_INIT;
-	int begun = evict_judge(&w, e) < 0 ? -1 : collector_begin(&w.c, r->st, e), rc;
+	int begun, rc;
 
 	*out = (struct evict_result){ 0 };
+	begun = evict_judge(&w, &word, e) < 0 ? -1 : collector_begin(&w.c, r->st, e);
 	if (begun <= 0)
 		return begun;
-	rc = evict(&w, wish, out, e);
-	if (collector_end(&w.c, rc == 0 ? e : &at_end) < 0)
+	rc = evict(&w, wish, &word, out, e);
+	if (collector_end(&w.c, rc >= 0 ? e : &at_end) < 0)
 		rc = -1;
 	err_release(&at_end);
-	return rc < 0 ? -1 : 1;
+	return rc;
 }
 
 int evict_run(struct registry *r, struct evict_result *out, struct err *e)
@@ -104,8 +128,12 @@ int evict_run(struct registry *r, struct evict_result *out, struct err *e)
 int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, struct evict_result *out, struct err *e)
 {
 	struct wish wish = { .n = n, .ref = ref };
-	int rc = 0;
+	int copied = mirror_copied(r->st, n, e), exists = copied ? 0 : repo_exists(r->st, n, e), rc = 0;
 
+	if (copied < 0 || exists < 0)
+		return -1;
+	if (exists)
+		return err_set(e, ERR_DENIED, "%s was pushed, and is no copy: berth repo rm removes it", n->s);
 	for (int i = 0; rc == 0 && i < DROP_TRIES; i++)
 		rc = run(r, &wish, out, e);
 	if (rc == 0)
@@ -113,7 +141,7 @@ int evict_drop(struct registry *r, const struct name *n, const struct ref *ref, 
 	if (rc < 0 || ref)
 		return rc < 0 ? -1 : wish.found;
 	/* What is left of a repository without links: its name, and what is known of its tags. */
-	rc = repos_remove(r, n, e);
+	rc = repos_forget(r, n, e);
 	return rc < 0 ? -1 : rc || wish.found;
 }
 

@@ -10,28 +10,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digestlist.h"
 #include "base/mem.h"
 #include "care/evict_need.h"
 #include "os/file.h"
 #include "registry/reg_delete.h"
 #include "registry/reg_stored.h"
 #include "registry/reg_summary.h"
+#include "store/index.h"
 #include "store/lock.h"
 #include "store/mirror.h"
-#include "store/quota_hold.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
 #define BATCH 64
 
-struct batch {
+/* A manifest that is to go. */
+struct leaving {
+	struct evict_link *l;
+	bool goes, refers;
+	struct digest subject;          /* if it refers to one */
+};
+
+/* The removals from one repository. */
+struct leave {
 	struct gc_work *w;
 	const struct name *n;
 	bool even;
 	struct evict_result *out;
-	struct evict_link *v[BATCH];    /* that go */
-	size_t count;
+	struct digestset pinned;        /* what pinned tags need: it is read before the lock is held, and under it what has come since */
+};
+
+struct batch {
+	struct leave *of;
+	struct leaving v[BATCH];
+	size_t count, done;             /* done: that many at the front are gone, or stay */
 	struct digestset goes;
 	struct names tags, revisions;   /* in the trash */
 };
@@ -43,35 +55,50 @@ static void release(struct batch *b)
 	names_release(&b->revisions);
 }
 
+/*
+ * Before any lock: manifests never change, and may be large. One that cannot be read is removed nevertheless: readers of the index skip an
+ * entry without a manifest.
+ */
+static void read_batch(struct batch *b, struct evict_link **v, size_t count)
+{
+	for (b->count = 0; b->count < count && b->count < BATCH; b->count++) {
+		struct leaving *m = &b->v[b->count];
+		cleanup_str struct str descriptor = STR_INIT;
+		cleanup_err struct err ignored = ERR_INIT;
+		size_t read = 0;
+
+		m->l = v[b->count];
+		m->refers = reg_stored_referrer(b->of->w->r, b->of->n, &m->l->d, &m->subject, &descriptor, &read, &ignored) == 1;
+	}
+}
+
 /* Under the lock: whether it goes still. 1, 0, -1 with *e */
-static int still_goes(struct batch *b, const struct digestset *pinned, const struct evict_link *l, struct err *e)
+static int still_goes(const struct leave *of, const struct evict_link *l, struct err *e)
 {
 	struct digest content;
 	int64_t last;
 	int found;
 
-	if (!b->even && (digestset_has(pinned, &l->d) || collector_noted(b->w->c, &l->d)))
+	if (!of->even && (digestset_has(&of->pinned, &l->d) || collector_noted(of->w->c, &l->d)))
 		return 0;
-	found = evict_last(b->w, b->n, &l->d, &last, &content, e);
-	return found == 1 ? b->even || last <= l->last : found;
+	found = evict_last(of->w, of->n, &l->d, &last, &content, e);
+	return found == 1 ? of->even || last <= l->last : found;
 }
 
-static int choose(struct batch *b, struct evict_link **v, size_t count, struct err *e)
+static int choose(struct batch *b, struct err *e)
 {
-	struct digestset pinned = DIGESTSET_INIT;
-	int rc = b->even ? 0 : evict_pinned(b->w, b->n, &pinned, e);
+	if (!b->of->even && evict_pinned(b->of->w, b->of->n, &b->of->pinned, e) < 0)
+		return -1;
+	for (size_t i = 0; i < b->count; i++) {
+		int goes = still_goes(b->of, b->v[i].l, e);
 
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		int goes = still_goes(b, &pinned, v[i], e);
-
-		rc = goes < 0 ? -1 : 0;
-		if (goes == 1) {
-			b->v[b->count++] = v[i];
-			digestset_add(&b->goes, &v[i]->d);
-		}
+		if (goes < 0)
+			return -1;
+		b->v[i].goes = goes == 1;
+		if (goes)
+			digestset_add(&b->goes, &b->v[i].l->d);
 	}
-	digestset_release(&pinned);
-	return rc;
+	return 0;
 }
 
 /* Tags that go. */
@@ -81,135 +108,192 @@ struct targets {
 	size_t count, cap;
 };
 
-static int visit_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+static void add_target(struct targets *ts, const struct tag *t, const struct digest *d)
 {
-	struct targets *ts = arg;
-
-	(void)e;
-	if (!digestset_has(&ts->b->goes, d))
-		return 0;
 	if (ts->count == ts->cap) {
 		ts->cap = ts->cap ? ts->cap * 2 : 64;
 		ts->v = xreallocarray(ts->v, ts->cap, sizeof(*ts->v));
 	}
 	ts->v[ts->count++] = (struct reg_tag_target){ *t, *d };
+}
+
+static int visit_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+{
+	struct targets *ts = arg;
+
+	(void)e;
+	if (digestset_has(&ts->b->goes, d))
+		add_target(ts, t, d);
 	return 0;
 }
 
-/* Flush also if no tag was found: another process may have removed one and died before its flush. */
+/* By the index, which may name too many: each link is read. */
+static int find_tags_of(struct targets *ts, const struct digest *d, struct err *e)
+{
+	const struct batch *b = ts->b;
+	cleanup_names struct names tags = NAMES_INIT;
+	struct store *st = b->of->w->r->st;
+	struct digest now;
+	struct tag t;
+
+	if (index_tags_of(st, b->of->n, d, &tags, e) < 0)
+		return -1;
+	for (size_t i = 0; i < tags.count; i++) {
+		int found = tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0 ? 0 : tag_read(st, b->of->n, &t, &now, e);
+
+		if (found < 0)
+			return -1;
+		if (found && digest_eq(&now, d))
+			add_target(ts, &t, d);
+	}
+	return 0;
+}
+
+/*
+ * An index that is not current is not made so here, since that needs room on the disk: all tags are read instead. Flush also if no tag was
+ * found: another process may have removed one and died before its flush.
+ */
 static int remove_tags(struct batch *b, struct err *e)
 {
 	struct targets ts = { .b = b };
-	int rc = tag_walk(b->w->r->st, b->n, visit_tag, &ts, e) < 0 ? -1 : 0;
+	struct store *st = b->of->w->r->st;
+	int current = index_current(st, b->of->n, e), rc = current < 0 ? -1 : 0;
 
+	if (current == 0 && tag_walk(st, b->of->n, visit_tag, &ts, e) < 0)
+		rc = -1;
+	for (size_t i = 0; rc == 0 && current && i < b->count; i++)
+		if (b->v[i].goes)
+			rc = find_tags_of(&ts, &b->v[i].l->d, e);
 	if (rc == 0)
-		rc = ts.count ? reg_delete_cached_tags(b->w->r, b->n, ts.v, ts.count, &b->tags, e) : tag_flush(b->w->r->st, b->n, e);
+		rc = ts.count ? reg_delete_cached_tags(b->of->w->r, b->of->n, ts.v, ts.count, &b->tags, e) : tag_flush(st, b->of->n, e);
 	for (size_t i = 0; rc == 0 && i < ts.count; i++)
-		mirror_uncheck(b->w->r->st, b->n, &ts.v[i].tag);
+		mirror_uncheck(st, b->of->n, &ts.v[i].tag);
 	free(ts.v);
 	return rc;
 }
 
-/* A manifest that cannot be read is removed nevertheless: readers of the index skip an entry without a manifest. */
-static void remove_entry(struct batch *b, const struct digest *d)
+static int collect(struct batch *b, const struct leaving *m, struct err *e)
 {
-	cleanup_str struct str descriptor = STR_INIT;
-	cleanup_err struct err ignored = ERR_INIT;
-	struct digest subject;
-	size_t read = 0;
+	cleanup_str struct str trashed = STR_INIT;
+	struct store *st = b->of->w->r->st;
+	int found = revision_collect(st, b->of->n, &m->l->d, &trashed, e);
 
-	if (reg_stored_referrer(b->w->r, b->n, d, &subject, &descriptor, &read, &ignored) == 1)
-		reg_summary_remove_referrer(b->w->r, b->n, &subject, d);
+	if (found < 0)
+		return -1;
+	if (trashed.len)
+		names_add(&b->revisions, trashed.buf, trashed.len);
+	if (m->refers)
+		reg_summary_remove_referrer(b->of->w->r, b->of->n, &m->subject, &m->l->d);
+	b->of->out->manifests += found == 1;
+	return 0;
 }
 
-/* Under both locks. */
-static int collect(struct batch *b, struct err *e)
+/* Under both locks: as many as fit. The tags of the others are gone, and they are looked at again in the next batch. */
+static int collect_all(struct batch *b, struct err *e)
 {
+	struct gc_work *w = b->of->w;
 	int rc = 0;
 
-	if (gc_enter(b->w, e) < 0)
+	if (gc_enter(w, e) < 0)
 		return -1;
-	for (size_t i = 0; rc == 0 && i < b->count; i++) {
-		cleanup_str struct str trashed = STR_INIT;
-
-		remove_entry(b, &b->v[i]->d);
-		rc = revision_collect(b->w->r->st, b->n, &b->v[i]->d, &trashed, e);
-		if (trashed.len)
-			names_add(&b->revisions, trashed.buf, trashed.len);
-		b->out->manifests += rc == 1;
-		rc = rc < 0 ? -1 : 0;
+	for (; rc == 0 && b->done < b->count; b->done++) {
+		if (!b->v[b->done].goes)
+			continue;
+		if (!gc_batch_goes_on(w))
+			break;
+		rc = collect(b, &b->v[b->done], e);
 	}
-	gc_unlock(b->w);
+	gc_unlock(w);
 	return rc;
 }
 
 static int finish(struct batch *b, struct err *e)
 {
-	struct store *st = b->w->r->st;
+	struct store *st = b->of->w->r->st;
 
-	if (revision_flush_gone(st, b->n, e) < 0)
+	if (revision_flush_gone(st, b->of->n, e) < 0)
 		return -1;
-	for (size_t i = 0; i < b->count; i++)
-		b->v[i]->gone = true;
+	for (size_t i = 0; i < b->done; i++)
+		b->v[i].l->gone |= b->v[i].goes;
 	for (size_t i = 0; i < b->revisions.count; i++)
 		revision_purge(st, b->revisions.v[i]);
 	store_purge_all(st, &b->tags);
 	return 0;
 }
 
-static int run_batch(struct batch *b, struct evict_link **v, size_t count, struct err *e)
+static int run_batch(struct batch *b, struct err *e)
 {
 	cleanup_fd int lock = -1;
 
-	if (lock_repository(b->w->r->st, b->n, &lock, e) < 0 || choose(b, v, count, e) < 0)
+	if (lock_repository(b->of->w->r->st, b->of->n, &lock, e) < 0 || choose(b, e) < 0)
 		return -1;
-	if (!b->count)
+	if (!digestset_count(&b->goes)) {
+		b->done = b->count;
 		return 0;
-	if (remove_tags(b, e) < 0 || collect(b, e) < 0)
+	}
+	if (remove_tags(b, e) < 0 || collect_all(b, e) < 0)
 		return -1;
 	os_cleanup_fd(&lock);
 	return finish(b, e);
 }
 
-static int name_manifest(void *arg, const struct digest *d, struct err *e)
+/* What the manifests of a repository name. */
+struct naming {
+	const struct leave *of;
+	struct digestset read, names;
+};
+
+static int read_names(void *arg, const struct digest *d, struct err *e)
 {
 	cleanup_references struct references refs = REFERENCES_INIT;
-	struct batch *b = arg;
-	int linked = revision_linked(b->w->r->st, b->n, d, e), readable = linked == 1 ? gc_references(b->w, d, &refs, e) : linked;
+	struct naming *nm = arg;
+	struct gc_work *w = nm->of->w;
+	int found = digestset_has(&nm->read, d) ? 0 : revision_linked(w->r->st, nm->of->n, d, e);
 
-	for (size_t i = 0; readable == 1 && i < refs.count; i++)
-		digestset_add(&b->goes, &refs.v[i]);
-	return readable < 0 ? -1 : 0;
+	if (found == 1) {
+		digestset_add(&nm->read, d);
+		found = gc_references(w, d, &refs, e);
+	}
+	for (size_t i = 0; found == 1 && i < refs.count; i++)
+		digestset_add(&nm->names, &refs.v[i]);
+	return found < 0 ? -1 : 0;
 }
 
-/* What only removed manifests named is not to be linked any more. */
-static int forget_names(struct batch *b, struct err *e)
+/* What only removed manifests named is not to be linked any more. Under the lock only manifests are read that have come since. */
+static int forget_names(const struct leave *of, struct err *e)
 {
+	struct naming nm = { .of = of };
+	struct store *st = of->w->r->st;
 	cleanup_fd int lock = -1;
+	int rc = -1;
 
-	digestset_release(&b->goes);
-	if (lock_repository(b->w->r->st, b->n, &lock, e) < 0 || revision_walk(b->w->r->st, b->n, name_manifest, b, e) < 0)
-		return -1;
-	return mirror_unname(b->w->r->st, b->n, &b->goes, e);
+	if (revision_walk(st, of->n, read_names, &nm, e) == 0 && lock_repository(st, of->n, &lock, e) == 0 &&
+	    revision_walk(st, of->n, read_names, &nm, e) == 0)
+		rc = mirror_unname(st, of->n, &nm.names, e);
+	digestset_release(&nm.read);
+	digestset_release(&nm.names);
+	return rc;
 }
 
 int evict_manifests(struct gc_work *w, const struct name *n, struct evict_link **v, size_t count, bool even, struct evict_result *out,
 		    struct err *e)
 {
-	struct batch last = { .w = w, .n = n };
-	int rc = 0;
+	struct leave of = { .w = w, .n = n, .even = even, .out = out };
+	int rc = even ? 0 : evict_pinned(w, n, &of.pinned, e);
 
-	for (size_t at = 0; rc == 0 && at < count; at += BATCH) {
-		struct batch b = { .w = w, .n = n, .even = even, .out = out };
+	for (size_t at = 0; rc == 0 && at < count;) {
+		struct batch b = { .of = &of };
 
+		read_batch(&b, v + at, count - at);
 		/* There may be many notes, which are not to be read while writers wait for the repository. */
-		rc = collector_hear(w->c, e) < 0 ? -1 : run_batch(&b, v + at, count - at < BATCH ? count - at : BATCH, e);
+		rc = collector_hear(w->c, e) < 0 ? -1 : run_batch(&b, e);
+		at += b.done;
 		gc_leave(w);
 		release(&b);
 	}
 	if (rc == 0)
-		rc = forget_names(&last, e);
-	release(&last);
+		rc = forget_names(&of, e);
+	digestset_release(&of.pinned);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/digest.h"
+#include "base/digestlist.h"
 #include "base/digestset.h"
 #include "base/err.h"
 #include "base/ref.h"
@@ -40,24 +41,29 @@ struct evict_plan {
 	struct evict_content *contents; /* owned */
 	size_t ncontents;
 	uint64_t size;                  /* of all content that only mirrors have */
-	struct digestset held;          /* content of links that have another digest's name, as registry:2 makes them: it stays */
+	struct digestset held;          /* content that stays: of copies without an upstream, and of links that have another digest's name */
+	struct digest_list pending;     /* content without a link, which an earlier eviction did not come to */
+	uint64_t pending_size;
 };
 
-#define EVICT_PLAN_INIT { .names = NAMES_INIT }
+#define EVICT_PLAN_INIT { .names = NAMES_INIT, .pending = DIGEST_LIST_INIT }
 
 void evict_plan_release(struct evict_plan *p);
 #define cleanup_evict_plan __attribute__((cleanup(evict_plan_release)))
 
-/* evict_plan_read - read the links of all mirrored repositories, and no others; 0, or -1 with *e */
+/* evict_plan_read - read the links of all copies (store/mirror.h), and of no other repositories; 0, or -1 with *e */
 int evict_plan_read(struct evict_plan *p, struct gc_work *w, struct err *e);
 
 /*
  * evict_plan_idle - the links that nobody pulled for so many seconds go; now: by the clock of the file system
  * evict_plan_size - beyond `max` bytes the content whose last pull is longest ago goes, until 90 % of that are left
- * Neither touches what is pinned.
+ * Neither touches what is pinned. If nobody pulled or fetched anything for so long, the clock may be wrong, and nothing goes by idle.
  */
 void evict_plan_idle(struct evict_plan *p, uint64_t idle, int64_t now);
 void evict_plan_size(struct evict_plan *p, uint64_t max);
+
+/* evict_plan_all_go - whether all links of this content go */
+bool evict_plan_all_go(const struct evict_plan *p, const struct evict_content *c);
 
 /*
  * evict_plan_drop - a tag or a manifest goes, pinned or not, and what nothing else in the repository needs; ref NULL: all of the repository

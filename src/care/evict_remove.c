@@ -14,6 +14,9 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "care/evict_manifests.h"
+#include "care/evict_need.h"
+#include "care/evict_pending.h"
+#include "os/process.h"
 #include "store/alone.h"
 #include "store/blob.h"
 #include "store/quota_hold.h"
@@ -27,14 +30,16 @@ struct removing {
 };
 
 /* 1, 0 it stays, -1 with *e */
-static int remove_layer(struct removing *rm, const struct name *n, struct evict_link *l, struct err *e)
+static int remove_layer(struct removing *rm, const struct name *n, const struct digestset *pinned, struct evict_link *l, struct err *e)
 {
 	cleanup_str struct str trashed = STR_INIT;
 	struct store *st = rm->w->r->st;
 	struct digest target;
 	int64_t last;
-	int found = blob_last_pull(st, n, &l->d, &last, &target, e);
+	int found = digestset_has(pinned, &l->d) ? 2 : blob_last_pull(st, n, &l->d, &last, &target, e);
 
+	if (found == 2)
+		return 0;
 	if (found <= 0) {
 		l->gone = found == 0;
 		return found;
@@ -63,30 +68,41 @@ static int finish_links(struct removing *rm, const struct name *n, struct err *e
 }
 
 /* One batch from v[*at] on. */
-static int layers_batch(struct removing *rm, const struct name *n, struct evict_link **v, size_t count, size_t *at, struct err *e)
+static int layers_batch(struct removing *rm, const struct name *n, const struct digestset *pinned, struct evict_link **v, size_t count, size_t *at,
+			struct err *e)
 {
 	int rc = 0;
 
 	if (gc_enter(rm->w, e) < 0)
 		return -1;
 	while (rc == 0 && *at < count && gc_batch_goes_on(rm->w)) {
-		rc = remove_layer(rm, n, v[*at], e) < 0 ? -1 : 0;
+		rc = remove_layer(rm, n, pinned, v[*at], e) < 0 ? -1 : 0;
 		*at += rc == 0;
 	}
 	gc_unlock(rm->w);
 	return rc;
 }
 
+/* Also after an error what is gone is made durable: its bytes go. What may come back does not count as gone. */
 static int remove_layers(struct removing *rm, const struct name *n, struct evict_link **v, size_t count, struct err *e)
 {
+	struct digestset pinned = DIGESTSET_INIT;
+	struct err at_end = ERR_INIT;
 	size_t at = 0;
+	int rc = rm->even ? 0 : evict_pinned(rm->w, n, &pinned, e), flushed;
 
-	while (at < count) {
-		if (layers_batch(rm, n, v, count, &at, e) < 0 && quota_try_again(rm->w->r->st, e) < 0)
-			return -1;
+	while (rc == 0 && at < count) {
+		rc = layers_batch(rm, n, &pinned, v, count, &at, e);
+		if (rc < 0)
+			rc = quota_try_again(rm->w->r->st, e);
 		gc_leave(rm->w);
 	}
-	return finish_links(rm, n, e);
+	digestset_release(&pinned);
+	flushed = finish_links(rm, n, rc < 0 ? &at_end : e);
+	for (size_t i = 0; flushed < 0 && i < count; i++)
+		v[i]->gone = false;
+	err_release(&at_end);
+	return rc < 0 || flushed < 0 ? -1 : 0;
 }
 
 static int by_repository(const void *a, const void *b)
@@ -111,23 +127,28 @@ static int remove_links(struct removing *rm, struct evict_link **v, size_t count
 	return manifests < count ? remove_layers(rm, &n, v + manifests, count - manifests, e) : 0;
 }
 
+/* A repository that fails does not keep the others from being evicted: the first error is told when all have been tried. */
 static int remove_all_links(struct removing *rm, struct err *e)
 {
 	cleanup_free struct evict_link **v = xcalloc(rm->p->nlinks + 1, sizeof(*v));
+	cleanup_err struct err one = ERR_INIT;
 	size_t n = 0, i, first;
+	int rc = 0;
 
 	for (i = 0; i < rm->p->nlinks; i++)
 		if (rm->p->links[i].goes)
 			v[n++] = &rm->p->links[i];
 	if (n)
 		qsort(v, n, sizeof(*v), by_repository);
-	for (first = 0; first < n; first = i) {
+	for (first = 0; first < n && (rc == 0 || !os_asked_to_end()); first = i) {
 		for (i = first; i < n && v[i]->repository == v[first]->repository; i++)
 			;
-		if (remove_links(rm, v + first, i - first, e) < 0)
-			return -1;
+		if (remove_links(rm, v + first, i - first, rc ? &one : e) < 0)
+			rc = -1;
+		err_release(&one);
+		one = (struct err)ERR_INIT;
 	}
-	return 0;
+	return rc;
 }
 
 /* Content that lost its last link. It may have got another one since: its writer has noted that. */
@@ -187,8 +208,11 @@ static int remove_contents(struct removing *rm, const struct digest **v, size_t 
 static int remove_all_contents(struct removing *rm, struct err *e)
 {
 	struct evict_plan *p = rm->p;
-	cleanup_free const struct digest **v = xcalloc(p->ncontents + 1, sizeof(*v));
+	cleanup_free const struct digest **v = xcalloc(p->ncontents + p->pending.count + 1, sizeof(*v));
 	size_t n = 0;
+
+	for (size_t i = 0; i < p->pending.count; i++)
+		v[n++] = &p->pending.v[i];
 
 	for (size_t i = 0; i < p->ncontents; i++) {
 		struct evict_content *c = &p->contents[i];
@@ -201,11 +225,35 @@ static int remove_all_contents(struct removing *rm, struct err *e)
 	return remove_contents(rm, v, n, e);
 }
 
+static int note_pending(const struct evict_plan *p, struct store *st, struct err *e)
+{
+	struct digest_list all = DIGEST_LIST_INIT;
+	int rc;
+
+	for (size_t i = 0; i < p->pending.count; i++)
+		digest_list_add(&all, &p->pending.v[i]);
+	for (size_t i = 0; i < p->ncontents; i++)
+		if (p->contents[i].alone && evict_plan_all_go(p, &p->contents[i]))
+			digest_list_add(&all, &p->links[p->contents[i].first].d);
+	rc = evict_pending_write(st, &all, e);
+	digest_list_release(&all);
+	return rc;
+}
+
 int evict_remove(struct evict_plan *p, struct gc_work *w, bool even, struct evict_result *out, struct err *e)
 {
 	struct removing rm = { .p = p, .w = w, .even = even, .out = out, .trashed = NAMES_INIT };
-	int rc = remove_all_links(&rm, e) < 0 ? -1 : remove_all_contents(&rm, e);
+	cleanup_err struct err at_end = ERR_INIT;
+	int rc;
 
+	if (note_pending(p, w->r->st, e) < 0)
+		return -1;
+	rc = remove_all_links(&rm, e);
+	/* After an error, too: nobody finds it by its links any more. */
+	if (remove_all_contents(&rm, rc < 0 ? &at_end : e) < 0)
+		rc = -1;
+	if (rc == 0)
+		evict_pending_clear(w->r->st);
 	names_release(&rm.trashed);
 	return rc;
 }

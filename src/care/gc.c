@@ -25,8 +25,6 @@
 #include "store/pulled.h"
 #include "store/repo.h"
 
-#define EVICTION_TRIES 10       /* of half a second each */
-
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
 	struct gc_marks m = GC_MARKS_INIT;
@@ -207,7 +205,7 @@ static int begin(struct gc_work *w, struct err *e)
 {
 	int begun = collector_begin(&w->c, w->r->st, e);
 
-	for (int i = 0; begun == 0 && w->r->cfg->nupstreams && i < EVICTION_TRIES; i++)
+	for (int i = 0; begun == 0 && w->r->cfg->nupstreams && i < COLLECTOR_TRIES; i++)
 		begun = gc_goes_on(e) < 0 ? -1 : collector_begin(&w->c, w->r->st, e);
 	return begun;
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "registry/reg_copied.h"
 #include "registry/reg_quota.h"
 #include "registry/reg_rules.h"
 #include "store/catalog.h"
@@ -54,8 +55,8 @@ static int take(struct store *st, const struct name *n, struct names *trashed, s
 	return 0;
 }
 
-/* Remove the directories: 1, 0 if the repository did not exist (its removal may not be durable), -1. */
-static int remove_dirs(struct registry *r, const struct name *n, struct names *trashed, struct err *e)
+/* Remove the directories: 1, 0 if the repository did not exist (its removal may not be durable), -1. told: in the journal */
+static int remove_dirs(struct registry *r, const struct name *n, bool told, struct names *trashed, struct err *e)
 {
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	struct store *st = r->st;
@@ -70,8 +71,10 @@ static int remove_dirs(struct registry *r, const struct name *n, struct names *t
 	if (exists == 1) {
 		if (reg_rules_writable(r, n, e) < 0 || reg_rules_repository(r, n, e) < 0)
 			return -1;
-		journal_add(st, &j, &(struct event){ .action = EVENT_REMOVE, .repository = n, .by = r->by });
-		if (journal_begin(st, &j, e) < 0 || take(st, n, trashed, e) < 0)
+		if (told)
+			journal_add(st, &j, &(struct event){ .action = EVENT_REMOVE, .repository = n, .by = r->by });
+		/* Nobody links anything there now, so no bit has to be cleared (store/alone.h). */
+		if (journal_begin(st, &j, e) < 0 || take(st, n, trashed, e) < 0 || mirror_own(st, n, e) < 0)
 			return -1;
 		journal_done(st, &j);
 	}
@@ -81,14 +84,14 @@ static int remove_dirs(struct registry *r, const struct name *n, struct names *t
 }
 
 /* 1, 0 there was nothing, -1. */
-static int remove_locked(struct registry *r, const struct name *n, struct names *trashed, struct err *e)
+static int remove_locked(struct registry *r, const struct name *n, bool told, struct names *trashed, struct err *e)
 {
 	cleanup_fd int lock = -1;
 	int removed, had = 0;
 
 	if (lock_repository(r->st, n, &lock, e) < 0)
 		return -1;
-	removed = remove_dirs(r, n, trashed, e);
+	removed = remove_dirs(r, n, told, trashed, e);
 	if (removed >= 0)
 		had = forget(r->st, n, trashed, e);
 	if (removed == 0 && had == 1 && repo_flush_above(r->st, n, e) < 0)
@@ -96,7 +99,7 @@ static int remove_locked(struct registry *r, const struct name *n, struct names 
 	return removed < 0 || had < 0 ? -1 : removed || had;
 }
 
-int repos_remove(struct registry *r, const struct name *n, struct err *e)
+static int remove_repository(struct registry *r, const struct name *n, bool told, struct err *e)
 {
 	cleanup_names struct names trashed = NAMES_INIT;
 	struct touched t;
@@ -105,12 +108,25 @@ int repos_remove(struct registry *r, const struct name *n, struct err *e)
 	if (touched_begin(r->st, n, &t, e) < 0)
 		return -1;
 	do      /* without a lock while somebody counts */
-		removed = remove_locked(r, n, &trashed, e);
+		removed = remove_locked(r, n, told, &trashed, e);
 	while (removed < 0 && quota_try_again(r->st, e) == 0);
 	touched_end(&t, n);
 	if (removed >= 0)               /* emptying the trash needs no lock */
 		store_purge_all(r->st, &trashed);
 	return removed;
+}
+
+int repos_remove(struct registry *r, const struct name *n, struct err *e)
+{
+	return remove_repository(r, n, true, e);
+}
+
+int repos_forget(struct registry *r, const struct name *n, struct err *e)
+{
+	cleanup_names struct names pins = NAMES_INIT;
+	int removed = mirror_pins(r->st, n, &pins, e) < 0 ? -1 : remove_repository(r, n, false, e);
+
+	return removed < 0 ? -1 : removed || pins.count;
 }
 
 struct move {
@@ -202,7 +218,8 @@ static enum step move_locked(struct move *m, struct err *e)
 	 * pulled, has both names meanwhile.
 	 */
 	m->named = true;
-	if (movable < 0 || index_drop(m->st, m->to, e) < 0 || undo_copy(m->st, m->from, m->to, e) < 0 ||
+	if (movable < 0 || reg_copied_becomes_own(m->r, m->from, e) < 0 || reg_copied_becomes_own(m->r, m->to, e) < 0 ||
+	    index_drop(m->st, m->to, e) < 0 || undo_copy(m->st, m->from, m->to, e) < 0 ||
 	    pulled_copy(m->st, m->from, m->to, e) < 0 || catalog_lock(m->st, &catalog, e) < 0 ||
 	    catalog_add(m->st, m->to, e) < 0)
 		return STEP_FAILED;
@@ -266,6 +283,16 @@ static int move(struct move *m, struct err *e)
 	return step == STEP_DONE ? 0 : -1;
 }
 
+/* As collector_exclude(), but it waits for an eviction. */
+static int exclude(struct registry *r, int *run, struct err *e)
+{
+	int alone = collector_exclude(r->st, run, e);
+
+	for (int i = 0; alone == 0 && r->cfg->nupstreams && i < COLLECTOR_TRIES; i++)
+		alone = collector_exclude(r->st, run, e);
+	return alone;
+}
+
 int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e)
 {
 	struct move m = { .r = r, .st = r->st, .from = from, .to = to, .by = r->by, .trashed = NAMES_INIT };
@@ -278,7 +305,7 @@ int repos_move(struct registry *r, const struct name *from, const struct name *t
 	if (upstream_of(r->cfg, from, NULL) || upstream_of(r->cfg, to, NULL))
 		return err_set(e, ERR_NAME_INVALID, "%s is the mirror of an upstream, whose name it has",
 			       upstream_of(r->cfg, from, NULL) ? from->s : to->s);
-	alone = collector_exclude(r->st, &run, e);
+	alone = exclude(r, &run, e);
 	if (alone == 0)
 		return err_set(e, ERR_UNAVAILABLE, "a collection is running; move %s when it has ended", from->s);
 	/* Comparing the catalog holds its lock for long, and so does counting: do it before acquiring the locks that writers wait for. */

@@ -20,6 +20,9 @@
  */
 int repos_remove(struct registry *r, const struct name *n, struct err *e);
 
+/* repos_forget - the same of a mirror, of which nothing is in the journal: also 1 if all that there was is pins */
+int repos_forget(struct registry *r, const struct name *n, struct err *e);
+
 /*
  * repos_move - rename `from` to `to` with its tags and referrers, durably
  * Uploads in progress move with it, unless other repositories are nested in it: then they become unknown.

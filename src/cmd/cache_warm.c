@@ -30,6 +30,7 @@
 #include "store/revision.h"
 
 #define DEPTH_MAX 4                     /* indexes in indexes */
+#define MANIFESTS_MAX 1024              /* that the indexes of an image name */
 
 struct counts {
 	uint64_t manifests, blobs, bytes;       /* fetched */
@@ -48,6 +49,7 @@ struct warm {
 	const struct cache_ref *ref;
 	const struct config_upstream *u;
 	const char *there;              /* the repository's name at the upstream */
+	size_t manifests;               /* that its indexes name */
 	struct digestset seen;
 	bool found[CACHE_PLATFORMS_MAX];        /* the index has an image for it */
 	struct counts n;
@@ -257,6 +259,17 @@ static int warm_entry(struct warm *w, struct json_view entry, unsigned depth, st
 	return warm_manifest(w, &ref, depth + 1, e);
 }
 
+/* An upstream has no end of manifests for who asks for each. */
+static int count_wanted(struct warm *w, struct json_view entries, struct err *e)
+{
+	struct json_walk walk = json_walk(entries);
+	struct json_view entry;
+
+	while (json_walk_next(&walk, NULL, &entry))
+		w->manifests += is_wanted(w, entry) && is_manifest(entry);
+	return w->manifests <= MANIFESTS_MAX ? 0 : err_set(e, ERR_MANIFEST_INVALID, "its indexes name more than %d manifests", MANIFESTS_MAX);
+}
+
 static int warm_index(struct warm *w, struct json_view entries, unsigned depth, struct err *e)
 {
 	struct json_walk walk = json_walk(entries);
@@ -264,6 +277,8 @@ static int warm_index(struct warm *w, struct json_view entries, unsigned depth, 
 
 	if (depth == DEPTH_MAX)
 		return err_set(e, ERR_MANIFEST_INVALID, "more than %d indexes are in each other", DEPTH_MAX);
+	if (count_wanted(w, entries, e) < 0)
+		return -1;
 	while (json_walk_next(&walk, NULL, &entry))
 		if (is_wanted(w, entry) && warm_entry(w, entry, depth, e) < 0)
 			return -1;
@@ -334,6 +349,7 @@ static int warm_one(struct registry *r, const struct cache_ref *ref, void *arg, 
 	w->ref = ref;
 	w->u = upstream_of(r->cfg, &ref->n, &w->there);
 	w->n = (struct counts){ 0 };
+	w->manifests = 0;
 	memset(w->found, 0, sizeof(w->found));
 	rc = warm_manifest(w, &ref->ref, 0, e);
 	digestset_release(&w->seen);

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "registry/reg_index.h"
+#include "store/alone.h"
 #include "store/catalog.h"
+#include "store/mirror.h"
 #include "store/repo.h"
 
 struct rebuild {
@@ -31,6 +33,9 @@ static int rebuild_all(struct registry *reg, struct err *e)
 {
 	struct rebuild rb = { .reg = reg };
 
+	/* Whoever wrote what indexes lack may also have linked what mirrors brought. */
+	if (mirror_any(reg->st) && alone_doubt(reg->st, e) < 0)
+		return -1;
 	if (catalog_rebuild(reg->st, e) < 0 || repo_walk(reg->st, NULL, rebuild_one, &rb, e) < 0)
 		return -1;
 	printf("rebuilt the catalog and the indexes of %zu repositories\n", rb.done);

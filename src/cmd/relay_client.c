@@ -26,6 +26,7 @@
 #define TRIES 120               /* of these */
 #define AT_ONCE 4               /* blobs that are fetched at the same time; as many as usual clients do, or one more */
 #define BROKEN_MAX 4            /* answers that broke off */
+#define BACK_MAX 1000           /* numbers of bytes that are not larger than the one before: a download begins anew a hundred times at most */
 
 struct answer {
 	int status;
@@ -33,6 +34,7 @@ struct answer {
 	struct str body;                /* with lines: of the one that is not whole yet */
 	bool lines;                     /* it has no length: it consists of lines */
 	uint64_t bytes;                 /* the number that a line said last */
+	unsigned back;                  /* how many were not larger than the one before */
 	struct str last;                /* the line that is no number, and so the last one */
 };
 
@@ -80,6 +82,7 @@ static void take_lines(struct answer *a)
 		size_t len = (size_t)(nl - line);
 
 		if (str_parse_u64(line, len, &bytes) == 0) {
+			a->back += bytes <= a->bytes;
 			a->bytes = bytes;
 		} else {
 			str_reset(&a->last);
@@ -147,6 +150,7 @@ static int talk_begin(struct talk *t, const struct relay_client *c, const char *
 	a->status = 0;
 	a->lines = false;
 	a->bytes = 0;
+	a->back = 0;
 	t->fd = sock_connect(c->socket, SILENCE, e);
 	if (t->fd < 0)
 		return -1;
@@ -168,10 +172,10 @@ static int talk_read(struct talk *t, const struct relay_client *c, struct err *e
 	str_add(a->status ? &a->body : &a->head, buf, (size_t)n);
 	if (!a->status)
 		part(a);
-	if (a->head.over || a->body.over)
-		return err_set(e, ERR_UNKNOWN, "what answers at %s is no berth-relay", c->socket);
 	if (a->lines)
 		take_lines(a);
+	if (a->head.over || a->body.over || a->back > BACK_MAX)
+		return err_set(e, ERR_UNKNOWN, "what answers at %s is no berth-relay", c->socket);
 	return 0;
 }
 
@@ -231,7 +235,7 @@ int relay_client_manifest(struct relay_client *c, const char *uri, struct err *e
 {
 	static const char why_is[] = "stale?why=";
 	cleanup_talk struct talk t = TALK_INIT;
-	cleanup_str struct str to = STR_INIT;
+	cleanup_str struct str to = STR_INIT, shown = STR_INIT;
 	const char *why;
 
 	if (ask(&t, c, uri, e) < 0)
@@ -239,7 +243,11 @@ int relay_client_manifest(struct relay_client *c, const char *uri, struct err *e
 	if (t.a.status != 200 || !header(&t.a, "X-Accel-Redirect", &to))
 		return refused(&t.a, e);
 	why = strstr(to.buf, why_is);
-	return why ? err_set(e, ERR_UNKNOWN, "its upstream could not be asked (%.16s)", why + sizeof(why_is) - 1) : 0;
+	if (!why)
+		return 0;
+	why += sizeof(why_is) - 1;
+	str_add_shown(&shown, why, strlen(why), 16);
+	return err_set(e, ERR_UNKNOWN, "its upstream could not be asked (%s)", shown.buf);
 }
 
 static int blob_result(const struct answer *a, uint64_t *size, struct err *e)

@@ -13,6 +13,7 @@
 /* Internal locations of nginx's configuration: the directory of all blobs, for large ones and for small ones. */
 #define ACCEL_LARGE "/_berth/blobs/"
 #define ACCEL_SMALL "/_berth/small/"
+#define AGAIN "?again"                  /* for nginx: it did not find the file, asked once more, and will not ask a third time */
 #define SMALL_MAX (16 * 1024)           /* bytes: nginx reads it into one buffer */
 
 /* With an If-Range that is not the Etag, byte for byte, nginx sends the whole blob. */
@@ -76,7 +77,8 @@ static int send_blob(struct exchange *x, const struct blob_info *info, const str
 		return 0;
 	}
 	reg_blob_location(&info->content, &path);
-	response_header(&x->rs, "X-Accel-Redirect", "%s%s", accel_location(x, info->size), path.buf);
+	response_header(&x->rs, "X-Accel-Redirect", "%s%s%s", accel_location(x, info->size), path.buf,
+			request_param(&x->rq, "BERTH_MISSING") ? AGAIN : "");
 	return 0;
 }
 

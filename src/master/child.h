@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define CHILD_BUSY 3            /* exit status of one that found a collection running */
+
 /*
  * child_begin - make a process, which gets SIGTERM when the master dies
  * pid   gets its id; 0 if there is none, and the log says "cannot WHAT: ..."

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "care/evict.h"
+#include "care/mirrors.h"
 #include "master/child.h"
 #include "os/process.h"
 #include "registry/registry.h"
@@ -24,12 +25,13 @@
 #define AGAIN (60 * SECOND)     /* after one that failed, or could not remove enough: pinned images may be larger than the bound */
 #define IDLE_MIN (60 * SECOND)
 #define IDLE_MAX (3600 * SECOND)
-#define BUSY 3                  /* exit status: a collection is running */
+#define BUSY_MAX (30 * SECOND)  /* a collection is running, which may take hours: each try comes after twice as long */
 
 void evictor_set(struct evictor *v, const struct config *cfg)
 {
 	bool wanted = cfg->nupstreams && !cfg->readonly;
 
+	v->fresh = wanted;
 	v->due = wanted ? time_now_usec() : 0;
 	v->not_before = 0;
 	v->max = wanted ? cfg->cache.max : 0;
@@ -47,7 +49,7 @@ uint64_t evictor_next(const struct evictor *v)
 }
 
 /* In the new process: does not return. */
-static _Noreturn void run(const struct config *cfg)
+static _Noreturn void run(const struct config *cfg, bool fresh)
 {
 	static const struct event_by cache = { .login = "cache" };
 	cleanup_store struct store *st = NULL;
@@ -63,6 +65,8 @@ static _Noreturn void run(const struct config *cfg)
 	so.serving = true;
 	if (store_open(&st, &so, &e) == 0) {
 		reg.st = st;
+		if (fresh)
+			mirrors_warn(&reg);
 		rc = evict_run(&reg, &gone, &e);
 	}
 	if (rc < 0 && os_asked_to_end())
@@ -71,7 +75,7 @@ static _Noreturn void run(const struct config *cfg)
 		evict_log(&gone, time_now_usec() - begun);
 	store_close(&st);
 	if (rc >= 0)
-		exit(rc == 1 ? 0 : BUSY);       /* not _exit: sanitizers and coverage report there */
+		exit(rc == 1 ? 0 : CHILD_BUSY);       /* not _exit: sanitizers and coverage report there */
 	log_begin(&ev, LOG_ERROR, "eviction_failed");
 	log_err(&ev, &e);
 	log_end(&ev);
@@ -81,13 +85,14 @@ static _Noreturn void run(const struct config *cfg)
 void evictor_tend(struct evictor *v, const struct config *cfg, void (*in_child)(void *arg), void *arg)
 {
 	uint64_t now = time_now_usec();
-	bool over = v->max && now >= v->not_before && metrics_get(METRIC_CACHE_BYTES) > v->max;
+	bool fresh = v->fresh, over = v->max && now >= v->not_before && metrics_get(METRIC_CACHE_BYTES) > v->max;
 
 	if (v->pid || (!over && (!v->due || now < v->due)))
 		return;
 	v->not_before = now + GLANCE;
+	v->fresh = false;
 	if (child_begin(&v->pid, "evict what the cache has too much of", in_child, arg))
-		run(cfg);
+		run(cfg, fresh);
 	if (!v->pid)
 		v->not_before = v->due = now + AGAIN;
 }
@@ -106,14 +111,16 @@ bool evictor_reap(struct evictor *v, const struct config *cfg, pid_t pid, int st
 	cleanup_err struct err e = ERR_INIT;
 	struct store_options so = registry_store(cfg);
 	uint64_t now = time_now_usec(), pause = pause_of(cfg);
-	bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0, busy = WIFEXITED(status) && WEXITSTATUS(status) == BUSY;
+	bool done = WIFEXITED(status) && WEXITSTATUS(status) == 0, busy = WIFEXITED(status) && WEXITSTATUS(status) == CHILD_BUSY;
 
 	if (!v->pid || pid != v->pid)
 		return false;
 	v->pid = 0;
-	if (v->due)
-		v->due = done ? (pause ? now + pause : 0) : now + (busy ? GLANCE : AGAIN);
-	v->not_before = now + (busy || (done && metrics_get(METRIC_CACHE_BYTES) <= v->max) ? GLANCE : AGAIN);
+	v->busy = !busy ? 0 : !v->busy ? GLANCE : v->busy * 2 < BUSY_MAX ? v->busy * 2 : BUSY_MAX;
+	if (v->due && !v->fresh)
+		v->due = done ? (pause ? now + pause : 0) : now + (busy ? v->busy : AGAIN);
+	if (!v->fresh)          /* else it began with an earlier configuration, and the next one is due */
+		v->not_before = now + (busy ? v->busy : done && metrics_get(METRIC_CACHE_BYTES) <= v->max ? GLANCE : AGAIN);
 	if (!WIFSIGNALED(status))
 		return true;
 	log_say(LOG_WARN, "eviction_killed", "by signal %d; the next one goes on", WTERMSIG(status));

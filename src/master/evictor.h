@@ -17,7 +17,9 @@ struct evictor {
 	pid_t pid;              /* 0: it does not run */
 	uint64_t due;           /* when it runs whatever was counted, by time_now_usec(); 0: never */
 	uint64_t not_before;
+	uint64_t busy;          /* how long it waits, since a collection is running; 0: none was */
 	uint64_t max;           /* bytes; 0: no limit */
+	bool fresh;             /* the configuration was read, and none has begun since */
 };
 
 /* evictor_set - the configuration was read */

@@ -73,6 +73,7 @@ uint64_t schedule_next(const struct schedule *s)
 /* In the journal. */
 static const struct event_by collector = { .login = "collector" };
 
+/* 1, 0 a collection is running, -1 with *e */
 static int collect_uploads(const struct config *cfg, struct err *e)
 {
 	cleanup_store struct store *st = NULL;
@@ -93,9 +94,10 @@ static int collect_uploads(const struct config *cfg, struct err *e)
 		os_end();
 	if (rc == 1 && (result.count[GC_UPLOAD] || result.count[GC_LEFTOVER]))
 		gc_log(&o, &result, time_now_usec() - begun);
-	return rc < 0 || journal_tend(st, e) < 0 ? -1 : 0;
+	return rc < 0 || journal_tend(st, e) < 0 ? -1 : rc;
 }
 
+/* 1, or -1 with *e. One that gives way to another is done: the next one is due as long after that one as after any. */
 static int collect(const struct config *cfg, struct err *e)
 {
 	cleanup_store struct store *st = NULL;
@@ -113,7 +115,7 @@ static int collect(const struct config *cfg, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc == 1 && since + 1 < cfg->gc_every)
-		return 0;               /* another machine has collected meanwhile */
+		return 1;               /* another machine has collected meanwhile */
 	log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
 	reg.st = st;
 	gc_presets(cfg, &o);
@@ -126,7 +128,7 @@ static int collect(const struct config *cfg, struct err *e)
 	}
 	if (rc == 0)
 		log_say(LOG_INFO, "collector", "another collection is running");
-	return rc < 0 ? -1 : 0;
+	return rc < 0 ? -1 : 1;
 }
 
 /* In the new process: does not return. */
@@ -134,9 +136,10 @@ static _Noreturn void run(const struct config *cfg, bool uploads)
 {
 	cleanup_err struct err e = ERR_INIT;
 	struct log_event ev;
+	int rc = (uploads ? collect_uploads : collect)(cfg, &e);
 
-	if ((uploads ? collect_uploads : collect)(cfg, &e) == 0)
-		exit(0);        /* not _exit: sanitizers and coverage report there */
+	if (rc >= 0)
+		exit(rc == 1 ? 0 : CHILD_BUSY); /* not _exit: sanitizers and coverage report there */
 	log_begin(&ev, LOG_ERROR, "collection_failed");
 	log_err(&ev, &e);
 	log_end(&ev);
@@ -158,12 +161,12 @@ void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child
 }
 
 /* A collection never runs more often than the configuration says, even if it fails or gives way at once. */
-static void next(struct schedule *s, const struct config *cfg)
+static void next(struct schedule *s, const struct config *cfg, bool busy)
 {
-	uint64_t pause = cfg->gc_every * SECOND < AGAIN ? cfg->gc_every * SECOND : AGAIN;
+	uint64_t pause = cfg->gc_every * SECOND < AGAIN ? cfg->gc_every * SECOND : AGAIN, every = cfg->gc_uploads_every * SECOND;
 
 	if (s->uploads) {
-		s->uploads_due = s->uploads_due ? s->begun + cfg->gc_uploads_every * SECOND : 0;
+		s->uploads_due = s->uploads_due ? s->begun + (busy && every > AGAIN ? AGAIN : every) : 0;
 		return;
 	}
 	set_collection(s, cfg);
@@ -189,7 +192,7 @@ bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int 
 		else
 			collector_reserve(st);
 	}
-	next(s, cfg);
+	next(s, cfg, WIFEXITED(status) && WEXITSTATUS(status) == CHILD_BUSY);
 	return true;
 }
 

@@ -16,6 +16,7 @@
 #include "conf/rules.h"
 #include "os/file.h"
 #include "registry/manifest_scan.h"
+#include "registry/reg_copied.h"
 #include "registry/reg_index.h"
 #include "registry/reg_precondition.h"
 #include "registry/reg_retag.h"
@@ -282,7 +283,7 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	    reg_index_ensure(r, n, e) < 0 || lock_collector(r->st, e) < 0)
 		return -1;
 	held = r->st;
-	if (check_and_note(r, n, &m, &p->digest, e) < 0 || name_references(r, n, &m, e) < 0 ||
+	if (check_and_note(r, n, &m, &p->digest, e) < 0 || reg_copied_manifest(r, n, e) < 0 || name_references(r, n, &m, e) < 0 ||
 	    (m.has_subject && index_subject(r, n, p, &descriptor, &c, e) < 0) ||
 	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, n, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
 	    revision_set(r->st, n, &p->digest, e) < 0)

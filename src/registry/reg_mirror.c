@@ -15,7 +15,6 @@
 #include "registry/reg_blob.h"
 #include "registry/reg_manifest.h"
 #include "registry/reg_stored.h"
-#include "store/alone.h"
 #include "store/blob.h"
 #include "store/mirror.h"
 #include "store/tag.h"
@@ -25,15 +24,7 @@ static bool is_mirror(const void *arg, const struct name *n)
 	return upstream_of(arg, n, NULL) != NULL;
 }
 
-static void mirrors_text(const void *arg, struct str *out)
-{
-	const struct config *c = arg;
-
-	for (size_t i = 0; i < c->nupstreams; i++)
-		str_addf(out, "%s%s\n", c->upstreams[i].name, c->upstreams[i].whole ? "**" : "");
-}
-
-const struct mirror_by reg_mirror_by = { is_mirror, mirrors_text };
+const struct mirror_by reg_mirror_by = { is_mirror };
 
 /* Seconds since the tag was confirmed: 1, 0 never, -1 with *e. A time in the future, of a clock that was wrong, counts as never. */
 static int age_of(struct registry *r, const struct name *n, const struct tag *t, uint64_t *age, struct err *e)
@@ -180,41 +171,25 @@ uint64_t reg_mirror_most(uint64_t max)
 	return max + max / 20;
 }
 
-/*
- * Counted before it is there, so that many downloads that end at once do not exceed the bound together. 1, 0 the repository has the blob, or some
- * other one has the content, which takes no more room. A blob that does not fit is given to the client all the same: the relay has it.
- */
-static int make_room(struct registry *r, const struct digest *d, uint64_t size, struct err *e)
+/* A blob that is too much is given to the client all the same: the relay has it. What the store has already takes no more room. */
+static int check_size(struct registry *r, const struct digest *d, uint64_t size, struct err *e)
 {
-	const struct config_cache *c = &r->cfg->cache;
-	uint64_t there;
+	uint64_t there, max = r->cfg->cache.max;
 	int64_t when;
-	int found = blob_age(r->st, d, &when, &there, e), room;
+	int found = !max || size <= max / CACHE_KEEP_PART ? 1 : blob_age(r->st, d, &when, &there, e);
 
 	if (found)
 		return found < 0 ? -1 : 0;
-	if (c->max && size > c->max / CACHE_KEEP_PART)
-		return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", CACHE_KEEP_PART);
-	room = alone_add(r->st, size, c->max ? reg_mirror_most(c->max) : 0, e);
-	return room ? room : err_set(e, ERR_DENIED, "the cache is full: %s is not kept", d->text);
+	return err_set(e, ERR_DENIED, "a blob of more than a %dth of cache.max_size is not kept", CACHE_KEEP_PART);
 }
 
-/* Publish and link it. What was counted for content that others have brought meanwhile, or for none, is not counted. */
+/* Publish and link it. */
 static int commit(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e)
 {
-	cleanup_err struct err ignored = ERR_INIT;
-	bool alone = false;
-	struct blob_source src = { .how = BLOB_BY_LINK, .path = body->path.buf, .fd = body->fd, .alone = &alone };
-	int counted = make_room(r, d, body->size, e), rc;
+	const struct config_cache *c = &r->cfg->cache;
+	struct blob_source src = { .how = BLOB_BY_LINK, .path = body->path.buf, .fd = body->fd, .most = c->max ? reg_mirror_most(c->max) : 0 };
 
-	if (counted < 0)
-		return -1;
-	rc = blob_commit(r->st, n, d, &src, e);
-	if (counted && !alone)
-		alone_sub(r->st, body->size, &ignored);
-	else if (!counted && alone)
-		alone_add(r->st, body->size, 0, &ignored);
-	return rc;
+	return check_size(r, d, body->size, e) < 0 ? -1 : blob_commit(r->st, n, d, &src, e);
 }
 
 int reg_mirror_blob(struct registry *r, const struct name *n, const struct digest *d, const struct spool *body, struct err *e)

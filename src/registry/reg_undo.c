@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "os/file.h"
 #include "registry/manifest_scan.h"
+#include "registry/reg_copied.h"
 #include "registry/reg_index.h"
 #include "registry/reg_manifest.h"
 #include "registry/reg_quota.h"
@@ -226,7 +227,7 @@ int reg_undo_restore(struct registry *r, const struct name *n, const struct tag 
 		return -1;
 	held = r->st;
 	if (undo_plan_make(&p, r, n, &marks, d, e) < 0 || reg_quota_room(r, n, p.missing.v, p.missing.count, e) < 0 ||
-	    collector_note(r->st, n, p.needed.v, p.needed.count, e) < 0 ||
+	    collector_note(r->st, n, p.needed.v, p.needed.count, e) < 0 || reg_copied_becomes_own(r, n, e) < 0 ||
 	    write_journal(r, n, &p, t, d, &j, e) < 0 || reg_manifest_flush_links(r, n, p.layers, p.revisions, e) < 0 ||
 	    write_all(r, n, &p, t, d, &j, e) < 0)
 		return -1;

@@ -31,7 +31,7 @@ static inline struct store_options registry_store(const struct config *cfg)
 	return (struct store_options){
 		.root = cfg->root, .flush = cfg->fsync != FSYNC_OFF,
 		.journal = { .on = config_journal_on(cfg), .pulls = config_journal_pulls(cfg), .keep = cfg->journal.keep, .max = cfg->journal.max },
-		.quota = &reg_quota_by, .quota_arg = cfg, .mirrors = { &reg_mirror_by, cfg },
+		.quota = &reg_quota_by, .quota_arg = cfg, .mirrors = { .by = &reg_mirror_by, .arg = cfg },
 	};
 }
 

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define RETRY "30"              /* seconds */
-#define TYPE "Content-Type: application/json; charset=utf-8\r\n"        /* as the workers' errors have it */
+/* The type is that of the workers' errors. nginx may have the headers of a blob already, which may be kept for a year (/_berth/missing/). */
+#define TYPE "Content-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n"
 
 void answer_error(struct reply *r, int status, enum err_code code, const char *detail)
 {

@@ -2,7 +2,7 @@
 /*
  * alone: a bit, a number and a word.
  *
- * Owns berth/mirror/_size and berth/mirror/_judged, and the sticky bit of content. Knows no links.
+ * Owns berth/mirror/_size, _judged and _doubt, and the sticky bit of content. Knows no links.
  */
 #include "store/alone.h"
 
@@ -18,15 +18,26 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/tree.h"
+#include "store/mirror.h"
+#include "store/spool.h"
 #include "store/store_path.h"
 
 #define SIZE_LEN 21             /* twenty digits and a newline */
 #define SIZE_WAIT 2000          /* milliseconds: each holder needs three system calls */
 #define JUDGED_MAX 256
+#define DOUBT_LEN 16            /* digits */
 
-bool alone_mirror(const struct store *st, const struct name *n)
+/* If nobody can tell, it is none: then the bit goes, which costs no more than the room of some bytes. */
+bool alone_mirror(struct store *st, const struct name *n)
 {
-	return st->mirrors.by && st->mirrors.by->is(st->mirrors.arg, n);
+	cleanup_err struct err ignored = ERR_INIT;
+
+	return mirror_copied(st, n, &ignored) == 1;
+}
+
+bool alone_brings(struct store *st, const struct name *n)
+{
+	return st->mirrors.by && st->mirrors.by->is(st->mirrors.arg, n) && alone_mirror(st, n);
 }
 
 bool alone_has(const struct stat *sb)
@@ -34,14 +45,37 @@ bool alone_has(const struct stat *sb)
 	return (sb->st_mode & S_ISVTX) != 0;
 }
 
+/* A file that has another name already may be content whose bit somebody has cleared. Some file systems take the mode and keep another. */
 bool alone_give(int fd, const struct stat *sb)
 {
-	return fchmod(fd, (sb->st_mode & 0777) | S_ISVTX) == 0;
+	struct stat now;
+
+	return sb->st_nlink == 1 && fchmod(fd, (sb->st_mode & 0777) | S_ISVTX) == 0 && fstat(fd, &now) == 0 && alone_has(&now);
 }
 
-void alone_drop(int fd, const struct stat *sb)
+/*
+ * Only its owner may change a file's mode: a copy takes its place. The bytes are compared, so that it cannot be worse than what an upload may
+ * have put there meanwhile.
+ */
+static int take_copy(struct store *st, const struct digest *d, int fd, const struct stat *sb, struct err *e)
 {
-	fchmod(fd, sb->st_mode & 0777);
+	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
+	cleanup_spool struct spool tmp = SPOOL_INIT;
+
+	path_blob(&to, d);
+	path_blob_dir(&dir, d);
+	if (spool_make(&tmp, st, e) < 0)
+		return -1;
+	if (os_append(tmp.fd, 0, fd, 0, (uint64_t)sb->st_size) < 0)
+		return err_sys(e, "cannot copy blob %s", d->text);
+	if (spool_verify(st, tmp.fd, d, e) < 0) {
+		bool wrong = e->code == ERR_DIGEST_INVALID;
+
+		return wrong ? err_set(e, ERR_UNKNOWN, "blob %s is corrupt, and is another user's", d->text) : -1;
+	}
+	if (renameat(st->dirfd, tmp.path.buf, st->dirfd, to.buf) < 0 || (!st->ordered && store_flush_dir(st, dir.buf) < 0))
+		return err_sys(e, "cannot publish %s", to.buf);
+	return 0;
 }
 
 /* On an ordered file system the change comes before the link that follows it. */
@@ -49,9 +83,11 @@ int alone_take(struct store *st, const struct name *n, const struct digest *d, i
 {
 	if (!alone_has(sb) || (n && alone_mirror(st, n)))
 		return 0;
-	if (fchmod(fd, sb->st_mode & 0777) < 0 || (!st->ordered && st->flush && fsync(fd) < 0))
-		return err_sys(e, "cannot note that other repositories than mirrors have %s", d->text);
-	return 0;
+	if (fchmod(fd, sb->st_mode & 0777) == 0 && (st->ordered || !st->flush || fsync(fd) == 0))
+		return 0;
+	if (errno == EPERM)
+		return take_copy(st, d, fd, sb, e);
+	return err_sys(e, "cannot note that other repositories than mirrors have %s", d->text);
 }
 
 /* The number in an open file: 0 if it is none. */
@@ -135,21 +171,23 @@ int alone_replace(struct store *st, uint64_t measured, uint64_t before, struct e
 	return fd < 0 ? -1 : write_size(fd, now > before ? measured + (now - before) : measured, e);
 }
 
-/* What stands in _judged: the epoch, and a digest of the upstreams' names. */
-static void judgement(const struct store *st, struct str *out)
+int alone_word(struct store *st, struct str *out, struct err *e)
 {
-	cleanup_str struct str names = STR_INIT;
-	struct digest d;
+	char doubt[DOUBT_LEN];
+	ssize_t n = os_read_file(st->dirfd, STORE_MIRROR_DOUBT_FILE, doubt, sizeof(doubt));
 
-	if (st->mirrors.by)
-		st->mirrors.by->text(st->mirrors.arg, &names);
-	digest_of(&d, DIGEST_SHA256, names.buf ? names.buf : "", names.len);
-	str_addf(out, "%s %s\n", st->epoch, d.text);
+	if (n < 0 && !os_gone(errno))
+		return err_sys(e, "cannot read %s", STORE_MIRROR_DOUBT_FILE);
+	str_reset(out);
+	str_addf(out, "%s ", st->epoch);
+	if (n == DOUBT_LEN)
+		str_add(out, doubt, DOUBT_LEN);
+	str_puts(out, "\n");
+	return 0;
 }
 
-int alone_judged(struct store *st, struct err *e)
+int alone_judged(struct store *st, const struct str *word, struct err *e)
 {
-	cleanup_str struct str wanted = STR_INIT;
 	char text[JUDGED_MAX];
 	ssize_t n;
 
@@ -158,19 +196,27 @@ int alone_judged(struct store *st, struct err *e)
 	n = os_read_file(st->dirfd, STORE_MIRROR_JUDGED_FILE, text, sizeof(text));
 	if (n < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot read %s", STORE_MIRROR_JUDGED_FILE);
-	judgement(st, &wanted);
-	return (size_t)n == wanted.len && memcmp(text, wanted.buf, wanted.len) == 0;
+	return (size_t)n == word->len && memcmp(text, word->buf, word->len) == 0;
 }
 
-int alone_judge(struct store *st, struct err *e)
+int alone_judge(struct store *st, const struct str *word, struct err *e)
 {
-	cleanup_str struct str text = STR_INIT;
-
 	if (!*st->epoch)
 		return 0;
-	judgement(st, &text);
-	if (os_mkdirs(st->dirfd, STORE_MIRROR_DIR) == 0 && store_replace(st, STORE_MIRROR_JUDGED_FILE, text.buf, text.len, true) == 0)
+	if (os_mkdirs(st->dirfd, STORE_MIRROR_DIR) == 0 && store_replace(st, STORE_MIRROR_JUDGED_FILE, word->buf, word->len, true) == 0)
 		return 1;
 	/* The disk may be full, and what follows make room: the next one looks again. */
 	return errno == ENOSPC || errno == EDQUOT ? 0 : err_sys(e, "cannot write %s", STORE_MIRROR_JUDGED_FILE);
+}
+
+int alone_doubt(struct store *st, struct err *e)
+{
+	char text[DOUBT_LEN + 1];
+	uint64_t random;
+
+	os_random(&random, sizeof(random));
+	snprintf(text, sizeof(text), "%016" PRIx64, random);
+	if (os_mkdirs(st->dirfd, STORE_MIRROR_DIR) == 0 && store_replace(st, STORE_MIRROR_DOUBT_FILE, text, DOUBT_LEN, false) == 0)
+		return 0;
+	return err_sys(e, "cannot write %s", STORE_MIRROR_DOUBT_FILE);
 }

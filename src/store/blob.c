@@ -178,11 +178,30 @@ static int keep_content(struct store *st, const struct name *n, const struct dig
 	return !st->image && store_flush_fd(st, c->fd) < 0 ? err_sys(e, "cannot flush blob %s", d->text) : 0;
 }
 
+/* It is no mirror's alone. */
+static int forsake_file(struct store *st, const struct digest *d, int fd, struct err *e)
+{
+	struct stat sb;
+
+	return fstat(fd, &sb) < 0 ? err_sys(e, "cannot look at a file of %s", d->text) : alone_take(st, NULL, d, fd, &sb, e);
+}
+
+/*
+ * Of content that only mirrors have: counted before it is there, so that many that come at once do not exceed the bound together, and a kill leaves
+ * no number that is too small. The caller holds lock_collector until it has its name, so that whoever measures sees both or neither.
+ */
+static int count_alone(struct store *st, const struct digest *d, const struct blob_source *src, uint64_t size, struct err *e)
+{
+	int room = alone_add(st, size, src->most, e);
+
+	return room ? room : err_set(e, ERR_DENIED, "the cache is full: %s is not kept", d->text);
+}
+
 /*
  * Gives the file the content's name, which may be taken: then it is not a mirror's `alone`. No directory above is removed while the caller
  * holds the lock.
  */
-static int put_in_place(struct store *st, const struct blob_source *src, const char *to, bool *alone, const struct stat *sb, struct err *e)
+static int put_in_place(struct store *st, const struct digest *d, const struct blob_source *src, const char *to, bool *alone, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
 	const char *from = src->path;
@@ -193,8 +212,8 @@ static int put_in_place(struct store *st, const struct blob_source *src, const c
 			return 0;
 		if (errno != EEXIST)
 			return err_sys(e, "cannot link %s as %s", from, to);
-		if (*alone)
-			alone_drop(src->fd, sb);
+		if (*alone && forsake_file(st, d, src->fd, e) < 0)
+			return -1;
 		*alone = false;
 		store_tmp(st, &tmp);
 		if (linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
@@ -229,9 +248,10 @@ static int publish(struct store *st, const struct name *n, const struct digest *
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
 	cleanup_content struct content old = CONTENT_INIT;
-	bool alone = false;
+	cleanup_err struct err ignored = ERR_INIT;
+	bool alone = false, counted = false;
 	struct stat sb;
-	int exists;
+	int exists, rc;
 
 	if (fstat(src->fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", src->path);
@@ -246,11 +266,18 @@ static int publish(struct store *st, const struct name *n, const struct digest *
 		return keep_content(st, n, d, &old, e) < 0 ? -1 : flush_content_dirs(st, d, e);
 	if (exists)
 		futimens(src->fd, NULL);        /* no older than what it replaces: others may rely on that mtime */
-	else if (os_mkdirs(st->dirfd, dir.buf) < 0)
-		return err_sys(e, "cannot make %s", dir.buf);
-	else if (src->how == BLOB_BY_LINK && alone_mirror(st, n))
+	else if (src->how == BLOB_BY_LINK && alone_brings(st, n))
 		alone = alone_give(src->fd, &sb);
-	if (put_in_place(st, src, to.buf, &alone, &sb, e) < 0) {
+	counted = alone;
+	if (alone && count_alone(st, d, src, *size, e) < 0)
+		return -1;
+	if (!exists && os_mkdirs(st->dirfd, dir.buf) < 0)
+		rc = err_sys(e, "cannot make %s", dir.buf);
+	else
+		rc = put_in_place(st, d, src, to.buf, &alone, e);
+	if (counted && (rc < 0 || !alone))
+		alone_sub(st, *size, &ignored);
+	if (rc < 0) {
 		if (!exists || !may_stay || (e->sys != EACCES && e->sys != EPERM) || keep_content(st, n, d, &old, e) < 0)
 			return -1;
 		err_release(e);
@@ -258,10 +285,6 @@ static int publish(struct store *st, const struct name *n, const struct digest *
 		metrics_add(METRIC_BLOBS_ADDED, 1);
 		metrics_add(METRIC_BLOB_BYTES_ADDED, (uint64_t)sb.st_size);
 	}
-	if (src->alone)
-		*src->alone = alone;
-	else if (alone && alone_add(st, (uint64_t)sb.st_size, 0, e) < 0)
-		return -1;
 	return flush_content_dirs(st, d, e);
 }
 
@@ -275,7 +298,7 @@ static bool has_bytes(int fd, const void *buf, size_t len)
 
 int blob_write(struct store *st, const struct name *n, const struct digest *d, const void *buf, size_t len, struct err *e)
 {
-	struct blob_source src = { .how = alone_mirror(st, n) ? BLOB_BY_LINK : BLOB_BY_RENAME };
+	struct blob_source src = { .how = alone_brings(st, n) ? BLOB_BY_LINK : BLOB_BY_RENAME };
 	cleanup_spool struct spool tmp = SPOOL_INIT;
 	cleanup_content struct content old = CONTENT_INIT;
 	uint64_t size;

@@ -53,8 +53,7 @@ struct blob_source {
 	const char *path;
 	int fd;                         /* the same file, open; flushed already (spool_verify, store_flush_fd) */
 	struct upload *upload;          /* the upload that ends with this; NULL: none */
-	bool *alone;                    /* gets whether only mirrors have the content, and nothing had it before: the caller has counted it
-					   (store/alone.h). NULL: it is counted here */
+	uint64_t most;                  /* how many bytes only mirrors may have with it (store/alone.h); 0: any number */
 };
 
 /*
@@ -71,6 +70,7 @@ int blob_write(struct store *st, const struct name *n, const struct digest *d, c
  * The file replaces existing content, which may be corrupt. (In a directory of another user it cannot, and content of the
  * same size stays.) Takes lock_collector, and creates the repository if it does not exist. With BLOB_BY_RENAME the source's
  * name may be gone afterwards and the upload ended (`taken`), even if this fails.
+ * DENIED 403 if only mirrors would have it, and that would be more than `most` bytes.
  * BLOB_UPLOAD_UNKNOWN 404 if the upload has no name any more: the repository was removed or moved meanwhile, and this must
  * not create it again.
  */

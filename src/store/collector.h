@@ -71,6 +71,9 @@ int collector_done(struct collector *c, const struct str *text, struct err *e);
 ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended, struct err *e);
 int collector_last(struct store *st, uint64_t *seconds, struct err *e);
 
+/* How often who waits for an eviction tries: each time takes half a second. An eviction ends soon, another collection may not */
+#define COLLECTOR_TRIES 10
+
 /*
  * collector_exclude - keep collections from beginning while a repository is moved: a mark phase without locks would miss it
  * Returns 1 with an owned descriptor (closing it ends this), 0 if a collection runs, -1 with *e.

@@ -196,6 +196,80 @@ int mirror_pins(struct store *st, const struct name *n, struct names *out, struc
 	return os_dir_list(st->dirfd, path.buf, DIR_ALL, out) < 0 && !os_gone(errno) ? err_sys(e, "cannot list %s", path.buf) : 0;
 }
 
+bool mirror_any(struct store *st)
+{
+	struct stat sb;
+
+	if (!st->mirrors.any)
+		st->mirrors.any = fstatat(st->dirfd, STORE_MIRROR_DIR, &sb, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ? MIRRORS_NONE : MIRRORS_ANY;
+	return st->mirrors.any == MIRRORS_ANY;
+}
+
+int mirror_copied(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	int64_t when;
+
+	path_mirror(&path, n, STORE_COPIED);
+	return age_of(st, path.buf, &when, e);
+}
+
+int mirror_copy(struct store *st, const struct name *n, struct err *e)
+{
+	const unsigned below = 1, above = 1;    /* the repository's own; berth/ */
+	cleanup_str struct str path = STR_INIT;
+
+	path_mirror(&path, n, STORE_COPIED);
+	if (make(st, path.buf) < 0)
+		return err_sys(e, "cannot make %s", path.buf);
+	if (!st->ordered && store_flush_above(st, path.buf, below + path_repository_above(n) + above) < 0)
+		return err_sys(e, "cannot flush the directory of %s", path.buf);
+	return 0;
+}
+
+int mirror_own(struct store *st, const struct name *n, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	path_mirror(&path, n, STORE_COPIED);
+	if (unlinkat(st->dirfd, path.buf, 0) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", path.buf);
+	return store_flush_above(st, path.buf, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path.buf) : 1;
+}
+
+/* The directory `path`, whose name as a repository is `prefix`; a name is bounded, and so is the depth. */
+static int each_below(struct store *st, const char *path, const char *prefix, int (*visit)(void *arg, const struct name *n, struct err *e),
+		      void *arg, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str below = STR_INIT, name = STR_INIT;
+	struct name n;
+	int rc = 0;
+
+	if (os_dir_list(st->dirfd, path, DIR_DIRS, &all) < 0)
+		return os_gone(errno) || errno == ENOTDIR ? 0 : err_sys(e, "cannot list %s", path);
+	for (size_t i = 0; rc == 0 && i < all.count; i++) {
+		if (!name_component_ok(all.v[i], strlen(all.v[i])))
+			continue;
+		str_reset(&name);
+		str_addf(&name, "%s%s%s", prefix, *prefix ? "/" : "", all.v[i]);
+		if (name_parse(&n, name.buf, name.len) < 0)
+			continue;
+		path_in(&below, path, all.v[i]);
+		rc = mirror_copied(st, &n, e);
+		if (rc == 1)
+			rc = visit(arg, &n, e);
+		if (rc == 0)
+			rc = each_below(st, below.buf, name.buf, visit, arg, e);
+	}
+	return rc;
+}
+
+int mirror_each(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg, struct err *e)
+{
+	return each_below(st, STORE_MIRROR_DIR, "", visit, arg, e);
+}
+
 int mirror_name(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e)
 {
 	return name_all(st, path_mirror_named, n, d, count, e);
@@ -208,7 +282,7 @@ int mirror_name_children(struct store *st, const struct name *n, const struct di
 
 int mirror_remove(struct store *st, const struct name *n, struct err *e)
 {
-	static const char *const all[] = { STORE_CHECKED, STORE_NAMED, STORE_CHILDREN, STORE_PINNED };
+	static const char *const all[] = { STORE_CHECKED, STORE_NAMED, STORE_CHILDREN, STORE_PINNED, STORE_COPIED };
 	cleanup_str struct str path = STR_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {

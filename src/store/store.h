@@ -53,13 +53,12 @@ struct quota_by {
 /* Which repositories mirror another registry's (store/alone.h). */
 struct mirror_by {
 	bool (*is)(const void *arg, const struct name *n);
-	/* what that depends on, as text */
-	void (*text)(const void *arg, struct str *out);
 };
 
 struct mirror_state {
 	const struct mirror_by *by;     /* borrowed; NULL: none does */
 	const void *arg;
+	enum { MIRRORS_UNKNOWN, MIRRORS_NONE, MIRRORS_ANY } any;        /* see mirror_any() */
 };
 
 #define QUOTA_LOCKS 256         /* stripes */

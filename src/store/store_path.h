@@ -69,6 +69,8 @@
 #define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
 #define STORE_MIRROR_SIZE_FILE "berth/mirror/_size"      /* how many bytes only mirrors have: see store/alone.h */
 #define STORE_MIRROR_JUDGED_FILE "berth/mirror/_judged"
+#define STORE_MIRROR_DOUBT_FILE "berth/mirror/_doubt"
+#define STORE_MIRROR_PENDING_FILE "berth/mirror/_pending" /* content that an eviction has not removed yet: see care/evict_pending.h */
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
 
 /* Entries of the directories below. */
@@ -89,6 +91,7 @@
 #define STORE_NAMED "_named"
 #define STORE_CHILDREN "_children"
 #define STORE_PINNED "_pinned"
+#define STORE_COPIED "_copied"
 #define STORE_INDEX_NAMES "_names"
 #define STORE_INDEX_TAGS "_tags"
 #define STORE_INDEX_REFERRERS "_referrers"

@@ -22,7 +22,6 @@
 
 static struct store *st;
 static struct err e = ERR_INIT;
-static const char *upstreams = "up\n";
 
 static bool is_mirror(const void *arg, const struct name *n)
 {
@@ -30,13 +29,7 @@ static bool is_mirror(const void *arg, const struct name *n)
 	return strncmp(n->s, "up/", 3) == 0;
 }
 
-static void text(const void *arg, struct str *out)
-{
-	(void)arg;
-	str_puts(out, upstreams);
-}
-
-static const struct mirror_by by = { is_mirror, text };
+static const struct mirror_by by = { is_mirror };
 
 static struct digest digest_of_text(const char *s)
 {
@@ -104,6 +97,64 @@ static bool find(const char *repository, const char *content, bool touch)
 	return found == 1;
 }
 
+static int add_name(void *arg, const struct name *n, struct err *er)
+{
+	(void)er;
+	str_addf(arg, "%s ", n->s);
+	return 0;
+}
+
+static void test_copies(void)
+{
+	struct name app = name_of("up/app"), below = name_of("up/app/sub"), own = name_of("own/app");
+	cleanup_str struct str all = STR_INIT;
+
+	ok(bring("up/app", "early") && !is_alone("early"), "what comes to a repository that is no copy is no mirror's alone");
+	is_int(mirror_copied(st, &app, &e), 0, "nobody has said that it is one");
+	is_int(mirror_each(st, add_name, &all, &e), 0, "there is none");
+	ok(mirror_copy(st, &app, &e) == 0 && mirror_copy(st, &app, &e) == 0 && mirror_copied(st, &app, &e) == 1, "it is a copy");
+	is_int(mirror_copied(st, &below, &e), 0, "and one below it is not");
+	ok(mirror_copy(st, &below, &e) == 0 && mirror_each(st, add_name, &all, &e) == 0, "until it is");
+	is_str(all.buf, "up/app up/app/sub ", "all are found");
+	ok(mirror_own(st, &below, &e) == 1 && mirror_own(st, &below, &e) == 0 && mirror_copied(st, &below, &e) == 0, "it ceases to be one, once");
+	ok(mirror_copy(st, &own, &e) == 0 && bring("own/app", "mine") && !is_alone("mine"), "without an upstream nothing gets the bit, copy or not");
+	ok(bring("up/app", "its") && is_alone("its"), "in a copy it does");
+	ok(find("own/app", "its", true) == false && bring("own/app", "its") && is_alone("its"), "and keeps it in another copy");
+	ok(mirror_own(st, &own, &e) == 1 && bring("own/app", "its") && !is_alone("its"), "but not elsewhere");
+	alone_replace(st, 0, counted(), &e);
+	own = name_of("up/other");
+	ok(mirror_copy(st, &own, &e) == 0, "another one");
+}
+
+/* One file that is handed over twice, and one that the bound has no room for. */
+static void test_handing(void)
+{
+	struct name n = name_of("up/app");
+	struct digest d = digest_of_text("twice");
+	cleanup_spool struct spool sp = SPOOL_INIT;
+	struct blob_source src = { .how = BLOB_BY_LINK };
+	uint64_t before = counted();
+
+	ok(spool_make(&sp, st, &e) == 0 && os_write_full(sp.fd, "twice", 5) == 0, "a spool file");
+	src.path = sp.path.buf;
+	src.fd = sp.fd;
+	src.most = before + 4;
+	is_int(blob_commit(st, &n, &d, &src, &e), -1, "is too much");
+	is_int(e.code, ERR_DENIED, "and is refused");
+	err_release(&e);
+	e = (struct err)ERR_INIT;
+	ok(counted() == before && !is_alone("twice"), "not kept, not counted");
+	src.most = before + 5;
+	is_int(blob_commit(st, &n, &d, &src, &e), 0, "where it fits it is kept");
+	ok(is_alone("twice") && counted() == before + 5, "and counted");
+	ok(spool_verify(st, sp.fd, &d, &e) == 0 && is_alone("twice"), "looked at again it stays a mirror's alone");
+	ok(blob_commit(st, &n, &d, &src, &e) == 0 && is_alone("twice") && counted() == before + 5, "handed over again it is neither counted again nor refused");
+	is_int(blob_forsake(st, &d, &e), 0, "it is shared");
+	ok(blob_commit(st, &n, &d, &src, &e) == 0 && !is_alone("twice"), "handed over again it does not get the bit back");
+	ok(blob_remove(st, &d, &e) >= 0 && linkat(st->dirfd, sp.path.buf, st->dirfd, "berth/tmp/other", 0) == 0 && blob_commit(st, &n, &d, &src, &e) == 0 &&
+	   !is_alone("twice"), "nor does a file that has another name");
+}
+
 static void test_bit(void)
 {
 	struct name own = name_of("own/app"), from = name_of("up/app"), other = name_of("up/other");
@@ -167,17 +218,24 @@ static void test_size(void)
 
 static void test_judged(void)
 {
-	is_int(alone_judged(st, &e), 0, "without an epoch nothing is judged");
-	is_int(alone_judge(st, &e), 0, "nor can it be");
+	cleanup_str struct str word = STR_INIT, now = STR_INIT;
+
+	is_int(alone_word(st, &word, &e), 0, "a word");
+	is_int(alone_judged(st, &word, &e), 0, "without an epoch nothing is judged");
+	is_int(alone_judge(st, &word, &e), 0, "nor can it be");
 	memset(st->epoch, 'a', STORE_EPOCH_LEN);
-	is_int(alone_judged(st, &e), 0, "in an epoch nobody has");
-	is_int(alone_judge(st, &e), 1, "then somebody has");
-	is_int(alone_judged(st, &e), 1, "in this epoch");
-	upstreams = "up\nother\n";
-	is_int(alone_judged(st, &e), 0, "with other upstreams nobody has");
-	upstreams = "up\n";
+	is_int(alone_word(st, &word, &e), 0, "that of an epoch");
+	is_int(alone_judged(st, &word, &e), 0, "in which nobody has");
+	is_int(alone_judge(st, &word, &e), 1, "then somebody has");
+	is_int(alone_judged(st, &word, &e), 1, "in this epoch");
+	is_int(alone_doubt(st, &e), 0, "somebody doubts");
+	ok(alone_word(st, &now, &e) == 0 && alone_judged(st, &now, &e) == 0, "and it has to be done again");
+	is_int(alone_judge(st, &word, &e), 1, "who began before that");
+	is_int(alone_judged(st, &now, &e), 0, "has not seen all");
+	is_int(alone_judge(st, &now, &e), 1, "who began afterwards");
+	is_int(alone_judged(st, &now, &e), 1, "has");
 	st->epoch[3] = 'b';
-	is_int(alone_judged(st, &e), 0, "nor in another epoch");
+	ok(alone_word(st, &now, &e) == 0 && alone_judged(st, &now, &e) == 0, "not so in another epoch");
 }
 
 static void test_pins(void)
@@ -214,12 +272,14 @@ static void test_pins(void)
 int main(void)
 {
 	char dir[] = "/tmp/berth-test-alone-XXXXXX";
-	struct store_options o = { .root = dir, .flush = true, .mirrors = { &by, NULL } };
+	struct store_options o = { .root = dir, .flush = true, .mirrors = { .by = &by } };
 
 	if (!mkdtemp(dir) || layout_prepare(&o, &e) < 0 || store_open(&st, &o, &e) < 0)
 		return 1;
 	st->epoch[0] = '\0';
+	test_copies();
 	test_bit();
+	test_handing();
 	test_size();
 	test_judged();
 	test_pins();

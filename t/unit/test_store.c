@@ -91,7 +91,7 @@ static void test_blobs(void)
 	os_cleanup_fd(&fd);
 	os_write_file(st->dirfd, "berth/body/1", "content", 7, false);
 	fd = os_open(st->dirfd, "berth/body/1", O_RDONLY, 0);
-	is_int(blob_commit(st, &n, &d, &(struct blob_source){ BLOB_BY_LINK, "berth/body/1", fd, NULL, NULL }, &e), 0, "content is given to a repository");
+	is_int(blob_commit(st, &n, &d, &(struct blob_source){ BLOB_BY_LINK, "berth/body/1", fd, NULL, 0 }, &e), 0, "content is given to a repository");
 	ok(blob_find(st, &n, &d, true, &target, &size, &e) == 1 && digest_eq(&target, &d) && size == 7, "and found there");
 	is_int(blob_link(st, &m, &d, &n, &e), 1, "another repository takes it from there");
 	is_int(blob_link(st, &m, &other, &n, &e), 0, "not what the first one lacks");
