@@ -118,4 +118,10 @@ none('no function has more than ' . MAX_FUNCTION . ' lines', \@own, sub {
 	@long
 });
 
+# A tag or a referrer changes only where the summary of the repository is told of it before and after (src/registry/reg_summary.h).
+my %pairs = map { ($_ => 1) } qw(src/registry/reg_delete.c src/registry/reg_retag.c src/registry/reg_summary.c src/registry/reg_index.c src/store/index.c src/store/tag.c);
+none('no module changes tags or referrers behind the summary\'s back', [grep { m|^src/.*\.c\z| && !$pairs{$_} } @own], sub {
+	lines($code{$_[0]}, qr/\b(?:tag_remove|tag_set_known|index_(?:add|remove)_(?:tag|referrer))\(/)
+});
+
 done_testing;

@@ -90,17 +90,37 @@ is repos()->json->{as_of}, undef, 'a file without an end is none';
 error_is(repos('sort=version'), 400, 'UNSUPPORTED', 'an order that this list does not have');
 error_is(repos($_), 400, 'PAGINATION_NUMBER_INVALID', $_) for qw(n=0 after=x sort=pushed&after=na0000000000000000.x);
 
+gc_ok($s, '--grace', '1h', 'sizes are measured again');
+
+# a name that is rare among many
+for my $i (1 .. 10050) {
+	my $path = sprintf '%s/repositories/many/n%05d', data_dir($s), $i;
+
+	mkdir $_ or -d or die "$_: $!" for $path =~ s|/[^/]*\z||r, $path, "$path/_layers", "$path/_manifests";
+}
+mkdir $_ or die "$_: $!" for map { my $d = data_dir($s) . '/repositories/many/zz-rare'; map { "$d$_" } '', '/_layers', '/_manifests' } 1;
+$s->restart;
+for my $order ('', 'sort=pushed&', 'sort=size&') {
+	is all("${order}q=zz-rare"), 'many/zz-rare', "a list is complete: $order";
+}
+refused_is(repos('sort=size'), 400, 'UNSUPPORTED', qr/^more than 10000 repositories/, 'so many by size are too many');
+is repos('sort=name&order=desc&n=2')->json->{repos}[1]{name}, 'team/web', 'by name there may be any number';
+run_ok('rm', '-r', data_dir($s) . '/repositories/many', 'they go');
+$s->restart;
+
 # who may see what
 $s->config($conf);
 $s->replace_workers;
 error_is(repos(), 401, 'UNAUTHORIZED', 'nobody without a login');
 @as = basic('all', 'all-pw');
 is all(''), join(' ', sort @names), 'who may pull all sees all';
+is scalar(grep { defined $_->{own} && defined $_->{shared} } @{ repos()->json->{repos} }), scalar @names, 'and what they share';
 @as = basic('team', 'team-pw');
 for my $order ('', 'sort=pushed', 'sort=tags', 'sort=name&order=desc', 'q=e', 'n=1', 'n=1&sort=pushed') {
 	is join(' ', sort split / /, all($order)), 'team/app team/deep/est team/web', "who may pull some sees these: $order";
 }
 is repos('q=e')->json->{total}, 3, 'and no number tells of others';
+is_deeply [map { [defined $_->{bytes} ? 1 : 0, $_->{own}, $_->{shared}] } @{ repos()->json->{repos} }], [([1, undef, undef]) x 3], 'nor what is shared with them';
 is_deeply $s->req(GET => '/berth/v1/repos/team/app/tags', headers => [@as])->json->{may}, ['pull'], 'and what is allowed there';
 error_is($s->req(GET => '/berth/v1/repos/zoo/tags', headers => [@as]), 403, 'DENIED', 'of another one there is nothing');
 error_is($s->req(GET => '/berth/v1/repos/no/where/tags', headers => [@as]), 403, 'DENIED', 'as of one that does not exist');

@@ -46,6 +46,13 @@ is digests(substr $digest{app}, 0, 20), "app\@$digest{app}", 'with its algorithm
 is digests(sha256('layer of app')), 'app@' . sha256('layer of app'), 'a blob by all of it';
 is digests(substr $digest{app}, 7, 5), '', 'five digits are too few';
 is digests('0' x 64), '', 'one that is not there';
+# what nobody has used since the start is not read for a search through all, but if it is named; and what is damaged hides nothing else
+$s->restart;
+is tags('1.4.'), '', 'after a start nothing is compared for it';
+is tags('other:1.4.'), 'other:1.4.1', 'but for one repository';
+is tags('1.4.'), 'other:1.4.1', 'which is found from then on';
+req(GET => "/berth/v1/repos/$_/tags") for sort keys %digest;
+is tags('1.4.'), join(' ', map { "$_:1.4.1" } sort keys %digest), 'as are all, once somebody has listed them';
 
 @as = basic('team', 'team-pw');
 is repos('app'), 'team/app team/apple', 'who may pull some finds these';

@@ -12,7 +12,7 @@ use Berth::Check;
 
 my @routes = routes_of();
 cmp_ok scalar(@routes), '>=', 20, 'the table has what there is to test';
-is join(' ', grep { !/^(password|anybody|login|catalog|pull|push|delete|relay|admin)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
+is join(' ', grep { !/^(password|anybody|login|catalog|pull|push|delete|pull\+delete|relay|admin)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
 is join(' ', map { "$_->[0] $_->[1]" } grep { $_->[2] eq 'password' } @routes), 'GET /v2/token HEAD /v2/token POST /v2/token',
 	'the token service asks for a login by itself';
 my @relay = grep { $_->[2] eq 'relay' } @routes;
@@ -34,7 +34,7 @@ my %token_for = (
 	push => ['repository:team/app:push'], 'delete' => ['repository:team/app:delete'], 'pull,push' => ['repository:team/app:pull,push'],
 	elsewhere => ['repository:team/apple:*', 'repository:app:*', 'repository:elsewhere/app:*'], list => ['registry:catalog:*'],
 );
-my %scope = (pull => 'repository:team/app:pull', push => 'repository:team/app:pull,push', 'delete' => 'repository:team/app:delete', catalog => 'registry:catalog:*');
+my %scope = (pull => 'repository:team/app:pull', push => 'repository:team/app:pull,push', 'delete' => 'repository:team/app:delete', 'pull+delete' => 'repository:team/app:pull,delete', catalog => 'registry:catalog:*');
 
 # cookie_of - a session of a user, which other requests may have ended
 sub cookie_of { my ($user) = @_; return (log_in($s, $user, "$user-pw", from => from())->header('Set-Cookie') =~ /^([^;]+)/)[0] }
@@ -64,8 +64,8 @@ sub expected
 	return 401 if !grep { $_ eq ($user // '') } @users;
 	return !$for && $user eq 'admin' ? 'in' : 403 if $need eq 'admin';
 	return 'in' if $need eq 'login' || ($need eq 'catalog' && !$for);
-	return 403 if $need ne 'catalog' && ($has{$user} // '') !~ /\b$need\b/;
-	return 'in' if !$for || $for eq 'all' || $for =~ /\b$need\b/ || ($for eq 'list' && $need eq 'catalog');
+	return 403 if $need ne 'catalog' && grep { ($has{$user} // '') !~ /\b$_\b/ } split /\+/, $need;
+	return 'in' if !$for || $for eq 'all' || !(grep { $for !~ /\b$_\b/ } split /\+/, $need) || ($for eq 'list' && $need eq 'catalog');
 	return (401, 'insufficient_scope');
 }
 

@@ -110,14 +110,9 @@ static int run(struct registry *r, struct wish *wish, struct evict_result *out, 
 	begun = evict_judge(&w, &word, e) < 0 ? -1 : collector_begin(&w.c, r->st, e);
 	if (begun <= 0)
 		return begun;
-<<<<<<< HEAD
+	collector_phase(w.c, "cache");
 	rc = evict(&w, wish, &word, out, e);
 	if (collector_end(&w.c, rc >= 0 ? e : &at_end) < 0)
-=======
-	collector_phase(w.c, "cache");
-	rc = evict(&w, wish, out, e);
-	if (collector_end(&w.c, rc == 0 ? e : &at_end) < 0)
->>>>>>> sessfix
 		rc = -1;
 	err_release(&at_end);
 	return rc;

@@ -17,6 +17,7 @@
 #include "store/revision.h"
 #include "store/store_path.h"
 #include "store/tag.h"
+#include "store/touched.h"
 
 struct look {
 	struct fsck_work *w;
@@ -36,10 +37,30 @@ static int repair_current(struct fsck_work *w, const void *arg, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
 	const struct look *l = arg;
+	struct touched t;
+	int rc;
 
 	/* The index may have been compared while the link was corrupt: it is compared again before its next use. */
 	path_tag_current(&path, l->n, l->t);
-	return fsck_clear(w, path.buf, e) < 0 || index_drop(w->r->st, l->n, e) < 0 ? -1 : tag_set(w->r->st, l->n, l->t, &l->record, e);
+	if (fsck_clear(w, path.buf, e) < 0 || touched_begin(w->r->st, l->n, &t, e) < 0)
+		return -1;
+	rc = index_drop(w->r->st, l->n, e) < 0 ? -1 : tag_set(w->r->st, l->n, l->t, &l->record, e);
+	touched_end(&t, l->n);
+	return rc;
+}
+
+/* Lists may have a row of it that is from before the damage. */
+static int repair_remove(struct fsck_work *w, const void *arg, struct err *e)
+{
+	const struct look *l = arg;
+	struct touched t;
+	int rc;
+
+	if (touched_begin(w->r->st, l->n, &t, e) < 0)
+		return -1;
+	rc = index_drop(w->r->st, l->n, e) < 0 ? -1 : fsck_repair_remove(w, l->dir.buf, e);
+	touched_end(&t, l->n);
+	return rc;
 }
 
 static int repair_index(struct fsck_work *w, const void *arg, struct err *e)
@@ -114,12 +135,10 @@ static void report_corrupt(struct look *l, enum fsck_link_state state)
 	if (!l->sure)
 		return;
 	/* A directory without a link is no tag; a corrupt link without a record cannot be repaired. */
-	if (state == FLINK_NONE || l->records == 0) {
-		f.repair = fsck_repair_remove;
-		f.arg = l->dir.buf;
-	} else if (l->records == 1) {
+	if (state == FLINK_NONE || l->records == 0)
+		f.repair = repair_remove;
+	else if (l->records == 1)
 		f.repair = repair_current;
-	}
 	if (state == FLINK_NONE)
 		fsck_report(l->w, &f, "has no current/link");
 	else

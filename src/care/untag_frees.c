@@ -32,6 +32,10 @@ struct graph {
 	const struct name *n;
 	struct node *v;                 /* in byte order of their digests */
 	size_t count, cap;
+	size_t *refers;                 /* owned: those that have a subject, in byte order of that */
+	size_t nrefers;
+	uint64_t bytes;                 /* read so far */
+	size_t named;
 	bool too_many;
 	struct names tags;
 };
@@ -41,6 +45,7 @@ static void release(struct graph *g)
 	for (size_t i = 0; i < g->count; i++)
 		manifest_release(&g->v[i].m);
 	free(g->v);
+	free(g->refers);
 	names_release(&g->tags);
 }
 
@@ -86,7 +91,26 @@ static int read_node(struct graph *g, struct node *node, struct err *e)
 	node->size = bytes.len;
 	if (found == 1)
 		manifest_scan_descriptors(&node->m, bytes.buf, bytes.len);
+	g->bytes += bytes.len;
+	g->named += node->m.nrefs;
+	g->too_many = g->bytes > FREES_BYTES || g->named > FREES_NAMED;
 	return 0;
+}
+
+static int compare_subjects(const void *a, const void *b, void *arg)
+{
+	const struct node *v = arg;
+
+	return digest_cmp(&v[*(const size_t *)a].m.subject, &v[*(const size_t *)b].m.subject);
+}
+
+static void sort_refers(struct graph *g)
+{
+	g->refers = xcalloc(g->count + 1, sizeof(*g->refers));
+	for (size_t i = 0; i < g->count; i++)
+		if (g->v[i].m.has_subject)
+			g->refers[g->nrefers++] = i;
+	qsort_r(g->refers, g->nrefers, sizeof(*g->refers), compare_subjects, g->v);
 }
 
 static int read_graph(struct graph *g, struct err *e)
@@ -99,36 +123,58 @@ static int read_graph(struct graph *g, struct err *e)
 		return 0;
 	if (g->count)
 		qsort(g->v, g->count, sizeof(*g->v), compare_nodes);
-	for (size_t i = 0; i < g->count; i++)
+	for (size_t i = 0; !g->too_many && i < g->count; i++)
 		if (read_node(g, &g->v[i], e) < 0)
 			return -1;
+	if (!g->too_many)
+		sort_refers(g);
 	return 0;
 }
 
-static bool reach_node(struct node *node, enum reach how, const char *by)
+/* What is reached, and has not been followed yet. */
+struct ways {
+	struct graph *g;
+	enum reach how;
+	struct node **v;                /* borrowed; room for each node once */
+	size_t count;
+};
+
+static void reach_node(struct ways *w, struct node *node, const char *by)
 {
-	if (!node || node->by[how])
-		return false;
-	node->by[how] = by;
-	return true;
+	if (!node || node->by[w->how])
+		return;
+	node->by[w->how] = by;
+	w->v[w->count++] = node;
 }
 
-/* Follow what is reached until nothing is added. Indexes in indexes and referrers of referrers are few: so are the rounds. */
-static void follow(struct graph *g, enum reach how)
+/* What refers to a node goes and stays with it. */
+static void reach_refers(struct ways *w, const struct node *node)
 {
-	bool more = true;
+	struct graph *g = w->g;
+	size_t lo = 0, hi = g->nrefers;
 
-	while (more) {
-		more = false;
-		for (size_t i = 0; i < g->count; i++) {
-			struct node *node = &g->v[i], *subject = node->m.has_subject ? find(g, &node->m.subject) : NULL;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
 
-			if (subject && subject->by[how] && reach_node(node, how, subject->by[how]))
-				more = true;
-			for (size_t k = 0; node->by[how] && k < node->m.nrefs; k++)
-				if (node->m.refs[k].kind == MREF_CHILD_MANIFEST && reach_node(find(g, &node->m.refs[k].digest), how, node->by[how]))
-					more = true;
-		}
+		if (digest_cmp(&g->v[g->refers[mid]].m.subject, &node->d) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < g->nrefers && digest_eq(&g->v[g->refers[lo]].m.subject, &node->d); lo++)
+		reach_node(w, &g->v[g->refers[lo]], node->by[w->how]);
+}
+
+/* Follow what is reached until nothing is added. */
+static void follow(struct ways *w)
+{
+	while (w->count) {
+		const struct node *node = w->v[--w->count];
+
+		reach_refers(w, node);
+		for (size_t k = 0; k < node->m.nrefs; k++)
+			if (node->m.refs[k].kind == MREF_CHILD_MANIFEST)
+				reach_node(w, find(w->g, &node->m.refs[k].digest), node->by[w->how]);
 	}
 }
 
@@ -149,6 +195,9 @@ static bool is_in(const struct untag_list *goes, const char *tag)
 
 static int reach_all(struct graph *g, const struct untag_list *goes, struct err *e)
 {
+	cleanup_free struct node **room = xcalloc(2 * g->count + 1, sizeof(*room));
+	struct ways all = { .g = g, .how = REACH_ALL, .v = room }, stays = { .g = g, .how = REACH_STAYS, .v = room + g->count };
+
 	for (size_t i = 0; i < g->tags.count; i++) {
 		struct digest d;
 		struct tag t;
@@ -158,12 +207,12 @@ static int reach_all(struct graph *g, const struct untag_list *goes, struct err 
 			return -1;
 		if (!found)
 			continue;
-		reach_node(find(g, &d), REACH_ALL, g->tags.v[i]);
+		reach_node(&all, find(g, &d), g->tags.v[i]);
 		if (!is_in(goes, t.s))
-			reach_node(find(g, &d), REACH_STAYS, g->tags.v[i]);
+			reach_node(&stays, find(g, &d), g->tags.v[i]);
 	}
-	follow(g, REACH_ALL);
-	follow(g, REACH_STAYS);
+	follow(&all);
+	follow(&stays);
 	return 0;
 }
 

@@ -16,7 +16,10 @@
 #include "registry/reg_untag.h"
 #include "registry/registry.h"
 
-#define FREES_MANIFESTS 2000            /* of a repository, of which it is found out: all of them are read */
+/* Of a repository, of which it is found out: all manifests are read. What they name is kept in memory meanwhile. */
+#define FREES_MANIFESTS 2000
+#define FREES_BYTES (64u << 20)         /* of manifests */
+#define FREES_NAMED 200000              /* descriptors in them */
 
 struct untag_frees {
 	bool known;                     /* false: the repository is too large to find it out in a request */

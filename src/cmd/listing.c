@@ -47,7 +47,7 @@ static int print_repo(void *arg, const struct repo_row *row, struct err *e)
 
 	(void)e;
 	if (*(const bool *)arg) {
-		reg_repo_row_json(row, &text);
+		reg_repo_row_json(row, true, &text);
 		print_json("repository", &text);
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include "care/untag_frees.h"
 #include "http/api.h"
 #include "http/api_body.h"
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_untag.h"
 
@@ -197,7 +198,11 @@ static int do_it(struct exchange *x, struct untag_found *f, struct err *e)
 {
 	cleanup_untag_list struct untag_list deleted = UNTAG_LIST_INIT, changed = UNTAG_LIST_INIT;
 
-	if (reg_untag(x->reg, &x->name, f, &deleted, &changed, e) < 0)
+	int rc = reg_untag(x->reg, &x->name, f, &deleted, &changed, e);
+
+	for (size_t i = 0; i < deleted.count; i++)
+		guard_did(x, "delete", &deleted.v[i].tag, &deleted.v[i].digest);
+	if (rc < 0)
 		return -1;
 	response_json(&x->rs, deleted.count ? 202 : 200);
 	str_addc(&x->rs.body, '{');

@@ -9,10 +9,17 @@
 #define ROWS 50
 #define ROWS_MAX 100
 
+struct adding {
+	struct str *out;
+	bool whole;
+};
+
 static int add(void *arg, const struct repo_row *row, struct err *e)
 {
+	const struct adding *a = arg;
+
 	(void)e;
-	reg_repo_row_json(row, arg);
+	reg_repo_row_json(row, a->whole, a->out);
 	return 0;
 }
 
@@ -23,6 +30,7 @@ int api_repos_get(struct exchange *x, struct err *e)
 	cleanup_str struct str text = STR_INIT, next = STR_INIT;
 	struct repo_query q = { .next = STR_INIT };
 	struct str *out = &x->rs.body;
+	struct adding a = { .out = out };
 	int rc;
 
 	if (api_order(x, may, &q.order, e) < 0 || api_number(x, ROWS, ROWS_MAX, &q.max, e) < 0 || api_parameter(x, "q", &text, e) < 0)
@@ -31,7 +39,8 @@ int api_repos_get(struct exchange *x, struct err *e)
 	q.of = guard_may_pull(x, &of);
 	response_json(&x->rs, 200);
 	str_puts(out, "{\"repos\":[");
-	rc = reg_repo_rows(x->reg, &q, add, out, e);
+	a.whole = !q.of;
+	rc = reg_repo_rows(x->reg, &q, add, &a, e);
 	next = q.next;
 	if (rc < 0)
 		return -1;

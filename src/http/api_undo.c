@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "http/api.h"
 #include "http/api_body.h"
+#include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_undo.h"
 #include "store/undo.h"
@@ -167,6 +168,8 @@ static int restore(struct exchange *x, const struct wish *w, struct str *restore
 			why = (struct err)ERR_INIT;
 			return -1;
 		}
+		if (rc == 0)
+			guard_did(x, "push", &w->v[i].tag, &d);
 		put_entry(rc < 0 ? failed : restored, &w->v[i].tag, rc < 0 ? "why" : "digest", rc < 0 ? why.detail : d.text);
 		any = any || rc == 0;
 	}

@@ -39,6 +39,7 @@ struct exchange {
 	enum cached { CACHED_ASK, CACHED_FRESH, CACHED_STALE } cached;  /* whether the relay has asked the upstream already, and to what effect */
 	const char *tail;               /* the path's last component, where the route has one: a reference, digest or uuid */
 	size_t tail_len;
+	bool audited;                   /* the handler has written the audit of what it did */
 };
 
 #endif

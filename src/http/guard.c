@@ -16,21 +16,27 @@
 #include "http/mirror.h"
 #include "http/origin.h"
 
+/* What each line about a request begins with. */
+static void begin_audit(const struct exchange *x, const char *action, const char *need, struct log_event *ev)
+{
+	log_audit(ev, action);
+	if (x->who.user[0])
+		log_str(ev, "user", x->who.user);
+	log_str(ev, "remote", x->rq.remote);
+	log_str(ev, "request_id", x->rq.id);
+	log_str(ev, "method", x->rq.method_text);
+	log_str(ev, "right", need);
+	if (x->name.len)
+		log_str(ev, "repository", x->name.s);
+}
+
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
 	size_t digest_len;
 	const char *digest = response_find(&x->rs, "Docker-Content-Digest", &digest_len);
 	struct log_event ev;
 
-	log_audit(&ev, action);
-	if (x->who.user[0])
-		log_str(&ev, "user", x->who.user);
-	log_str(&ev, "remote", x->rq.remote);
-	log_str(&ev, "request_id", x->rq.id);
-	log_str(&ev, "method", x->rq.method_text);
-	log_str(&ev, "right", need);
-	if (x->name.len)
-		log_str(&ev, "repository", x->name.s);
+	begin_audit(x, action, need, &ev);
 	if (x->tail_len)
 		log_strn(&ev, "reference", x->tail, x->tail_len);
 	log_strn(&ev, "digest", digest, digest_len);
@@ -40,7 +46,13 @@ static void audit(const struct exchange *x, const char *action, const char *need
 
 static enum right right_of(enum op_need need)
 {
-	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE || need == NEED_PULL_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+}
+
+/* What a token has to cover. A push also pulls: it asks first whether blobs exist. */
+static unsigned actions_of(enum op_need need)
+{
+	return (unsigned)right_of(need) | (need == NEED_PUSH || need == NEED_PULL_DELETE ? SCOPE_PULL : 0u);
 }
 
 static const char *need_name(enum op_need need)
@@ -69,7 +81,7 @@ static bool mount_source(const struct exchange *x, struct name *from)
 	return request_query(&x->rq, "from", &text) == 1 && name_parse(from, text.buf, text.len) == 0;
 }
 
-/* The scopes of a token that suffices for the request. A push also pulls: it asks first whether blobs exist. */
+/* The scopes of a token that suffices for the request. */
 static void add_needs(const struct exchange *x, struct scopes *s)
 {
 	const char *asked = x->asked ? x->asked : x->match.name;
@@ -82,7 +94,7 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 		add_scope(s, "registry", "catalog", SCOPE_ALL);
 	if (x->op->need < NEED_PULL || x->op->need > NEED_DELETE || name_parse(&name, asked, len) < 0)
 		return;
-	add_scope(s, "repository", name.s, x->op->need == NEED_PUSH ? SCOPE_PULL | SCOPE_PUSH : (unsigned)right_of(x->op->need));
+	add_scope(s, "repository", name.s, actions_of(x->op->need));
 	if (x->op->need == NEED_PUSH && mount_source(x, &from))
 		add_scope(s, "repository", from.s, SCOPE_PULL);
 }
@@ -215,6 +227,20 @@ int guard_origin(struct exchange *x, struct err *e)
 	return -1;
 }
 
+/* Who will never have one of the two rights is told so, rather than that another token is needed. */
+static int require_both(struct exchange *x, struct err *e)
+{
+	cleanup_err struct err other = ERR_INIT;
+	int rc = auth_require(x->auth, &x->who, RIGHT_DELETE, &x->name, e);
+
+	if (auth_require(x->auth, &x->who, RIGHT_PULL, &x->name, &other) == 0 || (rc < 0 && other.code != ERR_DENIED))
+		return rc;
+	err_release(e);
+	*e = other;
+	other = (struct err)ERR_INIT;
+	return -1;
+}
+
 static int check_need(struct exchange *x, struct err *e)
 {
 	switch (x->op->need) {
@@ -232,6 +258,8 @@ static int check_need(struct exchange *x, struct err *e)
 		return err_set(e, ERR_NAME_UNKNOWN, "there is no token service here");
 	case NEED_CATALOG:
 		return auth_require_catalog(x->auth, &x->who, e);
+	case NEED_PULL_DELETE:
+		return require_both(x, e);
 	case NEED_PULL:
 	case NEED_PUSH:
 	case NEED_DELETE:
@@ -321,9 +349,22 @@ void guard_note(const struct exchange *x, const char *action)
 	audit(x, action, NULL, NULL);
 }
 
+void guard_did(struct exchange *x, const char *action, const struct tag *t, const struct digest *d)
+{
+	struct log_event ev;
+
+	x->audited = true;
+	if (!auth_on(x->auth))
+		return;
+	begin_audit(x, action, NULL, &ev);
+	log_str(&ev, "reference", t->s);
+	log_str(&ev, "digest", d->text);
+	log_end(&ev);
+}
+
 void guard_done(const struct exchange *x)
 {
-	if (!auth_on(x->auth) || x->rq.precheck)
+	if (!auth_on(x->auth) || x->rq.precheck || x->audited)
 		return;
 	if (x->op->kind == OP_WRITE && x->rs.status == 201)
 		audit(x, "push", NULL, NULL);

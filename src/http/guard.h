@@ -74,7 +74,10 @@ bool guard_may_change(const struct exchange *x, bool removes);
 /* guard_note - write a line of the audit about something that was done: "session_begin", ... */
 void guard_note(const struct exchange *x, const char *action);
 
-/* guard_done - write a line of the audit if the handled operation was a push or a deletion */
+/* guard_did - write a line of the audit about one of many tags that a request changes; action "push" or "delete", as guard_done() has them */
+void guard_did(struct exchange *x, const char *action, const struct tag *t, const struct digest *d);
+
+/* guard_done - write a line of the audit if the handled operation was a push or a deletion, unless guard_did() has */
 void guard_done(const struct exchange *x);
 
 #endif

@@ -87,7 +87,7 @@ const struct route route_table[] = {
 	},
 	{
 		"api_delete", PATH("/berth/v1/repos/", "<name>", "/tags:delete", ""),
-		{ { METHOD_POST, OP_DELETE, NEED_DELETE, IN_WRITES, NULL, api_tags_delete } },
+		{ { METHOD_POST, OP_DELETE, NEED_PULL_DELETE, IN_WRITES, NULL, api_tags_delete } },
 	},
 	{
 		"api_restore", PATH("/berth/v1/repos/", "<name>", "/tags:restore", ""),

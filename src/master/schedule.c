@@ -115,10 +115,6 @@ static int collect_uploads(const struct config *cfg, struct err *e)
 	return rc < 0 || journal_tend(st, e) < 0 ? -1 : rc;
 }
 
-<<<<<<< HEAD
-/* 1, or -1 with *e. One that gives way to another is done: the next one is due as long after that one as after any. */
-static int collect(const struct config *cfg, struct err *e)
-=======
 /* What gives way is begun again where somebody has asked for it: "as soon as none is running". */
 static int run_whole(struct registry *reg, const struct gc_options *o, bool asked, struct gc_result *result, struct err *e)
 {
@@ -133,8 +129,8 @@ static int run_whole(struct registry *reg, const struct gc_options *o, bool aske
 	return rc;
 }
 
+/* 1, or -1 with *e. One that gives way to another is done: the next one is due as long after that one as after any. */
 static int collect(const struct config *cfg, bool asked, struct err *e)
->>>>>>> sessfix
 {
 	cleanup_store struct store *st = NULL;
 	uint64_t begun = time_now_usec(), since;
@@ -150,18 +146,12 @@ static int collect(const struct config *cfg, bool asked, struct err *e)
 		rc = collector_last(st, &since, e);
 	if (rc < 0)
 		return -1;
-<<<<<<< HEAD
-	if (rc == 1 && since + 1 < cfg->gc_every)
-		return 1;               /* another machine has collected meanwhile */
-	log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
-=======
 	if (!asked && rc == 1 && since + 1 < cfg->gc_every)
-		return 0;               /* another machine has collected meanwhile */
+		return 1;               /* another machine has collected meanwhile */
 	if (asked)
 		log_say(LOG_INFO, "collecting", "as somebody has asked");
 	else
 		log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
->>>>>>> sessfix
 	reg.st = st;
 	gc_presets(cfg, &o);
 	rc = run_whole(&reg, &o, asked, &result, e);
@@ -171,13 +161,7 @@ static int collect(const struct config *cfg, bool asked, struct err *e)
 		gc_log(&o, &result, time_now_usec() - begun);
 		rc = gc_last_adopt(st, true, &last, e) < 0 ? -1 : 1;
 	}
-<<<<<<< HEAD
-	if (rc == 0)
-		log_say(LOG_INFO, "collector", "another collection is running");
 	return rc < 0 ? -1 : 1;
-=======
-	return rc < 0 ? -1 : 0;
->>>>>>> sessfix
 }
 
 /* In the new process: does not return. */
@@ -187,13 +171,8 @@ static _Noreturn void run(const struct config *cfg, bool uploads, bool asked)
 	struct log_event ev;
 	int rc = uploads ? collect_uploads(cfg, &e) : collect(cfg, asked, &e);
 
-<<<<<<< HEAD
 	if (rc >= 0)
 		exit(rc == 1 ? 0 : CHILD_BUSY); /* not _exit: sanitizers and coverage report there */
-=======
-	if ((uploads ? collect_uploads(cfg, &e) : collect(cfg, asked, &e)) == 0)
-		exit(0);        /* not _exit: sanitizers and coverage report there */
->>>>>>> sessfix
 	log_begin(&ev, LOG_ERROR, "collection_failed");
 	log_err(&ev, &e);
 	log_end(&ev);

@@ -166,20 +166,14 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 }
 
 /* Remove tags that point to these manifests; *removed: how many were there. */
-static int untag(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, size_t *removed, struct names *trashed,
-		 struct err *e)
+static int untag_quietly(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, size_t *removed,
+			 struct names *trashed, struct err *e)
 {
 	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
-	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	size_t i;
 
 	*removed = 0;
-	for (i = 0; i < count; i++) {
-		if (reg_mark(r, n, UNDO_DELETED, &v[i].tag, &v[i].digest, e) < 0)
-			return -1;
-		tell_removal(r, n, EVENT_UNTAG, &v[i].tag, &v[i].digest, &j);
-	}
-	if (reg_mark_flush(r, n, e) < 0 || journal_begin(r->st, &j, e) < 0 || reg_summary_will_untag(r, n, &v->tag, count, sizeof(*v), &c, e) < 0)
+	if (reg_summary_will_untag(r, n, &v->tag, count, sizeof(*v), &c, e) < 0)
 		return -1;
 	for (i = 0; i < count; i++) {
 		int found = remove_tag(r, n, &v[i].tag, trashed, e);
@@ -194,6 +188,22 @@ static int untag(struct registry *r, const struct name *n, const struct reg_tag_
 		index_remove_tag(r->st, n, &v[i].tag, &v[i].digest, true);
 	reg_summary_untagged(&c, &v->tag, count, sizeof(*v));
 	reg_summary_done(&c);
+	return 0;
+}
+
+static int untag(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, size_t *removed, struct names *trashed,
+		 struct err *e)
+{
+	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
+
+	*removed = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (reg_mark(r, n, UNDO_DELETED, &v[i].tag, &v[i].digest, e) < 0)
+			return -1;
+		tell_removal(r, n, EVENT_UNTAG, &v[i].tag, &v[i].digest, &j);
+	}
+	if (reg_mark_flush(r, n, e) < 0 || journal_begin(r->st, &j, e) < 0 || untag_quietly(r, n, v, count, removed, trashed, e) < 0)
+		return -1;
 	journal_done(r->st, &j);
 	return 0;
 }
@@ -203,6 +213,14 @@ int reg_delete_tags(struct registry *r, const struct name *n, const struct reg_t
 	size_t removed;
 
 	return untag(r, n, v, count, &removed, trashed, e);
+}
+
+int reg_delete_cached_tags(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, struct names *trashed,
+			   struct err *e)
+{
+	size_t removed;
+
+	return untag_quietly(r, n, v, count, &removed, trashed, e);
 }
 
 static int delete_tag(struct registry *r, const struct name *n, const struct ref *ref, const struct precondition *pre,

@@ -27,4 +27,8 @@ struct reg_tag_target {
 
 int reg_delete_tags(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, struct names *trashed, struct err *e);
 
+/* reg_delete_cached_tags - the same of what was only fetched from another registry: neither the journal nor `undo` hears of it */
+int reg_delete_cached_tags(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, struct names *trashed,
+			   struct err *e);
+
 #endif

@@ -17,7 +17,6 @@
 #include "registry/reg_stored.h"
 #include "store/blob.h"
 
-#define CHILDREN_MAX 100        /* manifests of an index that are read */
 #define DEPTH_MAX 4             /* of indexes in indexes */
 #define PLATFORM_MAX 64
 #define TEXT_MAX 8192           /* bytes of JSON of a string that is decoded at all */
@@ -144,8 +143,13 @@ struct sum {
 	struct facts *f;
 	bool checked;
 	struct digestset seen;
-	size_t children;
+	struct facts_budget *budget;
 };
+
+static void spend(struct facts_budget *budget, uint64_t bytes)
+{
+	budget->bytes -= bytes < budget->bytes ? bytes : budget->bytes;
+}
 
 static void add_bytes(struct sum *s, struct json_view descriptor)
 {
@@ -176,25 +180,27 @@ static void add_platform(struct facts *f, struct json_view o)
 }
 
 /* What the configuration of an image says. */
-static int read_config(struct sum *s, struct json_view config, struct err *e)
+static void read_config(struct sum *s, struct json_view config)
 {
+	uint64_t most = s->budget->bytes < FACTS_CONFIG_MAX ? s->budget->bytes : FACTS_CONFIG_MAX;
+	cleanup_err struct err ignored = ERR_INIT;
 	cleanup_str struct str bytes = STR_INIT;
 	struct json_view o;
 	struct digest d;
 	int found;
 
 	if (!facts_is_config(json_view_get(config, "mediaType")) || !facts_digest(config, &d))
-		return 0;
-	found = facts_json(s->r, s->checked ? NULL : s->n, &d, FACTS_CONFIG_MAX, &bytes, e);
+		return;
+	found = facts_json(s->r, s->checked ? NULL : s->n, &d, most, &bytes, &ignored);
+	spend(s->budget, bytes.len);
 	if (found <= 0)
-		return found;
+		return;
 	o = json_view_of(bytes.buf, bytes.len);
 	add_platform(s->f, o);
 	s->f->dated = facts_time(json_view_get(o, "created"), &s->f->created);
-	return 0;
 }
 
-static int add_manifest(struct sum *s, const char *buf, size_t len, unsigned depth, struct err *e);
+static void add_manifest(struct sum *s, const char *buf, size_t len, unsigned depth);
 
 /* The bytes of a manifest: 1, 0 if the repository lacks it or nobody can pull it, -1 with *e. */
 static int read_stored(struct registry *r, const struct name *n, const struct digest *d, struct str *bytes, struct err *e)
@@ -207,24 +213,31 @@ static int read_stored(struct registry *r, const struct name *n, const struct di
 	return 0;
 }
 
-/* A manifest of an index: its bytes count if it is here. */
-static int add_child(struct sum *s, struct json_view descriptor, unsigned depth, struct err *e)
+/* A manifest of an index: its bytes count if it is here, or if that is too much to find out. */
+static void add_child(struct sum *s, struct json_view descriptor, unsigned depth)
 {
+	cleanup_err struct err ignored = ERR_INIT;
 	cleanup_str struct str bytes = STR_INIT;
 	struct digest d;
 	int found;
 
 	if (depth == 0 && !facts_attests(descriptor))
 		add_platform(s->f, json_view_get(descriptor, "platform"));
-	if (depth >= DEPTH_MAX || s->children >= CHILDREN_MAX || !facts_digest(descriptor, &d) || digestset_has(&s->seen, &d))
-		return 0;
-	s->children++;
+	if (depth >= DEPTH_MAX || !s->budget->manifests || !s->budget->bytes) {
+		add_bytes(s, descriptor);
+		return;
+	}
+	if (!facts_digest(descriptor, &d) || digestset_has(&s->seen, &d))
+		return;
+	s->budget->manifests--;
 	digestset_add(&s->seen, &d);
-	found = read_stored(s->r, s->n, &d, &bytes, e);
-	return found == 1 ? add_manifest(s, bytes.buf, bytes.len, depth + 1, e) : found;
+	found = read_stored(s->r, s->n, &d, &bytes, &ignored);
+	spend(s->budget, bytes.len);
+	if (found == 1)
+		add_manifest(s, bytes.buf, bytes.len, depth + 1);
 }
 
-static int add_manifest(struct sum *s, const char *buf, size_t len, unsigned depth, struct err *e)
+static void add_manifest(struct sum *s, const char *buf, size_t len, unsigned depth)
 {
 	struct json_view o, entry;
 	struct json_fault f;
@@ -232,7 +245,7 @@ static int add_manifest(struct sum *s, const char *buf, size_t len, unsigned dep
 
 	s->f->bytes += len;
 	if (json_check(buf, len, &f) < 0)
-		return 0;
+		return;
 	o = json_view_of(buf, len);
 	add_bytes(s, json_view_get(o, "config"));
 	w = json_walk(json_view_get(o, "layers"));
@@ -240,38 +253,41 @@ static int add_manifest(struct sum *s, const char *buf, size_t len, unsigned dep
 		add_bytes(s, entry);
 	w = json_walk(json_view_get(o, "manifests"));
 	while (json_walk_next(&w, NULL, &entry))
-		if (add_child(s, entry, depth, e) < 0)
-			return -1;
-	return depth == 0 ? read_config(s, json_view_get(o, "config"), e) : 0;
+		add_child(s, entry, depth);
+	if (depth == 0)
+		read_config(s, json_view_get(o, "config"));
 }
 
-int facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts *f, struct err *e)
+void facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts_budget *budget, struct facts *f)
 {
-	struct sum s = { .r = r, .n = n, .checked = checked, .f = f };
+	struct facts_budget own = FACTS_BUDGET;
+	struct sum s = { .r = r, .n = n, .checked = checked, .budget = budget ? budget : &own, .f = f };
 	struct json_fault fault;
 	struct json_view o;
-	int rc;
 
 	manifest_scan_type(&f->media_type, buf, len);
 	str_cut(&f->media_type, f->media_type.len < FACTS_TYPE_MAX ? f->media_type.len : FACTS_TYPE_MAX);
 	f->sized = true;
-	rc = add_manifest(&s, buf, len, 0, e);
+	add_manifest(&s, buf, len, 0);
 	digestset_release(&s.seen);
-	if (rc < 0 || json_check(buf, len, &fault) < 0)
-		return rc;
+	if (json_check(buf, len, &fault) < 0)
+		return;
 	o = json_view_of(buf, len);
 	add_short(&f->artifact_type, json_view_get(o, "artifactType"), FACTS_TYPE_MAX);
 	if (!f->artifact_type.len && !facts_is_config(json_view_get(json_view_get(o, "config"), "mediaType")))
 		add_short(&f->artifact_type, json_view_get(json_view_get(o, "config"), "mediaType"), FACTS_TYPE_MAX);
 	if (!f->dated)
 		f->dated = facts_time(json_view_get(json_view_get(o, "annotations"), "org.opencontainers.image.created"), &f->created);
-	return 0;
 }
 
-int facts_read(struct registry *r, const struct name *n, const struct digest *d, struct facts *f, struct err *e)
+int facts_read(struct registry *r, const struct name *n, const struct digest *d, struct facts_budget *budget, struct facts *f, struct err *e)
 {
 	cleanup_str struct str bytes = STR_INIT;
 	int found = read_stored(r, n, d, &bytes, e);
 
-	return found <= 0 ? found : facts_of(r, n, bytes.buf, bytes.len, false, f, e) < 0 ? -1 : 1;
+	if (budget)
+		spend(budget, bytes.len);
+	if (found == 1)
+		facts_of(r, n, bytes.buf, bytes.len, false, budget, f);
+	return found;
 }

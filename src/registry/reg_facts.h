@@ -21,6 +21,14 @@
 #define FACTS_PLATFORMS_MAX 160         /* bytes of all platforms together */
 #define FACTS_CONFIG_MAX (4u << 20)     /* bytes of a configuration that is read */
 
+/* What may be read of manifests and configurations, for one or for several manifests together. */
+struct facts_budget {
+	size_t manifests;               /* that an index names */
+	uint64_t bytes;
+};
+
+#define FACTS_BUDGET { 100, 16u << 20 } /* for one */
+
 struct facts {
 	struct str media_type, artifact_type;   /* at most FACTS_TYPE_MAX bytes of each; artifact_type: "": none */
 	struct str platforms;           /* "os/arch[/variant]", separated by commas; "": none is known */
@@ -36,12 +44,14 @@ void facts_release(struct facts *f);
 /*
  * facts_of - the facts of a manifest, by its bytes; f is FACTS_INIT
  * checked  the repository is known to have what the manifest names: no link is read
- * It reads the configuration of an image, and up to 100 manifests of an index. Returns 0, or -1 with *e.
+ * budget   decreased by what was read; NULL: FACTS_BUDGET
+ * It reads the configuration of an image, and the manifests of an index. Of those that the budget does not suffice for, the bytes that the index
+ * claims count. What can't be read counts as absent.
  */
-int facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts *f, struct err *e);
+void facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts_budget *budget, struct facts *f);
 
 /* facts_read - the same of a stored manifest: 1, 0 if the repository lacks it or its content, -1 with *e */
-int facts_read(struct registry *r, const struct name *n, const struct digest *d, struct facts *f, struct err *e);
+int facts_read(struct registry *r, const struct name *n, const struct digest *d, struct facts_budget *budget, struct facts *f, struct err *e);
 
 /*
  * facts_json - read content that is checked JSON: 1, 0 if it is absent, larger than max bytes or no JSON, -1 with *e

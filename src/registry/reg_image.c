@@ -20,6 +20,19 @@
 #include "store/tag.h"
 
 #define USEC 1000000
+#define BUDGET { 3 * IMAGE_CHILDREN, 32u << 20 }        /* to sum up the bytes of the manifest, and of each that it names */
+#define READ_MAX (32u << 20)
+
+/* Whether a manifest of an index is here, and what is known of it, unless that is too much to read. */
+static int read_child(struct image *im, const struct digest *d, struct facts *f, struct err *e)
+{
+	struct digest content;
+
+	if (!im->budget.manifests || !im->budget.bytes)
+		return revision_find(im->r->st, im->n, d, &content, e);
+	im->budget.manifests--;
+	return facts_read(im->r, im->n, d, &im->budget, f, e);
+}
 
 /* A manifest of an index. */
 static int put_child(struct image *im, struct json_view descriptor, struct err *e)
@@ -32,7 +45,7 @@ static int put_child(struct image *im, struct json_view descriptor, struct err *
 
 	if (!facts_digest(descriptor, &d))
 		return 0;
-	here = facts_read(im->r, im->n, &d, &f, e);
+	here = read_child(im, &d, &f, e);
 	if (here < 0)
 		return -1;
 	json_put_key(im->out, NULL);
@@ -43,7 +56,7 @@ static int put_child(struct image *im, struct json_view descriptor, struct err *
 		json_put_word(im->out, "platform", platform.buf);
 	if (facts_attests(descriptor))
 		json_put_view(im->out, "attests", json_view_get(json_view_get(descriptor, "annotations"), "vnd.docker.reference.digest"), 200);
-	if (here)
+	if (f.sized)
 		json_put_u64(im->out, "bytes", f.bytes);
 	else if (json_view_u64(json_view_get(descriptor, "size"), &size) == 0)
 		json_put_u64(im->out, "bytes", size);
@@ -120,8 +133,7 @@ static int put_image(struct image *im, const struct ref *ref, const struct str *
 	const struct tag *t = ref->kind == REF_TAG ? &ref->tag : NULL;
 	uint64_t newest = 0, pushed = 0;
 
-	if (facts_of(im->r, im->n, bytes->buf, bytes->len, false, &f, e) < 0)
-		return -1;
+	facts_of(im->r, im->n, bytes->buf, bytes->len, false, &im->budget, &f);
 	put_facts(im, &f, bytes->len);
 	if (put_pulled(im, t, e) < 0 || (t && tag_pushed(im->r->st, im->n, t, &pushed, e) < 0) || image_tags(im, &newest, e) < 0)
 		return -1;
@@ -141,7 +153,7 @@ int reg_image(struct registry *r, const struct name *n, const struct ref *ref, s
 {
 	cleanup_stored_manifest struct stored_manifest m = STORED_MANIFEST_INIT;
 	cleanup_str struct str bytes = STR_INIT, type = STR_INIT;
-	struct image im = { .r = r, .n = n, .digest = digest, .out = out, .more = STR_INIT };
+	struct image im = { .r = r, .n = n, .digest = digest, .out = out, .more = STR_INIT, .budget = BUDGET, .reads = READ_MAX };
 	int rc;
 
 	*digest = (struct digest){ 0 };

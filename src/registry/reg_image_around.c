@@ -20,7 +20,7 @@
 #include "store/tag.h"
 
 #define DEPTH_MAX 3                     /* of referrers of referrers */
-#define LIST_BYTES (1u << 20)           /* of descriptors of one manifest's referrers */
+#define LIST_BYTES (1u << 20)           /* of descriptors, at all depths together */
 #define SUMMARIES 20                    /* referrers whose content is read */
 #define SUMMARIES_BYTES (4u << 20)      /* and how much of it, all together */
 #define SMALL (256u * 1024)             /* of a referrer's manifest that is read for it */
@@ -30,6 +30,7 @@ struct referrers {
 	struct image *im;
 	size_t count, summaries;
 	uint64_t bytes;                 /* that may still be read for summaries */
+	size_t list;                    /* bytes of descriptors that there is still room for */
 	struct digestset seen;          /* two manifests that refer to each other can't exist, but corrupt ones may */
 };
 
@@ -46,6 +47,7 @@ static int put_summary(struct referrers *rf, const struct digest *d, struct json
 		return 0;
 	rf->summaries++;
 	found = reg_stored_bytes(rf->im->r, rf->im->n, d, &bytes, e);
+	rf->bytes -= bytes.len < rf->bytes ? bytes.len : rf->bytes;
 	if (found <= 0 || json_check(bytes.buf, bytes.len, &f) < 0)
 		return found < 0 ? -1 : 0;
 	if (kind_summary(rf->im->r, rf->im->n, json_view_of(bytes.buf, bytes.len), &rf->bytes, &text, e) < 0)
@@ -111,14 +113,19 @@ static int put_list(struct referrers *rf, const struct str *list, unsigned depth
 
 static int put_referrers(struct referrers *rf, const struct digest *subject, unsigned depth, struct err *e)
 {
-	struct referrers_query q = { .subject = *subject, .max_bytes = LIST_BYTES };
+	struct referrers_query q = { .subject = *subject, .max_bytes = rf->list };
 	cleanup_str struct str list = STR_INIT, next = STR_INIT;
 
 	/* Without an index each question reads all manifests: it is asked once. */
 	if (depth && !rf->im->indexed)
 		return 0;
+	if (!rf->list) {
+		image_more(rf->im, "referrers");
+		return 0;
+	}
 	if (reg_referrers_page(rf->im->r, rf->im->n, &q, &list, &next, e) < 0)
 		return -1;
+	rf->list -= list.len < rf->list ? list.len : rf->list;
 	if (next.len)
 		image_more(rf->im, "referrers");
 	return list.len || depth == 0 ? put_list(rf, &list, depth, e) : 0;
@@ -126,7 +133,7 @@ static int put_referrers(struct referrers *rf, const struct digest *subject, uns
 
 int image_referrers(struct image *im, struct err *e)
 {
-	struct referrers rf = { .im = im, .bytes = SUMMARIES_BYTES };
+	struct referrers rf = { .im = im, .bytes = SUMMARIES_BYTES, .list = LIST_BYTES };
 	int rc = put_referrers(&rf, im->digest, 0, e);
 
 	digestset_release(&rf.seen);
@@ -162,9 +169,15 @@ static int holds(struct image *im, const struct digest *d, bool *yes, struct err
 	struct json_fault f;
 	struct json_walk w;
 	struct digest named;
-	int found = reg_stored_bytes(im->r, im->n, d, &bytes, e);
+	int found;
 
 	*yes = false;
+	if (!im->reads) {
+		image_more(im, "in");
+		return 0;
+	}
+	found = reg_stored_bytes(im->r, im->n, d, &bytes, e);
+	im->reads -= bytes.len < im->reads ? bytes.len : im->reads;
 	if (found < 0 && e->code == ERR_MANIFEST_INVALID) {     /* nobody can pull it */
 		err_release(e);
 		return 0;
@@ -241,7 +254,7 @@ static int find_own(struct around *a, struct err *e)
 
 	if (index_tags_of(im->r->st, im->n, im->digest, &all, e) < 0)
 		return -1;
-	for (i = 0; i < all.count; i++) {
+	for (i = 0; i < all.count && a->own.count < IMAGE_TAGS; i++) {
 		struct digest now;
 		struct tag t;
 		int found = tag_parse(&t, all.v[i], strlen(all.v[i])) < 0 ? 0 : tag_read(im->r->st, im->n, &t, &now, e);
@@ -249,6 +262,8 @@ static int find_own(struct around *a, struct err *e)
 		if (found < 0 || (found == 1 && digest_eq(&now, im->digest) && add_own(a, &t, e) < 0))
 			return -1;
 	}
+	if (i < all.count)
+		image_more(im, "tags");
 	return 0;
 }
 

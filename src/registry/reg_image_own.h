@@ -5,6 +5,7 @@
 /* reg_image_own: the parts of reg_image. Each adds members to the object; 0, or -1 with *e. */
 
 #include "base/json_view.h"
+#include "registry/reg_facts.h"
 #include "registry/reg_image.h"
 
 struct image {
@@ -14,6 +15,8 @@ struct image {
 	struct str *out;
 	struct str more;                /* names of lists that were cut, as a JSON object without its braces */
 	bool indexed;                   /* the index of the repository is current */
+	struct facts_budget budget;     /* what may still be read to sum up bytes */
+	uint64_t reads;                 /* bytes of other manifests that may still be read to find what names this one */
 };
 
 /* image_more - this list is longer than what is shown */

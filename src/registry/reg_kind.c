@@ -162,9 +162,9 @@ int kind_summary(struct registry *r, const struct name *n, struct json_view mani
 	    size > *budget)
 		return 0;
 	found = facts_json(r, n, &d, *budget, &bytes, e);
+	*budget -= bytes.len < *budget ? bytes.len : *budget;
 	if (found <= 0)
 		return found;
-	*budget -= bytes.len;
 	o = json_view_of(bytes.buf, bytes.len);
 	if (says_spdx(o, out) || says_cyclonedx(o, out) || says_statement(o, out))
 		return 0;

@@ -240,15 +240,15 @@ static int set_tags(struct registry *r, const struct name *n, const struct manif
 	return rc;
 }
 
-/* Add the manifest to the referrers of its subject. */
-static int index_subject(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
+/* Add the manifest to the referrers of its subject: to their index, and, once its link is there, to their number. */
+static int index_subject(struct registry *r, const struct name *n, const struct manifest_push *p, struct str *descriptor, struct summary_change *c,
+			 struct err *e)
 {
-	cleanup_str struct str descriptor = STR_INIT;
 	struct digest subject;
 
-	if (!manifest_scan_referrer(p->bytes->buf, p->bytes->len, &p->digest, &subject, &descriptor))
+	if (!manifest_scan_referrer(p->bytes->buf, p->bytes->len, &p->digest, &subject, descriptor))
 		return 0;
-	return reg_summary_add_referrer(r, n, &subject, &p->digest, &descriptor, e);
+	return reg_summary_add_referrer(r, n, &subject, &p->digest, descriptor, c, e);
 }
 
 /* What rules say of the tags. */
@@ -262,6 +262,8 @@ static int check_tags(struct registry *r, const struct name *n, const struct man
 
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e)
 {
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	cleanup_str struct str descriptor = STR_INIT;
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	cleanup_collector struct store *held = NULL;
@@ -282,9 +284,12 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 		return -1;
 	held = r->st;
 	if (check_and_note(r, n, &m, &p->digest, e) < 0 || reg_copied_manifest(r, n, e) < 0 || name_references(r, n, &m, e) < 0 ||
-	    (m.has_subject && index_subject(r, n, p, e) < 0) || write_push(r, n, p, &m, &j, e) < 0 ||
-	    blob_write(r->st, n, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 || revision_set(r->st, n, &p->digest, e) < 0 ||
-	    set_tags(r, n, p, e) < 0)
+	    (m.has_subject && index_subject(r, n, p, &descriptor, &c, e) < 0) ||
+	    write_push(r, n, p, &m, &j, e) < 0 || blob_write(r->st, n, &p->digest, p->bytes->buf, p->bytes->len, e) < 0 ||
+	    revision_set(r->st, n, &p->digest, e) < 0)
+		return -1;
+	reg_summary_referred(&c, &m.subject, &descriptor);
+	if (set_tags(r, n, p, e) < 0)
 		return -1;
 	/* Who sees the manifest now and builds on it is answered after a barrier of its own, which covers this push too. */
 	lock_cleanup_collector(&held);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "os/file.h"
 #include "registry/reg_sizes.h"
@@ -135,19 +136,36 @@ static int by_links(struct registry *r, struct repo_note *note, size_t *links, s
 	return 0;
 }
 
-int reg_repo_note(struct registry *r, const struct name *n, const struct sizes *sizes, size_t *links, struct repo_note *note, struct err *e)
+static int count(struct registry *r, struct repo_note *note, size_t *links, struct err *e)
 {
 	cleanup_summary struct summary s = SUMMARY_INIT;
+	int found = reg_summary_open(r, &note->name, &s, e);
+
+	if (found)
+		return found < 0 ? -1 : by_summary(&s, note, e);
+	return by_links(r, note, links, e);
+}
+
+int reg_repo_note(struct registry *r, const struct name *n, const struct sizes *sizes, size_t *links, struct repo_note *note, struct err *e)
+{
+	cleanup_err struct err why = ERR_INIT;
+	struct log_event ev;
 	int found = repo_exists(r->st, n, e);
 
 	*note = (struct repo_note){ .name = *n };
 	if (found <= 0)
 		return found;
 	note->sized = sizes && reg_sizes_find(sizes, n, &note->own, &note->shared);
-	found = reg_summary_open(r, n, &s, e);
-	if (found)
-		return found < 0 ? -1 : by_summary(&s, note, e);
-	return by_links(r, note, links, e) < 0 ? -1 : 1;
+	if (count(r, note, links, &why) >= 0)
+		return 1;
+	/* One that is damaged is no reason to show no other one. */
+	note->counted = false;
+	note->newest.len = 0;
+	log_begin(&ev, LOG_ERROR, "not_counted");
+	log_str(&ev, "repository", n->s);
+	log_err(&ev, &why);
+	log_end(&ev);
+	return 1;
 }
 
 /* What the line of the tail says. */

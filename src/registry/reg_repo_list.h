@@ -31,6 +31,7 @@ int repo_note_parse(struct repo_note *note, const struct summary_row *row);
 
 /*
  * reg_repo_note - look at a repository: 1, 0 there is none of this name, -1 with *e
+ * What can't be read is not counted, and the log says so.
  * links  how many tags may be counted by their links where there is no summary of them; decreased by those that were. An older summary is believed
  *        where they do not suffice
  */

@@ -14,6 +14,7 @@
 #include "registry/reg_sizes.h"
 
 #define TAGS_READ 1000          /* tags of a repository that are read for its row */
+#define TAGS_READ_ALL 20000     /* tags that are read for all rows of an answer */
 
 static int too_many(struct err *e)
 {
@@ -49,6 +50,7 @@ struct rows {
 	visit_row *visit;
 	void *arg;
 	struct sizes sizes;             /* without a list */
+	size_t links;                   /* and how many tags may still be read for all rows */
 	struct order_list list;
 	struct repo_note *notes;        /* owned: of the list's entries, in the order in which they were found */
 	size_t count, cap;
@@ -117,10 +119,11 @@ static int keep_note(void *arg, const struct summary_row *from, struct err *e)
 static int keep_name(void *arg, const struct name *n, struct err *e)
 {
 	struct rows *w = arg;
-	size_t links = TAGS_READ;
+	size_t most = w->links < TAGS_READ ? w->links : TAGS_READ, left = most;
 	struct repo_note note;
-	int found = wanted(w, n) ? reg_repo_note(w->r, n, &w->sizes, &links, &note, e) : 0;
+	int found = wanted(w, n) ? reg_repo_note(w->r, n, &w->sizes, &left, &note, e) : 0;
 
+	w->links -= most - left;
 	return found <= 0 ? found : keep(w, &note, e);
 }
 
@@ -173,7 +176,7 @@ static int by_looking(struct rows *w, struct err *e)
 
 int reg_repo_rows(struct registry *r, struct repo_query *q, visit_row *visit, void *arg, struct err *e)
 {
-	struct rows w = { .r = r, .q = q, .visit = visit, .arg = arg, .sizes = SIZES_INIT, .list = ORDER_LIST_INIT };
+	struct rows w = { .r = r, .q = q, .visit = visit, .arg = arg, .sizes = SIZES_INIT, .links = TAGS_READ_ALL, .list = ORDER_LIST_INIT };
 	cleanup_summary struct summary s = SUMMARY_INIT;
 	int rc;
 
@@ -187,7 +190,7 @@ int reg_repo_rows(struct registry *r, struct repo_query *q, visit_row *visit, vo
 	return rc < 0 ? -1 : 0;
 }
 
-void reg_repo_row_json(const struct repo_row *row, struct str *out)
+void reg_repo_row_json(const struct repo_row *row, bool whole, struct str *out)
 {
 	json_put_key(out, NULL);
 	str_addc(out, '{');
@@ -201,6 +204,8 @@ void reg_repo_row_json(const struct repo_row *row, struct str *out)
 	}
 	if (row->note.sized) {
 		json_put_u64(out, "bytes", row->note.own + row->note.shared);
+	}
+	if (row->note.sized && whole) {
 		json_put_u64(out, "own", row->note.own);
 		json_put_u64(out, "shared", row->note.shared);
 	}

@@ -44,7 +44,10 @@ int reg_repo_rows(struct registry *r, struct repo_query *q, int (*visit)(void *a
 /* reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e. Nothing is said of its bytes */
 int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e);
 
-/* reg_repo_row_json - add the object REPO */
-void reg_repo_row_json(const struct repo_row *row, struct str *out);
+/*
+ * reg_repo_row_json - add the object REPO
+ * whole  with what it shares with other repositories: for who may see all of them
+ */
+void reg_repo_row_json(const struct repo_row *row, bool whole, struct str *out);
 
 #endif

@@ -16,13 +16,13 @@
 static void tell_summary(struct registry *r, const struct name *n, struct reg_retag_of *of, struct summary_change *c, struct tag_row *row)
 {
 	cleanup_err struct err ignored = ERR_INIT;
-	int known = of->facts.media_type.len > 0;
+	bool known = of->facts.media_type.len > 0;
 
 	if (!known && of->bytes)
-		known = facts_of(r, n, of->bytes->buf, of->bytes->len, of->checked, &of->facts, &ignored) == 0;
-	else if (!known)
-		known = facts_read(r, n, &row->digest, &of->facts, &ignored) == 1;
-	if (known <= 0 || reg_row_count(r, n, &row->digest, row->referrers, &ignored) < 0)
+		facts_of(r, n, of->bytes->buf, of->bytes->len, of->checked, NULL, &of->facts);
+	else if (!known && facts_read(r, n, &row->digest, NULL, &of->facts, &ignored) != 1)
+		return;
+	if (reg_row_count(r, n, &row->digest, row->referrers, &ignored) < 0)
 		return;
 	if (r->by && r->by->user)
 		str_puts(&row->by, r->by->user);

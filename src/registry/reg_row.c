@@ -13,9 +13,8 @@
 #include "base/mediatype.h"
 #include "base/mem.h"
 #include "store/index.h"
+#include "store/revision.h"
 #include "store/tag.h"
-
-#define REFERRERS 100           /* of a manifest that are counted */
 
 _Static_assert(KIND_COUNT == SUMMARY_COUNTS, "a summary counts each kind");
 
@@ -32,17 +31,20 @@ int reg_row_count(struct registry *r, const struct name *n, const struct digest 
 	size_t i;
 
 	memset(counts, 0, KIND_COUNT * sizeof(*counts));
-	if (index_referrers(r->st, n, d, "", REFERRERS, &all, e) < 0)
+	if (index_referrers(r->st, n, d, "", SUMMARY_REFERS_MAX, &all, e) < 0)
 		return -1;
-	for (i = 0; i < all.count && i < REFERRERS; i++) {
+	for (i = 0; i < all.count && i < SUMMARY_REFERS_MAX; i++) {
 		struct json_fault f;
-		struct digest one;
+		struct digest one, content;
 		int found;
 
 		str_reset(&descriptor);
 		if (digest_parse(&one, all.v[i], strlen(all.v[i])) < 0)
 			continue;
+		/* The index has entries of what has gone, or never came. */
 		found = index_read_referrer(r->st, n, d, &one, &descriptor, e);
+		if (found == 1)
+			found = revision_find(r->st, n, &one, &content, e);
 		if (found < 0)
 			return -1;
 		if (found && json_check(descriptor.buf, descriptor.len, &f) == 0)
@@ -51,7 +53,10 @@ int reg_row_count(struct registry *r, const struct name *n, const struct digest 
 	return 0;
 }
 
-/* Take what an old row says of the same manifest: whether its facts are known by it. Those of an index depend on what else is here. */
+/*
+ * Take what an old row says of the same manifest: whether its facts are known by it. Those of an index depend on what else is here, and those of an
+ * image on its configuration, which a mirror fetches after the manifest.
+ */
 static bool take_old(const struct summary_row *old, struct tag_row *row)
 {
 	cleanup_tag_row struct tag_row was = TAG_ROW_INIT;
@@ -62,11 +67,23 @@ static bool take_old(const struct summary_row *old, struct tag_row *row)
 		row->by = was.by;
 		was.by = (struct str)STR_INIT;
 	}
-	if (!was.facts.media_type.len || mediatype_is_index(mediatype_parse(was.facts.media_type.buf, was.facts.media_type.len)))
+	if (!was.facts.media_type.len || (!was.facts.platforms.len && !was.facts.dated && !was.facts.artifact_type.len) ||
+	    mediatype_is_index(mediatype_parse(was.facts.media_type.buf, was.facts.media_type.len)))
 		return false;
 	row->facts = was.facts;
 	was.facts = (struct facts)FACTS_INIT;
 	return true;
+}
+
+/* What can't be read is not known: fsck tells of it, and who pulls it. */
+static void read_facts(struct registry *r, const struct name *n, struct tag_row *row)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+
+	if (facts_read(r, n, &row->digest, NULL, &row->facts, &ignored) >= 0)
+		return;
+	facts_release(&row->facts);
+	row->facts = (struct facts)FACTS_INIT;
 }
 
 int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, const struct summary_row *old, struct tag_row *row,
@@ -78,8 +95,10 @@ int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, 
 	if (found <= 0)
 		return found;
 	found = tag_pushed(r->st, n, t, &row->pushed, e);
-	if (found <= 0 || (!take_old(old, row) && facts_read(r, n, &row->digest, &row->facts, e) < 0))
-		return found < 0 ? -1 : found;
+	if (found <= 0)
+		return found;
+	if (!take_old(old, row))
+		read_facts(r, n, row);
 	return indexed && reg_row_count(r, n, &row->digest, row->referrers, e) < 0 ? -1 : 1;
 }
 

@@ -10,21 +10,25 @@
 #include <string.h>
 
 #include "base/json_put.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "registry/reg_index.h"
 #include "registry/reg_order.h"
 #include "registry/reg_repo_rows.h"
 #include "store/blob.h"
 #include "store/index.h"
+#include "store/repo.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
+#define SEARCH_EXAMINED 200000  /* names that are looked at to find ORDER_MAX which the caller may see */
 #define SEARCH_EXACT 1000       /* repositories that are asked for one tag or digest, a call or two each */
 #define SEARCH_BEGINS 100       /* repositories whose tags are looked through for those that begin with the text */
 #define HEX_LEAST 6             /* digits of a digest: fewer are part of too many */
 
 struct search {
 	struct registry *r;
+	const struct repo_filter *of;
 	const char *q;
 	struct names names;             /* of repositories that the caller may see, in byte order */
 	struct str *out;
@@ -58,6 +62,20 @@ static uint64_t rank(const char *name, const char *q)
 	return 3;
 }
 
+/* One that is damaged is no reason to find nothing in the others. */
+static int skip(const struct name *n, struct err *e)
+{
+	struct log_event ev;
+
+	log_begin(&ev, LOG_ERROR, "search");
+	log_str(&ev, "repository", n->s);
+	log_err(&ev, e);
+	log_end(&ev);
+	err_release(e);
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
 static int find_repos(struct search *s, struct err *e)
 {
 	static const struct order best = { .by = ORDER_SIZE };
@@ -76,9 +94,9 @@ static int find_repos(struct search *s, struct err *e)
 		int found = name_parse(&n, l.v[i].name, strlen(l.v[i].name)) < 0 ? 0 : reg_repo_row(s->r, &n, &row, e);
 
 		if (found < 0)
-			return -1;
+			found = skip(&n, e);
 		if (found)
-			reg_repo_row_json(&row, s->out);
+			reg_repo_row_json(&row, !s->of, s->out);
 	}
 	str_addc(s->out, ']');
 	return 0;
@@ -115,11 +133,14 @@ static int visit_tag(void *arg, const char *tag, struct err *e)
 	return there <= 0 ? there : !put(b->s, b->n->s, "tag", t.s);
 }
 
-/* The tags of a repository that begin with a text, and the tag that is the text only if `exact`; without a current index there are none. */
+/*
+ * The tags of a repository that begin with a text, and the tag that is the text only if `exact`; without a current index there are none. Only of the
+ * one repository that is asked for by its name is it made current.
+ */
 static int tags_of(struct search *s, const struct name *n, const char *head, bool exact, struct err *e)
 {
 	struct begins b = { .s = s, .n = n, .head = head };
-	int rc = reg_index_ready(s->r, n, e);
+	int rc = exact ? reg_index_ready(s->r, n, e) : s->r->st->readonly ? 0 : index_current(s->r->st, n, e);
 	struct tag t;
 
 	if (exact && tag_parse(&t, head, strlen(head)) == 0) {
@@ -141,19 +162,12 @@ static const char *colon_of(const struct search *s, struct name *n)
 	return colon && name_parse(n, s->q, (size_t)(colon - s->q)) == 0 ? colon : NULL;
 }
 
-static bool has_name(const struct search *s, const struct name *n)
+/* Of a repository that is named, however many others come before it. */
+static int find_there(struct search *s, const struct name *n, const char *head, struct err *e)
 {
-	size_t lo = 0, hi = s->names.count;
+	int exists = !s->of || s->of->has(s->of->arg, n) ? repo_exists(s->r->st, n, e) : 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = strcmp(s->names.v[mid], n->s);
-
-		if (c == 0)
-			return true;
-		*(c < 0 ? &lo : &hi) = c < 0 ? mid + 1 : mid;
-	}
-	return false;
+	return exists <= 0 ? exists : tags_of(s, n, head, true, e);
 }
 
 static int find_tags(struct search *s, struct err *e)
@@ -164,20 +178,20 @@ static int find_tags(struct search *s, struct err *e)
 	size_t i;
 
 	if (colon)
-		return has_name(s, &n) ? tags_of(s, &n, colon + 1, true, e) : 0;
+		return find_there(s, &n, colon + 1, e);
 	if (tag_parse(&t, s->q, strlen(s->q)) < 0)
 		return 0;
 	for (i = 0; i < s->names.count && i < SEARCH_EXACT && s->found < SEARCH_FOUND; i++) {
 		int there = name_parse(&n, s->names.v[i], strlen(s->names.v[i])) < 0 ? 0 : tag_is_there(s->r->st, &n, &t, e);
 
 		if (there < 0)
-			return -1;
+			there = skip(&n, e);
 		if (there)
 			put(s, n.s, "tag", t.s);
 	}
 	for (i = 0; i < s->names.count && i < SEARCH_BEGINS && s->found < SEARCH_FOUND; i++)
 		if (name_parse(&n, s->names.v[i], strlen(s->names.v[i])) == 0 && tags_of(s, &n, s->q, false, e) < 0)
-			return -1;
+			skip(&n, e);
 	return 0;
 }
 
@@ -213,7 +227,7 @@ static int repos_of(struct search *s, const struct digest *d, size_t *looked, st
 		if (found == 0)
 			found = blob_read_link(s->r->st, &n, d, &content, e);
 		if (found < 0)
-			return -1;
+			found = skip(&n, e);
 		if (found)
 			put(s, n.s, "digest", d->text);
 	}
@@ -250,8 +264,8 @@ static int find(struct search *s, const char *key, int (*how)(struct search *s, 
 
 int reg_search(struct registry *r, const struct repo_filter *of, const char *q, struct str *out, struct err *e)
 {
-	struct search s = { .r = r, .q = q, .names = NAMES_INIT, .out = out };
-	size_t budget = ORDER_MAX;
+	struct search s = { .r = r, .of = of, .q = q, .names = NAMES_INIT, .out = out };
+	size_t budget = SEARCH_EXAMINED;
 	int rc = reg_walk(r, of, "", &budget, 0, gather, &s, e);
 
 	if (rc >= 0)

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "base/json_check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "store/index.h"
+#include "store/revision.h"
 #include "store/store_path.h"
 #include "store/tag.h"
 
@@ -175,23 +177,28 @@ void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size
 	end(c);
 }
 
-/* One that was there already is counted already. */
+/* One whose entry and link were there already is counted already. An entry alone is one of a push that failed, or of a manifest that has gone. */
 int reg_summary_add_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d,
-			     const struct str *descriptor, struct err *e)
+			     const struct str *descriptor, struct summary_change *c, struct err *e)
 {
-	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	int had = index_has_referrer(r->st, n, subject, d) ? revision_linked(r->st, n, d, e) : 0;
+
+	if (had < 0)
+		return -1;
+	if (had)
+		return index_add_referrer(r->st, n, subject, d, descriptor, true, e);
+	summary_doubt_refer(&c->lines, subject);
+	return begin(r, n, c, e) < 0 ? -1 : index_add_referrer(r->st, n, subject, d, descriptor, true, e);
+}
+
+void reg_summary_referred(struct summary_change *c, const struct digest *subject, const struct str *descriptor)
+{
 	struct json_fault f;
 
-	if (index_has_referrer(r->st, n, subject, d))
-		return index_add_referrer(r->st, n, subject, d, descriptor, true, e);
-	summary_doubt_refer(&c.lines, subject);
-	if (begin(r, n, &c, e) < 0 || index_add_referrer(r->st, n, subject, d, descriptor, true, e) < 0)
-		return -1;
-	if (!reg_summary_is_kept(&c) || json_check(descriptor->buf, descriptor->len, &f) < 0)
-		return 0;
-	summary_refer(&c.lines, subject, kind_of(json_view_of(descriptor->buf, descriptor->len)));
-	end(&c);
-	return 0;
+	if (!reg_summary_is_kept(c) || json_check(descriptor->buf, descriptor->len, &f) < 0)
+		return;
+	summary_refer(&c->lines, subject, kind_of(json_view_of(descriptor->buf, descriptor->len)));
+	end(c);
 }
 
 void reg_summary_remove_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d)
@@ -264,23 +271,47 @@ static int add_tag(void *arg, const struct tag *t, const struct digest *d, struc
 	return 0;
 }
 
-int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
+static int build(struct registry *r, const struct name *n, struct err *e)
 {
 	struct building b = { .rows = { .r = r, .n = n, .text = STR_INIT }, .old = { .lines = { .text = STR_INIT } } };
 	int rc;
 
-	struct touched t;
-
-	if (touched_begin(r->st, n, &t, e) < 0)
-		return -1;
 	read_old(r, n, &b.old);
 	rc = tag_walk(r->st, n, add_tag, &b, e);
 	if (rc == 0)
 		rc = write_rows(&b.rows, e);
-	touched_end(&t, n);
 	str_release(&b.rows.text);
 	str_release(&b.old.lines.text);
 	free(b.old.v);
+	return rc;
+}
+
+/* A list is no reason to refuse pushes and pulls. */
+static int do_without(struct registry *r, const struct name *n, const struct err *why, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct log_event ev;
+
+	log_begin(&ev, LOG_WARN, "no_summary");
+	log_str(&ev, "repository", n->s);
+	log_err(&ev, why);
+	log_end(&ev);
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	return summary_drop(r->st, path.buf, e);
+}
+
+int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
+{
+	cleanup_err struct err why = ERR_INIT;
+	struct touched t;
+	int rc;
+
+	if (touched_begin(r->st, n, &t, e) < 0)
+		return -1;
+	rc = build(r, n, &why);
+	if (rc < 0)
+		rc = do_without(r, n, &why, e);
+	touched_end(&t, n);
 	return rc;
 }
 

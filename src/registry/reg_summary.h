@@ -47,14 +47,18 @@ int reg_summary_will_untag(struct registry *r, const struct name *n, const struc
 void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size_t count, size_t stride);
 
 /*
- * reg_summary_add_referrer    - index_add_referrer(), and its subject has one more
+ * reg_summary_add_referrer    - index_add_referrer(), before the manifest's link is there; then reg_summary_referred: its subject has one more
  * reg_summary_remove_referrer - index_remove_referrer(): from then on those of its subject are counted until the summary is written anew
  */
 int reg_summary_add_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d,
-			     const struct str *descriptor, struct err *e);
+			     const struct str *descriptor, struct summary_change *c, struct err *e);
+void reg_summary_referred(struct summary_change *c, const struct digest *subject, const struct str *descriptor);
 void reg_summary_remove_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d);
 
-/* reg_summary_build - write it by the links; the caller holds the lock, and the index is current but for this. 0, or -1 with *e */
+/*
+ * reg_summary_build - write it by the links; the caller holds the lock, and the index is current but for this
+ * Where it can't be written it is removed: readers do without. Only if that fails, too, it is an error. 0, or -1 with *e
+ */
 int reg_summary_build(struct registry *r, const struct name *n, struct err *e);
 
 /*

@@ -14,9 +14,12 @@
 #include "os/file.h"
 #include "registry/reg_index.h"
 #include "registry/reg_summary.h"
+#include "store/index.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/tag.h"
+
+#define BUDGET { ORDER_MAX, 256u << 20 }
 
 typedef int visit_row(void *arg, const struct tag_row *row, struct err *e);
 
@@ -27,8 +30,9 @@ struct rows {
 	visit_row *visit;
 	void *arg;
 	bool indexed;
+	bool unread;                    /* the names are too many to read the link of each */
 	struct order_list list;
-	size_t names;                   /* looked at */
+	struct facts_budget budget;     /* to find out sizes without a summary */
 	struct order_entry last;        /* of a page by the summary */
 	char last_name[TAG_MAX_LEN + 1];
 	size_t given;
@@ -41,6 +45,14 @@ static int too_many(struct err *e)
 	return err_status(e, 400);
 }
 
+/* The same without a summary. */
+static int too_many_links(struct err *e)
+{
+	err_set(e, ERR_UNSUPPORTED, "what is noted of the tags is missing: so many are listed by name only");
+	err_plain(e);
+	return err_status(e, 400);
+}
+
 static int give_row(struct rows *w, struct tag_row *row, struct err *e)
 {
 	row->immutable = rules_immutable(w->r->cfg, w->n, row->tag.s) != NULL;
@@ -48,17 +60,6 @@ static int give_row(struct rows *w, struct tag_row *row, struct err *e)
 }
 
 /* By the summary. */
-
-static int give_summary(struct rows *w, const struct summary_row *from, struct err *e)
-{
-	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
-
-	if (reg_row_parse(&row, from) < 0)
-		return 0;
-	if (from->recount && reg_row_count(w->r, w->n, &row.digest, row.referrers, e) < 0)
-		return -1;
-	return give_row(w, &row, e);
-}
 
 /* Whether a tag contains the text that is looked for. */
 static bool matches(const struct rows *w, const struct summary_row *row)
@@ -70,9 +71,11 @@ static bool matches(const struct rows *w, const struct summary_row *row)
 
 static int page_row(void *arg, const struct summary_row *row, struct err *e)
 {
+	cleanup_tag_row struct tag_row tag = TAG_ROW_INIT;
 	struct rows *w = arg;
 
-	if (!matches(w, row))
+	/* One that is corrupt may be longer than a tag. */
+	if (!matches(w, row) || reg_row_parse(&tag, row) < 0)
 		return 0;
 	if (w->given == w->q->max) {
 		order_cursor(&w->q->order, w->last.key, w->last_name, &w->q->next);
@@ -80,9 +83,10 @@ static int page_row(void *arg, const struct summary_row *row, struct err *e)
 	}
 	w->given++;
 	w->last.key = w->q->order.by == ORDER_PUSHED ? row->pushed : 0;
-	memcpy(w->last_name, row->key, row->key_len);
-	w->last_name[row->key_len] = '\0';
-	return give_summary(w, row, e);
+	memcpy(w->last_name, tag.tag.s, tag.tag.len + 1);
+	if (row->recount && reg_row_count(w->r, w->n, &tag.digest, tag.referrers, e) < 0)
+		return -1;
+	return give_row(w, &tag, e);
 }
 
 static int gather_row(void *arg, const struct summary_row *row, struct err *e)
@@ -90,7 +94,6 @@ static int gather_row(void *arg, const struct summary_row *row, struct err *e)
 	cleanup_tag_row struct tag_row tag = TAG_ROW_INIT;
 	struct rows *w = arg;
 	uint64_t key = row->pushed;
-	char name[TAG_MAX_LEN + 1];
 
 	(void)e;
 	if (!matches(w, row) || reg_row_parse(&tag, row) < 0)
@@ -99,9 +102,7 @@ static int gather_row(void *arg, const struct summary_row *row, struct err *e)
 		key = tag.facts.bytes;
 	else if (w->q->order.by != ORDER_PUSHED)
 		key = 0;
-	memcpy(name, row->key, row->key_len);
-	name[row->key_len] = '\0';
-	order_list_add(&w->list, key, name);
+	order_list_add(&w->list, key, tag.tag.s);
 	return 0;
 }
 
@@ -183,13 +184,17 @@ static int read_key(struct rows *w, const char *name, uint64_t *key, struct err 
 	int found;
 
 	*key = 0;
+	if (w->q->order.by == ORDER_NAME && w->unread)
+		return 1;
 	if (tag_parse(&row.tag, name, strlen(name)) < 0)
 		return 0;
 	if (w->q->order.by == ORDER_PUSHED)
 		return tag_pushed(w->r->st, w->n, &row.tag, key, e);
 	found = tag_read(w->r->st, w->n, &row.tag, &row.digest, e);
+	if (found == 1 && w->q->order.by == ORDER_SIZE && !w->budget.bytes)
+		return too_many_links(e);
 	if (found == 1 && w->q->order.by == ORDER_SIZE) {
-		found = facts_read(w->r, w->n, &row.digest, &row.facts, e) < 0 ? -1 : 1;
+		found = facts_read(w->r, w->n, &row.digest, &w->budget, &row.facts, e) < 0 ? -1 : 1;
 		*key = row.facts.bytes;
 	}
 	return found;
@@ -200,8 +205,6 @@ static int gather(struct rows *w, const char *name, struct err *e)
 	uint64_t key;
 	int found;
 
-	if (w->names++ == ORDER_MAX)
-		return too_many(e);
 	if (!strstr(name, w->q->q))
 		return 0;
 	found = read_key(w, name, &key, e);
@@ -217,12 +220,16 @@ static int by_links(struct rows *w, struct err *e)
 	size_t first, i;
 	int rc = tag_names(w->r->st, w->n, &all, e);
 
+	/* By name a page reads its own links alone. */
+	w->unread = all.count > ORDER_MAX;
+	if (rc == 0 && w->unread && q->order.by != ORDER_NAME)
+		return too_many_links(e);
 	for (i = 0; rc == 0 && i < all.count; i++)
 		rc = gather(w, all.v[i], e);
 	if (rc < 0)
 		return -1;
 	order_sort(&q->order, &w->list);
-	q->counted = true;
+	q->counted = !w->unread;
 	q->total = w->list.count;
 	first = order_first(&q->order, &w->list);
 	for (i = first; rc == 0 && i < w->list.count && i - first < q->max; i++) {
@@ -241,6 +248,7 @@ static int by_links(struct rows *w, struct err *e)
 /* Without a summary the index is compared, if it has not been, and so has one; or only the summary is missing. Nobody is waited for. */
 static int make_summary(struct rows *w, struct summary *s, struct err *e)
 {
+	cleanup_err struct err ignored = ERR_INIT;      /* the links are there */
 	cleanup_fd int lock = -1;
 	int rc = reg_index_ready(w->r, w->n, e);
 
@@ -251,15 +259,20 @@ static int make_summary(struct rows *w, struct summary *s, struct err *e)
 	if (rc)
 		return rc;
 	summary_close(s);
+	/* It may have been removed meanwhile, and its index with it. */
 	rc = lock_repository_now(w->r->st, w->n, &lock, e);
-	if (rc <= 0 || reg_summary_build(w->r, w->n, e) < 0)
-		return rc < 0 ? rc : rc == 0 ? 0 : -1;
+	if (rc == 1)
+		rc = index_current(w->r->st, w->n, e);
+	if (rc <= 0)
+		return rc;
+	if (reg_summary_build(w->r, w->n, &ignored) < 0)
+		return 0;
 	return reg_summary_open(w->r, w->n, s, e);
 }
 
 int reg_tag_rows(struct registry *r, const struct name *n, struct tag_query *q, visit_row *visit, void *arg, struct err *e)
 {
-	struct rows w = { .r = r, .n = n, .q = q, .visit = visit, .arg = arg, .list = ORDER_LIST_INIT };
+	struct rows w = { .r = r, .n = n, .q = q, .visit = visit, .arg = arg, .list = ORDER_LIST_INIT, .budget = BUDGET };
 	cleanup_summary struct summary s = SUMMARY_INIT;
 	int rc = reg_summary_open(r, n, &s, e);
 

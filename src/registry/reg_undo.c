@@ -143,15 +143,19 @@ static int write_journal(struct registry *r, const struct name *n, const struct 
 /* One manifest gets its link again, and its entry among the referrers before. */
 static int link_again(struct registry *r, const struct name *n, const struct digest *d, struct err *e)
 {
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
 	cleanup_str struct str bytes = STR_INIT, descriptor = STR_INIT;
 	struct digest subject;
 
 	if (reg_stored_content(r, d, &bytes, e) < 0)
 		return -1;
 	if (manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor) &&
-	    reg_summary_add_referrer(r, n, &subject, d, &descriptor, e) < 0)
+	    reg_summary_add_referrer(r, n, &subject, d, &descriptor, &c, e) < 0)
 		return -1;
-	return revision_set(r->st, n, d, e);
+	if (revision_set(r->st, n, d, e) < 0)
+		return -1;
+	reg_summary_referred(&c, &subject, &descriptor);
+	return 0;
 }
 
 /* The links that were made before one failed are removed, each before those of what it names: 0, or -1 if one of them stays. */

@@ -213,7 +213,7 @@ static int remove_batch(struct registry *r, const struct name *n, const struct u
 	os_cleanup_fd(&lock);
 	store_purge_all(r->st, &trashed);
 	for (i = 0; i < ntargets; i++)
-		untag_list_add(deleted, &targets[i].tag, NULL, NULL);
+		untag_list_add(deleted, &targets[i].tag, &targets[i].digest, NULL);
 	return 0;
 }
 
@@ -277,15 +277,17 @@ void reg_untag_token(const struct name *n, const struct untag_list *goes, struct
 	b64_encode(B64_URL, bytes.buf, bytes.len, out);
 }
 
-static int parse_line(const char *line, size_t len, const char *after, struct untag_list *goes)
+/* *last: the tag of the line before, if there is one: they are in byte order, each once. */
+static int parse_line(const char *line, size_t len, const char *after, struct tag *last, struct untag_list *goes)
 {
 	const char *space = memchr(line, ' ', len);
 	struct digest d;
 	struct tag t;
 
 	if (!space || goes->count == UNTAG_MAX || tag_parse(&t, line, (size_t)(space - line)) < 0 ||
-	    digest_parse(&d, space + 1, len - (size_t)(space + 1 - line)) < 0)
+	    digest_parse(&d, space + 1, len - (size_t)(space + 1 - line)) < 0 || strcmp(t.s, last->s) <= 0)
 		return -1;
+	*last = t;
 	if (strcmp(t.s, after) > 0)
 		untag_list_add(goes, &t, &d, NULL);
 	return 0;
@@ -295,6 +297,7 @@ int reg_untag_parse(const struct name *n, const char *token, size_t len, const c
 {
 	cleanup_str struct str bytes = STR_INIT;
 	const char *line, *end;
+	struct tag last = { 0 };
 
 	if (b64_decode(B64_URL, token, len, &bytes) < 0)
 		return -1;
@@ -304,7 +307,7 @@ int reg_untag_parse(const struct name *n, const char *token, size_t len, const c
 		return -1;
 	for (line = end + 1; line < bytes.buf + bytes.len; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(bytes.buf + bytes.len - line));
-		if (!end || parse_line(line, (size_t)(end - line), after, goes) < 0)
+		if (!end || parse_line(line, (size_t)(end - line), after, &last, goes) < 0)
 			return -1;
 	}
 	return 0;

@@ -62,7 +62,7 @@ int reg_untag_filter(struct registry *r, const struct name *n, const struct unta
 		     struct err *e);
 
 /*
- * reg_untag - remove what goes, durably, as DELETE by tag does: the first ones are in `deleted`, without digests
+ * reg_untag - remove what goes, durably, as DELETE by tag does: the first ones are in `deleted`
  * A tag that does not point to its digest any more is in `changed`; one that is immutable by now in out->stays. It ends early, with out->next, once
  * it has worked for a second, or once something has failed after the first of them had gone, which the log says (`untag_failed`). On an error
  * some may have gone, and none is known to be durable.

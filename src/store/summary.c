@@ -499,6 +499,7 @@ static size_t begin_block(const struct walk *w)
 static void count_refers(const struct summary *s, struct summary_row *row)
 {
 	size_t lo = 0, hi = s->nrefers;
+	unsigned sum = row->counts[0] + row->counts[1] + row->counts[2] + row->counts[3];
 	int doubts = 0;
 
 	while (lo < hi) {
@@ -515,7 +516,7 @@ static void count_refers(const struct summary *s, struct summary_row *row)
 		if (rf->seq <= row->seq)
 			continue;
 		doubts += rf->kind < 0 ? 1 : -1;
-		if (rf->kind >= 0)
+		if (rf->kind >= 0 && sum++ < SUMMARY_REFERS_MAX)
 			row->counts[rf->kind]++;
 	}
 	row->recount = doubts > 0;

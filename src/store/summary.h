@@ -29,6 +29,7 @@
 
 #define SUMMARY_COUNTS 4
 #define SUMMARY_KEY_MAX 255
+#define SUMMARY_REFERS_MAX 100          /* referrers of a digest that are counted, of all kinds together */
 
 struct summary_row {
 	uint64_t pushed;
