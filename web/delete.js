@@ -70,7 +70,7 @@ export async function restore(repo, tags) {
 function FilterForm({ filter, onChange }) {
 	const put = (member, value) => onChange({ ...filter, [member]: value });
 	return html`<div class="filter-form">
-		<label>Tags like <input type="text" value=${filter.pattern ?? ''} spellcheck=${false} autocapitalize="off" placeholder="pr-*" onInput=${(event) => put('pattern', event.target.value)} /></label>
+		<label>Tags like <input type="text" autofocus value=${filter.pattern ?? ''} spellcheck=${false} autocapitalize="off" placeholder="pr-*" onInput=${(event) => put('pattern', event.target.value)} /></label>
 		<label>older than <input type="text" inputmode="text" size="6" value=${filter.older_than ?? ''} placeholder="30d" onInput=${(event) => put('older_than', event.target.value.trim() || undefined)} /></label>
 		<label>keep the newest <input type="number" min="0" max="100000" value=${filter.keep_newest ?? ''} placeholder="0"
 			onInput=${(event) => put('keep_newest', event.target.value === '' ? undefined : Number(event.target.value))} /></label>
@@ -148,12 +148,12 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 		${state.error ? html`<p class="bad" role="alert">${said(state.error)}</p>` : !made ? html`<p class="busy">${filter && !filter.pattern ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
 			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}${made.frees ? html`, and the next collection frees <b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b>` :
 				made.tags.length ? ', and that frees nothing: other tags or images need the content' : ''}.</p>
-			<${Listed} title=${`${count(made.tags.length)} go`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
-			<${Listed} title=${`${count(made.stays.length)} stay`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
+			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
+			<${Listed} title=${`${count(made.stays.length)} ${made.stays.length === 1 ? 'stays' : 'stay'}`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
 			<${Listed} title=${`content of ${count(made.kept.length)} stays`} list=${made.kept} item=${(one) => html`<${Digest} digest=${one.digest} />: needed by <${Name} class="code">${one.by}<//>`} />
 			<p class="hint">${undo ? 'It can be undone until the content is collected.' : 'It cannot be undone from here: this registry does not remember deleted tags (its setting is “undo”).'}</p>`}
 		</div>
-		<div class="dialog-foot"><button class="button" onClick=${close}>Cancel</button>
+		<div class="dialog-foot"><button class="button" onClick=${close} autofocus=${!filter}>Cancel</button>
 			<button class="button danger" disabled=${!made?.tags.length || state.doing > 0 || state.looking} onClick=${go}>
 				${state.doing ? `Deleting… ${count(state.doing - 1)} of ${count(made?.tags.length)}` : `Delete ${made?.tags.length ? plural(made.tags.length, 'tag') : ''}`}</button></div>
 	<//>`;

@@ -106,7 +106,7 @@ export function Repo({ name, query, who }) {
 			<span class="stretch"></span>
 			<${Filter} label="filter tags" value=${text} onInput=${type} placeholder="Filter tags" />
 			<${SortSelect} options=${SORTS} sort=${sort} order=${order} />
-			${mayDelete ? html`<button class="button" onClick=${() => setDeleting({ filter: { pattern: query.q ? `*${query.q}*` : '*' } })}>Clean up…</button>` : null}
+			${mayDelete ? html`<button class="button" onClick=${() => setDeleting({ filter: { pattern: query.q ? `*${query.q}*` : '' } })}>Clean up…</button>` : null}
 			${who?.undo ? html`<a class="button" href=${to('deleted', name)}>Deleted</a>` : null}
 		</div>`;
 	if (list.error)
