@@ -125,7 +125,7 @@ $c = shown("root = \"/srv/x/\"; workers = 0x10; manifests = { sparse = \"all\"; 
 	. ' http = { host = "https://r.example:8/x/"; prefix = "/a.b/c~d/"; relative_urls = "on"; headers = "X-A: b; c=\'d\'|X-E: f"; };'
 	. ' gc = { every = "24h"; grace = "90s"; uploads = "2d"; untagged = true; rate = 500; }; undo = "2h"; rules_delay = 60; journal = { enabled = true; keep = "1h"; max_size = "8 MiB"; };'
 	. ' auth = { htpasswd = "/h"; token = { enabled = "on"; realm = "https://x/v2/token"; service = "s"; key = "/k"; algorithm = "ES256"; proxies = "10.0.0.0/8,::1"; }; };');
-is_deeply $c, { root => '/srv/x', workers => 16, write_workers => 7, upload_workers => 10, delete => 'false', readonly => 'true', fsync => 'off',
+is_deeply $c, { root => '/srv/x', workers => 16, write_workers => 7, upload_workers => 10, delete => 'false', readonly => 'true', page => 'true', fsync => 'off',
 	'http.cors' => '', 'http.host' => 'https://r.example:8/x', 'http.prefix' => '/a.b/c~d', 'http.relative_urls' => 'on', 'http.headers' => "X-A: b; c='d'|X-E: f",
 	'manifests.sparse' => 'all', 'manifests.sizes' => 'warn', 'manifests.max_size' => 65536, 'blobs.max_size' => 10737418240, 'log.level' => 'debug',
 	config => '', 'http.listen' => '', 'http.monitor' => '', 'http.metrics_path' => '/metrics', 'http.http2' => 'true', 'http.tls.certificate' => '', 'http.tls.key' => '',

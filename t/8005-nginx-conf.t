@@ -42,7 +42,7 @@ for my $bad ("$dir/a\$b", "$dir/a\"b", "$dir/a\nb", "$dir/a;b", "$dir/a\\b") {
 # a site's own nginx: the file that goes to conf.d, with what configured has written, and with all that it offers
 {
 	local $ENV{REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY} = "$dir/store";
-	run_ok(source_dir() . '/nginx/configured', program('berth'), "$dir/site", @args[ 0, 2, 3 ], 'monitor=127.0.0.1:' . Berth::Server::free_port(), 'configured asks berth for the rest');
+	run_ok(source_dir() . '/nginx/configured', program('berth'), "$dir/site", @args[ 0, 2, 3 ], 'monitor=127.0.0.1:' . Berth::Server::free_port(), 'with=page', "page=$dir/store", 'configured asks berth for the rest');
 	my $text = slurp(source_dir() . '/nginx/conf.d-berth.conf') =~ s{/etc/berth/nginx|/var/log/nginx}{$dir/site}gr =~ s/^#(include )/$1/mr;
 	for my $port ($text =~ /listen (?:\[::\]:)?(\d+);/g) {
 		my $free = Berth::Server::free_port();

@@ -108,6 +108,7 @@ struct config {
 	unsigned upload_workers;        /* "upload_workers": 1..1024; 0 (default): one a core, at least 2 */
 	bool delete_enabled;            /* "delete": default false */
 	bool readonly;                  /* "readonly": default false */
+	bool page;                      /* "page": default true */
 	enum config_fsync fsync;        /* "fsync": "image" (default), "full" or "off" */
 	enum config_sparse sparse;      /* "manifests.sparse": "refuse" (default), "index", "all" */
 	enum config_sizes sizes;        /* "manifests.sizes": "check" (default), "warn" */

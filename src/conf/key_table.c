@@ -51,6 +51,8 @@ const struct key key_table[] = {
 	  .help = "whether clients may delete manifests, tags and blobs" },
 	{ "readonly", KEY_BOOL, GOES_TO(readonly), .preset = "false",
 	  .help = "whether berth refuses every write" },
+	{ "page", KEY_BOOL, GOES_TO(page), .preset = "true",
+	  .help = "whether browsers get a page that shows the registry, and may log in to it" },
 	{ "fsync", KEY_WORD, GOES_TO(fsync), .preset = "image", .words = fsync_words,
 	  .help = "what survives a power cut: image: an acknowledged manifest or tag with all that it names; full: each acknowledged "
 		  "blob as well; off: perhaps nothing of the last seconds" },

@@ -6,6 +6,8 @@
  */
 #include "http/serve.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
@@ -193,11 +195,23 @@ static bool find_route(struct exchange *x)
 	return false;
 }
 
+#define PERSONAL "/berth/v1/"
+
+/* What the page's API answers is for the one who asks, the errors too: no cache keeps it, and none gives it to somebody else. */
+static void keep_personal(struct exchange *x)
+{
+	if (x->rq.path.len < strlen(PERSONAL) || memcmp(x->rq.path.buf, PERSONAL, strlen(PERSONAL)) != 0)
+		return;
+	response_header(&x->rs, "Cache-Control", "no-store");
+	response_header(&x->rs, "Vary", "Cookie, Authorization");
+}
+
 static int answer(struct exchange *x, struct err *e)
 {
 	/* The prefix is of clients' URLs. */
 	if (!x->relay && location_unprefix(x, e) < 0)
 		return -1;
+	keep_personal(x);
 	/* The route is found before the client is identified: a challenge names the right that the route needs. */
 	if (find_route(x))
 		x->op = route_op(x->match.route, x->rq.method, x->reg->cfg, NULL);
