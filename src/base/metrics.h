@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define METRICS_ROUTES 24
+#define METRICS_ROUTES 48
 #define METRICS_METHODS 8
 #define METRICS_STATUSES 24     /* the last is "any other" */
 #define METRICS_LOCKS 8

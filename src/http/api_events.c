@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pattern.h"
+#include "http/api.h"
 #include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_event.h"
@@ -12,20 +13,10 @@
 #define EVENTS_MAX 1000
 #define ASK_AGAIN 5                     /* seconds */
 
-/* The value of a query parameter: 1, 0 absent or empty, -1 with *e. */
-static int parameter(const struct exchange *x, const char *key, struct str *out, struct err *e)
-{
-	int found = request_query(&x->rq, key, out);
-
-	if (found < 0 || (found == 1 && memchr(out->buf, '\0', out->len)))
-		return err_set(e, ERR_UNSUPPORTED, "%s is not form-encoded", key);
-	return found == 1 && out->len > 0;
-}
-
 static int read_after(struct exchange *x, struct event_query *q, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
-	int found = parameter(x, "after", &text, e);
+	int found = api_parameter(x, "after", &text, e);
 
 	if (found <= 0)
 		return found;
@@ -38,21 +29,15 @@ static int read_after(struct exchange *x, struct event_query *q, struct err *e)
 
 static int read_query(struct exchange *x, struct event_query *q, struct str *repo, struct err *e)
 {
-	cleanup_str struct str text = STR_INIT;
 	const char *fault;
-	uint64_t n;
-	int found = parameter(x, "repo", repo, e);
+	int found = api_parameter(x, "repo", repo, e);
 
 	if (found < 0)
 		return -1;
 	if (found && (fault = pattern_fault(repo->buf)))
 		return err_set(e, ERR_NAME_INVALID, "the pattern %s", fault);
 	q->repo = found ? repo->buf : NULL;
-	found = parameter(x, "n", &text, e);
-	if (found < 0 || (found && (str_parse_u64(text.buf, text.len, &n) < 0 || n == 0)))
-		return found < 0 ? -1 : err_set(e, ERR_PAGINATION_NUMBER_INVALID, "%.64s", text.buf);
-	q->max = !found ? EVENTS_PAGE : n < EVENTS_MAX ? (size_t)n : EVENTS_MAX;
-	return 0;
+	return api_number(x, EVENTS_PAGE, EVENTS_MAX, &q->max, e);
 }
 
 static int add(void *arg, const char *id, const struct event_line *ev, struct err *e)

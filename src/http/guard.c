@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "conf/rules.h"
 #include "http/location.h"
 
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
@@ -251,6 +252,15 @@ bool guard_everybody_may_pull(const struct exchange *x)
 	static const struct identity nobody = { .kind = IDENTITY_NOBODY };
 
 	return auth_may(x->auth, &nobody, RIGHT_PULL, &x->name);
+}
+
+bool guard_may_change(const struct exchange *x, bool removes)
+{
+	const struct config *cfg = x->reg->cfg;
+
+	if (rules_readonly(cfg, &x->name) || (removes ? !rules_delete(cfg, &x->name) : x->upstream != NULL))
+		return false;
+	return auth_may(x->auth, &x->who, removes ? RIGHT_DELETE : RIGHT_PUSH, &x->name);
 }
 
 void guard_done(const struct exchange *x)

@@ -59,6 +59,9 @@ const struct repo_filter *guard_may_list(struct exchange *x, struct repo_filter 
 /* guard_everybody_may_pull - whether anonymous clients may pull from x->name, so that shared caches may store its blobs */
 bool guard_everybody_may_pull(const struct exchange *x);
 
+/* guard_may_change - whether x->who may push to x->name, or, with `removes`, delete there, and the configuration allows it */
+bool guard_may_change(const struct exchange *x, bool removes);
+
 /* guard_done - write a line of the audit if the handled operation was a push or a deletion */
 void guard_done(const struct exchange *x);
 

@@ -70,6 +70,18 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_events_get } },
 	},
 	{
+		"api_repos", PATH("", "", "/berth/v1/repos", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_repos_get } },
+	},
+	{
+		"api_tags", PATH("/berth/v1/repos/", "<name>", "/tags", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_tags_get } },
+	},
+	{
+		"api_image", PATH("/berth/v1/repos/", "<name>", "/manifests/", "<reference>"),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_image_get } },
+	},
+	{
 		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
 		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
 	},

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_HTTP_API_H
+#define BERTH_HTTP_API_H
+
+/* api: what the handlers below /berth/v1/ have in common: parameters of the query, and tags of lists (doc/PAGE.md, "The API"). */
+
+#include <stddef.h>
+#include "base/err.h"
+#include "base/str.h"
+#include "http/exchange.h"
+#include "registry/reg_order.h"
+
+/* api_parameter - the value of a query parameter: 1, 0 absent or empty, -1 with *e UNSUPPORTED 400; without a NUL */
+int api_parameter(const struct exchange *x, const char *key, struct str *out, struct err *e);
+
+/* api_number - `n`: from 1 to max, a larger one is reduced to it; PAGINATION_NUMBER_INVALID 400 */
+int api_number(const struct exchange *x, size_t otherwise, size_t max, size_t *n, struct err *e);
+
+/*
+ * api_order - `sort`, `order` and `after`
+ * may  the orders that this list has, the first by default; ended by ORDER_COUNT. UNSUPPORTED 400; PAGINATION_NUMBER_INVALID 400 for `after`
+ */
+int api_order(const struct exchange *x, const enum order_by *may, struct order *o, struct err *e);
+
+/*
+ * api_done - the body is complete: adds its newline, Etag and Cache-Control; 304 without a body if the client has it
+ * An answer depends on who asks, so no shared cache may keep it, and a browser asks again each time.
+ */
+void api_done(struct exchange *x);
+
+#endif
