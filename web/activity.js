@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // activity: what has changed, and who changed it, the newest first: the journal read backwards.
-import { html } from './preact.js';
-import { usePages, useTyped, toRepo, toImage } from './state.js';
+import { html, useMemo } from './preact.js';
+import { usePages, useTyped, refine, toRepo, toImage } from './state.js';
 import { dayOf, exact, clockOf } from './format.js';
 import { Table, Filter, Name, Code, Digest, Size, Failed } from './parts.js';
 
@@ -36,12 +36,14 @@ function cells(event, first) {
 	return [
 		html`<time datetime=${event.time} title=${exact(event.time)}>${first ? html`<b class="day">${dayOf(event.time)}</b> ` : null}${clockOf(event.time)}</time>`,
 		event.user ? html`<${Name} class="strong">${event.user}<//>${event.login === 'robot' || event.login === 'collector' ? html` <span class="quiet">${event.login}</span>` : null}` :
-			html`<span class="quiet">${event.login === 'collector' ? 'the collector' : event.login === 'anonymous' || !event.login ? 'somebody' : event.login}</span>`,
+			html`<span class="quiet">${event.login === 'collector' ? 'the collector' : event.login === 'anonymous' || !event.login ? 'anonymous' : event.login}</span>`,
 		html`<span class="cut">${(SAID[event.action] ?? ((e) => html`<${Name}>${e.action}<//> <${Ref} event=${e} />`))(event)}</span>`,
 		html`<${Name} class="quiet">${event.remote ?? ''}<//>`,
 	];
 }
 
+// What a push consists of: of little interest beside the push itself.
+const BLOBS = new Set(['blob_push', 'mount', 'blob_delete']);
 const OFF = { journal: false };
 export function Activity({ query, who }) {
 	if (!(who ?? OFF).journal)
@@ -53,16 +55,18 @@ export function Activity({ query, who }) {
 
 function Events({ query, who }) {
 	const [text, type] = useTyped('repo', query.repo ?? '');
-	const list = usePages('events', { repo: query.repo, n: 100 }, 'events');
+	const list = usePages('events', { repo: query.repo, n: 300 }, 'events');
+	const rows = useMemo(() => (query.blobs ? list.rows : list.rows.filter((event) => !BLOBS.has(event.action))), [list.rows, query.blobs]);
 	const head = html`<div class="bar"><h1 tabindex="-1">Activity</h1><span class="stretch"></span>
 		<${Filter} label="repositories, as a pattern" value=${text} onInput=${type} placeholder="team/**" />
+		<label class="choice"><input type="checkbox" checked=${Boolean(query.blobs)} onChange=${(event) => refine({ blobs: event.target.checked ? '1' : '' })} />Blobs, too</label>
 		<button class="button" onClick=${list.again} disabled=${list.loading}>Refresh</button></div>`;
 	if (list.error)
 		return html`${head}<${Failed} error=${list.error} again=${list.again} who=${who} />`;
-	if (!list.loading && !list.rows.length)
+	if (!list.loading && !rows.length && !list.next)
 		return html`${head}<div class="empty"><h2>${query.repo ? 'Nothing for this pattern' : 'Nothing has happened yet'}</h2>
 			<p>${query.repo ? html`A pattern is a name, or has <code>*</code> for one part of it and <code>**</code> for several.` : 'Each push, move and deletion from now on is listed here.'}</p></div>`;
-	return html`${head}<${Table} label="activity" kind="events" columns=${COLUMNS} rows=${list.rows} next=${list.rows.length ? list.next : null} more=${list.more} loading=${list.loading}
+	return html`${head}<${Table} label="activity" kind="events" columns=${COLUMNS} rows=${rows} next=${list.next} more=${list.more} loading=${list.loading}
 		stale=${list.stale} keyOf=${(event) => event.id} classOf=${(event) => event.action}
-		row=${(event, i) => cells(event, i === 0 || dayOf(event.time) !== dayOf(list.rows[i - 1].time))} />`;
+		row=${(event, i) => cells(event, i === 0 || dayOf(event.time) !== dayOf(rows[i - 1].time))} />`;
 }

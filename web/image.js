@@ -14,7 +14,7 @@ export function split(name) {
 	return colon > 0 ? [name.slice(0, colon), name.slice(colon + 1)] : [name, 'latest'];
 }
 
-const More = ({ image, list }) => (image.more && (Array.isArray(image.more) ? image.more.includes(list) : image.more[list]) ?
+const More = ({ image, list }) => (image.more?.[list] ?
 	html`<p class="hint">There are more than are listed here.</p>` : null);
 const Gone = ({ here }) => (here === false ? html`<${Badge} tone="warn" title="its content is not in this registry">not here<//>` : null);
 
@@ -27,7 +27,7 @@ function Platforms({ image, repo }) {
 	return html`<${Section} id="platforms" title="Platforms" total=${list.length}>
 		<table class="plain"><thead><tr><th>Platform</th><th>Digest</th><th class="right">Size</th><th><span class="hidden">state</span></th></tr></thead><tbody>
 		${list.map((one) => html`<tr key=${one.digest}><td>${one.here === false ? html`<${Name}>${one.platform ?? 'unknown'}<//>` :
-			html`<a href=${toImage(repo, one.digest)}><${Name}>${one.platform || kind(one)}<//></a>`}</td><td><${Digest} digest=${one.digest} /></td>
+			html`<a href=${toImage(repo, one.digest)}><${Name}>${one.attests ? 'attestation' : one.platform || kind(one)}<//></a>${one.attests ? html` <span class="quiet">of <${Digest} digest=${one.attests} /></span>` : null}`}</td><td><${Digest} digest=${one.digest} /></td>
 			<td class="right"><${Size} bytes=${one.bytes} /></td><td><${Gone} here=${one.here} /></td></tr>`)}</tbody></table><${More} image=${image} list="manifests" /><//>`;
 }
 
@@ -65,16 +65,18 @@ function Config({ image }) {
 		${some(image.annotations) ? html`<${Section} id="annotations" title="Annotations" total=${Object.keys(image.annotations).length}><${Pairs} pairs=${image.annotations} /><//>` : null}`;
 }
 
+// What refers to it, and what refers to that: a signature of an SBOM stands below the SBOM.
+const ReferrerList = ({ list, repo }) => html`<ul class="referrers">${list.map((one) => html`<li key=${one.digest}>
+	<div><${Badge} tone=${kind(one) === 'signature' ? 'good' : ''}>${kind(one)}<//> <a href=${toImage(repo, one.digest)}><${Digest} digest=${one.digest} /></a>
+		<span class="quiet"><${Name} class="cut">${one.artifact_type}<//></span></div>
+	${one.summary ? html`<p class="summary"><${Long} text=${one.summary} at=${200} /></p>` : null}
+	${some(one.annotations) ? html`<details><summary>${plural(Object.keys(one.annotations).length, 'annotation')}</summary><${Pairs} pairs=${one.annotations} /></details>` : null}
+	${one.referrers?.length ? html`<${ReferrerList} list=${one.referrers} repo=${repo} />` : null}</li>`)}</ul>`;
+
 function Referrers({ image, repo }) {
 	const list = image.referrers ?? [];
-	if (!list.length)
-		return null;
-	return html`<${Section} id="referrers" title="Referrers" total=${list.length}><ul class="referrers">
-		${list.map((one) => html`<li key=${one.digest}><div><${Badge} tone=${kind(one) === 'signature' ? 'good' : ''}>${kind(one)}<//> <a href=${toImage(repo, one.digest)}><${Digest} digest=${one.digest} /></a>
-			<span class="quiet"><${Size} bytes=${one.bytes} /> <${Name} class="cut">${one.artifact_type}<//></span></div>
-			${one.summary ? html`<p class="summary"><${Long} text=${one.summary} at=${200} /></p>` : null}
-			${some(one.annotations) ? html`<details><summary>${plural(Object.keys(one.annotations).length, 'annotation')}</summary><${Pairs} pairs=${one.annotations} /></details>` : null}</li>`)}
-		</ul><${More} image=${image} list="referrers" /><//>`;
+	return list.length ? html`<${Section} id="referrers" title="Referrers" total=${list.length}><${ReferrerList} list=${list} repo=${repo} />
+		<p class="hint">Signatures are listed, not verified.</p><${More} image=${image} list="referrers" /><//>` : null;
 }
 
 function Elsewhere({ image, repo, shown }) {
@@ -117,7 +119,9 @@ export function Image({ name, who }) {
 					<dt>Manifest</dt><dd>${typeof image.size === 'number' ? size(image.size) : ''} <${Code} class="small">${image.media_type}<//></dd>
 					${image.artifact_type ? html`<dt>Artifact type</dt><dd><${Code} class="small">${image.artifact_type}<//></dd>` : null}
 					${image.created ? html`<dt>Built</dt><dd><${Time} at=${image.created} /></dd>` : null}
-					<dt>Pushed</dt><dd><${Time} at=${image.pushed} /></dd>
+					${image.pushed ? html`<dt>Pushed</dt><dd><${Time} at=${image.pushed} /></dd>` : null}
+					${image.pulled ? html`<dt>Last pull</dt><dd><${Time} at=${image.pulled} /></dd>` : null}
+					${image.subject ? html`<dt>Refers to</dt><dd><a href=${toImage(repo, image.subject)}><${Digest} digest=${image.subject} /></a></dd>` : null}
 				</dl>
 			</aside>
 		</div>`;

@@ -4,8 +4,8 @@
 // All text is text: nothing here sets markup, and a name from the registry stands in an element that isolates its direction.
 import { html, useState, useEffect, useLayoutEffect, useRef } from './preact.js';
 import { size, count, when, exact, short } from './format.js';
-import { go, refine, to } from './state.js';
-import { Refusal } from './api.js';
+import { go, refine, to, setMe } from './state.js';
+import { Refusal, get } from './api.js';
 
 // --- words
 
@@ -93,6 +93,11 @@ export function said(error) {
 }
 
 export function Failed({ error, again, who }) {
+	// A session may have ended meanwhile: then what is not there for nobody may be there after a login.
+	useEffect(() => {
+		if (who && !who.anonymous && [401, 403, 404].includes(error.status))
+			get('whoami').then((now) => now.user !== who.user && setMe(now), () => {});
+	}, [error]);
 	const login = who?.form && (error.status === 401 || (error.status === 404 && who.anonymous) || (error.status === 403 && who.anonymous));
 	return html`<div class="empty" role="alert">
 		<h2>${error.status === 404 ? 'Not found' : error.status === 401 ? 'Log in to see this' : 'That did not work'}</h2>
@@ -138,8 +143,8 @@ function useWindow(ref, total) {
 }
 
 // Table - columns: [{ key, label, sort, class }]; row(item, index) gives the cells, one for each column.
-// more() is called when the end of what is loaded comes near.
-export function Table({ label, columns, rows, row, keyOf, classOf, sort, order, total, next, more, loading, stale, kind, onRow }) {
+// more() is called when the end of what is loaded comes near; loaded: how many things that is, where not each has a row.
+export function Table({ label, columns, rows, row, keyOf, classOf, sort, order, loaded = rows.length, total, next, more, loading, stale, kind, onRow }) {
 	const body = useRef(null);
 	const { first, end, height } = useWindow(body, rows.length);
 	useEffect(() => {
@@ -176,7 +181,7 @@ export function Table({ label, columns, rows, row, keyOf, classOf, sort, order, 
 			<div class="space" role="presentation" style=${{ height: `${(rows.length - end) * height}px` }}></div>
 		</div>
 		<div class="foot" aria-live="polite">${loading && !rows.length ? html`<span class="busy">Loading…</span>` : rows.length ? html`<span>
-			${next || (total ?? 0) > rows.length ? `${count(rows.length)}${total ? ` of ${count(total)}` : ''} loaded${loading ? ', loading more…' : ''}` : `${count(rows.length)} in all`}</span>` : null}</div>
+			${next ? `${count(loaded)}${total ? ` of ${count(total)}` : ''} loaded${loading ? ', loading more…' : ''}` : `${count(loaded)} in all`}</span>` : null}</div>
 	</div>`;
 }
 

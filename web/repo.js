@@ -17,7 +17,6 @@ const columnsOf = (choose) => [
 	{ key: 'size', label: 'Size', sort: 'size', class: 'right size' },
 	{ key: 'pushed', label: 'Pushed', sort: 'pushed', class: 'right time' },
 	{ key: 'by', label: 'By', class: 'by' },
-	{ key: 'pulled', label: 'Pulled', class: 'right time pulled' },
 ];
 
 export function Supplements({ tag }) {
@@ -44,7 +43,6 @@ function tagCells(repo, tag, chosen, choose) {
 		html`<${Size} bytes=${tag.bytes} />`,
 		html`<${Time} at=${tag.pushed} />`,
 		tag.by ? html`<${Name} class="cut">${tag.by}<//>` : '',
-		html`<${Time} at=${tag.pulled} />`,
 	];
 }
 
@@ -62,7 +60,6 @@ function Pane({ repo, tag }) {
 			${tag.platforms?.length ? html`<dt>Platforms</dt><dd>${tag.platforms.map((one) => html`<${Badge} key=${one}><${Name}>${one}<//><//>`)}</dd>` : null}
 			<dt>Pushed</dt><dd><${Time} at=${tag.pushed} />${tag.by ? html` by <${Name}>${tag.by}<//>` : null}</dd>
 			${tag.created ? html`<dt>Built</dt><dd><${Time} at=${tag.created} /></dd>` : null}
-			${tag.pulled ? html`<dt>Last pull</dt><dd><${Time} at=${tag.pulled} /></dd>` : null}
 		</dl>
 		<a class="button" href=${toImage(repo, tag.tag)}>Layers, history, referrers</a>
 	</aside>`;

@@ -92,9 +92,7 @@ export function Repos({ query, who }) {
 		return next;
 	});
 	const last = rows.length ? list.rows.at(-1)?.name ?? '' : '';
-	if (list.error)
-		return html`<${Failed} error=${list.error} again=${list.again} who=${who} />`;
-	if (!list.loading && !list.rows.length && !query.q)
+	if (!list.loading && !list.error && !list.rows.length && !query.q)
 		return html`<h1 class="hidden" tabindex="-1">Repositories</h1><${Walk} who=${who} />`;
 	return html`<div class="bar">
 			<h1 tabindex="-1">Repositories</h1><span class="total">${count(list.head?.total)}</span>
@@ -105,8 +103,8 @@ export function Repos({ query, who }) {
 				<button aria-pressed=${flat} onClick=${() => refine({ view: 'list' })}>List</button></div>
 			<${SortSelect} options=${SORTS} sort=${sort} order=${order} />
 		</div>
-		${list.rows.length || list.loading ? html`<${Table} label="repositories" kind="repos" columns=${COLUMNS} rows=${rows} sort=${sort} order=${order}
-			total=${flat ? list.head?.total : undefined} next=${list.next} more=${list.more} loading=${list.loading} stale=${list.stale}
+		${list.error ? html`<${Failed} error=${list.error} again=${list.again} who=${who} />` : list.rows.length || list.loading ? html`<${Table} label="repositories" kind="repos" columns=${COLUMNS} rows=${rows} sort=${sort} order=${order}
+			loaded=${list.rows.length} total=${list.head?.total} next=${list.next} more=${list.more} loading=${list.loading} stale=${list.stale}
 			keyOf=${(row) => row.space ?? row.name} classOf=${(row) => (row.space ? 'space-row' : '')}
 			onRow=${(row) => (row.space ? toggle(row.space) : go(toRepo(row.name)))}
 			row=${(row) => (row.space ? spaceCells(row, toggle, Boolean(list.next) && last.startsWith(row.space)) : repoCells(row, flat))} />` :

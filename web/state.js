@@ -103,7 +103,8 @@ export function usePages(path, query, member) {
 			if (control.signal.aborted)
 				return;
 			const rows = before ? before.rows.concat(head[member]) : head[member];
-			put({ key, rows, head: { ...head, [member]: undefined }, next: head.next ?? null, loading: false, error: null });
+			const next = head[member].length && head.next !== after ? head.next ?? null : null;
+			put({ key, rows, head: { ...head, [member]: undefined }, next, loading: false, error: null });
 		}, (error) => {
 			if (!control.signal.aborted)
 				put({ ...(before ?? EMPTY), key, loading: false, error });
