@@ -6,17 +6,30 @@
  */
 #include "http/api.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/etag.h"
+
+int api_refuse(struct err *e, const char *fmt, ...)
+{
+	cleanup_str struct str text = STR_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	str_vaddf(&text, fmt, ap);
+	va_end(ap);
+	err_set(e, ERR_UNSUPPORTED, "%s", text.buf);
+	return err_status(e, 400);
+}
 
 int api_parameter(const struct exchange *x, const char *key, struct str *out, struct err *e)
 {
 	int found = request_query(&x->rq, key, out);
 
 	if (found < 0 || (found == 1 && memchr(out->buf, '\0', out->len)))
-		return err_set(e, ERR_UNSUPPORTED, "%s is not form-encoded", key);
+		return api_refuse(e, "%s is not form-encoded", key);
 	return found == 1 && out->len > 0;
 }
 
@@ -53,9 +66,9 @@ int api_order(const struct exchange *x, const enum order_by *may, struct order *
 	if (!sorted)
 		str_puts(&sort, order_name(*may));
 	if (order_parse(o, sort.buf) < 0 || !is_one_of(o->by, may))
-		return err_set(e, ERR_UNSUPPORTED, "this is not sorted by %.64s", sort.buf);
+		return api_refuse(e, "this is not sorted by %.64s", sort.buf);
 	if (directed && strcmp(direction.buf, "asc") != 0 && strcmp(direction.buf, "desc") != 0)
-		return err_set(e, ERR_UNSUPPORTED, "order is asc or desc, not %.64s", direction.buf);
+		return api_refuse(e, "order is asc or desc, not %.64s", direction.buf);
 	if (directed)
 		o->desc = strcmp(direction.buf, "desc") == 0;
 	if (begun && order_parse_cursor(o, after.buf) < 0)

@@ -10,6 +10,9 @@
 #include "http/exchange.h"
 #include "registry/reg_order.h"
 
+/* api_refuse - UNSUPPORTED 400: a request that can't be understood; returns -1 */
+int api_refuse(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* api_parameter - the value of a query parameter: 1, 0 absent or empty, -1 with *e UNSUPPORTED 400; without a NUL */
 int api_parameter(const struct exchange *x, const char *key, struct str *out, struct err *e);
 

@@ -33,6 +33,9 @@ handler_fn api_events_get;              /* doc/EVENTS.md, "From a program" */
 handler_fn api_repos_get;               /* doc/PAGE.md, "The API" */
 handler_fn api_tags_get;
 handler_fn api_image_get;
+handler_fn api_tags_delete;
+handler_fn api_tags_restore;
+handler_fn api_deleted_get;
 
 handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 

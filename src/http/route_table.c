@@ -82,6 +82,18 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_image_get } },
 	},
 	{
+		"api_delete", PATH("/berth/v1/repos/", "<name>", "/tags:delete", ""),
+		{ { METHOD_POST, OP_DELETE, NEED_DELETE, IN_WRITES, NULL, api_tags_delete } },
+	},
+	{
+		"api_restore", PATH("/berth/v1/repos/", "<name>", "/tags:restore", ""),
+		{ { METHOD_POST, OP_WRITE, NEED_PUSH, IN_WRITES, NULL, api_tags_restore } },
+	},
+	{
+		"api_deleted", PATH("/berth/v1/repos/", "<name>", "/deleted", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_deleted_get } },
+	},
+	{
 		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
 		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
 	},

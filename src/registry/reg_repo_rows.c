@@ -18,7 +18,8 @@
 static int too_many(struct err *e)
 {
 	err_set(e, ERR_UNSUPPORTED, "more than %d repositories are listed by name or by push only, and without q", ORDER_MAX);
-	return err_plain(e);
+	err_plain(e);
+	return err_status(e, 400);
 }
 
 /* By the links of all tags; of a repository with too many nothing is said. */

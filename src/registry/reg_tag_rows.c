@@ -31,7 +31,8 @@ struct rows {
 static int too_many(struct err *e)
 {
 	err_set(e, ERR_UNSUPPORTED, "more than %d tags are listed by name or by push only, and without q", ORDER_MAX);
-	return err_plain(e);
+	err_plain(e);
+	return err_status(e, 400);
 }
 
 static int count_referrers(struct rows *w, struct tag_row *row, struct err *e)
