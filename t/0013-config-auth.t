@@ -93,8 +93,10 @@ for my $member (qw(who repo may)) {
 auth_fault('who as one text', rule('who = "a"; repo = "x"; may = [ "pull" ];'), 3, '"auth.access.who" must be a list');
 auth_fault('nobody in who', rule('who = [ ]; repo = "x"; may = [ "pull" ];'), 3, 'a rule with an empty "who" grants nothing');
 auth_fault('nothing in may', rule('who = [ "a" ]; repo = "x"; may = ( );'), 3, 'a rule with an empty "may" grants nothing');
-auth_fault('an action that does not exist', rule('who = [ "a" ]; repo = "x"; may = [ "pull", "admin" ];'), 3,
-	'"auth.access.may" must hold "pull", "push" or "delete"');
+auth_fault('an action that does not exist', rule('who = [ "a" ]; repo = "x"; may = [ "pull", "owner" ];'), 3,
+	'"auth.access.may" must hold "pull", "push", "delete" or "admin"');
+auth_fault('administrators of some repositories', rule('who = [ "a" ]; repo = "x/**"; may = [ "pull", "admin" ];'), 3, '"admin" is a right in the whole registry: it needs repo = "\*\*"');
+auth_fault('everybody as administrator', rule('who = [ "a", "@anonymous" ]; repo = "**"; may = [ "admin" ];'), 3, '"@anonymous" cannot have the right "admin"');
 auth_fault('an action with another letter case', rule('who = [ "a" ]; repo = "x"; may = [ "Pull" ];'), 3, '"auth.access.may" must hold');
 auth_fault('a group that does not exist', rule('who = [ "@ci" ]; repo = "x"; may = [ "pull" ];'), 3,
 	'"auth.access.who" names the group "@ci", which "auth.groups" does not define');

@@ -12,7 +12,7 @@ use Berth::Check;
 
 my @routes = routes_of();
 cmp_ok scalar(@routes), '>=', 20, 'the table has what there is to test';
-is join(' ', grep { !/^(password|login|catalog|pull|push|delete|relay)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
+is join(' ', grep { !/^(password|anybody|login|catalog|pull|push|delete|relay|admin)$/ } map { $_->[2] } @routes), '', 'each says what it needs';
 is join(' ', map { "$_->[0] $_->[1]" } grep { $_->[2] eq 'password' } @routes), 'GET /v2/token HEAD /v2/token POST /v2/token',
 	'the token service asks for a login by itself';
 my @relay = grep { $_->[2] eq 'relay' } @routes;
@@ -23,7 +23,7 @@ my $dir = tmp_dir();
 my @users = qw(stranger puller pusher deleter groupie admin);
 spew("$dir/htpasswd", htpasswd(map { $_ => "$_-pw" } @users));
 my $rules = join ', ', rule('puller', 'team/app', 'pull'), rule('pusher', 'team/*', 'push'), rule('deleter', '**/app', 'delete'),
-	rule('@crew', 'team/**', 'pull push'), rule('admin', '**', 'pull push delete');
+	rule('@crew', 'team/**', 'pull push'), rule('admin', '**', 'pull push delete admin');
 my $auth = "htpasswd = \"$dir/htpasswd\"; groups = ( { name = \"crew\"; users = [ \"groupie\" ]; } ); token = { enabled = \"on\"; };";
 my $s = Berth::Server->start(config => "delete = true; fsync = \"off\"; auth = { $auth access = ( $rules ); };\n", workers => 2);
 my $fcgi = Berth::FCGI->new($s->worker_socket);
@@ -36,6 +36,9 @@ my %token_for = (
 );
 my %scope = (pull => 'repository:team/app:pull', push => 'repository:team/app:pull,push', 'delete' => 'repository:team/app:delete', catalog => 'registry:catalog:*');
 
+# cookie_of - a session of a user, which other requests may have ended
+sub cookie_of { my ($user) = @_; return (log_in($s, $user, "$user-pw", from => from())->header('Set-Cookie') =~ /^([^;]+)/)[0] }
+
 my %caller = (
 	'no login' => [],
 	'an empty login' => [basic('', '')],
@@ -44,6 +47,7 @@ my %caller = (
 	'a scheme that does not exist' => [Authorization => 'Digest username="admin"'],
 	'a token' => [Authorization => 'Bearer abc.def.ghi'],
 	(map { $_ => [basic($_, "$_-pw")] } @users),
+	(map { ("$_ by a session" => [Cookie => cookie_of($_)]) } @users),
 	(map { my $u = $_; map { ("$u by a token for $_" => [bearer(token_of($s, [basic($u, "$u-pw")], @{ $token_for{$_} }))]) } $u eq 'admin' ? keys %token_for : qw(all nothing) } @users),
 );
 my %has = (puller => 'pull', pusher => 'pull push', deleter => 'delete', groupie => 'pull push', admin => 'pull push delete');
@@ -51,11 +55,14 @@ my %has = (puller => 'pull', pusher => 'pull push', deleter => 'delete', groupie
 # What must come: 401, 403, or anything but these; beside 401 the error of the challenge.
 sub expected
 {
-	my ($caller, $need) = @_;
-	my ($user, $for) = $caller =~ /^(\w+)(?: by a token for (\S+))?$/;
+	my ($caller, $need, $path) = @_;
+	my ($user, $for, $session) = $caller =~ /^(\w+)(?: by a token for (\S+))?( by a session)?$/;
 
 	return (401, 'invalid_token') if $caller eq 'a token';
+	return 'in' if $need eq 'anybody' && $caller !~ /wrong|unknown|not exist/;
+	return 401 if $session && $path !~ m{^/berth/v1/};      # there a cookie is nothing
 	return 401 if !grep { $_ eq ($user // '') } @users;
+	return !$for && $user eq 'admin' ? 'in' : 403 if $need eq 'admin';
 	return 'in' if $need eq 'login' || ($need eq 'catalog' && !$for);
 	return 403 if $need ne 'catalog' && ($has{$user} // '') !~ /\b$need\b/;
 	return 'in' if !$for || $for eq 'all' || $for =~ /\b$need\b/ || ($for eq 'list' && $need eq 'catalog');
@@ -65,8 +72,9 @@ sub expected
 # The challenge beside 401. A request that names no host cannot be told the URL of the token service.
 sub challenge_for
 {
-	my ($need, $error, $host) = @_;
+	my ($need, $error, $host, $page) = @_;
 
+	return 'Berth-Session realm="berth"' if $page;
 	return 'Basic realm="berth",charset="UTF-8"' if !$host;
 	return "Bearer realm=\"http://$host/v2/token\",service=\"berth\"" . ($scope{$need} ? ",scope=\"$scope{$need}\"" : '') . ($error ? ",error=\"$error\"" : '');
 }
@@ -94,6 +102,9 @@ sub path
 	return $path =~ s/<(\w+)>/$is{$1} \/\/ die "what is <$1>?"/gre;
 }
 
+# What the page adds to a change below /berth/v1/, where it is not a program with a password that asks for it
+sub page_headers { my ($method, $path, $caller) = @_; return $method !~ /^(GET|HEAD)$/ && $path =~ m{^/berth/} ? ('Berth-Request' => 'page', 'Sec-Fetch-Site' => 'same-origin') : () }
+
 # from - another address each time: too many wrong passwords of one are another answer
 my $clients = 0;
 sub from { $clients++; return sprintf '127.1.%d.%d', $clients >> 8, $clients & 255 || 1 }
@@ -113,15 +124,19 @@ sub answer_is
 for my $caller (sort keys %caller) {
 	for my $route (@routes) {
 		my ($method, $pattern, $need) = @$route;
-		my ($want, $error) = expected($caller, $need);
+		my ($want, $error) = expected($caller, $need, $pattern);
+		my @page = page_headers($method, $pattern);
+		# Where a session ends, the next request needs another one.
+		my $fresh = sub { $caller{$caller} = [Cookie => cookie_of($1)] if $caller =~ /^(\w+) by a session/ && "$method $pattern" eq 'DELETE /berth/v1/session'; return };
 		my $uuid = prepare($want);
 		my $path = path($pattern, $uuid);
 		my $has_body = $method =~ /^(PUT|PATCH|POST)$/;
 
 		for my $query ('', $method eq 'PUT' && $pattern =~ /uploads/ ? "?digest=$digest" : ()) {
-			my $r = $s->req($method, "$path$query", from => from(), headers => [@{ $caller{$caller} }, $has_body ? ('Content-Type' => OCI_INDEX) : ()],
+			my $r = $s->req($method, "$path$query", from => from(), headers => [@{ $caller{$caller} }, @page, $has_body ? ('Content-Type' => OCI_INDEX) : ()],
 				$has_body ? (body => index_of(OCI_INDEX)) : ());
-			answer_is($r, $want, "$caller: $method $pattern$query", challenge_for($need, $error, $s->host));
+			answer_is($r, $want, "$caller: $method $pattern$query", challenge_for($need, $error, $s->host, scalar @page));
+			$fresh->();
 			if ($want ne 'in') {
 				my ($status, $code) = $want == 401 ? (401, 'UNAUTHORIZED') : (403, 'DENIED');
 				if ($method eq 'HEAD') {
@@ -133,13 +148,15 @@ for my $caller (sort keys %caller) {
 			}
 		}
 		my %param = (REMOTE_ADDR => from(), REQUEST_METHOD => $method, REQUEST_URI => path($pattern, prepare($want)), CONTENT_TYPE => OCI_INDEX, CONTENT_LENGTH => 0);
-		my @h = @{ $caller{$caller} };
-		$param{HTTP_AUTHORIZATION} = $h[1] if @h;
-		answer_is($fcgi->request(params => \%param), $want, "$caller, without nginx: $method $pattern", challenge_for($need));
+		my @h = (@{ $caller{$caller} }, @page);
+		while (my ($h, $v) = splice @h, 0, 2) { $param{ 'HTTP_' . uc $h =~ tr/-/_/r } = $v }
+		answer_is($fcgi->request(params => \%param), $want, "$caller, without nginx: $method $pattern", challenge_for($need, undef, undef, scalar @page));
+		$fresh->();
+		$param{HTTP_COOKIE} = $caller{$caller}[1] if defined $param{HTTP_COOKIE};
 		my $pre = $fcgi->request(params => { %param, HTTP_HOST => $s->host, REQUEST_SCHEME => 'http', REMOTE_ADDR => from(), REQUEST_URI => path($pattern, prepare($want)), BERTH_PRECHECK => 1 });
 		if ($want ne 'in') {
 			is $pre->header('X-Berth-Status') // '', $want, "$caller: the precheck of $method $pattern says so";
-			is $pre->header('X-Berth-Challenge') // '', $want == 401 ? challenge_for($need, $error, $s->host) : '', "$caller: and the challenge";
+			is $pre->header('X-Berth-Challenge') // '', $want == 401 ? challenge_for($need, $error, $s->host, scalar @page) : '', "$caller: and the challenge";
 		}
 		unlike $pre->header('X-Berth-Status') // '', qr/^40[13]$/, "$caller: the precheck of $method $pattern lets in" if $want eq 'in';
 	}
@@ -151,7 +168,7 @@ for my $caller (sort keys %caller) {
 
 	for (@relay) {
 		my ($method, $path) = @$_;
-		my %param = (REMOTE_ADDR => from(), REQUEST_METHOD => $method, REQUEST_URI => $path, @{ $caller{$caller} } ? (HTTP_AUTHORIZATION => $caller{$caller}[1]) : ());
+		my %param = (REMOTE_ADDR => from(), REQUEST_METHOD => $method, REQUEST_URI => $path, @{ $caller{$caller} } ? ('HTTP_' . uc $caller{$caller}[0] => $caller{$caller}[1]) : ());
 
 		is $s->req($method, $path, from => from(), headers => $caller{$caller})->status, 404, "$caller: $method $path is nothing";
 		is $fcgi->request(params => \%param)->status, $want, "$caller, without nginx: $method $path is nothing";

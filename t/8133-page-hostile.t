@@ -16,7 +16,7 @@ my $script = '<script>window.hit = 1</script>';
 my $image = '"><img src=x onerror="window.hit=2"><svg onload="window.hit=3"><iframe srcdoc="<script>parent.hit=4</script>">';
 my $turned = "safe \x{202E}gpj.exe \x{2066}\x{200F}end";
 my $long = 'x' x 10_000;
-my @hostile = ($script, $image, $turned, $long, 'javascript:window.hit=5', "{{constructor.constructor('window.hit=6')()}} \${window.hit=7} <!-- --> &lt;b&gt; ]]>", "\x{0}\x{1b}[31m\x{85}",
+my @hostile = ($script, $image, $turned, $long, 'javascript:window.hit=5', "{{constructor.constructor('window.hit=6')()}} \${window.hit=7} <!-- --> &lt;b&gt; ]]>", "\x{1b}[31m\x{85}",
 	'__proto__', 'constructor');
 my %hostile = map { ($hostile[$_] => $hostile[-1 - $_]) } 0 .. $#hostile;
 

@@ -42,6 +42,12 @@ static bool applies_to(const struct config_auth *a, const struct config_rule *r,
 	return false;
 }
 
+/* Everybody may do everything where nobody can log in, except what is for administrators; else whoever is logged in may. */
+static bool without_rules(const struct config_auth *a, const char *user, enum right right)
+{
+	return a->on ? user != NULL : right != RIGHT_ADMIN;
+}
+
 bool access_may(const struct config *c, const char *user, const char *name, size_t len, enum right right,
 		const struct config_rule **rule)
 {
@@ -50,7 +56,7 @@ bool access_may(const struct config *c, const char *user, const char *name, size
 	if (rule)
 		*rule = NULL;
 	if (!a->on || !a->ruled)
-		return !a->on || user;
+		return without_rules(a, user, right);
 	for (size_t i = 0; i < a->nrules; i++) {
 		const struct config_rule *r = &a->rules[i];
 
@@ -68,7 +74,7 @@ bool access_may_all(const struct config *c, const char *user, enum right right)
 	const struct config_auth *a = &c->auth;
 
 	if (!a->on || !a->ruled)
-		return !a->on || user;
+		return without_rules(a, user, right);
 	for (size_t i = 0; i < a->nrules; i++)
 		if ((a->rules[i].may & right) && pattern_is_all(a->rules[i].repo) && applies_to(a, &a->rules[i], user))
 			return true;

@@ -48,6 +48,7 @@ void auth_close(struct auth **a)
 	htpasswd_close(&(*a)->htpasswd);
 	robots_close(&(*a)->robots);
 	memo_close(&(*a)->tokens);
+	hmac_close(&(*a)->session_key);
 	free(*a);
 	*a = NULL;
 }
@@ -57,14 +58,15 @@ bool auth_on(const struct auth *a)
 	return a->cfg->auth.on;
 }
 
-/* The schemes of the Authorization header. */
+/* The schemes of the Authorization header, and the one of a cookie, which no header can name. */
 static const struct {
-	const char *name;
+	const char *name;       /* NULL: a cookie */
 	bool guessed;           /* a client could guess the secret: failures are counted by address */
 	int (*identify)(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 } schemes[] = {
 	{ "Basic", true, auth_basic },
 	{ "Bearer", false, auth_bearer },
+	{ NULL, false, auth_cookie },
 };
 
 static int by_header(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e)
@@ -76,13 +78,22 @@ static int by_header(struct auth *a, const struct credentials *c, struct identit
 		return identity_refuse(id, "too long", e);
 	text += strspn(text, " ");
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-		if (strlen(schemes[i].name) != len || strncasecmp(schemes[i].name, c->authorization, len) != 0)
+		if (!schemes[i].name || strlen(schemes[i].name) != len || strncasecmp(schemes[i].name, c->authorization, len) != 0)
 			continue;
 		if (schemes[i].guessed && auth_may_try(a, c, id, retry_after, e) < 0)
 			return -1;
 		return schemes[i].identify(a, c, text, id, e);
 	}
 	return identity_refuse(id, "unknown scheme", e);
+}
+
+static int by_cookie(struct auth *a, const struct credentials *c, struct identity *id, struct err *e)
+{
+	size_t i = 0;
+
+	while (schemes[i].name)
+		i++;
+	return schemes[i].identify(a, c, c->cookie, id, e);
 }
 
 int auth_identify(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e)
@@ -96,7 +107,9 @@ int auth_identify(struct auth *a, const struct credentials *c, struct identity *
 		id->kind = IDENTITY_USER;
 		return 0;
 	}
-	return c->authorization ? by_header(a, c, id, retry_after, e) : 0;
+	if (c->authorization)
+		return by_header(a, c, id, retry_after, e);
+	return c->cookie && config_sessions(a->cfg) ? by_cookie(a, c, id, e) : 0;
 }
 
 void auth_challenge(const struct auth *a, const struct challenge *c, struct str *out)

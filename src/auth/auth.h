@@ -25,12 +25,15 @@
 #include "base/str.h"
 #include "conf/config.h"
 #include "jose/scope.h"
+#include "store/store.h"
 
 /* The credentials of a request; all borrowed. */
 struct credentials {
 	const char *authorization;      /* the header's values, joined; NULL: none */
 	const char *remote_user;        /* the user that the web server names in REMOTE_USER; NULL or "": none */
 	const char *remote;             /* the client's address */
+	const char *cookie;             /* of a session; NULL: none, as everywhere but below /berth/v1/ */
+	struct store *store;            /* for `cookie` */
 };
 
 struct auth;
@@ -62,6 +65,23 @@ int auth_by_password(struct auth *a, const struct credentials *c, const char *us
 		     struct identity *id, unsigned *retry_after, struct err *e);
 int auth_by_refresh(struct auth *a, const char *token, size_t len, struct identity *id, struct err *e);
 
+/*
+ * Sessions of browsers (doc/AUTH.md, "Browsers"). A session ends with its user's password, by auth_session_end(), and after a time; it gives what
+ * the rules give its user.
+ *
+ * auth_has_sessions   whether there are any: a password file, the page, and a store that can be written
+ * auth_session_begin  add the cookie of a new session to out, which the caller wipes, for a user who has just logged in by password:
+ *                     NAME_UNKNOWN 404 where there are none, TOOMANYREQUESTS 429 where the user has ended very many, UNAVAILABLE 503
+ * auth_session_end    end the session of this cookie; one that is none is no error
+ */
+#define AUTH_SESSION_SECONDS (12 * 3600)
+#define AUTH_SESSION_SKEW 300           /* seconds: the clocks of two machines that share a store */
+#define AUTH_SESSION_MAX 1024           /* bytes of a cookie */
+
+bool auth_has_sessions(const struct auth *a, const struct store *st);
+int auth_session_begin(struct auth *a, struct store *st, struct identity *id, struct str *out, struct err *e);
+int auth_session_end(struct auth *a, struct store *st, const char *cookie, struct err *e);
+
 /* auth_issues_tokens - whether berth is a token service itself */
 bool auth_issues_tokens(const struct auth *a);
 
@@ -84,6 +104,12 @@ bool auth_may(const struct auth *a, const struct identity *id, enum right right,
 /* auth_may_all - whether the identity has the right in every repository */
 bool auth_may_all(const struct auth *a, const struct identity *id, enum right right);
 
+/* auth_may_somewhere - whether there may be a repository in which the identity has the right */
+bool auth_may_somewhere(const struct auth *a, const struct identity *id, enum right right);
+
+/* auth_is_admin - whether the identity may see the state of the registry and begin a collection; nobody may where nobody can log in */
+bool auth_is_admin(const struct auth *a, const struct identity *id);
+
 /* The same for listing a repository: a token for the catalog has no scope to pull, so only the right to pull counts. */
 bool auth_may_list(const struct auth *a, const struct identity *id, const struct name *n);
 bool auth_may_list_all(const struct auth *a, const struct identity *id);
@@ -101,12 +127,14 @@ void auth_may_list_patterns(const struct auth *a, const struct identity *id, str
  * Require a right: 0, or -1 with UNAUTHORIZED 401 if a login or another token (id->error) could grant it, else DENIED 403.
  * auth_require          the right in this repository
  * auth_require_login    for /v2/ (doc/API.md, "Base"): a login, if there is any way to log in
+ * auth_require_admin    to see and do what only administrators may
  * auth_require_catalog  for /v2/_catalog: to list the repositories that the identity may pull
  * auth_require_source   to mount a blob from this repository. Returns 0 also if the rules deny it: the caller then finds no
  *                       blob there
  */
 int auth_require(const struct auth *a, struct identity *id, enum right right, const struct name *n, struct err *e);
 int auth_require_login(const struct auth *a, struct identity *id, struct err *e);
+int auth_require_admin(const struct auth *a, struct identity *id, struct err *e);
 int auth_require_catalog(const struct auth *a, struct identity *id, struct err *e);
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e);
 

@@ -15,6 +15,7 @@ struct auth {
 	struct throttle *throttle;
 	struct htpasswd *htpasswd;      /* NULL: none is configured */
 	struct robots *robots;          /* NULL: none is configured */
+	struct hmac *session_key;       /* NULL: it was not needed yet, or there is none */
 	struct memo *tokens;            /* whose signature was right, by `keys`; NULL: no tokens */
 };
 
@@ -32,8 +33,12 @@ bool auth_rules_grant(const struct auth *a, const struct identity *id, enum righ
 /* auth_may_try - whether a client's address may try a password now: 0, or -1 TOOMANYREQUESTS with the seconds to wait */
 int auth_may_try(struct auth *a, const struct credentials *c, struct identity *id, unsigned *retry_after, struct err *e);
 
-/* The schemes of the Authorization header; see the table in auth.c. text follows the scheme, without spaces at its ends. */
+/*
+ * The schemes of the table in auth.c. text follows the scheme in the Authorization header, without spaces at its ends; auth_cookie's is the
+ * cookie. It leaves the identity IDENTITY_NOBODY where that is none, which is no error.
+ */
 int auth_basic(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
+int auth_cookie(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 int auth_bearer(struct auth *a, const struct credentials *c, const char *text, struct identity *id, struct err *e);
 
 #endif

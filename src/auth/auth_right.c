@@ -16,6 +16,7 @@
 
 _Static_assert((int)RIGHT_PULL == SCOPE_PULL && (int)RIGHT_PUSH == SCOPE_PUSH && (int)RIGHT_DELETE == SCOPE_DELETE,
 	       "a right is the bit of its action in a scope");
+_Static_assert((int)RIGHT_ADMIN != SCOPE_ALL, "no scope gives the right of an administrator");
 
 /* The user that the rules see. To them a robot is not logged in: it has the rights of "@anonymous" besides its own. */
 static const char *user_of(const struct identity *id)
@@ -93,6 +94,29 @@ void auth_may_list_patterns(const struct auth *a, const struct identity *id, str
 	rules_patterns(a, id, RIGHT_PULL, out);
 }
 
+/* A token has scopes for repositories and the catalog, and none for this. A robot's line that gives it is one for all repositories. */
+bool auth_is_admin(const struct auth *a, const struct identity *id)
+{
+	if (id->bearer || id->kind == IDENTITY_NOBODY)
+		return false;
+	return access_may_all(a->cfg, user_of(id), RIGHT_ADMIN) || (id->robot && (id->may & RIGHT_ADMIN));
+}
+
+/* A token names each repository, and perhaps one that it may not use in this way. */
+bool auth_may_somewhere(const struct auth *a, const struct identity *id, enum right right)
+{
+	cleanup_names struct names patterns = NAMES_INIT;
+	struct name n;
+
+	auth_may_patterns(a, id, right, &patterns);
+	if (!id->bearer)
+		return patterns.count > 0;
+	for (size_t i = 0; i < patterns.count; i++)
+		if (name_parse(&n, patterns.v[i], strlen(patterns.v[i])) == 0 && auth_may(a, id, right, &n))
+			return true;
+	return false;
+}
+
 /* docker retries a refusal without detail for a minute. */
 static int refuse(enum err_code code, enum right right, const struct name *n, struct err *e)
 {
@@ -136,6 +160,11 @@ int auth_require_catalog(const struct auth *a, struct identity *id, struct err *
 	if (!id->bearer || scopes_allow(&id->scopes, SCOPE_REGISTRY, CATALOG, SCOPE_ALL))
 		return 0;
 	return refuse(ask_for_more(id), RIGHT_PULL, NULL, e);
+}
+
+int auth_require_admin(const struct auth *a, struct identity *id, struct err *e)
+{
+	return auth_is_admin(a, id) ? 0 : err_set(e, turned_away(a, id), "registry:admin");
 }
 
 int auth_require_source(const struct auth *a, struct identity *id, const struct name *n, struct err *e)

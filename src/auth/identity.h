@@ -22,6 +22,7 @@ struct identity {
 	char user[IDENTITY_USER_MAX + 1];       /* of IDENTITY_USER; of a refused login the user it was for, "" if unknown */
 	const char *refused;            /* why a login was refused, for the log; static text, or `why` */
 	char why[IDENTITY_WHY_MAX];
+	bool session;                   /* by a cookie, which a browser adds to whatever a page has it send */
 	bool robot;                     /* it has the rights `may` in `repositories`, and those of "@anonymous" */
 	unsigned may;                   /* bits of enum right */
 	struct names repositories;      /* patterns; owned */

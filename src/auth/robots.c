@@ -101,6 +101,14 @@ static int parse_repositories(struct robot *r, char *s)
 	return r->repositories.count ? 0 : -1;
 }
 
+bool robot_admin_ok(const struct robot *r)
+{
+	for (size_t i = 0; i < r->repositories.count; i++)
+		if (pattern_is_all(r->repositories.v[i]))
+			return true;
+	return !(r->may & RIGHT_ADMIN);
+}
+
 /* Parse one line in place: NULL, or what is wrong with it. */
 static const char *parse_line(struct robot *r, char *line)
 {
@@ -124,8 +132,10 @@ static const char *parse_line(struct robot *r, char *line)
 	if (parse_expires(r, field[2]) < 0)
 		return "the expiry time is neither \"never\" nor seconds since 1970";
 	if (parse_actions(r, field[3]) < 0)
-		return "the actions must be \"pull\", \"push\" or \"delete\", separated by commas";
-	return parse_repositories(r, field[4]) < 0 ? "the repositories are missing, or not patterns of names" : NULL;
+		return "the actions must be \"pull\", \"push\", \"delete\" or \"admin\", separated by commas";
+	if (parse_repositories(r, field[4]) < 0)
+		return "the repositories are missing, or not patterns of names";
+	return robot_admin_ok(r) ? NULL : "\"admin\" is a right in the whole registry: it needs the repository **";
 }
 
 static int by_user(const void *a, const void *b)

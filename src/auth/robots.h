@@ -60,6 +60,9 @@ int robots_read(struct robots_file *out, const char *file, struct stat *st, stru
 
 const struct robot *robots_file_find(const struct robots_file *f, const char *user);    /* NULL: there is none */
 
+/* robot_admin_ok - false where the right "admin", which is one in the whole registry, is given without the pattern "**" */
+bool robot_admin_ok(const struct robot *r);
+
 /* robot_line - add to out the part of a robot's line after its name and the colon */
 void robot_line(const struct robot *r, struct str *out);
 

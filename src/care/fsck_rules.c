@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fsck_rules: berth/pulled/ and berth/rules/.
+ * fsck_rules: berth/pulled/, berth/rules/ and berth/sessions/.
  *
  * A note of a pull says nothing that could be wrong, and one of what is gone is left to a collection. So only names are looked at, and that they
  * are files.
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "care/fsck_work.h"
+#include "store/session.h"
 #include "store/store_path.h"
 
 static bool is(struct fsck_work *w, const char *dir, const char *name, mode_t type)
@@ -90,12 +91,29 @@ static bool is_of_rule(const char *name)
 	return hex && digest_of_hex(&d, DIGEST_SHA256, hex, strlen(hex)) == 0;
 }
 
+/* Sessions of browsers that were ended (doc/STORE.md, "Sessions"). */
+static void check_sessions(struct fsck_work *w)
+{
+	cleanup_names struct names names = NAMES_INIT, ended = NAMES_INIT;
+
+	fsck_list(w, STORE_SESSIONS_DIR, &names);
+	for (size_t i = 0; i < names.count; i++)
+		if (!is(w, STORE_SESSIONS_DIR, names.v[i], S_IFREG) || strcmp(names.v[i], "key") != 0)
+			if (!is(w, STORE_SESSIONS_DIR, names.v[i], S_IFDIR) || strcmp(names.v[i], "ended") != 0)
+				fsck_stray(w, STORE_SESSIONS_DIR, names.v[i]);
+	fsck_list(w, STORE_ENDED_DIR, &ended);
+	for (size_t i = 0; i < ended.count; i++)
+		if (!is(w, STORE_ENDED_DIR, ended.v[i], S_IFREG) || !session_name_ok(ended.v[i]))
+			fsck_stray(w, STORE_ENDED_DIR, ended.v[i]);
+}
+
 int fsck_rules(struct fsck_work *w, struct err *e)
 {
 	cleanup_names struct names names = NAMES_INIT;
 
 	(void)e;
 	check_pulled(w, STORE_PULLED_DIR, 0);
+	check_sessions(w);
 	fsck_list(w, STORE_RULES_DIR, &names);
 	for (size_t i = 0; i < names.count; i++)
 		if (!is(w, STORE_RULES_DIR, names.v[i], S_IFREG) || (strcmp(names.v[i], "last") != 0 && !is_of_rule(names.v[i])))

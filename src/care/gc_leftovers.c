@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gc_leftovers: garbage that nothing ever referred to: abandoned uploads, and what crashes left in berth's own directories.
+ * gc_leftovers: garbage that nothing ever referred to: abandoned uploads, what crashes left in berth's own
+ * directories, and sessions that would have expired by now.
  *
  * Owns no state.
  */
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "care/gc_work.h"
@@ -15,6 +17,7 @@
 #include "os/tree.h"
 #include "store/repo.h"
 #include "store/repo_take.h"
+#include "store/session.h"
 #include "store/store_path.h"
 #include "store/upload.h"
 
@@ -157,7 +160,7 @@ int gc_leftovers(struct gc_work *w, struct err *e)
 {
 	static const char *const dirs[] = { STORE_BODY_DIR, STORE_TMP_DIR, STORE_TRASH_DIR };
 	struct uploads u = { .w = w, .hollow = NAMES_INIT };
-	size_t i;
+	size_t i, ended;
 	int rc;
 
 	rc = collector_now(w->c, &w->now, e) < 0 || repo_walk_dirs(w->r->st, collect_uploads, &u, e) < 0 ||
@@ -170,5 +173,5 @@ int gc_leftovers(struct gc_work *w, struct err *e)
 	for (i = 0; i < ARRAY_LEN(dirs); i++)
 		if (collect_names(w, dirs[i], e) < 0)
 			return -1;
-	return 0;
+	return w->o->dry_run ? 0 : session_tidy(w->r->st, (uint64_t)time(NULL), NULL, &ended, e);
 }

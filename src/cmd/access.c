@@ -38,6 +38,8 @@ static int check(const struct config *c, const char *user, const struct name *re
 
 	if (rule)
 		say_rule(c, rule);
+	else if (!c->auth.on && !yes)
+		puts("no: there is no \"auth\" in the configuration, so nobody is an administrator");
 	else if (!c->auth.on)
 		puts("yes: there is no \"auth\" in the configuration, so everything is allowed to everybody");
 	else if (yes)
@@ -48,7 +50,7 @@ static int check(const struct config *c, const char *user, const struct name *re
 		puts("no: there is no \"auth.access\", so only users with a login are allowed anything");
 	if (yes && right == RIGHT_DELETE && !rules_delete(c, repo))
 		say_but(c, repo, RULE_DELETE, "deletion is off: \"delete\" is false");
-	if (yes && right != RIGHT_PULL && rules_readonly(c, repo))
+	if (yes && (right == RIGHT_PUSH || right == RIGHT_DELETE) && rules_readonly(c, repo))
 		say_but(c, repo, RULE_READONLY, c->readonly ? "the registry is read-only: \"readonly\" is true" :
 			"the repository is read-only: \"readonly\" is true");
 	return yes ? CMD_DONE : CMD_FOUND;
@@ -96,7 +98,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	if (cmd_name(&repo, argv[3]) < 0)
 		return CMD_USAGE;
 	if (right_parse(argv[4], &right) < 0) {
-		fprintf(stderr, "berth: access: \"%s\" is not one of pull, push and delete\n", argv[4]);
+		fprintf(stderr, "berth: access: \"%s\" is not one of " RIGHT_WORDS "\n", argv[4]);
 		return CMD_USAGE;
 	}
 	c = cmd_config(o);
@@ -109,7 +111,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_access_command = {
 	.name = "access",
-	.args = "check USER|- REPOSITORY pull|push|delete",
+	.args = "check USER|- REPOSITORY pull|push|delete|admin",
 	.help = "say whether a user, or a client without a login (-), is allowed to do that, and by which rule",
 	.run = run,
 };

@@ -53,7 +53,7 @@ static int parse_action(struct robot *r, const char *word)
 {
 	if (right_add(word, &r->may) == 0)
 		return 0;
-	fprintf(stderr, "berth: token: \"%s\" is not one of pull, push and delete\n", word);
+	fprintf(stderr, "berth: token: \"%s\" is not one of " RIGHT_WORDS "\n", word);
 	return -1;
 }
 
@@ -172,7 +172,10 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	if (rc < 0 || argc < 1 || !(strcmp(argv[0], "add") == 0 ? argc == 2 && whole :
 				    strcmp(argv[0], "rm") == 0 ? argc == 2 && !given : strcmp(argv[0], "list") == 0 && argc == 1 && !given))
 		rc = cmd_usage(&cmd_token_command);
-	else if (!(c = cmd_config(o)))
+	else if (!robot_admin_ok(&w.r)) {
+		fputs("berth: token: \"admin\" is a right in the whole registry: it needs --repo '**'\n", stderr);
+		rc = CMD_USAGE;
+	} else if (!(c = cmd_config(o)))
 		rc = CMD_USAGE;
 	else if (!c->auth.robots[0]) {
 		fputs("berth: token: the configuration has no file of robots; set \"auth.robots\"\n", stderr);
@@ -186,7 +189,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_token_command = {
 	.name = "token",
-	.args = "add NAME --repo PATTERN[,...] --may pull[,push][,delete] --expires 90d|never | rm NAME | list",
+	.args = "add NAME --repo PATTERN[,...] --may pull[,push][,delete][,admin] --expires 90d|never | rm NAME | list",
 	.help = "manage robot accounts, for machines; the secret of a new one is printed once",
 	.run = run,
 };

@@ -39,6 +39,11 @@ bool config_issues_tokens(const struct config *c)
 	return a->token.enabled == TOKENS_ON;
 }
 
+bool config_sessions(const struct config *c)
+{
+	return c->page && c->auth.on && c->auth.htpasswd[0] && !c->auth.remote_user;
+}
+
 void config_token_key(const struct config *c, struct str *out)
 {
 	if (c->auth.token.key[0])

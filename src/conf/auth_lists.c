@@ -109,6 +109,16 @@ static void read_repo(struct config_rule *r, const config_setting_t *s, struct f
 		r->repo = xstrdup(text);
 }
 
+/* The right is not one in a repository, and what it shows and begins is not for strangers. */
+static void check_admin(const struct config_rule *r, struct faults *f)
+{
+	if (r->repo && !pattern_is_all(r->repo))
+		str_addf(fault(f, r->line), "\"admin\" is a right in the whole registry: it needs repo = \"**\"");
+	for (size_t i = 0; i < r->who.count; i++)
+		if (strcmp(r->who.v[i], "@anonymous") == 0)
+			str_addf(fault(f, r->line), "\"@anonymous\" cannot have the right \"admin\"");
+}
+
 static void read_rule(void *arg, const config_setting_t *s, struct faults *f)
 {
 	static const char *const needed[] = { "who", "repo", "may" };
@@ -131,7 +141,7 @@ static void read_rule(void *arg, const config_setting_t *s, struct faults *f)
 		else if (strcmp(name, "repo") == 0)
 			read_repo(r, m, f);
 		else if (strcmp(name, "may") == 0)
-			lists_texts(&may, m, ACCESS ".may", action_ok, "\"pull\", \"push\" or \"delete\"", f);
+			lists_texts(&may, m, ACCESS ".may", action_ok, "\"pull\", \"push\", \"delete\" or \"admin\"", f);
 		else
 			lists_unknown(m, ACCESS, "who, repo and may", f);
 	}
@@ -142,6 +152,8 @@ static void read_rule(void *arg, const config_setting_t *s, struct faults *f)
 		str_addf(fault(f, r->line), "a rule with an empty \"%s\" grants nothing; remove it", r->who.count ? "may" : "who");
 	for (size_t i = 0; i < may.count; i++)
 		right_add(may.v[i], &r->may);
+	if (f->rc == 0 && (r->may & RIGHT_ADMIN))
+		check_admin(r, f);
 	if (!r->repo)
 		r->repo = xstrdup("");
 	f->rc = f->rc < 0 ? f->rc : before;

@@ -199,6 +199,9 @@ bool config_login(const struct config *c);
  */
 bool config_issues_tokens(const struct config *c);
 
+/* config_sessions - whether a browser may log in to the page with a form: users have passwords, and nginx does not say who it is */
+bool config_sessions(const struct config *c);
+
 /* config_foreign_tokens - whether berth accepts the tokens of a foreign token service */
 bool config_foreign_tokens(const struct config *c);
 

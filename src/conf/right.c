@@ -13,7 +13,7 @@
 static const struct {
 	const char *word;
 	enum right right;
-} words[] = { { "pull", RIGHT_PULL }, { "push", RIGHT_PUSH }, { "delete", RIGHT_DELETE } };
+} words[] = { { "pull", RIGHT_PULL }, { "push", RIGHT_PUSH }, { "delete", RIGHT_DELETE }, { "admin", RIGHT_ADMIN } };
 
 int right_parse(const char *word, enum right *right)
 {

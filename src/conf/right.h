@@ -3,7 +3,8 @@
 #define BERTH_CONF_RIGHT_H
 
 /*
- * right: the rights in a repository, and their words: "pull", "push", "delete".
+ * right: the rights in a repository, and their words: "pull", "push", "delete"; and "admin", a right in the registry, which only what is given
+ * for all repositories ("**") can contain.
  *
  * Rules ("may" in auth.access), lines of the robots file and options of commands use these words. The table is here and not
  * in auth because the configuration, which is below auth, must report an unknown word with its line. auth/access decides
@@ -12,7 +13,10 @@
 
 #include "base/str.h"
 
-enum right { RIGHT_PULL = 1, RIGHT_PUSH = 2, RIGHT_DELETE = 4 };
+enum right { RIGHT_PULL = 1, RIGHT_PUSH = 2, RIGHT_DELETE = 4, RIGHT_ADMIN = 16 };       /* the first three are bits of scopes, where 8 is "*" */
+
+/* RIGHT_WORDS - for messages that name all of them */
+#define RIGHT_WORDS "pull, push, delete and admin"
 
 /* right_parse - the right that a word names; 0, or -1 if it names none */
 int right_parse(const char *word, enum right *right);

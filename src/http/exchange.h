@@ -21,6 +21,7 @@ struct FCGX_Request;
 struct exchange {
 	struct FCGX_Request *fr;        /* only to read the body's stream */
 	bool relay;                     /* the request came on the relay's socket: nothing in a request can set this */
+	bool personal;                  /* the path is below /berth/v1/: a cookie counts, and no cache keeps the answer */
 	struct request rq;
 	struct response rs;
 	struct registry *reg;

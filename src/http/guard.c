@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "conf/rules.h"
+#include "http/cookie.h"
 #include "http/location.h"
+#include "http/origin.h"
 
 static void audit(const struct exchange *x, const char *action, const char *need, const char *reason)
 {
@@ -38,6 +40,11 @@ static void audit(const struct exchange *x, const char *action, const char *need
 static enum right right_of(enum op_need need)
 {
 	return need == NEED_PUSH ? RIGHT_PUSH : need == NEED_DELETE ? RIGHT_DELETE : RIGHT_PULL;
+}
+
+static const char *need_name(enum op_need need)
+{
+	return need == NEED_CATALOG ? "catalog" : need == NEED_ADMIN ? "admin" : need == NEED_ANYBODY ? "anybody" : right_name(right_of(need));
 }
 
 static void add_scope(struct scopes *s, const char *type, const char *name, unsigned actions)
@@ -70,7 +77,7 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 		return;
 	if (x->op->need == NEED_CATALOG)
 		add_scope(s, "registry", "catalog", SCOPE_ALL);
-	if (x->op->need < NEED_PULL || name_parse(&name, x->match.name, x->match.name_len) < 0)
+	if (x->op->need < NEED_PULL || x->op->need > NEED_DELETE || name_parse(&name, x->match.name, x->match.name_len) < 0)
 		return;
 	add_scope(s, "repository", name.s, x->op->need == NEED_PUSH ? SCOPE_PULL | SCOPE_PUSH : (unsigned)right_of(x->op->need));
 	if (x->op->need == NEED_PUSH && mount_source(x, &from))
@@ -91,6 +98,11 @@ static int challenge(struct exchange *x, const struct err *e)
 
 	if (e->code != ERR_UNAUTHORIZED)
 		return -1;
+	/* The page has a form of its own. A browser that is told of Basic would show another one. */
+	if (x->personal && request_param(&x->rq, "HTTP_BERTH_REQUEST")) {
+		response_header(&x->rs, "WWW-Authenticate", "Berth-Session realm=\"%s\"", x->reg->cfg->auth.realm);
+		return -1;
+	}
 	if (location_host(x, &host))
 		c.host = host.buf;
 	add_needs(x, &needs);
@@ -110,30 +122,38 @@ static int refused(struct exchange *x, unsigned retry_after, const struct err *e
 
 int guard_identify(struct exchange *x, struct err *e)
 {
-	cleanup_str struct str header = STR_SECRET;
-	struct credentials c = { .remote = x->rq.remote, .remote_user = request_param(&x->rq, "REMOTE_USER") };
+	cleanup_str struct str header = STR_SECRET, cookie = STR_SECRET;
+	struct credentials c = { .remote = x->rq.remote, .remote_user = request_param(&x->rq, "REMOTE_USER"), .store = x->reg->st };
 	unsigned retry_after = 0;
 	int rc;
 
 	if (request_header(&x->rq, "HTTP_AUTHORIZATION", &header))
 		c.authorization = header.buf;
+	if (x->personal && cookie_find(x, &cookie))
+		c.cookie = cookie.buf;
 	/* OPTIONS needs no login: browsers send a preflight without credentials. */
 	rc = x->rq.method == METHOD_OPTIONS ? 0 : auth_identify(x->auth, &c, &x->who, &retry_after, e);
 	return rc == 0 ? 0 : refused(x, retry_after, e);
 }
 
-/* How the user has proved to be this one. */
-static const char *login_of(const struct exchange *x)
+bool guard_is_of_proxy(const struct exchange *x)
 {
 	const char *said = request_param(&x->rq, "REMOTE_USER");
 
+	return auth_on(x->auth) && x->reg->cfg->auth.remote_user && said && said[0];
+}
+
+const char *guard_login(const struct exchange *x)
+{
 	if (x->who.bearer)
 		return "token";
 	if (x->who.kind == IDENTITY_NOBODY)
 		return "anonymous";
+	if (x->who.session)
+		return "session";
 	if (x->who.robot)
 		return "robot";
-	return x->reg->cfg->auth.remote_user && said && said[0] ? "proxy" : "password";
+	return guard_is_of_proxy(x) ? "proxy" : "password";
 }
 
 void guard_by(struct exchange *x, struct str *agent, struct str *base, struct event_by *by)
@@ -141,7 +161,7 @@ void guard_by(struct exchange *x, struct str *agent, struct str *base, struct ev
 	location_base(x, base);
 	request_header(&x->rq, "HTTP_USER_AGENT", agent);
 	*by = (struct event_by){
-		.user = x->who.user, .login = login_of(x), .remote = x->rq.remote, .agent = agent->buf, .request_id = x->rq.id,
+		.user = x->who.user, .login = guard_login(x), .remote = x->rq.remote, .agent = agent->buf, .request_id = x->rq.id,
 		.method = x->rq.method_text, .base = base->buf,
 	};
 }
@@ -166,6 +186,16 @@ int guard_refuse(struct exchange *x, const struct err *e)
 	return x->who.refused ? refused(x, 0, e) : challenge(x, e);
 }
 
+int guard_origin(struct exchange *x, struct err *e)
+{
+	bool by_header = request_param(&x->rq, "HTTP_AUTHORIZATION") && !x->who.session && !guard_is_of_proxy(x);
+
+	if (origin_check(x, by_header, e) == 0)
+		return 0;
+	audit(x, "right_refused", need_name(x->op->need), e->detail);
+	return -1;
+}
+
 static int check_need(struct exchange *x, struct err *e)
 {
 	switch (x->op->need) {
@@ -173,6 +203,8 @@ static int check_need(struct exchange *x, struct err *e)
 		if (x->relay)
 			return 0;
 		break;
+	case NEED_ANYBODY:
+		return 0;
 	case NEED_LOGIN:
 		return auth_require_login(x->auth, &x->who, e);
 	case NEED_TOKEN:
@@ -185,6 +217,8 @@ static int check_need(struct exchange *x, struct err *e)
 	case NEED_PUSH:
 	case NEED_DELETE:
 		return auth_require(x->auth, &x->who, right_of(x->op->need), &x->name, e);
+	case NEED_ADMIN:
+		return auth_require_admin(x->auth, &x->who, e);
 	case NEED_UNSAID:
 		break;
 	}
@@ -199,7 +233,7 @@ int guard_allow(struct exchange *x, struct err *e)
 		return 0;
 	/* A client asks for /v2/ without a login to learn whether it needs one: that is no refusal for the audit. */
 	if (need != NEED_LOGIN && need != NEED_TOKEN)
-		audit(x, "right_refused", need == NEED_CATALOG ? "catalog" : right_name(right_of(need)), NULL);
+		audit(x, "right_refused", need_name(need), NULL);
 	return challenge(x, e);
 }
 
@@ -261,6 +295,11 @@ bool guard_may_change(const struct exchange *x, bool removes)
 	if (rules_readonly(cfg, &x->name) || (removes ? !rules_delete(cfg, &x->name) : x->upstream != NULL))
 		return false;
 	return auth_may(x->auth, &x->who, removes ? RIGHT_DELETE : RIGHT_PUSH, &x->name);
+}
+
+void guard_note(const struct exchange *x, const char *action)
+{
+	audit(x, action, NULL, NULL);
 }
 
 void guard_done(const struct exchange *x)

@@ -25,6 +25,15 @@ int guard_identify(struct exchange *x, struct err *e);
  */
 void guard_by(struct exchange *x, struct str *agent, struct str *base, struct event_by *by);
 
+/* guard_is_of_proxy - whether the web server has said who it is (auth.remote_user) */
+bool guard_is_of_proxy(const struct exchange *x);
+
+/* guard_login - how the sender has proved who it is: "password", "token", "session", ...; "anonymous"; static text */
+const char *guard_login(const struct exchange *x);
+
+/* guard_origin - refuse a change that a page of another site may have the browser send (http/origin.h); the audit gets a line */
+int guard_origin(struct exchange *x, struct err *e);
+
 /*
  * guard_allow - check that x->who has the right that x->op needs, in x->name
  * UNAUTHORIZED 401 with the challenge, DENIED 403; the audit gets a line. NAME_UNKNOWN 404 where there is no token service.
@@ -61,6 +70,9 @@ bool guard_everybody_may_pull(const struct exchange *x);
 
 /* guard_may_change - whether x->who may push to x->name, or, with `removes`, delete there, and the configuration allows it */
 bool guard_may_change(const struct exchange *x, bool removes);
+
+/* guard_note - write a line of the audit about something that was done: "session_begin", ... */
+void guard_note(const struct exchange *x, const char *action);
 
 /* guard_done - write a line of the audit if the handled operation was a push or a deletion */
 void guard_done(const struct exchange *x);

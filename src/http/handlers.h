@@ -37,6 +37,10 @@ handler_fn api_tags_delete;
 handler_fn api_tags_restore;
 handler_fn api_deleted_get;
 
+handler_fn api_whoami_get;              /* doc/PAGE.md, "The API" */
+handler_fn api_session_post;
+handler_fn api_session_delete;
+
 handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 
 handler_fn api_relay_manifest;          /* doc/CACHE.md, "How it works" */

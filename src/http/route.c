@@ -109,7 +109,7 @@ static void list_op(const struct route *r, enum method m, const struct op *o, st
 {
 	static const char *const needs[] = {
 		[NEED_UNSAID] = "nobody", [NEED_RELAY] = "relay", [NEED_TOKEN] = "password", [NEED_LOGIN] = "login", [NEED_CATALOG] = "catalog",
-		[NEED_PULL] = "pull", [NEED_PUSH] = "push", [NEED_DELETE] = "delete",
+		[NEED_PULL] = "pull", [NEED_PUSH] = "push", [NEED_DELETE] = "delete", [NEED_ADMIN] = "admin", [NEED_ANYBODY] = "anybody",
 	};
 	static const char *const pools[] = {
 		[IN_REQUESTS] = "requests", [IN_RELAY] = "relay", [IN_WRITES] = "writes", [IN_UPLOADS] = "uploads",

@@ -24,10 +24,11 @@ typedef int handler_fn(struct exchange *x, struct err *e);
 enum op_kind { OP_READ, OP_WRITE, OP_DELETE };
 
 /*
- * The right that a client needs. NEED_UNSAID, in a row without one, denies it to everybody. NEED_TOKEN: the handler checks the login.
+ * The right that a client needs. NEED_UNSAID, in a row without one, denies it to everybody. NEED_TOKEN: the handler checks the login. NEED_ANYBODY:
+ * no right, but a login that is sent has to be right. NEED_ADMIN is a right in the registry, not in a repository.
  * NEED_RELAY, in all rows of a route or in none: the route exists on the relay's socket alone, and needs no right there.
  */
-enum op_need { NEED_UNSAID, NEED_RELAY, NEED_TOKEN, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE };
+enum op_need { NEED_UNSAID, NEED_RELAY, NEED_TOKEN, NEED_ANYBODY, NEED_LOGIN, NEED_CATALOG, NEED_PULL, NEED_PUSH, NEED_DELETE, NEED_ADMIN };
 
 /*
  * The pool of workers that the web server asks. Any worker can answer any request of a client: this is what nginx's map is tested

@@ -94,6 +94,18 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_deleted_get } },
 	},
 	{
+		"whoami", PATH("", "", "/berth/v1/whoami", ""),
+		{ { METHOD_GET, OP_READ, NEED_ANYBODY, IN_REQUESTS, NULL, api_whoami_get } },
+	},
+	/* A session changes nothing in the repositories: a read-only registry has them, too. */
+	{
+		"session", PATH("", "", "/berth/v1/session", ""),
+		{
+			{ METHOD_POST, OP_READ, NEED_ANYBODY, IN_REQUESTS, NULL, api_session_post },
+			{ METHOD_DELETE, OP_READ, NEED_ANYBODY, IN_WRITES, NULL, api_session_delete },
+		},
+	},
+	{
 		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
 		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
 	},

@@ -92,7 +92,7 @@ static int dispatch(struct exchange *x, struct err *e)
 		return err_set(e, ERR_NAME_INVALID, "%.*s", (int)(m->name_len < 200 ? m->name_len : 200), m->name);
 	x->tail = m->tail;
 	x->tail_len = m->tail_len;
-	if (guard_allow(x, e) < 0 || mirror_enter(x, e) < 0)
+	if (guard_origin(x, e) < 0 || guard_allow(x, e) < 0 || mirror_enter(x, e) < 0)
 		return -1;
 	/* After the rights are checked: an answer by the rules of a repository tells something of them. */
 	if (m->name && !route_op(m->route, x->rq.method, x->reg->cfg, &x->name))
@@ -200,10 +200,12 @@ static bool find_route(struct exchange *x)
 /* What the page's API answers is for the one who asks, the errors too: no cache keeps it, and none gives it to somebody else. */
 static void keep_personal(struct exchange *x)
 {
-	if (x->rq.path.len < strlen(PERSONAL) || memcmp(x->rq.path.buf, PERSONAL, strlen(PERSONAL)) != 0)
+	x->personal = !x->relay && x->rq.path.len >= strlen(PERSONAL) && memcmp(x->rq.path.buf, PERSONAL, strlen(PERSONAL)) == 0;
+	if (!x->personal)
 		return;
 	response_header(&x->rs, "Cache-Control", "no-store");
 	response_header(&x->rs, "Vary", "Cookie, Authorization");
+	response_header(&x->rs, "Cross-Origin-Resource-Policy", "same-origin");
 }
 
 static int answer(struct exchange *x, struct err *e)
@@ -259,7 +261,7 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
 	/* On every request that has the header, whether or not it was used. */
-	if (request_wipe(&x.rq, "HTTP_AUTHORIZATION"))
+	if (request_wipe(&x.rq, "HTTP_AUTHORIZATION") | request_wipe(&x.rq, "HTTP_COOKIE"))
 		fcgi_wipe_read(fr, false);
 	out.secret = x.rs.body.secret;
 	response_render(&x.rs, &x.rq, &out);

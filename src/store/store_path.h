@@ -64,6 +64,9 @@
 #define STORE_QUOTA_LOCKS_DIR "berth/locks/quota"
 #define STORE_QUOTA_WORD_FILE "berth/locks/quota/_word" /* the version of the rules; processes map it */
 #define STORE_MIRROR_DIR "berth/mirror"                 /* of repositories that mirror others: see store/mirror.h */
+#define STORE_SESSIONS_DIR "berth/sessions"             /* of browsers: see store/session.h */
+#define STORE_SESSION_KEY_FILE "berth/sessions/key"
+#define STORE_ENDED_DIR "berth/sessions/ended"
 #define STORE_QUARANTINE_DIR "berth/quarantine"         /* content that does not match its digest; fsck moves it there */
 
 /* Entries of the directories below. */

@@ -11,7 +11,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use Berth::Check;
 use Berth::Test;
 
-our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form token_of claims challenge reconfigure lacks memory_closed in_memory);
+our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form log_in page_of token_of claims challenge reconfigure lacks memory_closed in_memory);
 
 # basic - the header of a login, as a list for `headers`
 sub basic
@@ -33,6 +33,26 @@ sub form
 		push @pairs, "$k=" . ($v =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1/ger);
 	}
 	return (body => join('&', @pairs), headers => ['Content-Type' => 'application/x-www-form-urlencoded']);
+}
+
+# log_in - the answer to a login as the page sends it: log_in($s, user, password, options of req; `headers` are more of them, `origin` is
+# where the browser is)
+sub log_in
+{
+	my ($s, $user, $password, %o) = @_;
+	my $body = JSON::PP->new->latin1->encode({ user => $user, password => $password });
+
+	return $s->req(POST => '/berth/v1/session', body => $body, %o,
+		headers => ['Berth-Request' => 'page', Origin => $o{origin} // $s->url, 'Content-Type' => 'application/json', @{ $o{headers} // [] }]);
+}
+
+# page_of - the headers of a change that the page asks for; with the answer to a login, or a cookie's "name=value", of whoever that is
+sub page_of
+{
+	my ($s, $login) = @_;
+	my ($cookie) = ref $login ? ($login->header('Set-Cookie') // '') =~ /^([^;]+)/ : $login;
+
+	return ('Berth-Request' => 'page', Origin => $s->url, defined $cookie ? (Cookie => $cookie) : ());
 }
 
 # token_of - a token of a server's own service: token_of($s, [basic(...)], scope, ...)

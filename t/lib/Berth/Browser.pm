@@ -100,9 +100,8 @@ sub until
 {
 	my ($self, $body, @args) = @_;
 	my $value;
-
-	wait_for(sub { $value = eval { $self->js($body, @args) } });
-	return $value;
+	my $came = wait_for(sub { $value = eval { $self->js($body, @args) } });
+	return $came;
 }
 
 # has - wait until there is such an element, with that text in it if one is given
