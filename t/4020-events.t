@@ -158,6 +158,22 @@ kill TERM => $pid;
 waitpid $pid, 0;
 is $? & 127, 15, 'until it is told to end';
 
+# backwards
+{
+	my @all = all();
+	my ($before, @back) = ('now');
+	for (1 .. 1000) {
+		my $r = $s->req(GET => "/berth/v1/events?before=$before&n=7");
+		die $r->as_string if $r->status != 200;
+		push @back, @{ $r->json->{events} };
+		last if !defined($before = $r->json->{next});
+	}
+	is_deeply [map { $_->{id} } @back], [reverse map { $_->{id} } grep { $_->{action} ne 'lost' } @all], 'backwards there are the same events in reverse';
+	is_deeply [map { $_->{id} } @{ $s->req(GET => "/berth/v1/events?before=$all[-1]{id}&n=1")->json->{events} }], [$all[-2]{id}], 'before one of them';
+	error_is($s->req(GET => "/berth/v1/events?before=now&after=$all[0]{id}"), 400, 'UNSUPPORTED', 'in one direction at a time');
+	error_is($s->req(GET => '/berth/v1/events?before=x'), 400, 'PAGINATION_NUMBER_INVALID', 'from what is an event');
+}
+
 # restarts
 news();
 $s->restart;

@@ -50,6 +50,36 @@ static int add(void *arg, const char *id, const struct event_line *ev, struct er
 	return 0;
 }
 
+/* `before`: 1, 0 there is none, -1 with *e. With "now" q->after stays empty. */
+static int read_before(struct exchange *x, struct event_query *q, struct err *e)
+{
+	cleanup_str struct str text = STR_INIT, after = STR_INIT;
+	int found = api_parameter(x, "before", &text, e), both = found == 1 ? api_parameter(x, "after", &after, e) : 0;
+
+	if (found <= 0 || both < 0)
+		return found < 0 || both < 0 ? -1 : 0;
+	if (both)
+		return api_refuse(e, "before and after are two directions");
+	if (strcmp(text.buf, "now") == 0 || position_parse(&q->after, text.buf, text.len) == 0)
+		return 1;
+	return err_set(e, ERR_PAGINATION_NUMBER_INVALID, "before is no id of an event: %.64s", text.buf);
+}
+
+/* The newest first. */
+static int read_back(struct exchange *x, struct event_query *q, struct err *e)
+{
+	char next[POSITION_LEN + 1];
+
+	if (reg_event_read_back(x->reg, q, add, &x->rs.body, e) < 0)
+		return -1;
+	str_addc(&x->rs.body, ']');
+	position_text(&q->next, next);
+	if (q->more)
+		str_addf(&x->rs.body, ",\"next\":\"%s\"", next);
+	str_puts(&x->rs.body, "}\n");
+	return 0;
+}
+
 int api_events_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str repo = STR_INIT;
@@ -57,16 +87,18 @@ int api_events_get(struct exchange *x, struct err *e)
 	struct event_query q = { 0 };
 	char next[POSITION_LEN + 1];
 	size_t empty;
-	int now;
+	int now, back;
 
 	if (!journal_kept(x->reg->st))
 		return err_set(e, ERR_NAME_UNKNOWN, "there is no journal here: journal.enabled is not set");
-	if (read_query(x, &q, &repo, e) < 0 || (now = read_after(x, &q, e)) < 0)
+	if (read_query(x, &q, &repo, e) < 0 || (now = read_after(x, &q, e)) < 0 || (back = read_before(x, &q, e)) < 0)
 		return -1;
 	q.of = guard_may_pull(x, &of);
 	response_json(&x->rs, 200);
 	response_header(&x->rs, "Cache-Control", "no-store");
 	str_puts(&x->rs.body, "{\"events\":[");
+	if (back)
+		return read_back(x, &q, e);
 	empty = x->rs.body.len;
 	if (now)
 		q.next = q.after;

@@ -31,6 +31,7 @@ handler_fn h_referrers_get;             /* end-12a, end-12b, "Listing Referrers"
 handler_fn api_events_get;              /* doc/EVENTS.md, "From a program" */
 
 handler_fn api_repos_get;               /* doc/PAGE.md, "The API" */
+handler_fn api_search_get;
 handler_fn api_tags_get;
 handler_fn api_image_get;
 handler_fn api_tags_delete;

@@ -74,6 +74,10 @@ const struct route route_table[] = {
 		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_repos_get } },
 	},
 	{
+		"api_search", PATH("", "", "/berth/v1/search", ""),
+		{ { METHOD_GET, OP_READ, NEED_CATALOG, IN_REQUESTS, NULL, api_search_get } },
+	},
+	{
 		"api_tags", PATH("/berth/v1/repos/", "<name>", "/tags", ""),
 		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_tags_get } },
 	},

@@ -8,8 +8,10 @@
 #include "registry/reg_event.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "os/file.h"
 #include "store/lock.h"
 #include "store/repo.h"
@@ -290,6 +292,95 @@ int reg_event_read(struct registry *r, struct event_query *q, int (*visit)(void 
 		q->next = at;
 	}
 	return rc < 0 ? unreadable(e) : 0;
+}
+
+/* The lines of one segment. */
+struct piece {
+	struct str text;
+	struct {
+		struct position at;
+		size_t from, len;       /* in the text */
+	} *v;                           /* owned */
+	size_t count, cap;
+};
+
+static void piece_release(struct piece *p)
+{
+	str_release(&p->text);
+	free(p->v);
+}
+
+/* The lines of a segment before a position. */
+static int read_piece(struct registry *r, uint64_t segment, const struct position *before, struct piece *p, struct err *e)
+{
+	const struct position begin = { .segment = segment };
+	cleanup_segment_reader struct segment_reader reader = reader_at(r, &begin);
+	struct position at;
+	const char *line;
+	size_t len;
+	int rc;
+
+	while ((rc = segment_reader_next(&reader, &line, &len, &at)) == 1) {
+		if (at.segment != segment || position_cmp(&at, before) >= 0)
+			break;
+		if (p->count == p->cap) {
+			p->cap = p->cap ? p->cap * 2 : 256;
+			p->v = xreallocarray(p->v, p->cap, sizeof(*p->v));
+		}
+		p->v[p->count].at = at;
+		p->v[p->count].from = p->text.len;
+		p->v[p->count++].len = len;
+		str_add(&p->text, line, len);
+	}
+	return rc < 0 ? unreadable(e) : 0;
+}
+
+/* 1 go on with the segment before, 0 the page is full, or a repository is busy, -1 with *e. */
+static int give_piece(struct reading *g, uint64_t segment, const struct position *before, size_t *sum, struct err *e)
+{
+	struct piece p = { .text = STR_INIT };
+	int rc = read_piece(g->r, segment, before, &p, e) < 0 ? -1 : 1;
+
+	*sum += p.text.len;
+	for (size_t i = p.count; rc == 1 && i-- > 0;) {
+		if (g->count >= g->q->max) {
+			rc = 0;
+			break;
+		}
+		rc = read_event(g, &p.v[i].at, p.text.buf + p.v[i].from, p.v[i].len, e);
+		if (rc == 1)
+			g->q->next = p.v[i].at;
+	}
+	if (rc == 1)
+		g->q->next = (struct position){ .segment = segment };
+	piece_release(&p);
+	return rc;
+}
+
+int reg_event_read_back(struct registry *r, struct event_query *q, int (*visit)(void *arg, const char *id, const struct event_line *ev, struct err *e),
+			void *arg, struct err *e)
+{
+	const struct position end = { .segment = UINT64_MAX };
+	struct position before = q->after.segment ? q->after : end;
+	struct reading g = { .r = r, .q = q, .visit = visit, .arg = arg };
+	cleanup_segment_list struct segment_list l = { 0 };
+	size_t i, sum = 0;
+	int rc = 1;
+
+	q->next = q->after;
+	q->more = false;
+	if (segments_list(r->st->dirfd, STORE_JOURNAL_DIR, &l) < 0)
+		return unreadable(e);
+	for (i = l.count; rc == 1 && i-- > 0;) {
+		if (l.v[i] > before.segment)
+			continue;
+		if (sum > READ_MAX)
+			rc = 0;
+		else
+			rc = give_piece(&g, l.v[i], &before, &sum, e);
+	}
+	q->more = rc == 0;
+	return rc < 0 ? -1 : 0;
 }
 
 int reg_event_end(struct registry *r, struct position *out, struct err *e)
