@@ -47,7 +47,7 @@ static const char help_text[] =
 	"  --help                  this text\n"
 	"  --version               the version\n"
 	"\n"
-	"SIGTERM: finish what is under way, then end. SIGHUP: read the configuration again.\n"
+	"SIGTERM: finish what is under way, then end. SIGHUP: read the configuration again. SIGUSR1: collect garbage.\n"
 	"Exit status: 0 stopped, 1 failed, 2 used wrongly or configured wrongly.\n";
 
 struct args {

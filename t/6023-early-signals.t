@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# SIGHUP and SIGUSR2 that come while berth-fcgi starts: they wait until it listens to them.
+# SIGHUP, SIGUSR1 and SIGUSR2 that come while berth-fcgi starts: they wait until it listens to them.
 use strict;
 use warnings;
 use FindBin;
@@ -19,7 +19,7 @@ sub begin
 {
 	my (@cmd) = @_;
 
-	local @SIG{qw(HUP USR2)} = ('IGNORE', 'IGNORE');       # until the program says otherwise
+	local @SIG{qw(HUP USR1 USR2)} = ('IGNORE') x 3;       # until the program says otherwise
 	my $pid = fork // die "fork: $!";
 	if (!$pid) {
 		open STDERR, '>', "$dir/log" or POSIX::_exit(127);
@@ -47,14 +47,14 @@ my $pid = begin('strace', '-qq', '-o', "$dir/trace", @serve);
 ok wait_for(sub { -s "$dir/trace" && slurp("$dir/log") =~ /"event":"ready"/ }), 'it starts';
 my ($master) = Berth::Server::children($pid);
 is ends($pid, $master), 0, 'and ends';
-my ($before, $start) = slurp("$dir/trace") =~ /\A(.*?\n(?:rt_sigprocmask\(SIG_BLOCK, \[HUP USR2\]|fcntl\(0,)[^\n]*\n)(.*?"event":"ready"|.*)/s;
+my ($before, $start) = slurp("$dir/trace") =~ /\A(.*?\n(?:rt_sigprocmask\(SIG_BLOCK, \[HUP USR1 USR2\]|fcntl\(0,)[^\n]*\n)(.*?"event":"ready"|.*)/s;
 like +(split /\n/, $before)[-1], qr/^rt_sigprocmask/, 'the first thing that it does is to hold signals';
 my (%from, %to);
 $from{$_}++ for $before =~ /^(\w+)\(/mg;
 $to{$_}++ for $start =~ /^(\w+)\(/mg;
 cmp_ok scalar(keys %to), '>', 10, 'a start makes many system calls';
 
-for my $signal (qw(HUP USR2)) {
+for my $signal (qw(HUP USR1 USR2)) {
 	my @inject = map {
 		my ($first, $last) = (($from{$_} // 0) + 1, ($from{$_} // 0) + $to{$_});
 		('-e', "inject=$_:signal=$signal:when=$first..$last");
@@ -67,7 +67,7 @@ for my $signal (qw(HUP USR2)) {
 	ok $master, "the master lives";
 	is answers(), '{}', 'and its workers serve';
 	unlike slurp("$dir/trace"), qr/^--- SIG$signal/m, 'it is not interrupted';
-	ok wait_for(sub { said($signal eq 'HUP' ? 'reload' : 'signal') }), 'and hears of it when it listens';
+	ok wait_for(sub { said({ HUP => 'reload', USR1 => 'collecting', USR2 => 'signal' }->{$signal}) }), 'and hears of it when it listens';
 	is ends($pid, $master), 0, 'it ends as ever';
 }
 like slurp("$dir/log"), qr/"level":"warn","event":"signal".*SIGUSR2 does nothing.*restart.*berth-fcgi\(8\)/, 'the line about SIGUSR2 says what to do';

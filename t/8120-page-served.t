@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Check;
+use IO::Socket::INET;
 
 need_program('nginx', 'gzip');
 my $dir = tmp_dir();
@@ -101,6 +102,15 @@ is $b->req(GET => '/')->status . $b->req(GET => '/')->body, '200', '... and nobo
 is $b->req(GET => '/a/reg')->header('Location'), '/a/reg/', 'the prefix without a slash is one with it';
 is $b->req(GET => $_, headers => [@browser])->status, 404, "$_ is no page" for '/berth/page/plain.js', '/a/%72eg/', '/a/reg/x', '/a/reg/../reg/x';
 is $b->req(GET => '/a/reg/v2/')->body, '{}', 'the registry is where it was';
+$b->stop;
+
+# below a path of another server, which knows nothing of the page
+my ($front, $socket) = (Berth::Server::free_port(), "$dir/registry.sock");
+$b = Berth::Server->start(workers => 1, nginx_args => [@page, 'with=proxy', 'proxy=unix:', "listen=unix:$socket", 'with=prefix', 'prefix=/far', "prefix_listen=127.0.0.1:$front", "prefix_registry=http://unix:$socket:"]);
+my $far = sub { return $b->req(GET => $_[0], headers => [@browser], sock => IO::Socket::INET->new(PeerAddr => "127.0.0.1:$front")) };
+is $far->('/far/')->body, $html, 'with=prefix: the page is below the path';
+is fault($far->('/far/')), '', '... with its headers, once';
+is $far->('/far/berth/page/plain.js')->body, '1', '... and so are its files';
 $b->stop;
 
 # off

@@ -33,8 +33,8 @@ ok $w->has('.repos .body .row', 'busybox') && settled($w), 'without a login one 
 is names(), 'busybox', '... what is for everybody';
 is nav(), 'Repositories Activity', '... and no view of an administrator';
 visit($w, $s, 'repo/team/app');
-ok $w->has('.empty h2', 'Not found'), 'what is for others is not there';
-is complaints($w, 404), '', '... and nothing else is wrong';
+ok $w->has('.empty h2', 'Log in to see this'), 'what may be for others needs a login, whether or not it is there';
+is complaints($w, 401), '', '... and nothing else is wrong';
 
 # a login leads back to where one was
 $w->click('.empty a.primary', 'Log in');
@@ -68,7 +68,7 @@ ok $w->has('.repos .body .row', 'busybox') && settled($w), '... and one sees';
 is names(), 'busybox', '... what is for everybody';
 
 # more rights, more buttons
-log_in($w, $s, 'anna', $users{anna});
+sign_in($w, $s, 'anna', $users{anna});
 visit($w, $s, 'repo/team/app');
 ok $w->has('.tag-list .body .row', 'latest') && settled($w), 'anna sees team/app';
 is buttons(), "Clean up\x{2026} Deleted", '... with the buttons of who may delete';
@@ -82,7 +82,7 @@ ok wait_for(sub { $s->req(GET => '/v2/team/app/tags/list', headers => [basic('an
 $w->click('.tag-list .body .row a');
 ok $w->has('.empty a.primary', 'Log in') && $w->has('.user a', 'Log in'), 'the page of anna says that there is a login';
 
-log_in($w, $s, 'root', $users{root});
+sign_in($w, $s, 'root', $users{root});
 ok $w->has('.views a', 'Status'), 'an administrator has the views of one';
 is nav(), 'Repositories Activity Collection Status', '... all of them';
 

@@ -18,7 +18,7 @@ my $many = image_json($s, \@root, 'many');
 put_manifest($s, \@root, 'many', sprintf('t%04d', $_), OCI_MANIFEST, $many) for 1 .. 1000;
 
 my $w = Berth::Browser->start;
-log_in($w, $s, @root);
+sign_in($w, $s, @root);
 sub tags { my ($repo) = @_; return join ' ', @{ JSON::PP::decode_json($s->req(GET => "/v2/$repo/tags/list", headers => [Berth::Auth::basic(@root)])->body)->{tags} // [] } }
 sub toast { my ($text) = @_; return $w->has('.toast', $text) || !diag $w->text('body') }
 

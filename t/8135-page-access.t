@@ -102,7 +102,7 @@ sub unnamed
 	return grep { $_ } map { my $n = $_; my $role = $n->{role}{value} // ''; !$n->{ignored} && $want{$role} && ($n->{name}{value} // '') !~ /\S/ ? $role : () } @nodes;
 }
 
-log_in($w, $s, @root);
+sign_in($w, $s, @root);
 for my $scheme (qw(light dark)) {
 	$w->scheme($scheme);
 	for my $size ([1440, 900], [390, 800]) {

@@ -4,7 +4,7 @@
 // All text is text: nothing here sets markup, and a name from the registry stands in an element that isolates its direction.
 import { html, useState, useEffect, useLayoutEffect, useRef } from './preact.js';
 import { size, count, when, exact, short } from './format.js';
-import { go, refine, to, setMe } from './state.js';
+import { go, refine, to, me, setMe } from './state.js';
 import { Refusal, get } from './api.js';
 
 // --- words
@@ -93,9 +93,9 @@ export function said(error) {
 }
 
 export function Failed({ error, again, who }) {
-	// A session may have ended meanwhile: then what is not there for nobody may be there after a login.
+	// A session may have ended meanwhile: what is not there for nobody may be there after a login.
 	useEffect(() => {
-		if (who && !who.anonymous && [401, 403, 404].includes(error.status))
+		if (who && !who.anonymous && Date.now() - me.at > 5000 && [401, 403, 404].includes(error.status))
 			get('whoami').then((now) => now.user !== who.user && setMe(now), () => {});
 	}, [error]);
 	const login = who?.form && (error.status === 401 || (error.status === 404 && who.anonymous) || (error.status === 403 && who.anonymous));
@@ -180,7 +180,8 @@ export function Table({ label, columns, rows, row, keyOf, classOf, sort, order, 
 			</div>`)}
 			<div class="space" role="presentation" style=${{ height: `${(rows.length - end) * height}px` }}></div>
 		</div>
-		<div class="foot" aria-live="polite">${loading && !rows.length ? html`<span class="busy">Loading…</span>` : rows.length ? html`<span>
+		${loading && !rows.length ? html`<p class="busy loading">Loading…</p>` : null}
+		<div class="foot" aria-live="polite">${rows.length ? html`<span>
 			${next ? `${count(loaded)}${total ? ` of ${count(total)}` : ''} loaded${loading ? ', loading more…' : ''}` : `${count(loaded)} in all`}</span>` : null}</div>
 	</div>`;
 }

@@ -55,9 +55,10 @@ export function useRoute() {
 
 // --- who the reader is
 
-export const me = { who: null, watchers: new Set() };
+export const me = { who: null, at: 0, watchers: new Set() };
 export function setMe(who) {
 	me.who = who;
+	me.at = Date.now();
 	forget();
 	for (const watcher of me.watchers)
 		watcher(who);

@@ -84,7 +84,7 @@ static bool parse(const char *cookie, struct session *s, struct str *user)
  */
 static int check(struct auth *a, struct store *st, const char *cookie, struct session *s, struct identity *id, struct err *e)
 {
-	cleanup_str struct str user = STR_INIT, head = STR_INIT, mac = STR_INIT;
+	cleanup_str struct str user = STR_INIT, head = STR_INIT, mac = STR_SECRET;
 	uint64_t now = (uint64_t)time(NULL);
 	char stamp[HTPASSWD_STAMP_MAX];
 	const char *why;

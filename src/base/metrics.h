@@ -60,8 +60,12 @@ enum metric {
 	METRIC_WORKERS_WANTED,          /* of each pool; 0: the pool does not exist */
 	METRIC_WORKERS_WANTED_END = METRIC_WORKERS_WANTED + METRICS_POOLS - 1,
 
-	/* values that processes share: see care/gc_last.c, registry/ready.c and registry/denied.c */
+	/* values that processes share: see care/gc_last.c, master/schedule.c, registry/ready.c and registry/denied.c */
 	METRIC_GC_SEEN,
+	METRIC_GC_DUE,                  /* when the master begins the next collection, seconds since the epoch; 0: none is planned */
+	METRIC_GC_FAILED_BEGAN,         /* its last collection that failed; 0: none has */
+	METRIC_GC_FAILED_ENDED,
+	METRIC_GC_FAILED_AFTER,         /* which collection was the last that did not fail, then */
 	METRIC_BLOBS_BASE,
 	METRIC_BLOB_BYTES_BASE,
 	METRIC_UPLOADS_BASE,

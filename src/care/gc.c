@@ -26,10 +26,14 @@
 static int mark_and_sweep(struct gc_work *w, struct err *e)
 {
 	struct gc_marks m = GC_MARKS_INIT;
-	int rc = gc_mark(w, &m, e);
+	int rc;
 
-	if (rc == 0)
+	collector_phase(w->c, "mark");
+	rc = gc_mark(w, &m, e);
+	if (rc == 0) {
+		collector_phase(w->c, "sweep");
 		rc = gc_sweep(w, &m, e);
+	}
 	gc_marks_release(&m);
 	return rc;
 }
@@ -171,10 +175,13 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 	*out = (struct gc_result){ 0 };
 	if (begun <= 0)
 		return begun;
+	collector_phase(w.c, o->only_uploads ? "uploads" : "rules");
 	/* Who counts has a lock that batches need. */
 	rc = o->only_uploads || o->dry_run ? 0 : quotas_prepare(r, e);
 	if (rc == 0)
 		rc = collect(&w, e);
+	if (rc == 0 && !o->only_uploads)
+		collector_phase(w.c, "leftovers");
 	if (rc == 0)
 		rc = gc_leftovers(&w, e);
 	if (rc == 0)

@@ -73,7 +73,7 @@ static int read_line(struct gc_last *l, const char *line, size_t len)
 	return 0;
 }
 
-static int read_last(struct store *st, struct gc_last *out, struct err *e)
+int gc_last_read(struct store *st, struct gc_last *out, struct err *e)
 {
 	char text[TEXT_MAX];
 	const char *p = text, *end;
@@ -101,6 +101,26 @@ static void set_bases(const struct gc_result *r, uint64_t uploads)
 	metrics_set(METRIC_UPLOADS_BASE, r->kept_uploads - uploads);
 }
 
+static uint64_t not_below_0(uint64_t n)
+{
+	return n > INT64_MAX ? 0 : n;
+}
+
+uint64_t gc_last_blobs(void)
+{
+	return not_below_0(metrics_get(METRIC_BLOBS_BASE) + metrics_get(METRIC_BLOBS_ADDED));
+}
+
+uint64_t gc_last_bytes(void)
+{
+	return not_below_0(metrics_get(METRIC_BLOB_BYTES_BASE) + metrics_get(METRIC_BLOB_BYTES_ADDED));
+}
+
+uint64_t gc_last_uploads(void)
+{
+	return not_below_0(metrics_get(METRIC_UPLOADS_BASE) + metrics_get(METRIC_UPLOADS_BEGUN) - metrics_get(METRIC_UPLOADS_ENDED));
+}
+
 int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err *e)
 {
 	static const enum metric removed[] = {
@@ -108,7 +128,7 @@ int gc_last_adopt(struct store *st, bool count, struct gc_last *out, struct err 
 		[GC_UPLOAD] = METRIC_GC_UPLOADS, [GC_LEFTOVER] = METRIC_GC_LEFTOVERS,
 	};
 	uint64_t seen = metrics_get(METRIC_GC_SEEN);
-	int found = read_last(st, out, e);
+	int found = gc_last_read(st, out, e);
 	size_t i;
 
 	if (found <= 0 || out->run == seen || !metrics_swap(METRIC_GC_SEEN, seen, out->run))

@@ -28,6 +28,17 @@ struct gc_last {
 	struct gc_result result;
 };
 
+/* gc_last_read - the last collection: 1; 0 if there was none, or its text is malformed; -1 with *e */
+int gc_last_read(struct store *st, struct gc_last *out, struct err *e);
+
+/*
+ * What the store has: after the last collection that was added to the metrics, and what was added and ended since. Of the first two only if there
+ * was one (gc_last_adopt), and of the second if it was `sized`.
+ */
+uint64_t gc_last_blobs(void);
+uint64_t gc_last_bytes(void);
+uint64_t gc_last_uploads(void);
+
 /*
  * gc_last_adopt - add the last collection to the metrics, unless a process of this master has done so
  * count  false: it ended before this master began: add what it found (blobs kept), not what it did (things removed)

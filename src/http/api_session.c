@@ -130,7 +130,6 @@ int api_session_post(struct exchange *x, struct err *e)
 	if (auth_session_begin(x->auth, x->reg->st, &x->who, &cookie, e) < 0)
 		return -1;
 	cookie_set(x, cookie.buf);
-	x->rs.body.secret = x->rs.head.secret = true;   /* what is sent is wiped, and so is the cookie in its headers */
 	guard_note(x, "session_begin");
 	add_whoami(x);
 	return 0;

@@ -51,6 +51,7 @@ bool cookie_find(const struct exchange *x, struct str *out)
 
 void cookie_set(struct exchange *x, const char *value)
 {
+	x->rs.head.secret = x->rs.body.secret = true;   /* wiped after they are sent */
 	response_header(&x->rs, "Set-Cookie", "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s", name_of(x), value,
 			*value ? AUTH_SESSION_SECONDS : 0, is_https(x) ? "; Secure" : "");
 }

@@ -84,6 +84,14 @@ static void add_needs(const struct exchange *x, struct scopes *s)
 		add_scope(s, "repository", from.s, SCOPE_PULL);
 }
 
+/* Whether a script in a browser asks. Whoever opens an address of the API in a browser can log in by the browser's own form. */
+static bool is_of_page(const struct exchange *x)
+{
+	const char *mode = request_param(&x->rq, "HTTP_SEC_FETCH_MODE");
+
+	return request_param(&x->rq, "HTTP_BERTH_REQUEST") || (mode && strcmp(mode, "navigate") != 0);
+}
+
 /* With UNAUTHORIZED, adds the challenge that tells the client how to log in. */
 static int challenge(struct exchange *x, const struct err *e)
 {
@@ -99,7 +107,7 @@ static int challenge(struct exchange *x, const struct err *e)
 	if (e->code != ERR_UNAUTHORIZED)
 		return -1;
 	/* The page has a form of its own. A browser that is told of Basic would show another one. */
-	if (x->personal && request_param(&x->rq, "HTTP_BERTH_REQUEST")) {
+	if (x->personal && is_of_page(x)) {
 		response_header(&x->rs, "WWW-Authenticate", "Berth-Session realm=\"%s\"", x->reg->cfg->auth.realm);
 		return -1;
 	}

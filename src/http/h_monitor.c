@@ -163,11 +163,6 @@ static void add_workers(struct str *out)
 	       metrics_get(METRIC_RELAY_RESTARTS));
 }
 
-static uint64_t not_below_0(uint64_t n)
-{
-	return n > INT64_MAX ? 0 : n;
-}
-
 /* known: a collection has counted the blobs in the store; sized: and their bytes. */
 static void add_store(struct str *out, struct registry *r, bool known, bool sized)
 {
@@ -179,16 +174,14 @@ static void add_store(struct str *out, struct registry *r, bool known, bool size
 	if (known)
 		simple(out, "berth_stored_blobs", PROM_GAUGE,
 		       "Blobs and manifests in the store: after the last collection, and those added since.",
-		       not_below_0(metrics_get(METRIC_BLOBS_BASE) + metrics_get(METRIC_BLOBS_ADDED)));
+		       gc_last_blobs());
 	if (sized)
-		simple(out, "berth_stored_bytes", PROM_GAUGE, "Their bytes.",
-		       not_below_0(metrics_get(METRIC_BLOB_BYTES_BASE) + metrics_get(METRIC_BLOB_BYTES_ADDED)));
+		simple(out, "berth_stored_bytes", PROM_GAUGE, "Their bytes.", gc_last_bytes());
 	simple(out, "berth_uploads_begun_total", PROM_COUNTER, "Uploads begun.", metrics_get(METRIC_UPLOADS_BEGUN));
 	simple(out, "berth_uploads_ended_total", PROM_COUNTER, "Uploads finished, refused or cancelled.",
 	       metrics_get(METRIC_UPLOADS_ENDED));
 	simple(out, "berth_uploads_open", PROM_GAUGE, "Open uploads: after the last collection, and those begun and ended since.",
-	       not_below_0(metrics_get(METRIC_UPLOADS_BASE) + metrics_get(METRIC_UPLOADS_BEGUN) -
-			   metrics_get(METRIC_UPLOADS_ENDED)));
+	       gc_last_uploads());
 	if (fstatvfs(r->st->dirfd, &fs) < 0)
 		return;
 	simple(out, "berth_store_size_bytes", PROM_GAUGE, "The size of the store's file system.", (uint64_t)fs.f_blocks * fs.f_frsize);

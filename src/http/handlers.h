@@ -42,6 +42,10 @@ handler_fn api_whoami_get;              /* doc/PAGE.md, "The API" */
 handler_fn api_session_post;
 handler_fn api_session_delete;
 
+handler_fn api_status_get;              /* the same, for administrators */
+handler_fn api_gc_get;
+handler_fn api_gc_post;
+
 handler_fn api_relay_settle;            /* doc/WEBHOOKS.md, "The relay" */
 
 handler_fn api_relay_manifest;          /* doc/CACHE.md, "How it works" */

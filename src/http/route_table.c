@@ -110,6 +110,17 @@ const struct route route_table[] = {
 		},
 	},
 	{
+		"status", PATH("", "", "/berth/v1/status", ""),
+		{ { METHOD_GET, OP_READ, NEED_ADMIN, IN_REQUESTS, NULL, api_status_get } },
+	},
+	{
+		"gc", PATH("", "", "/berth/v1/gc", ""),
+		{
+			{ METHOD_GET, OP_READ, NEED_ADMIN, IN_REQUESTS, NULL, api_gc_get },
+			{ METHOD_POST, OP_WRITE, NEED_ADMIN, IN_WRITES, NULL, api_gc_post },
+		},
+	},
+	{
 		"settle", PATH("", "", "/berth/v1/relay/settle", ""),
 		{ { METHOD_GET, OP_READ, NEED_RELAY, IN_RELAY, NULL, api_relay_settle } },
 	},

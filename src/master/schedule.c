@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -63,11 +64,28 @@ void schedule_set(struct schedule *s, const struct config *cfg)
 	s->uploads_due = every ? time_now_usec() + (every < FIRST_UPLOADS ? every : FIRST_UPLOADS) * SECOND : 0;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
 uint64_t schedule_next(const struct schedule *s)
 {
-	if (s->pid)
-		return 0;
-	return !s->due || (s->uploads_due && s->uploads_due < s->due) ? s->uploads_due : s->due;
+	return s->pid ? 0 : earlier(s->asked_due, earlier(s->due, s->uploads_due));
+}
+
+void schedule_ask(struct schedule *s, const struct config *cfg)
+{
+	if (!cfg->readonly && !s->asked_due)
+		s->asked_due = time_now_usec();
+}
+
+/* What runs now is not the next one, although it is due. */
+uint64_t schedule_due(const struct schedule *s)
+{
+	uint64_t now = time_now_usec(), due = s->pid && !s->uploads ? s->asked_due : earlier(s->asked_due, s->due);
+
+	return due ? (uint64_t)time(NULL) + (due > now ? (due - now) / SECOND : 0) : 0;
 }
 
 /* In the journal. */
@@ -96,7 +114,21 @@ static int collect_uploads(const struct config *cfg, struct err *e)
 	return rc < 0 || journal_tend(st, e) < 0 ? -1 : 0;
 }
 
-static int collect(const struct config *cfg, struct err *e)
+/* What gives way is begun again where somebody has asked for it: "as soon as none is running". */
+static int run_whole(struct registry *reg, const struct gc_options *o, bool asked, struct gc_result *result, struct err *e)
+{
+	int rc = gc_run(reg, o, result, e);
+
+	if (rc == 0)
+		log_say(LOG_INFO, "collector", "another collection is running%s", asked ? "; this one waits" : "");
+	while (rc == 0 && asked && !os_asked_to_end()) {
+		os_sleep(SECOND);
+		rc = gc_run(reg, o, result, e);
+	}
+	return rc;
+}
+
+static int collect(const struct config *cfg, bool asked, struct err *e)
 {
 	cleanup_store struct store *st = NULL;
 	uint64_t begun = time_now_usec(), since;
@@ -112,30 +144,31 @@ static int collect(const struct config *cfg, struct err *e)
 		rc = collector_last(st, &since, e);
 	if (rc < 0)
 		return -1;
-	if (rc == 1 && since + 1 < cfg->gc_every)
+	if (!asked && rc == 1 && since + 1 < cfg->gc_every)
 		return 0;               /* another machine has collected meanwhile */
-	log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
+	if (asked)
+		log_say(LOG_INFO, "collecting", "as somebody has asked");
+	else
+		log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
 	reg.st = st;
 	gc_presets(cfg, &o);
-	rc = gc_run(&reg, &o, &result, e);
-	if (rc < 0 && os_asked_to_end())
+	rc = run_whole(&reg, &o, asked, &result, e);
+	if (rc < 1 && os_asked_to_end())
 		os_end();               /* schedule_reap looks for the signal */
 	if (rc == 1) {
 		gc_log(&o, &result, time_now_usec() - begun);
 		rc = gc_last_adopt(st, true, &last, e) < 0 ? -1 : 1;
 	}
-	if (rc == 0)
-		log_say(LOG_INFO, "collector", "another collection is running");
 	return rc < 0 ? -1 : 0;
 }
 
 /* In the new process: does not return. */
-static _Noreturn void run(const struct config *cfg, bool uploads)
+static _Noreturn void run(const struct config *cfg, bool uploads, bool asked)
 {
 	cleanup_err struct err e = ERR_INIT;
 	struct log_event ev;
 
-	if ((uploads ? collect_uploads : collect)(cfg, &e) == 0)
+	if ((uploads ? collect_uploads(cfg, &e) : collect(cfg, asked, &e)) == 0)
 		exit(0);        /* not _exit: sanitizers and coverage report there */
 	log_begin(&ev, LOG_ERROR, "collection_failed");
 	log_err(&ev, &e);
@@ -149,12 +182,14 @@ void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child
 
 	if (!next || now < next)
 		return;
-	s->uploads = !s->due || now < s->due;
+	s->asked = s->asked_due && now >= s->asked_due;
+	s->uploads = !s->asked && (!s->due || now < s->due);
 	s->begun = now;
+	s->asked_due = s->asked ? 0 : s->asked_due;
 	if (child_begin(&s->pid, "begin a collection", in_child, arg))
-		run(cfg, s->uploads);
+		run(cfg, s->uploads, s->asked);
 	if (!s->pid)
-		*(s->uploads ? &s->uploads_due : &s->due) = now + AGAIN;
+		*(s->asked ? &s->asked_due : s->uploads ? &s->uploads_due : &s->due) = now + AGAIN;
 }
 
 /* A collection never runs more often than the configuration says, even if it fails or gives way at once. */
@@ -171,6 +206,23 @@ static void next(struct schedule *s, const struct config *cfg)
 		s->due = s->begun + pause;
 }
 
+/* With the number of the last one that did not fail: when another one has ended since, this is not the last any more. */
+static void note_failure(const struct schedule *s, const struct config *cfg)
+{
+	cleanup_store struct store *st = NULL;
+	cleanup_err struct err ignored = ERR_INIT;
+	uint64_t now = (uint64_t)time(NULL);
+	struct gc_last last = { 0 };
+	struct store_options so = { .root = cfg->root, .readonly = true };
+
+	if (store_open_root(&st, &so, &ignored) == 0 && gc_last_read(st, &last, &ignored) < 1)
+		last.run = 0;
+	metrics_set(METRIC_GC_FAILED_AFTER, last.run);
+	metrics_add(METRIC_GC_FAILED, 1);
+	metrics_set(METRIC_GC_FAILED_BEGAN, now - (time_now_usec() - s->begun) / SECOND);
+	metrics_set(METRIC_GC_FAILED_ENDED, now);
+}
+
 bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int status)
 {
 	cleanup_store struct store *st = NULL;
@@ -180,7 +232,7 @@ bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int 
 		return false;
 	s->pid = 0;
 	if (!s->uploads && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-		metrics_add(METRIC_GC_FAILED, 1);
+		note_failure(s, cfg);
 	if (WIFSIGNALED(status)) {
 		log_say(LOG_WARN, "collection_killed", "by signal %d; the next one goes on", WTERMSIG(status));
 		/* Its mark would have every writer take notes until then. */
@@ -195,7 +247,7 @@ bool schedule_reap(struct schedule *s, const struct config *cfg, pid_t pid, int 
 
 void schedule_stop(struct schedule *s)
 {
-	s->due = s->uploads_due = 0;
+	s->due = s->uploads_due = s->asked_due = 0;
 	if (s->pid)
 		kill(s->pid, SIGTERM);
 }

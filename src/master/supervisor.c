@@ -100,6 +100,7 @@ void supervisor_hold_signals(struct supervisor_options *o)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, &o->signals);
 }
@@ -139,6 +140,7 @@ static void leave_master(void *arg)
 	sock_release(&m->relay.own);
 	/* A command that sends one of these to all processes of this name means the master. */
 	os_signal(SIGHUP, SIG_IGN);
+	os_signal(SIGUSR1, SIG_IGN);
 	os_signal(SIGUSR2, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &m->o->signals, NULL);
 }
@@ -148,7 +150,7 @@ static void run_worker(void *arg, struct pool *pool)
 {
 	struct master *m = arg;
 	struct store_options so = store_options(m->cfg);
-	struct registry reg = { .cfg = m->cfg };
+	struct registry reg = { .cfg = m->cfg, .master = getppid() };
 	struct auth *auth = auth_open(m->cfg, m->keys, m->throttle);
 	struct err e = ERR_INIT;
 
@@ -257,6 +259,8 @@ static void read_signals(struct master *m)
 	while (read(m->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGHUP && !m->stopping)
 			reload(m);
+		else if (si.ssi_signo == SIGUSR1 && !m->stopping)
+			schedule_ask(&m->schedule, m->cfg);
 		else if (si.ssi_signo == SIGUSR2)
 			log_say(LOG_WARN, "signal", "SIGUSR2 does nothing; for a new program restart this one on sockets that somebody "
 						    "else holds open: see berth-fcgi(8)");
@@ -289,6 +293,7 @@ static int sleep_ms(const struct master *m)
 
 static void set_metrics(const struct master *m)
 {
+	metrics_set(METRIC_GC_DUE, schedule_due(&m->schedule));
 	for (size_t i = 0; i < METRICS_POOLS; i++) {
 		metrics_set(METRIC_WORKERS_WANTED + (enum metric)i, m->pools[i].want);
 		metrics_set(METRIC_WORKERS + (enum metric)i, pool_size(&m->pools[i]));
@@ -336,6 +341,7 @@ static int open_master(struct master *m, struct err *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);

@@ -23,7 +23,7 @@ struct supervisor_options {
 };
 
 /*
- * supervisor_hold_signals - block SIGHUP and SIGUSR2 until the master reads them; main calls it first
+ * supervisor_hold_signals - block SIGHUP, SIGUSR1 and SIGUSR2 until the master reads them; main calls it first
  * One that arrived before that would end the program. SIGTERM and SIGINT may end it: nothing is under way yet. Fills o->signals.
  */
 void supervisor_hold_signals(struct supervisor_options *o);

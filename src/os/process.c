@@ -44,6 +44,14 @@ pid_t os_fork(int at_end)
 	return pid;
 }
 
+int os_tell_parent(pid_t parent, int sig)
+{
+	if (parent > 0 && getppid() == parent)
+		return kill(parent, sig);
+	errno = ESRCH;
+	return -1;
+}
+
 static const int askers[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
 static volatile sig_atomic_t asked_here;                /* used if there is no shared memory */
 static volatile sig_atomic_t *asked = &asked_here;

@@ -16,6 +16,9 @@ void os_signal(int sig, void (*action)(int));
  */
 pid_t os_fork(int at_end);
 
+/* os_tell_parent - send a signal to this process, if it is the parent still; 0, or -1 with errno */
+int os_tell_parent(pid_t parent, int sig);
+
 /*
  * For work that has to clean up before it ends:
  * os_end_by_asking - from now on SIGTERM, SIGINT, SIGHUP and SIGPIPE are only recorded; an ignored signal is still ignored

@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include "base/event.h"
 #include "conf/config.h"
 #include "store/store.h"
@@ -15,6 +16,7 @@
 struct registry {
 	struct store *st;               /* borrowed */
 	const struct config *cfg;       /* borrowed */
+	pid_t master;                   /* the parent, which collects when it is asked by SIGUSR1; 0: there is none */
 	bool force;                     /* an operator's --force: immutable tags, and readonly of a rule, prevent nothing */
 	const struct event_by *by;      /* who asks for the next operation, for the journal; borrowed; NULL: unknown */
 };

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/digestset.h"
@@ -35,12 +36,14 @@
 #define UNASKED_BYTES 4096      /* of notes, before a process checks whether the collection is alive */
 #define CHUNK 65536             /* of notes; a line has at most 400 bytes */
 #define READ_AT_ONCE (16 * CHUNK)       /* writers wait for some milliseconds meanwhile */
+#define PHASE_LINE_MAX 64
 #define RESERVE_FILES 16       /* inodes: for the mark, and for the notes of as many writers */
 
 struct collector {
 	struct store *st;               /* borrowed */
 	int run_fd;                     /* locks/run, locked from begin to end */
 	char run[RUN_LEN + 1];
+	int64_t began;                  /* seconds since the epoch */
 	struct digestset noted;
 	struct names files;             /* the writers' files, */
 	uint64_t *read;                 /* and how many bytes of each have been read */
@@ -145,6 +148,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 		return 0;
 	if (remove_mark(st, e) < 0)
 		return -1;
+	unlinkat(st->dirfd, STORE_PHASE_FILE, 0);
 	for (i = 0; i < all.count; i++)
 		if (strspn(all.v[i], "0123456789abcdef") == RUN_LEN)
 			remove_notes(st, all.v[i]);
@@ -232,6 +236,7 @@ int collector_begin(struct collector **out, struct store *st, struct err *e)
 
 	*out = NULL;
 	c->st = st;
+	c->began = (int64_t)time(NULL);
 	taken = collector_exclude(st, &c->run_fd, e);
 	if (taken == 1) {
 		os_remove_tree(st->dirfd, STORE_RESERVE_DIR);
@@ -249,6 +254,7 @@ int collector_end(struct collector **cp, struct err *e)
 	struct collector *c = *cp;
 	int rc = remove_mark(c->st, e);
 
+	unlinkat(c->st->dirfd, STORE_PHASE_FILE, 0);
 	if (rc == 0)            /* else writers still see the mark, and need the directory for their notes */
 		remove_notes(c->st, c->run);
 	collector_reserve(c->st);
@@ -441,6 +447,55 @@ int collector_last(struct store *st, uint64_t *seconds, struct err *e)
 	if (now > (int64_t)sb.st_mtim.tv_sec)
 		*seconds = (uint64_t)(now - (int64_t)sb.st_mtim.tv_sec);
 	return 1;
+}
+
+/* Without a flush: it says nothing after a crash. */
+void collector_phase(struct collector *c, const char *phase)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	str_addf(&text, "%s %" PRId64 " %s\n", c->run, c->began, phase);
+	store_replace(c->st, STORE_PHASE_FILE, text.buf, text.len, false);
+}
+
+/* "RUN SECONDS PHASE\n", of the run with this id. Anything else is of another one, and says nothing. */
+static int read_phase(struct store *st, const char *run, struct collector_state *out, struct err *e)
+{
+	char text[PHASE_LINE_MAX + 1];
+	ssize_t n = os_read_file(st->dirfd, STORE_PHASE_FILE, text, PHASE_LINE_MAX);
+	const char *seconds = text + RUN_LEN + 1, *phase;
+	uint64_t began;
+	size_t len;
+
+	if (n < 0)
+		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", STORE_PHASE_FILE);
+	text[n < PHASE_LINE_MAX ? n : PHASE_LINE_MAX] = '\0';
+	if (n <= RUN_LEN || n > PHASE_LINE_MAX || memcmp(text, run, RUN_LEN) != 0 || text[RUN_LEN] != ' ' || !(phase = strchr(seconds, ' ')) ||
+	    str_parse_u64(seconds, (size_t)(phase - seconds), &began) < 0 || began > INT64_MAX)
+		return 0;
+	len = strspn(++phase, "abcdefghijklmnopqrstuvwxyz");
+	if (len > COLLECTOR_PHASE_MAX || phase[len] != '\n')
+		return 0;
+	memcpy(out->phase, phase, len);
+	out->phase[len] = '\0';
+	out->began = (int64_t)began;
+	return 0;
+}
+
+int collector_running(struct store *st, struct collector_state *out, struct err *e)
+{
+	cleanup_fd int fd = os_open_file(st->dirfd, STORE_RUN_LOCK_FILE, O_RDONLY, 0);
+	char run[RUN_LEN + 1];
+	int on;
+
+	*out = (struct collector_state){ .phase = "" };
+	on = read_run(st, run, e);
+	/* Whoever gets the lock, shared and for a moment, knows that the mark is that of a dead one. */
+	if (on <= 0 || fd < 0 || os_lock(fd, false, 0, NULL) == 0)
+		return on < 0 ? -1 : 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(e, "cannot lock %s", STORE_RUN_LOCK_FILE);
+	return read_phase(st, run, out, e) < 0 ? -1 : 1;
 }
 
 int collector_now(struct collector *c, int64_t *now, struct err *e)

@@ -72,6 +72,23 @@ ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended,
 int collector_last(struct store *st, uint64_t *seconds, struct err *e);
 
 /*
+ * What a collection is doing, for those who look on.
+ *
+ * collector_phase   - note it, a word of static text; a failure is ignored
+ * collector_running - whether one runs now, on any machine: 1 with its phase ("": unknown) and when it began (0: unknown), 0, -1 with *e
+ *                     A repository that is being moved is none.
+ */
+#define COLLECTOR_PHASE_MAX 15
+
+struct collector_state {
+	char phase[COLLECTOR_PHASE_MAX + 1];
+	int64_t began;          /* seconds since the epoch */
+};
+
+void collector_phase(struct collector *c, const char *phase);
+int collector_running(struct store *st, struct collector_state *out, struct err *e);
+
+/*
  * collector_exclude - keep collections from beginning while a repository is moved: a mark phase without locks would miss it
  * Returns 1 with an owned descriptor (closing it ends this), 0 if a collection runs, -1 with *e.
  */

@@ -32,6 +32,7 @@
 #define STORE_GC_DIR "berth/gc"
 #define STORE_RUN_FILE "berth/gc/run"
 #define STORE_LAST_FILE "berth/gc/last"
+#define STORE_PHASE_FILE "berth/gc/phase"
 #define STORE_RESERVE_DIR "berth/gc/reserve"
 #define STORE_LOCKS_DIR "berth/locks"
 #define STORE_REPOSITORY_LOCKS_DIR "berth/locks/repository"

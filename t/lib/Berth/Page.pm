@@ -16,7 +16,7 @@ use Berth::Check;
 use Berth::Server;
 use Berth::Test;
 
-our @EXPORT = qw(page_dir page_server put_blob put_manifest put_image image_json fill log_in asked complaints visit settled);
+our @EXPORT = qw(page_dir page_server put_blob put_manifest put_image image_json fill sign_in asked complaints visit settled);
 
 my $json = JSON::PP->new->canonical->utf8;
 
@@ -133,8 +133,8 @@ sub fill
 	return;
 }
 
-# log_in - by the form, as a person does
-sub log_in
+# sign_in - by the form, as a person does
+sub sign_in
 {
 	my ($w, $s, $user, $password, $base) = @_;
 
