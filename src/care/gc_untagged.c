@@ -13,6 +13,7 @@
 #include "care/gc_graph.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "registry/reg_summary.h"
 #include "store/index.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -86,7 +87,7 @@ static int collect(struct sweep *s, const struct gc_node *node, struct err *e)
 	if (trashed.len)
 		names_add(&s->trashed, trashed.buf, trashed.len);
 	if (node->subject)
-		index_remove_referrer(st, s->n, node->subject, &node->d);
+		reg_summary_remove_referrer(s->w->r, s->n, node->subject, &node->d);
 	return 1;
 }
 

@@ -24,7 +24,6 @@
 #include "registry/denied.h"
 #include "registry/reg_pull.h"
 #include "registry/reg_quota.h"
-#include "store/journal.h"
 #include "store/lock.h"
 
 /* The rule that takes away from this repository what others have; NULL: there is none. */
@@ -66,14 +65,14 @@ static int call(struct exchange *x, struct err *e)
 	return rc;
 }
 
-/* Who makes a change is told to the journal, and who reads, if pulls are in it. */
+/* Who makes a change is told to the journal and to lists, and who reads, if pulls are in the journal. */
 static int handle(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str agent = STR_INIT, base = STR_INIT;
 	struct event_by by;
 	int rc;
 
-	if (x->op->kind == OP_READ ? !reg_pull_noted(x->reg) : !journal_on(x->reg->st))
+	if (x->op->kind == OP_READ && !reg_pull_noted(x->reg))
 		return call(x, e);
 	guard_by(x, &agent, &base, &by);
 	x->reg->by = &by;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/mem.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "registry/reg_index.h"
@@ -16,6 +17,7 @@
 #include "registry/reg_precondition.h"
 #include "registry/reg_rules.h"
 #include "registry/reg_stored.h"
+#include "registry/reg_summary.h"
 #include "store/index.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -65,17 +67,25 @@ static int find_tags_of(struct registry *r, const struct name *n, const struct d
 /* Remove these tags, durably. */
 static int remove_tags(struct registry *r, const struct name *n, const struct names *tags, struct names *trashed, struct err *e)
 {
-	struct tag t;
-	size_t i;
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	cleanup_free struct tag *v = xcalloc(tags->count + 1, sizeof(*v));
+	size_t i, count = 0;
 
 	for (i = 0; i < tags->count; i++)
-		if (tag_parse(&t, tags->v[i], strlen(tags->v[i])) == 0 && remove_tag(r, n, &t, trashed, e) < 0)
+		count += tag_parse(&v[count], tags->v[i], strlen(tags->v[i])) == 0;
+	if (count && reg_summary_will_untag(r, n, v, count, sizeof(*v), &c, e) < 0)
+		return -1;
+	for (i = 0; i < count; i++)
+		if (remove_tag(r, n, &v[i], trashed, e) < 0)
 			return -1;
 	/*
 	 * Flush before the manifest is removed: a crash must not leave a tag that points to nothing. Flush also if no tag was
 	 * found: another process may have removed one and died, or failed, before its flush.
 	 */
-	return tag_flush(r->st, n, e);
+	if (tag_flush(r->st, n, e) < 0)
+		return -1;
+	reg_summary_untagged(&c, v, count, sizeof(*v));
+	return 0;
 }
 
 static void tell_removal(struct registry *r, const struct name *n, enum event_action action, const struct tag *t, const struct digest *d,
@@ -122,7 +132,7 @@ static void remove_entries(struct registry *r, const struct name *n, const struc
 		if (tag_parse(&t, removed->v[i], strlen(removed->v[i])) == 0)
 			index_remove_tag(r->st, n, &t, d, true);
 	if (subject)
-		index_remove_referrer(r->st, n, subject, d);
+		reg_summary_remove_referrer(r, n, subject, d);
 }
 
 /* Delete a manifest, its tags and their entries of the index. The caller holds the repository's lock. */
@@ -157,6 +167,7 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 static int untag(struct registry *r, const struct name *n, const struct reg_tag_target *v, size_t count, size_t *removed, struct names *trashed,
 		 struct err *e)
 {
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	size_t i;
 
@@ -166,7 +177,7 @@ static int untag(struct registry *r, const struct name *n, const struct reg_tag_
 			return -1;
 		tell_removal(r, n, EVENT_UNTAG, &v[i].tag, &v[i].digest, &j);
 	}
-	if (reg_mark_flush(r, n, e) < 0 || journal_begin(r->st, &j, e) < 0)
+	if (reg_mark_flush(r, n, e) < 0 || journal_begin(r->st, &j, e) < 0 || reg_summary_will_untag(r, n, &v->tag, count, sizeof(*v), &c, e) < 0)
 		return -1;
 	for (i = 0; i < count; i++) {
 		int found = remove_tag(r, n, &v[i].tag, trashed, e);
@@ -179,6 +190,7 @@ static int untag(struct registry *r, const struct name *n, const struct reg_tag_
 		return -1;
 	for (i = 0; i < count; i++)
 		index_remove_tag(r->st, n, &v[i].tag, &v[i].digest, true);
+	reg_summary_untagged(&c, &v->tag, count, sizeof(*v));
 	journal_done(r->st, &j);
 	return 0;
 }

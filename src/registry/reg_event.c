@@ -357,8 +357,7 @@ static int give_piece(struct reading *g, uint64_t segment, const struct position
 	return rc;
 }
 
-int reg_event_read_back(struct registry *r, struct event_query *q, int (*visit)(void *arg, const char *id, const struct event_line *ev, struct err *e),
-			void *arg, struct err *e)
+int reg_event_read_back(struct registry *r, struct event_query *q, event_visit *visit, void *arg, struct err *e)
 {
 	const struct position end = { .segment = UINT64_MAX };
 	struct position before = q->after.segment ? q->after : end;

@@ -41,12 +41,12 @@ int reg_event_read(struct registry *r, struct event_query *q, int (*visit)(void 
 		   void *arg, struct err *e);
 
 /*
- * reg_event_read_back - visit events in the reverse of their order, as reg_event_read() does; q->after: only events before this one; segment 0: from the
- *                       last one
- * q->more: there may be earlier ones, before q->next. That some were cut off is not told.
+ * reg_event_read_back - visit events in the reverse of their order, as reg_event_read() does
+ * q->after  only events before this one; segment 0: from the last one
+ * q->more   out: there may be earlier ones, before q->next. That some were cut off is not told
  */
-int reg_event_read_back(struct registry *r, struct event_query *q, int (*visit)(void *arg, const char *id, const struct event_line *ev, struct err *e),
-			void *arg, struct err *e);
+typedef int event_visit(void *arg, const char *id, const struct event_line *ev, struct err *e);
+int reg_event_read_back(struct registry *r, struct event_query *q, event_visit *visit, void *arg, struct err *e);
 
 /* reg_event_end - the position to read from that has nothing before it */
 int reg_event_end(struct registry *r, struct position *out, struct err *e);

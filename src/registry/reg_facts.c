@@ -142,6 +142,7 @@ struct sum {
 	struct registry *r;
 	const struct name *n;
 	struct facts *f;
+	bool checked;
 	struct digestset seen;
 	size_t children;
 };
@@ -184,7 +185,7 @@ static int read_config(struct sum *s, struct json_view config, struct err *e)
 
 	if (!facts_is_config(json_view_get(config, "mediaType")) || !facts_digest(config, &d))
 		return 0;
-	found = facts_json(s->r, s->n, &d, FACTS_CONFIG_MAX, &bytes, e);
+	found = facts_json(s->r, s->checked ? NULL : s->n, &d, FACTS_CONFIG_MAX, &bytes, e);
 	if (found <= 0)
 		return found;
 	o = json_view_of(bytes.buf, bytes.len);
@@ -244,9 +245,9 @@ static int add_manifest(struct sum *s, const char *buf, size_t len, unsigned dep
 	return depth == 0 ? read_config(s, json_view_get(o, "config"), e) : 0;
 }
 
-int facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, struct facts *f, struct err *e)
+int facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts *f, struct err *e)
 {
-	struct sum s = { .r = r, .n = n, .f = f };
+	struct sum s = { .r = r, .n = n, .checked = checked, .f = f };
 	struct json_fault fault;
 	struct json_view o;
 	int rc;
@@ -272,5 +273,5 @@ int facts_read(struct registry *r, const struct name *n, const struct digest *d,
 	cleanup_str struct str bytes = STR_INIT;
 	int found = read_stored(r, n, d, &bytes, e);
 
-	return found <= 0 ? found : facts_of(r, n, bytes.buf, bytes.len, f, e) < 0 ? -1 : 1;
+	return found <= 0 ? found : facts_of(r, n, bytes.buf, bytes.len, false, f, e) < 0 ? -1 : 1;
 }

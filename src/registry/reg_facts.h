@@ -35,9 +35,10 @@ void facts_release(struct facts *f);
 
 /*
  * facts_of - the facts of a manifest, by its bytes; f is FACTS_INIT
+ * checked  the repository is known to have what the manifest names: no link is read
  * It reads the configuration of an image, and up to 100 manifests of an index. Returns 0, or -1 with *e.
  */
-int facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, struct facts *f, struct err *e);
+int facts_of(struct registry *r, const struct name *n, const char *buf, size_t len, bool checked, struct facts *f, struct err *e);
 
 /* facts_read - the same of a stored manifest: 1, 0 if the repository lacks it or its content, -1 with *e */
 int facts_read(struct registry *r, const struct name *n, const struct digest *d, struct facts *f, struct err *e);

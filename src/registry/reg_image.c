@@ -120,7 +120,7 @@ static int put_image(struct image *im, const struct ref *ref, const struct str *
 	const struct tag *t = ref->kind == REF_TAG ? &ref->tag : NULL;
 	uint64_t newest = 0, pushed = 0;
 
-	if (facts_of(im->r, im->n, bytes->buf, bytes->len, &f, e) < 0)
+	if (facts_of(im->r, im->n, bytes->buf, bytes->len, false, &f, e) < 0)
 		return -1;
 	put_facts(im, &f, bytes->len);
 	if (put_pulled(im, t, e) < 0 || (t && tag_pushed(im->r->st, im->n, t, &pushed, e) < 0) || image_tags(im, &newest, e) < 0)

@@ -9,6 +9,7 @@
 
 #include "os/file.h"
 #include "registry/reg_stored.h"
+#include "registry/reg_summary.h"
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/revision.h"
@@ -67,7 +68,8 @@ static int compare(struct registry *r, const struct name *n, struct err *e)
 	struct comparison c = { .r = r, .n = n };
 
 	if (index_begin(r->st, n, e) < 0 || compare_tags(r, n, e) < 0 ||
-	    revision_walk(r->st, n, compare_revision, &c, e) != 0 || (c.referrers > FEW && index_flush(r->st, e) < 0))
+	    revision_walk(r->st, n, compare_revision, &c, e) != 0 || (c.referrers > FEW && index_flush(r->st, e) < 0) ||
+	    reg_summary_build(r, n, e) < 0)
 		return -1;
 	return index_end(r->st, n, e);
 }

@@ -21,6 +21,7 @@
 #include "registry/reg_retag.h"
 #include "registry/reg_quota.h"
 #include "registry/reg_rules.h"
+#include "registry/reg_summary.h"
 #include "store/blob.h"
 #include "store/collector.h"
 #include "store/durable.h"
@@ -218,13 +219,15 @@ static int write_push(struct registry *r, const struct name *n, const struct man
 
 static int set_tags(struct registry *r, const struct name *n, const struct manifest_push *p, struct err *e)
 {
+	struct reg_retag_of of = { .bytes = p->bytes, .checked = rules_sparse(r->cfg, n) != SPARSE_ALL && !is_mirror(r, n), .facts = FACTS_INIT };
 	size_t count, i;
 	const struct tag *tags = tags_of(p, &count);
+	int rc = 0;
 
-	for (i = 0; i < count; i++)
-		if (reg_retag(r, n, &tags[i], &p->digest, e) < 0)
-			return -1;
-	return 0;
+	for (i = 0; rc == 0 && i < count; i++)
+		rc = reg_retag(r, n, &tags[i], &p->digest, &of, e);
+	facts_release(&of.facts);
+	return rc;
 }
 
 /* Add the manifest to the referrers of its subject. */
@@ -235,7 +238,7 @@ static int index_subject(struct registry *r, const struct name *n, const struct 
 
 	if (!manifest_scan_referrer(p->bytes->buf, p->bytes->len, &p->digest, &subject, &descriptor))
 		return 0;
-	return index_add_referrer(r->st, n, &subject, &p->digest, &descriptor, true, e);
+	return reg_summary_add_referrer(r, n, &subject, &p->digest, &descriptor, e);
 }
 
 /* What rules say of the tags. */

@@ -148,7 +148,7 @@ int order_cmp(const struct order *o, const struct order_entry *a, const struct o
 	else if (a->key != b->key)
 		c = a->key < b->key ? -1 : 1;
 	else
-		return strcmp(a->name, b->name);
+		c = strcmp(a->name, b->name);
 	return o->desc ? -c : c;
 }
 

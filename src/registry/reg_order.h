@@ -22,7 +22,7 @@ enum order_by { ORDER_NAME, ORDER_PUSHED, ORDER_SIZE, ORDER_TAGS, ORDER_VERSION,
 
 struct order {
 	enum order_by by;
-	bool desc;                      /* the last ones first; entries of the same key stay in byte order of their names */
+	bool desc;                      /* the last ones first, also among entries of the same key, which are in byte order of their names */
 	bool after;                     /* there is a cursor: */
 	uint64_t key;
 	char name[NAME_MAX_LEN + 1];

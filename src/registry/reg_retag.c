@@ -8,20 +8,47 @@
 #include "registry/reg_retag.h"
 
 #include "registry/reg_mark.h"
+#include "registry/reg_summary.h"
 #include "store/index.h"
 #include "store/tag.h"
 
-int reg_retag(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
+/* What lists say of the tag from now on. If it can't be found out the tag stays in doubt there. */
+static void tell_summary(struct registry *r, const struct name *n, struct reg_retag_of *of, struct summary_change *c, struct tag_row *row)
 {
+	cleanup_err struct err ignored = ERR_INIT;
+	int known = of->facts.media_type.len > 0;
+
+	if (!known && of->bytes)
+		known = facts_of(r, n, of->bytes->buf, of->bytes->len, of->checked, &of->facts, &ignored) == 0;
+	else if (!known)
+		known = facts_read(r, n, &row->digest, &of->facts, &ignored) == 1;
+	if (known <= 0 || reg_row_count(r, n, &row->digest, row->referrers, &ignored) < 0)
+		return;
+	if (r->by && r->by->user)
+		str_puts(&row->by, r->by->user);
+	row->facts = of->facts;
+	reg_summary_tagged(c, row);
+	row->facts = (struct facts)FACTS_INIT;
+}
+
+int reg_retag(struct registry *r, const struct name *n, const struct tag *t, const struct digest *d, struct reg_retag_of *of, struct err *e)
+{
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 	struct digest old;
 	int found = tag_read(r->st, n, t, &old, e);
 	bool moves = found == 1 && !digest_eq(&old, d);
 
 	if (found < 0 || (moves && (reg_mark(r, n, UNDO_MOVED, t, &old, e) < 0 || reg_mark_flush(r, n, e) < 0)) ||
-	    index_add_tag(r->st, n, t, d, !found, e) < 0 || tag_set(r->st, n, t, d, e) < 0)
+	    reg_summary_will_tag(r, n, t, found, &c, e) < 0 || index_add_tag(r->st, n, t, d, !found, e) < 0 ||
+	    tag_set_known(r->st, n, t, d, found, &row.pushed, e) < 0)
 		return -1;
 	if (moves)
 		index_remove_tag(r->st, n, t, &old, false);
+	row.tag = *t;
+	row.digest = *d;
+	if (reg_summary_is_kept(&c))
+		tell_summary(r, n, of, &c, &row);
 	return 0;
 }
 

@@ -2,93 +2,184 @@
 /*
  * reg_tag_rows: lists of tags with what is known of them.
  *
- * Owns no state. Knows nothing of HTTP or users.
+ * Owns no state. The summary of the repository has what a page needs; without one the links are read. Knows nothing of HTTP or users.
  */
 #include "registry/reg_tag_rows.h"
 
 #include <string.h>
 
-#include "base/json_check.h"
 #include "base/json_put.h"
+#include "base/mem.h"
 #include "conf/rules.h"
+#include "os/file.h"
 #include "registry/reg_index.h"
-#include "registry/reg_referrers.h"
-#include "store/index.h"
+#include "registry/reg_summary.h"
+#include "store/lock.h"
 #include "store/repo.h"
 #include "store/tag.h"
 
-#define REFERRERS 100           /* of a tag that are counted */
+typedef int visit_row(void *arg, const struct tag_row *row, struct err *e);
 
 struct rows {
 	struct registry *r;
 	const struct name *n;
 	struct tag_query *q;
+	visit_row *visit;
+	void *arg;
 	bool indexed;
 	struct order_list list;
 	size_t names;                   /* looked at */
+	struct order_entry last;        /* of a page by the summary */
+	char last_name[TAG_MAX_LEN + 1];
+	size_t given;
 };
 
 static int too_many(struct err *e)
 {
-	err_set(e, ERR_UNSUPPORTED, "more than %d tags are listed by name or by push only, and without q", ORDER_MAX);
+	err_set(e, ERR_UNSUPPORTED, "more than %d tags are listed by name or by push only", ORDER_MAX);
 	err_plain(e);
 	return err_status(e, 400);
 }
 
-static int count_referrers(struct rows *w, struct tag_row *row, struct err *e)
+static int give_row(struct rows *w, struct tag_row *row, struct err *e)
 {
-	cleanup_names struct names all = NAMES_INIT;
-	cleanup_str struct str descriptor = STR_INIT;
-	size_t i;
+	row->immutable = rules_immutable(w->r->cfg, w->n, row->tag.s) != NULL;
+	return w->visit(w->arg, row, e);
+}
 
-	if (!w->indexed)
+/* By the summary. */
+
+static int give_summary(struct rows *w, const struct summary_row *from, struct err *e)
+{
+	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
+
+	if (reg_row_parse(&row, from) < 0)
 		return 0;
-	if (index_referrers(w->r->st, w->n, &row->digest, "", REFERRERS, &all, e) < 0)
+	if (from->recount && reg_row_count(w->r, w->n, &row.digest, row.referrers, e) < 0)
 		return -1;
-	for (i = 0; i < all.count && i < REFERRERS; i++) {
-		struct json_fault f;
-		struct digest d;
-		int found;
+	return give_row(w, &row, e);
+}
 
-		str_reset(&descriptor);
-		if (digest_parse(&d, all.v[i], strlen(all.v[i])) < 0)
+/* Whether a tag contains the text that is looked for. */
+static bool matches(const struct rows *w, const struct summary_row *row)
+{
+	size_t len = strlen(w->q->q);
+
+	return !len || memmem(row->key, row->key_len, w->q->q, len);
+}
+
+static int page_row(void *arg, const struct summary_row *row, struct err *e)
+{
+	struct rows *w = arg;
+
+	if (!matches(w, row))
+		return 0;
+	if (w->given == w->q->max) {
+		order_cursor(&w->q->order, w->last.key, w->last_name, &w->q->next);
+		return 1;
+	}
+	w->given++;
+	w->last.key = w->q->order.by == ORDER_PUSHED ? row->pushed : 0;
+	memcpy(w->last_name, row->key, row->key_len);
+	w->last_name[row->key_len] = '\0';
+	return give_summary(w, row, e);
+}
+
+static int gather_row(void *arg, const struct summary_row *row, struct err *e)
+{
+	cleanup_tag_row struct tag_row tag = TAG_ROW_INIT;
+	struct rows *w = arg;
+	uint64_t key = row->pushed;
+	char name[TAG_MAX_LEN + 1];
+
+	(void)e;
+	if (!matches(w, row) || reg_row_parse(&tag, row) < 0)
+		return 0;
+	if (w->q->order.by == ORDER_SIZE)
+		key = tag.facts.bytes;
+	else if (w->q->order.by != ORDER_PUSHED)
+		key = 0;
+	memcpy(name, row->key, row->key_len);
+	name[row->key_len] = '\0';
+	order_list_add(&w->list, key, name);
+	return 0;
+}
+
+/* The rows of the names that the page has, which are few. */
+struct picked {
+	struct rows *w;
+	struct tag_row *rows;
+	size_t first, count, found;
+};
+
+static int pick_row(void *arg, const struct summary_row *row, struct err *e)
+{
+	struct picked *p = arg;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const char *name = p->w->list.v[p->first + i].name;
+
+		if (strlen(name) != row->key_len || memcmp(name, row->key, row->key_len) != 0)
 			continue;
-		found = index_read_referrer(w->r->st, w->n, &row->digest, &d, &descriptor, e);
-		if (found < 0)
+		if (reg_row_parse(&p->rows[i], row) < 0)
+			return 0;
+		if (row->recount && reg_row_count(p->w->r, p->w->n, &p->rows[i].digest, p->rows[i].referrers, e) < 0)
 			return -1;
-		if (found && json_check(descriptor.buf, descriptor.len, &f) == 0)
-			row->referrers[kind_of(json_view_of(descriptor.buf, descriptor.len))]++;
+		return ++p->found == p->count;
 	}
 	return 0;
 }
 
-static void row_release(struct tag_row *row)
+static int pick(struct rows *w, struct summary *s, struct err *e)
 {
-	facts_release(&row->facts);
-	str_release(&row->by);
+	struct tag_query *q = w->q;
+	struct picked p = { .w = w, .first = order_first(&q->order, &w->list) };
+	cleanup_free struct tag_row *rows = NULL;
+	int rc;
+
+	p.count = w->list.count - p.first < q->max ? w->list.count - p.first : q->max;
+	p.rows = rows = xcalloc(p.count + 1, sizeof(*rows));
+	for (size_t i = 0; i < p.count; i++)
+		rows[i] = (struct tag_row)TAG_ROW_INIT;
+	rc = p.count ? summary_walk(s, SUMMARY_BY_KEY, false, NULL, pick_row, &p, e) : 0;
+	for (size_t i = 0; i < p.count; i++) {
+		if (rc >= 0 && rows[i].tag.len)
+			rc = give_row(w, &rows[i], e);
+		reg_row_release(&rows[i]);
+	}
+	if (rc >= 0 && p.count && p.first + p.count < w->list.count)
+		order_cursor(&q->order, w->list.v[p.first + p.count - 1].key, w->list.v[p.first + p.count - 1].name, &q->next);
+	return rc < 0 ? -1 : 0;
 }
 
-/* A row by the links: 1, 0 there is no such tag, -1 with *e. */
-static int read_row(struct rows *w, const char *name, struct tag_row *row, struct err *e)
+static int by_summary(struct rows *w, struct summary *s, struct err *e)
 {
-	int found;
+	struct tag_query *q = w->q;
+	struct summary_row after = { .pushed = q->order.key, .key = q->order.name, .key_len = strlen(q->order.name) };
+	bool ordered = q->order.by == ORDER_NAME || q->order.by == ORDER_PUSHED, few = summary_count(s) <= ORDER_MAX;
 
-	if (tag_parse(&row->tag, name, strlen(name)) < 0)
-		return 0;
-	found = tag_read(w->r->st, w->n, &row->tag, &row->digest, e);
-	if (found <= 0)
-		return found;
-	found = tag_pushed(w->r->st, w->n, &row->tag, &row->pushed, e);
-	if (found <= 0 || facts_read(w->r, w->n, &row->digest, &row->facts, e) < 0)
-		return found < 0 ? -1 : found;
-	row->immutable = rules_immutable(w->r->cfg, w->n, name) != NULL;
-	return count_referrers(w, row, e) < 0 ? -1 : 1;
+	if (ordered && (!*q->q || !few)) {
+		q->counted = !*q->q;
+		q->total = summary_count(s);
+		return summary_walk(s, q->order.by == ORDER_NAME ? SUMMARY_BY_KEY : SUMMARY_BY_PUSH, q->order.desc, q->order.after ? &after : NULL,
+				    page_row, w, e) < 0 ? -1 : 0;
+	}
+	if (!few)
+		return too_many(e);
+	if (summary_walk(s, SUMMARY_BY_KEY, false, NULL, gather_row, w, e) < 0)
+		return -1;
+	order_sort(&q->order, &w->list);
+	q->counted = true;
+	q->total = w->list.count;
+	return pick(w, s, e);
 }
+
+/* By the links. */
 
 /* What a list is sorted by: 1, 0 there is no such tag, -1 with *e. */
 static int read_key(struct rows *w, const char *name, uint64_t *key, struct err *e)
 {
-	struct tag_row row = { .facts = FACTS_INIT, .by = STR_INIT };
+	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 	int found;
 
 	*key = 0;
@@ -101,13 +192,11 @@ static int read_key(struct rows *w, const char *name, uint64_t *key, struct err 
 		found = facts_read(w->r, w->n, &row.digest, &row.facts, e) < 0 ? -1 : 1;
 		*key = row.facts.bytes;
 	}
-	row_release(&row);
 	return found;
 }
 
-static int gather(void *arg, const char *name, struct err *e)
+static int gather(struct rows *w, const char *name, struct err *e)
 {
-	struct rows *w = arg;
 	uint64_t key;
 	int found;
 
@@ -121,79 +210,68 @@ static int gather(void *arg, const char *name, struct err *e)
 	return found < 0 ? -1 : 0;
 }
 
-/* The names of a page that is sorted by name begin behind its cursor. */
-static int gather_page(void *arg, const char *name, struct err *e)
-{
-	struct rows *w = arg;
-	struct digest d;
-	struct tag t;
-	int found = tag_parse(&t, name, strlen(name)) < 0 ? 0 : tag_read(w->r->st, w->n, &t, &d, e);
-
-	if (found == 1)
-		order_list_add(&w->list, 0, name);
-	return found < 0 ? -1 : w->list.count > w->q->max;
-}
-
-static int walk_names(struct rows *w, const char *after, int (*visit)(void *arg, const char *name, struct err *e), struct err *e)
+static int by_links(struct rows *w, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
-	size_t i;
-	int rc = 0;
-
-	if (w->indexed)
-		return index_walk_tags(w->r->st, w->n, after, visit, w, e);
-	if (tag_names(w->r->st, w->n, &all, e) < 0)
-		return -1;
-	for (i = 0; rc == 0 && i < all.count; i++)
-		rc = strcmp(all.v[i], after) > 0 ? visit(w, all.v[i], e) : 0;
-	return rc;
-}
-
-static int find(struct rows *w, struct err *e)
-{
 	struct tag_query *q = w->q;
+	size_t first, i;
+	int rc = tag_names(w->r->st, w->n, &all, e);
 
-	if (q->order.by == ORDER_NAME && !q->order.desc && !*q->q)
-		return walk_names(w, q->order.after ? q->order.name : "", gather_page, e) < 0 ? -1 : 0;
-	if (walk_names(w, "", gather, e) < 0)
+	for (i = 0; rc == 0 && i < all.count; i++)
+		rc = gather(w, all.v[i], e);
+	if (rc < 0)
 		return -1;
 	order_sort(&q->order, &w->list);
 	q->counted = true;
 	q->total = w->list.count;
-	return 0;
-}
-
-static int give(struct rows *w, int (*visit)(void *arg, const struct tag_row *row, struct err *e), void *arg, struct err *e)
-{
-	struct tag_query *q = w->q;
-	size_t first = order_first(&q->order, &w->list), i;
-	int rc = 0;
-
+	first = order_first(&q->order, &w->list);
 	for (i = first; rc == 0 && i < w->list.count && i - first < q->max; i++) {
-		struct tag_row row = { .facts = FACTS_INIT, .by = STR_INIT };
-		int found = read_row(w, w->list.v[i].name, &row, e);
+		cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
+		struct tag t;
+		int found = tag_parse(&t, w->list.v[i].name, strlen(w->list.v[i].name)) < 0 ? 0 : reg_row_read(w->r, w->n, &t, w->indexed, &row, e);
 
-		rc = found == 1 ? visit(arg, &row, e) : found;
-		row_release(&row);
+		rc = found == 1 ? give_row(w, &row, e) : found;
 	}
 	if (rc == 0 && i > first && i < w->list.count)
 		order_cursor(&q->order, w->list.v[i - 1].key, w->list.v[i - 1].name, &q->next);
 	return rc;
 }
 
-int reg_tag_rows(struct registry *r, const struct name *n, struct tag_query *q, int (*visit)(void *arg, const struct tag_row *row, struct err *e),
-		 void *arg, struct err *e)
+/* Without a summary the index is compared, if it has not been, and so has one; or only the summary is missing. Nobody is waited for. */
+static int make_summary(struct rows *w, struct summary *s, struct err *e)
 {
-	struct rows w = { .r = r, .n = n, .q = q, .list = ORDER_LIST_INIT };
-	int rc = repo_exists(r->st, n, e);
+	cleanup_fd int lock = -1;
+	int rc = reg_index_ready(w->r, w->n, e);
+
+	w->indexed = rc == 1;
+	if (rc <= 0)
+		return rc;
+	rc = reg_summary_open(w->r, w->n, s, e);
+	if (rc)
+		return rc;
+	summary_close(s);
+	rc = lock_repository_now(w->r->st, w->n, &lock, e);
+	if (rc <= 0 || reg_summary_build(w->r, w->n, e) < 0)
+		return rc < 0 ? rc : rc == 0 ? 0 : -1;
+	return reg_summary_open(w->r, w->n, s, e);
+}
+
+int reg_tag_rows(struct registry *r, const struct name *n, struct tag_query *q, visit_row *visit, void *arg, struct err *e)
+{
+	struct rows w = { .r = r, .n = n, .q = q, .visit = visit, .arg = arg, .list = ORDER_LIST_INIT };
+	cleanup_summary struct summary s = SUMMARY_INIT;
+	int rc = reg_summary_open(r, n, &s, e);
 
 	q->counted = false;
-	if (rc <= 0)
-		return rc < 0 ? -1 : err_set(e, ERR_NAME_UNKNOWN, "%s", n->s);
-	rc = reg_index_ready(r, n, e);
-	w.indexed = rc == 1;
+	if (rc == 0) {
+		summary_close(&s);
+		rc = repo_exists(r->st, n, e);
+		if (rc <= 0)
+			return rc < 0 ? -1 : err_set(e, ERR_NAME_UNKNOWN, "%s", n->s);
+		rc = make_summary(&w, &s, e);
+	}
 	if (rc >= 0)
-		rc = find(&w, e) < 0 ? -1 : give(&w, visit, arg, e);
+		rc = rc ? by_summary(&w, &s, e) : by_links(&w, e);
 	order_list_release(&w.list);
 	return rc;
 }

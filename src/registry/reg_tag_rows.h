@@ -8,20 +8,9 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/ref.h"
-#include "registry/reg_facts.h"
-#include "registry/reg_kind.h"
 #include "registry/reg_order.h"
+#include "registry/reg_row.h"
 #include "registry/registry.h"
-
-struct tag_row {
-	struct tag tag;
-	struct digest digest;
-	uint64_t pushed;                /* microseconds since the epoch */
-	struct facts facts;             /* media_type "": the manifest can't be read */
-	unsigned referrers[KIND_COUNT];
-	bool immutable;
-	struct str by;                  /* who pushed it; "": not known */
-};
 
 struct tag_query {
 	struct order order;

@@ -19,6 +19,7 @@
 #include "registry/reg_retag.h"
 #include "registry/reg_rules.h"
 #include "registry/reg_stored.h"
+#include "registry/reg_summary.h"
 #include "registry/reg_undo_plan.h"
 #include "store/collector.h"
 #include "store/durable.h"
@@ -137,7 +138,7 @@ static int link_again(struct registry *r, const struct name *n, const struct dig
 	if (reg_stored_content(r, d, &bytes, e) < 0)
 		return -1;
 	if (manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor) &&
-	    index_add_referrer(r->st, n, &subject, d, &descriptor, true, e) < 0)
+	    reg_summary_add_referrer(r, n, &subject, d, &descriptor, e) < 0)
 		return -1;
 	return revision_set(r->st, n, d, e);
 }
@@ -156,7 +157,7 @@ static int unlink_again(struct registry *r, const struct name *n, const struct u
 		if (revision_remove(r->st, n, d, &e) < 0)
 			rc = -1;
 		else if (reg_stored_content(r, d, &bytes, &e) == 1 && manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor))
-			index_remove_referrer(r->st, n, &subject, d);
+			reg_summary_remove_referrer(r, n, &subject, d);
 	}
 	if (rc < 0)
 		log_say(LOG_WARN, "restore", "%s has manifests of a restore that failed, without a tag: %s", n->s, e.cause);
@@ -191,10 +192,14 @@ static bool points_elsewhere(struct registry *r, const struct name *n, const str
 static int write_all(struct registry *r, const struct name *n, const struct undo_plan *p, const struct tag *t, const struct digest *d,
 		     const struct journal_entry *j, struct err *e)
 {
+	struct reg_retag_of of = { .facts = FACTS_INIT };
+	bool tagged;
 	int rc;
 	size_t linked = link_all(r, n, p, &rc, e);
 
-	if (rc == 0 && (!t || reg_retag(r, n, t, d, e) == 0))
+	tagged = rc == 0 && (!t || reg_retag(r, n, t, d, &of, e) == 0);
+	facts_release(&of.facts);
+	if (tagged)
 		return 0;
 	if ((rc < 0 || points_elsewhere(r, n, t, d)) && unlink_again(r, n, p, linked) == 0)
 		journal_undone(r->st, j);

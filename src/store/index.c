@@ -18,6 +18,7 @@
 #include "store/epoch.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
+#include "store/summary_write.h"
 #include "store/taglist.h"
 
 #define DESCRIPTOR_MAX (64 * 1024 * 1024)       /* bytes: the maximum of a manifest, whose annotations it contains */
@@ -105,6 +106,9 @@ int index_drop(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 
 	if (taglist_drop(st, n, e) < 0)
+		return -1;
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	if (summary_drop(st, path.buf, e) < 0)
 		return -1;
 	path_index_file(&path, n, STORE_INDEX_EPOCH);
 	if (os_remove_tree(st->dirfd, path.buf) < 0 && !os_gone(errno))
@@ -262,6 +266,16 @@ int index_referrers(struct store *st, const struct name *n, const struct digest 
 	if (os_dir_page(st->dirfd, path.buf, after, max, out) == 0 || os_gone(errno))
 		return 0;
 	return err_sys(e, "cannot list %s", path.buf);
+}
+
+bool index_has_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d)
+{
+	cleanup_str struct str path = STR_INIT;
+	uint64_t size;
+	int64_t when;
+
+	path_index_referrer(&path, n, subject, d);
+	return os_age(st->dirfd, path.buf, &when, &size) == 0;
 }
 
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,

@@ -9,6 +9,7 @@
  *   _tags/                           which tags point to a digest: "<digest> <tag>", in byte order too
  *   _referrers/<alg>/<hex>/<digest>  the manifests with this digest as their subject; the content is the descriptor, as JSON
  *   _list                            all tags, believed as it is while it is there (see taglist.h)
+ *   _summary                         what lists say of each tag (see summary.h)
  *   _epoch                           the epoch in which all of this was compared with the links
  *
  * An index may name too much, never too little: an entry is made before the link that it describes is published,
@@ -81,6 +82,7 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
  * index_remove_referrer - manifest d was removed; a power cut may bring the entry back
  * index_referrers - the digests, as text and in byte order, of the manifests that may have this subject: the first `max` after
  *                   `after` ("": of all); out is empty before
+ * index_has_referrer - whether there is an entry, whatever it says
  * index_read_referrer - the descriptor; 1, 0 if there is no valid entry, -1 with *e
  */
 int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
@@ -89,6 +91,7 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 			   const struct digest *d);
 int index_referrers(struct store *st, const struct name *n, const struct digest *subject, const char *after, size_t max,
 		    struct names *out, struct err *e);
+bool index_has_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d);
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 			struct str *descriptor, struct err *e);
 

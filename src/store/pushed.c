@@ -126,7 +126,7 @@ static int replace(struct store *st, const char *dir, const struct names_of *all
 	return 0;
 }
 
-int pushed_set(struct store *st, const char *dir, uint64_t usec)
+int pushed_set(struct store *st, const char *dir, uint64_t *usec)
 {
 	struct names_of all = { .others = NAMES_INIT };
 	uint64_t stands = 0;
@@ -137,10 +137,10 @@ int pushed_set(struct store *st, const char *dir, uint64_t usec)
 		rc = look(st, dir, &all, &stands, &named) < 0 ? -1 : 0;
 	if (all.any)
 		stands = all.greatest;
-	if (usec <= stands)
-		usec = stands + 1;
+	if (*usec <= stands)
+		*usec = stands + 1;
 	if (rc == 0)
-		rc = all.any ? replace(st, dir, &all, usec) : pushed_begin(st, dir, usec);
+		rc = all.any ? replace(st, dir, &all, *usec) : pushed_begin(st, dir, *usec);
 	names_release(&all.others);
 	return rc;
 }

@@ -22,9 +22,9 @@ int pushed_begin(struct store *st, const char *dir, uint64_t usec);
 
 /*
  * pushed_set - write the time, or one microsecond more than what stands there, if that is later: before the link is renamed
- * The caller holds the repository's lock. Returns 0, or -1 with errno.
+ * *usec gets what was written. The caller holds the repository's lock. Returns 0, or -1 with errno.
  */
-int pushed_set(struct store *st, const char *dir, uint64_t usec);
+int pushed_set(struct store *st, const char *dir, uint64_t *usec);
 
 /*
  * pushed_find - the time, in microseconds since the epoch: 1, 0 without a link, -1 with *e

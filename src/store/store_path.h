@@ -91,6 +91,7 @@
 #define STORE_INDEX_TAGS "_tags"
 #define STORE_INDEX_REFERRERS "_referrers"
 #define STORE_INDEX_LIST "_list"
+#define STORE_INDEX_SUMMARY "_summary"
 #define STORE_INDEX_EPOCH "_epoch"
 #define STORE_PULLED_TAGS "_tags"
 #define STORE_PULLED_DIGESTS "_digests"

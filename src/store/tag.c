@@ -59,20 +59,17 @@ static int write_link(struct store *st, const char *dir, const struct digest *d,
 }
 
 /* The time of the push, by the link that was just written: it stands beside the link, or will. */
-static int begin_time(struct store *st, const char *dir)
+static int begin_time(struct store *st, const char *dir, uint64_t *usec)
 {
 	cleanup_str struct str link = STR_INIT;
-	uint64_t usec;
 
 	path_in(&link, dir, STORE_LINK);
-	return clock_of_new(st, link.buf, &usec) < 0 ? -1 : pushed_begin(st, dir, usec);
+	return clock_of_new(st, link.buf, usec) < 0 ? -1 : pushed_begin(st, dir, *usec);
 }
 
-static int set_time(struct store *st, const char *link, const char *dir)
+static int set_time(struct store *st, const char *link, const char *dir, uint64_t *usec)
 {
-	uint64_t usec;
-
-	return clock_of_new(st, link, &usec) < 0 ? -1 : pushed_set(st, dir, usec);
+	return clock_of_new(st, link, usec) < 0 ? -1 : pushed_set(st, dir, usec);
 }
 
 /*
@@ -80,14 +77,14 @@ static int set_time(struct store *st, const char *link, const char *dir)
  * that the tag ever pointed to. registry:2 maintains it, but no response of either registry depends on it. So its name is
  * not flushed, and fsck repairs it; with fsync = "image" its bytes are, so that it is not empty.
  */
-static int prepare(struct store *st, const struct digest *d, struct str *tmp, struct err *e)
+static int prepare(struct store *st, const struct digest *d, struct str *tmp, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str index = STR_INIT, current = STR_INIT;
 
 	store_tmp(st, tmp);
 	path_tag_index(&index, tmp->buf, d);
 	path_in(&current, tmp->buf, STORE_CURRENT);
-	if (write_link(st, current.buf, d, true) == 0 && begin_time(st, current.buf) == 0 &&
+	if (write_link(st, current.buf, d, true) == 0 && begin_time(st, current.buf, pushed) == 0 &&
 	    write_link(st, index.buf, d, st->image) == 0 && store_flush_new(st, current.buf) == 0 && store_flush_new(st, tmp->buf) == 0)
 		return 0;
 	err_sys(e, "cannot make %s", tmp->buf);
@@ -96,12 +93,12 @@ static int prepare(struct store *st, const struct digest *d, struct str *tmp, st
 }
 
 /* 1 if the tag's directory is new and now in place, 0 if there was one already, -1 with *e. */
-static int set_new(struct store *st, const char *dir, const struct digest *d, struct err *e)
+static int set_new(struct store *st, const char *dir, const struct digest *d, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
 	int rc;
 
-	if (prepare(st, d, &tmp, e) < 0)
+	if (prepare(st, d, &tmp, pushed, e) < 0)
 		return -1;
 	if (renameat(st->dirfd, tmp.buf, st->dirfd, dir) == 0)
 		return 1;
@@ -110,15 +107,15 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, st
 	return rc;
 }
 
-/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `timed`: this is a push of the tag itself. */
-static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, bool timed, struct err *e)
+/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `pushed`, not NULL: this is a push of the tag itself. */
+static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
 
 	store_tmp(st, &tmp);
 	path_in(&path, dir, STORE_LINK);
 	if (store_write(st, tmp.buf, d->text, strlen(d->text), flush) == 0 &&
-	    os_mkdirs(st->dirfd, dir) == 0 && (!timed || set_time(st, tmp.buf, dir) == 0) && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+	    os_mkdirs(st->dirfd, dir) == 0 && (!pushed || set_time(st, tmp.buf, dir, pushed) == 0) && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
 		return 0;
 	err_sys(e, "cannot write %s", path.buf);
 	unlinkat(st->dirfd, tmp.buf, 0);
@@ -135,34 +132,44 @@ static int write_index(struct store *st, const char *tag_dir, const struct diges
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found < 0)
 		return -1;
-	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, st->image, false, e);
+	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, st->image, NULL, e);
 }
 
 /* The tag's directory exists, perhaps without a link: writes the index link, then replaces the tag's own link. */
-static int set_old(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
+static int set_old(struct store *st, const char *tag_dir, const struct digest *d, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
 	path_in(&dir, tag_dir, STORE_CURRENT);
-	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, true, e) < 0)
+	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, pushed, e) < 0)
 		return -1;
+	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
+}
+
+int tag_set_known(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool exists, uint64_t *pushed,
+		  struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int rc;
+
+	*pushed = 0;
+	if (!exists && taglist_drop(st, n, e) < 0)
+		return -1;
+	path_tag(&dir, n, t);
+	rc = exists ? 0 : set_new(st, dir.buf, d, pushed, e);
+	if (rc <= 0)
+		return rc < 0 ? -1 : set_old(st, dir.buf, d, pushed, e);
+	path_tags(&dir, n);
 	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
 }
 
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
 {
-	cleanup_str struct str dir = STR_INIT;
 	struct digest old;
-	int rc = tag_read(st, n, t, &old, e);
+	uint64_t pushed;
+	int found = tag_read(st, n, t, &old, e);
 
-	if (rc < 0 || (rc == 0 && taglist_drop(st, n, e) < 0))
-		return -1;
-	path_tag(&dir, n, t);
-	rc = rc == 0 ? set_new(st, dir.buf, d, e) : 0;
-	if (rc <= 0)
-		return rc < 0 ? -1 : set_old(st, dir.buf, d, e);
-	path_tags(&dir, n);
-	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
+	return found < 0 ? -1 : tag_set_known(st, n, t, d, found, &pushed, e);
 }
 
 int tag_pushed(struct store *st, const struct name *n, const struct tag *t, uint64_t *usec, struct err *e)

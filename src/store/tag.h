@@ -8,6 +8,7 @@
  * Readers take no lock: a tag's link is replaced by one rename, and a new tag's directory appears complete.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/digest.h"
 #include "base/err.h"
@@ -36,8 +37,12 @@ int tag_pushed(struct store *st, const struct name *n, const struct tag *t, uint
  * tag_set - point the tag to d, durably, with the present time as that of its push, also if it points there already; also write,
  *           without a flush, the index link of registry:2's layout
  * The caller holds the repository's lock and lock_collector, and has made the revision durable up to repositories/.
+ *
+ * tag_set_known - the same, where it is known whether the tag has a link; *pushed gets the time, as tag_pushed() tells it
  */
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e);
+int tag_set_known(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool exists, uint64_t *pushed,
+		  struct err *e);
 
 /*
  * tag_remove - move a tag to the trash by one rename; 1, 0 absent, -1 with *e; the caller holds the repository's lock

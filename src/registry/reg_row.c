@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_row: rows about tags.
+ *
+ * Owns the form of the text of a summary's row: words, each a letter and a value, percent-encoded. Knows nothing of when one is written.
+ */
+#include "registry/reg_row.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/json_check.h"
+#include "base/mem.h"
+#include "store/index.h"
+#include "store/tag.h"
+
+#define REFERRERS 100           /* of a manifest that are counted */
+
+_Static_assert(KIND_COUNT == SUMMARY_COUNTS, "a summary counts each kind");
+
+void reg_row_release(struct tag_row *row)
+{
+	facts_release(&row->facts);
+	str_release(&row->by);
+}
+
+int reg_row_count(struct registry *r, const struct name *n, const struct digest *d, unsigned counts[KIND_COUNT], struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str descriptor = STR_INIT;
+	size_t i;
+
+	memset(counts, 0, KIND_COUNT * sizeof(*counts));
+	if (index_referrers(r->st, n, d, "", REFERRERS, &all, e) < 0)
+		return -1;
+	for (i = 0; i < all.count && i < REFERRERS; i++) {
+		struct json_fault f;
+		struct digest one;
+		int found;
+
+		str_reset(&descriptor);
+		if (digest_parse(&one, all.v[i], strlen(all.v[i])) < 0)
+			continue;
+		found = index_read_referrer(r->st, n, d, &one, &descriptor, e);
+		if (found < 0)
+			return -1;
+		if (found && json_check(descriptor.buf, descriptor.len, &f) == 0)
+			counts[kind_of(json_view_of(descriptor.buf, descriptor.len))]++;
+	}
+	return 0;
+}
+
+int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, struct tag_row *row, struct err *e)
+{
+	int found = tag_read(r->st, n, t, &row->digest, e);
+
+	row->tag = *t;
+	if (found <= 0)
+		return found;
+	found = tag_pushed(r->st, n, t, &row->pushed, e);
+	if (found <= 0 || facts_read(r, n, &row->digest, &row->facts, e) < 0)
+		return found < 0 ? -1 : found;
+	return indexed && reg_row_count(r, n, &row->digest, row->referrers, e) < 0 ? -1 : 1;
+}
+
+static void add_word(struct str *out, char letter, const char *s, size_t len)
+{
+	if (!len)
+		return;
+	if (out->len)
+		str_addc(out, ' ');
+	str_addc(out, letter);
+	str_add_urlenc(out, s, len);
+}
+
+static void add_number(struct str *out, char letter, int64_t v)
+{
+	str_addf(out, out->len ? " %c%" PRId64 : "%c%" PRId64, letter, v);
+}
+
+void reg_row_line(const struct tag_row *row, struct str *line)
+{
+	const struct facts *f = &row->facts;
+	cleanup_str struct str text = STR_INIT;
+	struct summary_row out = {
+		.pushed = row->pushed, .key = row->tag.s, .key_len = row->tag.len, .digest = row->digest.text, .digest_len = strlen(row->digest.text),
+	};
+
+	add_word(&text, 'm', f->media_type.buf, f->media_type.len);
+	add_word(&text, 'a', f->artifact_type.buf, f->artifact_type.len);
+	add_word(&text, 'p', f->platforms.buf, f->platforms.len);
+	add_word(&text, 'u', row->by.buf, row->by.len < ROW_BY_MAX ? row->by.len : ROW_BY_MAX);
+	if (f->sized)
+		add_number(&text, 'b', (int64_t)f->bytes);
+	if (f->dated)
+		add_number(&text, 'c', f->created);
+	out.text = text.buf;
+	out.text_len = text.len;
+	memcpy(out.counts, row->referrers, sizeof(out.counts));
+	summary_add_row(line, &out);
+}
+
+static int parse_number(const char *s, size_t len, int64_t *out)
+{
+	bool negative = len && *s == '-';
+	uint64_t v;
+
+	if (str_parse_u64(s + negative, len - negative, &v) < 0 || v > INT64_MAX)
+		return -1;
+	*out = negative ? -(int64_t)v : (int64_t)v;
+	return 0;
+}
+
+static int take_word(struct tag_row *row, const char *s, size_t len)
+{
+	struct facts *f = &row->facts;
+	int64_t v = 0;
+
+	switch (*s) {
+	case 'm':
+		return str_add_urldec(&f->media_type, s + 1, len - 1, false);
+	case 'a':
+		return str_add_urldec(&f->artifact_type, s + 1, len - 1, false);
+	case 'p':
+		return str_add_urldec(&f->platforms, s + 1, len - 1, false);
+	case 'u':
+		return str_add_urldec(&row->by, s + 1, len - 1, false);
+	case 'b':
+		f->sized = parse_number(s + 1, len - 1, &v) == 0 && v >= 0;
+		f->bytes = f->sized ? (uint64_t)v : 0;
+		return 0;
+	case 'c':
+		f->dated = parse_number(s + 1, len - 1, &f->created) == 0;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int reg_row_parse(struct tag_row *row, const struct summary_row *from)
+{
+	const char *p = from->text, *end = p + from->text_len;
+
+	if (tag_parse(&row->tag, from->key, from->key_len) < 0 || digest_parse(&row->digest, from->digest, from->digest_len) < 0)
+		return -1;
+	row->pushed = from->pushed;
+	memcpy(row->referrers, from->counts, sizeof(row->referrers));
+	while (p < end) {
+		const char *blank = memchr(p, ' ', (size_t)(end - p)), *stop = blank ? blank : end;
+
+		if (stop > p && take_word(row, p, (size_t)(stop - p)) < 0)
+			return -1;
+		p = stop + 1;
+	}
+	return 0;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reg_summary: keeping the summary of a repository's tags.
+ *
+ * Owns no state. Invariant: a summary of this epoch has a row, or a doubt, for each tag; that a row is not written makes a doubt of it. Knows
+ * nothing of HTTP or users.
+ */
+#include "registry/reg_summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_check.h"
+#include "base/mem.h"
+#include "store/index.h"
+#include "store/store_path.h"
+#include "store/tag.h"
+
+#define LOOK_EACH 8192          /* bytes that a file grows by until it is looked at whether it is to be written anew */
+
+void reg_summary_leave(struct summary_change *c)
+{
+	summary_leave(&c->w);
+	str_release(&c->path);
+	str_release(&c->lines);
+}
+
+bool reg_summary_is_kept(const struct summary_change *c)
+{
+	return c->w.fd >= 0;
+}
+
+/* Say the first lines, which are in c->lines. */
+static int begin(struct registry *r, const struct name *n, struct summary_change *c, struct err *e)
+{
+	int rc;
+
+	c->r = r;
+	c->n = n;
+	path_index_file(&c->path, n, STORE_INDEX_SUMMARY);
+	rc = summary_begin(r->st, c->path.buf, &c->lines, &c->w, e);
+	str_reset(&c->lines);
+	return rc;
+}
+
+static int look(void *arg, const char *key, size_t len, struct str *line, struct err *e)
+{
+	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
+	const struct summary_change *c = arg;
+	struct tag t;
+	int found = tag_parse(&t, key, len) < 0 ? 0 : reg_row_read(c->r, c->n, &t, true, &row, e);
+
+	if (found == 1)
+		reg_row_line(&row, line);
+	return found;
+}
+
+/* Rows, with their texts. */
+struct rows {
+	struct registry *r;
+	const struct name *n;
+	struct str text;                /* a line for each row */
+	size_t count;
+};
+
+/* The lines do not move any more. */
+static int write_rows(struct rows *rows, struct err *e)
+{
+	cleanup_free struct summary_row *v = xcalloc(rows->count + 1, sizeof(*v));
+	cleanup_str struct str path = STR_INIT;
+	const char *line = rows->text.buf;
+	size_t i;
+
+	for (i = 0; i < rows->count; i++) {
+		size_t len = strcspn(line, "\n");
+
+		summary_parse_row(line, len, &v[i]);
+		line += len + 1;
+	}
+	path_index_file(&path, rows->n, STORE_INDEX_SUMMARY);
+	return summary_build(rows->r->st, path.buf, v, rows->count, e);
+}
+
+static int copy_row(void *arg, const struct summary_row *row, struct err *e)
+{
+	struct summary_row copy = *row;
+	struct rows *rows = arg;
+	struct digest d;
+
+	if (row->recount && digest_parse(&d, row->digest, row->digest_len) == 0 && reg_row_count(rows->r, rows->n, &d, copy.counts, e) < 0)
+		return -1;
+	summary_add_row(&rows->text, &copy);
+	str_addc(&rows->text, '\n');
+	rows->count++;
+	return 0;
+}
+
+/* The caller holds the lock: nobody is at work, so what is in doubt can be decided for good. A failure leaves the file as it is. */
+static void write_anew(struct registry *r, const struct name *n)
+{
+	cleanup_summary struct summary s = SUMMARY_INIT;
+	cleanup_err struct err ignored = ERR_INIT;
+	struct rows rows = { .r = r, .n = n, .text = STR_INIT };
+
+	if (reg_summary_open(r, n, &s, &ignored) == 1 && summary_is_due(&s) &&
+	    summary_walk(&s, SUMMARY_BY_KEY, false, NULL, copy_row, &rows, &ignored) == 0)
+		write_rows(&rows, &ignored);
+	str_release(&rows.text);
+}
+
+static void end(struct summary_change *c)
+{
+	uint64_t size;
+	size_t len = c->lines.len;
+
+	summary_end(&c->w, &c->lines);
+	size = c->w.size;
+	if (size && size / LOOK_EACH != (size - (len < size ? len : size)) / LOOK_EACH)
+		write_anew(c->r, c->n);
+}
+
+int reg_summary_will_tag(struct registry *r, const struct name *n, const struct tag *t, bool exists, struct summary_change *c, struct err *e)
+{
+	summary_doubt(&c->lines, t->s, exists);
+	return begin(r, n, c, e);
+}
+
+void reg_summary_tagged(struct summary_change *c, const struct tag_row *row)
+{
+	cleanup_str struct str line = STR_INIT;
+	struct summary_row out;
+
+	if (!reg_summary_is_kept(c))
+		return;
+	reg_row_line(row, &line);
+	if (summary_parse_row(line.buf, line.len, &out) == 0)
+		summary_set(&c->lines, &out);
+	end(c);
+}
+
+static const struct tag *nth(const struct tag *tags, size_t i, size_t stride)
+{
+	return (const struct tag *)(const void *)((const char *)tags + i * stride);
+}
+
+int reg_summary_will_untag(struct registry *r, const struct name *n, const struct tag *tags, size_t count, size_t stride, struct summary_change *c,
+			   struct err *e)
+{
+	for (size_t i = 0; i < count; i++)
+		summary_doubt(&c->lines, nth(tags, i, stride)->s, true);
+	return begin(r, n, c, e);
+}
+
+void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size_t count, size_t stride)
+{
+	if (!reg_summary_is_kept(c))
+		return;
+	for (size_t i = 0; i < count; i++)
+		summary_gone(&c->lines, nth(tags, i, stride)->s);
+	end(c);
+}
+
+/* One that was there already is counted already. */
+int reg_summary_add_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d,
+			     const struct str *descriptor, struct err *e)
+{
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	struct json_fault f;
+
+	if (index_has_referrer(r->st, n, subject, d))
+		return index_add_referrer(r->st, n, subject, d, descriptor, true, e);
+	summary_doubt_refer(&c.lines, subject);
+	if (begin(r, n, &c, e) < 0 || index_add_referrer(r->st, n, subject, d, descriptor, true, e) < 0)
+		return -1;
+	if (!reg_summary_is_kept(&c) || json_check(descriptor->buf, descriptor->len, &f) < 0)
+		return 0;
+	summary_refer(&c.lines, subject, kind_of(json_view_of(descriptor->buf, descriptor->len)));
+	end(&c);
+	return 0;
+}
+
+void reg_summary_remove_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d)
+{
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+	cleanup_err struct err ignored = ERR_INIT;      /* then one too many is counted */
+
+	summary_doubt_refer(&c.lines, subject);
+	begin(r, n, &c, &ignored);
+	index_remove_referrer(r->st, n, subject, d);
+}
+
+static int add_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
+{
+	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
+	struct rows *rows = arg;
+	int found = reg_row_read(rows->r, rows->n, t, true, &row, e);
+
+	(void)d;
+	if (found <= 0)
+		return found;
+	reg_row_line(&row, &rows->text);
+	str_addc(&rows->text, '\n');
+	rows->count++;
+	return 0;
+}
+
+int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
+{
+	struct rows rows = { .r = r, .n = n, .text = STR_INIT };
+	int rc = tag_walk(r->st, n, add_tag, &rows, e);
+
+	if (rc == 0)
+		rc = write_rows(&rows, e);
+	str_release(&rows.text);
+	return rc;
+}
+
+int reg_summary_open(struct registry *r, const struct name *n, struct summary *s, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct summary_change c = { .r = r, .n = n };
+	int rc;
+
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	rc = summary_open(r->st, path.buf, s, e);
+	return rc == 1 && summary_settle(s, look, &c, e) < 0 ? -1 : rc;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_STORE_SUMMARY_H
+#define BERTH_STORE_SUMMARY_H
+
+/*
+ * summary: one file of rows that are listed by name and by the time of a push, at the cost of a page (doc/STORE.md, "Indexes and epochs").
+ *
+ * The file has a base, which is written whole, and a tail, to which a line is appended before and after each change:
+ *
+ *   head         "berth-summary 1 EPOCH COUNT INDEX INDEX RUN\n": numbers are 16 hex digits; the lengths of what follows
+ *   two indexes  of the runs: "OFFSET PUSHED KEY\n" for the first row of each block
+ *   two runs     the same rows by KEY, and by PUSHED and KEY: "PUSHED KEY DIGEST COUNT COUNT COUNT COUNT TEXT\n"
+ *   tail         "?n KEY ;" the row may be about to come (o: to change or go); "=ROW ;" it is this one; "-KEY ;" it has gone;
+ *                "@? DIGEST ;" what refers to it may be about to change; "@+N DIGEST ;" one more of kind N
+ *
+ * So a row is believed unless its last line is one with a question mark: then somebody is at work, or has died there, and what the row is about is
+ * looked at. A piece of the tail begins with a newline, and a line counts if it ends with ";": what a kill has cut counts for nothing.
+ * A file of another epoch is none. Writers hold the repository's lock; readers take none, and hold on to the file that they have opened.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/store.h"
+
+#define SUMMARY_COUNTS 4
+#define SUMMARY_KEY_MAX 255
+
+struct summary_row {
+	uint64_t pushed;
+	const char *key, *digest, *text;        /* borrowed; a text has no newline; key and digest have no blank and are not empty */
+	size_t key_len, digest_len, text_len;
+	unsigned counts[SUMMARY_COUNTS];
+	bool recount;                   /* out of a walk: the counts are not certain */
+	size_t seq;                     /* the line of the tail that it is from; 0: the base */
+};
+
+/* An open file. */
+struct summary {
+	int fd;
+	struct str head, tail, block;
+	uint64_t count, index_len[2], run_len;
+	struct summary_entry {          /* what the tail says of a key */
+		const char *key;
+		size_t key_len;
+		bool existed;           /* before the first of its lines: the base has it */
+		enum { SUMMARY_DOUBT, SUMMARY_SET, SUMMARY_GONE } state;
+		struct summary_row row; /* SUMMARY_SET */
+	} *v;                           /* owned; in byte order of the keys */
+	size_t nv;
+	struct summary_refer {
+		const char *digest;
+		size_t len, seq;
+		int kind;               /* -1: a doubt */
+	} *refers;                      /* owned; by digest, then in their order */
+	size_t nrefers;
+	struct str settled;             /* texts of rows that were looked at */
+};
+
+#define SUMMARY_INIT { .fd = -1, .head = STR_INIT, .tail = STR_INIT, .block = STR_INIT, .settled = STR_INIT }
+void summary_close(struct summary *s);
+#define cleanup_summary __attribute__((cleanup(summary_close)))
+
+/* summary_open - open it and read its tail; s is SUMMARY_INIT. 1, 0 there is none of this epoch, or it is corrupt, -1 with *e */
+int summary_open(struct store *st, const char *path, struct summary *s, struct err *e);
+
+/*
+ * summary_settle - look at the rows that are in doubt
+ * look  adds the row to `line` as summary_add_row() does: 1, 0 there is no such row, -1 with *e
+ */
+int summary_settle(struct summary *s, int (*look)(void *arg, const char *key, size_t len, struct str *line, struct err *e), void *arg,
+		   struct err *e);
+
+/* summary_count - the number of rows, after summary_settle() */
+uint64_t summary_count(const struct summary *s);
+
+/* summary_is_due - whether the tail is so long that the file is to be written anew */
+bool summary_is_due(const struct summary *s);
+
+enum summary_order { SUMMARY_BY_KEY, SUMMARY_BY_PUSH };
+
+/*
+ * summary_walk - visit rows, after summary_settle()
+ * after  only rows behind this one (pushed and key), which need not exist; NULL: all
+ * visit  the row is borrowed until it returns; anything but 0 ends the walk, and is returned
+ * EUCLEAN as *e.sys if the file turns out to be corrupt.
+ */
+int summary_walk(struct summary *s, enum summary_order by, bool desc, const struct summary_row *after,
+		 int (*visit)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e);
+
+/* summary_add_row - add a row as a line, without a newline; summary_parse_row - read one: 0, or -1 */
+void summary_add_row(struct str *out, const struct summary_row *row);
+int summary_parse_row(const char *line, size_t len, struct summary_row *row);
+
+/* summary_cmp - the order of a walk */
+int summary_cmp(enum summary_order by, const struct summary_row *a, const struct summary_row *b);
+
+#endif
