@@ -18,6 +18,7 @@ const Ref = ({ event }) => (event.tag ? html`<a href=${toImage(event.repository,
 		html`<a href=${toRepo(event.repository)}><${Name} class="code">${event.repository}<//></a>`);
 
 const SAID = {
+	__proto__: null,
 	push: (e) => html`pushed <${Ref} event=${e} />`,
 	move: (e) => html`moved <${Ref} event=${e} /> <span class="quiet">from</span> <${Digest} digest=${e.before} /> <span class="quiet">to</span> <${Digest} digest=${e.digest} />`,
 	untag: (e) => html`removed the tag <${Name} class="code">${e.repository}:${e.tag}<//> <span class="quiet">of</span> <${Digest} digest=${e.digest} />`,

@@ -16,6 +16,7 @@ import { Activity } from './activity.js';
 import { Collection, Status } from './system.js';
 
 const VIEWS = {
+	__proto__: null,
 	'': { title: () => 'Repositories', show: Repos },
 	repo: { title: (name) => name, show: Repo, up: '' },
 	image: { title: (name) => name, show: Image, up: '' },
@@ -114,8 +115,9 @@ function App() {
 	useEffect(() => {
 		document.title = [VIEWS[at.view]?.title(at.name) ?? 'Not found', registryName()].join(' – ');
 		scrollTo(0, places.get(key) ?? 0);
-		if (!first.current && !main.current.querySelector('[autofocus]'))
-			(main.current.querySelector('h1') ?? main.current).focus({ preventScroll: true });
+		const wanted = main.current.querySelector('[data-focus]');
+		if (wanted || !first.current)
+			(wanted ?? main.current.querySelector('h1') ?? main.current).focus({ preventScroll: true });
 		first.current = false;
 		const scrolled = () => places.set(key, scrollY);
 		addEventListener('scroll', scrolled, { passive: true });
@@ -125,7 +127,7 @@ function App() {
 			event.preventDefault();
 			main.current.focus();
 		}}>Skip to the content</a>
-		<header class="top"><a class="home" href="#/"><${Logo} /><span class="home-name">berth</span><span class="home-host">${registryName()}</span></a>
+		<header class="top"><a class="home" href="#/" aria-label=${`berth at ${registryName()}: all repositories`}><${Logo} /><span class="home-name">berth</span><span class="home-host">${registryName()}</span></a>
 			<${Search} /><${Nav} view=${at.view} who=${who} /><${User} who=${who} view=${at.view} /></header>
 		<${Away} />
 		<main id="main" ref=${main} tabindex="-1">${who ? html`<${View} key=${`${key} ${who.user ?? ''}`} at=${at} who=${who} />` : html`<p class="busy">Connecting…</p>`}</main>

@@ -7,7 +7,8 @@ import { tell, forget } from './state.js';
 import { count, plural, size } from './format.js';
 import { Dialog, Name, Digest, said } from './parts.js';
 
-const AT_ONCE = 1000;   // tags a request
+const AT_ONCE = 1000;           // tags a request
+const BACK_AT_ONCE = 100;
 const PAGES = 100;
 
 // pieces - what is asked for, in requests of at most AT_ONCE tags
@@ -22,7 +23,7 @@ function pieces(what) {
 
 // plan - what a deletion would do: all answers of the dry runs together, with the token of each
 async function plan(path, what, stopped) {
-	const sum = { tags: [], stays: [], kept: [], frees: 0, tokens: [], more: false };
+	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, tokens: [], more: false };
 	for (const body of pieces(what)) {
 		let after;
 		for (let page = 0; page < PAGES; page++) {
@@ -33,6 +34,7 @@ async function plan(path, what, stopped) {
 			sum.stays.push(...(one.stays ?? []));
 			sum.kept.push(...(one.kept_content ?? []));
 			sum.frees += one.frees ?? 0;
+			sum.unknown ||= one.frees === undefined;
 			if (one.token && one.tags?.length)
 				sum.tokens.push(one.token);
 			after = one.next;
@@ -48,8 +50,8 @@ async function plan(path, what, stopped) {
 export async function restore(repo, tags) {
 	const back = { restored: [], failed: [] };
 	try {
-		for (let i = 0; i < tags.length; i += AT_ONCE) {
-			const one = await send('POST', repoPath(repo, 'tags:restore'), { tags: tags.slice(i, i + AT_ONCE) });
+		for (let i = 0; i < tags.length; i += BACK_AT_ONCE) {
+			const one = await send('POST', repoPath(repo, 'tags:restore'), { tags: tags.slice(i, i + BACK_AT_ONCE) });
 			back.restored.push(...(one.restored ?? []));
 			back.failed.push(...(one.failed ?? []));
 		}
@@ -66,15 +68,25 @@ export async function restore(repo, tags) {
 	return !back.failed.length;
 }
 
+const empty = (filter) => Object.values(filter).every((one) => one === undefined || one === '');
+
 // FilterForm - which tags: a pattern, an age, how many of the newest stay
 function FilterForm({ filter, onChange }) {
-	const put = (member, value) => onChange({ ...filter, [member]: value });
+	const put = (member, value) => onChange({ ...filter, [member]: value === '' ? undefined : value });
 	return html`<div class="filter-form">
-		<label>Tags like <input type="text" autofocus value=${filter.pattern ?? ''} spellcheck=${false} autocapitalize="off" placeholder="pr-*" onInput=${(event) => put('pattern', event.target.value)} /></label>
+		<label>Tags like <input type="text" data-focus="" value=${filter.pattern ?? ''} spellcheck=${false} autocapitalize="off" placeholder="pr-*" onInput=${(event) => put('pattern', event.target.value)} /></label>
 		<label>older than <input type="text" inputmode="text" size="6" value=${filter.older_than ?? ''} placeholder="30d" onInput=${(event) => put('older_than', event.target.value.trim() || undefined)} /></label>
 		<label>keep the newest <input type="number" min="0" max="100000" value=${filter.keep_newest ?? ''} placeholder="0"
 			onInput=${(event) => put('keep_newest', event.target.value === '' ? undefined : Number(event.target.value))} /></label>
 	</div>`;
+}
+
+// Frees - what collections free of it
+function Frees({ made }) {
+	if (!made.tags.length || (made.unknown && !made.frees))
+		return null;
+	return made.frees ? html`, and ${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content is not needed any more: collections free it` :
+		', and that frees nothing: other tags or repositories need the content';
 }
 
 const SHOWN = 200;
@@ -91,6 +103,7 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 	const [filter, setFilter] = useState(what.filter ?? null);
 	const [state, setState] = useState({ plan: null, error: null, doing: 0 });
 	const open = useRef(true);
+	const begun = useRef(false);
 	const path = repoPath(repo, 'tags:delete');
 	useEffect(() => () => {
 		open.current = false;
@@ -98,11 +111,11 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 	useEffect(() => {
 		let stopped = false;
 		setState((old) => ({ ...old, error: null, looking: true }));
-		if (filter && !filter.pattern) {
+		if (filter && empty(filter)) {
 			setState({ plan: null, error: null, doing: 0 });
 			return undefined;
 		}
-		const timer = setTimeout(() => plan(path, filter ? { filter } : what, () => stopped).then(
+		const timer = setTimeout(() => plan(path, filter ? { filter: Object.fromEntries(Object.entries(filter).filter(([, one]) => one !== undefined && one !== '')) } : what, () => stopped).then(
 			(made) => !stopped && setState({ plan: made, error: null, doing: 0 }),
 			(error) => !stopped && setState({ plan: null, error, doing: 0 })), filter === what.filter ? 0 : 350);
 		return () => {
@@ -111,6 +124,7 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 		};
 	}, [filter]);
 	const go = async () => {
+		begun.current = true;
 		const all = { deleted: [], changed: [], stays: [] };
 		const digests = new Map(state.plan.tags.map((one) => [one.tag, one.digest]));
 		let failed = null;
@@ -140,20 +154,19 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 			tell(said(failed));
 	};
 	const made = state.plan;
-	const close = () => onClose(state.error !== null && state.doing === 0 && made === null);
+	const close = () => onClose(begun.current);
 	return html`<${Dialog} title=${filter ? 'Clean up' : `Delete ${plural(what.tags.length, 'tag')}?`} onClose=${close}>
 		<p class="where">from <${Name} class="strong">${repo}<//></p>
 		${filter ? html`<${FilterForm} filter=${filter} onChange=${setFilter} />` : null}
 		<div class="plan" aria-live="polite" aria-busy=${Boolean(state.looking)}>
-		${state.error ? html`<p class="bad" role="alert">${said(state.error)}</p>` : !made ? html`<p class="busy">${filter && !filter.pattern ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
-			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}${made.frees ? html`, and the next collection frees <b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b>` :
-				made.tags.length ? ', and that frees nothing: other tags or images need the content' : ''}.</p>
+		${state.error ? html`<p class="bad" role="alert">${said(state.error)}</p>` : !made ? html`<p class="busy">${filter && empty(filter) ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
+			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}<${Frees} made=${made} />.</p>
 			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
 			<${Listed} title=${`${count(made.stays.length)} ${made.stays.length === 1 ? 'stays' : 'stay'}`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
 			<${Listed} title=${`content of ${count(made.kept.length)} stays`} list=${made.kept} item=${(one) => html`<${Digest} digest=${one.digest} />: needed by <${Name} class="code">${one.by}<//>`} />
 			<p class="hint">${undo ? 'It can be undone until the content is collected.' : 'It cannot be undone from here: this registry does not remember deleted tags (its setting is “undo”).'}</p>`}
 		</div>
-		<div class="dialog-foot"><button class="button" onClick=${close} autofocus=${!filter}>Cancel</button>
+		<div class="dialog-foot"><button class="button" onClick=${close} data-focus=${filter ? undefined : ''}>Cancel</button>
 			<button class="button danger" disabled=${!made?.tags.length || state.doing > 0 || state.looking} onClick=${go}>
 				${state.doing ? `Deleting… ${count(state.doing - 1)} of ${count(made?.tags.length)}` : `Delete ${made?.tags.length ? plural(made.tags.length, 'tag') : ''}`}</button></div>
 	<//>`;

@@ -35,7 +35,7 @@ export function Login({ query, who }) {
 	};
 	return html`<form class="login" method="post" onSubmit=${submit}>
 		<h1 tabindex="-1"><${Icon} name="lock" />Log in</h1><p class="quiet">to ${registryName()}</p>
-		<label>Name<input name="user" type="text" autocomplete="username" autocapitalize="off" spellcheck=${false} required autofocus maxlength="255" /></label>
+		<label>Name<input name="user" type="text" autocomplete="username" autocapitalize="off" spellcheck=${false} required data-focus="" maxlength="255" /></label>
 		<label>Password<input ref=${password} name="password" type="password" autocomplete="current-password" required maxlength="1024" aria-describedby="login-said" /></label>
 		<p id="login-said" class="bad" role="alert">${said}</p>
 		<button class="button primary" disabled=${busy}>${busy ? 'Logging in…' : 'Log in'}</button>

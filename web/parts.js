@@ -93,9 +93,9 @@ export function said(error) {
 }
 
 export function Failed({ error, again, who }) {
-	// A session may have ended meanwhile: what is not there for nobody may be there after a login.
+	// A session may have ended since the page was loaded: what is not there for nobody may be there after a login.
 	useEffect(() => {
-		if (who && !who.anonymous && Date.now() - me.at > 5000 && [401, 403, 404].includes(error.status))
+		if (who && !who.anonymous && !me.fresh && [401, 403, 404].includes(error.status))
 			get('whoami').then((now) => now.user !== who.user && setMe(now), () => {});
 	}, [error]);
 	const login = who?.form && (error.status === 401 || (error.status === 404 && who.anonymous) || (error.status === 403 && who.anonymous));
@@ -232,6 +232,7 @@ export function Dialog({ title, children, onClose }) {
 	useEffect(() => {
 		const dialog = at.current;
 		dialog.showModal();
+		dialog.querySelector('[data-focus]')?.focus();
 		return () => dialog.open && dialog.close();
 	}, []);
 	return html`<dialog ref=${at} aria-labelledby="dialog-title" onCancel=${(event) => {

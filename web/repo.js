@@ -157,10 +157,10 @@ export function Deleted({ name, who }) {
 	return html`${head}<${Table} label="deleted tags" kind="gone" columns=${GONE} rows=${list.rows} next=${list.next} more=${list.more} loading=${list.loading} stale=${list.stale}
 		keyOf=${(gone) => `${gone.tag} ${gone.at} ${gone.digest}`}
 		row=${(gone) => [
-			html`<${Name} class="strong code">${gone.tag}<//>`,
+			gone.tag ? html`<${Name} class="strong code">${gone.tag}<//>` : html`<span class="quiet">a manifest without a tag</span>`,
 			html`${gone.was === 'moved' ? 'moved' : 'deleted'}${gone.by ? html`<span class="by"> by <${Name}>${gone.by}<//></span>` : null}`,
 			html`<a href=${toImage(name, gone.digest)}><${Digest} digest=${gone.digest} /></a>`,
 			html`<${Time} at=${gone.at} />`,
-			mayRestore ? html`<button class="button small" disabled=${busy !== ''} onClick=${() => back(gone)} aria-label=${`bring back ${gone.tag}`}><${Icon} name="back" />Bring back</button>` : '',
+			mayRestore && gone.tag ? html`<button class="button small" disabled=${busy !== ''} onClick=${() => back(gone)} aria-label=${`bring back ${gone.tag}`}><${Icon} name="back" />Bring back</button>` : '',
 		]} />`;
 }

@@ -44,7 +44,7 @@ function Marks({ repo }) {
 	return html`${repo.mirror ? html`<${Badge} title="kept as a copy of another registry's"><span>mirror of <${Name}>${repo.mirror}<//></span><//>` : null}
 		${(repo.rules ?? []).map((rule) => html`<${Badge} key=${rule} title=${RULES[rule] ?? ''}>${rule}<//>`)}`;
 }
-const RULES = { keep: 'a rule says which tags stay', immutable: 'a rule keeps some tags from being moved or deleted', quota: 'a rule limits its size', untagged: 'a rule removes manifests without tags' };
+const RULES = { __proto__: null, keep: 'a rule says which tags stay', immutable: 'a rule keeps some tags from being moved or deleted', quota: 'a rule limits its size', untagged: 'a rule removes manifests without tags' };
 
 function spaceCells(space, toggle, more) {
 	return [

@@ -42,7 +42,10 @@ export function refine(change) {
 export function useRoute() {
 	const [at, set] = useState(route);
 	useEffect(() => {
-		const moved = () => set(route());
+		const moved = () => {
+			me.fresh = false;
+			set(route());
+		};
 		movers.add(moved);
 		addEventListener('hashchange', moved);
 		return () => {
@@ -55,10 +58,10 @@ export function useRoute() {
 
 // --- who the reader is
 
-export const me = { who: null, at: 0, watchers: new Set() };
+export const me = { who: null, fresh: false, watchers: new Set() };
 export function setMe(who) {
 	me.who = who;
-	me.at = Date.now();
+	me.fresh = true;
 	forget();
 	for (const watcher of me.watchers)
 		watcher(who);

@@ -7,7 +7,7 @@ import { useAnswer, tell } from './state.js';
 import { count, plural } from './format.js';
 import { Name, Size, Time, Badge, Failed, Icon, said } from './parts.js';
 
-const PHASES = { mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads' };
+const PHASES = { __proto__: null, mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads' };
 
 function Last({ last }) {
 	if (!last)
@@ -58,9 +58,11 @@ export function Collection({ who }) {
 }
 
 function Disk({ disk }) {
-	const whole = (disk.bytes ?? 0) + (disk.free ?? 0);
-	return html`<section class="card" aria-labelledby="disk"><h2 id="disk">Disk</h2><p><b><${Size} bytes=${disk.bytes} /></b> used, <b><${Size} bytes=${disk.free} /></b> free</p>
-		${whole ? html`<span class="meter large" aria-hidden="true"><span style=${{ width: `${(100 * (disk.bytes ?? 0)) / whole}%` }}></span></span>` : null}</section>`;
+	const used = typeof disk.size === 'number' ? disk.size - disk.free : 0;
+	return html`<section class="card" aria-labelledby="disk"><h2 id="disk">Disk</h2>
+		<p><b><${Size} bytes=${disk.free} /></b> free${used ? html` of <${Size} bytes=${disk.size} />` : null}</p>
+		${typeof disk.bytes === 'number' ? html`<p class="quiet"><${Size} bytes=${disk.bytes} /> are content of this registry</p>` : null}
+		${used ? html`<span class="meter large" aria-hidden="true"><span style=${{ width: `${(100 * used) / disk.size}%` }}></span></span>` : null}</section>`;
 }
 
 export function Status({ who }) {
@@ -77,10 +79,10 @@ export function Status({ who }) {
 			<p>${typeof status.uploads === 'number' ? `${plural(status.uploads, 'upload')} under way` : ''}</p></section>
 		${status.disk ? html`<${Disk} disk=${status.disk} />` : null}
 		${mirrors.length ? html`<section class="card" aria-labelledby="mirrors"><h2 id="mirrors">Mirrors <span class="total">${count(mirrors.length)}</span></h2>
-			<table class="plain"><thead><tr><th>Registry</th><th class="right">Kept here</th></tr></thead><tbody>
+			<table class="plain" aria-labelledby="mirrors"><thead><tr><th>Registry</th><th class="right">Kept here</th></tr></thead><tbody>
 			${mirrors.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right"><${Size} bytes=${one.bytes} /></td></tr>`)}</tbody></table></section>` : null}
 		${endpoints.length ? html`<section class="card" aria-labelledby="endpoints"><h2 id="endpoints">Endpoints <span class="total">${count(endpoints.length)}</span></h2>
-			<table class="plain"><thead><tr><th>Name</th><th class="right">Waiting</th><th>State</th></tr></thead><tbody>
+			<table class="plain" aria-labelledby="endpoints"><thead><tr><th>Name</th><th class="right">Waiting</th><th>State</th></tr></thead><tbody>
 			${endpoints.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right">${count(one.waiting)}</td>
 				<td>${one.failing ? html`<${Badge} tone="bad">failing<//>` : html`<${Badge} tone="good"><${Icon} name="done" />delivering<//>`}</td></tr>`)}</tbody></table></section>` : null}
 	</div>`;
