@@ -127,6 +127,8 @@ export async function get(path, query, signal) {
 	return one.promise;
 }
 
+const UNKNOWN = 'the registry did not answer, so nobody knows whether it did this; look before you try again';
+
 // send - a request that changes something; it is made once, since nobody knows what became of one without an answer
 export async function send(method, path, body) {
 	let response;
@@ -139,9 +141,11 @@ export async function send(method, path, body) {
 			body: body ? JSON.stringify(body) : undefined,
 		});
 	} catch {
-		throw new Refusal(0, [{ message: 'the registry did not answer, so nobody knows whether it did this; look before you try again' }]);
+		throw new Refusal(0, [{ message: UNKNOWN }]);
 	}
+	if (response.status === 503)
+		throw new Refusal(503, [{ message: 'the registry is not ready; nothing was changed' }]);
 	if (nobodyThere(response.status))
-		throw new Refusal(response.status, [{ message: 'the registry is not ready; nothing was changed' }]);
+		throw new Refusal(response.status, [{ message: UNKNOWN }]);
 	return answer(response);
 }

@@ -89,7 +89,7 @@ export function said(error) {
 		return 'This needs a login.';
 	if (error.status === 404)
 		return 'There is no such thing here, or you may not see it.';
-	return `The registry says: ${error.message}.`;
+	return error.status === 0 || error.status >= 502 ? `${error.message[0].toUpperCase()}${error.message.slice(1)}.` : `The registry says: ${error.message}.`;
 }
 
 export function Failed({ error, again, who }) {

@@ -39,7 +39,7 @@ sub page_server
 	need_program(qw(chromium chromedriver nginx));
 	chmod 0755, $dir;
 	spew("$dir/htpasswd", htpasswd(%{ $users // {} }));
-	$o{config} = ($o{config} // '') =~ s/\@HTPASSWD\@/$dir\/htpasswd/gr;
+	$o{config} = qq(fsync = "off";\n) . ($o{config} // '') =~ s/\@HTPASSWD\@/$dir\/htpasswd/gr;
 	$o{nginx_args} = [@{ $o{nginx_args} // [] }, 'with=page', 'page=' . page_dir()];
 	return Berth::Server->start(workers => 2, %o);
 }
