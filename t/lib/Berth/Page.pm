@@ -109,6 +109,7 @@ sub fill
 	put_image($s, $as, 'busybox', '1.0', config => config_of('amd64', 'ADD busybox.tar /'), layers => ['busybox' x ($size // 100)]);
 	put_image($s, $as, "infra/$_", 'latest', config => config_of('amd64', $lines[0]), layers => [$base . $_]) for qw(ci/runner ci/cache monitoring/grafana);
 	put_image($s, $as, 'team/web', "2.$_", config => config_of('arm64', @lines[0, 2]), layers => [$base, "web $_"]) for 0 .. 3;
+	put_image($s, $as, 'team/app', "pr-$_", config => config_of('amd64', @lines), layers => [$base . 'amd64', $tools . 'amd64', "pull request $_" x 200]) for 101 .. 112;
 	my @platforms;
 	for my $n (1 .. 4) {
 		@platforms = map {
@@ -119,7 +120,6 @@ sub fill
 		} qw(amd64 arm64);
 		put_manifest($s, $as, 'team/app', $_, OCI_INDEX, index_of(OCI_INDEX, @platforms)) for "1.$n", $n == 4 ? 'latest' : ();
 	}
-	put_image($s, $as, 'team/app', "pr-$_", config => config_of('amd64', @lines), layers => [$base . 'amd64', "pull request $_" x 200]) for 101 .. 112;
 	my $index = index_of(OCI_INDEX, @platforms);
 	my $subject = $json->decode(desc(OCI_INDEX, $index));
 	put_image($s, $as, 'team/app', undef, artifactType => 'application/vnd.dev.cosign.artifact.sig.v1+json', subject => $subject, config_type => 'application/vnd.oci.empty.v1+json',
