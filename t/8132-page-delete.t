@@ -98,6 +98,12 @@ is complaints($w), '', '... without a complaint of the browser';
 visit($w, $s, 'activity?repo=team/**');
 ok $w->has('.events .body .row.untag', 'root'), 'the activity says who deleted' or diag $w->text('main');
 
+# a range, by the shift key
+visit($w, $s, 'repo/many?sort=name&order=asc');
+$w->click('input[aria-label="select t0002"]');
+$w->js('document.querySelector(\'input[aria-label="select t0006"]\').dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey: true }))');
+ok $w->has('.chosen', '5 tags selected'), 'the shift key selects a range';
+
 # a registry that remembers nothing says so
 my $n = page_server(config => 'delete = true;');
 put_image($n, undef, 'app', '1');

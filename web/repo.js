@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // repo: one repository: its tags, what one of them is, selecting and deleting; and what was deleted or moved, to bring it back.
-import { html, useState, useEffect } from './preact.js';
+import { html, useState, useEffect, useRef } from './preact.js';
 import { repoPath } from './api.js';
 import { usePages, useTyped, toRepo, toImage, to, go, me } from './state.js';
 import { count, plural, commands, dockerNeeds, kind, isIndex } from './format.js';
@@ -35,7 +35,7 @@ const platformText = (tag) => {
 
 function tagCells(repo, tag, chosen, choose) {
 	return [
-		...(choose ? [html`<label class="check"><input type="checkbox" checked=${chosen.has(tag.tag)} onChange=${() => choose(tag)}
+		...(choose ? [html`<label class="check"><input type="checkbox" checked=${chosen.has(tag.tag)} onClick=${(event) => choose(tag, event.shiftKey)}
 			aria-label=${`select ${tag.tag}`} /></label>`] : []),
 		html`<a class="tag-name" href=${toImage(repo, tag.tag)} title=${tag.tag}><${Name} class="strong code">${tag.tag}<//></a><span class="marks"><${Supplements} tag=${tag} /></span>`,
 		html`<${Digest} digest=${tag.digest} />`,
@@ -75,15 +75,26 @@ export function Repo({ name, query, who }) {
 	const [chosen, setChosen] = useState(() => new Map());
 	const [deleting, setDeleting] = useState(null);
 	const [shown, setShown] = useState(null);
+	const lastChosen = useRef('');
 	useEffect(() => setChosen(new Map()), [query.q]);
 	const may = list.head?.may ?? [];
 	const mayDelete = may.includes('delete');
-	const choose = (tag) => setChosen((old) => {
-		const next = new Map(old);
-		if (!next.delete(tag.tag))
-			next.set(tag.tag, tag);
-		return next;
-	});
+	// One tag; with the shift key all from the one before to this one, as this one becomes.
+	const choose = (tag, many) => {
+		const [from, to] = [list.rows.findIndex((one) => one.tag === lastChosen.current), list.rows.indexOf(tag)].sort((a, b) => a - b);
+		const range = many && from >= 0 ? list.rows.slice(from, to + 1) : [tag];
+		lastChosen.current = tag.tag;
+		setChosen((old) => {
+			const next = new Map(old);
+			for (const one of range) {
+				if (old.has(tag.tag))
+					next.delete(one.tag);
+				else
+					next.set(one.tag, one);
+			}
+			return next;
+		});
+	};
 	const can = list.rows.filter((tag) => !tag.immutable);
 	const all = can.length > 0 && can.every((tag) => chosen.has(tag.tag));
 	const chooseAll = html`<label class="check"><input type="checkbox" checked=${all} disabled=${!can.length} aria-label="select all loaded tags"
