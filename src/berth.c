@@ -19,6 +19,7 @@ static const struct cmd *const commands[] = {
 	&cmd_fsck_command,
 	&cmd_gc_command,
 	&cmd_hooks_command,
+	&cmd_image_command,
 	&cmd_index_command,
 	&cmd_quota_command,
 	&cmd_ready_command,

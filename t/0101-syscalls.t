@@ -22,8 +22,8 @@ my %MAY = (
 	'/v2/'                             => [0, 0, 0],
 	'/v2/ with credentials'            => [3, 0, 0],
 	'DELETE blob'                      => [22, 1, 71],
-	'DELETE manifest, one tag'         => [115, 2, 2984],
-	'DELETE tag'                       => [79, 1, 1297],
+	'DELETE manifest, one tag'         => [118, 2, 2984],
+	'DELETE tag'                       => [83, 1, 1297],
 	'GET blob'                         => [5, 0, 0],
 	'GET blob that is not there'       => [4, 0, 0],
 	'GET manifest by digest'           => [8, 0, 397],
@@ -35,12 +35,15 @@ my %MAY = (
 	'PATCH upload'                     => [41, 0, 0],
 	'POST upload'                      => [9, 0, 0],
 	'POST with all bytes'              => [35, 2, 7],
-	'PUT index'                        => [86, 3, 1474],
-	'PUT manifest, again'              => [81, 2, 1777],
-	'PUT manifest, new tag'            => [104, 5, 1070],
-	'PUT manifest, tag moves'          => [108, 5, 2235],
+	'PUT index'                        => [97, 3, 1474],
+	'PUT manifest, again'              => [88, 2, 1777],
+	'PUT manifest, new tag'            => [113, 5, 1070],
+	'PUT manifest, tag moves'          => [115, 5, 2235],
 	'PUT upload after a PATCH'         => [52, 2, 7],
 	'PUT upload with all bytes'        => [70, 2, 7],
+	'a page of 10 tags'                => [9, 0, 1779],
+	'an image'                         => [179, 0, 2944],
+	'repositories, 1'                  => [30, 0, 1852],
 	'catalog, 1 repository'            => [21, 0, 73],
 	'mount'                            => [52, 1, 108],
 	'referrers, none'                  => [10, 0, 32],
@@ -133,6 +136,9 @@ my $remembered = sub {
 };
 cost('tags/list, 10 tags', get('/v2/cost/app/tags/list'), undef, $remembered);
 cost('tags/list, 10 tags, none kept', get('/v2/cost/app/tags/list'), undef, sub { unlink $s->root . '/berth/index/cost/app/_list' });
+cost('a page of 10 tags', get('/berth/v1/repos/cost/app/tags?sort=name'));
+cost('repositories, 1', get('/berth/v1/repos'));
+cost('an image', get('/berth/v1/repos/cost/app/manifests/v1'));
 cost('catalog, 1 repository', get('/v2/_catalog'));
 cost('referrers, none', get("/v2/cost/app/referrers/$digest"));
 cost('POST upload', sub { $s->req('POST', '/v2/cost/app/blobs/uploads/')->status == 202 });

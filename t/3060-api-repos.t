@@ -9,6 +9,7 @@ use JSON::PP ();
 use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
+use Berth::GC;
 
 my $dir = tmp_dir();
 spew("$dir/htpasswd", htpasswd(map { $_ => "$_-pw" } qw(all team none)));
@@ -69,6 +70,21 @@ is $r->status, 200, 'until it changes';
 is_deeply { map { $_ => $app->{$_} } qw(tags pushed newest) }, { tags => 0, pushed => undef, newest => undef }, 'a repository without tags has no last push';
 $s->push_image('zoo', 'again', type => 'oci');
 is((split / /, all('sort=pushed'))[0], 'zoo', 'a push brings one to the front');
+
+# sizes are those of the last collection
+is repos()->json->{as_of}, undef, 'without a collection no sizes are known';
+$s->push_blob($_, 'in two') for 'b', 'alone';
+gc_ok($s, '--grace', '1h', 'a collection');
+like repos()->json->{as_of}, qr/^20\d\d-/, 'says when they were measured';
+for my $d (run_ok(program('berth'), '--root', $s->root, 'repo', 'du', '--json', 'the command measures, too') =~ /(\{"kind":"repository".*\})/g) {
+	my $du = JSON::PP::decode_json($d);
+	($app) = grep { $_->{name} eq $du->{repository} } @{ repos()->json->{repos} };
+	is join(' ', @$app{qw(bytes own shared)}), join(' ', $du->{own} + $du->{shared}, @$du{qw(own shared)}), "$du->{repository}: the same bytes";
+}
+my %bytes = map { $_->{name} => $_->{bytes} } @{ repos()->json->{repos} };
+is all('sort=size&n=2'), join(' ', sort { $bytes{$b} <=> $bytes{$a} || $b cmp $a } @names), 'the largest first';
+spew($s->root . '/berth/index/_sizes', "berth-sizes 1 5\nb 1 2\n");
+is repos()->json->{as_of}, undef, 'a file without an end is none';
 
 error_is(repos('sort=version'), 400, 'UNSUPPORTED', 'an order that this list does not have');
 error_is(repos($_), 400, 'PAGINATION_NUMBER_INVALID', $_) for qw(n=0 after=x sort=pushed&after=na0000000000000000.x);

@@ -133,7 +133,7 @@ $s->req(DELETE => '/v2/team/app/manifests/many-1050');
 	gc_ok($plain, '--untagged', '--grace', '0s', 'a collection finds nothing');
 	is $sum->(), $before, 'before the tags go';
 	is $plain->req(POST => '/berth/v1/repos/a/tags:delete', body => $json->encode({ token => $look->{token} }))->status, 202, 'they go';
-	make_old($plain);
+	make_old($plain, 10);
 	gc_ok($plain, '--untagged', '--grace', '0s', 'a collection of what has no tag');
 	is $before - $sum->(), $look->{frees}, 'frees what was said';
 	$plain->stop;

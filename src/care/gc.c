@@ -20,6 +20,7 @@
 #include "care/gc_untagged.h"
 #include "care/gc_work.h"
 #include "care/quotas.h"
+#include "care/sizes.h"
 #include "store/pulled.h"
 #include "store/repo.h"
 
@@ -164,6 +165,18 @@ static int tidy_pulls(struct gc_work *w, struct err *e)
 	return collector_now(w->c, &now, e) < 0 ? -1 : pulled_tidy(w->r->st, now, e);
 }
 
+/* For lists alone, where somebody serves: that it fails is no failure of the collection. */
+static void note_sizes(const struct gc_work *w)
+{
+	cleanup_err struct err e = ERR_INIT;
+	cleanup_str struct str text = STR_INIT;
+
+	if (!w->out->sized || sizes_write(w->r, &e) == 0)
+		return;
+	err_text(&e, &text);
+	log_say(LOG_WARN, "sizes", "the sizes of repositories are not written down: %s", text.buf);
+}
+
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)
 {
 	struct gc_work w = { .r = r, .o = o, .out = out };
@@ -186,6 +199,8 @@ int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out
 		rc = gc_leftovers(&w, e);
 	if (rc == 0)
 		rc = tidy_pulls(&w, e);
+	if (rc == 0)
+		note_sizes(&w);
 	if (o->only_uploads) {
 		metrics_add(METRIC_UPLOADS_ENDED, out->count[GC_UPLOAD]);
 	} else if (rc == 0 && !o->dry_run) {

@@ -13,10 +13,12 @@
 #include "base/mem.h"
 #include "care/du.h"
 #include "care/repos.h"
+#include "cmd/listing.h"
 #include "store/repo.h"
 
 struct call {
 	bool json, force;
+	const char *sort;               /* NULL: as the directories are */
 	char **words;                   /* behind the verb, without options */
 	size_t count;
 	struct name *names;             /* the same words, parsed */
@@ -34,7 +36,9 @@ static int list_one(void *arg, const struct name *n, struct err *e)
 /* Reads the directories: while no process serves, no epoch shows whether an index is current. */
 static int list(struct registry *r, void *arg, struct err *e)
 {
-	return repo_walk(r->st, NULL, list_one, arg, e);
+	const struct call *c = arg;
+
+	return c->sort ? listing_repos(r, c->sort, c->json, e) : repo_walk(r->st, NULL, list_one, arg, e);
 }
 
 /* A name that does not exist does not prevent the removal of the others. */
@@ -115,8 +119,10 @@ static int run_verb(const struct cmd_options *o, const struct verb *v, struct ca
 	cleanup_free struct name *names = xcalloc(c->count + 1, sizeof(*names));
 	size_t i;
 
-	if (c->count < v->min || c->count > v->max || (c->json && !v->json) || (c->force && !v->force))
+	if (c->count < v->min || c->count > v->max || (c->json && !v->json) || (c->force && !v->force) || (c->sort && v->work != list))
 		return cmd_usage(&cmd_repo_command);
+	if (c->sort && listing_repo_order(c->sort) < 0)
+		return cmd_invalid(c->sort, "order of repositories");
 	for (i = 0; i < c->count; i++)
 		if (cmd_name(&names[i], c->words[i]) < 0)
 			return CMD_USAGE;
@@ -127,7 +133,8 @@ static int run_verb(const struct cmd_options *o, const struct verb *v, struct ca
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 }
+		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { "sort", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 }
 	};
 	struct call c = { .json = false };
 	size_t i;
@@ -137,7 +144,10 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == '?') /* getopt has printed the error */
 			return cmd_usage(&cmd_repo_command);
-		*(opt == 'j' ? &c.json : &c.force) = true;
+		if (opt == 's')
+			c.sort = optarg;
+		else
+			*(opt == 'j' ? &c.json : &c.force) = true;
 	}
 	if (optind == argc)
 		return cmd_usage(&cmd_repo_command);
@@ -151,7 +161,7 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_repo_command = {
 	.name = "repo",
-	.args = "list [--json] | rm [--force] NAME... | mv [--force] OLD NEW | du [NAME...] [--json]",
+	.args = "list [--sort name|pushed|size|tags] [--json] | rm [--force] NAME... | mv [--force] OLD NEW | du [NAME...] [--json]",
 	.help = "list, remove, rename and measure repositories, while the registry serves; rm also removes\n"
 		"      uploads in progress, mv is refused while a collection runs, and repositories nested below NAME do not change;\n"
 		"      immutable tags, and rules that say readonly, prevent rm and mv without --force",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cmd/listing.h"
 #include "cmd/tag_undo.h"
 #include "registry/reg_delete.h"
 #include "registry/reg_rules.h"
@@ -18,6 +19,7 @@
 
 struct call {
 	bool json, force;
+	const char *sort;               /* NULL: as the directories are */
 	struct name n;
 	struct tag *tags;               /* to remove */
 	size_t count;
@@ -47,7 +49,9 @@ static int list(struct registry *r, void *arg, struct err *e)
 {
 	const struct call *c = arg;
 
-	return must_exist(r, &c->n, e) < 0 ? -1 : tag_walk(r->st, &c->n, list_one, arg, e);
+	if (must_exist(r, &c->n, e) < 0)
+		return -1;
+	return c->sort ? listing_tags(r, &c->n, c->sort, c->json, e) : tag_walk(r->st, &c->n, list_one, arg, e);
 }
 
 /* As DELETE by tag does. A tag that does not exist does not prevent the removal of the others. */
@@ -94,13 +98,15 @@ static int run_list_or_rm(const struct cmd_options *o, bool removes, struct call
 
 static int run_verb(const struct cmd_options *o, struct call *c, const char *verb, char **words, size_t count)
 {
-	bool reads = !c->force, changes = !c->json;
+	bool reads = !c->force, changes = !c->json && !c->sort;
 
+	if (c->sort && listing_tag_order(c->sort) < 0)
+		return cmd_invalid(c->sort, "order of tags");
 	if (count == 1 && reads && strcmp(verb, "list") == 0)
 		return run_list_or_rm(o, false, c, words, count);
 	if (count >= 2 && changes && strcmp(verb, "rm") == 0)
 		return run_list_or_rm(o, true, c, words, count);
-	if (count == 1 && reads && strcmp(verb, "deleted") == 0)
+	if (count == 1 && reads && !c->sort && strcmp(verb, "deleted") == 0)
 		return tag_undo_deleted(o, words[0], c->json);
 	if (count == 1 && changes && strcmp(verb, "restore") == 0)
 		return tag_undo_restore(o, words[0], c->force);
@@ -109,7 +115,10 @@ static int run_verb(const struct cmd_options *o, struct call *c, const char *ver
 
 static int run(const struct cmd_options *o, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' }, { "sort", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 }
+	};
 	struct call c = { .json = false };
 	int opt;
 
@@ -119,6 +128,8 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 			c.json = true;
 		else if (opt == 'f')
 			c.force = true;
+		else if (opt == 's')
+			c.sort = optarg;
 		else            /* getopt has printed the error */
 			return cmd_usage(&cmd_tag_command);
 	}
@@ -129,7 +140,8 @@ static int run(const struct cmd_options *o, int argc, char **argv)
 
 const struct cmd cmd_tag_command = {
 	.name = "tag",
-	.args = "list REPOSITORY [--json] | rm [--force] REPOSITORY TAG... | deleted REPOSITORY [--json] | restore [--force] REPOSITORY:TAG[@DIGEST]",
+	.args = "list REPOSITORY [--sort pushed|name|version|size] [--json] | "
+		"rm [--force] REPOSITORY TAG... | deleted REPOSITORY [--json] | restore [--force] REPOSITORY:TAG[@DIGEST]",
 	.help = "list and remove tags, while the registry serves; manifests are not removed;\n"
 		"      list what was deleted or moved within the time of the setting undo, and bring it back;\n"
 		"      immutable tags, and rules that say readonly, prevent rm and restore without --force",

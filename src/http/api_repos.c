@@ -40,6 +40,8 @@ int api_repos_get(struct exchange *x, struct err *e)
 		json_put_word(out, "next", next.buf);
 	if (q.counted)
 		json_put_u64(out, "total", q.total);
+	if (q.as_of)
+		json_put_time(out, "as_of", q.as_of);
 	str_addc(out, '}');
 	api_done(x);
 	return 0;

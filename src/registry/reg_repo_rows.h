@@ -20,6 +20,8 @@ struct repo_row {
 	uint64_t tags;
 	uint64_t pushed;                /* microseconds since the epoch; 0: never */
 	struct tag newest;              /* the tag of that push; of length 0: none */
+	bool sized;                     /* the next two are known, as of the last collection */
+	uint64_t own, shared;           /* bytes */
 	const struct config_upstream *mirror;   /* NULL: it mirrors none */
 	unsigned rules;                 /* bits of enum rule_member: what a rule says of it */
 };
@@ -30,6 +32,7 @@ struct repo_query {
 	size_t max;                     /* rows; at least 1 */
 	const struct repo_filter *of;   /* the repositories that the caller may see; NULL: all */
 
+	int64_t as_of;                  /* out: when sizes were measured, seconds since the epoch; 0: never */
 	struct str next;                /* out, owned by the caller: the cursor of the next page; "": this is the last one */
 	bool counted;                   /* out */
 	uint64_t total;                 /* counted: how many repositories the caller may see, or those that contain q */
@@ -43,8 +46,9 @@ struct repo_query {
 int reg_repo_rows(struct registry *r, struct repo_query *q, int (*visit)(void *arg, const struct repo_row *row, struct err *e), void *arg,
 		  struct err *e);
 
-/* reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e */
-int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e);
+/* reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e; sizes may be NULL */
+struct sizes;
+int reg_repo_row(struct registry *r, const struct name *n, const struct sizes *sizes, struct repo_row *row, struct err *e);
 
 /* reg_repo_row_json - add the object REPO */
 void reg_repo_row_json(const struct repo_row *row, struct str *out);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json_check.h"
+#include "base/mediatype.h"
 #include "base/mem.h"
 #include "store/index.h"
 #include "store/tag.h"
@@ -50,7 +51,26 @@ int reg_row_count(struct registry *r, const struct name *n, const struct digest 
 	return 0;
 }
 
-int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, struct tag_row *row, struct err *e)
+/* Take what an old row says of the same manifest: whether its facts are known by it. Those of an index depend on what else is here. */
+static bool take_old(const struct summary_row *old, struct tag_row *row)
+{
+	cleanup_tag_row struct tag_row was = TAG_ROW_INIT;
+
+	if (!old || reg_row_parse(&was, old) < 0 || !digest_eq(&was.digest, &row->digest))
+		return false;
+	if (was.pushed == row->pushed) {
+		row->by = was.by;
+		was.by = (struct str)STR_INIT;
+	}
+	if (!was.facts.media_type.len || mediatype_is_index(mediatype_parse(was.facts.media_type.buf, was.facts.media_type.len)))
+		return false;
+	row->facts = was.facts;
+	was.facts = (struct facts)FACTS_INIT;
+	return true;
+}
+
+int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, const struct summary_row *old, struct tag_row *row,
+		 struct err *e)
 {
 	int found = tag_read(r->st, n, t, &row->digest, e);
 
@@ -58,7 +78,7 @@ int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, 
 	if (found <= 0)
 		return found;
 	found = tag_pushed(r->st, n, t, &row->pushed, e);
-	if (found <= 0 || facts_read(r, n, &row->digest, &row->facts, e) < 0)
+	if (found <= 0 || (!take_old(old, row) && facts_read(r, n, &row->digest, &row->facts, e) < 0))
 		return found < 0 ? -1 : found;
 	return indexed && reg_row_count(r, n, &row->digest, row->referrers, e) < 0 ? -1 : 1;
 }

@@ -31,9 +31,11 @@ void reg_row_release(struct tag_row *row);
 
 /*
  * reg_row_read  - a row by the links: 1, 0 there is no such tag, -1 with *e
+ *                 old: a row of this tag that was right once: what follows from the digest is taken from it if that is the same; may be NULL
  * reg_row_count - what refers to a manifest, by the index, which has to be current: up to 100 of them
  */
-int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, struct tag_row *row, struct err *e);
+int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, const struct summary_row *old, struct tag_row *row,
+		 struct err *e);
 int reg_row_count(struct registry *r, const struct name *n, const struct digest *d, unsigned counts[KIND_COUNT], struct err *e);
 
 /* reg_row_line - add it as a row of a summary; reg_row_parse - read one; row is TAG_ROW_INIT: 0, or -1 */

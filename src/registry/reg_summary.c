@@ -48,7 +48,7 @@ static int look(void *arg, const char *key, size_t len, struct str *line, struct
 	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 	const struct summary_change *c = arg;
 	struct tag t;
-	int found = tag_parse(&t, key, len) < 0 ? 0 : reg_row_read(c->r, c->n, &t, true, &row, e);
+	int found = tag_parse(&t, key, len) < 0 ? 0 : reg_row_read(c->r, c->n, &t, true, NULL, &row, e);
 
 	if (found == 1)
 		reg_row_line(&row, line);
@@ -63,20 +63,33 @@ struct rows {
 	size_t count;
 };
 
-/* The lines do not move any more. */
-static int write_rows(struct rows *rows, struct err *e)
+/* The rows of the lines, which do not move any more; owned. */
+static struct summary_row *parse_rows(const struct rows *rows)
 {
-	cleanup_free struct summary_row *v = xcalloc(rows->count + 1, sizeof(*v));
-	cleanup_str struct str path = STR_INIT;
+	struct summary_row *v = xcalloc(rows->count + 1, sizeof(*v));
 	const char *line = rows->text.buf;
-	size_t i;
 
-	for (i = 0; i < rows->count; i++) {
+	for (size_t i = 0; i < rows->count; i++) {
 		size_t len = strcspn(line, "\n");
 
 		summary_parse_row(line, len, &v[i]);
 		line += len + 1;
 	}
+	return v;
+}
+
+static void add_row(struct rows *rows, const struct summary_row *row)
+{
+	summary_add_row(&rows->text, row);
+	str_addc(&rows->text, '\n');
+	rows->count++;
+}
+
+static int write_rows(struct rows *rows, struct err *e)
+{
+	cleanup_free struct summary_row *v = parse_rows(rows);
+	cleanup_str struct str path = STR_INIT;
+
 	path_index_file(&path, rows->n, STORE_INDEX_SUMMARY);
 	return summary_build(rows->r->st, path.buf, v, rows->count, e);
 }
@@ -89,9 +102,7 @@ static int copy_row(void *arg, const struct summary_row *row, struct err *e)
 
 	if (row->recount && digest_parse(&d, row->digest, row->digest_len) == 0 && reg_row_count(rows->r, rows->n, &d, copy.counts, e) < 0)
 		return -1;
-	summary_add_row(&rows->text, &copy);
-	str_addc(&rows->text, '\n');
-	rows->count++;
+	add_row(rows, &copy);
 	return 0;
 }
 
@@ -189,29 +200,78 @@ void reg_summary_remove_referrer(struct registry *r, const struct name *n, const
 	index_remove_referrer(r->st, n, subject, d);
 }
 
+/* A summary of an older epoch, as rows in byte order of their keys. */
+struct old {
+	struct rows lines;
+	struct summary_row *v;          /* owned */
+};
+
+static int keep_old(void *arg, const struct summary_row *row, struct err *e)
+{
+	(void)e;
+	add_row(arg, row);
+	return 0;
+}
+
+/* What was in doubt there is not known. One that is corrupt says nothing. */
+static int know_nothing(void *arg, const char *key, size_t len, struct str *line, struct err *e)
+{
+	(void)arg, (void)key, (void)len, (void)line, (void)e;
+	return 0;
+}
+
+static void read_old(struct registry *r, const struct name *n, struct old *old)
+{
+	cleanup_summary struct summary s = SUMMARY_INIT;
+	cleanup_err struct err ignored = ERR_INIT;
+	cleanup_str struct str path = STR_INIT;
+
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	if (summary_open_old(r->st, path.buf, &s, &ignored) != 1 || summary_settle(&s, know_nothing, NULL, &ignored) < 0 ||
+	    summary_walk(&s, SUMMARY_BY_KEY, false, NULL, keep_old, &old->lines, &ignored) != 0)
+		old->lines.count = 0;
+	old->v = parse_rows(&old->lines);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return summary_cmp(SUMMARY_BY_KEY, a, b);
+}
+
+struct building {
+	struct rows rows;
+	struct old old;
+};
+
 static int add_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
 {
 	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
-	struct rows *rows = arg;
-	int found = reg_row_read(rows->r, rows->n, t, true, &row, e);
+	struct building *b = arg;
+	const struct summary_row key = { .key = t->s, .key_len = t->len };
+	const struct summary_row *old = b->old.lines.count ? bsearch(&key, b->old.v, b->old.lines.count, sizeof(key), compare_keys) : NULL;
+	int found = reg_row_read(b->rows.r, b->rows.n, t, true, old, &row, e);
 
 	(void)d;
 	if (found <= 0)
 		return found;
-	reg_row_line(&row, &rows->text);
-	str_addc(&rows->text, '\n');
-	rows->count++;
+	reg_row_line(&row, &b->rows.text);
+	str_addc(&b->rows.text, '\n');
+	b->rows.count++;
 	return 0;
 }
 
 int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
 {
-	struct rows rows = { .r = r, .n = n, .text = STR_INIT };
-	int rc = tag_walk(r->st, n, add_tag, &rows, e);
+	struct building b = { .rows = { .r = r, .n = n, .text = STR_INIT }, .old = { .lines = { .text = STR_INIT } } };
+	int rc;
 
+	read_old(r, n, &b.old);
+	rc = tag_walk(r->st, n, add_tag, &b, e);
 	if (rc == 0)
-		rc = write_rows(&rows, e);
-	str_release(&rows.text);
+		rc = write_rows(&b.rows, e);
+	str_release(&b.rows.text);
+	str_release(&b.old.lines.text);
+	free(b.old.v);
 	return rc;
 }
 

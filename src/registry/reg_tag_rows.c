@@ -228,7 +228,8 @@ static int by_links(struct rows *w, struct err *e)
 	for (i = first; rc == 0 && i < w->list.count && i - first < q->max; i++) {
 		cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 		struct tag t;
-		int found = tag_parse(&t, w->list.v[i].name, strlen(w->list.v[i].name)) < 0 ? 0 : reg_row_read(w->r, w->n, &t, w->indexed, &row, e);
+		const char *name = w->list.v[i].name;
+		int found = tag_parse(&t, name, strlen(name)) < 0 ? 0 : reg_row_read(w->r, w->n, &t, w->indexed, NULL, &row, e);
 
 		rc = found == 1 ? give_row(w, &row, e) : found;
 	}

@@ -79,6 +79,7 @@ int sorted_add(struct store *st, const char *dir, const char *name, struct err *
 	cleanup_names struct names leaf = NAMES_INIT;
 	cleanup_str struct str path = STR_INIT;
 	cleanup_sorted_root struct sorted_root r;
+	cleanup_fd int fd = -1;
 	size_t i, at, whole;
 	bool there;
 	int rc = sorted_root_load(st, dir, &r, e);
@@ -86,14 +87,14 @@ int sorted_add(struct store *st, const char *dir, const char *name, struct err *
 	if (rc <= 0)
 		return rc < 0 ? -1 : begin(st, dir, name, e);
 	i = sorted_root_find(&r, name);
-	rc = sorted_leaf_load(st, dir, &r, i, &leaf, &whole, e);
+	rc = sorted_leaf_load_to_add(st, dir, &r, i, &leaf, &whole, &fd, e);
 	if (rc <= 0)
 		return rc < 0 ? -1 : sorted_corrupt(dir, e);
 	at = sorted_leaf_find(&leaf, name, &there);
 	if (there)      /* the process that added it may have died before its flush */
 		rc = sorted_leaf_flush(st, dir, r.ids[i], e);
 	else
-		rc = whole && leaf.count < SORTED_LEAF ? sorted_leaf_append(st, dir, r.ids[i], whole, name, e) : 0;
+		rc = whole && leaf.count < SORTED_LEAF ? sorted_leaf_append(st, dir, fd, whole, name, e) : 0;
 	if (rc == 0 && !there)
 		rc = insert(st, dir, &r, i, &leaf, at, name, e);
 	if (rc < 0)

@@ -160,42 +160,65 @@ static void put_in_order(struct names *n)
 	n->count = kept;
 }
 
+/* The names of leaf i that count. */
+static void take_names(const struct str *text, const struct sorted_root *r, size_t i, struct names *out, size_t *whole)
+{
+	const char *beyond = i + 1 < r->first.count ? r->first.v[i + 1] : NULL, *s, *end;
+
+	for (s = text->buf; (end = strchr(s, '\n')) != NULL; s = end + 1) {
+		names_add(out, s, (size_t)(end - s));
+		if (beyond && strcmp(out->v[out->count - 1], beyond) >= 0)
+			free(out->v[--out->count]);
+	}
+	*whole = s == text->buf + text->len ? text->len : 0;
+	put_in_order(out);
+}
+
 int sorted_leaf_load(struct store *st, const char *dir, const struct sorted_root *r, size_t i, struct names *out,
 		     size_t *whole, struct err *e)
 {
-	const char *beyond = i + 1 < r->first.count ? r->first.v[i + 1] : NULL, *s, *end;
 	cleanup_str struct str path = STR_INIT, text = STR_INIT;
 	int found;
 
 	sorted_leaf_path(&path, dir, r->ids[i]);
 	found = load(st, path.buf, &text, e);
-	if (found <= 0)
-		return found;
-	for (s = text.buf; (end = strchr(s, '\n')) != NULL; s = end + 1) {
-		names_add(out, s, (size_t)(end - s));
-		if (beyond && strcmp(out->v[out->count - 1], beyond) >= 0)
-			free(out->v[--out->count]);
+	if (found == 1)
+		take_names(&text, r, i, out, whole);
+	return found;
+}
+
+int sorted_leaf_load_to_add(struct store *st, const char *dir, const struct sorted_root *r, size_t i, struct names *out, size_t *whole, int *fd,
+			    struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, text = STR_INIT;
+	struct stat sb;
+
+	sorted_leaf_path(&path, dir, r->ids[i]);
+	*fd = os_open_file(st->dirfd, path.buf, O_RDWR | O_APPEND, 0);
+	/* One that can't be written, or is no file, is read, or refused, as by a reader. */
+	if (*fd < 0 || fstat(*fd, &sb) < 0 || !S_ISREG(sb.st_mode) || sb.st_size > FILE_MAX) {
+		os_cleanup_fd(fd);
+		*fd = -1;
+		return sorted_leaf_load(st, dir, r, i, out, whole, e);
 	}
-	*whole = s == text.buf + text.len ? text.len : 0;
-	put_in_order(out);
+	if (os_read_str(*fd, (uint64_t)sb.st_size, &text) < 0)
+		return err_sys(e, "cannot read %s", path.buf);
+	take_names(&text, r, i, out, whole);
 	return 1;
 }
 
-int sorted_leaf_append(struct store *st, const char *dir, uint64_t id, size_t size, const char *name, struct err *e)
+int sorted_leaf_append(struct store *st, const char *dir, int fd, size_t size, const char *name, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT, line = STR_INIT;
-	cleanup_fd int fd = -1;
+	cleanup_str struct str line = STR_INIT;
 
-	sorted_leaf_path(&path, dir, id);
-	str_addf(&line, "%s\n", name);
-	fd = os_open_file(st->dirfd, path.buf, O_WRONLY | O_APPEND, 0);
 	if (fd < 0)
-		return errno == EACCES || errno == EPERM ? 0 : err_sys(e, "cannot open %s", path.buf);
+		return 0;
+	str_addf(&line, "%s\n", name);
 	if (os_write_full(fd, line.buf, line.len) == 0 && (!store_flushes_index(st) || store_flush_fd(st, fd) == 0))
 		return 1;
-	err_sys(e, "cannot write %s", path.buf);
+	err_sys(e, "cannot write a leaf of %s", dir);
 	if (ftruncate(fd, (off_t)size) < 0)     /* the next sorted_add finds half a line and rewrites the leaf */
-		err_sys(e, "cannot cut %s", path.buf);
+		err_sys(e, "cannot cut a leaf of %s", dir);
 	return -1;
 }
 

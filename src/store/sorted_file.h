@@ -48,15 +48,20 @@ void sorted_leaf_path(struct str *p, const char *dir, uint64_t id);
  * whole  the size of the file in bytes if it ends with a whole line, else 0: a write was interrupted, and nothing may be
  *        appended
  * Returns 1, 0 if the file is missing, -1 with *e.
+ *
+ * sorted_leaf_load_to_add - the same; *fd gets the file, for sorted_leaf_append(), owned: -1 if this user may not write to it (it was restored
+ *                           from a backup, for example)
  */
 int sorted_leaf_load(struct store *st, const char *dir, const struct sorted_root *r, size_t i, struct names *out,
 		     size_t *whole, struct err *e);
+int sorted_leaf_load_to_add(struct store *st, const char *dir, const struct sorted_root *r, size_t i, struct names *out, size_t *whole, int *fd,
+			    struct err *e);
 
 /*
  * sorted_leaf_append - add one line to a leaf of `size` bytes, flushed; a concurrent reader sees the line or does not
- * Returns 1, 0 if this user may not write to the file (it was restored from a backup, for example), -1 with *e.
+ * fd  what sorted_leaf_load_to_add() has given. Returns 1, 0 if fd is -1, -1 with *e.
  */
-int sorted_leaf_append(struct store *st, const char *dir, uint64_t id, size_t size, const char *name, struct err *e);
+int sorted_leaf_append(struct store *st, const char *dir, int fd, size_t size, const char *name, struct err *e);
 
 /* sorted_leaf_save - replace the leaf by these names; sorted_leaf_flush - flush the leaf as it is */
 int sorted_leaf_save(struct store *st, const char *dir, uint64_t id, char *const *names, size_t count, struct err *e);

@@ -26,6 +26,7 @@
 #define DUE_LEAST (8 * 1024)            /* bytes of a tail from which on a file may be written anew */
 #define DUE_MOST (64 * 1024)            /* and from which on it is */
 #define HEX 16
+#define AT_ONCE 2               /* blocks that are read: a page may begin close to the end of one */
 
 void summary_close(struct summary *s)
 {
@@ -125,13 +126,14 @@ static bool number(const char *at, uint64_t *out)
 	return str_parse_hex(at, HEX, out) == 0 && *out < FILE_MAX;
 }
 
-/* The first line, of this epoch. */
-static bool parse_head(const struct store *st, struct summary *s)
+/* The first line, of this epoch, unless it may be an old one. */
+static bool parse_head(const struct store *st, bool old, struct summary *s)
 {
 	const char *p = s->head.buf;
 	size_t word_len = sizeof(HEAD_WORD) - 1;
 
-	if (!*st->epoch || s->head.len < HEAD_LEN || memcmp(p, HEAD_WORD, word_len) != 0 || memcmp(p + word_len, st->epoch, STORE_EPOCH_LEN) != 0)
+	if (s->head.len < HEAD_LEN || memcmp(p, HEAD_WORD, word_len) != 0 ||
+	    (!old && (!*st->epoch || memcmp(p + word_len, st->epoch, STORE_EPOCH_LEN) != 0)))
 		return false;
 	p += word_len + STORE_EPOCH_LEN;
 	return p[0] == ' ' && number(p + 1, &s->count) && p[17] == ' ' && number(p + 18, &s->index_len[0]) && p[34] == ' ' &&
@@ -281,19 +283,29 @@ static void parse_tail(struct summary *s)
 		qsort(s->refers, s->nrefers, sizeof(*s->refers), by_digest);
 }
 
-int summary_open(struct store *st, const char *path, struct summary *s, struct err *e)
+static int open_any(struct store *st, const char *path, bool old, struct summary *s, struct err *e)
 {
 	s->fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	if (s->fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path);
 	if (read_at(s, 0, FIRST, &s->head) < 0)
-		return errno == EISDIR || errno == EAGAIN ? 0 : err_sys(e, "cannot read %s", path);
-	if (!parse_head(st, s))
+		return errno == EISDIR || errno == ESPIPE ? 0 : err_sys(e, "cannot read %s", path);
+	if (!parse_head(st, old, s))
 		return 0;
 	if (read_indexes(s) < 0 || read_tail(s) < 0)
 		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path);
 	parse_tail(s);
 	return 1;
+}
+
+int summary_open(struct store *st, const char *path, struct summary *s, struct err *e)
+{
+	return open_any(st, path, false, s, e);
+}
+
+int summary_open_old(struct store *st, const char *path, struct summary *s, struct err *e)
+{
+	return open_any(st, path, true, s, e);
 }
 
 int summary_settle(struct summary *s, int (*look)(void *arg, const char *key, size_t len, struct str *line, struct err *e), void *arg,
@@ -429,14 +441,16 @@ static bool first_of(const struct walk *w, size_t i, struct summary_row *row, ui
 	return *offset < w->s->run_len;
 }
 
-static int read_block(struct walk *w, size_t i, struct err *e)
+/* The blocks from i up to, but without, `end`. */
+static int read_blocks(struct walk *w, size_t i, size_t end_block, struct err *e)
 {
 	struct summary *s = w->s;
 	uint64_t from, to = s->run_len, run = HEAD_LEN + s->index_len[0] + s->index_len[1] + (w->by == SUMMARY_BY_KEY ? 0 : s->run_len);
 	struct summary_row first;
 	const char *p, *end, *eol;
 
-	if (!first_of(w, i, &first, &from) || (i + 1 < w->blocks && !first_of(w, i + 1, &first, &to)) || to <= from || to - from > INDEX_MAX * 8ull)
+	if (!first_of(w, i, &first, &from) || (end_block < w->blocks && !first_of(w, end_block, &first, &to)) || to <= from ||
+	    to - from > INDEX_MAX * 8ull)
 		return corrupt(e);
 	str_reset(&s->block);
 	if (run + to <= s->head.len)
@@ -533,7 +547,7 @@ static int visit_set(const struct walk *w, const struct summary_row *before, siz
 	return rc;
 }
 
-static int walk_block(const struct walk *w, size_t *at, struct err *e)
+static int walk_blocks(const struct walk *w, size_t *at, struct err *e)
 {
 	int rc = 0;
 
@@ -553,15 +567,22 @@ int summary_walk(struct summary *s, enum summary_order by, bool desc, const stru
 		 int (*visit_row)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e)
 {
 	struct walk w = { .s = s, .by = by, .desc = desc, .after = after, .visit = visit_row, .arg = arg };
-	size_t at = 0, i;
+	size_t at = 0, from, to;
 	int rc = 0;
 
 	find_set(&w);
 	find_blocks(&w);
-	for (i = begin_block(&w); rc == 0 && i < w.blocks; i = desc ? i - 1 : i + 1) {      /* behind the first one is SIZE_MAX */
-		rc = read_block(&w, i, e);
+	from = begin_block(&w);
+	to = from + 1;
+	while (rc == 0 && from < w.blocks && to) {
+		if (desc)
+			from = to > AT_ONCE ? to - AT_ONCE : 0;
+		else
+			to = w.blocks - from > AT_ONCE ? from + AT_ONCE : w.blocks;
+		rc = read_blocks(&w, from, to, e);
 		if (rc == 0)
-			rc = walk_block(&w, &at, e);
+			rc = walk_blocks(&w, &at, e);
+		*(desc ? &to : &from) = desc ? from : to;
 	}
 	if (rc == 0)
 		rc = visit_set(&w, NULL, &at, e);

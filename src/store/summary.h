@@ -67,6 +67,9 @@ void summary_close(struct summary *s);
 /* summary_open - open it and read its tail; s is SUMMARY_INIT. 1, 0 there is none of this epoch, or it is corrupt, -1 with *e */
 int summary_open(struct store *st, const char *path, struct summary *s, struct err *e);
 
+/* summary_open_old - the same of any epoch: what follows from content alone can still be known from it */
+int summary_open_old(struct store *st, const char *path, struct summary *s, struct err *e);
+
 /*
  * summary_settle - look at the rows that are in doubt
  * look  adds the row to `line` as summary_add_row() does: 1, 0 there is no such row, -1 with *e

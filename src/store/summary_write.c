@@ -15,7 +15,6 @@
 
 #include "base/mem.h"
 #include "os/file.h"
-#include "store/durable.h"
 
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
@@ -47,11 +46,17 @@ void summary_refer(struct str *lines, const struct digest *d, unsigned kind)
 	str_addf(lines, "\n@+%u %s ;\n", kind, d->text);
 }
 
+/* On a file system of several machines others go on in the epoch: what has a name there after a power cut has to be right. */
+static int flush_name(struct store *st, const char *path)
+{
+	return store_flushes_index(st) ? store_flush_above(st, path, 1) : 0;
+}
+
 int summary_drop(struct store *st, const char *path, struct err *e)
 {
-	if (unlinkat(st->dirfd, path, 0) == 0 || os_gone(errno) || errno == EISDIR)
-		return 0;
-	return err_sys(e, "cannot remove %s", path);
+	if (unlinkat(st->dirfd, path, 0) < 0)
+		return os_gone(errno) || errno == EISDIR ? 0 : err_sys(e, "cannot remove %s", path);
+	return flush_name(st, path) < 0 ? err_sys(e, "cannot flush the directory of %s", path) : 0;
 }
 
 int summary_begin(struct store *st, const char *path, const struct str *lines, struct summary_writer *w, struct err *e)
@@ -133,7 +138,7 @@ int summary_build(struct store *st, const char *path, const struct summary_row *
 		str_add(&text, index[i].buf, index[i].len);
 	for (i = 0; i < 2; i++)
 		str_add(&text, run[i].buf, run[i].len);
-	if (store_replace(st, path, text.buf, text.len, store_flushes_index(st)) < 0)
+	if (store_replace(st, path, text.buf, text.len, store_flushes_index(st)) < 0 || flush_name(st, path) < 0)
 		rc = err_sys(e, "cannot write %s", path);
 	for (i = 0; i < 2; i++) {
 		str_release(&index[i]);

@@ -107,7 +107,7 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, ui
 	return rc;
 }
 
-/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `pushed`, not NULL: this is a push of the tag itself. */
+/* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `pushed`: NULL unless this is a push of the tag. */
 static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
@@ -115,7 +115,8 @@ static int replace(struct store *st, const char *dir, const struct digest *d, bo
 	store_tmp(st, &tmp);
 	path_in(&path, dir, STORE_LINK);
 	if (store_write(st, tmp.buf, d->text, strlen(d->text), flush) == 0 &&
-	    os_mkdirs(st->dirfd, dir) == 0 && (!pushed || set_time(st, tmp.buf, dir, pushed) == 0) && renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+	    os_mkdirs(st->dirfd, dir) == 0 && (!pushed || set_time(st, tmp.buf, dir, pushed) == 0) &&
+	    renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
 		return 0;
 	err_sys(e, "cannot write %s", path.buf);
 	unlinkat(st->dirfd, tmp.buf, 0);
