@@ -234,6 +234,14 @@ $b = Berth::Server->start(workers => 1, config => $auth);
 unlike log_in($b, 'bert', 'b', headers => [@tls])->header('Set-Cookie'), qr/Secure|__Host/, 'a client that is no trusted proxy does not say what the scheme is';
 $b->stop;
 
+# the first logins of a store, at once, in several workers: one key
+$b = Berth::Server->start(workers => 4, config => $auth);
+my @logins = map { @$_ } run_parallel(4, sub { my ($who) = @_; return [ map { (log_in($b, 'bert', 'b', from => "127.5.$who.$_")->header('Set-Cookie') // '-') =~ /^([^;]+)/ } 1 .. 5 ] });
+is scalar(@logins), 20, 'twenty log in at once';
+is join(' ', map { user($b, $_) } (@logins) x 2), join(' ', ('bert') x 40), '... and each has a session that every worker knows';
+is scalar(keys %{ { map { $_ => 1 } @logins } }), 20, '... and no two have the same';
+$b->stop;
+
 # where there is no form
 for my $c (['page = false', "page = false;\n$auth"], ['an open registry', ''], ['nginx knows the user', "auth = { remote_user = true; htpasswd = \"$file\"; };\n", remote_user => '$http_x_user']) {
 	my ($what, $config, @o) = @$c;

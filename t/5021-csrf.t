@@ -32,7 +32,7 @@ sub change
 }
 sub is_in { my ($s, @c) = @_; return $s->req(GET => '/berth/v1/whoami', headers => [ @c ? @c : @cookie ])->json->{login} }
 
-my $no_header = '403 DENIED a change without Authorization needs the header Berth-Request: page';
+my $no_header = '403 DENIED this change needs the header Berth-Request: page';
 my $no_origin = '403 DENIED a change with a cookie needs the Origin of this registry';
 my $other = '403 DENIED this change was asked for by a page of another origin';
 
@@ -62,7 +62,8 @@ $login->();
 # a login as somebody else, so that the victim works in an account of the attacker's
 my %text = (body => '{"user":"eve","password":"e"}');
 my $eve = sub { my $r = $b->req(POST => '/berth/v1/session', %text, headers => [@_]); return $r->status . ($r->header('Set-Cookie') ? ' cookie' : '') };
-is $eve->('Content-Type' => 'application/json'), '403', 'a login without the header is none';
+is $eve->('Content-Type' => 'application/json', Origin => $own), '403', 'a login without the header is none';
+is $eve->('Content-Type' => 'application/json', 'Sec-Fetch-Site' => 'same-origin'), '403', '... whatever the browser says';
 is $eve->('Content-Type' => 'application/json', @header, Origin => 'https://evil.example'), '403', '... nor one from another origin';
 is $eve->('Content-Type' => 'application/json', @header, 'Sec-Fetch-Site' => 'cross-site'), '403', '... nor across sites';
 is $eve->('Content-Type' => 'text/plain', @header, Origin => $own), '400', '... nor as a form sends text';
@@ -107,9 +108,12 @@ $b->stop;
 
 # an open registry: a page of another site reaches it from inside a network
 $b = Berth::Server->start(workers => 1, config => '');
-is change($b), $no_header, 'where nobody logs in a change needs the header, too';
+is change($b, Origin => $b->url), $no_header, 'where nobody logs in a change from a browser needs the header, too';
+is change($b, 'Sec-Fetch-Site' => 'same-origin'), $no_header, '... whatever it says';
+is change($b, Origin => 'null', @header), $other, '... and a page that hides where it is may nothing';
 is change($b, Origin => 'https://evil.example', @header), $other, '... and not another origin';
-is change($b, @header), 'done', '... so that a program can ask for it';
+is change($b), 'done', '... while a program need not know of it';
+is change($b, Cookie => 'berth=x'), 'done', '... nor where it sends a cookie that is none';
 is change($b, Origin => $b->url, @header), 'done', '... and the page';
 $b->stop;
 

@@ -77,10 +77,11 @@ int origin_check(const struct exchange *x, bool by_header, struct err *e)
 	site = site_of(x);
 	if (site == SITE_OTHER)
 		return refuse("this change was asked for by a page of another origin", e);
-	if (by_header)
+	/* Nobody has said who it is, and no browser where it is: a program, of a registry that asks nobody. */
+	if (by_header || (site == SITE_UNSAID && x->who.kind == IDENTITY_NOBODY))
 		return 0;
 	if (!request_header(&x->rq, "HTTP_BERTH_REQUEST", &said) || strcmp(said.buf, PAGE) != 0)
-		return refuse("a change without Authorization needs the header Berth-Request: " PAGE, e);
+		return refuse("this change needs the header Berth-Request: " PAGE, e);
 	if (site == SITE_UNSAID && x->who.session)
 		return refuse("a change with a cookie needs the Origin of this registry", e);
 	return 0;

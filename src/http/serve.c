@@ -246,7 +246,7 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 	static struct str out = STR_INIT;
 	char id[REQID_LEN + 1];
 	int rc = request_init(&x.rq, fcgi_params(fr), &e);
-	bool monitor;
+	bool monitor, wiped;
 
 	if (!*x.rq.id) {
 		reqid_make(id);
@@ -259,8 +259,10 @@ void serve_request(struct FCGX_Request *fr, struct registry *reg, struct auth *a
 		rc = answer(&x, &e);
 	if (rc < 0)
 		response_error(&x.rs, &e, x.rq.id);
-	/* On every request that has the header, whether or not it was used. */
-	if (request_wipe(&x.rq, "HTTP_AUTHORIZATION") | request_wipe(&x.rq, "HTTP_COOKIE"))
+	/* On every request that has one of the headers, whether or not it was used. */
+	wiped = request_wipe(&x.rq, "HTTP_AUTHORIZATION");
+	wiped = request_wipe(&x.rq, "HTTP_COOKIE") || wiped;
+	if (wiped)
 		fcgi_wipe_read(fr, false);
 	out.secret = x.rs.body.secret;
 	response_render(&x.rs, &x.rq, &out);
