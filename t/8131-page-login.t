@@ -21,6 +21,8 @@ auth = { htpasswd = "@HTPASSWD@"; access = (
 END
 my $s = page_server(users => \%users, config => $access);
 fill($s, ['root', $users{root}]);
+put_image($s, ['root', $users{root}], 'team/app', 'gone');
+is $s->req(DELETE => '/v2/team/app/manifests/gone', headers => [basic('root', $users{root})])->status, 202, 'a tag is deleted';
 my $w = Berth::Browser->start;
 
 sub names { return join ' ', @{ $w->js('return [...document.querySelectorAll(".repos .body .row .strong")].map((e) => e.textContent)') } }
@@ -58,6 +60,10 @@ is names(), 'busybox app', '... what is his, and what is for everybody';
 visit($w, $s, 'gc');
 ok $w->has('.empty', 'not for you'), '... and not how the registry is';
 is join(' ', grep { /gc|status/ } asked($s)), '', '... which is not even asked for';
+
+visit($w, $s, 'deleted/team/app');
+ok $w->has('.gone .body .row', 'gone') && settled($w), 'what was deleted is told to whom may pull';
+is $w->count('.gone button'), 0, '... without a button that brings it back';
 
 # the logout
 $w->click('.user button', 'Log out');

@@ -3,7 +3,7 @@
 // repo: one repository: its tags, what one of them is, selecting and deleting; and what was deleted or moved, to bring it back.
 import { html, useState, useEffect, useRef } from './preact.js';
 import { repoPath } from './api.js';
-import { usePages, useTyped, toRepo, toImage, to, go, me } from './state.js';
+import { usePages, useTyped, toRepo, toImage, to, go } from './state.js';
 import { count, plural, commands, dockerNeeds, kind, isIndex } from './format.js';
 import { Table, Filter, SortSelect, Name, Code, Size, Time, Digest, Badge, Icon, Failed, Crumbs, repoCrumbs, Commands, Copy } from './parts.js';
 import { DeleteDialog, restore } from './delete.js';
@@ -150,14 +150,13 @@ const GONE = [
 export function Deleted({ name, who }) {
 	const list = usePages(repoPath(name, 'deleted'), { n: 100 }, 'deleted');
 	const [busy, setBusy] = useState('');
-	const may = list.head?.may;
 	const back = async (gone) => {
 		setBusy(`${gone.tag} ${gone.at}`);
 		await restore(name, [{ tag: gone.tag, digest: gone.digest }]);
 		setBusy('');
 		list.again();
 	};
-	const mayRestore = may ? may.includes('push') : Boolean(me.who && (!me.who.anonymous || me.who.delete));
+	const mayRestore = Boolean(list.head?.may?.includes('push'));
 	const head = html`<${Crumbs} path=${[...repoCrumbs(name), { text: name.split('/').at(-1), href: toRepo(name) }, { text: 'deleted' }]} />
 		<div class="bar"><h1 tabindex="-1">Deleted from <${Name}>${name}<//></h1></div>`;
 	if (list.error)

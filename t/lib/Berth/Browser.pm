@@ -100,7 +100,7 @@ sub until
 {
 	my ($self, $body, @args) = @_;
 	my $value;
-	my $came = wait_for(sub { $value = eval { $self->js($body, @args) } });
+	my $came = wait_for(sub { $value = eval { $self->js($body, @args) } or select undef, undef, undef, 0.04; return $value });
 	return $came;
 }
 

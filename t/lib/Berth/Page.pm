@@ -150,7 +150,7 @@ my %seen;
 sub asked
 {
 	my ($s) = @_;
-	my @all = map { $_->{uri} =~ m{/berth/v1/(.*)} ? "$_->{method} $1" : () } $s->access_events;
+	my @all = map { $_->{uri} =~ m{/berth/v1/(.*)} ? "$_->{method} $1" : () } Berth::Server::decode(grep { m{/berth/v1/} } $s->access_log);
 	my $from = $seen{ 0 + $s } // 0;
 
 	$seen{ 0 + $s } = @all;
