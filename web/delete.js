@@ -163,7 +163,7 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}<${Frees} made=${made} />.</p>
 			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
 			<${Listed} title=${`${count(made.stays.length)} ${made.stays.length === 1 ? 'stays' : 'stay'}`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
-			<${Listed} title=${`content of ${count(made.kept.length)} stays`} list=${made.kept} item=${(one) => html`<${Digest} digest=${one.digest} />: needed by <${Name} class="code">${one.by}<//>`} />
+			<${Listed} title=${`${plural(made.kept.length, 'image')} ${made.kept.length === 1 ? 'stays' : 'stay'} by another tag`} list=${made.kept} item=${(one) => html`<${Digest} digest=${one.digest} />, by <${Name} class="code">${one.by}<//>`} />
 			<p class="hint">${undo ? 'It can be undone until the content is collected.' : 'It cannot be undone from here: this registry does not remember deleted tags (its setting is “undo”).'}</p>`}
 		</div>
 		<div class="dialog-foot"><button class="button" onClick=${close} data-focus=${filter ? undefined : ''}>Cancel</button>

@@ -12,7 +12,7 @@ import { Refusal, get } from './api.js';
 const textOf = (children) => [children].flat(Infinity).filter((one) => one !== null && one !== undefined).join('');
 export const Name = ({ children, class: more = '' }) => html`<bdi class=${more}>${textOf(children)}</bdi>`;
 export const Code = ({ children, class: more = '' }) => html`<bdi class=${`code ${more}`}>${textOf(children)}</bdi>`;
-export const Size = ({ bytes }) => (typeof bytes === 'number' ? html`<span class="number" title=${`${count(bytes)} bytes`}>${size(bytes)}</span>` : html`<span class="none">–</span>`);
+export const Size = ({ bytes, more = '' }) => (typeof bytes === 'number' ? html`<span class="number" title=${`${count(bytes)} bytes${more}`}>${size(bytes)}</span>` : html`<span class="none">–</span>`);
 export const Digest = ({ digest }) => html`<span class="code" title=${digest}>${short(digest)}</span>`;
 
 // One clock for all times on the page, once a minute.

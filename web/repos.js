@@ -3,7 +3,7 @@
 // repos: the repositories, by name spaces or as a flat list.
 import { html, useState, useMemo } from './preact.js';
 import { usePages, useTyped, toRepo, refine, go } from './state.js';
-import { count, plural, walk } from './format.js';
+import { count, size, walk } from './format.js';
 import { Table, Filter, SortSelect, Name, Size, Time, Badge, Icon, Failed, Copy, Code } from './parts.js';
 
 const SORTS = [['name asc', 'Name'], ['pushed desc', 'Last push'], ['size desc', 'Largest'], ['tags desc', 'Most tags']];
@@ -62,7 +62,7 @@ function repoCells(repo, flat) {
 			<span class="marks"><${Marks} repo=${repo} /></span>`,
 		repo.newest ? html`<${Code} class="cut">${repo.newest}<//>` : '',
 		html`<span class="number">${count(repo.tags)}<span class="unit"> ${repo.tags === 1 ? 'tag' : 'tags'}</span></span>`,
-		html`<${Size} bytes=${repo.bytes} />`,
+		html`<${Size} bytes=${repo.bytes} more=${typeof repo.own === 'number' ? `: ${size(repo.own)} its own, ${size(repo.shared)} shared with others` : ''} />`,
 		html`<${Time} at=${repo.pushed} />`,
 	];
 }
@@ -110,12 +110,5 @@ export function Repos({ query, who }) {
 			row=${(row) => (row.space ? spaceCells(row, toggle, Boolean(list.next) && last.startsWith(row.space)) : repoCells(row, flat))} />` :
 		html`<div class="empty"><h2>No repository matches</h2><p>Nothing that you may see has <${Code}>${query.q}<//> in its name.</p>
 			<p><button class="button" onClick=${() => type('')}>Show all</button></p></div>`}
-		${list.head?.as_of && list.rows.length ? html`<p class="hint">Sizes are what a pull of all tags would move. What repositories share was counted by the last collection,
-			<${Time} at=${list.head.as_of} />${sharing(list.rows)}.</p>` : null}`;
-}
-
-// sharing - what is known of the rows that are loaded
-function sharing(rows) {
-	const known = rows.filter((row) => typeof row.own === 'number').length;
-	return known ? html`, for ${plural(known, 'repository', 'repositories')} here` : null;
+		${list.head?.as_of && list.rows.length ? html`<p class="hint">Sizes were counted by the last collection, <${Time} at=${list.head.as_of} />.</p>` : null}`;
 }

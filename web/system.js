@@ -7,13 +7,13 @@ import { useAnswer, tell } from './state.js';
 import { count, plural } from './format.js';
 import { Name, Size, Time, Badge, Failed, Icon, said } from './parts.js';
 
-const PHASES = { __proto__: null, mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads' };
+const PHASES = { __proto__: null, mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads', leftovers: 'removing what broken requests left' };
 
 function Last({ last }) {
 	if (!last)
 		return html`<p>None has run since this registry was started.</p>`;
 	return html`<p>${last.failed ? html`<${Badge} tone="bad">failed<//> ` : null}It ended <${Time} at=${last.ended ?? last.began} />${typeof last.removed === 'number' ?
-		html`, and removed <b>${plural(last.removed, 'object')}</b>, <b><${Size} bytes=${last.bytes} /></b>` : null}.</p>`;
+		last.removed === 0 ? ', and removed nothing' : html`, and removed <b>${plural(last.removed, 'object')}</b>, <b><${Size} bytes=${last.bytes} /></b>` : null}.</p>`;
 }
 
 export function Collection({ who }) {
