@@ -84,6 +84,7 @@ for my $d (run_ok(program('berth'), '--root', $s->root, 'repo', 'du', '--json', 
 my %bytes = map { $_->{name} => $_->{bytes} } @{ repos()->json->{repos} };
 is all('sort=size&n=2'), join(' ', sort { $bytes{$b} <=> $bytes{$a} || $b cmp $a } @names), 'the largest first';
 spew($s->root . '/berth/index/_sizes', "berth-sizes 1 5\nb 1 2\n");
+unlink $s->root . '/berth/index/_repos' or die;
 is repos()->json->{as_of}, undef, 'a file without an end is none';
 
 error_is(repos('sort=version'), 400, 'UNSUPPORTED', 'an order that this list does not have');

@@ -25,6 +25,17 @@ $prepare->();
 my @types = ('application/vnd.cncf.notary.signature', 'application/spdx+json', 'application/vnd.in-toto+json', 'application/x-mine');
 sub referrer { my ($of, $i) = @_; return $json->encode({ %{ JSON::PP::decode_json(image_of(OCI_MANIFEST, '{}', 'ref')) }, artifactType => $types[$i % 4], annotations => { i => "$i" }, subject => JSON::PP::decode_json(desc(OCI_MANIFEST, $of)) }) }
 
+# ask - a request of a list: where a worker has just been killed another one answers
+sub ask
+{
+	my ($path) = @_;
+	my $r;
+
+	wait_for { ($r = $s->req(GET => $path))->status != 503 };
+	die $r->as_string if $r->status != 200;
+	return $r;
+}
+
 # list - all tags by the API, as text, in pages
 sub list
 {
@@ -32,8 +43,7 @@ sub list
 	my ($after, @rows) = ('');
 
 	do {
-		my $r = $s->req(GET => "/berth/v1/repos/$repo/tags?$query&n=$n&after=$after");
-		die $r->as_string if $r->status != 200;
+		my $r = ask("/berth/v1/repos/$repo/tags?$query&n=$n&after=$after");
 		push @rows, @{ $r->json->{tags} };
 		$after = $r->json->{next};
 	} while (defined $after && @rows < 10000);
@@ -50,7 +60,7 @@ sub truth
 		my $d = slurp("$tags/$t/current/link");
 		my ($pushed) = sort { $b cmp $a } map { /pushed-([0-9a-f]+)$/ ? $1 : () } glob "$tags/$t/current/*";
 		my %count = (signature => 0, sbom => 0, attestation => 0);
-		for my $m (@{ $s->req(GET => "/v2/$repo/referrers/$d")->json->{manifests} }) {
+		for my $m (@{ ask("/v2/$repo/referrers/$d")->json->{manifests} }) {
 			my $type = $m->{artifactType};
 			$count{ $type =~ /notary/ ? 'signature' : $type =~ /spdx/ ? 'sbom' : $type =~ /in-toto/ ? 'attestation' : 'other' }++;
 		}

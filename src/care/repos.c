@@ -29,6 +29,7 @@
 #include "store/repo_copy.h"
 #include "store/repo_take.h"
 #include "store/store_path.h"
+#include "store/touched.h"
 #include "store/undo.h"
 
 /*
@@ -98,11 +99,15 @@ static int remove_locked(struct registry *r, const struct name *n, struct names 
 int repos_remove(struct registry *r, const struct name *n, struct err *e)
 {
 	cleanup_names struct names trashed = NAMES_INIT;
+	struct touched t;
 	int removed;
 
+	if (touched_begin(r->st, n, &t, e) < 0)
+		return -1;
 	do      /* without a lock while somebody counts */
 		removed = remove_locked(r, n, &trashed, e);
 	while (removed < 0 && quota_try_again(r->st, e) == 0);
+	touched_end(&t, n);
 	if (removed >= 0)               /* emptying the trash needs no lock */
 		store_purge_all(r->st, &trashed);
 	return removed;
@@ -264,6 +269,7 @@ static int move(struct move *m, struct err *e)
 int repos_move(struct registry *r, const struct name *from, const struct name *to, struct err *e)
 {
 	struct move m = { .r = r, .st = r->st, .from = from, .to = to, .by = r->by, .trashed = NAMES_INIT };
+	struct touched old = { .fd = -1 }, new = { .fd = -1 };
 	cleanup_fd int run = -1;
 	int alone, rc;
 
@@ -280,7 +286,9 @@ int repos_move(struct registry *r, const struct name *from, const struct name *t
 		return -1;
 	m.run_fd = run;
 	m.copy = (struct repo_copy){ .st = r->st, .from = from, .to = to, .dir = STR_INIT };
-	rc = move(&m, e);
+	rc = touched_begin(r->st, from, &old, e) < 0 || touched_begin(r->st, to, &new, e) < 0 ? -1 : move(&m, e);
+	touched_end(&old, from);
+	touched_end(&new, to);
 	reg_quota_tell(r, to);
 	if (rc == 0)
 		store_purge_all(r->st, &m.trashed);

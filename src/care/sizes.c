@@ -12,6 +12,7 @@
 #include "registry/reg_sizes.h"
 #include "store/clock.h"
 #include "store/store_path.h"
+#include "store/touched.h"
 
 static int tell(void *arg, const struct name *n, const struct du *du, struct err *e)
 {
@@ -32,5 +33,7 @@ int sizes_write(struct registry *r, struct err *e)
 	if (du_count(r, NULL, 0, tell, &text, &total, e) < 0)
 		return -1;
 	reg_sizes_end(&text);
-	return store_replace(r->st, STORE_SIZES_FILE, text.buf, text.len, false) < 0 ? err_sys(e, "cannot write %s", STORE_SIZES_FILE) : 0;
+	if (store_replace(r->st, STORE_SIZES_FILE, text.buf, text.len, false) < 0)
+		return err_sys(e, "cannot write %s", STORE_SIZES_FILE);
+	return touched_forget(r->st, e);        /* the list of repositories has older ones */
 }

@@ -51,11 +51,11 @@ static int print_repo(void *arg, const struct repo_row *row, struct err *e)
 		print_json("repository", &text);
 		return 0;
 	}
-	printf("%s %s", row->name.s, time_of(row->pushed, when));
-	if (row->counted)
-		printf(" %" PRIu64 " tags", row->tags);
-	if (row->sized)
-		printf(", %" PRIu64 " bytes, %" PRIu64 " of them its own", row->own + row->shared, row->own);
+	printf("%s %s", row->note.name.s, time_of(row->note.pushed, when));
+	if (row->note.counted)
+		printf(" %" PRIu64 " tags", row->note.tags);
+	if (row->note.sized)
+		printf(", %" PRIu64 " bytes, %" PRIu64 " of them its own", row->note.own + row->note.shared, row->note.own);
 	printf("\n");
 	return 0;
 }

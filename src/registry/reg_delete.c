@@ -85,6 +85,8 @@ static int remove_tags(struct registry *r, const struct name *n, const struct na
 	if (tag_flush(r->st, n, e) < 0)
 		return -1;
 	reg_summary_untagged(&c, v, count, sizeof(*v));
+	if (count)
+		reg_summary_done(&c);
 	return 0;
 }
 
@@ -191,6 +193,7 @@ static int untag(struct registry *r, const struct name *n, const struct reg_tag_
 	for (i = 0; i < count; i++)
 		index_remove_tag(r->st, n, &v[i].tag, &v[i].digest, true);
 	reg_summary_untagged(&c, &v->tag, count, sizeof(*v));
+	reg_summary_done(&c);
 	journal_done(r->st, &j);
 	return 0;
 }

@@ -2,17 +2,16 @@
 /*
  * reg_repo_rows: lists of repositories with what is known of them.
  *
- * Owns no state. Knows nothing of HTTP or users.
+ * Owns no state. The list of all repositories has what a page needs; without one each is looked at. Knows nothing of HTTP or users.
  */
 #include "registry/reg_repo_rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_put.h"
+#include "base/mem.h"
 #include "registry/reg_sizes.h"
-#include "registry/reg_summary.h"
-#include "store/repo.h"
-#include "store/tag.h"
 
 #define TAGS_READ 1000          /* tags of a repository that are read for its row */
 
@@ -23,176 +22,187 @@ static int too_many(struct err *e)
 	return err_status(e, 400);
 }
 
-/* By the links of all tags; of a repository with too many nothing is said. */
-static int count_tags(struct registry *r, struct repo_row *row, struct err *e)
+static void add_rules(struct registry *r, struct repo_row *row)
 {
-	cleanup_names struct names all = NAMES_INIT;
-
-	if (tag_names(r->st, &row->name, &all, e) < 0)
-		return -1;
-	if (all.count > TAGS_READ)
-		return 0;
-	for (size_t i = 0; i < all.count; i++) {
-		uint64_t pushed;
-		struct tag t;
-		int found = tag_parse(&t, all.v[i], strlen(all.v[i])) < 0 ? 0 : tag_pushed(r->st, &row->name, &t, &pushed, e);
-
-		if (found < 0)
-			return -1;
-		row->tags += (uint64_t)found;
-		if (found && pushed > row->pushed) {
-			row->pushed = pushed;
-			row->newest = t;
-		}
-	}
-	row->counted = true;
-	return 0;
-}
-
-static int take_newest(void *arg, const struct summary_row *from, struct err *e)
-{
-	struct repo_row *row = arg;
-
-	(void)e;
-	if (tag_parse(&row->newest, from->key, from->key_len) == 0)
-		row->pushed = from->pushed;
-	return 1;
-}
-
-/* By the summary of the tags: 1, 0 there is none, -1 with *e. */
-static int read_summary(struct registry *r, struct repo_row *row, struct err *e)
-{
-	cleanup_summary struct summary s = SUMMARY_INIT;
-	int rc = reg_summary_open(r, &row->name, &s, e);
-
-	if (rc <= 0)
-		return rc;
-	row->tags = summary_count(&s);
-	row->counted = true;
-	return summary_walk(&s, SUMMARY_BY_PUSH, true, NULL, take_newest, row, e) < 0 ? -1 : 1;
-}
-
-int reg_repo_row(struct registry *r, const struct name *n, const struct sizes *sizes, struct repo_row *row, struct err *e)
-{
-	int found = repo_exists(r->st, n, e);
-
-	*row = (struct repo_row){ .name = *n };
-	if (found <= 0)
-		return found;
-	row->sized = sizes && reg_sizes_find(sizes, n, &row->own, &row->shared);
-	row->mirror = upstream_of(r->cfg, n, NULL);
+	row->mirror = upstream_of(r->cfg, &row->note.name, NULL);
+	row->rules = 0;
 	for (int i = 0; i < RULE_MEMBERS; i++)
-		if (rules_find(r->cfg, n, (enum rule_member)i))
+		if (rules_find(r->cfg, &row->note.name, (enum rule_member)i))
 			row->rules |= 1u << i;
-	found = read_summary(r, row, e);
-	return found ? found : count_tags(r, row, e) < 0 ? -1 : 1;
 }
+
+int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e)
+{
+	size_t links = TAGS_READ;
+	int found = reg_repo_note(r, n, NULL, &links, &row->note, e);
+
+	if (found == 1)
+		add_rules(r, row);
+	return found;
+}
+
+typedef int visit_row(void *arg, const struct repo_row *row, struct err *e);
 
 struct rows {
 	struct registry *r;
 	struct repo_query *q;
-	struct sizes sizes;
+	visit_row *visit;
+	void *arg;
+	struct sizes sizes;             /* without a list */
 	struct order_list list;
-	size_t names;
+	struct repo_note *notes;        /* owned: of the list's entries, in the order in which they were found */
+	size_t count, cap;
+	size_t given;
+	struct repo_note last;          /* of a page by the list */
 };
 
-static uint64_t key_of(enum order_by by, const struct repo_row *row)
+static uint64_t key_of(enum order_by by, const struct repo_note *note)
 {
 	if (by == ORDER_SIZE)
-		return row->own + row->shared;
-	return by == ORDER_PUSHED ? row->pushed : by == ORDER_TAGS ? row->tags : 0;
+		return note->own + note->shared;
+	return by == ORDER_PUSHED ? note->pushed : by == ORDER_TAGS ? note->tags : 0;
 }
 
-static int gather_page(void *arg, const struct name *n, struct err *e)
+static int give(struct rows *w, const struct repo_note *note, struct err *e)
 {
-	struct rows *w = arg;
+	struct repo_row row = { .note = *note };
 
-	(void)e;
-	order_list_add(&w->list, 0, n->s);
-	return w->list.count > w->q->max;
+	add_rules(w->r, &row);
+	return w->visit(w->arg, &row, e);
 }
 
-static int gather(void *arg, const struct name *n, struct err *e)
+/* Whether a repository is one that the caller may see, and that is looked for. */
+static bool wanted(const struct rows *w, const struct name *n)
+{
+	return (!*w->q->q || strstr(n->s, w->q->q)) && (!w->q->of || w->q->of->has(w->q->of->arg, n));
+}
+
+static int page_note(void *arg, const struct summary_row *from, struct err *e)
 {
 	struct rows *w = arg;
-	struct repo_row row = { .tags = 0 };
+	struct repo_note note;
 
-	if (w->names++ == ORDER_MAX)
-		return too_many(e);
-	if (!strstr(n->s, w->q->q))
+	if (repo_note_parse(&note, from) < 0 || !wanted(w, &note.name))
 		return 0;
-	if (w->q->order.by != ORDER_NAME && reg_repo_row(w->r, n, &w->sizes, &row, e) < 0)
-		return -1;
-	order_list_add(&w->list, key_of(w->q->order.by, &row), n->s);
+	if (w->given == w->q->max) {
+		order_cursor(&w->q->order, key_of(w->q->order.by, &w->last), w->last.name.s, &w->q->next);
+		return 1;
+	}
+	w->given++;
+	w->last = note;
+	return give(w, &note, e);
+}
+
+static int keep(struct rows *w, const struct repo_note *note, struct err *e)
+{
+	if (w->count == ORDER_MAX)
+		return too_many(e);
+	if (w->count == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 64;
+		w->notes = xreallocarray(w->notes, w->cap, sizeof(*w->notes));
+	}
+	w->notes[w->count++] = *note;
+	order_list_add(&w->list, key_of(w->q->order.by, note), note->name.s);
 	return 0;
 }
 
-static int find(struct rows *w, struct err *e)
+static int keep_note(void *arg, const struct summary_row *from, struct err *e)
+{
+	struct rows *w = arg;
+	struct repo_note note;
+
+	return repo_note_parse(&note, from) < 0 || !wanted(w, &note.name) ? 0 : keep(w, &note, e);
+}
+
+static int keep_name(void *arg, const struct name *n, struct err *e)
+{
+	struct rows *w = arg;
+	size_t links = TAGS_READ;
+	struct repo_note note;
+	int found = wanted(w, n) ? reg_repo_note(w->r, n, &w->sizes, &links, &note, e) : 0;
+
+	return found <= 0 ? found : keep(w, &note, e);
+}
+
+static const struct repo_note *note_of(const struct rows *w, const char *name)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (strcmp(w->notes[i].name.s, name) == 0)
+			return &w->notes[i];
+	return NULL;
+}
+
+/* The page of all that were kept. */
+static int give_kept(struct rows *w, struct err *e)
 {
 	struct repo_query *q = w->q;
-	size_t budget = ORDER_MAX;
+	size_t first, i;
+	int rc = 0;
 
-	if (q->order.by == ORDER_NAME && !q->order.desc && !*q->q)
-		return reg_walk(w->r, q->of, q->order.after ? q->order.name : "", &budget, 1, gather_page, w, e) < 0 ? -1 : 0;
-	budget = SIZE_MAX;
-	if (reg_walk(w->r, q->of, "", &budget, 0, gather, w, e) < 0)
-		return -1;
 	order_sort(&q->order, &w->list);
 	q->counted = true;
 	q->total = w->list.count;
-	return 0;
-}
-
-static int give(struct rows *w, int (*visit)(void *arg, const struct repo_row *row, struct err *e), void *arg, struct err *e)
-{
-	struct repo_query *q = w->q;
-	size_t first = order_first(&q->order, &w->list), i;
-	int rc = 0;
-
-	for (i = first; rc == 0 && i < w->list.count && i - first < q->max; i++) {
-		struct repo_row row;
-		struct name n;
-		int found = name_parse(&n, w->list.v[i].name, strlen(w->list.v[i].name)) < 0 ? 0 : reg_repo_row(w->r, &n, &w->sizes, &row, e);
-
-		rc = found == 1 ? visit(arg, &row, e) : found;
-	}
+	first = order_first(&q->order, &w->list);
+	for (i = first; rc == 0 && i < w->list.count && i - first < q->max; i++)
+		rc = give(w, note_of(w, w->list.v[i].name), e);
 	if (rc == 0 && i > first && i < w->list.count)
 		order_cursor(&q->order, w->list.v[i - 1].key, w->list.v[i - 1].name, &q->next);
 	return rc;
 }
 
-int reg_repo_rows(struct registry *r, struct repo_query *q, int (*visit)(void *arg, const struct repo_row *row, struct err *e), void *arg,
-		  struct err *e)
+static int by_list(struct rows *w, struct summary *s, struct err *e)
 {
-	struct rows w = { .r = r, .q = q, .sizes = SIZES_INIT, .list = ORDER_LIST_INIT };
+	struct repo_query *q = w->q;
+	struct summary_row after = { .pushed = q->order.key, .key = q->order.name, .key_len = strlen(q->order.name) };
+	bool by_name = q->order.by == ORDER_NAME;
+
+	if (!*q->q && (by_name || q->order.by == ORDER_PUSHED))
+		return summary_walk(s, by_name ? SUMMARY_BY_KEY : SUMMARY_BY_PUSH, q->order.desc, q->order.after ? &after : NULL, page_note, w, e);
+	return summary_walk(s, SUMMARY_BY_KEY, false, NULL, keep_note, w, e) < 0 ? -1 : give_kept(w, e);
+}
+
+static int by_looking(struct rows *w, struct err *e)
+{
+	size_t budget = SIZE_MAX;
+
+	if (reg_sizes_read(w->r->st, &w->sizes, e) < 0)
+		return -1;
+	w->q->as_of = w->sizes.when;
+	return reg_walk(w->r, w->q->of, "", &budget, 0, keep_name, w, e) < 0 ? -1 : give_kept(w, e);
+}
+
+int reg_repo_rows(struct registry *r, struct repo_query *q, visit_row *visit, void *arg, struct err *e)
+{
+	struct rows w = { .r = r, .q = q, .visit = visit, .arg = arg, .sizes = SIZES_INIT, .list = ORDER_LIST_INIT };
+	cleanup_summary struct summary s = SUMMARY_INIT;
 	int rc;
 
 	q->counted = false;
-	rc = reg_sizes_read(r->st, &w.sizes, e);
-	q->as_of = w.sizes.when;
+	rc = reg_repo_list_open(r, &s, &q->as_of, e);
 	if (rc >= 0)
-		rc = find(&w, e) < 0 ? -1 : give(&w, visit, arg, e);
+		rc = rc ? by_list(&w, &s, e) : by_looking(&w, e);
 	reg_sizes_release(&w.sizes);
 	order_list_release(&w.list);
-	return rc;
+	free(w.notes);
+	return rc < 0 ? -1 : 0;
 }
 
 void reg_repo_row_json(const struct repo_row *row, struct str *out)
 {
 	json_put_key(out, NULL);
 	str_addc(out, '{');
-	json_put_word(out, "name", row->name.s);
-	if (row->counted) {
-		json_put_u64(out, "tags", row->tags);
-		if (row->pushed)
-			json_put_time(out, "pushed", (int64_t)(row->pushed / 1000000));
-		if (row->newest.len)
-			json_put_word(out, "newest", row->newest.s);
+	json_put_word(out, "name", row->note.name.s);
+	if (row->note.counted) {
+		json_put_u64(out, "tags", row->note.tags);
+		if (row->note.pushed)
+			json_put_time(out, "pushed", (int64_t)(row->note.pushed / 1000000));
+		if (row->note.newest.len)
+			json_put_word(out, "newest", row->note.newest.s);
 	}
-	if (row->sized) {
-		json_put_u64(out, "bytes", row->own + row->shared);
-		json_put_u64(out, "own", row->own);
-		json_put_u64(out, "shared", row->shared);
+	if (row->note.sized) {
+		json_put_u64(out, "bytes", row->note.own + row->note.shared);
+		json_put_u64(out, "own", row->note.own);
+		json_put_u64(out, "shared", row->note.shared);
 	}
 	if (row->mirror)
 		json_put_word(out, "mirror", row->mirror->whole ? "*" : row->mirror->name);

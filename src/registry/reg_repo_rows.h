@@ -11,17 +11,12 @@
 #include "conf/rules.h"
 #include "conf/upstream.h"
 #include "registry/reg_order.h"
+#include "registry/reg_repo_list.h"
 #include "registry/reg_walk.h"
 #include "registry/registry.h"
 
 struct repo_row {
-	struct name name;
-	bool counted;                   /* the next three are known: */
-	uint64_t tags;
-	uint64_t pushed;                /* microseconds since the epoch; 0: never */
-	struct tag newest;              /* the tag of that push; of length 0: none */
-	bool sized;                     /* the next two are known, as of the last collection */
-	uint64_t own, shared;           /* bytes */
+	struct repo_note note;
 	const struct config_upstream *mirror;   /* NULL: it mirrors none */
 	unsigned rules;                 /* bits of enum rule_member: what a rule says of it */
 };
@@ -46,9 +41,8 @@ struct repo_query {
 int reg_repo_rows(struct registry *r, struct repo_query *q, int (*visit)(void *arg, const struct repo_row *row, struct err *e), void *arg,
 		  struct err *e);
 
-/* reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e; sizes may be NULL */
-struct sizes;
-int reg_repo_row(struct registry *r, const struct name *n, const struct sizes *sizes, struct repo_row *row, struct err *e);
+/* reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e. Nothing is said of its bytes */
+int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e);
 
 /* reg_repo_row_json - add the object REPO */
 void reg_repo_row_json(const struct repo_row *row, struct str *out);

@@ -49,6 +49,7 @@ int reg_retag(struct registry *r, const struct name *n, const struct tag *t, con
 	row.digest = *d;
 	if (reg_summary_is_kept(&c))
 		tell_summary(r, n, of, &c, &row);
+	reg_summary_done(&c);
 	return 0;
 }
 

@@ -73,7 +73,7 @@ static int find_repos(struct search *s, struct err *e)
 	for (i = 0; i < l.count && i < SEARCH_FOUND; i++) {
 		struct repo_row row;
 		struct name n;
-		int found = name_parse(&n, l.v[i].name, strlen(l.v[i].name)) < 0 ? 0 : reg_repo_row(s->r, &n, NULL, &row, e);
+		int found = name_parse(&n, l.v[i].name, strlen(l.v[i].name)) < 0 ? 0 : reg_repo_row(s->r, &n, &row, e);
 
 		if (found < 0)
 			return -1;

@@ -21,6 +21,7 @@
 void reg_summary_leave(struct summary_change *c)
 {
 	summary_leave(&c->w);
+	touched_leave(&c->t);
 	str_release(&c->path);
 	str_release(&c->lines);
 }
@@ -28,6 +29,11 @@ void reg_summary_leave(struct summary_change *c)
 bool reg_summary_is_kept(const struct summary_change *c)
 {
 	return c->w.fd >= 0;
+}
+
+void reg_summary_done(struct summary_change *c)
+{
+	touched_end(&c->t, c->n);
 }
 
 /* Say the first lines, which are in c->lines. */
@@ -133,7 +139,7 @@ static void end(struct summary_change *c)
 int reg_summary_will_tag(struct registry *r, const struct name *n, const struct tag *t, bool exists, struct summary_change *c, struct err *e)
 {
 	summary_doubt(&c->lines, t->s, exists);
-	return begin(r, n, c, e);
+	return touched_begin(r->st, n, &c->t, e) < 0 ? -1 : begin(r, n, c, e);
 }
 
 void reg_summary_tagged(struct summary_change *c, const struct tag_row *row)
@@ -159,7 +165,7 @@ int reg_summary_will_untag(struct registry *r, const struct name *n, const struc
 {
 	for (size_t i = 0; i < count; i++)
 		summary_doubt(&c->lines, nth(tags, i, stride)->s, true);
-	return begin(r, n, c, e);
+	return touched_begin(r->st, n, &c->t, e) < 0 ? -1 : begin(r, n, c, e);
 }
 
 void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size_t count, size_t stride)
@@ -265,10 +271,15 @@ int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
 	struct building b = { .rows = { .r = r, .n = n, .text = STR_INIT }, .old = { .lines = { .text = STR_INIT } } };
 	int rc;
 
+	struct touched t;
+
+	if (touched_begin(r->st, n, &t, e) < 0)
+		return -1;
 	read_old(r, n, &b.old);
 	rc = tag_walk(r->st, n, add_tag, &b, e);
 	if (rc == 0)
 		rc = write_rows(&b.rows, e);
+	touched_end(&t, n);
 	str_release(&b.rows.text);
 	str_release(&b.old.lines.text);
 	free(b.old.v);

@@ -11,21 +11,27 @@
  *	if (reg_summary_will_tag(r, n, &tag, exists, &c, e) < 0) ...
  *	... the change ...
  *	reg_summary_tagged(&c, ...);
+ *	reg_summary_done(&c);           the list of repositories is told, too
  */
 
 #include "registry/reg_row.h"
 #include "store/summary_write.h"
+#include "store/touched.h"
 
 struct summary_change {
 	struct registry *r;
 	const struct name *n;
 	struct str path, lines;
 	struct summary_writer w;
+	struct touched t;
 };
 
 void reg_summary_leave(struct summary_change *c);
 #define cleanup_summary_change __attribute__((cleanup(reg_summary_leave)))
-#define SUMMARY_CHANGE_INIT { .path = STR_INIT, .lines = STR_INIT, .w = { .fd = -1 } }
+#define SUMMARY_CHANGE_INIT { .path = STR_INIT, .lines = STR_INIT, .w = { .fd = -1 }, .t = { .fd = -1 } }
+
+/* reg_summary_done - the change is made */
+void reg_summary_done(struct summary_change *c);
 
 /* reg_summary_is_kept - whether there is a summary to say anything to: what is only needed for it need not be found out otherwise */
 bool reg_summary_is_kept(const struct summary_change *c);

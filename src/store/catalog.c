@@ -17,6 +17,7 @@
 #include "store/repo.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
+#include "store/touched.h"
 
 int catalog_lock(struct store *st, int *fd, struct err *e)
 {
@@ -74,23 +75,30 @@ static int add_locked(struct store *st, const struct name *n, struct err *e)
 int catalog_ensure(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_fd int lock = -1;
-	int complete = repo_complete(st, n, e);
+	struct touched t;
+	int complete = repo_complete(st, n, e), rc;
 
 	if (complete)
 		return complete < 0 ? -1 : 0;
 	/* The entry comes first. The lock keeps a comparison with the directories from seeing one without the other. */
-	if (catalog_lock(st, &lock, e) < 0 || add_locked(st, n, e) < 0)
+	if (catalog_lock(st, &lock, e) < 0 || add_locked(st, n, e) < 0 || touched_begin(st, n, &t, e) < 0)
 		return -1;
-	return make_dirs(st, n, e);
+	rc = make_dirs(st, n, e);
+	touched_end(&t, n);
+	return rc;
 }
 
 int catalog_remove(struct store *st, const struct name *n, struct err *e)
 {
 	cleanup_fd int lock = -1;
+	struct touched t;
 	int exists;
 
 	if (catalog_lock(st, &lock, e) < 0)
 		return -1;
+	if (touched_begin(st, n, &t, e) < 0)
+		return -1;
+	touched_end(&t, n);
 	exists = repo_exists(st, n, e);
 	return exists ? (exists < 0 ? -1 : 0) : unless_older(st, sorted_remove(st, STORE_CATALOG_DIR, n->s, e), e);
 }

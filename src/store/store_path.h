@@ -53,6 +53,8 @@
 #define STORE_EPOCH_FILE "berth/index/_epoch"
 #define STORE_CATALOG_DIR "berth/index/_catalog"        /* no name of a repository begins with '_' */
 #define STORE_CATALOG_EPOCH_FILE "berth/index/_catalog/epoch"
+#define STORE_REPOS_FILE "berth/index/_repos"            /* what lists say of each repository: registry/reg_repo_list.h */
+#define STORE_TOUCHED_FILE "berth/index/_touched"        /* which of them have changed since: store/touched.h */
 #define STORE_SIZES_FILE "berth/index/_sizes"            /* what repositories had at the last collection: registry/reg_sizes.h */
 #define STORE_FALLBACK_DIR "berth/index/_fallback"      /* of versions before 1.0: removed at the start */
 #define STORE_PULLED_DIR "berth/pulled"                 /* when tags and manifests were last pulled: store/pulled.h */

@@ -36,6 +36,7 @@ void summary_close(struct summary *s)
 	str_release(&s->tail);
 	str_release(&s->block);
 	str_release(&s->settled);
+	names_release(&s->doubted);
 	free(s->v);
 	free(s->refers);
 	*s = (struct summary)SUMMARY_INIT;
@@ -337,6 +338,18 @@ int summary_settle(struct summary *s, int (*look)(void *arg, const char *key, si
 		s->v[i].row.seq = SIZE_MAX;     /* what was looked at now has all that refers to it */
 	}
 	return 0;
+}
+
+void summary_doubt_keys(struct summary *s, const struct names *keys)
+{
+	size_t cap = s->nv;
+
+	for (size_t i = 0; i < keys->count; i++) {
+		names_add(&s->doubted, keys->v[i], strlen(keys->v[i]));
+		entry_of(s, &cap, s->doubted.v[i], strlen(keys->v[i]))->state = SUMMARY_DOUBT;
+	}
+	if (s->nv)
+		qsort(s->v, s->nv, sizeof(*s->v), by_key);
 }
 
 uint64_t summary_count(const struct summary *s)

@@ -24,6 +24,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "os/dir.h"
 #include "store/store.h"
 
 #define SUMMARY_COUNTS 4
@@ -58,9 +59,10 @@ struct summary {
 	} *refers;                      /* owned; by digest, then in their order */
 	size_t nrefers;
 	struct str settled;             /* texts of rows that were looked at */
+	struct names doubted;           /* keys of summary_doubt_keys() */
 };
 
-#define SUMMARY_INIT { .fd = -1, .head = STR_INIT, .tail = STR_INIT, .block = STR_INIT, .settled = STR_INIT }
+#define SUMMARY_INIT { .fd = -1, .head = STR_INIT, .tail = STR_INIT, .block = STR_INIT, .settled = STR_INIT, .doubted = NAMES_INIT }
 void summary_close(struct summary *s);
 #define cleanup_summary __attribute__((cleanup(summary_close)))
 
@@ -76,6 +78,9 @@ int summary_open_old(struct store *st, const char *path, struct summary *s, stru
  */
 int summary_settle(struct summary *s, int (*look)(void *arg, const char *key, size_t len, struct str *line, struct err *e), void *arg,
 		   struct err *e);
+
+/* summary_doubt_keys - put these in doubt, too, whatever the file says; before summary_settle(). summary_count() is of no use then */
+void summary_doubt_keys(struct summary *s, const struct names *keys);
 
 /* summary_count - the number of rows, after summary_settle() */
 uint64_t summary_count(const struct summary *s);

@@ -112,7 +112,7 @@ static void add_run(const struct summary_row *rows, size_t count, uint64_t block
 	}
 }
 
-int summary_build(struct store *st, const char *path, const struct summary_row *rows, size_t count, struct err *e)
+int summary_build_noted(struct store *st, const char *path, const struct summary_row *rows, size_t count, const char *note, struct err *e)
 {
 	cleanup_free struct summary_row *pushed = xcalloc(count + 1, sizeof(*pushed));
 	struct str index[2] = { STR_INIT, STR_INIT }, run[2] = { STR_INIT, STR_INIT };
@@ -138,6 +138,7 @@ int summary_build(struct store *st, const char *path, const struct summary_row *
 		str_add(&text, index[i].buf, index[i].len);
 	for (i = 0; i < 2; i++)
 		str_add(&text, run[i].buf, run[i].len);
+	str_puts(&text, note);
 	if (store_replace(st, path, text.buf, text.len, store_flushes_index(st)) < 0 || flush_name(st, path) < 0)
 		rc = err_sys(e, "cannot write %s", path);
 	for (i = 0; i < 2; i++) {
@@ -145,4 +146,9 @@ int summary_build(struct store *st, const char *path, const struct summary_row *
 		str_release(&run[i]);
 	}
 	return rc;
+}
+
+int summary_build(struct store *st, const char *path, const struct summary_row *rows, size_t count, struct err *e)
+{
+	return summary_build_noted(st, path, rows, count, "", e);
 }

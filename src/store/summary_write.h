@@ -37,6 +37,9 @@ void summary_leave(struct summary_writer *w);
 /* summary_build - write the file anew, with these rows, which are in byte order of their keys. 0, or -1 with *e */
 int summary_build(struct store *st, const char *path, const struct summary_row *rows, size_t count, struct err *e);
 
+/* summary_build_noted - the same with a line of its own in the tail: "\n#... ;\n" */
+int summary_build_noted(struct store *st, const char *path, const struct summary_row *rows, size_t count, const char *note, struct err *e);
+
 /* summary_drop - remove the file, if there is one; 0, or -1 with *e */
 int summary_drop(struct store *st, const char *path, struct err *e);
 
