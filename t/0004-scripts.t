@@ -12,7 +12,7 @@ need_program('shellcheck');
 
 my @files = sources(qr/./, qw(t nginx scripts .ci doc docker systemd debian m4), grep { -f source_dir() . "/$_" }
 	qw(configure.ac Makefile.am sources.am HACKING.md README.md LICENSE .editorconfig .clang-format .gitignore));
-@files = grep { !m{/(test|tool|bench)_[^./]*$|\.(o|deps|dirstamp|gc..|bin|gz|tar|[1-8])$|/\.deps/|/fuzz/|~$} } @files;
+@files = grep { !m{/(test|tool|bench)_[^./]*$|\.(o|deps|dirstamp|gc..|bin|gz|tar|tgz|png|[1-8])$|/\.deps/|/fuzz/|~$} } @files;
 my %first = map { $_ => text($_) =~ /^([^\n]*)/ ? $1 : '' } @files;
 my @shell = grep { m{\.sh$} || $first{$_} =~ m{^#!/bin/(ba)?sh\b} } @files;
 my @perl = grep { /\.(t|pm|pl)$/ || $first{$_} =~ m{^#!.*\bperl\b} } @files;

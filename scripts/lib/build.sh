@@ -20,7 +20,7 @@ build_fresh() {
 	*) return 1 ;;
 	esac
 	[ -z "$(find "$top/configure.ac" "$top/Makefile.am" "$top/sources.am" "$top/m4" "$top/src" "$top/t/unit" "$top/t/fuzz" \
-		"$top/t/tool" "$top/t/bench" -newer "$1/.built" -print -quit)" ]
+		"$top/t/tool" "$top/t/bench" "$top/web" "$top/scripts/web" -newer "$1/.built" -print -quit)" ]
 }
 
 # build_configure DIR STAMP [CONFIGURE OPTION]...

@@ -22,7 +22,7 @@ packages_group() {
 	# The docker client is a package of its own from Debian 13 on.
 	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' \
 		'/usr/bin/docker|docker-cli|docker.io' iptables podman crun netavark skopeo busybox-static mandoc bash rsync \
-		prometheus e2fsprogs xfsprogs btrfs-progs bindfs util-linux wrk ;;
+		prometheus e2fsprogs xfsprogs btrfs-progs bindfs util-linux wrk chromium chromium-driver ;;
 	# What the families 1 to 5 and the unit tests need beyond build and serve; without alternatives, too.
 	test-http) printf '%s\n' perl openssl strace procps iproute2 ;;
 	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 lintian systemd \

@@ -11,6 +11,8 @@
 
 #include "base/digest.h"
 #include "base/etag.h"
+#include "base/json_put.h"
+#include "http/guard.h"
 
 int api_refuse(struct err *e, const char *fmt, ...)
 {
@@ -74,6 +76,18 @@ int api_order(const struct exchange *x, const enum order_by *may, struct order *
 	if (begun && order_parse_cursor(o, after.buf) < 0)
 		return err_set(e, ERR_PAGINATION_NUMBER_INVALID, "after is no place in this list: %.64s", after.buf);
 	return 0;
+}
+
+void api_put_may(const struct exchange *x, struct str *out)
+{
+	json_put_key(out, "may");
+	str_addc(out, '[');
+	json_put_word(out, NULL, "pull");
+	if (guard_may_change(x, false))
+		json_put_word(out, NULL, "push");
+	if (guard_may_change(x, true))
+		json_put_word(out, NULL, "delete");
+	str_addc(out, ']');
 }
 
 void api_done(struct exchange *x)

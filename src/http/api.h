@@ -25,6 +25,9 @@ int api_number(const struct exchange *x, size_t otherwise, size_t max, size_t *n
  */
 int api_order(const struct exchange *x, const enum order_by *may, struct order *o, struct err *e);
 
+/* api_put_may - the member `may`: what the caller, who may pull from x->name, may do there, and the configuration allows */
+void api_put_may(const struct exchange *x, struct str *out);
+
 /*
  * api_done - the body is complete: adds its newline and Etag; 304 without a body if the client has it
  * Cache-Control stays no-store, as for each answer below /berth/v1/: the tag is for clients that keep an answer themselves.

@@ -2,7 +2,6 @@
 /* api_tags: /berth/v1/repos/<name>/tags, the tags of a repository with what is known of each (doc/PAGE.md, "The API"). */
 #include "base/json_put.h"
 #include "http/api.h"
-#include "http/guard.h"
 #include "http/handlers.h"
 #include "registry/reg_tag_rows.h"
 
@@ -14,19 +13,6 @@ static int add(void *arg, const struct tag_row *row, struct err *e)
 	(void)e;
 	reg_tag_row_json(row, arg);
 	return 0;
-}
-
-/* What the caller may do here, and the configuration allows. */
-static void put_may(struct exchange *x, struct str *out)
-{
-	json_put_key(out, "may");
-	str_addc(out, '[');
-	json_put_word(out, NULL, "pull");
-	if (guard_may_change(x, false))
-		json_put_word(out, NULL, "push");
-	if (guard_may_change(x, true))
-		json_put_word(out, NULL, "delete");
-	str_addc(out, ']');
 }
 
 int api_tags_get(struct exchange *x, struct err *e)
@@ -51,7 +37,7 @@ int api_tags_get(struct exchange *x, struct err *e)
 		json_put_word(out, "next", next.buf);
 	if (q.counted)
 		json_put_u64(out, "total", q.total);
-	put_may(x, out);
+	api_put_may(x, out);
 	str_addc(out, '}');
 	api_done(x);
 	return 0;

@@ -69,6 +69,7 @@ int api_deleted_get(struct exchange *x, struct err *e)
 	str_addc(p.out, ']');
 	if (rc == 1)
 		json_put_word(p.out, "next", next.buf);
+	api_put_may(x, p.out);
 	str_addc(p.out, '}');
 	api_done(x);
 	return 0;

@@ -64,6 +64,16 @@ sub base
 	return "debian:$suite-slim";
 }
 
+# with_library - the library that the page is drawn with, in the place where a source that is built without a network carries it
+sub with_library
+{
+	my ($file) = @_;
+	my $r = run(source_dir() . '/scripts/web', '--fetch', $file);
+
+	Test::More::diag($r->{err}) if $r->{status};
+	return;
+}
+
 # A hash of everything that goes into the images: .dockerignore excepts it from what docker ignores.
 sub context_sum
 {
@@ -83,6 +93,7 @@ sub load
 {
 	my ($d) = @_;
 	my $tar = cache('images.tar');
+	with_library(source_dir() . '/web/htm.tgz');
 	my $sum = context_sum();
 	my @names = map { $_->[0] } @images;
 

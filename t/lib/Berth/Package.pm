@@ -46,6 +46,7 @@ sub build
 	mkdir "$dir/image";
 	run_ok('sh', '-c', 'cd "$1" && tar -c --exclude=./build* --exclude=./.git --exclude=./autom4te.cache . | tar -xC "$2" --one-top-level=berth',
 		'sh', source_dir(), "$dir/image", 'the sources');
+	Berth::Image::with_library("$dir/image/berth/web/htm.tgz");
 	spew("$dir/image/Dockerfile", sprintf $dockerfile, Berth::Image::base($d, $suite));
 	$d->docker_ok({ timeout => 1800 }, 'build', '-t', 'build', '--target', 'build', "$dir/image", 'dpkg-buildpackage') or die "no package\n";
 	my $made = $d->value('create', 'build');

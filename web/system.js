@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// system: the collections, and the state of the registry: disk, uploads, mirrors, endpoints. For administrators.
+import { html, useState, useEffect } from './preact.js';
+import { send } from './api.js';
+import { useAnswer, tell } from './state.js';
+import { count, plural } from './format.js';
+import { Name, Size, Time, Badge, Failed, Icon, said } from './parts.js';
+
+const PHASES = { __proto__: null, mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads', leftovers: 'removing what broken requests left' };
+
+function Last({ last }) {
+	if (!last)
+		return html`<p>None has run since this registry was started.</p>`;
+	return html`<p>${last.failed ? html`<${Badge} tone="bad">failed<//> ` : null}It ended <${Time} at=${last.ended ?? last.began} />${typeof last.removed === 'number' ?
+		last.removed === 0 ? ', and removed nothing' : html`, and removed <b>${plural(last.removed, 'object')}</b>, <b><${Size} bytes=${last.bytes} /></b>` : null}.</p>`;
+}
+
+export function Collection({ who }) {
+	const { value: gc, error, again } = useAnswer('gc');
+	const [busy, setBusy] = useState(false);
+	const running = Boolean(gc?.running);
+	useEffect(() => {
+		if (!running)
+			return undefined;
+		const timer = setInterval(() => document.visibilityState === 'visible' && again(), 3000);
+		return () => clearInterval(timer);
+	}, [running, again]);
+	const begin = async () => {
+		setBusy(true);
+		try {
+			await send('POST', 'gc');
+			tell('A collection begins.');
+			again();
+		} catch (failed) {
+			tell(said(failed));
+		}
+		setBusy(false);
+	};
+	const head = html`<div class="bar"><h1 tabindex="-1">Collection</h1><span class="stretch"></span>
+		${gc ? html`<button class="button primary" onClick=${begin} disabled=${busy || running}>Begin one now</button>` : null}</div>`;
+	if (error)
+		return html`${head}<${Failed} error=${error} again=${again} who=${who} />`;
+	if (!gc)
+		return html`${head}<p class="busy">Loading…</p>`;
+	return html`${head}<div class="cards">
+		<section class="card" aria-labelledby="gc-now"><h2 id="gc-now">Now</h2>${running ?
+			html`<p aria-live="polite"><span class="pulse" aria-hidden="true"></span> One runs since <${Time} at=${gc.running.began} />: <${Name}>${PHASES[gc.running.phase] ?? gc.running.phase ?? 'at work'}<//>.</p>` : html`<p>None runs.</p>`}</section>
+		<section class="card" aria-labelledby="gc-last"><h2 id="gc-last">The last one</h2><${Last} last=${gc.last} /></section>
+		<section class="card" aria-labelledby="gc-next"><h2 id="gc-next">The next one</h2>${gc.next ? html`<p>It begins <${Time} at=${gc.next} />.</p>` :
+			html`<p>None is scheduled. With <code>gc.every</code> in berth.conf they come by themselves.</p>`}</section>
+		<section class="card wide" aria-labelledby="gc-what"><h2 id="gc-what">What it does</h2><ul>
+			<li>It removes blobs that no manifest names, and manifests that lost their last tag where <code>gc.untagged</code> or a rule says so.</li>
+			<li>It removes tags that a rule of <code>keep</code> lets go, before all else. <code>berth rules apply --dry-run</code> says which.</li>
+			<li>It leaves what was pushed within the grace period, and what a deleted tag can be brought back to.</li>
+			<li>Pushes and pulls go on meanwhile.</li></ul></section>
+	</div>`;
+}
+
+function Disk({ disk }) {
+	const used = typeof disk.size === 'number' ? disk.size - disk.free : 0;
+	return html`<section class="card" aria-labelledby="disk"><h2 id="disk">Disk</h2>
+		<p><b><${Size} bytes=${disk.free} /></b> free${used ? html` of <${Size} bytes=${disk.size} />` : null}</p>
+		${typeof disk.bytes === 'number' ? html`<p class="quiet"><${Size} bytes=${disk.bytes} /> are content of this registry</p>` : null}
+		${used ? html`<span class="meter large" aria-hidden="true"><span style=${{ width: `${(100 * used) / disk.size}%` }}></span></span>` : null}</section>`;
+}
+
+export function Status({ who }) {
+	const { value: status, error, again } = useAnswer('status');
+	const head = html`<div class="bar"><h1 tabindex="-1">Status</h1><span class="stretch"></span><button class="button" onClick=${again}>Refresh</button></div>`;
+	if (error)
+		return html`${head}<${Failed} error=${error} again=${again} who=${who} />`;
+	if (!status)
+		return html`${head}<p class="busy">Loading…</p>`;
+	const mirrors = status.mirrors ?? [];
+	const endpoints = status.endpoints ?? [];
+	return html`${head}<div class="cards">
+		<section class="card" aria-labelledby="registry"><h2 id="registry">Registry</h2><p>berth ${status.version}${status.readonly ? html` <${Badge} tone="warn">read-only<//>` : null}</p>
+			<p>${typeof status.uploads === 'number' ? `${plural(status.uploads, 'upload')} under way` : ''}</p></section>
+		${status.disk ? html`<${Disk} disk=${status.disk} />` : null}
+		${mirrors.length ? html`<section class="card" aria-labelledby="mirrors"><h2 id="mirrors">Mirrors <span class="total">${count(mirrors.length)}</span></h2>
+			<table class="plain" aria-labelledby="mirrors"><thead><tr><th>Registry</th><th class="right">Kept here</th></tr></thead><tbody>
+			${mirrors.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right"><${Size} bytes=${one.bytes} /></td></tr>`)}</tbody></table></section>` : null}
+		${endpoints.length ? html`<section class="card" aria-labelledby="endpoints"><h2 id="endpoints">Endpoints <span class="total">${count(endpoints.length)}</span></h2>
+			<table class="plain" aria-labelledby="endpoints"><thead><tr><th>Name</th><th class="right">Waiting</th><th>State</th></tr></thead><tbody>
+			${endpoints.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right">${count(one.waiting)}</td>
+				<td>${one.failing ? html`<${Badge} tone="bad">failing<//>` : html`<${Badge} tone="good"><${Icon} name="done" />delivering<//>`}</td></tr>`)}</tbody></table></section>` : null}
+	</div>`;
+}
