@@ -90,6 +90,12 @@ for my $view (sort keys %lines) {
 	}
 }
 
+# a collection
+visit($w, $s, 'gc');
+$w->click('.bar button.primary', 'Begin one now');
+ok $w->has('.toast', 'A collection begins'), 'a collection is begun by a button';
+is join(' ', map { $_->{status} } grep { $_->{method} eq 'POST' && $_->{uri} eq '/berth/v1/gc' } $s->access_events), '202', '... by one request';
+
 # times
 visit($w, $s, 'repo/busybox');
 ok $w->has('.tag-list time'), 'a push has a time';
@@ -123,6 +129,18 @@ ok $w->has('.teach pre', 'docker push ' . $p->host . '/busybox:1.0'), 'an empty 
 visit($w, $p, 'activity', '/below/it');
 ok $w->has('.teach', 'The journal is off'), 'with the journal off the activity says so';
 is join(' ', grep { !/whoami|repos/ } asked($p)), '', '... and asks for nothing';
+is complaints($w), '', '... without a complaint of the browser';
+
+# mirrors and endpoints where there are any
+my $m = page_server(users => {@root}, config => 'relay = "off"; upstreams = ({ name = "docker.io"; urls = [ "http://127.0.0.1:9" ]; }); notifications = ({ name = "deploy"; url = "http://127.0.0.1:9/"; });
+	auth = { htpasswd = "@HTPASSWD@"; };');
+put_image($m, \@root, 'team/app', '1');
+sign_in($w, $m, @root);
+visit($w, $m, 'status');
+ok $w->has('#mirrors + table', 'docker.io'), 'the status names the mirrors';
+ok $w->has('#endpoints + table', 'deploy'), '... and the endpoints';
+visit($w, $m, 'activity');
+ok $w->has('.events .body .row.push', 'team/app:1'), 'with an endpoint there is a journal, and so activity';
 is complaints($w), '', '... without a complaint of the browser';
 
 # a hundred thousand tags: drawn where they are seen, each page asked for once. The answers are made in the browser.

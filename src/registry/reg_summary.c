@@ -12,11 +12,12 @@
 
 #include "base/json_check.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "store/index.h"
 #include "store/store_path.h"
 #include "store/tag.h"
 
-#define LOOK_EACH 8192          /* bytes that a file grows by until it is looked at whether it is to be written anew */
+#define LOOK_EACH 32            /* changes, about, until it is looked at whether a file is to be written anew: that costs five calls */
 
 void reg_summary_leave(struct summary_change *c)
 {
@@ -127,12 +128,9 @@ static void write_anew(struct registry *r, const struct name *n)
 
 static void end(struct summary_change *c)
 {
-	uint64_t size;
-	size_t len = c->lines.len;
-
 	summary_end(&c->w, &c->lines);
-	size = c->w.size;
-	if (size && size / LOOK_EACH != (size - (len < size ? len : size)) / LOOK_EACH)
+	/* As by chance, so that it comes to each of several repositories that change in turn. */
+	if (time_now_usec() / 8 % LOOK_EACH == 0)
 		write_anew(c->r, c->n);
 }
 

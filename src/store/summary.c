@@ -207,9 +207,7 @@ static void add_refer(struct summary *s, size_t *cap, const char *digest, size_t
 	s->refers[s->nrefers++] = (struct summary_refer){ digest, len, seq, kind };
 }
 
-struct caps {
-	size_t v, refers;
-};
+struct caps { size_t v, refers; };
 
 /* "?n KEY", "?o KEY" */
 static void take_doubt(struct summary *s, struct caps *caps, const char *line, size_t len)
@@ -397,14 +395,9 @@ static bool follows(const struct walk *w, const struct summary_row *row)
 	return !w->after || (w->desc ? c < 0 : c > 0);
 }
 
-static int by_key_row(const void *a, const void *b)
+static int in_order(const void *a, const void *b, void *w)
 {
-	return summary_cmp(SUMMARY_BY_KEY, a, b);
-}
-
-static int by_push_row(const void *a, const void *b)
-{
-	return summary_cmp(SUMMARY_BY_PUSH, a, b);
+	return summary_cmp(((const struct walk *)w)->by, a, b);
 }
 
 static void find_set(struct walk *w)
@@ -416,7 +409,7 @@ static void find_set(struct walk *w)
 		if (s->v[i].state == SUMMARY_SET && follows(w, &s->v[i].row))
 			w->set[w->nset++] = s->v[i].row;
 	if (w->nset)
-		qsort(w->set, w->nset, sizeof(*w->set), w->by == SUMMARY_BY_KEY ? by_key_row : by_push_row);
+		qsort_r(w->set, w->nset, sizeof(*w->set), in_order, w);
 }
 
 /* The entries of the index of this order. */

@@ -73,15 +73,9 @@ int summary_begin(struct store *st, const char *path, const struct str *lines, s
 
 void summary_end(struct summary_writer *w, const struct str *lines)
 {
-	off_t size;
-
-	if (w->fd < 0)
-		return;
 	/* If this fails the first lines stay in force: whoever reads them looks at what they are about. */
-	if (os_write_full(w->fd, lines->buf, lines->len) == 0) {
-		size = lseek(w->fd, 0, SEEK_CUR);
-		w->size = size > 0 ? (uint64_t)size : 0;
-	}
+	if (w->fd >= 0)
+		os_write_full(w->fd, lines->buf, lines->len);
 	summary_leave(w);
 }
 

@@ -21,7 +21,6 @@ struct summary_writer {
 	struct store *st;
 	const char *path;
 	int fd;                         /* -1: there is no file, and nothing is said */
-	uint64_t size;                  /* after summary_end(): of the file; 0: there is none */
 };
 
 /*
