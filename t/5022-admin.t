@@ -97,7 +97,7 @@ is $status->{readonly}, JSON::PP::false, '... whether it is read-only';
 ok $status->{disk}{free} > 0 && $status->{disk}{size} >= $status->{disk}{free}, '... what is free on the disk';
 is $status->{disk}{bytes}, undef, '... and not how much is stored, which nobody has counted yet';
 is $status->{uploads}, 0, '... no upload';
-is_deeply get('gc'), {}, 'without a schedule, and before the first collection, there is nothing to say of one';
+is_deeply get('gc'), { readonly => JSON::PP::false }, 'without a schedule, and before the first collection, there is nothing to say of one';
 
 # a collection: the master begins it, whether there is a schedule or not
 sub asks { return $b->req(POST => '/berth/v1/gc', headers => [@root, @_])->status }
@@ -107,7 +107,7 @@ is $layer->status, 202, 'an upload is begun';
 is asks(), 202, 'who asks for a collection is answered at once';
 ok wait_for { events('collected') == 1 }, '... and one runs';
 my $gc = get('gc');
-is_deeply [ sort keys %$gc ], ['last'], 'then there is a last one';
+is_deeply [ sort keys %$gc ], [qw(last readonly)], 'then there is a last one';
 is_deeply [ sort keys %{ $gc->{last} } ], [qw(began bytes ended failed removed)], '... with what it did';
 is $gc->{last}{failed}, JSON::PP::false, '... and it did not fail';
 like $gc->{last}{$_}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, "... $_ is a time" for 'began', 'ended';
@@ -171,6 +171,7 @@ is asks(), 202, 'it can be asked for before that';
 ok wait_for { events('collected') == 1 }, '... and runs';
 reconfigure($b, "readonly = true;\n$as");
 is get('status')->{readonly}, JSON::PP::true, 'a read-only registry says so';
+is get('gc')->{readonly}, JSON::PP::true, '... at its collections, too';
 my $refused = $b->req(POST => '/berth/v1/gc', headers => [@root]);
 error_is $refused, 405, 'UNSUPPORTED', '... and collects nothing';
 kill USR1 => $b->master_pid;

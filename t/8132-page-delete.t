@@ -48,6 +48,16 @@ is tags('team/app'), 'a b c v1', '... as it was';
 ok $w->has('.tag-list .body .row', 'a'), '... in the list, too';
 is complaints($w), '', '... without a complaint of the browser';
 
+# what was pushed meanwhile stays
+$w->click('input[aria-label="select c"]');
+$w->click('.chosen .danger');
+$w->click('dialog .dialog-foot .danger', 'Delete 1 tag');
+ok toast('c deleted'), 'a tag is deleted';
+my $newer = put_image($s, \@root, 'team/app', 'c', layers => ['newer']);
+$w->click('.toast button', 'Undo');
+ok toast('pushed again meanwhile'), '... and pushed again by somebody else, which Undo finds out';
+is $s->req(HEAD => '/v2/team/app/manifests/c', headers => [Berth::Auth::basic(@root)])->header('Docker-Content-Digest'), $newer, '... and leaves as it is';
+
 # what was deleted is listed, and comes back from there
 $w->click('input[aria-label="select b"]');
 $w->click('.chosen .danger');

@@ -47,6 +47,11 @@ $s->start_workers;
 is scalar(grep { $_->{method} eq 'POST' && $_->{uri} =~ m{^/berth/v1/} } $s->access_events), 1, 'the change was asked for once';
 $w->click('.chosen .danger');
 ok $w->has('dialog .outcome', '1 tag goes'), 'and can be asked for again';
+$s->stop_workers;
+$w->click('dialog .dialog-foot .danger', 'Delete 1 tag');
+ok $w->has('dialog .bad', 'nobody knows'), 'a deletion that nobody answers says that nobody knows what became of it' or diag $w->text('dialog');
+ok $w->has('.toast', 'a may have gone') && $w->has('.toast button', 'Undo'), '... and offers the way back, should it have gone';
+$s->start_workers;
 
 # from the first moment
 $w->press('Escape');

@@ -13,22 +13,24 @@ export class Refusal extends Error {
 		const detail = typeof first.detail === 'string' ? first.detail : '';
 		super([first.message || `the registry answered ${status}`, detail].filter(Boolean).join(': '));
 		this.status = status;
+		this.detail = detail;
 		this.code = first.code ?? '';
+		this.unknown = false;           // whether nobody knows if a change was made
+		this.after = '';                // in how many seconds it may be tried again
 	}
 }
 
-// away: since when nothing has answered, null while all is well; again: when the next try is
-export const link = { away: null, again: null };
+// away: since when nothing has answered, null while all is well; again: when the next try is; why: what the registry says of it, or ''
+export const link = { away: null, again: null, why: '' };
 const watchers = new Set();
 export function watchLink(watcher) {
 	watchers.add(watcher);
 	return () => watchers.delete(watcher);
 }
-function linkIs(away, again) {
-	if (link.away === away && link.again === again)
+function linkIs(away, again, why) {
+	if (link.away === away && link.again === again && link.why === why)
 		return;
-	link.away = away;
-	link.again = again;
+	Object.assign(link, { away, again, why });
 	for (const watcher of watchers)
 		watcher();
 }
@@ -55,7 +57,10 @@ function pause(ms, signal) {
 }
 
 // address - the URL of a path below /berth/v1/; members of query that are empty are left out
+// A browser takes "..", "." and nothing between two slashes for the way to another path, so none of them is asked for.
 function address(path, query) {
+	if (path.split('/').some((part) => ['', '.', '..'].includes(part)))
+		throw new RangeError(`no path of the API: ${path}`);
 	const url = new URL(`berth/v1/${path}`, base);
 	for (const [key, value] of Object.entries(query ?? {}))
 		if (value !== undefined && value !== null && value !== '')
@@ -78,11 +83,21 @@ async function answer(response) {
 		if (response.ok)
 			throw new Refusal(response.status, [{ message: 'the answer of the registry was cut short' }]);
 	}
-	if (!response.ok)
-		throw new Refusal(response.status, body?.errors);
-	return body;
+	if (response.ok)
+		return body;
+	const refusal = new Refusal(response.status, body?.errors);
+	refusal.after = /^[0-9]{1,6}$/.exec(response.headers.get('Retry-After') ?? '')?.[0] ?? '';
+	throw refusal;
 }
 
+// why - what a worker says of its 503, or '': nginx has nothing to say of one, as where there is no worker
+async function why(response) {
+	const refusal = response?.status === 503 ? await answer(response).catch((error) => error) : null;
+	return refusal?.detail ?? '';
+}
+
+// With this header a 401 opens no form of the browser's own, and a change is taken from this page.
+const HEADERS = { Accept: 'application/json', 'Berth-Request': 'page' };
 const nobodyThere = (status) => status >= 502 && status <= 504;
 const going = new Map();        // GETs under way, by URL: two that want the same share one
 
@@ -90,16 +105,16 @@ async function ask(url, signal) {
 	for (let wait = 1000; ; wait = Math.min(wait * 2, 15000)) {
 		let response = null;
 		try {
-			response = await fetch(url, { headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store', signal });
+			response = await fetch(url, { headers: HEADERS, credentials: 'same-origin', cache: 'no-store', signal });
 		} catch (error) {
 			if (signal.aborted)
 				throw error;
 		}
 		if (response && !nobodyThere(response.status)) {
-			linkIs(null, null);
+			linkIs(null, null, '');
 			return answer(response);
 		}
-		linkIs(link.away ?? Date.now(), Date.now() + wait);
+		linkIs(link.away ?? Date.now(), Date.now() + wait, await why(response));
 		await pause(wait, signal);
 		signal.throwIfAborted();
 	}
@@ -128,24 +143,30 @@ export async function get(path, query, signal) {
 }
 
 const UNKNOWN = 'the registry did not answer, so nobody knows whether it did this; look before you try again';
+function unknown(status, message) {
+	const refusal = new Refusal(status, [{ message }]);
+	refusal.unknown = true;
+	return refusal;
+}
 
 // send - a request that changes something; it is made once, since nobody knows what became of one without an answer
 export async function send(method, path, body) {
+	const url = address(path);
 	let response;
 	try {
-		response = await fetch(address(path), {
+		response = await fetch(url, {
 			method,
 			credentials: 'same-origin',
 			cache: 'no-store',
-			headers: { Accept: 'application/json', 'Berth-Request': 'page', ...(body ? { 'Content-Type': 'application/json' } : {}) },
+			headers: { ...HEADERS, ...(body ? { 'Content-Type': 'application/json' } : {}) },
 			body: body ? JSON.stringify(body) : undefined,
 		});
 	} catch {
-		throw new Refusal(0, [{ message: UNKNOWN }]);
+		throw unknown(0, UNKNOWN);
 	}
-	if (response.status === 503)
-		throw new Refusal(503, [{ message: 'the registry is not ready; nothing was changed' }]);
-	if (nobodyThere(response.status))
-		throw new Refusal(response.status, [{ message: UNKNOWN }]);
+	if (nobodyThere(response.status)) {
+		const said = await why(response);
+		throw unknown(response.status, said ? `the registry says: ${said}; look before you try again` : UNKNOWN);
+	}
 	return answer(response);
 }

@@ -6,6 +6,7 @@ import { html, render, useState, useEffect, useRef, useErrorBoundary } from './p
 import { get, send, link, watchLink, tryNow } from './api.js';
 import { useRoute, useTold, untell, tell, me, setMe, go, to } from './state.js';
 import { registryName } from './format.js';
+import { isName, isImage } from './names.js';
 import { Name, Icon, Failed, said } from './parts.js';
 import { Search } from './search.js';
 import { Login } from './login.js';
@@ -15,17 +16,19 @@ import { Image } from './image.js';
 import { Activity } from './activity.js';
 import { Collection, Status } from './system.js';
 
+// takes: which names the view is for; without it, it needs none
 const VIEWS = {
 	__proto__: null,
 	'': { title: () => 'Repositories', show: Repos },
-	repo: { title: (name) => name, show: Repo, up: '' },
-	image: { title: (name) => name, show: Image, up: '' },
-	deleted: { title: (name) => `Deleted from ${name}`, show: Deleted, up: '' },
+	repo: { title: (name) => name, show: Repo, takes: isName, up: '' },
+	image: { title: (name) => name, show: Image, takes: isImage, up: '' },
+	deleted: { title: (name) => `Deleted from ${name}`, show: Deleted, takes: isName, up: '' },
 	activity: { title: () => 'Activity', show: Activity },
 	gc: { title: () => 'Collection', show: Collection, admin: true },
 	status: { title: () => 'Status', show: Status, admin: true },
 	login: { title: () => 'Log in', show: Login },
 };
+const viewOf = ({ view, name }) => (VIEWS[view]?.takes && !VIEWS[view].takes(name) ? undefined : VIEWS[view]);
 
 const Logo = () => html`<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><path class="ship" d="M7 12h5v5H7zm6.5 0h5v5h-5zm6.5 0h5v5h-5zM13.5 5.5h5v5h-5zM4.5 19h23c-1 4-3.5 6.5-7 6.5h-9c-3.5 0-6-2.5-7-6.5z" /></svg>`;
 
@@ -66,7 +69,7 @@ function Away() {
 	}, [link.away]);
 	const left = Math.max(0, Math.ceil(((link.again ?? 0) - Date.now()) / 1000));
 	return html`<div class="away-place" role="status" aria-live="polite">${link.away ? html`<div class="away"><span class="pulse" aria-hidden="true"></span>
-		<span>The registry does not answer. <span aria-hidden="true">${left ? `Trying again in ${left} s.` : 'Trying…'}</span></span>
+		<span>${link.why ? html`The registry says: <${Name}>${link.why}<//>.` : 'The registry does not answer.'} <span aria-hidden="true">${left ? `Trying again in ${left} s.` : 'Trying…'}</span></span>
 		<button class="button small" onClick=${tryNow}>Try now</button></div>` : null}</div>`;
 }
 
@@ -92,11 +95,11 @@ function Toast({ one }) {
 // View - what the address leads to; a fault of the page itself says so and leaves the head alone
 function View({ at, who }) {
 	const [broken] = useErrorBoundary((error) => console.error(error));
-	const view = VIEWS[at.view];
+	const view = viewOf(at);
 	if (broken)
 		return html`<${Failed} error=${broken} who=${who} again=${() => location.reload()} />`;
 	if (!view || (view.admin && who && !who.admin && !who.anonymous))
-		return html`<div class="empty"><h1 tabindex="-1">Not found</h1><p>There is no such view, or it is not for you.</p><p><a class="button" href="#/">All repositories</a></p></div>`;
+		return html`<div class="empty"><h1 tabindex="-1">Not found</h1><p>There is nothing of this address, or it is not for you.</p><p><a class="button" href="#/">All repositories</a></p></div>`;
 	return html`<${view.show} name=${at.name} query=${at.query} who=${who} />`;
 }
 
@@ -109,11 +112,17 @@ function App() {
 	useEffect(() => {
 		me.watchers.add(setWho);
 		get('whoami').then(setMe, (error) => tell(said(error)));
-		return () => me.watchers.delete(setWho);
+		// A session may end while nobody looks, and what is for everybody is answered all the same.
+		const seen = () => document.visibilityState === 'visible' && get('whoami').then((now) => JSON.stringify(now) !== JSON.stringify(me.who) && setMe(now), () => {});
+		document.addEventListener('visibilitychange', seen);
+		return () => {
+			document.removeEventListener('visibilitychange', seen);
+			me.watchers.delete(setWho);
+		};
 	}, []);
 	const key = `${at.view} ${at.name}`;
 	useEffect(() => {
-		document.title = [VIEWS[at.view]?.title(at.name) ?? 'Not found', registryName()].join(' – ');
+		document.title = [viewOf(at)?.title(at.name) ?? 'Not found', registryName()].join(' – ');
 		scrollTo(0, places.get(key) ?? 0);
 		const wanted = main.current.querySelector('[data-focus]');
 		if (wanted || !first.current)

@@ -21,9 +21,9 @@ function pieces(what) {
 	return list;
 }
 
-// plan - what a deletion would do: all answers of the dry runs together, with the token of each
+// plan - what a deletion would do: all answers of the dry runs together, and in parts those that have a token
 async function plan(path, what, stopped) {
-	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, tokens: [], more: false };
+	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, parts: [], more: false };
 	for (const body of pieces(what)) {
 		let after;
 		for (let page = 0; page < PAGES; page++) {
@@ -36,18 +36,23 @@ async function plan(path, what, stopped) {
 			sum.frees += one.frees ?? 0;
 			sum.unknown ||= one.frees === undefined;
 			if (one.token && one.tags?.length)
-				sum.tokens.push(one.token);
+				sum.parts.push(one);
 			after = one.next;
 			if (!after)
 				break;
 			sum.more = page === PAGES - 1;
 		}
 	}
+	// Each answer knows its own tags alone: together they free what two of them shared, too, and a tag that holds something may go itself.
+	sum.unknown ||= sum.parts.length > 1;
+	const going = new Set(sum.tags.map((one) => one.tag));
+	sum.kept = sum.kept.filter((one) => !going.has(one.by));
 	return sum;
 }
 
-// restore - bring tags back; says what came of it. True if all came back.
-export async function restore(repo, tags) {
+// restore - bring tags back; says what came of it. True if all came back. tags: [{ tag, digest, expect }]; expect: what the tag has
+// to be for that, null for absent, so that nothing that was pushed meanwhile is lost. unsure: the names of those that may not have gone.
+export async function restore(repo, tags, unsure = new Set()) {
 	const back = { restored: [], failed: [] };
 	try {
 		for (let i = 0; i < tags.length; i += BACK_AT_ONCE) {
@@ -63,8 +68,9 @@ export async function restore(repo, tags) {
 	}
 	if (back.restored.length)
 		tell(back.restored.length === 1 ? `${back.restored[0].tag} is back.` : `${plural(back.restored.length, 'tag')} are back.`);
-	if (back.failed.length)
-		tell(`${plural(back.failed.length, 'tag')} did not come back: ${back.failed[0].tag}: ${back.failed[0].why}`);
+	for (const [list, what] of [[back.failed.filter((one) => !unsure.has(one.tag)), ''], [back.failed.filter((one) => unsure.has(one.tag)), 'had not gone, or ']])
+		if (list.length)
+			tell(`${plural(list.length, 'tag')} ${what}did not come back: ${list[0].tag}: ${list[0].why}`);
 	return !back.failed.length;
 }
 
@@ -128,9 +134,11 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 		const all = { deleted: [], changed: [], stays: [] };
 		const digests = new Map(state.plan.tags.map((one) => [one.tag, one.digest]));
 		let failed = null;
+		let asked = [];
 		setState((old) => ({ ...old, doing: 1 }));
 		try {
-			for (const token of state.plan.tokens) {
+			for (const { token, tags } of state.plan.parts) {
+				asked = tags;
 				let after;
 				do {
 					const one = await send('POST', path, { token, ...(after ? { after } : {}) });
@@ -145,7 +153,9 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 			failed = error;
 		}
 		forget();
-		report(repo, all, digests, undo && may.includes('push'), again);
+		const told = new Set([...all.deleted, ...[...all.changed, ...all.stays].map((one) => one.tag ?? one)]);
+		const unsure = failed?.unknown ? asked.map((one) => one.tag).filter((tag) => !told.has(tag)) : [];
+		report(repo, all, unsure, digests, undo && may.includes('push'), again);
 		if (!failed)
 			onClose(true);
 		else if (open.current)
@@ -159,7 +169,7 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 		<p class="where">from <${Name} class="strong">${repo}<//></p>
 		${filter ? html`<${FilterForm} filter=${filter} onChange=${setFilter} />` : null}
 		<div class="plan" aria-live="polite" aria-busy=${Boolean(state.looking)}>
-		${state.error ? html`<p class="bad" role="alert">${said(state.error)}</p>` : !made ? html`<p class="busy">${filter && empty(filter) ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
+		${state.error ? html`<p class="bad" role="alert">${state.error.unknown && !begun.current ? 'The registry does not answer; nothing was changed.' : said(state.error)}</p>` : !made ? html`<p class="busy">${filter && empty(filter) ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
 			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}<${Frees} made=${made} />.</p>
 			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
 			<${Listed} title=${`${count(made.stays.length)} ${made.stays.length === 1 ? 'stays' : 'stay'}`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
@@ -173,18 +183,20 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 }
 
 // report - say what was deleted, with a way back
-function report(repo, all, digests, mayUndo, again) {
+function report(repo, all, unsure, digests, mayUndo, again) {
 	const { deleted, changed, stays } = all;
 	const rest = [changed.length ? `${plural(changed.length, 'tag')} changed meanwhile and stayed` : '', stays.length ? `${plural(stays.length, 'tag')} stayed` : ''].filter(Boolean).join('; ');
-	if (!deleted.length && !rest)
+	if (!deleted.length && !rest && !unsure.length)
 		return;
-	const text = `${deleted.length === 1 ? deleted[0] : plural(deleted.length, 'tag')} deleted${rest ? `; ${rest}` : ''}.`;
-	const action = mayUndo && deleted.length ? {
+	const named = (tags) => (tags.length === 1 ? tags[0] : plural(tags.length, 'tag'));
+	const text = [deleted.length || rest ? `${named(deleted)} deleted` : '', unsure.length ? `${named(unsure)} may have gone` : '', rest].filter(Boolean).join('; ');
+	const gone = [...deleted, ...unsure];
+	const action = mayUndo && gone.length ? {
 		label: 'Undo',
 		run: async () => {
-			await restore(repo, deleted.map((tag) => ({ tag, ...(digests.has(tag) ? { digest: digests.get(tag) } : {}) })));
+			await restore(repo, gone.map((tag) => ({ tag, ...(digests.has(tag) ? { digest: digests.get(tag) } : {}), expect: null })), new Set(unsure));
 			again();
 		},
 	} : null;
-	tell(text, action);
+	tell(`${text}.`, action);
 }

@@ -4,15 +4,9 @@
 import { html } from './preact.js';
 import { repoPath } from './api.js';
 import { useAnswer, toRepo, toImage } from './state.js';
+import { split, isDigest } from './names.js';
 import { count, plural, commands, dockerNeeds, kind, isIndex, size } from './format.js';
 import { Name, Code, Long, Size, Time, Digest, Badge, Failed, Crumbs, repoCrumbs, Commands, Copy } from './parts.js';
-
-// split - "team/app:1.4" and "team/app@sha256:…" as [repository, tag or digest]
-export function split(name) {
-	const at = name.indexOf('@');
-	const colon = at >= 0 ? at : name.lastIndexOf(':');
-	return colon > 0 ? [name.slice(0, colon), name.slice(colon + 1)] : [name, 'latest'];
-}
 
 const More = ({ image, list }) => (image.more?.[list] ?
 	html`<p class="hint">There are more than are listed here.</p>` : null);
@@ -94,7 +88,7 @@ function Elsewhere({ image, repo, shown }) {
 export function Image({ name, who }) {
 	const [repo, ref] = split(name);
 	const { value: image, error, loading, again } = useAnswer(repoPath(repo, `manifests/${encodeURIComponent(ref)}`));
-	const byDigest = /^[a-z0-9]+:[0-9a-f]{32,}$/.test(ref);
+	const byDigest = isDigest(ref);
 	const head = html`<${Crumbs} path=${[...repoCrumbs(repo), { text: repo.split('/').at(-1), href: toRepo(repo) }, { text: byDigest ? `${ref.slice(0, 19)}…` : ref }]} />`;
 	const title = html`<h1 tabindex="-1"><${Name} class="quiet">${repo}<//><span class="quiet">${byDigest ? '@' : ':'}</span><${Name}>${byDigest ? `${ref.slice(0, 19)}…` : ref}<//></h1>`;
 	if (error)

@@ -9,6 +9,8 @@ import { Icon } from './parts.js';
 
 const back = (query) => (/^#\//.test(query.to ?? '') && !/^#\/login/.test(query.to) ? query.to : '#/');
 
+const tooMany = ({ message, after }) => `The registry says: ${message}.${after ? ` Try again in ${after} s.` : ''}`;
+
 export function Login({ query, who }) {
 	const [said, setSaid] = useState('');
 	const [busy, setBusy] = useState(false);
@@ -27,7 +29,7 @@ export function Login({ query, who }) {
 			tell(`Hello, ${now.user}.`);
 			go(back(query));
 		} catch (error) {
-			setSaid(error.status === 401 ? 'This name and password do not belong together.' : error.status === 429 ? 'Too many tries. Wait a little.' : error.message);
+			setSaid(error.status === 401 ? 'This name and password do not belong together.' : error.status === 429 ? tooMany(error) : error.message);
 			setBusy(false);
 			password.current.value = '';
 			password.current.focus();

@@ -4,6 +4,7 @@
 import { html, useState, useEffect, useRef } from './preact.js';
 import { repoPath } from './api.js';
 import { usePages, useTyped, toRepo, toImage, to, go } from './state.js';
+import { inFilter } from './names.js';
 import { count, plural, commands, dockerNeeds, kind, isIndex } from './format.js';
 import { Table, Filter, SortSelect, Name, Code, Size, Time, Digest, Badge, Icon, Failed, Crumbs, repoCrumbs, Commands, Copy } from './parts.js';
 import { DeleteDialog, restore } from './delete.js';
@@ -107,6 +108,7 @@ export function Repo({ name, query, who }) {
 		}
 	};
 	const total = list.head?.total;
+	const like = inFilter(query.q ?? '') ? `*${query.q}*` : '';
 	const pane = list.rows.find((tag) => tag.tag === shown) ?? list.rows[0];
 	const head = html`<${Crumbs} path=${[...repoCrumbs(name), { text: name.split('/').at(-1) }]} />
 		<div class="bar">
@@ -114,14 +116,14 @@ export function Repo({ name, query, who }) {
 			<span class="stretch"></span>
 			<${Filter} label="filter tags" value=${text} onInput=${type} placeholder="Filter tags" />
 			<${SortSelect} options=${SORTS} sort=${sort} order=${order} />
-			${mayDelete ? html`<button class="button" onClick=${() => setDeleting({ filter: { pattern: query.q ? `*${query.q}*` : '' } })}>Clean up…</button>` : null}
+			${mayDelete ? html`<button class="button" onClick=${() => setDeleting({ filter: { pattern: like } })}>Clean up…</button>` : null}
 			${who?.undo ? html`<a class="button" href=${to('deleted', name)}>Deleted</a>` : null}
 		</div>`;
 	if (list.error)
 		return html`${head}<${Failed} error=${list.error} again=${list.again} who=${who} />`;
 	return html`${head}
 		${chosen.size ? html`<div class="chosen" role="region" aria-label="selection"><span aria-live="polite">${plural(chosen.size, 'tag')} selected</span>
-			${list.next && all ? html`<button class="link" onClick=${() => setDeleting({ filter: { pattern: query.q ? `*${query.q}*` : '*' } })}>
+			${list.next && all && (like || !query.q) ? html`<button class="link" onClick=${() => setDeleting({ filter: { pattern: like || '*' } })}>
 				all ${count(total)}${query.q ? ' that match' : ''} instead</button>` : null}
 			<span class="stretch"></span><button class="button" onClick=${() => setChosen(new Map())}>Clear</button>
 			<button class="button danger" onClick=${() => setDeleting({ tags: [...chosen.keys()] })}><${Icon} name="bin" />Delete…</button></div>` : null}
@@ -152,7 +154,7 @@ export function Deleted({ name, who }) {
 	const [busy, setBusy] = useState('');
 	const back = async (gone) => {
 		setBusy(`${gone.tag} ${gone.at}`);
-		await restore(name, [{ tag: gone.tag, digest: gone.digest }]);
+		await restore(name, [{ tag: gone.tag, digest: gone.digest, ...(gone.was === 'moved' ? {} : { expect: null }) }]);
 		setBusy('');
 		list.again();
 	};

@@ -3,6 +3,7 @@
 // state: where the reader is (the address behind #), who the reader is, and what lists have loaded. Views read it by hooks.
 import { useState, useEffect, useRef, useCallback } from './preact.js';
 import { get } from './api.js';
+import { isDigest } from './names.js';
 
 // --- the address: #/VIEW/NAME?key=value
 
@@ -24,7 +25,7 @@ const searchOf = (query) => {
 };
 export const to = (view, name = '', query) => `#/${view}${name ? `/${encodeURI(name).replace(/[?#]/g, encodeURIComponent)}` : ''}${searchOf(query)}`;
 export const toRepo = (name, query) => to('repo', name, query);
-export const toImage = (repo, ref) => to('image', repo + (/^[a-z0-9]+:[0-9a-f]{32,}$/.test(ref) ? '@' : ':') + ref);
+export const toImage = (repo, ref) => to('image', repo + (isDigest(ref) ? '@' : ':') + ref);
 
 export function go(address) {
 	location.hash = address;

@@ -7,7 +7,8 @@ import { useAnswer, tell } from './state.js';
 import { count, plural } from './format.js';
 import { Name, Size, Time, Badge, Failed, Icon, said } from './parts.js';
 
-const PHASES = { __proto__: null, mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads', leftovers: 'removing what broken requests left' };
+const PHASES = { __proto__: null, mark: 'looking what is needed', sweep: 'removing what is not', rules: 'applying the rules for tags', uploads: 'removing old uploads', leftovers: 'removing what broken requests left',
+	cache: 'letting go what nobody pulls of other registries' };
 
 function Last({ last }) {
 	if (!last)
@@ -38,7 +39,7 @@ export function Collection({ who }) {
 		setBusy(false);
 	};
 	const head = html`<div class="bar"><h1 tabindex="-1">Collection</h1><span class="stretch"></span>
-		${gc ? html`<button class="button primary" onClick=${begin} disabled=${busy || running}>Begin one now</button>` : null}</div>`;
+		${gc && !gc.readonly ? html`<button class="button primary" onClick=${begin} disabled=${busy || running}>Begin one now</button>` : null}</div>`;
 	if (error)
 		return html`${head}<${Failed} error=${error} again=${again} who=${who} />`;
 	if (!gc)
@@ -73,14 +74,15 @@ export function Status({ who }) {
 	if (!status)
 		return html`${head}<p class="busy">Loading…</p>`;
 	const mirrors = status.mirrors ?? [];
+	const sized = mirrors.some((one) => typeof one.bytes === 'number');
 	const endpoints = status.endpoints ?? [];
 	return html`${head}<div class="cards">
 		<section class="card" aria-labelledby="registry"><h2 id="registry">Registry</h2><p>berth ${status.version}${status.readonly ? html` <${Badge} tone="warn">read-only<//>` : null}</p>
 			<p>${typeof status.uploads === 'number' ? `${plural(status.uploads, 'upload')} under way` : ''}</p></section>
 		${status.disk ? html`<${Disk} disk=${status.disk} />` : null}
 		${mirrors.length ? html`<section class="card" aria-labelledby="mirrors"><h2 id="mirrors">Mirrors <span class="total">${count(mirrors.length)}</span></h2>
-			<table class="plain" aria-labelledby="mirrors"><thead><tr><th>Registry</th><th class="right">Kept here</th></tr></thead><tbody>
-			${mirrors.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right"><${Size} bytes=${one.bytes} /></td></tr>`)}</tbody></table></section>` : null}
+			<table class="plain" aria-labelledby="mirrors"><thead><tr><th>Registry</th>${sized ? html`<th class="right">Kept here</th>` : null}</tr></thead><tbody>
+			${mirrors.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td>${sized ? html`<td class="right"><${Size} bytes=${one.bytes} /></td>` : null}</tr>`)}</tbody></table></section>` : null}
 		${endpoints.length ? html`<section class="card" aria-labelledby="endpoints"><h2 id="endpoints">Endpoints <span class="total">${count(endpoints.length)}</span></h2>
 			<table class="plain" aria-labelledby="endpoints"><thead><tr><th>Name</th><th class="right">Waiting</th><th>State</th></tr></thead><tbody>
 			${endpoints.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right">${count(one.waiting)}</td>

@@ -173,7 +173,7 @@ int api_gc_get(struct exchange *x, struct err *e)
 	int (*const parts[])(struct exchange *x, struct str *out, struct err *e) = { add_last, add_running };
 
 	response_json(&x->rs, 200);
-	str_puts(out, "{");
+	str_addf(out, "{\"readonly\":%s,", x->reg->cfg->readonly ? "true" : "false");
 	for (size_t i = 0; i < 2; i++) {
 		int added = parts[i](x, out, e);
 
@@ -184,7 +184,7 @@ int api_gc_get(struct exchange *x, struct err *e)
 	}
 	if (due)
 		add_time(out, "next", (int64_t)due);
-	else if (out->buf[out->len - 1] == ',')
+	else
 		str_cut(out, out->len - 1);
 	str_puts(out, "}\n");
 	return 0;
