@@ -65,7 +65,7 @@ $w->click('dialog .dialog-foot .danger', 'Delete 1 tag');
 ok toast('b deleted'), 'another one is deleted';
 visit($w, $s, 'deleted/team/app');
 ok $w->has('.gone .body .row', 'b') && $w->has('.gone .body .row', 'deleted'), 'what was deleted is listed';
-$w->click('.gone .body button', 'Bring back');
+$w->click('.gone .body button[aria-label="bring back b"]');
 ok toast('b is back'), '... and comes back from there';
 is tags('team/app'), 'a b c v1', '... as it was';
 
