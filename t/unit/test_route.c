@@ -94,6 +94,9 @@ static void test_rows(void)
 		for (size_t i = 0; i < ARRAY_LEN(names) * ARRAY_LEN(tails); i++) {
 			const char *name = names[i % ARRAY_LEN(names)], *tail = tails[i / ARRAY_LEN(names)];
 
+			/* An image that is tagged "tags" has no page by its tag (doc/PAGE.md, "The API"). */
+			if (strcmp(r->label, "api_image") == 0 && strcmp(tail, "tags") == 0)
+				continue;
 			fill(r, name, tail, &path);
 			wrong += !route_find(path.buf, path.len, &m) || m.route != r;
 			wrong += r->path.name && (m.name_len != strlen(name) || memcmp(m.name, name, m.name_len) != 0);
