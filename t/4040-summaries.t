@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
+use Time::HiRes ();
 use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
@@ -59,6 +60,8 @@ sub truth
 	for my $t (grep { -f "$tags/$_/current/link" } map { s{.*/}{}r } glob "$tags/*") {
 		my $d = slurp("$tags/$t/current/link");
 		my ($pushed) = sort { $b cmp $a } map { /pushed-([0-9a-f]+)$/ ? $1 : () } glob "$tags/$t/current/*";
+		# of a tag that another registry has set it is the link's time
+		$pushed //= sprintf '%016x', 1_000_000 * (Time::HiRes::stat("$tags/$t/current/link"))[9];
 		my %count = (signature => 0, sbom => 0, attestation => 0);
 		for my $m (@{ ask("/v2/$repo/referrers/$d")->json->{manifests} }) {
 			my $type = $m->{artifactType};

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
+use Time::HiRes ();
 use Berth::Test;
 use Berth::Check;
 use Berth::GC;
@@ -51,7 +52,9 @@ sub agree
 
 	for my $name (@{ ask('/v2/_catalog')->json->{repositories} }) {
 		my $dir = data_dir($s) . "/repositories/$name/_manifests/tags";
-		my @pushed = sort { $b->[0] cmp $a->[0] || $b->[1] cmp $a->[1] } map { m{/([^/]+)/current/pushed-([0-9a-f]+)$} && -f "$dir/$1/current/link" ? [$2, $1] : () } glob "$dir/*/current/pushed-*";
+		my @pushed = sort { $b->[0] cmp $a->[0] || $b->[1] cmp $a->[1] } map { m{/([^/]+)/current/pushed-([0-9a-f]+)$} && -f "$dir/$1/current/link" ? [$2, $1] : () }
+			# of a tag that another registry has set it is the link's time
+			map { my ($dir, @p) = ($_, glob "$_/pushed-*"); @p ? @p : sprintf '%s/pushed-%016x', $dir, 1_000_000 * ((Time::HiRes::stat("$dir/link"))[9] // 0) } glob "$dir/*/current";
 		my %seen;
 		@pushed = grep { !$seen{ $_->[1] }++ } @pushed;
 		my $at = @pushed ? do { no warnings 'portable'; hex $pushed[0][0] } : 0;

@@ -15,5 +15,7 @@ plain_build_only('it traces system calls');
 need_program('strace');
 
 my $disk = disk_by_fuse();
-all_ok(Berth::Scenarios->record(promise => 'full', fsync => 'image', indexes => 1, sample => 8, root => "$disk/store", groups => [qw(manifests deletes deaths)]), only => qr{\Aberth/index/});
+all_ok(Berth::Scenarios->record(promise => 'full', fsync => 'image', indexes => 1, sample => 8, root => "$disk/store", groups => [qw(manifests deletes deaths)]), only => qr{\Aberth/index/},
+	# what a summary says is not among what the replay compares
+	needless => ['berth/index/NAME', 'berth/index/NAME/_summary']);
 done_testing;

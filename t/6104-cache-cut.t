@@ -94,7 +94,8 @@ for (['flushed one by one', $bare], ['flushed in order', $disk, model => 'Berth:
 		my $sorts = $r->without_each_flush(2, undef, qr{\Aberth/mirror});
 		is join(' ', sort keys %$sorts), 'berth/mirror berth/mirror/up berth/mirror/up/app berth/mirror/up/app/_children berth/mirror/up/app/_children/ALG berth/mirror/up/app/_named berth/mirror/up/app/_named/ALG',
 			'what manifests name is flushed, from the lowest directory up';
-		ok @{ $sorts->{$_}{idle} } < $sorts->{$_}{all}, "leaving out a flush of $_ shows" for sort keys %$sorts;
+		# Of a repository's first manifest the two above are flushed twice: for the file that says that it is a copy, and for the names.
+		ok @{ $sorts->{$_}{idle} } < $sorts->{$_}{all}, "leaving out a flush of $_ shows" for grep { !m{\Aberth/mirror(?:/up)?\z} } sort keys %$sorts;
 	}
 	for my $n (0 .. $#{ $r->{kept} }) {
 		my $root = tmp_dir() . '/store';

@@ -6,6 +6,7 @@
  * index again, which acquires that lock itself, and reported after that.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,18 @@ static int look_at_revision(void *arg, const struct digest *d, struct err *e)
 	return 0;
 }
 
+/* Without one, or with one that says something wrong of itself, the links are read; but what cannot be replaced stays. */
+static void look_at_summary(struct look *l)
+{
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+
+	path_index_file(&path, l->n, STORE_INDEX_SUMMARY);
+	fd = os_open_file(l->w->r->st->dirfd, path.buf, O_RDONLY, 0);
+	if (fd < 0 && errno != ENOENT)
+		add(l, FSCK_INDEX_DAMAGED, path.buf, "cannot be read: ", strerror(errno));
+}
+
 static int look_at_index(struct look *l, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -220,6 +233,7 @@ static int look_at_index(struct look *l, struct err *e)
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "is not a directory", "");
 		return 0;
 	}
+	look_at_summary(l);
 	if (current == 0)
 		return 0;               /* it is compared before its next use */
 	if (look_at_tags(l, e) < 0)

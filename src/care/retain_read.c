@@ -32,7 +32,7 @@ static int read_pulled(const struct retain_reading *rd, const struct tag *t, str
 static int read_times(const struct retain_reading *rd, const struct tag *t, struct retain_tag *out, struct err *e)
 {
 	uint64_t pushed;
-	int found = tag_pushed(rd->r->st, rd->n, t, &pushed, e);
+	int found = tag_pushed(rd->r->st, rd->n, t, true, &pushed, e);
 
 	out->pulled = RETAIN_NEVER;
 	out->since = rd->since;

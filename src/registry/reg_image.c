@@ -135,7 +135,7 @@ static int put_image(struct image *im, const struct ref *ref, const struct str *
 
 	facts_of(im->r, im->n, bytes->buf, bytes->len, false, &im->budget, &f);
 	put_facts(im, &f, bytes->len);
-	if (put_pulled(im, t, e) < 0 || (t && tag_pushed(im->r->st, im->n, t, &pushed, e) < 0) || image_tags(im, &newest, e) < 0)
+	if (put_pulled(im, t, e) < 0 || (t && tag_pushed(im->r->st, im->n, t, false, &pushed, e) < 0) || image_tags(im, &newest, e) < 0)
 		return -1;
 	if (!t)
 		pushed = newest;

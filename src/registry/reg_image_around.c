@@ -218,7 +218,7 @@ static int add_own(struct around *a, const struct tag *t, struct err *e)
 		return 0;
 	}
 	names_add(&a->own, t->s, t->len);
-	if (tag_pushed(a->im->r->st, a->im->n, t, &pushed, e) < 0)
+	if (tag_pushed(a->im->r->st, a->im->n, t, false, &pushed, e) < 0)
 		return -1;
 	a->pushed = pushed > a->pushed ? pushed : a->pushed;
 	return 0;

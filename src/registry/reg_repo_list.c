@@ -122,7 +122,7 @@ static int by_links(struct registry *r, struct repo_note *note, size_t *links, s
 	for (size_t i = 0; i < all.count; i++) {
 		uint64_t pushed;
 		struct tag t;
-		int found = tag_parse(&t, all.v[i], strlen(all.v[i])) < 0 ? 0 : tag_pushed(r->st, &note->name, &t, &pushed, e);
+		int found = tag_parse(&t, all.v[i], strlen(all.v[i])) < 0 ? 0 : tag_pushed(r->st, &note->name, &t, false, &pushed, e);
 
 		if (found < 0)
 			return -1;

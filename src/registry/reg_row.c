@@ -94,7 +94,7 @@ int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, 
 	row->tag = *t;
 	if (found <= 0)
 		return found;
-	found = tag_pushed(r->st, n, t, &row->pushed, e);
+	found = tag_pushed(r->st, n, t, false, &row->pushed, e);
 	if (found <= 0)
 		return found;
 	if (!take_old(old, row))

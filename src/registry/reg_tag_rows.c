@@ -189,7 +189,7 @@ static int read_key(struct rows *w, const char *name, uint64_t *key, struct err 
 	if (tag_parse(&row.tag, name, strlen(name)) < 0)
 		return 0;
 	if (w->q->order.by == ORDER_PUSHED)
-		return tag_pushed(w->r->st, w->n, &row.tag, key, e);
+		return tag_pushed(w->r->st, w->n, &row.tag, false, key, e);
 	found = tag_read(w->r->st, w->n, &row.tag, &row.digest, e);
 	if (found == 1 && w->q->order.by == ORDER_SIZE && !w->budget.bytes)
 		return too_many_links(e);

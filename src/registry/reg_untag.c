@@ -142,7 +142,7 @@ static int match(struct registry *r, const struct name *n, const struct untag_fi
 		if (count++ == ORDER_MAX)
 			return too_many(e);
 		if (f->has_older || f->has_keep)
-			found = tag_pushed(r->st, n, &t, &pushed, e);
+			found = tag_pushed(r->st, n, &t, false, &pushed, e);
 		if (found < 0)
 			return -1;
 		if (found)

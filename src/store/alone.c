@@ -83,7 +83,7 @@ int alone_take(struct store *st, const struct name *n, const struct digest *d, i
 {
 	if (!alone_has(sb) || (n && alone_mirror(st, n)))
 		return 0;
-	if (fchmod(fd, sb->st_mode & 0777) == 0 && (st->ordered || !st->flush || fsync(fd) == 0))
+	if (fchmod(fd, sb->st_mode & 0777) == 0 && (st->ordered || !st->flush || os_fsync(fd) == 0))
 		return 0;
 	if (errno == EPERM)
 		return take_copy(st, d, fd, sb, e);

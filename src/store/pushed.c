@@ -156,7 +156,7 @@ static void write_down(struct store *st, const char *dir, uint64_t usec)
 		utimensat(st->dirfd, path.buf, (const struct timespec[]){ then, then }, AT_SYMLINK_NOFOLLOW);
 }
 
-int pushed_find(struct store *st, const char *dir, uint64_t *usec, struct err *e)
+int pushed_find(struct store *st, const char *dir, bool keep, uint64_t *usec, struct err *e)
 {
 	struct names_of all = { .others = NAMES_INIT };
 	bool named = false;
@@ -167,7 +167,7 @@ int pushed_find(struct store *st, const char *dir, uint64_t *usec, struct err *e
 	if (found == 1)
 		found = look(st, dir, &all, usec, &named);
 	names_release(&all.others);
-	if (found == 1 && !named && !st->readonly)
+	if (found == 1 && !named && keep && !st->readonly)
 		write_down(st, dir, *usec);
 	return found < 0 ? err_sys(e, "cannot look at %s", dir) : found;
 }

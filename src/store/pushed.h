@@ -28,10 +28,10 @@ int pushed_set(struct store *st, const char *dir, uint64_t *usec);
 
 /*
  * pushed_find - the time, in microseconds since the epoch: 1, 0 without a link, -1 with *e
- * If no name says it the link's modification time is written down, unless the store is read-only; that needs no lock, and a
- * failure does not matter.
+ * If no name says it, it is the link's modification time.
+ * keep  write that down, unless the store is read-only: for who decides by it. That needs no lock, and a failure does not matter
  */
-int pushed_find(struct store *st, const char *dir, uint64_t *usec, struct err *e);
+int pushed_find(struct store *st, const char *dir, bool keep, uint64_t *usec, struct err *e);
 
 /* pushed_is_name - whether this is the name of such a file */
 bool pushed_is_name(const char *name);

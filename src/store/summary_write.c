@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "os/tree.h"
 
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
@@ -54,8 +55,9 @@ static int flush_name(struct store *st, const char *path)
 
 int summary_drop(struct store *st, const char *path, struct err *e)
 {
-	if (unlinkat(st->dirfd, path, 0) < 0)
-		return os_gone(errno) || errno == EISDIR ? 0 : err_sys(e, "cannot remove %s", path);
+	/* A directory may lie there, which nothing of ours has made. */
+	if (unlinkat(st->dirfd, path, 0) < 0 && (errno != EISDIR || os_remove_tree(st->dirfd, path) < 0))
+		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", path);
 	return flush_name(st, path) < 0 ? err_sys(e, "cannot flush the directory of %s", path) : 0;
 }
 

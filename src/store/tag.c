@@ -173,13 +173,13 @@ int tag_set(struct store *st, const struct name *n, const struct tag *t, const s
 	return found < 0 ? -1 : tag_set_known(st, n, t, d, found, &pushed, e);
 }
 
-int tag_pushed(struct store *st, const struct name *n, const struct tag *t, uint64_t *usec, struct err *e)
+int tag_pushed(struct store *st, const struct name *n, const struct tag *t, bool keep, uint64_t *usec, struct err *e)
 {
 	cleanup_str struct str tag = STR_INIT, dir = STR_INIT;
 
 	path_tag(&tag, n, t);
 	path_in(&dir, tag.buf, STORE_CURRENT);
-	return pushed_find(st, dir.buf, usec, e);
+	return pushed_find(st, dir.buf, keep, usec, e);
 }
 
 int tag_remove(struct store *st, const struct name *n, const struct tag *t, struct str *trashed, struct err *e)

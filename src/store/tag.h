@@ -28,10 +28,11 @@ int tag_is_there(struct store *st, const struct name *n, const struct tag *t, st
 /*
  * tag_pushed - the time of the tag's last push, in microseconds since the epoch by the clock of the file system
  * It is greater with each push of a tag, whatever the clock does. Of a tag that berth has not set it is the modification time of
- * its link, which is then written down unless the store is read-only (store/pushed.h). On a file system of one machine it may be
- * 10 ms ahead of what the file system says of a new file. Returns 1, 0 no such tag, -1 with *e.
+ * its link. On a file system of one machine it may be 10 ms ahead of what the file system says of a new file.
+ * keep  as for pushed_find() (store/pushed.h)
+ * Returns 1, 0 no such tag, -1 with *e.
  */
-int tag_pushed(struct store *st, const struct name *n, const struct tag *t, uint64_t *usec, struct err *e);
+int tag_pushed(struct store *st, const struct name *n, const struct tag *t, bool keep, uint64_t *usec, struct err *e);
 
 /*
  * tag_set - point the tag to d, durably, with the present time as that of its push, also if it points there already; also write,

@@ -58,7 +58,7 @@ static uint64_t pushed(const struct name *n, const struct tag *t)
 {
 	uint64_t usec;
 
-	return tag_pushed(st, n, t, &usec, &e) == 1 ? usec : 0;
+	return tag_pushed(st, n, t, true, &usec, &e) == 1 ? usec : 0;
 }
 
 /* Gives the only name of a time another time, with a file as old as that. */
@@ -98,7 +98,7 @@ static void test_pushed(void)
 
 	os_mkdirs(st->dirfd, "docker/registry/v2/repositories/app/_manifests/tags");
 	ok(clock_now(st, &now, &e) == 0 && now > 50 * 365 * DAY, "there is a present time");
-	ok(tag_pushed(st, &n, &t, &usec, &e) == 0 && usec == 0, "a tag that is not there has no time");
+	ok(tag_pushed(st, &n, &t, false, &usec, &e) == 0 && usec == 0, "a tag that is not there has no time");
 	set_tag(&n, &t, "one");
 	first = pushed(&n, &t);
 	ok(first >= now && first - now < DAY, "a new tag has the present time");
@@ -113,7 +113,7 @@ static void test_pushed(void)
 	ok(pushed(&n, &t) == now + DAY, "the name counts");
 	set_tag(&n, &t, "two");
 	ok(pushed(&n, &t) == now + DAY + 1, "where the clock is behind a push gets a microsecond more than what stands");
-	ok(tag_pushed(st, &n, &none, &usec, &e) == 0, "another tag has none");
+	ok(tag_pushed(st, &n, &none, false, &usec, &e) == 0, "another tag has none");
 }
 
 static void test_not_written(void)
