@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "care/fsck_work.h"
@@ -210,11 +211,14 @@ static void look_at_summary(struct look *l)
 {
 	cleanup_str struct str path = STR_INIT;
 	cleanup_fd int fd = -1;
+	struct stat sb;
 
 	path_index_file(&path, l->n, STORE_INDEX_SUMMARY);
 	fd = os_open_file(l->w->r->st->dirfd, path.buf, O_RDONLY, 0);
 	if (fd < 0 && errno != ENOENT)
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "cannot be read: ", strerror(errno));
+	else if (fd >= 0 && (fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)))
+		add(l, FSCK_INDEX_DAMAGED, path.buf, "is not a file", "");
 }
 
 static int look_at_index(struct look *l, struct err *e)
