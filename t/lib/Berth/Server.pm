@@ -393,7 +393,10 @@ sub reload { my ($self) = @_; return kill HUP => $self->{real_master} }
 sub replace_workers
 {
 	my ($self) = @_;
-	my %old = map { ($_ => 1) } $self->worker_pids;
+	my %before = map { ($_ => 1) } $self->worker_pids;
+	# The master has other children for a moment, which collect or count.
+	Time::HiRes::sleep(0.2);
+	my %old = map { ($_ => 1) } grep { $before{$_} } $self->worker_pids;
 
 	$self->reload;
 	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now >= keys %old && !grep { $old{$_} } @now });
