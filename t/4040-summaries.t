@@ -26,30 +26,9 @@ $prepare->();
 my @types = ('application/vnd.cncf.notary.signature', 'application/spdx+json', 'application/vnd.in-toto+json', 'application/x-mine');
 sub referrer { my ($of, $i) = @_; return $json->encode({ %{ JSON::PP::decode_json(image_of(OCI_MANIFEST, '{}', 'ref')) }, artifactType => $types[$i % 4], annotations => { i => "$i" }, subject => JSON::PP::decode_json(desc(OCI_MANIFEST, $of)) }) }
 
-# ask - a request of a list: where a worker has just been killed another one answers
-sub ask
-{
-	my ($path) = @_;
-	my $r;
-
-	wait_for { ($r = $s->req(GET => $path))->status != 503 };
-	die $r->as_string if $r->status != 200;
-	return $r;
-}
-
-# list - all tags by the API, as text, in pages
-sub list
-{
-	my ($query, $n) = @_;
-	my ($after, @rows) = ('');
-
-	do {
-		my $r = ask("/berth/v1/repos/$repo/tags?$query&n=$n&after=$after");
-		push @rows, @{ $r->json->{tags} };
-		$after = $r->json->{next};
-	} while (defined $after && @rows < 10000);
-	return @rows;
-}
+sub ask { return answered($s, @_) }
+# list - all tags by the API, in pages
+sub list { my ($query, $n) = @_; return all_pages($s, "/berth/v1/repos/$repo/tags?$query&n=$n", 'tags') }
 
 # truth - the same by the links, and by what the registry itself says
 sub truth

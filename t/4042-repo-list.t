@@ -20,29 +20,8 @@ my $m = image_of(OCI_MANIFEST, '{}', 'layer');
 sub put { my ($repo, $tag) = @_; $s->push_blob($repo, $_) for '{}', 'layer'; return $s->req(PUT => "/v2/$repo/manifests/$tag", body => $m, headers => ['Content-Type' => OCI_MANIFEST]) }
 sub berth { return run(program('berth'), '--config', $s->config_file, '--root', $s->root, @_)->{status} }
 
-# ask - a request of a list: where a worker has just been killed another one answers
-sub ask
-{
-	my ($path) = @_;
-	my $r;
-
-	wait_for { ($r = $s->req(GET => $path))->status != 503 };
-	die $r->as_string if $r->status != 200;
-	return $r;
-}
-
-sub pages
-{
-	my ($query) = @_;
-	my ($after, @rows) = ('');
-
-	do {
-		my $r = ask("/berth/v1/repos?$query&n=13&after=$after");
-		push @rows, @{ $r->json->{repos} };
-		$after = $r->json->{next};
-	} while (defined $after && @rows < 10000);
-	return @rows;
-}
+sub ask { return answered($s, @_) }
+sub pages { my ($query) = @_; return all_pages($s, "/berth/v1/repos?$query&n=13", 'repos') }
 sub text { my ($r) = @_; return join ' ', map { $_ // '-' } @$r{qw(name tags newest pushed)} }
 
 sub agree

@@ -171,6 +171,16 @@ static int parse(struct args *a, int argc, char **argv)
 	return optind == argc ? CMD_DONE : cmd_usage(&cmd_gc_command);
 }
 
+static int begin(const struct config *c, struct store **st, struct registry *reg, struct err *e)
+{
+	int rc;
+
+	os_end_by_asking();
+	rc = cmd_store(c, st, e);
+	*reg = (struct registry){ .st = *st, .cfg = c, .by = cmd_by() };
+	return rc;
+}
+
 static int collect(struct args *a, const struct config *c, struct err *e)
 {
 	cleanup_store struct store *st = NULL;
@@ -179,9 +189,7 @@ static int collect(struct args *a, const struct config *c, struct err *e)
 	struct registry reg;
 	int rc;
 
-	os_end_by_asking();
-	rc = cmd_store(c, &st, e);
-	reg = (struct registry){ .st = st, .cfg = c, .by = cmd_by() };
+	rc = begin(c, &st, &reg, e);
 	if (rc == 0)
 		rc = gc_run(&reg, &a->o, &result, e);
 	wipe_progress(&a->say);
@@ -201,9 +209,7 @@ static int evict(const struct args *a, const struct config *c, struct err *e)
 	struct registry reg;
 	int rc;
 
-	os_end_by_asking();
-	rc = cmd_store(c, &st, e);
-	reg = (struct registry){ .st = st, .cfg = c, .by = cmd_by() };
+	rc = begin(c, &st, &reg, e);
 	if (rc == 0)
 		rc = evict_run(&reg, &gone, e);
 	if (rc != 1)

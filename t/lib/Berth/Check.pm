@@ -19,7 +19,7 @@ our @EXPORT = qw(
 	error_is refused_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
 	lay_blob lay_manifest lay_tag serves upload_start upload_range path_of
-	desc image_of index_of bytes_after_head clients_beside lock_fault is_garbage
+	desc image_of index_of bytes_after_head clients_beside lock_fault is_garbage answered all_pages
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
 
@@ -293,6 +293,31 @@ sub bytes_after_head {
 	my $all = '';
 	1 while sysread $sock, $all, 1 << 16, length $all;
 	return $all =~ /\A.*?\r\n\r\n(.*)\z/s ? $1 : "no headers: $all";
+}
+
+# answered - a GET that is answered: where a worker has just been killed another one does
+sub answered
+{
+	my ($s, $path) = @_;
+	my $r;
+
+	Berth::Test::wait_for(sub { ($r = $s->req(GET => $path))->status != 503 });
+	die $r->as_string if $r->status != 200;
+	return $r;
+}
+
+# all_pages - the entries of a list of the API, from all of its pages; path: with a query
+sub all_pages
+{
+	my ($s, $path, $member) = @_;
+	my ($after, @rows) = ('');
+
+	do {
+		my $r = answered($s, "$path&after=$after");
+		push @rows, @{ $r->json->{$member} };
+		$after = $r->json->{next};
+	} while (defined $after && @rows < 10000);
+	return @rows;
 }
 
 # is_garbage - whether this kind of fault that fsck finds is what a crash may leave (doc/STORE.md): pushed again, or by fsck --repair and
