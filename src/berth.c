@@ -22,6 +22,7 @@ static const struct cmd *const commands[] = {
 	&cmd_hooks_command,
 	&cmd_image_command,
 	&cmd_index_command,
+	&cmd_probe_command,
 	&cmd_quota_command,
 	&cmd_ready_command,
 	&cmd_repo_command,

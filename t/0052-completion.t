@@ -43,7 +43,7 @@ my (%is, %verbs);
 my %text = Berth::Manual::help_commands($help);
 for (keys %text) {
 	my (undef, $command, $rest) = split ' ', $_, 3;
-	my ($verb) = ($rest // '') =~ /^(\w+)/;
+	my ($verb) = ($rest // '') =~ /^([a-z]\w*)/;
 	$is{$command}{ $verb // '' } = [sort $rest =~ /(--[a-z-]+)/g];
 }
 my %options = Berth::Manual::help_options($help);

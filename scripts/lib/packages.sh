@@ -20,13 +20,17 @@ packages_group() {
 		libssl-dev libcrypt-dev libyaml-dev libevent-dev libcurl4-openssl-dev ;;
 	serve) printf '%s\n' nginx curl perl ;;
 	# The docker client is a package of its own from Debian 13 on.
-	test) printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' \
+	test) packages_group moosefs && printf '%s\n' perl openssl strace spawn-fcgi git shellcheck docker-registry 'docker.io|docker-ce' \
 		'/usr/bin/docker|docker-cli|docker.io' iptables podman crun netavark skopeo busybox-static mandoc bash rsync \
 		prometheus e2fsprogs xfsprogs btrfs-progs bindfs util-linux wrk chromium chromium-driver ;;
 	# What the families 1 to 5 and the unit tests need beyond build and serve; without alternatives, too.
 	test-http) printf '%s\n' perl openssl strace procps iproute2 ;;
 	images) printf '%s\n' debootstrap debian-archive-keyring docker-compose slirp4netns iproute2 lintian systemd \
 		'/usr/local/go/bin/go|golang-go' ca-certificates ;;
+	# What scripts/machines needs beside serve and the packages of a file system.
+	machines) printf '%s\n' iproute2 util-linux procps ;;
+	moosefs) packages_group machines && printf '%s\n' moosefs-master moosefs-chunkserver moosefs-client ;;
+	glusterfs) packages_group machines && printf '%s\n' glusterfs-server glusterfs-client ;;
 	clang) printf '%s\n' clang libclang-rt-dev llvm ;;
 	ci) packages_group clang && printf '%s\n' valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;

@@ -134,6 +134,10 @@ static int status_of_errno(int sys)
 	case ENOLCK:
 	case ENOMEM:
 	case EROFS:
+	case ENOTCONN:          /* a client of a network file system that is gone, or whose session was ended */
+	case ECONNABORTED:
+	case ESHUTDOWN:
+	case EHOSTDOWN:
 	case ESTALE:
 	case ETIMEDOUT:
 		return 503;

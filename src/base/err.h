@@ -61,8 +61,9 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute
  * err_sys - a system call failed: sets errno as `sys`, and the text as `cause` for the log
  *
  * The client gets only the kind: ENOSPC and EDQUOT are UNAVAILABLE with 507; EINTR, EIO, EMFILE, ENFILE, ENOLCK,
- * ENOMEM, EROFS, ESTALE and ETIMEDOUT are UNAVAILABLE with 503; all others are UNKNOWN with 500. EACCES and EPERM are among
- * these: a client that comes again is refused again.
+ * ENOMEM, EROFS, ESTALE, ETIMEDOUT and what a network file system says without its server or client (ENOTCONN, ECONNABORTED,
+ * ESHUTDOWN, EHOSTDOWN) are UNAVAILABLE with 503; all others are UNKNOWN with 500. EACCES and EPERM are among these: a client
+ * that comes again is refused again.
  */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "care/fsck_work.h"
+#include "os/again.h"
 #include "store/store_path.h"
 
 /* The owner's mode says it for most files, without another system call. */
@@ -24,7 +25,7 @@ static bool is_own(const struct stat *sb)
 
 static bool can(struct fsck_work *w, const char *path, int what)
 {
-	return faccessat(w->r->st->dirfd, path, what, AT_EACCESS) == 0 || errno != EACCES;
+	return os_faccessat(w->r->st->dirfd, path, what, AT_EACCESS) == 0 || errno != EACCES;
 }
 
 /* Whether it can be entered. */
@@ -61,7 +62,7 @@ static int walk(struct fsck_work *w, struct str *path, struct err *e)
 	}
 	for (i = 0; rc == 0 && i < names.count; i++) {
 		str_addf(path, "/%s", names.v[i]);
-		if (fstatat(w->r->st->dirfd, path->buf, &sb, AT_SYMLINK_NOFOLLOW) == 0 && check(w, path->buf, &sb))
+		if (os_fstatat(w->r->st->dirfd, path->buf, &sb, AT_SYMLINK_NOFOLLOW) == 0 && check(w, path->buf, &sb))
 			rc = walk(w, path, e);
 		path->len = len;
 		path->buf[len] = '\0';
@@ -79,7 +80,7 @@ int fsck_access(struct fsck_work *w, struct err *e)
 		struct stat sb;
 
 		str_puts(&path, tops[i]);
-		if (fstatat(w->r->st->dirfd, path.buf, &sb, 0) == 0 && check(w, path.buf, &sb) && walk(w, &path, e) < 0)
+		if (os_fstatat(w->r->st->dirfd, path.buf, &sb, 0) == 0 && check(w, path.buf, &sb) && walk(w, &path, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "care/fsck_work.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/catalog.h"
@@ -25,7 +26,7 @@ static bool is_dir(struct fsck_work *w, const char *path)
 {
 	struct stat sb;
 
-	return fstatat(w->r->st->dirfd, path, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
+	return os_fstatat(w->r->st->dirfd, path, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
 }
 
 struct half {
@@ -144,7 +145,7 @@ static bool is_link(struct fsck_work *w, const char *dir, const char *name)
 	struct stat sb;
 
 	str_addf(&path, "%s/%s", dir, name);
-	return fstatat(w->r->st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(sb.st_mode);
+	return os_fstatat(w->r->st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(sb.st_mode);
 }
 
 static int walk(struct fsck_work *w, const char *prefix, struct err *e)
@@ -196,14 +197,14 @@ static int repair_upload(struct fsck_work *w, const void *arg, struct err *e)
 	char text[TIME_RFC3339_MAX];
 	struct stat sb;
 
-	if (fstatat(w->r->st->dirfd, b->dir.buf, &sb, 0) < 0)
+	if (os_fstatat(w->r->st->dirfd, b->dir.buf, &sb, 0) < 0)
 		return err_sys(e, "cannot look at %s", b->dir.buf);
 	time_rfc3339(text, &sb.st_mtim, 0);
 	store_tmp(w->r->st, &tmp);
 	path_upload_file(&path, b->n, b->uuid, STORE_STARTED);
 	if (os_write_file(w->r->st->dirfd, tmp.buf, text, strlen(text), w->r->st->flush) < 0)
 		return err_sys(e, "cannot write %s", tmp.buf);
-	if (renameat(w->r->st->dirfd, tmp.buf, w->r->st->dirfd, path.buf) == 0)
+	if (os_renameat(w->r->st->dirfd, tmp.buf, w->r->st->dirfd, path.buf) == 0)
 		return store_flush_dir(w->r->st, b->dir.buf) < 0 ? err_sys(e, "cannot flush %s", b->dir.buf) : 0;
 	err_sys(e, "cannot make %s", path.buf);
 	os_remove_tree(w->r->st->dirfd, tmp.buf);
@@ -220,7 +221,7 @@ static int check_upload(struct fsck_work *w, void *arg, bool sure, struct err *e
 	(void)e;
 	path_upload_file(&path, b->n, b->uuid, STORE_STARTED);
 	/* The directory appears and disappears as a whole: if it exists after the file did not, the file is missing. */
-	if (fstatat(w->r->st->dirfd, path.buf, &sb, 0) == 0 || errno != ENOENT || !is_dir(w, b->dir.buf))
+	if (os_fstatat(w->r->st->dirfd, path.buf, &sb, 0) == 0 || errno != ENOENT || !is_dir(w, b->dir.buf))
 		return 0;
 	if (sure)
 		fsck_report(w, &f, "has no startedat, so that no client can continue it");

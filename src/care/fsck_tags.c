@@ -10,6 +10,7 @@
 
 #include "care/fsck_link.h"
 #include "care/fsck_work.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/index.h"
 #include "store/link.h"
@@ -117,12 +118,12 @@ static int check_index(struct look *l, struct err *e)
 	struct stat sb;
 
 	path_in(&dir, l->dir.buf, STORE_TAG_INDEX);
-	if (fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) == 0 && fsck_link_dirs(l->w, dir.buf, visit_index, l, e) < 0)
+	if (os_fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) == 0 && fsck_link_dirs(l->w, dir.buf, visit_index, l, e) < 0)
 		return -1;
 	if (!l->points)
 		return 0;
 	path_tag_index(&dir, l->dir.buf, &l->current);
-	if (fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) < 0)
+	if (os_fstatat(l->w->r->st->dirfd, dir.buf, &sb, 0) < 0)
 		index_fault(l, dir.buf, &l->current, "is missing, although the tag points to that manifest");
 	return 0;
 }
@@ -173,7 +174,7 @@ static int check_tag(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	path_in(&dir, l->dir.buf, STORE_CURRENT);
 	if (fsck_link_state(w, dir.buf, &state, &l->current, e) < 0)
 		return -1;
-	if (fstatat(w->r->st->dirfd, l->dir.buf, &sb, 0) < 0)
+	if (os_fstatat(w->r->st->dirfd, l->dir.buf, &sb, 0) < 0)
 		return 0;               /* the tag is gone */
 	l->points = state == FLINK_GOOD;
 	if (state == FLINK_GONE)

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "store/blob.h"
@@ -213,7 +214,7 @@ mode_t fsck_type(struct fsck_work *w, const char *path)
 {
 	struct stat sb;
 
-	return fstatat(w->r->st->dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : sb.st_mode & S_IFMT;
+	return os_fstatat(w->r->st->dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : sb.st_mode & S_IFMT;
 }
 
 int fsck_list(struct fsck_work *w, const char *dir, struct names *out)
@@ -251,7 +252,7 @@ void fsck_files(struct fsck_work *w, const char *dir, const char *const *names)
 		f.kind = FSCK_FOREIGN;
 		if (type && type != S_IFREG) {
 			fsck_report(w, &f, "is not a regular file");
-		} else if (type && faccessat(w->r->st->dirfd, path.buf, R_OK, AT_EACCESS) < 0 && errno != ENOENT) {
+		} else if (type && os_faccessat(w->r->st->dirfd, path.buf, R_OK, AT_EACCESS) < 0 && errno != ENOENT) {
 			f.kind = FSCK_UNREADABLE;
 			fsck_report(w, &f, "cannot be read: %s", strerror(errno));
 		}
@@ -345,7 +346,7 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 
 	if (quota_repair_all(st, e) < 0)
 		return -1;
-	if (mkdirat(st->dirfd, STORE_QUARANTINE_DIR, 0777) < 0 && errno != EEXIST)
+	if (os_mkdirat(st->dirfd, STORE_QUARANTINE_DIR, 0777) < 0 && errno != EEXIST)
 		return err_sys(e, "cannot make %s", STORE_QUARANTINE_DIR);
 	str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s", digest_alg_name(d->alg), digest_hex(d));
 	/* Never replace a file of an earlier repair. The lock keeps other processes from using the name meanwhile. */
@@ -353,13 +354,13 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 		str_reset(&to);
 		str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s.%u", digest_alg_name(d->alg), digest_hex(d), again);
 	}
-	if (renameat(st->dirfd, path, st->dirfd, to.buf) < 0)
+	if (os_renameat(st->dirfd, path, st->dirfd, to.buf) < 0)
 		return err_sys(e, "cannot move %s to %s", path, to.buf);
 	if (store_flush_above(st, to.buf, 2) < 0)
 		return err_sys(e, "cannot flush the directories of %s", to.buf);
 	str_add(&dir, path, (size_t)(strrchr(path, '/') - path));
 	/* A directory with other entries stays; the next fsck reports them. */
-	if (unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+	if (os_unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST)
 		return err_sys(e, "cannot remove %s", dir.buf);
 	if (store_flush_above(st, dir.buf, 1) < 0)
 		return err_sys(e, "cannot flush the directory of %s", dir.buf);

@@ -15,6 +15,7 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
@@ -224,7 +225,7 @@ static void forget_old(struct retain_state *s)
 	for (size_t i = 0; i < all.count; i++)
 		if (is_old(s, all.v[i])) {
 			path_in(&path, STORE_RULES_DIR, all.v[i]);
-			unlinkat(s->st->dirfd, path.buf, 0);
+			os_unlinkat(s->st->dirfd, path.buf, 0);
 		}
 }
 

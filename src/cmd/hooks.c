@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cmd/since.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
@@ -238,7 +239,7 @@ static int ask(struct registry *r, void *arg, struct err *e)
 		os_sleep(LOOK_AGAIN);
 	}
 	/* Nobody shall be surprised by it tomorrow. */
-	unlinkat(r->st->dirfd, path.buf, 0);
+	os_unlinkat(r->st->dirfd, path.buf, 0);
 	return err_set(e, ERR_UNAVAILABLE, "the relay has not said within %d seconds what came of it; its log may", PATIENCE);
 }
 

@@ -62,6 +62,19 @@ static void drop_header(struct response *rs, const char *name)
 	}
 }
 
+void response_cut(struct response *rs, size_t nheaders)
+{
+	assert(nheaders <= rs->nheaders);
+	if (nheaders < rs->nheaders)
+		str_cut(&rs->head, rs->headers[nheaders].at);
+	rs->nheaders = nheaders;
+	rs->status = 0;
+	str_reset(&rs->body);
+	rs->elsewhere = 0;
+	rs->has_length = false;
+	os_cleanup_fd(&rs->file);
+}
+
 /* Adds the line up to its value; end_header adds the rest. */
 static void begin_header(struct response *rs, const char *name)
 {

@@ -34,6 +34,9 @@ struct response {
 
 void response_release(struct response *rs);
 
+/* response_cut - begin anew: keep the first headers, and nothing else */
+void response_cut(struct response *rs, size_t nheaders);
+
 /* response_header - set a header, replacing one of that name; asserts that the value has no control byte */
 void response_header(struct response *rs, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -6,6 +6,7 @@
  */
 #include "http/serve.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -55,10 +56,30 @@ static int not_allowed(struct exchange *x, struct err *e)
 	return err_plain(e);
 }
 
+#define STALE_TRIES 5
+
+/*
+ * An open file that another machine removes or replaces becomes stale on some network file systems. The one that reads looks again;
+ * nothing has been sent yet.
+ */
+static int handle_read(struct exchange *x, struct err *e)
+{
+	size_t had = x->rs.nheaders;
+	int rc = x->op->handle(x, e), tries;
+
+	for (tries = 0; rc < 0 && e->sys == ESTALE && tries < STALE_TRIES; tries++) {
+		err_release(e);
+		*e = (struct err)ERR_INIT;
+		response_cut(&x->rs, had);
+		rc = x->op->handle(x, e);
+	}
+	return rc;
+}
+
 /* What a request that fails has brought close to a quota is its own doing, and not that of the next one. */
 static int call(struct exchange *x, struct err *e)
 {
-	int rc = x->op->handle(x, e);
+	int rc = x->op->kind == OP_READ && x->rq.method != METHOD_POST ? handle_read(x, e) : x->op->handle(x, e);
 
 	if (rc < 0 && x->op->kind != OP_READ)
 		reg_quota_tell(x->reg, &x->name);

@@ -2,7 +2,7 @@
 /*
  * supervisor: the master: signals, reloading the configuration, stopping.
  *
- * Owns the pools, the collection's process, the relay's, and the one that writes bodies ahead. Each worker opens the store itself,
+ * Owns the pools, the collection's process, the relay's, and those beside the workers. Each worker opens the store itself,
  * after fork, because a lock belongs to the open file.
  */
 #include "master/supervisor.h"
@@ -26,7 +26,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "conf/rules.h"
-#include "master/ahead.h"
+#include "master/beside.h"
 #include "master/evictor.h"
 #include "master/openmark.h"
 #include "master/pool.h"
@@ -59,7 +59,7 @@ struct master {
 	struct serving serving;         /* holds the epoch: see store/epoch.h */
 	bool stopping;
 	struct schedule schedule;
-	struct ahead ahead;
+	struct beside beside[BESIDE_KINDS];
 	struct recount recount;
 	struct evictor evictor;
 	struct openmark mark;
@@ -181,7 +181,8 @@ static void reap(struct master *m)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (schedule_reap(&m->schedule, m->cfg, pid, status) || recount_reap(&m->recount, pid) ||
 		    evictor_reap(&m->evictor, m->cfg, pid, status) ||
-		    relay_child_reap(&m->relay, pid, status) || ahead_reap(&m->ahead, pid, status))
+		    relay_child_reap(&m->relay, pid, status) || beside_reap(&m->beside[BESIDE_AHEAD], pid, status) ||
+		    beside_reap(&m->beside[BESIDE_BEAT], pid, status))
 			continue;
 		for (size_t i = 0; i < METRICS_POOLS && !pool_reap(&m->pools[i], pid, status, m->stopping); i++)
 			;
@@ -251,7 +252,8 @@ static void begin_stop(struct master *m)
 	recount_stop(&m->recount);
 	evictor_stop(&m->evictor);
 	relay_child_stop(&m->relay, m->stopping);
-	ahead_stop(&m->ahead);
+	for (size_t i = 0; i < BESIDE_KINDS; i++)
+		beside_stop(&m->beside[i]);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
@@ -282,11 +284,14 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* How long poll may sleep: until a process may be started, or until a collection is due. -1: without limit. */
 static int sleep_ms(const struct master *m)
 {
-	uint64_t first = earlier(schedule_next(&m->schedule), earlier(relay_child_next(&m->relay), ahead_next(&m->ahead)));
+	uint64_t first = earlier(schedule_next(&m->schedule), relay_child_next(&m->relay));
 	uint64_t now = time_now_usec();
 	size_t i;
 
 	first = earlier(first, evictor_next(&m->evictor));
+	for (i = 0; i < BESIDE_KINDS; i++)
+		first = earlier(first, beside_next(&m->beside[i]));
+
 	for (i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].not_before > now && (!first || m->pools[i].not_before < first))
 			first = m->pools[i].not_before;
@@ -360,7 +365,10 @@ static bool has_processes(const struct master *m)
 	for (size_t i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].count)
 			return true;
-	return m->schedule.pid != 0 || m->recount.pid != 0 || m->evictor.pid != 0 || m->relay.pid != 0 || m->ahead.pid != 0;
+	for (size_t i = 0; i < BESIDE_KINDS; i++)
+		if (m->beside[i].pid)
+			return true;
+	return m->schedule.pid != 0 || m->recount.pid != 0 || m->evictor.pid != 0 || m->relay.pid != 0;
 }
 
 /* Whether nobody is asked for a login, by any worker that accepts requests, and there is one. */
@@ -385,7 +393,8 @@ static void serve(struct master *m)
 			evictor_tend(&m->evictor, m->cfg, leave_master, m);
 			relay_child_tend(&m->relay, leave_master, m);
 			so = store_options(m->cfg);
-			ahead_tend(&m->ahead, &so, m->generation, leave_master, m);
+			for (size_t i = 0; i < BESIDE_KINDS; i++)
+				beside_tend(&m->beside[i], &so, &m->serving, m->generation, leave_master, m);
 		}
 		set_metrics(m);
 		openmark_tend(&m->mark, is_open(m));
@@ -406,6 +415,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 		},
 		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1,
 		.mark = OPENMARK_INIT, .relay = RELAY_CHILD_INIT,
+		.beside = { { .kind = BESIDE_AHEAD }, { .kind = BESIDE_BEAT } },
 	};
 	struct store_options so = store_options(cfg);
 	size_t i;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 
 void names_release(struct names *n)
@@ -68,7 +69,7 @@ static bool is_dir(int fd, const struct dirent64 *d)
 
 	if (d->d_type != DT_UNKNOWN && d->d_type != DT_LNK)
 		return d->d_type == DT_DIR;
-	return fstatat(fd, d->d_name, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
+	return os_fstatat(fd, d->d_name, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
 }
 
 static bool is_wanted(int fd, const struct dirent64 *d, enum dir_filter filter)
@@ -82,7 +83,7 @@ static bool is_wanted(int fd, const struct dirent64 *d, enum dir_filter filter)
  * Reads from the current position to the end. A collection lists thousands of small directories, so this needs no other
  * system calls; readdir(3) would.
  */
-static int read_rest(int fd, enum dir_filter filter, dir_visit *visit, void *arg)
+static int read_rest(int fd, enum dir_filter filter, dir_visit *visit, void *arg, bool *visited)
 {
 	_Alignas(struct dirent64) char buf[32 * 1024];
 
@@ -96,8 +97,10 @@ static int read_rest(int fd, enum dir_filter filter, dir_visit *visit, void *arg
 		while (at < n) {
 			const struct dirent64 *d = (const void *)(buf + at);
 
-			if (is_wanted(fd, d, filter))
+			if (is_wanted(fd, d, filter)) {
+				*visited = true;
 				visit(arg, d->d_name, strlen(d->d_name));
+			}
 			at += d->d_reclen;
 		}
 	}
@@ -108,22 +111,56 @@ static void add(void *arg, const char *name, size_t len)
 	names_add(arg, name, len);
 }
 
-int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg)
+static int each_once(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg, bool *visited)
 {
 	cleanup_fd int fd = os_open(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
 
-	return fd < 0 ? -1 : read_rest(fd, filter, visit, arg);
+	*visited = false;
+	return fd < 0 ? -1 : read_rest(fd, filter, visit, arg, visited);
+}
+
+/* Once names have been visited a stale directory is an error that nobody takes for "there is no such directory". */
+int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg)
+{
+	unsigned tries = 0;
+	bool visited;
+
+	while (each_once(dirfd, path, filter, visit, arg, &visited) < 0) {
+		if (visited && errno == ESTALE)
+			errno = EIO;
+		if (!os_again(errno, &tries))
+			return -1;
+	}
+	return 0;
 }
 
 int os_dir_read(int fd, enum dir_filter filter, struct names *out)
 {
-	return lseek(fd, 0, SEEK_SET) < 0 ? -1 : read_rest(fd, filter, add, out);
+	size_t before = out->count;
+	unsigned tries = 0;
+	bool visited;
+
+	while (lseek(fd, 0, SEEK_SET) < 0 || read_rest(fd, filter, add, out, &visited) < 0) {
+		while (out->count > before)
+			free(out->v[--out->count]);
+		if (!os_again(errno, &tries))
+			return -1;
+	}
+	return 0;
 }
 
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out)
 {
-	if (os_dir_each(dirfd, path, filter, add, out) < 0)
-		return -1;
+	size_t before = out->count;
+	unsigned tries = 0;
+	bool visited;
+
+	while (each_once(dirfd, path, filter, add, out, &visited) < 0) {
+		while (out->count > before)
+			free(out->v[--out->count]);
+		if (!os_again(errno, &tries))
+			return -1;
+	}
 	names_sort(out);
 	return 0;
 }
@@ -158,9 +195,15 @@ static void add_to_page(void *arg, const char *name, size_t len)
 int os_dir_page(int dirfd, const char *path, const char *after, size_t max, struct names *out)
 {
 	struct page p = { .after = after, .max = max, .out = out };
+	unsigned tries = 0;
+	bool visited;
 
-	if (os_dir_each(dirfd, path, DIR_ALL, add_to_page, &p) < 0)
-		return -1;
+	while (each_once(dirfd, path, DIR_ALL, add_to_page, &p, &visited) < 0) {
+		names_drop(out, out->count);
+		p.beyond = NULL;
+		if (!os_again(errno, &tries))
+			return -1;
+	}
 	cut(&p);
 	return 0;
 }

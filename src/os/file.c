@@ -15,6 +15,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "os/again.h"
+#include "os/near.h"
 
 #define COPY_BUFFER (256 * 1024)
 
@@ -30,11 +32,13 @@ void os_cleanup_fd(int *fd)
 
 int os_open(int dirfd, const char *path, int flags, mode_t mode)
 {
+	unsigned tries = 0;
 	int fd;
 
+	dirfd = near_from(dirfd, &path);
 	do
 		fd = openat(dirfd, path, flags | O_CLOEXEC | O_NOCTTY, mode);
-	while (fd < 0 && errno == EINTR);
+	while (fd < 0 && (errno == EINTR || os_again(errno, &tries)));
 	return fd;
 }
 
@@ -48,6 +52,20 @@ int os_open_file(int dirfd, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+int os_open_look(int dirfd, const char *path, int flags, struct stat *sb)
+{
+	unsigned tries = 0;
+	int fd;
+
+	do {
+		fd = flags & O_DIRECTORY ? os_open(dirfd, path, flags, 0) : os_open_file(dirfd, path, flags, 0);
+		if (fd < 0 || fstat(fd, sb) == 0)
+			return fd;
+		os_cleanup_fd(&fd);
+	} while (os_again(errno, &tries));
+	return -1;
+}
+
 bool os_gone(int err)
 {
 	return err == ENOENT || err == ENOTDIR || err == ESTALE || err == ELOOP;
@@ -59,7 +77,7 @@ int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size)
 
 	*when = 0;
 	*size = 0;
-	if (statx(dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME | STATX_SIZE, &sx) < 0)
+	if (os_statx(dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME | STATX_SIZE, &sx) < 0)
 		return -1;
 	*when = (int64_t)sx.stx_mtime.tv_sec;
 	*size = S_ISREG(sx.stx_mode) ? sx.stx_size : 0;
@@ -68,12 +86,13 @@ int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size)
 
 ssize_t os_read_full(int fd, void *buf, size_t len)
 {
+	unsigned tries = 0;
 	size_t have = 0;
 
 	while (have < len) {
 		ssize_t n = read(fd, (char *)buf + have, len - have);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || os_again(errno, &tries)))
 			continue;
 		if (n < 0)
 			return -1;
@@ -100,7 +119,7 @@ int os_write_full(int fd, const void *buf, size_t len)
 	return 0;
 }
 
-ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap)
+static ssize_t read_once(int dirfd, const char *path, void *buf, size_t cap)
 {
 	cleanup_fd int fd = os_open_file(dirfd, path, O_RDONLY, 0);
 	ssize_t n, more = 0;
@@ -116,6 +135,17 @@ ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap)
 	if (errno == EISDIR || errno == EAGAIN)
 		errno = EUCLEAN;
 	return -1;
+}
+
+ssize_t os_read_file(int dirfd, const char *path, void *buf, size_t cap)
+{
+	unsigned tries = 0;
+	ssize_t n;
+
+	do
+		n = read_once(dirfd, path, buf, cap);
+	while (n < 0 && os_again(errno, &tries));
+	return n;
 }
 
 int os_read_str(int fd, uint64_t size, struct str *out)

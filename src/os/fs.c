@@ -124,6 +124,65 @@ static bool mounted_well(dev_t dev)
 	return well;
 }
 
+static void add_word(struct str *out, const char *s)
+{
+	str_add(out, s, strcspn(s, " \n"));
+}
+
+/* The mount that a path lies on has the longest mount point above it, and of those it is the last line. */
+static bool is_above(const char *line, const char *path, size_t *best)
+{
+	const char *point = field(line, 4);
+	size_t len = strcspn(point, " ");
+
+	if (len == 1)
+		len = 0;        /* the root */
+	if (len < *best || strncmp(path, point, len) != 0 || (path[len] && path[len] != '/'))
+		return false;
+	*best = len;
+	return true;
+}
+
+/* The kernel writes the # of "mfs#HOST:PORT" as \043. */
+static void describe(const char *line, struct str *type, struct str *options)
+{
+	const char *is = strstr(line, " - ") + 3, *source = field(is, 1), *hash = strstr(source, "\\043");
+
+	str_reset(type);
+	add_word(type, is);
+	if (strcmp(type->buf, "fuse") == 0 && hash && hash < source + strcspn(source, " "))
+		str_addf(type, ".%.*s", (int)(hash - source), source);
+	str_reset(options);
+	add_word(options, field(line, 5));
+	str_addc(options, ',');
+	add_word(options, field(is, 2));
+}
+
+int fs_describe(const char *path, struct str *type, struct str *options)
+{
+	char *line = NULL, *real = realpath(path, NULL);
+	FILE *f = real ? fopen("/proc/self/mountinfo", "re") : NULL;
+	size_t cap = 0, best = 0;
+
+	str_reset(type);
+	str_reset(options);
+	while (f && getline(&line, &cap, f) > 0)
+		if (strstr(line, " - ") && is_above(line, real, &best))
+			describe(line, type, options);
+	if (f)
+		fclose(f);
+	free(line);
+	free(real);
+	return type->len ? 0 : -1;
+}
+
+bool fs_keeps_names(const char *path)
+{
+	cleanup_str struct str type = STR_INIT, options = STR_INIT;
+
+	return fs_describe(path, &type, &options) == 0 && strcmp(type.buf, "fuse.mfs") == 0;
+}
+
 /* The kernel's journal threads have an entry each: DEVICE-INODE for a journal inside a file system, else the journal's device. */
 static bool is_journal_of(const char *entry, const char *device)
 {

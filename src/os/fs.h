@@ -9,12 +9,19 @@
  */
 
 #include <stdbool.h>
+#include "base/str.h"
 
 /*
  * fs_syncfs_reaches - whether syncfs(2) makes as much durable as fsync(2) of each file and directory
  * True for the usual local file systems, overlayfs and NFS. On FUSE, CIFS and 9p syncfs(2) only passes pages on.
  */
 bool fs_syncfs_reaches(int fd);
+
+/*
+ * fs_keeps_names - whether fsync(2) of a directory does nothing there, because a change of a name is on the server when the call returns
+ * MooseFS: its client does not pass such an fsync on at all. What a name survives is up to the server's settings.
+ */
+bool fs_keeps_names(const char *path);
 
 /* fs_is_local - whether a power cut that loses changes on it ends every process that has seen them: it belongs to one machine */
 bool fs_is_local(int fd);
@@ -37,6 +44,12 @@ bool fs_counts_directories(int fd);
 
 /* fs_lacks_journal - whether it is known to be an ext4 without any journal: a rename is not one step there */
 bool fs_lacks_journal(int fd);
+
+/*
+ * fs_describe - the type of the file system that a path lies on, and its mount options, as /proc/self/mountinfo has them
+ * Where it is FUSE and the source says which, the type says so: "fuse.mfs". Returns 0, or -1 if the mount cannot be found.
+ */
+int fs_describe(const char *path, struct str *type, struct str *options);
 
 /*
  * fs_line_has - the part of fs_is_ordered() that reads a line of /proc/self/mountinfo: whether it is about this device, an ext4

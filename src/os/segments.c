@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
@@ -139,7 +140,7 @@ static int true_end(int fd, uint64_t *out)
 {
 	struct statx sx;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_SIZE, &sx) < 0)
+	if (os_statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_SIZE, &sx) < 0)
 		return -1;
 	*out = sx.stx_size;
 	return 0;
@@ -321,7 +322,7 @@ int segments_begin(struct segments *s, bool unless_open, int (*flush)(void *arg,
 	if (rc == 1 && end == 0) {      /* each start would leave an empty one */
 		segment_path(&old, s->dir, last);
 		if (is_empty(s->dirfd, old.buf))
-			unlinkat(s->dirfd, old.buf, 0);
+			os_unlinkat(s->dirfd, old.buf, 0);
 	}
 	return 0;
 }
@@ -340,7 +341,7 @@ int segments_cut(int dirfd, const char *dir, int64_t before, uint64_t max, unsig
 	is = xcalloc(l.count + 1, sizeof(*is));         /* of one that is gone: no blocks, and too short to be removed */
 	for (i = 0; i < l.count; i++) {
 		segment_path(&path, dir, l.v[i]);
-		if (fstatat(dirfd, path.buf, &is[i], AT_SYMLINK_NOFOLLOW) < 0 && !os_gone(errno))
+		if (os_fstatat(dirfd, path.buf, &is[i], AT_SYMLINK_NOFOLLOW) < 0 && !os_gone(errno))
 			return -1;
 		used += (uint64_t)is[i].st_blocks * 512;
 	}
@@ -350,7 +351,7 @@ int segments_cut(int dirfd, const char *dir, int64_t before, uint64_t max, unsig
 		if (wanted || is[i].st_size < SEGMENT_SIZE)
 			continue;
 		segment_path(&path, dir, l.v[i]);
-		if (unlinkat(dirfd, path.buf, 0) < 0) {
+		if (os_unlinkat(dirfd, path.buf, 0) < 0) {
 			if (!os_gone(errno))
 				return -1;
 			continue;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 
@@ -24,7 +25,7 @@ static int make_dirs(int dirfd, char *path)
 	char *slash = strrchr(path, '/');
 	int rc;
 
-	if (mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
+	if (os_mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
 		return 0;
 	if (errno != ENOENT || !slash || slash == path)
 		return -1;
@@ -33,7 +34,7 @@ static int make_dirs(int dirfd, char *path)
 	*slash = '/';
 	if (rc < 0)
 		return -1;
-	return mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+	return os_mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
 }
 
 int os_mkdirs(int dirfd, const char *path)
@@ -52,7 +53,7 @@ static int remove_below(int dirfd, const char *path, unsigned depth)
 	unsigned tries;
 	size_t i;
 
-	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+	if (os_unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
 		return 0;
 	if ((errno != EISDIR && errno != EPERM) || depth == 0)
 		return -1;
@@ -67,7 +68,7 @@ static int remove_below(int dirfd, const char *path, unsigned depth)
 		for (i = 0; i < names.count; i++)
 			if (remove_below(fd, names.v[i], depth - 1) < 0)
 				return -1;
-		if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		if (os_unlinkat(dirfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
 			return 0;
 		if (errno != ENOTEMPTY && errno != EEXIST)
 			return -1;

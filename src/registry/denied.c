@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "os/again.h"
 #include "store/probe.h"
 #include "store/store_path.h"
 
@@ -50,7 +51,7 @@ static void tell(const struct registry *r, int error, const char *at)
 			root, at, root, STORE_TMP_DIR);
 		return;
 	}
-	fstatat(r->st->dirfd, at, &sb, 0);
+	os_fstatat(r->st->dirfd, at, &sb, 0);
 	log_say(LOG_ERROR, "denied",
 		"uid %u cannot use %s/%s, which belongs to %u:%u, mode %o; give all of %s to uid %u (`berth fsck` lists what is left)",
 		(unsigned)geteuid(), root, at, (unsigned)sb.st_uid, (unsigned)sb.st_gid, (unsigned)sb.st_mode & 07777, root,

@@ -17,6 +17,7 @@
 
 #include "base/json_check.h"
 #include "base/json_view.h"
+#include "os/again.h"
 #include "os/file.h"
 
 #define TEMPORARY "relay-"     /* NAME.tmp */
@@ -89,10 +90,10 @@ int readers_save(int dirfd, const char *name, const struct hook_state *s, bool f
 	hook_state_add(&text, s);
 	set_path(&path, TEMPORARY, name, ".tmp");
 	set_path(&to, "", name, "");
-	if (write_state(dirfd, path.buf, &text, first) < 0 || renameat(dirfd, path.buf, dirfd, to.buf) < 0) {
+	if (write_state(dirfd, path.buf, &text, first) < 0 || os_renameat(dirfd, path.buf, dirfd, to.buf) < 0) {
 		int saved = errno;
 
-		unlinkat(dirfd, path.buf, 0);
+		os_unlinkat(dirfd, path.buf, 0);
 		errno = saved;
 		return -1;
 	}
@@ -152,7 +153,7 @@ int readers_ask(int dirfd, const char *name, struct readers_ask *out)
 	memset(out, 0, sizeof(*out));
 	set_path(&path, "", name, ".ask");
 	if (os_age(dirfd, path.buf, &when, &size) == 0 && when + ASK_PATIENCE < (int64_t)time(NULL))
-		unlinkat(dirfd, path.buf, 0);
+		os_unlinkat(dirfd, path.buf, 0);
 	return 0;
 }
 
@@ -161,7 +162,7 @@ void readers_asked(int dirfd, const char *name)
 	cleanup_str struct str path = STR_INIT;
 
 	set_path(&path, "", name, ".ask");
-	unlinkat(dirfd, path.buf, 0);
+	os_unlinkat(dirfd, path.buf, 0);
 }
 
 /* The next file begins: what is in this one is counted on soon, and readers_buried() will not look at it any more. */
@@ -170,7 +171,7 @@ static int put_aside(int dirfd, const char *name, const char *path)
 	cleanup_str struct str old = STR_INIT;
 
 	set_path(&old, "", name, ".dead~");
-	return readers_buried(dirfd, name) < 0 || renameat(dirfd, path, dirfd, old.buf) < 0 ? -1 : 0;
+	return readers_buried(dirfd, name) < 0 || os_renameat(dirfd, path, dirfd, old.buf) < 0 ? -1 : 0;
 }
 
 int readers_bury(int dirfd, const char *name, const struct str *line)
@@ -245,9 +246,9 @@ int readers_tend(int dirfd, const struct config_endpoint *endpoints, size_t coun
 		if (strcmp(file, "lock") == 0)
 			continue;
 		if (!is_temporary(file) && is_configured(file, endpoints, count))
-			utimensat(dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
+			os_utimensat(dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
 		else if (is_temporary(file) || (os_age(dirfd, path.buf, &when, &size) == 0 && when + READERS_GRACE < now))
-			unlinkat(dirfd, path.buf, 0);
+			os_unlinkat(dirfd, path.buf, 0);
 	}
 	return 0;
 }

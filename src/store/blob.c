@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/alone.h"
@@ -53,13 +54,9 @@ static int open_content(struct store *st, const struct digest *d, int *fd, struc
 
 	path_blob(&path, d);
 	*size = 0;
-	*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
-	if (*fd < 0 && errno == ESTALE)
-		*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+	*fd = os_open_look(st->dirfd, path.buf, O_RDONLY, sb);
 	if (*fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
-	if (fstat(*fd, sb) < 0)
-		return err_sys(e, "cannot look at %s", path.buf);
 	return judge(d, sb, size);
 }
 
@@ -94,7 +91,7 @@ static int look_at_content(struct store *st, const struct digest *d, uint64_t *s
 
 	path_blob(&path, d);
 	*size = 0;
-	if (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+	if (os_fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 	return judge(d, &sb, size);
 }
@@ -208,7 +205,7 @@ static int put_in_place(struct store *st, const struct digest *d, const struct b
 	int rc;
 
 	if (src->how == BLOB_BY_LINK) {
-		if (linkat(st->dirfd, from, st->dirfd, to, 0) == 0)
+		if (os_linkat(st->dirfd, from, st->dirfd, to, 0) == 0)
 			return 0;
 		if (errno != EEXIST)
 			return err_sys(e, "cannot link %s as %s", from, to);
@@ -216,13 +213,13 @@ static int put_in_place(struct store *st, const struct digest *d, const struct b
 			return -1;
 		*alone = false;
 		store_tmp(st, &tmp);
-		if (linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
+		if (os_linkat(st->dirfd, from, st->dirfd, tmp.buf, 0) < 0)
 			return err_sys(e, "cannot link %s", from);
 		from = tmp.buf;
 	}
-	rc = renameat(st->dirfd, from, st->dirfd, to) == 0 ? 0 : err_sys(e, "cannot publish %s", to);
+	rc = os_renameat(st->dirfd, from, st->dirfd, to) == 0 ? 0 : err_sys(e, "cannot publish %s", to);
 	if (tmp.len)            /* rename(2) does nothing if both names are of the same file */
-		unlinkat(st->dirfd, tmp.buf, 0);
+		os_unlinkat(st->dirfd, tmp.buf, 0);
 	return rc;
 }
 
@@ -253,7 +250,7 @@ static int publish(struct store *st, const struct name *n, const struct digest *
 	struct stat sb;
 	int exists, rc;
 
-	if (fstat(src->fd, &sb) < 0)
+	if (os_fstat(src->fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", src->path);
 	*size = (uint64_t)sb.st_size;
 	path_blob_dir(&dir, d);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/again.h"
 #include "store/alone.h"
 #include "store/blob.h"
 #include "store/link.h"
@@ -95,7 +96,7 @@ uint64_t blob_size(struct store *st, const struct digest *d)
 	struct stat sb;
 
 	path_blob(&path, d);
-	if (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode))
+	if (os_fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode))
 		return 0;
 	return (uint64_t)sb.st_size;
 }
@@ -157,7 +158,7 @@ void blob_tidy_link(struct store *st, const struct name *n, const struct digest 
 	cleanup_str struct str dir = STR_INIT;
 
 	path_layer(&dir, n, d);
-	unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
+	os_unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
 }
 
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,

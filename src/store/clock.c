@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "os/again.h"
 #include "store/spool.h"
 
 #define USEC UINT64_C(1000000)
@@ -34,7 +35,7 @@ int clock_changed(struct store *st, const char *path, uint64_t *usec)
 	struct statx sx;
 
 	*usec = 0;
-	if (statx(st->dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_MTIME, &sx) < 0)
+	if (os_statx(st->dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_MTIME, &sx) < 0)
 		return -1;
 	*usec = usec_of(sx.stx_mtime.tv_sec, sx.stx_mtime.tv_nsec);
 	return 0;

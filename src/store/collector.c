@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
@@ -76,7 +77,7 @@ static bool end_dead_run(struct store *st)
 	cleanup_fd int fd = os_lock_open(st->dirfd, STORE_RUN_LOCK_FILE);
 
 	st->noted = 0;
-	if (fd < 0 || os_lock(fd, false, 0, NULL) < 0 || unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0)
+	if (fd < 0 || os_lock(fd, false, 0, NULL) < 0 || os_unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0)
 		return false;
 	log_say(LOG_WARN, "collector", "a collection was killed; removed its mark, so that writers note nothing for it any more");
 	return true;
@@ -117,7 +118,7 @@ static int remove_mark(struct store *st, struct err *e)
 
 	if (lock_collector_alone(st, e) < 0)
 		return -1;
-	rc = unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", STORE_RUN_FILE) : 0;
+	rc = os_unlinkat(st->dirfd, STORE_RUN_FILE, 0) < 0 && errno != ENOENT ? err_sys(e, "cannot remove %s", STORE_RUN_FILE) : 0;
 	unlock_collector(st);
 	return rc;
 }
@@ -183,7 +184,7 @@ void collector_reserve(struct store *st)
 	unsigned i;
 
 	/* Without space for all of it there is less; the next collection tries again. */
-	if (mkdirat(st->dirfd, STORE_RESERVE_DIR, 0777) < 0 && errno != EEXIST)
+	if (os_mkdirat(st->dirfd, STORE_RESERVE_DIR, 0777) < 0 && errno != EEXIST)
 		return;
 	for (i = 0; i < RESERVE_FILES; i++) {
 		cleanup_fd int fd = -1;
@@ -205,7 +206,7 @@ static int announce(struct collector *c, struct err *e)
 	os_random(&random, sizeof(random));
 	str_addf(&dir, STORE_GC_DIR "/%016" PRIx64, random);
 	memcpy(c->run, dir.buf + strlen(STORE_GC_DIR "/"), RUN_LEN);
-	if (mkdirat(c->st->dirfd, dir.buf, 0777) < 0)
+	if (os_mkdirat(c->st->dirfd, dir.buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", dir.buf);
 	if (lock_collector_alone(c->st, e) < 0)
 		return -1;
@@ -403,14 +404,14 @@ int collector_done(struct collector *c, const struct str *text, struct err *e)
 
 ssize_t collector_said(struct store *st, char *text, size_t cap, int64_t *ended, struct err *e)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
 	struct stat sb;
+	cleanup_fd int fd = os_open_look(st->dirfd, STORE_LAST_FILE, O_RDONLY, &sb);
 	ssize_t n;
 
 	*ended = 0;
 	if (fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_LAST_FILE);
-	if (fstat(fd, &sb) < 0 || (n = os_read_full(fd, text, cap)) < 0)
+	if ((n = os_read_full(fd, text, cap)) < 0)
 		return err_sys(e, "cannot read %s", STORE_LAST_FILE);
 	*ended = (int64_t)sb.st_mtim.tv_sec;
 	return !S_ISREG(sb.st_mode) || sb.st_size > (off_t)cap ? 0 : n;
@@ -425,7 +426,7 @@ static int time_of_disk(struct store *st, int64_t *now, struct err *e)
 	*now = 0;
 	if (spool_make(&sp, st, e) < 0)
 		return -1;
-	if (fstat(sp.fd, &sb) < 0)
+	if (os_fstat(sp.fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", sp.path.buf);
 	*now = (int64_t)sb.st_mtim.tv_sec;
 	return 0;
@@ -433,15 +434,13 @@ static int time_of_disk(struct store *st, int64_t *now, struct err *e)
 
 int collector_last(struct store *st, uint64_t *seconds, struct err *e)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, STORE_LAST_FILE, O_RDONLY, 0);
 	struct stat sb;
+	cleanup_fd int fd = os_open_look(st->dirfd, STORE_LAST_FILE, O_RDONLY, &sb);
 	int64_t now;
 
 	*seconds = 0;
 	if (fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_LAST_FILE);
-	if (fstat(fd, &sb) < 0)
-		return err_sys(e, "cannot look at %s", STORE_LAST_FILE);
 	if (time_of_disk(st, &now, e) < 0)
 		return -1;
 	if (now > (int64_t)sb.st_mtim.tv_sec)
@@ -504,7 +503,7 @@ int collector_now(struct collector *c, int64_t *now, struct err *e)
 	struct stat sb;
 
 	*now = 0;
-	if (fd < 0 || futimens(fd, NULL) < 0 || fstat(fd, &sb) < 0)
+	if (fd < 0 || futimens(fd, NULL) < 0 || os_fstat(fd, &sb) < 0)
 		return err_sys(e, "cannot tell the time of %s", STORE_RUN_FILE);
 	*now = (int64_t)sb.st_mtim.tv_sec;
 	return 0;

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "os/rounds.h"
 #include "store/store_path.h"
@@ -84,7 +85,7 @@ static int look(struct store *st, const char *path, uint64_t *id)
 	int64_t born;
 
 	*id = 0;
-	if (statx(st->dirfd, path, AT_STATX_FORCE_SYNC, STATX_INO | STATX_BTIME, &sx) < 0)
+	if (os_statx(st->dirfd, path, AT_STATX_FORCE_SYNC, STATX_INO | STATX_BTIME, &sx) < 0)
 		return -1;
 	if (!(sx.stx_mask & STATX_BTIME))
 		return 0;
@@ -100,7 +101,7 @@ int durable_moving(int run_fd)
 	struct stat sb;
 	int rc;
 
-	if (fstat(run_fd, &sb) < 0)
+	if (os_fstat(run_fd, &sb) < 0)
 		return -1;
 	do
 		rc = ftruncate(run_fd, sb.st_size + 1);
@@ -113,7 +114,7 @@ static void forget_if_moved(struct store *st)
 {
 	struct statx sx = { 0 };
 
-	if (statx(st->dirfd, STORE_RUN_LOCK_FILE, AT_STATX_FORCE_SYNC, STATX_SIZE, &sx) < 0 && errno != ENOENT)
+	if (os_statx(st->dirfd, STORE_RUN_LOCK_FILE, AT_STATX_FORCE_SYNC, STATX_SIZE, &sx) < 0 && errno != ENOENT)
 		forget();
 	if (sx.stx_size == atomic_load(&memory->moved))
 		return;
@@ -155,7 +156,7 @@ int durable_dir(struct store *st, const char *dir)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	if (!st->flush || st->ordered)
+	if (!st->flush || st->ordered || st->keeps_names)
 		return 0;
 	str_puts(&path, dir);
 	forget_if_moved(st);
@@ -166,7 +167,7 @@ int durable_name(struct store *st, const char *path)
 {
 	uint64_t id;
 
-	if (!st->flush)
+	if (!st->flush || st->keeps_names)
 		return 0;
 	if (look(st, path, &id) < 0)
 		return -1;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/epoch.h"
@@ -254,7 +255,7 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 	cleanup_str struct str path = STR_INIT;
 
 	path_index_referrer(&path, n, subject, d);
-	unlinkat(st->dirfd, path.buf, 0);
+	os_unlinkat(st->dirfd, path.buf, 0);
 }
 
 int index_referrers(struct store *st, const struct name *n, const struct digest *subject, const char *after, size_t max,

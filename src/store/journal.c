@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/lock.h"
 #include "store/store_path.h"
@@ -184,7 +185,7 @@ int journal_rule(struct store *st, struct err *e)
 	cleanup_str struct str text = STR_INIT;
 
 	if (!st->journal.on) {
-		if (unlinkat(st->dirfd, STORE_JOURNAL_RULES_FILE, 0) == 0 || os_gone(errno))
+		if (os_unlinkat(st->dirfd, STORE_JOURNAL_RULES_FILE, 0) == 0 || os_gone(errno))
 			return 0;
 		return err_sys(e, "cannot remove %s", STORE_JOURNAL_RULES_FILE);
 	}

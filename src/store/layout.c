@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/tree.h"
@@ -105,7 +106,7 @@ static int make_prefixes(struct store *st)
 	for (i = 0; there.count < PREFIXES && i < PREFIXES; i++) {
 		str_reset(&path);
 		str_addf(&path, STORE_SHA256_DIR "/%02x", i);
-		if (mkdirat(st->dirfd, path.buf, 0777) < 0 && errno != EEXIST)
+		if (os_mkdirat(st->dirfd, path.buf, 0777) < 0 && errno != EEXIST)
 			return -1;
 	}
 	return 0;
@@ -137,7 +138,7 @@ static void close_locks(int dirfd)
 {
 	struct stat sb;
 
-	if (fstatat(dirfd, STORE_LOCKS_DIR, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode) && (sb.st_mode & S_IRWXO))
+	if (os_fstatat(dirfd, STORE_LOCKS_DIR, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(sb.st_mode) && (sb.st_mode & S_IRWXO))
 		fchmodat(dirfd, STORE_LOCKS_DIR, sb.st_mode & 07770, 0);
 }
 
@@ -166,13 +167,13 @@ int layout_prepare(const struct store_options *o, struct err *e)
 	if (o->readonly)
 		return check_format(st, e);
 	for (i = 0; i < ARRAY_LEN(layout); i++)
-		if (mkdirat(st->dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
+		if (os_mkdirat(st->dirfd, layout[i], layout_mode(layout[i])) < 0 && errno != EEXIST)
 			return err_sys(e, "cannot make %s/%s", o->root, layout[i]);
 	if (make_prefixes(st) < 0)
 		return err_sys(e, "cannot make directories in %s/%s", o->root, STORE_SHA256_DIR);
 	close_locks(st->dirfd);
-	if (faccessat(st->dirfd, STORE_TMP_DIR, W_OK | X_OK, AT_EACCESS) < 0 ||
-	    faccessat(st->dirfd, STORE_REPOSITORIES_DIR, W_OK | X_OK, AT_EACCESS) < 0)
+	if (os_faccessat(st->dirfd, STORE_TMP_DIR, W_OK | X_OK, AT_EACCESS) < 0 ||
+	    os_faccessat(st->dirfd, STORE_REPOSITORIES_DIR, W_OK | X_OK, AT_EACCESS) < 0)
 		return err_sys(e, "the store %s can't be written by uid %d", o->root, (int)geteuid());
 	if (check_one_file_system(st, o->root, e) < 0 || probe_file_system(st, o->root, e) < 0 || check_format(st, e) < 0)
 		return -1;
@@ -196,7 +197,7 @@ static bool others_enter(const struct store *st, const char *dir)
 {
 	struct stat sb;
 
-	return fstatat(st->dirfd, dir, &sb, 0) == 0 && (sb.st_mode & S_IXOTH);
+	return os_fstatat(st->dirfd, dir, &sb, 0) == 0 && (sb.st_mode & S_IXOTH);
 }
 
 static bool others_may_read(const struct store *st)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/store_path.h"
@@ -38,17 +39,16 @@ static int read_digest(int fd, struct digest *out)
 /* As link_read; the descriptor is the caller's, whatever the result. */
 static int read_open(struct store *st, const char *path, int *fd, struct digest *out, struct err *e)
 {
+	unsigned tries = 0;
 	int found;
 
 	*out = (struct digest){ 0 };
-	*fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
-	found = *fd < 0 ? -1 : read_digest(*fd, out);
-	/* A network file system returns ESTALE if the file was replaced between look-up and open. */
-	if (found < 0 && errno == ESTALE) {
+	*fd = -1;
+	do {
 		os_cleanup_fd(fd);
 		*fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 		found = *fd < 0 ? -1 : read_digest(*fd, out);
-	}
+	} while (found < 0 && os_again(errno, &tries));
 	if (found < 0 && (os_gone(errno) || errno == EUCLEAN))
 		return 0;
 	return found < 0 ? err_sys(e, "cannot read %s", path) : found;
@@ -70,7 +70,7 @@ int link_pin(struct store *st, const char *dir, struct digest *out, struct err *
 
 	path_in(&path, dir, STORE_LINK);
 	found = read_open(st, path.buf, &fd, out, e);
-	if (found == 1 && fstat(fd, &sb) == 0)
+	if (found == 1 && os_fstat(fd, &sb) == 0)
 		store_refresh(fd, &sb);
 	return found;
 }
@@ -111,7 +111,7 @@ void link_touch(struct store *st, const char *dir)
 	cleanup_str struct str path = STR_INIT;
 
 	path_in(&path, dir, STORE_LINK);
-	utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
+	os_utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 int link_prepare(struct store *st, const struct digest *target, struct str *tmp, struct err *e)
@@ -119,7 +119,7 @@ int link_prepare(struct store *st, const struct digest *target, struct str *tmp,
 	cleanup_str struct str file = STR_INIT;
 
 	store_tmp(st, tmp);
-	if (mkdirat(st->dirfd, tmp->buf, 0777) < 0)
+	if (os_mkdirat(st->dirfd, tmp->buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp->buf);
 	path_in(&file, tmp->buf, STORE_LINK);
 	if (store_write(st, file.buf, target->text, strlen(target->text), true) < 0) {
@@ -158,7 +158,7 @@ static int publish_into(struct store *st, const char *tmp, const char *dir, cons
 		return -1;
 	if (found && digest_eq(&old, target))
 		return keep(st, dir, e) < 0 ? -1 : 1;
-	if (renameat2(st->dirfd, tmp, st->dirfd, dir, RENAME_EXCHANGE) == 0) {
+	if (os_renameat2(st->dirfd, tmp, st->dirfd, dir, RENAME_EXCHANGE) == 0) {
 		/* Before the caller removes what is in the old one. */
 		if (!st->ordered && store_flush_above(st, dir, 1) < 0)
 			return err_sys(e, "cannot flush the directory of %s", dir);
@@ -168,7 +168,7 @@ static int publish_into(struct store *st, const char *tmp, const char *dir, cons
 		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", dir);
 	path_in(&from, tmp, STORE_LINK);
 	path_in(&to, dir, STORE_LINK);
-	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
+	if (os_renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "cannot replace %s", to.buf);
 	if (store_flush_new(st, dir) < 0 && errno != ENOENT)   /* ENOENT: published, and deleted since */
 		return err_sys(e, "cannot flush %s", dir);
@@ -189,7 +189,7 @@ int link_publish(struct store *st, const char *tmp, const char *dir, const struc
 
 	/* The second try follows when directories were created, the third when an empty one was removed meanwhile. */
 	for (tries = 0; tries < 3; tries++) {
-		if (renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
+		if (os_renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
 			return 0;
 		if (errno == EEXIST || errno == ENOTEMPTY) {
 			int done = publish_into(st, tmp, dir, target, e);

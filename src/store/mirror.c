@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/store_path.h"
@@ -55,7 +56,7 @@ int mirror_check(struct store *st, const struct name *n, const struct tag *t, st
 	cleanup_str struct str path = STR_INIT;
 
 	path_mirror_checked(&path, n, t);
-	if (utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW) == 0)
+	if (os_utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	return make(st, path.buf) < 0 ? err_sys(e, "cannot make %s", path.buf) : 0;
 }

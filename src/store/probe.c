@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "store/store_path.h"
@@ -34,7 +35,7 @@ static void compare_clocks(int dirfd, const char *root, int64_t now)
 	if (here - now > CLOCK_SLACK || now - here > CLOCK_SLACK)
 		log_say(LOG_WARN, "clock", "the clocks of the file system of %s and of this machine differ by %" PRId64 " s; correct them", root,
 			now - here);
-	if (fstatat(dirfd, STORE_EPOCH_FILE, &before, 0) == 0 && before.st_mtime - now > CLOCK_SLACK)
+	if (os_fstatat(dirfd, STORE_EPOCH_FILE, &before, 0) == 0 && before.st_mtime - now > CLOCK_SLACK)
 		log_say(LOG_WARN, "clock",
 			"the clock is %" PRId64 " s behind the last start on %s; set it right, and collect no garbage until gc.grace after",
 			(int64_t)before.st_mtime - now, root);
@@ -52,14 +53,14 @@ static int try_all(int dirfd, const char *root, const char *file, const char *ot
 
 	if (os_write_file(dirfd, file, "x", 1, false) < 0)
 		return err_sys(e, "cannot write to the store %s", root);
-	if (linkat(dirfd, file, dirfd, other, 0) < 0) {
+	if (os_linkat(dirfd, file, dirfd, other, 0) < 0) {
 		if (!unsupported(errno))
 			return err_sys(e, "cannot make a link in the store %s", root);
 		errno = EOPNOTSUPP;
 		return err_sys(e, "the file system of %s has no hard links, by which blobs get into a store", root);
 	}
 	fd = os_lock_open(dirfd, file);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || os_fstat(fd, &st) < 0)
 		return err_sys(e, "cannot open a file of the store %s", root);
 	if (os_lock(fd, true, 0, NULL) < 0) {
 		errno = ENOLCK;
@@ -77,8 +78,8 @@ int probe_file_system(struct store *st, const char *root, struct err *e)
 	store_tmp(st, &file);
 	store_tmp(st, &other);
 	rc = try_all(st->dirfd, root, file.buf, other.buf, e);
-	unlinkat(st->dirfd, other.buf, 0);
-	unlinkat(st->dirfd, file.buf, 0);
+	os_unlinkat(st->dirfd, other.buf, 0);
+	os_unlinkat(st->dirfd, file.buf, 0);
 	return rc;
 }
 
@@ -94,13 +95,13 @@ int probe_access(struct store *st, const char *path)
 	struct stat sb;
 	int need;
 
-	if (fstatat(st->dirfd, path, &sb, 0) < 0)
+	if (os_fstatat(st->dirfd, path, &sb, 0) < 0)
 		return errno == EACCES ? EACCES : 0;
 	if (S_ISDIR(sb.st_mode))
 		need = st->readonly ? R_OK | X_OK : R_OK | W_OK | X_OK;
 	else
 		need = st->readonly || sb.st_uid == geteuid() ? R_OK : R_OK | W_OK;
-	return faccessat(st->dirfd, path, need, AT_EACCESS) < 0 && errno == EACCES ? EACCES : 0;
+	return os_faccessat(st->dirfd, path, need, AT_EACCESS) < 0 && errno == EACCES ? EACCES : 0;
 }
 
 /* What is above blobs/ and repositories/ may be on another file system: nothing is renamed into it. */
@@ -118,11 +119,12 @@ bool probe_elsewhere(struct store *st, const char *dir)
 	cleanup_str struct str none = STR_INIT, to = STR_INIT;
 	struct stat here, there;
 
-	if (only_passed(dir) || fstatat(st->dirfd, STORE_TMP_DIR, &here, 0) < 0 || fstatat(st->dirfd, dir, &there, 0) < 0 || !S_ISDIR(there.st_mode))
+	if (only_passed(dir) || os_fstatat(st->dirfd, STORE_TMP_DIR, &here, 0) < 0 || os_fstatat(st->dirfd, dir, &there, 0) < 0 ||
+	    !S_ISDIR(there.st_mode))
 		return false;
 	store_tmp(st, &none);
 	path_in(&to, dir, strrchr(none.buf, '/') + 1);
-	return here.st_dev != there.st_dev || (renameat(st->dirfd, none.buf, st->dirfd, to.buf) < 0 && errno == EXDEV);
+	return here.st_dev != there.st_dev || (os_renameat(st->dirfd, none.buf, st->dirfd, to.buf) < 0 && errno == EXDEV);
 }
 
 int probe_path(struct store *st, const char *path, struct str *at)
@@ -156,7 +158,7 @@ static int open_nameless(struct store *st)
 	store_tmp(st, &tmp);
 	fd = os_open(st->dirfd, tmp.buf, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd >= 0)
-		unlinkat(st->dirfd, tmp.buf, 0);
+		os_unlinkat(st->dirfd, tmp.buf, 0);
 	return fd;
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "base/sip.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
 
@@ -43,11 +44,11 @@ static bool note(struct store *st, const char *path, int64_t hour)
 {
 	struct stat sb;
 
-	if (fstatat(st->dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+	if (os_fstatat(st->dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT && store_touch(st, path) == 0;
 	if (!S_ISREG(sb.st_mode) || sb.st_mtim.tv_sec / PULLED_HOUR == hour)
 		return true;
-	return utimensat(st->dirfd, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+	return os_utimensat(st->dirfd, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void pulled_note(struct store *st, const struct name *n, const struct tag *t, const struct digest *d)
@@ -81,7 +82,7 @@ static int look(struct store *st, const char *path, int64_t *when, struct err *e
 	struct statx sx;
 
 	*when = 0;
-	if (statx(st->dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME, &sx) < 0)
+	if (os_statx(st->dirfd, path, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MTIME, &sx) < 0)
 		return os_gone(errno) || errno == ENOTDIR ? 0 : err_sys(e, "cannot look at %s", path);
 	*when = (int64_t)sx.stx_mtime.tv_sec;
 	return S_ISREG(sx.stx_mode);
@@ -100,7 +101,7 @@ int pulled_since(struct store *st, bool make, int64_t now, int64_t *since, struc
 
 void pulled_pause(struct store *st)
 {
-	unlinkat(st->dirfd, STORE_PULLED_SINCE, 0);
+	os_unlinkat(st->dirfd, STORE_PULLED_SINCE, 0);
 }
 
 int pulled_tag(struct store *st, const struct name *n, const struct tag *t, int64_t *when, struct err *e)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "os/dir.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/pulled.h"
@@ -22,7 +23,7 @@ static int copy_one(struct store *st, const char *from, const char *to)
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
 	struct stat sb;
 
-	if (fstatat(st->dirfd, from, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode))
+	if (os_fstatat(st->dirfd, from, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode))
 		return 0;
 	times[1] = sb.st_mtim;
 	fd = os_open_file(st->dirfd, to, O_WRONLY | O_CREAT, 0666);

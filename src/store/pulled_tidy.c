@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "os/dir.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/lock.h"
 #include "store/pulled.h"
@@ -75,7 +76,7 @@ static int forget(struct tidy *t, const char *name, struct err *e)
 	path_in(&path, t->dir, name);
 	if (os_age(t->st->dirfd, path.buf, &when, &size) < 0 || when > t->now - RELIED_ON)
 		return 0;
-	return unlinkat(t->st->dirfd, path.buf, 0) < 0 && errno != ENOENT && errno != EISDIR ? err_sys(e, "cannot remove %s", path.buf) : 0;
+	return os_unlinkat(t->st->dirfd, path.buf, 0) < 0 && errno != ENOENT && errno != EISDIR ? err_sys(e, "cannot remove %s", path.buf) : 0;
 }
 
 static int forget_all(struct tidy *t, struct err *e)
@@ -107,7 +108,7 @@ static int tidy_notes(struct tidy *t, const char *dir, struct err *e)
 	if (t->rc == 0)
 		t->rc = forget_all(t, e);
 	names_release(&t->gone);
-	unlinkat(t->st->dirfd, dir, AT_REMOVEDIR);
+	os_unlinkat(t->st->dirfd, dir, AT_REMOVEDIR);
 	return t->rc;
 }
 
@@ -124,7 +125,7 @@ static int tidy_repository(struct store *st, const struct name *n, int64_t now, 
 	}
 	path_pulled(&base, n);
 	path_in(&dir, base.buf, STORE_PULLED_DIGESTS);
-	unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
+	os_unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
 	t.tags = true;
 	path_pulled_tags(&dir, n);
 	return tidy_notes(&t, dir.buf, e);
@@ -150,7 +151,7 @@ static int tidy_below(struct store *st, const char *path, const char *prefix, in
 		path_in(&below, path, all.v[i]);
 		if (tidy_below(st, below.buf, name.buf, now, e) < 0 || tidy_repository(st, &n, now, e) < 0)
 			return -1;
-		unlinkat(st->dirfd, below.buf, AT_REMOVEDIR);
+		os_unlinkat(st->dirfd, below.buf, AT_REMOVEDIR);
 	}
 	return 0;
 }

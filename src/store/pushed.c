@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "store/clock.h"
@@ -116,12 +117,12 @@ static int replace(struct store *st, const char *dir, const struct names_of *all
 
 	path_pushed(&from, dir, all->greatest);
 	path_pushed(&to, dir, usec);
-	if (renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
+	if (os_renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0)
 		return -1;
-	utimensat(st->dirfd, to.buf, NULL, AT_SYMLINK_NOFOLLOW);
+	os_utimensat(st->dirfd, to.buf, NULL, AT_SYMLINK_NOFOLLOW);
 	for (i = 0; i < all->others.count; i++) {
 		path_in(&from, dir, all->others.v[i]);
-		unlinkat(st->dirfd, from.buf, 0);
+		os_unlinkat(st->dirfd, from.buf, 0);
 	}
 	return 0;
 }
@@ -153,7 +154,7 @@ static void write_down(struct store *st, const char *dir, uint64_t usec)
 
 	path_pushed(&path, dir, usec);
 	if (pushed_begin(st, dir, usec) == 0)
-		utimensat(st->dirfd, path.buf, (const struct timespec[]){ then, then }, AT_SYMLINK_NOFOLLOW);
+		os_utimensat(st->dirfd, path.buf, (const struct timespec[]){ then, then }, AT_SYMLINK_NOFOLLOW);
 }
 
 int pushed_find(struct store *st, const char *dir, bool keep, uint64_t *usec, struct err *e)

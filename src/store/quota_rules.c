@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "store/lock.h"
 #include "store/quota_table.h"
@@ -124,7 +125,7 @@ static int drop(void *arg, const char *path, struct err *e)
 {
 	const struct store *st = arg;
 
-	return unlinkat(st->dirfd, path, 0) < 0 && !os_gone(errno) ? err_sys(e, "cannot remove %s", path) : 0;
+	return os_unlinkat(st->dirfd, path, 0) < 0 && !os_gone(errno) ? err_sys(e, "cannot remove %s", path) : 0;
 }
 
 static int write_word(int fd, uint64_t serial, struct err *e)

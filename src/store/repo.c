@@ -97,8 +97,8 @@ static int read_level(struct walk *w, const char *prefix, struct level *here, st
 	struct stat sb;
 
 	str_addf(&path, STORE_REPOSITORIES_DIR "/%s", prefix);
-	fd = os_open(w->st->dirfd, path.buf, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0 || fstat(fd, &sb) < 0)
+	fd = os_open_look(w->st->dirfd, path.buf, O_RDONLY | O_DIRECTORY, &sb);
+	if (fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
 	here->dev = sb.st_dev;
 	here->ino = sb.st_ino;

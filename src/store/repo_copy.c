@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/tree.h"
@@ -182,7 +183,7 @@ static int place_links(struct repo_copy *c, const char *layers, struct err *e)
 	path_manifests(&manifests, c->to);
 	if (os_mkdirs(c->st->dirfd, manifests.buf) < 0)
 		return err_sys(e, "cannot make %s", manifests.buf);
-	whole = renameat(c->st->dirfd, c->dir.buf, c->st->dirfd, layers) == 0;
+	whole = os_renameat(c->st->dirfd, c->dir.buf, c->st->dirfd, layers) == 0;
 	if (!whole && errno != EEXIST && errno != ENOTEMPTY)
 		return err_sys(e, "cannot make %s", layers);
 	if (!whole && merge(c, e) < 0)
@@ -199,7 +200,7 @@ static int move_manifests(struct repo_copy *c, struct err *e)
 
 	path_manifests(&old, c->from);
 	path_manifests(&new, c->to);
-	if (renameat(c->st->dirfd, old.buf, c->st->dirfd, new.buf) < 0) {
+	if (os_renameat(c->st->dirfd, old.buf, c->st->dirfd, new.buf) < 0) {
 		if (errno != ENOENT)
 			return err_sys(e, "cannot move %s to %s", old.buf, new.buf);
 		path_tags(&new, c->to);         /* no manifests: 2.8 creates the directory with the first one */
@@ -224,7 +225,7 @@ static void undo(struct repo_copy *c, const char *layers)
 	if (store_trash(c->st, layers, &taken, &ignored) == 1)
 		store_purge(c->st, taken.buf);
 	path_manifests(&path, c->to);
-	unlinkat(c->st->dirfd, path.buf, AT_REMOVEDIR);
+	os_unlinkat(c->st->dirfd, path.buf, AT_REMOVEDIR);
 	repo_prune(c->st, c->to);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/lock.h"
@@ -75,7 +76,7 @@ void repo_tidy(struct store *st, const struct name *n)
 	if (repo_exists(st, n, &ignored) != 0)
 		return;
 	path_uploads(&path, n);
-	if (unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) == 0 || errno == ENOENT)
+	if (os_unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		repo_prune(st, n);
 }
 
@@ -97,7 +98,7 @@ void repo_prune(struct store *st, const struct name *n)
 	/* Up to repositories/, which is kept. */
 	path_repository(&path, n);
 	while (strlen(path.buf) > strlen(STORE_REPOSITORIES_DIR)) {
-		if (unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		if (os_unlinkat(st->dirfd, path.buf, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			return;
 		slash = strrchr(path.buf, '/');
 		*slash = '\0';
@@ -200,7 +201,7 @@ int repo_move_whole(struct store *st, const struct name *from, const struct name
 		return err_sys(e, "cannot make %s", above.buf);
 	if (store_flush_above(st, new.buf, path_repository_above(to)) < 0)
 		return err_sys(e, "cannot flush the directories of %s", new.buf);
-	if (renameat(st->dirfd, old.buf, st->dirfd, new.buf) < 0) {
+	if (os_renameat(st->dirfd, old.buf, st->dirfd, new.buf) < 0) {
 		err_sys(e, "cannot move %s to %s", old.buf, new.buf);
 		repo_prune(st, to);
 		return -1;

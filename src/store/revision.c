@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "store/blob.h"
 #include "store/catalog.h"
@@ -41,7 +42,7 @@ int revision_linked(struct store *st, const struct name *n, const struct digest 
 
 	path_revision(&dir, n, d);
 	path_in(&path, dir.buf, STORE_LINK);
-	if (faccessat(st->dirfd, path.buf, F_OK, 0) == 0)
+	if (os_faccessat(st->dirfd, path.buf, F_OK, 0) == 0)
 		return 1;
 	return os_gone(errno) ? 0 : err_sys(e, "cannot look for %s", path.buf);
 }
@@ -64,7 +65,7 @@ void revision_touch(struct store *st, const struct name *n, const struct digest 
 
 	path_revision(&dir, n, d);
 	path_in(&path, dir.buf, STORE_LINK);
-	utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
+	os_utimensat(st->dirfd, path.buf, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 int revision_size(struct store *st, const struct name *n, const struct digest *d, uint64_t *size, struct err *e)

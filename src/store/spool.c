@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
 
@@ -28,14 +29,18 @@ int spool_open(struct spool *sp, struct store *st, const char *file, struct err 
 		return err_set(e, ERR_UNKNOWN, "the spooled body has no name");
 	str_reset(&sp->path);
 	str_addf(&sp->path, STORE_BODY_DIR "/%s", base);
-	sp->fd = os_open_file(st->dirfd, sp->path.buf, O_RDONLY, 0);
+	/* The client of a network file system may flush only what is open for writing: MooseFS's does. */
+	sp->fd = os_open_look(st->dirfd, sp->path.buf, st->local ? O_RDONLY : O_RDWR, &sb);
 	if (sp->fd < 0 && errno == EACCES)
 		return err_sys(e, "nginx and berth run as two users, so the body %s can't be read; let both be one", sp->path.buf);
-	if (sp->fd < 0 || fstat(sp->fd, &sb) < 0)
+	if (sp->fd < 0)
 		return err_sys(e, "cannot open the spooled body %s", sp->path.buf);
 	if (!S_ISREG(sb.st_mode))
 		return err_set(e, ERR_UNKNOWN, "the spooled body is not a file");
 	sp->size = (uint64_t)sb.st_size;
+	/* What the web server has written has to be on the file system's server before anything is said of it: see show() in upload.c. */
+	if (!st->local && ftruncate(sp->fd, sb.st_size) < 0)
+		return err_sys(e, "cannot show the spooled body %s to other machines", sp->path.buf);
 	return 0;
 }
 
@@ -54,7 +59,7 @@ int spool_make(struct spool *sp, struct store *st, struct err *e)
 void spool_release(struct spool *sp)
 {
 	if (sp->own)
-		unlinkat(sp->st->dirfd, sp->path.buf, 0);
+		os_unlinkat(sp->st->dirfd, sp->path.buf, 0);
 	os_cleanup_fd(&sp->fd);
 	str_release(&sp->path);
 	sp->own = false;

@@ -19,9 +19,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/fs.h"
 #include "os/lock.h"
+#include "os/near.h"
 #include "os/tree.h"
 #include "store/store_path.h"
 
@@ -55,7 +57,7 @@ static void map_quota(struct store *st)
 		return;
 	fd = os_open_file(st->dirfd, STORE_QUOTA_WORD_FILE, O_RDWR | O_CREAT, 0666);
 	/* The file is never made shorter. */
-	if (fd < 0 || fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) ||
+	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) ||
 	    (sb.st_size < (off_t)sizeof(uint64_t) && ftruncate(fd, sizeof(uint64_t)) < 0))
 		return;
 	map = mmap(NULL, sizeof(uint64_t), PROT_READ, MAP_SHARED, fd, 0);
@@ -120,6 +122,7 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 		return -1;
 	}
 	st->local = fs_is_local(st->dirfd);
+	st->keeps_names = !st->local && fs_keeps_names(o->root);
 	st->image = o->flush && o->image && st->local;
 	st->segments.dirfd = st->dirfd;
 	st->segments.dir = STORE_JOURNAL_DIR;
@@ -155,14 +158,26 @@ static void read_journal_rules(struct store *st)
 		st->journal = rules;
 }
 
+/* The directories of the layout that all requests go through. Nobody renames them while a store is served. */
+static void keep_near(const struct store *st)
+{
+	static const char *const paths[] = { STORE_REPOSITORIES_DIR, STORE_SHA256_DIR, STORE_BLOBS_DIR, STORE_INDEX_DIR, STORE_REPOSITORY_LOCKS_DIR,
+					     STORE_LOCKS_DIR, STORE_TMP_DIR, STORE_TRASH_DIR, STORE_BODY_DIR };
+
+	if (!st->local)
+		near_keep(st->dirfd, paths, ARRAY_LEN(paths));
+}
+
 int store_open(struct store **out, const struct store_options *o, struct err *e)
 {
 	if (store_open_root(out, o, e) < 0)
 		return -1;
 	if (!o->readonly && !o->serving && !o->journal.on)
 		read_journal_rules(*out);
-	if (o->readonly || (open_locks(*out, o->root, e) == 0 && (!(o->serving || is_served(*out)) || store_read_epoch(*out, e) == 0)))
+	if (o->readonly || (open_locks(*out, o->root, e) == 0 && (!(o->serving || is_served(*out)) || store_read_epoch(*out, e) == 0))) {
+		keep_near(*out);
 		return 0;
+	}
 	store_close(out);
 	return -1;
 }
@@ -178,6 +193,7 @@ void store_close(struct store **stp)
 	str_release(&st->quota.rules);
 	if (st->quota.word)
 		munmap(st->quota.word, sizeof(uint64_t));
+	near_drop(st->dirfd);
 	os_cleanup_fd(&st->dirfd);
 	os_cleanup_fd(&st->turnstile_fd);
 	os_cleanup_fd(&st->collector_fd);
@@ -231,12 +247,12 @@ bool store_flushes_index(const struct store *st)
 
 int store_flush_dir(struct store *st, const char *path)
 {
-	return st->flush ? os_fsync_dir(st->dirfd, path) : 0;
+	return st->flush && !st->keeps_names ? os_fsync_dir(st->dirfd, path) : 0;
 }
 
 int store_flush_above(struct store *st, const char *path, unsigned count)
 {
-	return st->flush ? os_fsync_above(st->dirfd, path, count) : 0;
+	return st->flush && !st->keeps_names ? os_fsync_above(st->dirfd, path, count) : 0;
 }
 
 int store_flush_all(struct store *st)
@@ -250,21 +266,30 @@ void store_refresh(int fd, const struct stat *sb)
 		futimens(fd, NULL);
 }
 
-int store_read(struct store *st, const char *path, uint64_t max, struct str *out)
+static int read_once(struct store *st, const char *path, uint64_t max, struct str *out)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	struct stat sb;
+	cleanup_fd int fd = os_open_look(st->dirfd, path, O_RDONLY, &sb);
 
 	str_reset(out);
 	if (fd < 0)
 		return os_gone(errno) ? 0 : -1;
-	if (fstat(fd, &sb) < 0)
-		return -1;
 	if (!S_ISREG(sb.st_mode) || (uint64_t)sb.st_size > max) {
 		errno = EUCLEAN;
 		return -1;
 	}
 	return os_read_str(fd, (uint64_t)sb.st_size, out) < 0 ? -1 : 1;
+}
+
+int store_read(struct store *st, const char *path, uint64_t max, struct str *out)
+{
+	unsigned tries = 0;
+	int rc;
+
+	do
+		rc = read_once(st, path, max, out);
+	while (rc < 0 && os_again(errno, &tries));
+	return rc;
 }
 
 int store_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush)
@@ -274,12 +299,12 @@ int store_replace(struct store *st, const char *path, const void *buf, size_t le
 
 	store_tmp(st, &tmp);
 	if (store_write(st, tmp.buf, buf, len, flush) == 0 &&
-	    (renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0 ||
+	    (os_renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0 ||
 	     /* berth never makes a directory here, and can write the file again. */
-	     (errno == EISDIR && os_remove_tree(st->dirfd, path) == 0 && renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)))
+	     (errno == EISDIR && os_remove_tree(st->dirfd, path) == 0 && os_renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)))
 		return 0;
 	saved = errno;
-	unlinkat(st->dirfd, tmp.buf, 0);
+	os_unlinkat(st->dirfd, tmp.buf, 0);
 	errno = saved;
 	return -1;
 }
@@ -294,9 +319,9 @@ int store_blocked(struct store *st, const char *path, struct str *at)
 		str_reset(at);
 		str_add(at, path, slash ? (size_t)(slash++ - path) : strlen(path));
 		/* A symbolic link to a directory is accepted. */
-		if (fstatat(st->dirfd, at->buf, &sb, 0) == 0 && S_ISDIR(sb.st_mode))
+		if (os_fstatat(st->dirfd, at->buf, &sb, 0) == 0 && S_ISDIR(sb.st_mode))
 			continue;
-		if (fstatat(st->dirfd, at->buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		if (os_fstatat(st->dirfd, at->buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
 			return errno == ENOENT ? 0 : -1;
 		if (!S_ISDIR(sb.st_mode))
 			return 1;
@@ -309,7 +334,7 @@ int store_unblock(struct store *st, const char *path)
 	cleanup_str struct str at = STR_INIT;
 	int blocked = store_blocked(st, path, &at);
 
-	return blocked == 1 ? unlinkat(st->dirfd, at.buf, 0) : blocked;
+	return blocked == 1 ? os_unlinkat(st->dirfd, at.buf, 0) : blocked;
 }
 
 static void unique_name(struct store *st, const char *dir, struct str *path)
@@ -335,10 +360,10 @@ int store_trash(struct store *st, const char *path, struct str *out, struct err 
 
 	unique_name(st, STORE_TRASH_DIR, out);
 	for (tries = 0; tries < 2; tries++) {
-		if (renameat(st->dirfd, path, st->dirfd, out->buf) == 0)
+		if (os_renameat(st->dirfd, path, st->dirfd, out->buf) == 0)
 			return 1;
 		/* ENOENT may mean that berth/trash/ is missing; if mkdirat fails with EEXIST, it is not. */
-		if (errno != ENOENT || mkdirat(st->dirfd, STORE_TRASH_DIR, 0777) < 0)
+		if (errno != ENOENT || os_mkdirat(st->dirfd, STORE_TRASH_DIR, 0777) < 0)
 			break;
 	}
 	if (errno == EEXIST || errno == ENOTDIR)
@@ -381,8 +406,8 @@ int store_remove_dir(struct store *st, const char *dir, const char *file)
 	bool there;
 
 	str_addf(&path, "%s/%s", dir, file);
-	there = unlinkat(st->dirfd, path.buf, 0) == 0 || !os_gone(errno);
-	if (unlinkat(st->dirfd, dir, AT_REMOVEDIR) == 0 || !there)
+	there = os_unlinkat(st->dirfd, path.buf, 0) == 0 || !os_gone(errno);
+	if (os_unlinkat(st->dirfd, dir, AT_REMOVEDIR) == 0 || !there)
 		return there;
 	return os_remove_tree(st->dirfd, dir) < 0 ? -1 : 1;
 }

@@ -42,6 +42,7 @@
 #define STORE_SERVING_FILE "berth/locks/serving"
 #define STORE_ONLINE_FILE "berth/locks/online"          /* every master holds it shared: a collection tries whether it is free */
 #define STORE_SETTINGS_FILE "berth/locks/settings"
+#define STORE_MACHINES_DIR "berth/locks/machines"      /* a file of each master, where there may be several machines: store/machines.h */
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
 #define STORE_JOURNAL_LOCK_FILE "berth/locks/journal"   /* for beginning and removing segments of the journal */
 #define STORE_BARRIER_FILE "berth/locks/barrier"        /* its inode changes last, and is flushed: see store/durable.h */

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/clock.h"
@@ -100,7 +101,7 @@ static int set_new(struct store *st, const char *dir, const struct digest *d, ui
 
 	if (prepare(st, d, &tmp, pushed, e) < 0)
 		return -1;
-	if (renameat(st->dirfd, tmp.buf, st->dirfd, dir) == 0)
+	if (os_renameat(st->dirfd, tmp.buf, st->dirfd, dir) == 0)
 		return 1;
 	rc = errno == EEXIST || errno == ENOTEMPTY ? 0 : err_sys(e, "cannot publish %s", dir);
 	os_remove_tree(st->dirfd, tmp.buf);
@@ -116,10 +117,10 @@ static int replace(struct store *st, const char *dir, const struct digest *d, bo
 	path_in(&path, dir, STORE_LINK);
 	if (store_write(st, tmp.buf, d->text, strlen(d->text), flush) == 0 &&
 	    os_mkdirs(st->dirfd, dir) == 0 && (!pushed || set_time(st, tmp.buf, dir, pushed) == 0) &&
-	    renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+	    os_renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
 		return 0;
 	err_sys(e, "cannot write %s", path.buf);
-	unlinkat(st->dirfd, tmp.buf, 0);
+	os_unlinkat(st->dirfd, tmp.buf, 0);
 	return -1;
 }
 

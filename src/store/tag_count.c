@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/fs.h"
@@ -54,7 +55,7 @@ int tag_count(struct store *st, const struct name *n, uint64_t enough, uint64_t 
 
 	*count = 0;
 	path_tags(&dir, n);
-	if (fstatat(st->dirfd, dir.buf, &sb, 0) < 0)
+	if (os_fstatat(st->dirfd, dir.buf, &sb, 0) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", dir.buf);
 	if (sb.st_nlink >= 2 && (uint64_t)sb.st_nlink - 2 <= enough && fs_counts_directories(st->dirfd)) {
 		*count = (uint64_t)sb.st_nlink - 2;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
 
@@ -71,7 +72,7 @@ int taglist_look(struct store *st, const struct name *n, struct taglist_stamp *n
 	struct statx sx;
 
 	path_tags(&path, n);
-	if (statx(st->dirfd, path.buf, AT_STATX_FORCE_SYNC, STATX_TYPE | STATX_INO | STATX_MTIME | STATX_CTIME, &sx) < 0)
+	if (os_statx(st->dirfd, path.buf, AT_STATX_FORCE_SYNC, STATX_TYPE | STATX_INO | STATX_MTIME | STATX_CTIME, &sx) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
 	if (!S_ISDIR(sx.stx_mode))
 		return 0;
@@ -100,7 +101,7 @@ static void put_head(const struct store *st, const struct taglist_stamp *stamp, 
 
 static int look_at(int dirfd, const char *path, int flags, struct statx *sx)
 {
-	return statx(dirfd, path, flags | AT_STATX_FORCE_SYNC, STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_CTIME, sx);
+	return os_statx(dirfd, path, flags | AT_STATX_FORCE_SYNC, STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_CTIME, sx);
 }
 
 static bool same_time(const struct statx_timestamp *a, const struct statx_timestamp *b)
@@ -213,7 +214,7 @@ int taglist_drop(struct store *st, const struct name *n, struct err *e)
 
 	path_index_file(&path, n, STORE_INDEX_LIST);
 	/* A directory in its place is no list. */
-	if (unlinkat(st->dirfd, path.buf, 0) < 0 && !os_gone(errno) && errno != EISDIR)
+	if (os_unlinkat(st->dirfd, path.buf, 0) < 0 && !os_gone(errno) && errno != EISDIR)
 		return err_sys(e, "cannot remove %s", path.buf);
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "base/b64.h"
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/clock.h"
 #include "store/durable.h"
@@ -167,7 +168,7 @@ void undo_prune(struct store *st, const struct name *n, const struct undo_marks 
 		str_reset(&name);
 		undo_name(all[i], &name);
 		path_in(&path, dir.buf, name.buf);
-		unlinkat(st->dirfd, path.buf, 0);
+		os_unlinkat(st->dirfd, path.buf, 0);
 	}
 }
 

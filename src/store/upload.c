@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/tree.h"
@@ -34,7 +35,7 @@ static int put_in_place(struct store *st, const struct name *n, const char *tmp,
 	cleanup_str struct str above = STR_INIT;
 	cleanup_collector struct store *held = NULL;
 
-	if (renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
+	if (os_renameat(st->dirfd, tmp, st->dirfd, dir) == 0)
 		return 0;
 	if (errno != ENOENT)
 		return err_sys(e, "cannot make %s", dir);
@@ -42,7 +43,7 @@ static int put_in_place(struct store *st, const struct name *n, const char *tmp,
 	if (lock_collector(st, e) < 0)
 		return -1;
 	held = st;
-	if (os_mkdirs(st->dirfd, above.buf) < 0 || renameat(st->dirfd, tmp, st->dirfd, dir) < 0)
+	if (os_mkdirs(st->dirfd, above.buf) < 0 || os_renameat(st->dirfd, tmp, st->dirfd, dir) < 0)
 		return err_sys(e, "cannot make %s", dir);
 	return 0;
 }
@@ -59,7 +60,7 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 	clock_gettime(CLOCK_REALTIME, &now);
 	time_rfc3339(started, &now, 0);
 	store_tmp(st, &tmp);
-	if (mkdirat(st->dirfd, tmp.buf, 0777) < 0)
+	if (os_mkdirat(st->dirfd, tmp.buf, 0777) < 0)
 		return err_sys(e, "cannot make %s", tmp.buf);
 	path_in(&file, tmp.buf, STORE_STARTED);
 	if (os_write_file(st->dirfd, file.buf, started, strlen(started), false) < 0) {
@@ -83,13 +84,13 @@ static bool is_no_file(void)
 /* Whether the file at path is still the open one: after waiting for its lock the upload may have ended. */
 static int still_named(struct store *st, const char *path, int fd)
 {
-	cleanup_fd int now = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	struct stat a, b;
+	cleanup_fd int now = os_open_look(st->dirfd, path, O_RDONLY, &b);
 
 	if (now < 0)
 		return is_no_file() ? 0 : -1;
-	if (fstat(fd, &a) < 0 || fstat(now, &b) < 0)
-		return -1;
+	if (os_fstat(fd, &a) < 0)
+		return os_gone(errno) ? 0 : -1;
 	return a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode);
 }
 
@@ -117,11 +118,9 @@ static int open_data(struct upload *u, struct err *e)
 	struct stat sb;
 
 	upload_data_path(u, &path);
-	u->fd = os_open_file(u->st->dirfd, path.buf, O_RDWR, 0);
+	u->fd = os_open_look(u->st->dirfd, path.buf, O_RDWR, &sb);
 	if (u->fd < 0)
 		return errno == ENOENT || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
-	if (fstat(u->fd, &sb) < 0)
-		return err_sys(e, "cannot look at %s", path.buf);
 	if (S_ISREG(sb.st_mode))
 		u->size = (uint64_t)sb.st_size;
 	else
@@ -192,7 +191,7 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 		return is_no_file() ? 0 : err_sys(e, "cannot open %s", path.buf);
 	*busy = os_lock(started, false, wait, NULL) < 0 && errno == EWOULDBLOCK;
 	path_upload_file(&path, n, uuid, STORE_DATA);
-	data = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+	data = os_open_look(st->dirfd, path.buf, O_RDONLY, &sb);
 	if (data < 0 && (errno == ENOENT || errno == EUCLEAN)) {      /* nothing uploaded yet, or the upload was removed meanwhile */
 		path_upload_file(&path, n, uuid, STORE_STARTED);
 		found = still_named(st, path.buf, started);
@@ -200,8 +199,6 @@ int upload_size(struct store *st, const struct name *n, const struct uuid *uuid,
 	}
 	if (data < 0)
 		return err_sys(e, "cannot open %s", path.buf);
-	if (fstat(data, &sb) < 0)
-		return err_sys(e, "cannot look at %s", path.buf);
 	*size = S_ISREG(sb.st_mode) ? (uint64_t)sb.st_size : 0;
 	return 1;
 }
@@ -220,11 +217,9 @@ int upload_age(struct store *st, const struct name *n, const struct uuid *uuid, 
 		cleanup_fd int fd = -1;
 
 		path_upload_file(&path, n, uuid, files[i]);
-		fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+		fd = os_open_look(st->dirfd, path.buf, O_RDONLY, &sb);
 		if (fd < 0 && !is_no_file())
 			return err_sys(e, "cannot open %s", path.buf);
-		if (fd >= 0 && fstat(fd, &sb) < 0)
-			return err_sys(e, "cannot look at %s", path.buf);
 		if (fd < 0 || !S_ISREG(sb.st_mode))
 			return i == 0 ? 0 : 1;  /* without startedat there is no upload; without data it is empty */
 		if (i == 0 || (int64_t)sb.st_mtim.tv_sec > *when)
@@ -247,7 +242,7 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 	upload_data_path(u, &path);
 	if (fchmod(body->fd, u->st->file_mode) < 0)
 		return err_sys(e, "cannot set the mode of %s", body->path.buf);
-	if (linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0) {
+	if (os_linkat(u->st->dirfd, body->path.buf, u->st->dirfd, path.buf, 0) < 0) {
 		struct err failed = ERR_INIT;
 
 		err_sys(&failed, "cannot link %s into the upload", body->path.buf);
@@ -260,9 +255,19 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 	}
 	if (open_data(u, e) == 0 && (u->fd >= 0 || upload_must_exist(u, e) == 0))
 		return 0;
-	unlinkat(u->st->dirfd, path.buf, 0);    /* accept all of the body or nothing */
+	os_unlinkat(u->st->dirfd, path.buf, 0);    /* accept all of the body or nothing */
 	os_cleanup_fd(&u->fd);
 	return -1;
+}
+
+/*
+ * The web server has the body open until it has its answer, and the client of a network file system may keep what was written until
+ * then: another machine would see an upload without these bytes, although they were acknowledged. MooseFS's client flushes what
+ * another descriptor has written only where the length is set, to what it is.
+ */
+static int show(const struct upload *u, int fd, uint64_t size, struct err *e)
+{
+	return u->st->local || (ftruncate(fd, (off_t)size) == 0 && os_fsync(fd) == 0) ? 0 : err_sys(e, "cannot show the upload to other machines");
 }
 
 int upload_append(struct upload *u, const struct spool *body, struct err *e)
@@ -270,9 +275,11 @@ int upload_append(struct upload *u, const struct spool *body, struct err *e)
 	if (body->size == 0)
 		return 0;
 	if (u->fd < 0)
-		return adopt(u, body, e);
+		return show(u, body->fd, body->size, e) < 0 ? -1 : adopt(u, body, e);
 	if (os_append(u->fd, u->size, body->fd, 0, body->size) < 0)
 		return err_sys(e, "cannot append to the upload");
+	if (show(u, u->fd, u->size + body->size, e) < 0)
+		return -1;
 	u->size += body->size;
 	return 0;
 }
@@ -294,17 +301,17 @@ static int rewrite(struct upload *u, const struct digest *d, const char *tmp)
 	cleanup_str struct str from = STR_INIT, to = STR_INIT;
 
 	path_in(&from, tmp, STORE_DATA);
-	if (unlinkat(u->st->dirfd, from.buf, 0) < 0 && errno != ENOENT)
+	if (os_unlinkat(u->st->dirfd, from.buf, 0) < 0 && errno != ENOENT)
 		return -1;
 	/* Written by registry:2. */
 	path_in(&from, tmp, STORE_HASHSTATES);
-	if (unlinkat(u->st->dirfd, from.buf, AT_REMOVEDIR) < 0 && errno != ENOENT && os_remove_tree(u->st->dirfd, from.buf) < 0)
+	if (os_unlinkat(u->st->dirfd, from.buf, AT_REMOVEDIR) < 0 && errno != ENOENT && os_remove_tree(u->st->dirfd, from.buf) < 0)
 		return -1;
 	path_in(&from, tmp, STORE_STARTED);
 	path_in(&to, tmp, STORE_LINK);
 	/* Overwriting the existing block needs no space, except on copy-on-write file systems (btrfs, zfs). */
 	if (os_overwrite(u->lock_fd, d->text, strlen(d->text)) < 0 || store_flush_fd(u->st, u->lock_fd) < 0 ||
-	    renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
+	    os_renameat(u->st->dirfd, from.buf, u->st->dirfd, to.buf) < 0)
 		return -1;
 	return store_flush_new(u->st, tmp);
 }
@@ -316,9 +323,9 @@ int upload_become_link(struct upload *u, const struct digest *d, struct str *tmp
 	path_upload(&dir, &u->name, &u->uuid);
 	store_tmp(u->st, tmp);
 	/* The collector removes old entries of berth/tmp/, and the upload may be old. */
-	if (utimensat(u->st->dirfd, dir.buf, NULL, 0) < 0)
+	if (os_utimensat(u->st->dirfd, dir.buf, NULL, 0) < 0)
 		return err_sys(e, "cannot touch %s", dir.buf);
-	if (renameat(u->st->dirfd, dir.buf, u->st->dirfd, tmp->buf) < 0)
+	if (os_renameat(u->st->dirfd, dir.buf, u->st->dirfd, tmp->buf) < 0)
 		return err_sys(e, "cannot move %s", dir.buf);
 	u->taken = true;
 	if (rewrite(u, d, tmp->buf) == 0)

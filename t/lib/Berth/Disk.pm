@@ -78,17 +78,22 @@ sub disk_without_power
 }
 
 # disk_by_fuse - a directory of the disk below, as FUSE shows it: of a file system that may belong to several machines
+# Given another such directory it shows the same one once more. Locks of one do not reach the other.
 sub disk_by_fuse
 {
+	my ($same) = @_;
+
 	own_mounts();
 	need_program('bindfs', 'setpriv');
 	my $at = ($top //= tmp_dir()) . '/fuse.' . @fuse;
 
-	mkdir $_ or die "$_: $!" for $at, "$at.below";
+	my $below = ($same // $at) . '.below';
+
+	mkdir $_ or die "$_: $!" for $at, $same ? () : $below;
 	my $device = (stat $at)[0];
 	my $pid = fork // die "fork: $!";
 	if (!$pid) {
-		exec(have_program('setpriv'), '--pdeathsig', 'KILL', have_program('bindfs'), '-f', "$at.below", $at) or POSIX::_exit(127);
+		exec(have_program('setpriv'), '--pdeathsig', 'KILL', have_program('bindfs'), '-f', $below, $at) or POSIX::_exit(127);
 	}
 	push @fuse, $pid;
 	my $there = wait_for { my @st = stat $at; waitpid($pid, POSIX::WNOHANG()) == $pid ? 'ended' : @st && $st[0] != $device };

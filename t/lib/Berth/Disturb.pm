@@ -3,6 +3,7 @@
 # Berth::Disturb: one operation after the other, disturbed at each of its system calls in turn, and what is required then.
 #
 #   faults_in('uploads');           # all of this group of operations, and the end of the test
+#   stale_in('uploads');            # the same with ESTALE, of which no client may see anything
 #   kills_in('uploads');
 #   kills_in({ config => "...", end => sub { my (\$i) = \@_; ... } }, 'uploads');    # with settings, and tests at the end
 #                                   # each => code: what is wrong right after each injection, '' if nothing; at => as of Berth::Inject
@@ -23,7 +24,7 @@ use Berth::Inject;
 use Berth::Operations;
 use Berth::Test;
 
-our @EXPORT = qw(faults_in kills_in faults_ok kills_ok);
+our @EXPORT = qw(faults_in kills_in stale_in faults_ok kills_ok stale_ok);
 
 # What a call may fail with. Left out:
 # - accept, epoll_wait, poll, and all calls on the request's own socket (read, write, shutdown, close): that is the
@@ -280,6 +281,48 @@ sub group_of
 	return;
 }
 
+# What a call by a name, or a look at an open file, may say on a network file system when another machine has changed what the name
+# meant, or removed the file: look again. Not so a write or a flush: what was written is lost then. Nor
+# the bytes of a body (pread64), which belongs to its request alone.
+my $looks = qr/^(?:openat|newfstatat|fstat|statx|faccessat|read|getdents64|linkat|renameat2?|unlinkat|mkdirat|utimensat)(?![\w@])/;
+
+sub stale_at
+{
+	my ($i, $op, $n, $call) = @_;
+	my $case = make_case($i, $op);
+	my ($name) = $call =~ /^([^:]+)/;
+	my ($how, $r, @calls) = $i->traced("fail $n " . Errno::ESTALE() . " $name", $case->{req});
+	my ($here) = grep { s/!$// } @calls;
+
+	return if !defined $here;
+	$i->{injections}++;
+	$i->clear_leftovers;
+	my $fault = $how ne 'done' ? "the worker ended: $how" : !suits($r, $case->{ok}) ? 'seen by the client: ' . ($r ? $r->status . ' ' . substr($r->body // '', 0, 200) : 'nothing') :
+		eval { after_fault($i, $case, $r) } // "died: $@";
+	return if $fault eq '';
+	my ($line) = grep { ($_->{request_id} // '') eq $i->{id} && ($_->{event} // '') eq 'request' } $i->new_lines;
+	return "$op->{name}: ESTALE at call $n, $here: $fault" . ($line && $line->{cause} ? ", $line->{cause}" : '');
+}
+
+sub stale_ok
+{
+	my ($i, $op) = @_;
+	my $before = $i->{injections};
+	my ($undisturbed, @calls) = undisturbed($i, $op);
+	my @bad = @$undisturbed;
+
+	for my $n (1 .. @calls) {
+		# A directory that goes while it is listed is an error, so that nobody takes a part for all of it.
+		next if $calls[$n - 1] !~ $looks || $n > 1 && $calls[$n - 1] =~ /^getdents64/ && $calls[$n - 2] =~ /^getdents64/;
+		push @bad, stale_at($i, $op, $n, $calls[$n - 1]);
+	}
+	my $fsck = $i->fsck_fault;
+	push @bad, "$op->{name}: $fsck" if $fsck;
+	my $made = $i->{injections} - $before;
+	return report(\@bad, "$op->{name}: $made times something was stale at " . @calls . ' calls: the client sees nothing of it');
+}
+
+sub stale_in { return group_of(\&stale_ok, 'times something was stale', @_) }
 sub faults_in { return group_of(\&faults_ok, 'faults were injected', @_) }
 sub kills_in { return group_of(\&kills_ok, 'times a worker was killed', @_) }
 

@@ -5,6 +5,7 @@
 #   my @faults = history_faults(\@history, there => ['team/app'], tags => ['v1', 'v2']);
 #
 # An entry of a history is one request: { from, to, do, status, ... }. The fields of each kind stand at its rule below.
+# A request without an answer has the status 0, and ends later than all others.
 # The registers:
 #   a tag of a repository      the digest that it points to
 #   a manifest of a repository 'there' or nothing
@@ -160,6 +161,26 @@ sub store_says
 my %says = (read => \&read_says, put => \&put_says, delete => \&delete_says, list => \&list_says, catalog => \&catalog_says,
 	store => \&store_says, begin => sub { }, blob => sub { }, map { $_ => \&upload_op } keys %upload_says);
 
+# in_doubt_says - of a request without an answer, whose status is 0: it may have been carried out at any moment since it was sent
+sub in_doubt_says
+{
+	my ($h, $w, $say) = @_;
+
+	$say->("catalog $h->{repo}", set => 'there') if $h->{do} =~ /^(?:store|finish)$/;
+	return if $h->{do} !~ /^(?:put|delete)$/;
+	my $put = $h->{do} eq 'put';
+	my $by_digest = is_digest($h->{ref});
+	$say->("$h->{repo}\@" . ($put ? $h->{digest} : $h->{ref}), set => $put ? 'there' : '') if $put || $by_digest;
+	if ($put) {
+		$say->("$h->{repo}:$_", set => $h->{digest}) for $by_digest ? @{ $h->{tags} // [] } : $h->{ref};
+	} elsif ($by_digest) {
+		$say->("$h->{repo}:$_", drop => $h->{ref}) for @{ $w->{tags} };
+	} else {
+		$say->("$h->{repo}:$h->{ref}", set => '');
+	}
+	return;
+}
+
 # history_registers - ({ register => [operations] }, faults of answers that no state allows). Options:
 #   tags   all names of tags
 #   there  the repositories that exist from the beginning; others come to exist
@@ -169,13 +190,19 @@ sub history_registers
 	my %repos = map { $_ => 1 } @{ $o{there} }, map { $_->{repo} } grep { $_->{do} =~ /^(?:store|finish)$/ } @$history;
 	my $world = { tags => [sort @{ $o{tags} }], repos => [sort keys %repos] };
 	my (%registers, @faults);
+	my %lost = map { $_->{upload} => 1 } grep { $_->{status} eq '0' && defined $_->{upload} } @$history;
 
 	for my $h (@$history) {
 		my $what = describe_request($h);
 		my $say = sub {
 			my ($register, @says) = @_;
+			return if $register =~ /^upload (.*)/ && $lost{$1};
 			push @{ $registers{$register} }, { from => $h->{from}, to => $h->{to}, @says, what => $what };
 		};
+		if ($h->{status} eq '0') {
+			in_doubt_says($h, $world, $say);
+			next;
+		}
 		if (!$allowed{ $h->{do} }->($h)) {
 			push @faults, "no answer for it: $what";
 			next;
@@ -217,7 +244,7 @@ sub blob_faults
 	my (%deleted, @faults);
 
 	for my $h (@$history) {
-		push @{ $deleted{"$h->{repo} $h->{ref}"} }, $h if $h->{do} eq 'delete' && $h->{status} == 202;
+		push @{ $deleted{"$h->{repo} $h->{ref}"} }, $h if $h->{do} eq 'delete' && $h->{status} =~ /^(?:202|0)$/;
 	}
 	for my $h (grep { $_->{do} eq 'blob' && $_->{status} == 404 && defined $_->{of} } @$history) {
 		push @faults, "the manifest $h->{of} was there and lacks $h->{digest}: " . describe_request($h)

@@ -292,7 +292,7 @@ sub worker_pids
 {
 	my ($self) = @_;
 
-	return grep { comm($_) !~ /^berth-(?:relay|writeout)$/ } children($self->{real_master});
+	return grep { comm($_) !~ /^berth-(?:relay|writeout|beat)$/ } children($self->{real_master});
 }
 
 # writeout_pid - of the process that has the disk write large bodies while nginx receives them; none where there is none
@@ -648,7 +648,7 @@ sub push_image
 	my ($self, $repo, $tag, %o) = @_;
 
 	$o{layers} //= [ Berth::Test::random_bytes(1000) ];
-	$o{config} //= sprintf '{"architecture":"amd64","os":"linux","t":"%s %d"}', $tag, rand 2**31;
+	$o{config} //= sprintf '{"architecture":"amd64","os":"linux","t":"%s %d"}', $tag // '', rand 2**31;
 	$self->push_blob($repo, $_) for @{ $o{layers} }, $o{config};
 	my ($json, $type) = $self->image_manifest(%o);
 	my $digest = Berth::Test::sha256($json);

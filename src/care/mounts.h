@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_CARE_MOUNTS_H
+#define BERTH_CARE_MOUNTS_H
+
+/*
+ * mounts: what a file system does of what berth needs, tried on one mount, or on two that stand for two machines
+ * (doc/MACHINES.md, "berth probe").
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/err.h"
+
+enum mounts_verdict {
+	MOUNTS_INFO,            /* a figure, or a fact that berth copes with */
+	MOUNTS_OK,
+	MOUNTS_STALE,           /* caches are too old */
+	MOUNTS_UNFIT            /* no store of several machines can be here */
+};
+
+struct mounts_result {
+	const char *name;       /* what was tried; static */
+	enum mounts_verdict verdict;
+	int64_t usec;           /* a duration, or -1 */
+	const char *text;       /* for people; borrowed until the call returns */
+};
+
+struct mounts_options {
+	const char *dir;
+	const char *other;      /* the same directory by another mount, or NULL */
+	pid_t client;           /* the process of that mount, to be killed; 0: none */
+	void (*tell)(void *arg, const struct mounts_result *r);
+	void *arg;
+};
+
+/*
+ * mounts_try - try everything in a new directory below dir, which is removed afterwards, and tell each result
+ * worst  the worst of the verdicts, MOUNTS_OK at least
+ * Returns 0, or -1 with *e if the directories cannot be used at all.
+ */
+int mounts_try(const struct mounts_options *o, enum mounts_verdict *worst, struct err *e);
+
+/*
+ * mounts_advice - the mount options that keep caches of this type of file system (os/fs.h, fs_describe) young enough, or NULL
+ * Static text.
+ */
+const char *mounts_advice(const char *type);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * again: looking again where a name is stale, from the nearest directory that is kept open.
+ *
+ * Owns no state.
+ */
+#include "os/again.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "os/near.h"
+#include "os/process.h"
+
+#define TRIES 8
+#define AT_ONCE 2       /* of them; before each further one there is a pause */
+#define PAUSE 1000      /* microseconds */
+
+bool os_again(int error, unsigned *tries)
+{
+	if (error != ESTALE || ++*tries >= TRIES)
+		return false;
+	if (*tries > AT_ONCE)
+		os_pause(PAUSE);
+	return true;
+}
+
+/* MAKE(call) - the rest of a function's body: the call, until it is not stale */
+#define MAKE(call)                                         \
+	do {                                               \
+		unsigned tries = 0;                        \
+		int rc;                                    \
+							   \
+		do                                         \
+			rc = (call);                       \
+		while (rc < 0 && os_again(errno, &tries)); \
+		return rc;                                 \
+	} while (0)
+
+int os_fstatat(int dirfd, const char *path, struct stat *sb, int flags)
+{
+	dirfd = near_from(dirfd, &path);
+	MAKE(fstatat(dirfd, path, sb, flags));
+}
+
+int os_fstat(int fd, struct stat *sb)
+{
+	MAKE(fstat(fd, sb));
+}
+
+int os_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *sx)
+{
+	dirfd = near_from(dirfd, &path);
+	MAKE(statx(dirfd, path, flags, mask, sx));
+}
+
+int os_faccessat(int dirfd, const char *path, int mode, int flags)
+{
+	dirfd = near_from(dirfd, &path);
+	MAKE(faccessat(dirfd, path, mode, flags));
+}
+
+int os_mkdirat(int dirfd, const char *path, mode_t mode)
+{
+	dirfd = near_from(dirfd, &path);
+	MAKE(mkdirat(dirfd, path, mode));
+}
+
+int os_linkat(int olddir, const char *old, int newdir, const char *new, int flags)
+{
+	olddir = near_from(olddir, &old);
+	newdir = near_from(newdir, &new);
+	MAKE(linkat(olddir, old, newdir, new, flags));
+}
+
+int os_renameat(int olddir, const char *old, int newdir, const char *new)
+{
+	olddir = near_from(olddir, &old);
+	newdir = near_from(newdir, &new);
+	MAKE(renameat(olddir, old, newdir, new));
+}
+
+int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags)
+{
+	olddir = near_from(olddir, &old);
+	newdir = near_from(newdir, &new);
+	MAKE(renameat2(olddir, old, newdir, new, flags));
+}
+
+int os_unlinkat(int dirfd, const char *path, int flags)
+{
+	dirfd = near_from(dirfd, &path);
+	MAKE(unlinkat(dirfd, path, flags));
+}
+
+int os_utimensat(int dirfd, const char *path, const struct timespec times[2], int flags)
+{
+	dirfd = near_from(dirfd, &path);
+	MAKE(utimensat(dirfd, path, times, flags));
+}

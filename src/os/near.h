@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BERTH_OS_NEAR_H
+#define BERTH_OS_NEAR_H
+
+/*
+ * near: directories that are kept open, so that paths below them are looked up from there.
+ *
+ * On a network file system each component of a path may be a question to a server. The calls of os/again.h and os_open() of
+ * os/file.h begin at the nearest directory that is kept. So only directories that stay what they are as long as the process lives may
+ * be kept: a directory that is renamed would be followed to its new place.
+ */
+
+#include <stddef.h>
+
+#define NEAR_MAX 12
+
+/*
+ * near_keep - keep these directories open for paths relative to dirfd, at most NEAR_MAX; the deepest of a path comes first
+ * paths  static text. One that cannot be opened is left out. There is one such dirfd in a process: those kept before are closed.
+ */
+void near_keep(int dirfd, const char *const *paths, size_t count);
+
+/* near_drop - close those of dirfd, before dirfd is closed */
+void near_drop(int dirfd);
+
+/* near_from - the descriptor from which a path relative to dirfd is to be looked up; *path becomes the rest of it */
+int near_from(int dirfd, const char **path);
+
+#endif

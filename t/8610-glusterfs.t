@@ -1,0 +1,45 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# As t/8600, on a GlusterFS of three replicas. And a machine that is paused in the middle of pushes, and one whose network is cut, come back
+# and harm nothing.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Time::HiRes qw(sleep);
+use Berth::Test;
+use Berth::Together;
+
+skip_long('it waits for the deaths of machines on a slow file system');
+my $m = together('glusterfs', programs => [qw(glusterd gluster glusterfs)]);
+my @servers = $m->servers;
+pushes_and_pulls;
+crowd_on_both(40);
+
+my @seconds;
+death_of('deaths', 50, sub {
+	sleep 6;
+	dies(sub { $m->kill_machine(2) });
+	push @seconds, went_on;
+	comes_back;
+	sleep 6;
+	dies(sub { $m->kill_client(2) });
+	push @seconds, went_on;
+	comes_back;
+});
+death_of('a pause', 40, sub {
+	sleep 6;
+	$m->pause(2);
+	sleep 9;
+	$m->resume(2);
+	ok wait_for { my $r = eval { $servers[1]->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 }, 'a machine that was paused goes on';
+});
+death_of('a cut network', 60, sub {
+	sleep 6;
+	$m->cut(2);
+	push @seconds, went_on;
+	$m->join(2);
+	ok wait_for { my $r = eval { $servers[1]->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 }, 'a machine that was cut off goes on';
+});
+diag("the other one went on in all repositories after @seconds s");
+together_end;

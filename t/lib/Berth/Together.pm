@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Together: what two machines on one volume have to keep, whatever file system it is.
+#
+#   my $m = together('moosefs', programs => [...]);    # options as for Berth::Machines
+#   pushes_and_pulls;                               # a push to one is seen by the other at once
+#   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
+#   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
+#           dies(sub { $m->kill_machine(2) });
+#           diag(went_on);
+#           comes_back;
+#   });
+#   together_end;
+package Berth::Together;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(sleep);
+
+use Berth::Crowd;
+use Berth::Machines;
+use Berth::Registers;
+use Berth::Test;
+
+our @EXPORT = qw(together pushes_and_pulls crowd_on_both death_of dies comes_back went_on together_end);
+
+my $CLIENTS = 8;
+my ($m, @servers, $slots, @berth, @history);
+
+sub together
+{
+	my ($fs, %o) = @_;
+
+	plain_build_only('a volume on a network, and what it takes to look at each answer, are slow enough');
+	$m = Berth::Machines->start($fs, machines => 2, config => "delete = true;\n", %o);
+	@servers = $m->servers;
+	$slots = tmp_dir();
+	@berth = (program('berth'), '--config', $m->{config}, '--root', $m->root);
+	return $m;
+}
+
+sub pushes_and_pulls
+{
+	for my $i (0 .. 5) {
+		my ($to, $from) = @servers[$i % 2, ($i + 1) % 2];
+		$to->push_image('to/and/fro', "v$i", layers => ["layer of image $i", 'a common layer']);
+		is($from->req(GET => "/v2/to/and/fro/manifests/v$i")->status, 200, "image $i, pushed to one machine, is at once on the other");
+		my @lists = map { $_->req(GET => '/v2/to/and/fro/tags/list')->json->{tags} } $from, $to;
+		is("@{ $lists[0] }", join(' ', map { "v$_" } 0 .. $i), 'and in its list of tags');
+		is("@{ $lists[1] }", "@{ $lists[0] }", 'which is the same on both');
+		is($from->req(GET => '/v2/to/and/fro/blobs/' . sha256("layer of image $i"))->body, "layer of image $i", 'and so are its bytes');
+	}
+	is($servers[0]->req(DELETE => '/v2/to/and/fro/manifests/v3')->status, 202, 'a tag is deleted on one machine');
+	is($servers[1]->req(GET => '/v2/to/and/fro/manifests/v3')->status, 404, 'and is gone on the other');
+	my $upload = $servers[0]->req(POST => '/v2/to/and/fro/blobs/uploads/')->header('Location');
+	for my $i (0 .. 3) {
+		is($servers[$i % 2]->req(PATCH => $upload, body => "piece $i;")->status, 202, "chunk $i of an upload goes to machine " . ($i % 2 + 1));
+	}
+	my $whole = join '', map { "piece $_;" } 0 .. 3;
+	is($servers[1]->req(PUT => "$upload&digest=" . sha256($whole))->status, 201, 'and all of them together are the blob');
+	# nginx has a body open a little longer than it takes to acknowledge it.
+	my @seen = map { size_elsewhere(@servers[$_ % 2, ($_ + 1) % 2]) } 1 .. 20;
+	is("@seen", join(' ', (16384) x 20), 'what one machine has acknowledged of an upload the other one has at once');
+	return;
+}
+
+# size_elsewhere - a chunk goes to one machine: how long the upload is on the other
+sub size_elsewhere
+{
+	my ($to, $from) = @_;
+	my $upload = $to->req(POST => '/v2/to/and/fro/blobs/uploads/')->header('Location');
+
+	$to->req(PATCH => $upload, body => 'a' x 16384)->status == 202 or die "PATCH";
+	my ($last) = ($from->req(GET => $upload)->header('Range') // '') =~ /^0-(\d+)$/;
+	$from->req(DELETE => $upload);
+	return ($last // -1) + 1;
+}
+
+# crowd - clients on both machines for so long, with something else meanwhile: the history, how many requests had no answer, and how many
+# were refused by a machine to which nothing happened
+sub crowd
+{
+	my ($what, $seconds, $meanwhile, %o) = @_;
+	my $crowd = Berth::Crowd->new(servers => \@servers, slots => $slots, until => crowd_now() + $seconds, most => 1000, %o);
+	my @all = run_parallel($CLIENTS, sub { return $crowd->client($_[0]) }, $meanwhile);
+	my ($unanswered, $refused) = (0, 0);
+
+	$unanswered += $_->{unanswered} // 0, $refused += $_->{refused} // 0 for @all;
+	is(join('; ', map { $_->{died} // () } @all), '', "$what: every client came to its end");
+	is(join("\n", map { @{ $_->{fault} // [] } } @all), '', '... with answers that the contract has');
+	return ([map { @{ $_->{history} // [] } } @all], $unanswered, $refused);
+}
+
+# judge - all that was asked until now: what the crowd before has left is what this one has begun with
+sub judge
+{
+	my ($what, $history) = @_;
+	my $rest = Berth::Crowd->new(servers => \@servers, slots => $slots)->at_rest($CLIENTS);
+
+	is(join("\n", @{ $rest->{fault} }), '', "$what: all of it can be read when nobody writes any more");
+	push @history, @$history, @{ $rest->{history} };
+	my @faults = history_faults(\@history, tags => \@crowd_tags, there => ['to/and/fro', @crowd_repos]);
+	is(join("\n", @faults[0 .. (@faults > 2 ? 1 : $#faults)]), '', '... and every answer could have been given one after the other');
+	my $r = $m->run_in(1, @berth, 'fsck', '--data');
+	is($r->{status}, 0, '... and fsck --data finds the store whole') or diag($r->{out}, $r->{err});
+	return;
+}
+
+sub crowd_on_both
+{
+	my ($seconds) = @_;
+	my @gc;
+
+	$servers[0]->push_blob($_, $crowd_layers[0]) for @crowd_repos;
+	my ($history) = crowd('two machines', $seconds, sub {
+		sleep $seconds / 4;
+		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s') for 1 .. 2;
+	}, cut_off => {});
+	is(join(' ', map { "$_->{status}$_->{err}" } @gc), '0 0', 'collections on one of them end well');
+	diag(scalar(@$history) . ' requests');
+	judge('two machines', $history);
+	return;
+}
+
+# dies - what ends the second machine, or its client of the file system. What it is asked from then on it does not do.
+sub dies
+{
+	my ($kill) = @_;
+
+	$kill->();
+	spew("$slots/dead", '');
+	return;
+}
+
+sub comes_back
+{
+	my $back = $m->come_back(2);
+
+	unlink "$slots/dead";
+	return ok($back, 'it comes back');
+}
+
+# went_on - wait until a push to each of the repositories succeeds on the machine that lives: each has a lock that the dead one may
+# have had. The seconds, or words that it does not: then something that is only silent keeps its locks.
+sub went_on
+{
+	my $died = crowd_now();
+
+	for my $repo (@crowd_repos) {
+		my $there = wait_for { eval { $servers[0]->push_image($repo, undef, layers => ['after a death'], config => '{}') } };
+		return 'not in two minutes' if !$there;
+	}
+	return sprintf '%.1f', crowd_now() - $died;
+}
+
+# death_of - a crowd on both, during which something happens to the second one, which has to serve again in the end
+sub death_of
+{
+	my ($what, $seconds, $happens) = @_;
+	my ($then, $unanswered, $refused) = crowd($what, $seconds, $happens, cut_off => { 1 => 1 }, limit => 60);
+
+	diag("$what: " . @$then . " requests, $unanswered without an answer, $refused refused by the one that lived");
+	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 20, 'there were pushes beside it');
+	judge($what, $then);
+	return;
+}
+
+sub together_end
+{
+	$m->stop;
+	is($m->{status}, 0, 'all of it ends in order');
+	done_testing();
+	return;
+}
+
+1;
