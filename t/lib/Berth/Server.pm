@@ -35,7 +35,7 @@ my @port_names;         # see free_port()
 
 # A test that is killed by a signal cleans up like one that ends, and says why it failed.
 for my $sig (qw(TERM INT HUP)) {
-	$SIG{$sig} //= sub { print STDERR "# SIG$sig has ended this test\n"; exit 1 };
+	$SIG{$sig} //= sub { print STDERR "# SIG$sig has ended this test\n" if $$ == $owner; exit 1 };
 }
 
 # start: options
