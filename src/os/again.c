@@ -22,6 +22,7 @@ bool os_again(int error, unsigned *tries)
 {
 	if (error != ESTALE || ++*tries >= TRIES)
 		return false;
+	near_renew();
 	if (*tries > AT_ONCE)
 		os_pause(PAUSE);
 	return true;
