@@ -60,7 +60,7 @@ my @all = run_parallel($CLIENTS + 2, sub { return $_[0] < $CLIENTS ? $crowd->cli
 is join('; ', map { $_->{died} // () } @all), '', 'every client came to its end';
 is join("\n", map { @{ $_->{fault} // [] } } @all), '', 'each answer is one that the contract has';
 my $moves = $all[$CLIENTS]{moves} // 0;
-cmp_ok $moves, '>', 3, "there were moves beside it: $moves";
+cmp_ok $moves, '>', 0, "there were moves beside it: $moves";
 my @history = grep { $_->{do} ne 'catalog' } map { @{ $_->{history} // [] } } @all;     # the judge knows nothing of moves
 diag(scalar(@history) . " requests, $moves moves");
 my $rest = $crowd->at_rest($CLIENTS);
