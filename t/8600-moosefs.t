@@ -14,36 +14,65 @@ use Berth::Together;
 my $m = together('moosefs', programs => [qw(mfsmaster mfschunkserver mfsmount)]);
 my @servers = $m->servers;
 pushes_and_pulls;
+removes_and_renames;
 
-# asked - how many requests one call of the code makes to MooseFS's master and chunk servers, as its client counts them; without FLUSH and
-# RELEASE, for which nobody waits
-sub asked
+# counted - the requests to MooseFS's master and chunk servers until now, as its client counts them; without FLUSH and RELEASE, for which
+# nobody waits
+sub counted
 {
-	my ($code) = @_;
-	my $count = sub {
-		my $text = $m->run_in(1, 'cat', $m->volume . '/.stats')->{out};
-		my %of = $text =~ /^fuse_ops\.([a-z]+): (\d+)$/mg;
-		my $sum = 0;
-		$sum += $of{$_} for grep { !/^(?:flush|release|releasedir|statfs)$/ } keys %of;
-		return $sum;
-	};
-	my $n = 5;
+	my $text = $m->run_in(1, 'cat', $m->volume . '/.stats')->{out};
+	my %of = $text =~ /^fuse_ops\.([a-z]+): (\d+)$/mg;
+	my $sum = 0;
 
-	$code->($_) for -1, 0;
-	my $before = $count->();
-	$code->($_) for 1 .. $n;
-	return ($count->() - $before) / $n;
+	$sum += $of{$_} for grep { !/^(?:flush|release|releasedir|statfs)$/ } keys %of;
+	return $sum;
 }
 
+# asked - how many of them one call of the code makes when everything is warm: of some calls the one that made the fewest, since what a
+# master does every two seconds adds to some of them. Looking costs some, too: as many as it mostly does.
+sub asked
+{
+	my ($calls, $code) = @_;
+	my ($least, $n, @looking) = (undef, 0);
+
+	$code->($n++) for 1 .. $calls;
+	for (1 .. $calls) {
+		my $begin = counted();
+		my $looked = counted();
+		$code->($n++);
+		my $is = counted() - $looked;
+		push @looking, $looked - $begin;
+		$least = $is if !defined $least || $is < $least;
+	}
+	@looking = sort { $a <=> $b } @looking;
+	return $least - $looking[@looking / 2];
+}
+
+# by_post - an image of three layers, as it is pushed with a request for each blob
+sub by_post
+{
+	my ($tag) = @_;
+	my @parts = map { "part $_ of $tag" } 1 .. 4;
+
+	for my $bytes (@parts) {
+		my $r = $servers[0]->req(POST => '/v2/to/and/fro/blobs/uploads/?digest=' . sha256($bytes), body => $bytes);
+		die $r->as_string if $r->status != 201;
+	}
+	my ($json, $type) = $servers[0]->image_manifest(config => shift @parts, layers => \@parts);
+	my $r = $servers[0]->push_manifest('to/and/fro', $tag, $json, $type);
+	die $r->as_string if $r->status != 201;
+	return;
+}
+
+my $digest = $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1')->header('Docker-Content-Digest');
 my %asked = (
-	pull => asked(sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') }),
-	blob => asked(sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) }),
-	push => asked(sub { my ($i) = @_; $servers[0]->push_image('to/and/fro', "new$i", layers => [map { "layer $_ of $i" } 1 .. 3]) }),
+	'a manifest by its tag' => [8, asked(12, sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') })],
+	'a manifest by its digest' => [3, asked(12, sub { $servers[0]->req(GET => "/v2/to/and/fro/manifests/$digest") })],
+	'a blob' => [6, asked(12, sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) })],
+	'an image of 3 layers' => [775, asked(2, sub { my ($i) = @_; by_post("new$i") })],
 );
-diag(join ', ', map { "$_: $asked{$_} requests to the file system" } sort keys %asked);
-cmp_ok $asked{pull}, '<=', 28, 'a manifest by its tag costs no more requests to the file system than doc/MACHINES.md says';
-cmp_ok $asked{blob}, '<=', 28, 'nor does a blob';
-cmp_ok $asked{push}, '<=', 1400, 'nor does an image of 3 layers, but for what a beat adds while this takes longer';
+cmp_ok $asked{$_}[1], '<=', $asked{$_}[0], "requests to the file system for $_" for sort keys %asked;
+diag(join ', ', map { "$_: $asked{$_}[1]" } sort keys %asked);
 
 crowd_on_both(20);
 

@@ -21,6 +21,7 @@
 #include "os/process.h"
 #include "store/blob.h"
 #include "store/lock.h"
+#include "store/moves.h"
 #include "store/quota.h"
 #include "store/spool.h"
 #include "store/store_path.h"
@@ -342,9 +343,10 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 {
 	cleanup_str struct str to = STR_INIT, dir = STR_INIT;
 	struct store *st = w->r->st;
+	cleanup_moves int moving = -1;
 	unsigned again;
 
-	if (quota_repair_all(st, e) < 0)
+	if (quota_repair_all(st, e) < 0 || moves_begin(st, &moving, e) < 0)
 		return -1;
 	if (os_mkdirat(st->dirfd, STORE_QUARANTINE_DIR, 0777) < 0 && errno != EEXIST)
 		return err_sys(e, "cannot make %s", STORE_QUARANTINE_DIR);

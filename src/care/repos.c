@@ -23,6 +23,7 @@
 #include "store/journal.h"
 #include "store/lock.h"
 #include "store/mirror.h"
+#include "store/moves.h"
 #include "store/pulled.h"
 #include "store/quota.h"
 #include "store/quota_move.h"
@@ -48,8 +49,9 @@ static int forget(struct store *st, const struct name *n, struct names *trashed,
 static int take(struct store *st, const struct name *n, struct names *trashed, struct err *e)
 {
 	cleanup_quota_move struct quota_move counted = QUOTA_MOVE_INIT;
+	cleanup_moves int moving = -1;
 
-	if (quota_move_begin(&counted, st, n, NULL, false, e) < 0 || repo_take(st, n, trashed, e) < 0)
+	if (quota_move_begin(&counted, st, n, NULL, false, e) < 0 || moves_begin(st, &moving, e) < 0 || repo_take(st, n, trashed, e) < 0)
 		return -1;
 	quota_move_done(&counted);
 	return 0;
@@ -238,7 +240,7 @@ static enum step move_locked(struct move *m, struct err *e)
 static enum step try_to_move(struct move *m, struct err *e)
 {
 	cleanup_fd int one = -1, other = -1;
-	int fds[2];
+	int fds[2], moving = -1;
 	enum step step;
 
 	if (lock_repositories(m->st, m->from, m->to, fds, e) < 0)
@@ -252,7 +254,8 @@ static enum step try_to_move(struct move *m, struct err *e)
 		step = STEP_FAILED;
 	} else {
 		quota_hurry(m->st);
-		step = move_locked(m, e);
+		step = moves_begin(m->st, &moving, e) < 0 ? STEP_FAILED : move_locked(m, e);
+		moves_end(&moving);
 	}
 	unlock_collector(m->st);
 	if (step == STEP_DONE && forget(m->st, m->from, &m->trashed, e) < 0)

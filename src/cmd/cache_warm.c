@@ -303,7 +303,7 @@ static int warm_manifest(struct warm *w, const struct ref *ref, unsigned depth, 
 	struct json_fault fault;
 	struct json_view entries;
 
-	if (get(w, ref, &m, e) < 0 || reg_stored_read(&m, &bytes, &type, e) < 0)
+	if (get(w, ref, &m, e) < 0 || reg_stored_read(w->r, &m, &bytes, &type, e) < 0)
 		return -1;
 	if (json_check(bytes.buf, bytes.len, &fault) < 0)
 		return err_set(e, ERR_MANIFEST_INVALID, "%s is no JSON", m.digest.text);

@@ -76,7 +76,7 @@ static int send_blob(struct exchange *x, const struct blob_info *info, const str
 		response_length(&x->rs, info->size);
 		return 0;
 	}
-	reg_blob_location(&info->content, &path);
+	reg_blob_location(x->reg, info, &path);
 	response_header(&x->rs, "X-Accel-Redirect", "%s%s%s", accel_location(x, info->size), path.buf,
 			request_param(&x->rq, "BERTH_MISSING") ? AGAIN : "");
 	return 0;

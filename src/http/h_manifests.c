@@ -69,7 +69,7 @@ int h_manifest_get(struct exchange *x, struct err *e)
 		reg_pull_seen(x->reg, &x->name, tag_of(&ref), &m.digest);
 		return 0;
 	}
-	if (reg_stored_read(&m, &x->rs.body, &type, e) < 0)
+	if (reg_stored_read(x->reg, &m, &x->rs.body, &type, e) < 0)
 		return -1;
 	x->rs.status = 200;
 	response_header(&x->rs, "Content-Type", "%s", type.buf);

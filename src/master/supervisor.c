@@ -43,6 +43,7 @@
 #include "registry/registry.h"
 #include "store/epoch.h"
 #include "store/layout.h"
+#include "store/nearby.h"
 #include "store/store.h"
 
 #define HOUR (3600 * UINT64_C(1000000))
@@ -162,7 +163,9 @@ static void run_worker(void *arg, struct pool *pool)
 		os_keep_secrets();
 	os_wait_your_turn();    /* nginx hands over a batch of requests at once: fewer switches between it and its workers */
 	leave_master(m);
-	if (store_open(&reg.st, &so, &e) < 0 || worker_run(&reg, auth, pool->fd, pool->number == POOL_RELAY, m->ready[1], &e) < 0) {
+	if (store_open(&reg.st, &so, &e) == 0)
+		nearby_start(reg.st);
+	if (!reg.st || worker_run(&reg, auth, pool->fd, pool->number == POOL_RELAY, m->ready[1], &e) < 0) {
 		struct log_event ev;
 
 		log_begin(&ev, LOG_ERROR, "worker_failed");

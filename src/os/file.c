@@ -84,6 +84,17 @@ int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size)
 	return 0;
 }
 
+int os_entry(int dirfd, const char *path, struct os_entry *out)
+{
+	struct statx sx;
+
+	*out = (struct os_entry){ 0 };
+	if (os_statx(dirfd, path, AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_SIZE, &sx) < 0)
+		return -1;
+	*out = (struct os_entry){ .mode = sx.stx_mode, .size = S_ISREG(sx.stx_mode) ? sx.stx_size : 0, .number = sx.stx_ino };
+	return 0;
+}
+
 ssize_t os_read_full(int fd, void *buf, size_t len)
 {
 	unsigned tries = 0;

@@ -50,6 +50,20 @@ bool os_gone(int err);
  */
 int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size);
 
+/* What a name leads to, as far as looking the name up tells. */
+struct os_entry {
+	mode_t mode;
+	uint64_t size;          /* bytes; 0 if it is not a regular file */
+	uint64_t number;        /* of the inode */
+};
+
+/*
+ * os_entry - look a name up; it follows no link. "" is the open file itself, as opening it has found it
+ * A network file system is asked for the name alone, and answers with what is in *out: for files that do not change (AT_STATX_DONT_SYNC).
+ * Returns 0, or -1 with errno.
+ */
+int os_entry(int dirfd, const char *path, struct os_entry *out);
+
 /* os_read_full - read len bytes, or as many as there are; the number of bytes, or -1 */
 ssize_t os_read_full(int fd, void *buf, size_t len);
 int os_write_full(int fd, const void *buf, size_t len);

@@ -2,7 +2,7 @@
 /*
  * near: directories that are kept open.
  *
- * Owns the descriptors, for one directory at a time.
+ * Owns the descriptors that it has opened, for one directory at a time, and borrows others for a while.
  */
 #include "os/near.h"
 
@@ -18,6 +18,9 @@ static struct {
 		size_t len;
 		int fd;
 	} kept[NEAR_MAX];
+	const struct near_dir *lent;
+	size_t nlent;
+	bool used;              /* one of those that are lent */
 } near = { .dirfd = -1 };
 
 void near_drop(int dirfd)
@@ -56,17 +59,39 @@ void near_renew(void)
 	}
 }
 
+void near_lend(const struct near_dir *dirs, size_t count)
+{
+	near.lent = dirs;
+	near.nlent = count;
+	near.used = false;
+}
+
+bool near_return(void)
+{
+	near.nlent = 0;
+	return near.used;
+}
+
+/* Whether `path` leads below the directory `dir`: then *path becomes the rest of it. */
+static bool is_below(const char **path, const char *dir, size_t len)
+{
+	if (strncmp(*path, dir, len) != 0 || (*path)[len] != '/' || !(*path)[len + 1])
+		return false;
+	*path += len + 1;
+	return true;
+}
+
 int near_from(int dirfd, const char **path)
 {
 	if (near.dirfd != dirfd || dirfd < 0)
 		return dirfd;
-	for (size_t i = 0; i < near.count; i++) {
-		size_t len = near.kept[i].len;
-
-		if (strncmp(*path, near.kept[i].path, len) == 0 && (*path)[len] == '/' && (*path)[len + 1]) {
-			*path += len + 1;
-			return near.kept[i].fd;
+	for (size_t i = 0; i < near.nlent; i++)
+		if (is_below(path, near.lent[i].path, strlen(near.lent[i].path))) {
+			near.used = true;
+			return near.lent[i].fd;
 		}
-	}
+	for (size_t i = 0; i < near.count; i++)
+		if (is_below(path, near.kept[i].path, near.kept[i].len))
+			return near.kept[i].fd;
 	return dirfd;
 }

@@ -10,9 +10,11 @@
  * be kept: a directory that is renamed would be followed to its new place.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NEAR_MAX 12
+#define NEAR_LENT 4
 
 /*
  * near_keep - keep these directories open for paths relative to dirfd, at most NEAR_MAX; the deepest of a path comes first
@@ -25,6 +27,19 @@ void near_keep(int dirfd, const char *const *paths, size_t count);
  * The numbers of their descriptors stay the same. One that cannot be opened stays as it is.
  */
 void near_renew(void);
+
+/* A directory that may be renamed: whoever lends it finds out whether it was. */
+struct near_dir {
+	const char *path;       /* relative to the dirfd of near_keep(), borrowed */
+	int fd;                 /* borrowed */
+};
+
+/*
+ * near_lend   - look up from these directories, too, at most NEAR_LENT, until near_return(); they come before those that are kept
+ * near_return - end that; whether anything was looked up from one of them
+ */
+void near_lend(const struct near_dir *dirs, size_t count);
+bool near_return(void);
 
 /* near_drop - close those of dirfd, before dirfd is closed */
 void near_drop(int dirfd);

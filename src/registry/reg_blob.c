@@ -16,12 +16,29 @@
 #include "store/collector.h"
 #include "store/journal.h"
 #include "store/lock.h"
+#include "store/nearby.h"
 #include "store/store_path.h"
+
+/* For a reader, who takes no lock. */
+static int look(struct registry *r, const struct name *n, const struct digest *d, struct blob_file *out, struct err *e)
+{
+	bool pull = !r->cfg->readonly && upstream_of(r->cfg, n, NULL);
+	struct nearby_look l;
+	int found;
+
+	nearby_begin(&l, r->st, n, NEARBY_LAYERS, d);
+	do {
+		err_release(e);
+		found = pull ? blob_pulled(r->st, n, d, out, e) : blob_look(r->st, n, d, out, e);
+	} while (nearby_again(&l, found == 1));
+	return found;
+}
 
 int reg_blob_find(struct registry *r, const struct name *n, const struct digest *d, bool keep, struct blob_info *out,
 		  struct err *e)
 {
 	cleanup_collector struct store *held = NULL;
+	struct blob_file f = { 0 };
 	int found;
 
 	if (keep && !r->st->readonly) {
@@ -29,10 +46,8 @@ int reg_blob_find(struct registry *r, const struct name *n, const struct digest 
 			return -1;
 		held = r->st;
 	}
-	if (held || r->cfg->readonly || !upstream_of(r->cfg, n, NULL))
-		found = blob_find(r->st, n, d, held != NULL, &out->content, &out->size, e);
-	else
-		found = blob_pulled(r->st, n, d, &out->content, &out->size, e);
+	found = held ? blob_find(r->st, n, d, true, &f.content, &f.size, e) : look(r, n, d, &f, e);
+	*out = (struct blob_info){ .content = f.content, .size = f.size, .file = f.number };
 	if (found == 1 && held &&
 	    collector_note(r->st, n, (const struct digest[]){ *d, out->content }, 2, e) < 0)
 		return -1;
@@ -47,9 +62,20 @@ int reg_blob_open(struct registry *r, const struct blob_info *info, int *fd, str
 	return found == 0 ? err_set(e, ERR_BLOB_UNKNOWN, "%s", info->content.text) : found < 0 ? -1 : 0;
 }
 
-void reg_blob_location(const struct digest *content, struct str *out)
+/*
+ * A web server may keep the file open, by the text of its path, and content that was pushed again is another file. So the text says
+ * which file it is: "/" and "./" mean nothing to the file system.
+ */
+void reg_blob_location(const struct registry *r, const struct blob_info *info, struct str *out)
 {
-	path_blob_below(out, content);
+	cleanup_str struct str below = STR_INIT;
+	uint32_t bits = (uint32_t)(info->file ^ info->file >> 32);
+
+	str_reset(out);
+	for (; r->st->distant && bits; bits >>= 1)
+		str_puts(out, bits & 1 ? "./" : "/");
+	path_blob_below(&below, &info->content);
+	str_add(out, below.buf, below.len);
 }
 
 /*

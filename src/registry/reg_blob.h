@@ -15,6 +15,7 @@
 struct blob_info {
 	struct digest content;  /* read from the repository's link: the bytes are stored under this digest */
 	uint64_t size;
+	uint64_t file;          /* the number of its file's inode, if it was found for a reader */
 };
 
 /*
@@ -28,8 +29,11 @@ int reg_blob_find(struct registry *r, const struct name *n, const struct digest 
 /* reg_blob_open - open the bytes of a blob that reg_blob_find() has found; *fd is owned. BLOB_UNKNOWN 404 if they are missing. */
 int reg_blob_open(struct registry *r, const struct blob_info *info, int *fd, struct err *e);
 
-/* reg_blob_location - the path of content for the web server, relative to the directory of all blobs: "sha256/ab/ab…/data" */
-void reg_blob_location(const struct digest *content, struct str *out);
+/*
+ * reg_blob_location - the path of a blob for the web server, relative to the directory of all blobs: "sha256/ab/ab…/data"
+ * Where several machines may have the store the path of another file is another text, with slashes and dots before that.
+ */
+void reg_blob_location(const struct registry *r, const struct blob_info *info, struct str *out);
 
 /* reg_blob_delete - remove the blob from the repository, durably; the collector removes the bytes. BLOB_UNKNOWN 404. */
 int reg_blob_delete(struct registry *r, const struct name *n, const struct digest *d, struct err *e);

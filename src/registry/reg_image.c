@@ -157,7 +157,7 @@ int reg_image(struct registry *r, const struct name *n, const struct ref *ref, s
 	int rc;
 
 	*digest = (struct digest){ 0 };
-	if (reg_stored_find(r, n, ref, &m, e) < 0 || reg_stored_read(&m, &bytes, &type, e) < 0)
+	if (reg_stored_find(r, n, ref, &m, e) < 0 || reg_stored_read(r, &m, &bytes, &type, e) < 0)
 		return -1;
 	*digest = m.digest;
 	rc = reg_index_ready(r, n, e);

@@ -151,7 +151,7 @@ static int move_tag(struct registry *r, const struct name *n, const struct tag *
 	struct tag tag = *t;
 	struct manifest_push p = { .ref = ref, .bytes = &bytes, .tags = &tag, .ntags = 1 };
 
-	if (reg_stored_find(r, n, &ref, &m, e) < 0 || reg_stored_read(&m, &bytes, &type, e) < 0)
+	if (reg_stored_find(r, n, &ref, &m, e) < 0 || reg_stored_read(r, &m, &bytes, &type, e) < 0)
 		return -1;
 	return reg_manifest_put(r, n, &p, e);
 }

@@ -12,12 +12,14 @@
 #include "os/file.h"
 #include "registry/manifest_scan.h"
 #include "store/blob.h"
+#include "store/nearby.h"
 #include "store/revision.h"
 #include "store/tag.h"
 
 void stored_manifest_release(struct stored_manifest *m)
 {
 	os_cleanup_fd(&m->fd);
+	str_release(&m->bytes);
 }
 
 static int unknown(const struct ref *ref, struct err *e)
@@ -25,17 +27,25 @@ static int unknown(const struct ref *ref, struct err *e)
 	return err_set(e, ERR_MANIFEST_UNKNOWN, "%s", ref_text(ref));
 }
 
-/* Open the content of the manifest out->digest of this repository: 1, 0 absent, -1 with *e. */
-static int open_digest(struct registry *r, const struct name *n, struct stored_manifest *out, struct err *e)
+/*
+ * Open the content of the manifest out->digest of this repository: 1, 0 absent, -1 with *e.
+ * look  NULL, or what may have the bytes in memory. Content is there as long as a link leads to it, but for what fsck moves away, which is a move.
+ */
+static int open_digest(struct registry *r, const struct name *n, struct nearby_look *look, struct stored_manifest *out, struct err *e)
 {
-	struct digest content;
-	int found = revision_find(r->st, n, &out->digest, &content, e);
+	int found = revision_find(r->st, n, &out->digest, &out->content, e);
 
-	return found == 1 ? blob_open(r->st, &content, &out->fd, &out->size, e) : found;
+	if (found != 1)
+		return found;
+	if (look && nearby_recall(look, &out->content, &out->bytes)) {
+		out->size = out->bytes.len;
+		return 1;
+	}
+	return blob_open(r->st, &out->content, &out->fd, &out->size, e);
 }
 
 /* A reader has no lock: after the tag was read it may move, and its old manifest be deleted. Then the tag is read again. */
-static int open_tag(struct registry *r, const struct name *n, const struct tag *t, struct stored_manifest *out,
+static int open_tag(struct registry *r, const struct name *n, const struct tag *t, struct nearby_look *look, struct stored_manifest *out,
 		    struct err *e)
 {
 	struct digest now;
@@ -45,7 +55,7 @@ static int open_tag(struct registry *r, const struct name *n, const struct tag *
 		int opened;
 
 		out->digest = now;
-		opened = open_digest(r, n, out, e);
+		opened = open_digest(r, n, look, out, e);
 		if (opened != 0)
 			return opened;
 		found = tag_read(r->st, n, t, &now, e);
@@ -67,14 +77,17 @@ static bool too_large(const struct registry *r, const struct stored_manifest *m)
 int reg_stored_find(struct registry *r, const struct name *n, const struct ref *ref, struct stored_manifest *out,
 		    struct err *e)
 {
+	struct nearby_look look;
 	int found;
 
-	if (ref->kind == REF_DIGEST) {
-		out->digest = ref->digest;
-		found = open_digest(r, n, out, e);
-	} else {
-		found = open_tag(r, n, &ref->tag, out, e);
-	}
+	nearby_begin(&look, r->st, n, NEARBY_REVISIONS | (ref->kind == REF_TAG ? NEARBY_TAGS : 0), ref->kind == REF_DIGEST ? &ref->digest : NULL);
+	do {
+		stored_manifest_release(out);
+		err_release(e);
+		if (ref->kind == REF_DIGEST)
+			out->digest = ref->digest;
+		found = ref->kind == REF_DIGEST ? open_digest(r, n, &look, out, e) : open_tag(r, n, &ref->tag, &look, out, e);
+	} while (nearby_again(&look, found == 1));
 	if (found <= 0)
 		return found == 0 ? unknown(ref, e) : -1;
 	return too_large(r, out) ? unknown(ref, e) : 0;
@@ -82,21 +95,29 @@ int reg_stored_find(struct registry *r, const struct name *n, const struct ref *
 
 static int read_bytes(const struct stored_manifest *m, struct str *bytes, struct err *e)
 {
+	if (m->fd < 0) {
+		str_add(bytes, m->bytes.buf, m->bytes.len);
+		return 0;
+	}
 	return os_read_str(m->fd, m->size, bytes) < 0 ? err_sys(e, "cannot read manifest %s", m->digest.text) : 0;
 }
 
-int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e)
+int reg_stored_read(struct registry *r, const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e)
 {
+	size_t before = bytes->len;
+
 	if (read_bytes(m, bytes, e) < 0)
 		return -1;
+	if (m->fd >= 0)
+		nearby_remember(r->st, &m->content, bytes->buf + before, bytes->len - before);
 	manifest_scan_type(type, bytes->buf, bytes->len);
 	return 0;
 }
 
 int reg_stored_bytes(struct registry *r, const struct name *n, const struct digest *d, struct str *bytes, struct err *e)
 {
-	cleanup_stored_manifest struct stored_manifest m = { .digest = *d, .fd = -1 };
-	int found = open_digest(r, n, &m, e);
+	cleanup_stored_manifest struct stored_manifest m = { .digest = *d, .fd = -1, .bytes = STR_INIT };
+	int found = open_digest(r, n, NULL, &m, e);
 
 	if (found == 1 && too_large(r, &m))
 		return err_set(e, ERR_MANIFEST_INVALID, "%s has more than %" PRIu64 " bytes", d->text, r->cfg->max_manifest);
@@ -105,7 +126,7 @@ int reg_stored_bytes(struct registry *r, const struct name *n, const struct dige
 
 int reg_stored_content(struct registry *r, const struct digest *content, struct str *bytes, struct err *e)
 {
-	cleanup_stored_manifest struct stored_manifest m = { .digest = *content, .fd = -1 };
+	cleanup_stored_manifest struct stored_manifest m = { .digest = *content, .fd = -1, .bytes = STR_INIT };
 	int found = blob_open(r->st, content, &m.fd, &m.size, e);
 
 	if (found <= 0 || m.size > r->cfg->max_manifest)
@@ -116,9 +137,9 @@ int reg_stored_content(struct registry *r, const struct digest *content, struct 
 int reg_stored_referrer(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject,
 			struct str *descriptor, size_t *read, struct err *e)
 {
-	cleanup_stored_manifest struct stored_manifest m = { .digest = *d, .fd = -1 };
+	cleanup_stored_manifest struct stored_manifest m = { .digest = *d, .fd = -1, .bytes = STR_INIT };
 	cleanup_str struct str bytes = STR_INIT;
-	int found = open_digest(r, n, &m, e);
+	int found = open_digest(r, n, NULL, &m, e);
 
 	if (found <= 0 || too_large(r, &m))
 		return found < 0 ? -1 : 0;

@@ -18,11 +18,13 @@
 
 struct stored_manifest {
 	struct digest digest;   /* as requested, or the digest that the tag points to */
-	int fd;                 /* the bytes; owned */
-	uint64_t size;          /* bytes */
+	struct digest content;  /* the bytes are stored under it */
+	int fd;                 /* they; owned; -1 where they are in memory */
+	struct str bytes;       /* in memory; owned */
+	uint64_t size;          /* how many */
 };
 
-#define STORED_MANIFEST_INIT { .fd = -1 }
+#define STORED_MANIFEST_INIT { .fd = -1, .bytes = STR_INIT }
 
 void stored_manifest_release(struct stored_manifest *m);
 #define cleanup_stored_manifest __attribute__((cleanup(stored_manifest_release)))
@@ -35,7 +37,7 @@ int reg_stored_find(struct registry *r, const struct name *n, const struct ref *
 		    struct err *e);
 
 /* reg_stored_read - append the manifest's bytes to *bytes, and the Content-Type that follows from them to *type */
-int reg_stored_read(const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
+int reg_stored_read(struct registry *r, const struct stored_manifest *m, struct str *bytes, struct str *type, struct err *e);
 
 /*
  * reg_stored_bytes - append the bytes of the manifest d: 1; 0 if the repository lacks it; -1 with *e

@@ -39,11 +39,11 @@ static bool digest_is_of_nothing(const struct digest *d)
 }
 
 /* Whether the file at a blob's path can be its content: 1 with the size, 0. */
-static int judge(const struct digest *d, const struct stat *sb, uint64_t *size)
+static int judge(const struct digest *d, mode_t mode, uint64_t is, uint64_t *size)
 {
-	if (!S_ISREG(sb->st_mode) || (sb->st_size == 0 && !digest_is_of_nothing(d)))
+	if (!S_ISREG(mode) || (is == 0 && !digest_is_of_nothing(d)))
 		return 0;
-	*size = (uint64_t)sb->st_size;
+	*size = is;
 	return 1;
 }
 
@@ -57,7 +57,7 @@ static int open_content(struct store *st, const struct digest *d, int *fd, struc
 	*fd = os_open_look(st->dirfd, path.buf, O_RDONLY, sb);
 	if (*fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
-	return judge(d, sb, size);
+	return judge(d, sb->st_mode, (uint64_t)sb->st_size, size);
 }
 
 int blob_open(struct store *st, const struct digest *d, int *fd, uint64_t *size, struct err *e)
@@ -84,16 +84,16 @@ int blob_pin(struct store *st, const struct name *n, const struct digest *d, uin
 }
 
 /* For a reader: it finds out when it sends the content. */
-static int look_at_content(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
+static int look_at_content(struct store *st, struct blob_file *f, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	struct stat sb;
+	struct os_entry entry;
 
-	path_blob(&path, d);
-	*size = 0;
-	if (os_fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+	path_blob(&path, &f->content);
+	if (os_entry(st->dirfd, path.buf, &entry) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot look at %s", path.buf);
-	return judge(d, &sb, size);
+	f->number = entry.number;
+	return judge(&f->content, entry.mode, entry.size, &f->size);
 }
 
 int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e)
@@ -108,28 +108,44 @@ int blob_find(struct store *st, const struct name *n, const struct digest *d, bo
 	      uint64_t *size, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
+	struct blob_file f;
 	int found;
 
 	*size = 0;
-	path_layer(&dir, n, d);
-	found = touch ? link_pin(st, dir.buf, target, e) : link_find(st, dir.buf, d, target, e);
-	if (found != 1)
-		return found;
-	return touch ? blob_pin(st, n, target, size, e) : look_at_content(st, target, size, e);
+	if (touch) {
+		path_layer(&dir, n, d);
+		found = link_pin(st, dir.buf, target, e);
+		return found == 1 ? blob_pin(st, n, target, size, e) : found;
+	}
+	found = blob_look(st, n, d, &f, e);
+	*target = f.content;
+	*size = f.size;
+	return found;
 }
 
-int blob_pulled(struct store *st, const struct name *n, const struct digest *d, struct digest *target, uint64_t *size, struct err *e)
+int blob_look(struct store *st, const struct name *n, const struct digest *d, struct blob_file *out, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT;
+	int found;
+
+	*out = (struct blob_file){ 0 };
+	path_layer(&dir, n, d);
+	found = link_find(st, dir.buf, d, &out->content, e);
+	return found == 1 ? look_at_content(st, out, e) : found;
+}
+
+int blob_pulled(struct store *st, const struct name *n, const struct digest *d, struct blob_file *out, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	int64_t when;
 	int found;
 
-	*size = 0;
+	*out = (struct blob_file){ 0 };
 	path_layer(&dir, n, d);
-	found = link_age(st, dir.buf, d, &when, target, e);
+	found = link_age(st, dir.buf, d, &when, &out->content, e);
 	if (found == 1 && !st->readonly && when / PULLED_HOUR != (int64_t)time(NULL) / PULLED_HOUR)
 		link_touch(st, dir.buf);
-	return found == 1 ? look_at_content(st, target, size, e) : found;
+	return found == 1 ? look_at_content(st, out, e) : found;
 }
 
 /* Existing content. */

@@ -41,6 +41,14 @@ int blob_pin(struct store *st, const struct name *n, const struct digest *d, uin
 int blob_find(struct store *st, const struct name *n, const struct digest *d, bool touch, struct digest *target,
 	      uint64_t *size, struct err *e);
 
+/* blob_look - the same for a reader, which learns what file it is */
+struct blob_file {
+	struct digest content;  /* in the link: the bytes are stored under it */
+	uint64_t size;
+	uint64_t number;        /* of the inode: another one has the name when the content was pushed again */
+};
+int blob_look(struct store *st, const struct name *n, const struct digest *d, struct blob_file *out, struct err *e);
+
 /* blob_read_link - the digest in the repository's link for d; 1, 0 absent or corrupt, -1 with *e */
 int blob_read_link(struct store *st, const struct name *n, const struct digest *d, struct digest *target, struct err *e);
 
@@ -113,12 +121,12 @@ int blob_link_age(struct store *st, const struct name *n, const struct digest *d
 /*
  * Of mirrors:
  * blob_last_pull - when the link of a repository was made, or the blob last pulled through it: 1 with the digest in the link, 0 absent, -1
- * blob_pulled    - as blob_find() for a reader, and the pull is noted: once an hour the link's time is set; no flush, a failure is ignored
+ * blob_pulled    - as blob_look(), and the pull is noted: once an hour the link's time is set; no flush, a failure is ignored
  * blob_alone     - whether only mirrors have this content, and its size: 1, 0 others may have it, or it is absent, -1 with *e
  * blob_forsake   - it is not theirs alone any more, whoever has it: clear the bit; 0, or -1 with *e
  */
 int blob_last_pull(struct store *st, const struct name *n, const struct digest *d, int64_t *when, struct digest *target, struct err *e);
-int blob_pulled(struct store *st, const struct name *n, const struct digest *d, struct digest *target, uint64_t *size, struct err *e);
+int blob_pulled(struct store *st, const struct name *n, const struct digest *d, struct blob_file *out, struct err *e);
 int blob_alone(struct store *st, const struct digest *d, uint64_t *size, struct err *e);
 int blob_forsake(struct store *st, const struct digest *d, struct err *e);
 

@@ -28,6 +28,7 @@
 #include "os/process.h"
 #include "os/tree.h"
 #include "store/lock.h"
+#include "store/moves.h"
 #include "store/spool.h"
 #include "store/store_path.h"
 
@@ -210,6 +211,7 @@ static int announce(struct collector *c, struct err *e)
 		return err_sys(e, "cannot make %s", dir.buf);
 	if (lock_collector_alone(c->st, e) < 0)
 		return -1;
+	moves_settle(c->st, c->run_fd);
 	if (store_replace(c->st, STORE_RUN_FILE, c->run, RUN_LEN, false) < 0)
 		err_sys(e, "cannot write %s", STORE_RUN_FILE);
 	else

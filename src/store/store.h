@@ -25,6 +25,7 @@
 
 #define STORE_EPOCH_LEN 32      /* hex digits of a random number */
 
+struct nearby;
 struct pulls;
 struct seats;
 
@@ -93,6 +94,7 @@ struct store {
 	int dirfd;              /* the root */
 	bool flush;             /* what is acknowledged is on disk; false: fsync = "off" */
 	bool local;             /* the file system belongs to this machine alone: os/fs.h */
+	bool distant;           /* it may belong to others, too: each component of a path may be a question to a server */
 	bool image;             /* fsync = "image", on a local file system: names of blobs become durable with a manifest */
 	bool keeps_names;       /* the file system of several machines keeps names without a flush: os/fs.h */
 	bool ordered;           /* and the file system is ordered: os/fs.h, store/durable.h */
@@ -112,6 +114,7 @@ struct store {
 	unsigned nseats;
 	struct journal_rules journal;
 	struct segments segments;       /* the journal's */
+	struct nearby *nearby;  /* what this process keeps of repositories: store/nearby.c; NULL: nothing */
 	struct pulls *pulls;    /* owned; what this process has noted: store/pulled.c; NULL: nothing */
 	struct quota_state quota;
 	struct mirror_state mirrors;

@@ -4,6 +4,7 @@
 #
 #   my $m = together('moosefs', programs => [...]);    # options as for Berth::Machines
 #   pushes_and_pulls;                               # a push to one is seen by the other at once
+#   removes_and_renames;                            # and so is what happens to a repository
 #   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
 #           dies(sub { $m->kill_machine(2) });
@@ -24,7 +25,7 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls crowd_on_both death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls removes_and_renames crowd_on_both death_of dies comes_back went_on together_end);
 
 my $CLIENTS = 8;
 my ($m, @servers, $slots, @berth, @history);
@@ -63,6 +64,35 @@ sub pushes_and_pulls
 	# nginx has a body open a little longer than it takes to acknowledge it.
 	my @seen = map { size_elsewhere(@servers[$_ % 2, ($_ + 1) % 2]) } 1 .. 20;
 	is("@seen", join(' ', (16384) x 20), 'what one machine has acknowledged of an upload the other one has at once');
+	return;
+}
+
+# points_to - the digest of the manifest that the first machine has under a tag, asked of each of its workers, or the status
+sub points_to
+{
+	my ($repo, $tag) = @_;
+	my %is;
+
+	for (1 .. 8) {
+		my $r = $servers[0]->req(GET => "/v2/$repo/manifests/$tag");
+		$is{ $r->status == 200 ? sha256($r->body) : $r->status }++;
+	}
+	return join ' ', sort keys %is;
+}
+
+sub removes_and_renames
+{
+	for my $round (1 .. 3) {
+		my ($is) = $servers[1]->push_image('round/one', 'v1', layers => ["round $round"]);
+		is(points_to('round/one', 'v1'), $is, "round $round: a repository is known to the first machine");
+		is($m->run_in(2, @berth, 'repo', 'mv', 'round/one', 'round/other')->{status}, 0, '... and renamed on the second');
+		is(points_to('round/one', 'v1'), 404, '... so nothing has the old name');
+		is(points_to('round/other', 'v1'), $is, '... and all has the new one');
+		my ($then) = $servers[1]->push_image('round/other', 'v1', layers => ["round $round, once more"]);
+		is(points_to('round/one', 'v1') . points_to('round/other', 'v1'), "404$then", '... where a push goes then');
+		is($m->run_in(2, @berth, 'repo', 'rm', 'round/other')->{status}, 0, '... it is removed on the second');
+		is(points_to('round/other', 'v1'), 404, '... and gone');
+	}
 	return;
 }
 
