@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/kept.h"
 
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
@@ -115,10 +116,12 @@ int summary_build_noted(struct store *st, const char *path, const struct summary
 	cleanup_str struct str text = STR_INIT;
 	uint64_t block = BLOCK_LEAST, sum = 0;
 	size_t i;
-	int rc = 0;
+	char mark[KEPT_LEN + 1];
+	int rc = kept_begin(st, mark, e);
 
-	if (!*st->epoch)
-		return 0;
+	if (rc <= 0)
+		return rc;
+	rc = 0;
 	for (i = 0; i < count; i++) {
 		sum += rows[i].key_len + rows[i].digest_len + rows[i].text_len + 30;
 		pushed[i] = rows[i];
@@ -129,7 +132,7 @@ int summary_build_noted(struct store *st, const char *path, const struct summary
 		qsort(pushed, count, sizeof(*pushed), by_push);
 	add_run(rows, count, block, &index[0], &run[0]);
 	add_run(pushed, count, block, &index[1], &run[1]);
-	str_addf(&text, "berth-summary 1 %s %016zx %016zx %016zx %016zx\n", st->epoch, count, index[0].len, index[1].len, run[0].len);
+	str_addf(&text, "berth-summary 1 %s %016zx %016zx %016zx %016zx\n", mark, count, index[0].len, index[1].len, run[0].len);
 	for (i = 0; i < 2; i++)
 		str_add(&text, index[i].buf, index[i].len);
 	for (i = 0; i < 2; i++)
