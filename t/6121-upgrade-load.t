@@ -71,8 +71,8 @@ for my $repo (@crowd_repos) {
 	my %ought = map { $_ => $at[0]->req(GET => "/v2/$repo/manifests/$_")->header('Docker-Content-Digest') } @{ $at[0]->req(GET => "/v2/$repo/tags/list")->json->{tags} // [] };
 	is_deeply \%is, \%ought, "the page lists the tags of $repo as they are";
 }
-for (['1.0.0', $old->program('berth')], ['this version', program('berth')]) {
-	my $r = run($_->[1], '--root', $root, 'fsck', '--data');
-	is $r->{status}, 0, "fsck --data of $_->[0] finds nothing" or diag $r->{out}, $r->{err};
-}
+my $r = run($old->program('berth'), '--root', $root, 'fsck', '--data');
+is join("\n", grep { !m{^foreign-name \S+/current/pushed-|^\d+ repositories, } } split /\n/, $r->{out}), '', 'fsck --data of 1.0.0 finds nothing but times of pushes';
+$r = run(program('berth'), '--root', $root, 'fsck', '--data');
+is $r->{status}, 0, 'fsck --data of this version finds nothing' or diag $r->{out}, $r->{err};
 done_testing;

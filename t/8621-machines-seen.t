@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Sys::Hostname qw(hostname);
 use Berth::Test;
+use Berth::Auth;
 use Berth::Check;
 use Berth::Metrics;
 
@@ -14,8 +15,9 @@ plain_build_only('it traces system calls');
 need_program('nginx', 'strace');
 
 # A file system that nobody knows may belong to several machines.
-my @shared = (workers => 1, wrap => [qw(strace -f -qq -o /dev/null -e trace=fstatfs -e inject=fstatfs:error=EIO)]);
-my $alone = Berth::Server->start(workers => 1);
+my @with = (workers => 1, config => 'auth = { htpasswd = "' . spew(tmp_dir() . '/htpasswd', htpasswd(root => 'root')) . "\"; };\n");
+my @shared = (@with, wrap => [qw(strace -f -qq -o /dev/null -e trace=fstatfs -e inject=fstatfs:error=EIO)]);
+my $alone = Berth::Server->start(@with);
 my $m = metrics($alone);
 is join(' ', grep { /^berth_machines/ } keys %$m), '', 'a store on a disk of this machine has no machines';
 is_deeply status_of($alone), [], '... nor has its status';
@@ -25,7 +27,7 @@ sub status_of
 {
 	my ($s) = @_;
 
-	return $s->req(GET => '/berth/v1/status', headers => ['Berth-Request' => 'page'])->json->{machines};
+	return $s->req(GET => '/berth/v1/status', headers => [basic('root', 'root')])->json->{machines};
 }
 sub figures { my ($s) = @_; my $is = metrics($s); return join ' ', map { $_ // '-' } @$is{qw(berth_machines berth_machines_silent)} }
 sub files { return map { s{.*/}{}r } glob "$_[0]/berth/locks/machines/*" }

@@ -70,7 +70,7 @@ static int check_format(struct store *st, struct err *e)
 	if (store_read(st, STORE_FORMAT_FILE, FORMAT_MAX, &text) < 0)
 		return err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
 	while (text.len && text.buf[text.len - 1] == '\n')
-		text.len--;
+		str_cut(&text, text.len - 1);
 	if (!text.len) {
 		str_addf(&text, "%d\n", STORE_FORMAT);
 		if (!st->readonly && store_replace(st, STORE_FORMAT_FILE, text.buf, text.len, true) < 0)
