@@ -22,7 +22,7 @@ my $slots = tmp_dir();
 my @with = (root => $root, config => "delete = true;\n", workers => 3);
 my @at = map { Berth::Server->start(@with, older => $old) } 0, 1;
 
-$at[0]->push_blob($_, $crowd_layers[0]) for @crowd_repos;
+$at[0]->req(POST => "/v2/$_/blobs/uploads/?digest=" . sha256($crowd_layers[0]), body => $crowd_layers[0])->status == 201 or die for @crowd_repos;
 my $crowd = Berth::Crowd->new(servers => \@at, slots => $slots, until => crowd_now() + $SECONDS, most => 2000, cut_off => { 0 => 1, 1 => 1 });
 my @gc;
 # collect - by a version, beside the others

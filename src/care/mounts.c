@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "care/mounts_line.h"
 #include "care/mounts_own.h"
 #include "os/file.h"
 #include "os/fs.h"
@@ -195,7 +196,8 @@ static void try_clocks(struct mounts *m)
 		return mounts_failed(m, "clocks of two machines", "asking");
 	ours = (uint64_t)time(NULL);
 	theirs = theirs > ours ? theirs - ours : ours - theirs;
-	mounts_say(m, "clocks of two machines", theirs > CLOCKS / SECOND ? MOUNTS_STALE : MOUNTS_INFO, (int64_t)theirs * SECOND, "differ by it, to a second");
+	mounts_say(m, "clocks of two machines", theirs > CLOCKS / SECOND ? MOUNTS_STALE : MOUNTS_INFO, (int64_t)theirs * SECOND,
+		   "differ by it, to a second");
 }
 
 static int try_in(struct mounts *m, int dirfd, const char *name, struct err *e)

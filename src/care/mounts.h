@@ -49,9 +49,6 @@ int mounts_try(const struct mounts_options *o, enum mounts_verdict *worst, struc
  */
 int mounts_follow(const char *dir, int in, int out);
 
-/* mounts_words - the words of a line, which is changed: how many, 0 if there are more than `most` */
-size_t mounts_words(char *line, char *words[], size_t most);
-
 /*
  * mounts_advice - the mount options that keep caches of this type of file system (os/fs.h, fs_describe) young enough, or NULL
  * Static text.

@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "care/mounts_act.h"
+#include "care/mounts_line.h"
 #include "care/mounts_own.h"
 #include "os/file.h"
 #include "os/fs.h"
@@ -64,7 +64,7 @@ static int enter(struct follower *f, char **w, struct str *said)
 		return -1;
 	}
 	str_addf(&path, "%s/%s", f->dir, w[1]);
-	while ((f->dirfd = os_open(AT_FDCWD, path.buf, O_RDONLY | O_DIRECTORY, 0)) < 0 && os_gone(errno) && time_now_usec() - begun < APPEARS)
+	while ((f->dirfd = os_open(AT_FDCWD, path.buf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)) < 0 && os_gone(errno) && time_now_usec() - begun < APPEARS)
 		os_pause(10000);
 	if (f->dirfd < 0 || fstat(f->dirfd, &sb) < 0)
 		return -1;
@@ -214,8 +214,10 @@ static int read_file(struct follower *f, char **w, struct str *said)
 	ssize_t n = os_read_full(f->file, bytes, sizeof(bytes));
 
 	(void)w;
-	str_addf(said, "%zd", n < 0 ? 0 : n);
-	return n < 0 ? -1 : 0;
+	if (n < 0)
+		return -1;
+	str_addf(said, "%zd", n);
+	return 0;
 }
 
 static const struct order {
@@ -226,8 +228,8 @@ static const struct order {
 } orders[] = {
 	{ "enter", 2, true, enter }, { "now", 1, false, now }, { "lock", 4, false, lock }, { "unlock", 2, false, unlock }, { "hold", 1, false, hold },
 	{ "let-go", 1, false, let_go }, { "end-client", 2, false, end_client }, { "replace", 3, true, replace }, { "contains", 3, true, contains },
-	{ "make", 2, true, make }, { "links", 2, true, links }, { "race", 2, false, race }, { "await", 5, true, await }, { "open", 2, true, open_file },
-	{ "read", 1, false, read_file },
+	{ "make", 2, true, make }, { "links", 2, true, links }, { "race", 2, false, race }, { "await", 5, true, await },
+	{ "open", 2, true, open_file }, { "read", 1, false, read_file },
 };
 
 /* 0 or -1 with errno, as the order's function. */
@@ -238,8 +240,9 @@ static int follow(struct follower *f, char *line, struct str *said)
 
 	for (i = 0; n && i < ARRAY_LEN(orders); i++) {
 		const struct order *o = &orders[i];
+		bool can = f->dirfd >= 0 || o->follow == enter || o->follow == now;
 
-		if (strcmp(w[0], o->name) == 0 && n == o->words && (!o->named || is_plain(w[1])) && (f->dirfd >= 0 || o->follow == enter || o->follow == now))
+		if (can && strcmp(w[0], o->name) == 0 && n == o->words && (!o->named || is_plain(w[1])))
 			return o->follow(f, w, said);
 	}
 	errno = EINVAL;

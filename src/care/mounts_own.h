@@ -12,7 +12,6 @@
 #include "care/mounts.h"
 
 #define MOUNTS_PREFIX "berth-probe-"    /* of the directory in which things are tried */
-#define MOUNTS_HELLO "berth-probe 1"    /* the first line of who follows */
 #define MOUNTS_NEVER UINT64_C(30000000) /* microseconds after which a change counts as never seen */
 #define MOUNTS_OPEN_FILE (256 * 1024)
 
@@ -43,12 +42,6 @@ void mounts_part(struct mounts *m);
 int mounts_ask(struct mounts *m, uint64_t *value, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int mounts_tell(struct mounts *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int mounts_hear(struct mounts *m, struct str *said);
-
-/* mounts_read_line - without its newline; ms: -1 waits as long as it takes. 0, or -1 with errno */
-int mounts_read_line(int fd, int ms, struct str *line);
-
-/* mounts_add_machine - a word that no other mount has, on whatever machine */
-void mounts_add_machine(struct str *out, const struct stat *sb);
 
 /* Each tries one kind of thing on both mounts, and tells. */
 void mounts_locks(struct mounts *m);            /* mounts_locks.c */

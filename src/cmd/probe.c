@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "care/mounts.h"
+#include "care/mounts_line.h"
 #include "os/fs.h"
 
 #define WORDS 24        /* of a command */
@@ -36,7 +37,8 @@ static void tell(void *arg, const struct mounts_result *r)
 		return;
 	}
 	str_add_json(&text, r->text, strlen(r->text));
-	printf("{\"kind\":\"result\",\"name\":\"%s\",\"result\":\"%s\",\"usec\":", r->name, r->verdict == MOUNTS_INFO ? "info" : verdicts[r->verdict]);
+	printf("{\"kind\":\"result\",\"name\":\"%s\",\"result\":\"%s\",\"usec\":", r->name,
+	       r->verdict == MOUNTS_INFO ? "info" : verdicts[r->verdict]);
 	if (r->usec >= 0)
 		printf("%" PRId64, r->usec);
 	else
@@ -137,7 +139,8 @@ static int run(const struct cmd_options *unused, int argc, char **argv)
 		}
 	}
 	dirs = argc - optind;
-	if (dirs < 1 || dirs > (follow || host.len ? 1 : 2) || (o.client && dirs != 2 && !host.len) || (shell.len && !host.len) || (follow && host.len))
+	if (dirs < 1 || dirs > (follow || host.len ? 1 : 2) || (o.client && dirs != 2 && !host.len) || (shell.len && !host.len) ||
+	    (follow && (host.len || o.client || json)))
 		return cmd_usage(&cmd_probe_command);
 	o.dir = argv[optind];
 	if (follow)

@@ -60,7 +60,10 @@ static bool is_version(const char *s)
 	return *s && strspn(s, "0123456789.") == strlen(s);
 }
 
-/* The number, and behind a blank the first version that knows it: "2 2.0.0". Version 1.0.0 refuses what is not a number alone, and no greater than its own. */
+/*
+ * The number, and behind a blank the first version that knows it: "2 2.0.0". Version 1.0.0 refuses what is more than a number, or greater than
+ * its own.
+ */
 static int check_format(struct store *st, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -82,8 +85,8 @@ static int check_format(struct store *st, struct err *e)
 		return 0;
 	errno = EPROTO;
 	if (text.buf[len] == ' ' && is_version(text.buf + len + 1))
-		return err_sys(e, "this store needs berth %s or newer: its format (%s) is %.*s, and berth " PACKAGE_VERSION " knows %d", text.buf + len + 1,
-			       STORE_FORMAT_FILE, (int)len, text.buf, STORE_FORMAT);
+		return err_sys(e, "this store needs berth %s or newer: its format (%s) is %.*s, and berth " PACKAGE_VERSION " knows %d",
+			       text.buf + len + 1, STORE_FORMAT_FILE, (int)len, text.buf, STORE_FORMAT);
 	return err_sys(e, "%s is of a newer berth (berth " PACKAGE_VERSION " knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
 }
 

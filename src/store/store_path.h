@@ -58,7 +58,7 @@
 #define STORE_REPOS_FILE "berth/index/_repos"            /* what lists say of each repository: registry/reg_repo_list.h */
 #define STORE_TOUCHED_FILE "berth/index/_touched"        /* which of them have changed since: store/touched.h */
 #define STORE_SIZES_FILE "berth/index/_sizes"            /* what repositories had at the last collection: registry/reg_sizes.h */
-#define STORE_KEPT_LINK "berth/index/_fallback"         /* removed by version 1.0.0 at its start: see store/kept.h. A directory is of versions before */
+#define STORE_KEPT_LINK "berth/index/_fallback"         /* version 1.0.0 removes it when it starts: see store/kept.h */
 #define STORE_PULLED_DIR "berth/pulled"                 /* when tags and manifests were last pulled: store/pulled.h */
 #define STORE_PULLED_SINCE "berth/pulled/_since"
 #define STORE_RULES_DIR "berth/rules"                   /* which rules have been seen, and when rules ran: care/retain_state.h */

@@ -57,18 +57,6 @@ int summary_cmp(enum summary_order by, const struct summary_row *a, const struct
 	return cmp_text(a->key, a->key_len, b->key, b->key_len);
 }
 
-void summary_add_row(struct str *out, const struct summary_row *row)
-{
-	str_addf(out, "%016" PRIx64 " ", row->pushed);
-	str_add(out, row->key, row->key_len);
-	str_addc(out, ' ');
-	str_add(out, row->digest, row->digest_len);
-	for (size_t i = 0; i < SUMMARY_COUNTS; i++)
-		str_addf(out, " %u", row->counts[i]);
-	str_addc(out, ' ');
-	str_add(out, row->text, row->text_len);
-}
-
 /* The next word of a line, up to a blank; whether there is one. */
 static bool word(const char **p, const char *end, const char **w, size_t *len)
 {

@@ -15,7 +15,8 @@
  *
  * So a row is believed unless its last line is one with a question mark: then somebody is at work, or has died there, and what the row is about is
  * looked at. A piece of the tail begins with a newline, and a line counts if it ends with ";": what a kill has cut counts for nothing.
- * A file with another mark than that in force (store/kept.h) is none. Writers hold the repository's lock; readers take none, and hold on to the file that they have opened.
+ * A file with another mark than that in force (store/kept.h) is none. Writers hold the repository's lock; readers take none, and hold on
+ * to the file that they have opened.
  */
 
 #include <stdbool.h>
@@ -100,8 +101,7 @@ enum summary_order { SUMMARY_BY_KEY, SUMMARY_BY_PUSH };
 int summary_walk(struct summary *s, enum summary_order by, bool desc, const struct summary_row *after,
 		 int (*visit)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e);
 
-/* summary_add_row - add a row as a line, without a newline; summary_parse_row - read one: 0, or -1 */
-void summary_add_row(struct str *out, const struct summary_row *row);
+/* summary_parse_row - read a row from a line, as summary_add_row() writes it (store/summary_write.h): 0, or -1 */
 int summary_parse_row(const char *line, size_t len, struct summary_row *row);
 
 /* summary_cmp - the order of a walk */
