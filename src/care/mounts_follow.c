@@ -64,7 +64,8 @@ static int enter(struct follower *f, char **w, struct str *said)
 		return -1;
 	}
 	str_addf(&path, "%s/%s", f->dir, w[1]);
-	while ((f->dirfd = os_open(AT_FDCWD, path.buf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)) < 0 && os_gone(errno) && time_now_usec() - begun < APPEARS)
+	while ((f->dirfd = os_open(AT_FDCWD, path.buf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)) < 0 && os_gone(errno) &&
+	       time_now_usec() - begun < APPEARS)
 		os_pause(10000);
 	if (f->dirfd < 0 || fstat(f->dirfd, &sb) < 0)
 		return -1;

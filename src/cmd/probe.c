@@ -162,7 +162,7 @@ static int run(const struct cmd_options *unused, int argc, char **argv)
 
 const struct cmd cmd_probe_command = {
 	.name = "probe",
-	.args = "DIR [DIR2 | --with HOST[:DIR] [--by COMMAND]] [--client PID] [--json] | --follow DIR",
+	.args = "DIR [DIR2] [--with HOST[:DIR]] [--by COMMAND] [--follow] [--client PID] [--json]",
 	.help = "try whether a store can be in DIR, and what two machines see of each other",
 	.run = run,
 };
