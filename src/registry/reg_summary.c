@@ -308,9 +308,9 @@ int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
 	struct touched t;
 	int rc;
 
-	rc = kept_begin(r->st, mark, e);
+	rc = kept_begin(r->st, mark, &why);
 	if (rc <= 0)
-		return rc;
+		return rc < 0 ? do_without(r, n, &why, e) : 0;
 	if (touched_begin(r->st, n, &t, e) < 0)
 		return -1;
 	rc = build(r, n, &why);
