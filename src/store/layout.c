@@ -92,7 +92,7 @@ static int check_format(struct store *st, struct err *e)
 
 /*
  * Versions before 1.0 kept links in a directory there, which nginx served while no worker lived. Nothing updates them any more, and an
- * nginx with the configuration of such a version would still serve them. So they are removed, durably. A symbolic link is store/kept.h's.
+ * nginx with the configuration of such a version would still serve them. So they are removed, durably. A symbolic link is store/believed.h's.
  */
 static int remove_fallback(struct store *st, struct err *e)
 {
@@ -100,13 +100,13 @@ static int remove_fallback(struct store *st, struct err *e)
 	struct stat sb;
 	int found;
 
-	if (os_fstatat(st->dirfd, STORE_KEPT_LINK, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(sb.st_mode))
+	if (os_fstatat(st->dirfd, STORE_BELIEVED_LINK, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(sb.st_mode))
 		return 0;
-	found = store_trash(st, STORE_KEPT_LINK, &trashed, e);
+	found = store_trash(st, STORE_BELIEVED_LINK, &trashed, e);
 	if (found <= 0)
 		return found;
-	if (store_flush_above(st, STORE_KEPT_LINK, 1) < 0)
-		return err_sys(e, "cannot flush the directory of %s", STORE_KEPT_LINK);
+	if (store_flush_above(st, STORE_BELIEVED_LINK, 1) < 0)
+		return err_sys(e, "cannot flush the directory of %s", STORE_BELIEVED_LINK);
 	store_purge(st, trashed.buf);
 	return 0;
 }

@@ -15,10 +15,10 @@
 
 #include "base/mem.h"
 #include "os/file.h"
-#include "store/kept.h"
+#include "store/believed.h"
 
 #define HEAD_WORD "berth-summary 1 "
-#define HEAD_LEN (sizeof(HEAD_WORD) - 1 + KEPT_LEN + 4 * 17 + 1)
+#define HEAD_LEN (sizeof(HEAD_WORD) - 1 + BELIEVED_LEN + 4 * 17 + 1)
 #define FIRST (64 * 1024)               /* bytes that are read at first: of a small file all */
 #define FILE_MAX (UINT64_C(1) << 40)
 #define INDEX_MAX (8u << 20)            /* bytes of an index that can be right */
@@ -123,9 +123,9 @@ static bool parse_head(const char *mark, bool old, struct summary *s)
 	size_t word_len = sizeof(HEAD_WORD) - 1;
 
 	if (s->head.len < HEAD_LEN || memcmp(p, HEAD_WORD, word_len) != 0 ||
-	    (!old && memcmp(p + word_len, mark, KEPT_LEN) != 0))
+	    (!old && memcmp(p + word_len, mark, BELIEVED_LEN) != 0))
 		return false;
-	p += word_len + KEPT_LEN;
+	p += word_len + BELIEVED_LEN;
 	return p[0] == ' ' && number(p + 1, &s->count) && p[17] == ' ' && number(p + 18, &s->index_len[0]) && p[34] == ' ' &&
 	       number(p + 35, &s->index_len[1]) && p[51] == ' ' && number(p + 52, &s->run_len) && p[68] == '\n' &&
 	       s->index_len[0] <= INDEX_MAX && s->index_len[1] <= INDEX_MAX;
@@ -273,8 +273,8 @@ static void parse_tail(struct summary *s)
 
 static int open_any(struct store *st, const char *path, bool old, struct summary *s, struct err *e)
 {
-	char mark[KEPT_LEN + 1] = "";
-	int rc = old ? 1 : kept_read(st, mark, e);
+	char mark[BELIEVED_LEN + 1] = "";
+	int rc = old ? 1 : believed_read(st, mark, e);
 
 	if (rc <= 0)
 		return rc;

@@ -15,7 +15,7 @@
  *
  * So a row is believed unless its last line is one with a question mark: then somebody is at work, or has died there, and what the row is about is
  * looked at. A piece of the tail begins with a newline, and a line counts if it ends with ";": what a kill has cut counts for nothing.
- * A file with another mark than that in force (store/kept.h) is none. Writers hold the repository's lock; readers take none, and hold on
+ * A file with another mark than that in force (store/believed.h) is none. Writers hold the repository's lock; readers take none, and hold on
  * to the file that they have opened.
  */
 

@@ -17,7 +17,7 @@
 #include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
-#include "store/kept.h"
+#include "store/believed.h"
 
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
@@ -129,8 +129,8 @@ int summary_build_noted(struct store *st, const char *path, const struct summary
 	cleanup_str struct str text = STR_INIT;
 	uint64_t block = BLOCK_LEAST, sum = 0;
 	size_t i;
-	char mark[KEPT_LEN + 1];
-	int rc = kept_begin(st, mark, e);
+	char mark[BELIEVED_LEN + 1];
+	int rc = believed_begin(st, mark, e);
 
 	if (rc <= 0)
 		return rc;
