@@ -123,13 +123,6 @@ my @sent = map { ($front->req(POST => '/v2/client/c1/blobs/uploads/')->status, m
 is "@sent", join(' ', (202, 201) x 5), 'while a machine is away no push fails that has not been sent to it';
 my @read = map { $front->req(GET => '/v2/client/c1/manifests/v1')->status } 1 .. 10;
 is "@read", join(' ', (200) x 10), 'while a machine is away no pull fails: the other one is asked';
-my @changed = map { my $blob = "pushed while a machine is away $_"; ($front->req(POST => '/v2/away/blobs/uploads/')->status,
-	$front->req(POST => '/v2/away/blobs/uploads/?digest=' . sha256($blob), body => $blob)->status) } 1 .. 6;
-is "@changed", join(' ', ('202 201') x 6), '... and no push: what could not be sent to one is sent to the other';
-my ($config, $layer) = map { "pushed while a machine is away $_" } 1, 2;
-my ($json, $type) = $front->image_manifest(config => $config, layers => [$layer]);
-@changed = map { $front->req(PUT => "/v2/away/manifests/v$_", body => $json, headers => ['Content-Type' => $type])->status } 1 .. 6;
-is "@changed", join(' ', (201) x 6), '... nor that of a manifest';
 $machine[0]->stop_nginx('KILL');
 my $r = wait_for { my $r = $front->req(PUT => '/v2/client/c1/manifests/v1', body => '{}'); $r->status == 503 && $r };
 is $r->header('Retry-After'), 2, 'where both are away it is 503, with Retry-After';
