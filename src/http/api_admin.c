@@ -14,8 +14,8 @@
 #include "os/process.h"
 #include "registry/reg_hook.h"
 #include "store/alone.h"
+#include "store/beat.h"
 #include "store/collector.h"
-#include "store/machines.h"
 
 #define WAITING_MAX 1000                /* events of an endpoint that are counted, */
 #define WAITING_BYTES (1024 * 1024)     /* in so much of the journal */
@@ -104,12 +104,12 @@ static void add_endpoints(struct registry *r, struct str *out)
 /* None where the store is on a file system of this machine alone. */
 static void add_machines(struct registry *r, struct str *out)
 {
-	cleanup_free struct machine_seen *v = NULL;
+	cleanup_free struct beat_seen *v = NULL;
 	cleanup_err struct err ignored = ERR_INIT;
 	size_t count;
 
 	str_puts(out, "\"machines\":[");
-	if (machines_seen(r->st, &v, &count, &ignored) < 0)
+	if (beat_seen_all(r->st, &v, &count, &ignored) < 0)
 		count = 0;
 	for (size_t i = 0; i < count; i++) {
 		str_puts(out, i ? ",{" : "{");

@@ -22,8 +22,8 @@
 #include "http/route.h"
 #include "registry/ready.h"
 #include "store/alone.h"
+#include "store/beat.h"
 #include "store/lock.h"
-#include "store/machines.h"
 #include "store/quota.h"
 
 _Static_assert(METHOD_OTHER < METRICS_METHODS, "more methods than are counted");
@@ -226,12 +226,12 @@ static void add_rules(struct str *out, struct registry *r)
 /* Missing where the store is on a file system of this machine alone. */
 static void add_machines(struct str *out, struct registry *r)
 {
-	cleanup_free struct machine_seen *v = NULL;
+	cleanup_free struct beat_seen *v = NULL;
 	cleanup_err struct err e = ERR_INIT;
 	uint64_t serve = 0;
 	size_t count;
 
-	if (r->st->local || machines_seen(r->st, &v, &count, &e) < 0)
+	if (r->st->local || beat_seen_all(r->st, &v, &count, &e) < 0)
 		return;
 	for (size_t i = 0; i < count; i++)
 		serve += v[i].serves;

@@ -10,54 +10,33 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/time.h"
 #include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
+#include "store/beat.h"
 #include "store/store_path.h"
 
 #define BEAT UINT64_C(2000000)          /* microseconds */
 #define WATCH (3 * BEAT)
 #define LOOK 100000                     /* pause between two looks at a file */
 #define OLD 60                          /* seconds after which a file that nobody has locked is not watched */
-#define TEXT_MAX 128
-#define HEX 16
-#define HOST_AT (HEX + 1)
-#define SINCE_AT (HOST_AT + MACHINES_HOST + 1)
-#define VERSION_AT (SINCE_AT + HEX + 1)
-#define TEXT_LEN (VERSION_AT + MACHINES_VERSION + 1)
-_Static_assert(TEXT_LEN < TEXT_MAX, "a beat has no room");
-#define LATEST (UINT64_C(1) << 37)      /* seconds since the epoch that a text can be made of */
-#define SILENT (5 * BEAT / 1000000)     /* seconds without a beat: the machine has ended, or stands still */
 
-/* "COUNT HOST SINCE VERSION\n", always as long: a reader never sees the end of an older text. */
 static int write_beat(int fd, uint64_t count, int64_t since)
 {
-	char host[MACHINES_HOST + 1] = "", text[TEXT_MAX];
-	int len;
+	char text[BEAT_MAX];
 
-	if (gethostname(host, MACHINES_HOST) < 0)
-		snprintf(host, sizeof(host), "unknown");
-	len = snprintf(text, sizeof(text), "%016" PRIx64 " %-*s %016" PRIx64 " %-*.*s\n", count, MACHINES_HOST, host, (uint64_t)since,
-		       MACHINES_VERSION, MACHINES_VERSION, PACKAGE_VERSION);
-	if (len != TEXT_LEN || os_overwrite(fd, text, (size_t)len) < 0)
+	if (os_overwrite(fd, text, beat_text(text, count, since)) < 0)
 		return -1;
 	return os_fsync(fd);
-}
-
-static bool is_name(const char *s)
-{
-	return strlen(s) == MACHINES_NAME && strspn(s, "0123456789abcdef") == MACHINES_NAME;
 }
 
 static int make_own(struct store *st, struct machine *m, struct err *e)
@@ -85,10 +64,10 @@ static bool is_locked(struct store *st, const char *path)
 	return fd >= 0 && os_lock(fd, false, 0, NULL) < 0 && errno == EWOULDBLOCK;
 }
 
-static ssize_t read_beat(struct store *st, const char *path, char text[TEXT_MAX])
+static ssize_t read_beat(struct store *st, const char *path, char text[BEAT_MAX])
 {
-	memset(text, 0, TEXT_MAX);
-	return os_read_file(st->dirfd, path, text, TEXT_MAX);
+	memset(text, 0, BEAT_MAX);
+	return os_read_file(st->dirfd, path, text, BEAT_MAX);
 }
 
 static bool is_old(struct store *st, const char *path, const char *own)
@@ -102,7 +81,7 @@ static bool is_old(struct store *st, const char *path, const char *own)
 /* Whether a file that nobody seems to have locked is written to. */
 static bool beats(struct store *st, const char *path)
 {
-	char before[TEXT_MAX], now[TEXT_MAX];
+	char before[BEAT_MAX], now[BEAT_MAX];
 	uint64_t begun = time_now_usec();
 
 	if (read_beat(st, path, before) <= 0)
@@ -111,7 +90,7 @@ static bool beats(struct store *st, const char *path)
 		os_pause(LOOK);
 		if (read_beat(st, path, now) <= 0)
 			return false;
-		if (memcmp(before, now, TEXT_MAX) != 0)
+		if (memcmp(before, now, BEAT_MAX) != 0)
 			return !is_locked(st, path);
 	}
 	return false;
@@ -137,7 +116,7 @@ int machines_join(struct store *st, const char *root, struct machine *m, struct 
 		cleanup_str struct str path = STR_INIT;
 
 		path_in(&path, STORE_MACHINES_DIR, names.v[i]);
-		if (!is_name(names.v[i]) || strcmp(names.v[i], m->name) == 0 || is_locked(st, path.buf))
+		if (!beat_is_name(names.v[i]) || strcmp(names.v[i], m->name) == 0 || is_locked(st, path.buf))
 			continue;
 		if (!is_old(st, path.buf, own.buf) && beats(st, path.buf)) {
 			machines_leave(st->dirfd, m);
@@ -170,63 +149,4 @@ int machines_beat(const struct machine *m, struct err *e)
 			return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
 		os_pause(BEAT);
 	}
-}
-
-/* A field of a beat, which is filled with blanks. */
-static void take_field(const char *text, size_t at, size_t width, char *out)
-{
-	while (width && text[at + width - 1] == ' ')
-		width--;
-	memcpy(out, text + at, width);
-	out[width] = '\0';
-}
-
-/* Who wrote a file: 1, 0 it says nothing of that. */
-static int read_one(struct store *st, const char *name, struct machine_seen *out)
-{
-	cleanup_str struct str path = STR_INIT;
-	char text[TEXT_MAX];
-	uint64_t size, since;
-
-	*out = (struct machine_seen){ .host = "" };
-	path_in(&path, STORE_MACHINES_DIR, name);
-	if (!is_name(name) || os_age(st->dirfd, path.buf, &out->beat, &size) < 0 || read_beat(st, path.buf, text) != TEXT_LEN ||
-	    str_parse_hex(text + SINCE_AT, HEX, &since) < 0 || since > LATEST)
-		return 0;
-	out->since = (int64_t)since;
-	take_field(text, HOST_AT, MACHINES_HOST, out->host);
-	take_field(text, VERSION_AT, MACHINES_VERSION, out->version);
-	return 1;
-}
-
-static int by_host(const void *a, const void *b)
-{
-	const struct machine_seen *x = a, *y = b;
-	int c = strcmp(x->host, y->host);
-
-	return c ? c : (x->since > y->since) - (x->since < y->since);
-}
-
-int machines_seen(struct store *st, struct machine_seen **v, size_t *count, struct err *e)
-{
-	cleanup_names struct names names = NAMES_INIT;
-	int64_t now = 0;
-	size_t i;
-
-	*v = NULL;
-	*count = 0;
-	if (st->local)
-		return 0;
-	if (os_dir_list(st->dirfd, STORE_MACHINES_DIR, DIR_ALL, &names) < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot read %s", STORE_MACHINES_DIR);
-	*v = xcalloc(names.count + 1, sizeof(**v));
-	for (i = 0; i < names.count; i++)
-		*count += (size_t)read_one(st, names.v[i], *v + *count);
-	for (i = 0; i < *count; i++)
-		now = (*v)[i].beat > now ? (*v)[i].beat : now;
-	for (i = 0; i < *count; i++)
-		(*v)[i].serves = now - (*v)[i].beat <= (int64_t)SILENT;
-	if (*count)
-		qsort(*v, *count, sizeof(**v), by_host);
-	return 0;
 }

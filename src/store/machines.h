@@ -10,15 +10,12 @@
  */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
 #include "store/store.h"
 
 #define MACHINES_NAME 16                /* hex digits of a file's name */
-#define MACHINES_HOST 64                /* characters of a host's name, at most */
-#define MACHINES_VERSION 24
 
 struct machine {
 	int fd;                         /* of its own file, locked; -1: none */
@@ -27,13 +24,6 @@ struct machine {
 };
 
 #define MACHINE_INIT { -1, "", 0 }
-
-/* What a master says of itself. */
-struct machine_seen {
-	char host[MACHINES_HOST + 1], version[MACHINES_VERSION + 1];
-	int64_t since, beat;            /* seconds since the epoch: its start, by its own clock; its last beat, by that of the file system */
-	bool serves;                    /* the beat is not ten seconds older than the youngest one */
-};
 
 /*
  * machines_join - compare with the others, and make this master's own file; remove files of masters that were killed
@@ -47,12 +37,5 @@ void machines_leave(int dirfd, struct machine *m);
 
 /* machines_beat - write the number until the process is ended; -1 with *e where that fails: the file system does not answer rightly */
 int machines_beat(const struct machine *m, struct err *e);
-
-/*
- * machines_seen - all masters that have a file, by the names of their hosts
- * v  owned by the caller: free it. None are seen on a file system that belongs to this machine. 0, or -1 with *e
- * What a file says may be from anybody who can write there: host and version are any bytes.
- */
-int machines_seen(struct store *st, struct machine_seen **v, size_t *count, struct err *e);
 
 #endif
