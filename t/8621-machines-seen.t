@@ -37,6 +37,8 @@ my $root = $one->root;
 is figures($one), '1 0', 'one machine serves';
 my $two = Berth::Server->start(@shared, root => $root);
 is figures($_), '2 0', 'both know of two' for $one, $two;
+my $listed = join ' ', slurp(source_dir() . '/doc/METRICS.md') =~ /^\| `(berth_machines\w*)` \| gauge \| \|/mg;
+is $listed, join(' ', grep { /^berth_machines/ } sort keys %{ metrics($one) }), 'doc/METRICS.md lists both';
 my ($version) = run(program('berth'), '--version')->{out} =~ /^berth ([0-9.]+)$/m;
 my $seen = status_of($one);
 is scalar(@$seen), 2, 'and so does the status';

@@ -33,8 +33,7 @@ my $r = run({ timeout => 300 }, 'sh', '-c', "exec 7</proc/$two/ns/mnt 8</proc/$t
 is $r->{status}, 0, 'berth probe of one machine with the other' or diag $r->{err};
 like $r->{out}, qr/^fit: several machines can serve a store here$/m, 'the volume is fit for both' or diag $r->{out};
 like $r->{out}, qr/^ok +\Q$_\E +/m, "$_: ok" for 'locks of two machines', 'lock of a killed process', 'what was done under a lock', 'a renamed directory', 'mkdir of one name';
-like $r->{out}, qr/^- +file system +the other machine: fuse\.mfs, /m, 'it says how the other one has mounted it';
-diag($r->{out});
+note $r->{out};
 is $m->run_in(1, 'sh', '-c', 'ls ' . $m->volume)->{out}, "registry\n", 'it leaves nothing';
 
 $m->kill_machine(2);
