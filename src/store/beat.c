@@ -63,7 +63,8 @@ static int read_one(struct store *st, const char *name, struct beat_seen *out)
 
 	*out = (struct beat_seen){ .host = "" };
 	path_in(&path, STORE_MACHINES_DIR, name);
-	if (!beat_is_name(name) || os_age(st->dirfd, path.buf, &out->beat, &size) < 0 || os_read_file(st->dirfd, path.buf, text, BEAT_MAX) != TEXT_LEN ||
+	if (!beat_is_name(name) || os_age(st->dirfd, path.buf, &out->beat, &size) < 0 ||
+	    os_read_file(st->dirfd, path.buf, text, BEAT_MAX) != TEXT_LEN ||
 	    str_parse_hex(text + SINCE_AT, HEX, &since) < 0 || since > LATEST)
 		return 0;
 	out->since = (int64_t)since;
