@@ -151,6 +151,7 @@ close $held;
 $s->stop;
 sub ask_quietly { my ($path, %o) = @_; return $s->req(GET => $path, headers => $o{headers})->json }
 
-is join("\n", grep { !/^Event / && $_ ne 'Tag by' } $api->unseen), '', 'each member that the file names is in some answer';
+# Machines are those of a store that several may have: t/8621-machines-seen.t.
+is join("\n", grep { !/^(?:Event|MachineEntry) / && $_ ne 'Tag by' } $api->unseen), '', 'each member that the file names is in some answer';
 cmp_ok $asked, '>=', 45, 'enough was asked';
 done_testing;

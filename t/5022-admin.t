@@ -88,11 +88,12 @@ $b = Berth::Server->start(workers => 2, config => "relay = \"off\";\nnotificatio
 my @root = basic('root', 'root');
 sub get { my ($what) = @_; my $answer = $b->req(GET => "/berth/v1/$what", headers => [@root]); return $answer->status == 200 ? $answer->json : { status => $answer->status } }
 my $status = get('status');
-is_deeply [ sort keys %$status ], [qw(disk endpoints mirrors readonly uploads version)], 'status has all its members';
+is_deeply [ sort keys %$status ], [qw(disk endpoints machines mirrors readonly uploads version)], 'status has all its members';
 my $bytes = delete $status->{mirrors}[0]{bytes};
 is_deeply $status->{mirrors}, [ { name => 'docker.io' } ], '... mirrors by their names';
 is $bytes // 0, 0, '... and how much only the one that there is has, once that is counted';
 is_deeply $status->{endpoints}, [ { name => 'deploy', waiting => 0, failing => JSON::PP::false } ], '... endpoints with what waits for them';
+is_deeply $status->{machines}, [], '... no other machines where the store is on a disk of this one';
 is $status->{readonly}, JSON::PP::false, '... whether it is read-only';
 ok $status->{disk}{free} > 0 && $status->{disk}{size} >= $status->{disk}{free}, '... what is free on the disk';
 is $status->{disk}{bytes}, undef, '... and not how much is stored, which nobody has counted yet';

@@ -193,8 +193,8 @@ my %row;
 for (split /\n/, slurp(source_dir() . '/doc/METRICS.md') =~ s/^### The relay's\n.*?(?=^### )//msr) {
 	my ($name, $type, $labels) = /^\| `((?:berth|registry)_[a-z_]+)` \| (\w+) \|([^|]*)\| / or next;
 	my @labels = $labels =~ /`([a-z]+)`/g;
-	# those of nginx/traffic: t/8062-traffic.t
-	$row{$name} = "$type " . join ',', sort @labels if $name !~ /^berth_nginx_(?:requests|received|sent)/;
+	# those of nginx/traffic: t/8062-traffic.t; of a store that several machines may have: t/8621-machines-seen.t
+	$row{$name} = "$type " . join ',', sort @labels if $name !~ /^berth_(?:nginx_(?:requests|received|sent)|machines)/;
 }
 is join("\n", map { "$_ $row{$_}" } sort keys %row), join("\n", map { "$_ $of->{$_}{type} " . join ',', sort keys %{ $of->{$_}{labels} } } sort keys %$of),
 	'doc/METRICS.md lists each by name, type and labels, and no other';

@@ -34,6 +34,7 @@ my @cases = (
 	[ BerthWorkersDie => ["berth_worker_restarts_total{$i,pool=\"requests\"}" => '0x20 1x20 1+1x20'], [ 30 => 0 ], [ 50 => 1 ] ],
 	[ BerthRelayDies => ["berth_relay_restarts_total{$i}" => '0x20 1x20 1+1x20'], [ 30 => 0 ], [ 50 => 1 ] ],
 	[ BerthWorkersMissing => ["berth_workers{$i,pool=\"uploads\"}" => '2x10 1x20', "berth_workers_wanted{$i,pool=\"uploads\"}" => '2x40'], [ 12 => 0 ], [ 18 => 1 ] ],
+	[ BerthMachineSilent => ["berth_machines_silent{$i}" => '0x10 1x10 0x20'], [ 9 => 0 ], [ 14 => 1 ], [ 22 => 0 ] ],
 	[ BerthStoreFull => ["berth_store_free_bytes{$i}" => '10x10 4x20', "berth_store_size_bytes{$i}" => '100x40'], [ 12 => 0 ], [ 18 => 1 ] ],
 	[ BerthStoreFillsUp => ["berth_store_free_bytes{$i}" => '2000-0.5x600', "berth_store_size_bytes{$i}" => '10000x600'], [ 60 => 0 ], [ 595 => 0 ] ],
 	[ BerthStoreFillsUp => ["berth_store_free_bytes{$i}" => '2000-2x600', "berth_store_size_bytes{$i}" => '10000x600'], [ 20 => 0 ], [ 400 => 1 ] ],

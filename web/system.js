@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// system: the collections, and the state of the registry: disk, uploads, mirrors, endpoints. For administrators.
+// system: the collections, and the state of the registry: disk, uploads, mirrors, endpoints, machines. For administrators.
 import { html, useState, useEffect } from './preact.js';
 import { send } from './api.js';
 import { useAnswer, tell } from './state.js';
@@ -76,6 +76,7 @@ export function Status({ who }) {
 	const mirrors = status.mirrors ?? [];
 	const sized = mirrors.some((one) => typeof one.bytes === 'number');
 	const endpoints = status.endpoints ?? [];
+	const machines = status.machines ?? [];
 	return html`${head}<div class="cards">
 		<section class="card" aria-labelledby="registry"><h2 id="registry">Registry</h2><p>berth ${status.version}${status.readonly ? html` <${Badge} tone="warn">read-only<//>` : null}</p>
 			<p>${typeof status.uploads === 'number' ? `${plural(status.uploads, 'upload')} under way` : ''}</p></section>
@@ -87,5 +88,9 @@ export function Status({ who }) {
 			<table class="plain" aria-labelledby="endpoints"><thead><tr><th>Name</th><th class="right">Waiting</th><th>State</th></tr></thead><tbody>
 			${endpoints.map((one) => html`<tr key=${one.name}><td><${Name}>${one.name}<//></td><td class="right">${count(one.waiting)}</td>
 				<td>${one.failing ? html`<${Badge} tone="bad">failing<//>` : html`<${Badge} tone="good"><${Icon} name="done" />delivering<//>`}</td></tr>`)}</tbody></table></section>` : null}
+		${machines.length ? html`<section class="card" aria-labelledby="machines"><h2 id="machines">Machines <span class="total">${count(machines.length)}</span></h2>
+			<table class="plain" aria-labelledby="machines"><thead><tr><th>Name</th><th>Version</th><th>Since</th><th>State</th></tr></thead><tbody>
+			${machines.map((one) => html`<tr key=${`${one.name} ${one.since}`}><td><${Name}>${one.name}<//></td><td>${one.version}</td><td><${Time} at=${one.since} /></td>
+				<td>${one.serves ? html`<${Badge} tone="good"><${Icon} name="done" />serves<//>` : html`<${Badge} tone="bad">silent<//> since <${Time} at=${one.seen} />`}</td></tr>`)}</tbody></table></section>` : null}
 	</div>`;
 }

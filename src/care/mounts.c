@@ -14,12 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/time.h"
+#include "care/mounts_line.h"
 #include "care/mounts_own.h"
 #include "os/file.h"
 #include "os/fs.h"
@@ -28,7 +28,6 @@
 #include "os/tree.h"
 
 #define ROUNDS 15               /* of what is measured */
-#define APPEARS 20              /* seconds within which the other mount has to see the directory at all */
 #define SECOND 1000000
 #define CLOCKS (60 * (int64_t)SECOND)
 
@@ -50,17 +49,23 @@ const char *mounts_advice(const char *type)
 	return NULL;
 }
 
-static void try_options(struct mounts *m, const char *dir)
+static void say_options(struct mounts *m, const char *dir, const char *type, size_t type_len, const char *options)
 {
-	cleanup_str struct str type = STR_INIT, options = STR_INIT, padded = STR_INIT;
+	cleanup_str struct str padded = STR_INIT;
 
-	if (fs_describe(dir, &type, &options) < 0)
-		return;
-	str_addf(&padded, ",%s,", options.buf);
+	str_addf(&padded, ",%s,", options);
 	if (strstr(padded.buf, ",nolock,") || strstr(padded.buf, ",local_lock=all,") || strstr(padded.buf, ",local_lock=flock,"))
 		mounts_say(m, "mount options", MOUNTS_UNFIT, -1, "%s: locks stay on this machine; mount it without nolock and local_lock", dir);
 	else
-		mounts_say(m, "file system", MOUNTS_INFO, -1, "%s: %s, %s", dir, type.buf, options.buf);
+		mounts_say(m, "file system", MOUNTS_INFO, -1, "%s: %.*s, %s", dir, (int)type_len, type, options);
+}
+
+static void try_options(struct mounts *m, const char *dir)
+{
+	cleanup_str struct str type = STR_INIT, options = STR_INIT;
+
+	if (fs_describe(dir, &type, &options) == 0)
+		say_options(m, dir, type.buf, type.len, options.buf);
 }
 
 static int by_size(const void *a, const void *b)
@@ -156,23 +161,43 @@ static void try_alone(struct mounts *m)
 }
 
 /* One file system may be mounted twice as one (NFS shares what it caches): then there is only one client. */
-static int open_other(struct mounts *m, const char *name, struct err *e)
+static int meet_other(struct mounts *m, const char *name, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
-	uint64_t begun = time_now_usec();
-	struct stat a, b;
+	cleanup_str struct str said = STR_INIT, own = STR_INIT;
+	const char *other = m->o->with ? "the other machine" : m->o->other;
+	struct stat sb;
+	size_t len;
 
-	str_addf(&path, "%s/%s", m->o->other, name);
-	while ((m->b = os_open(AT_FDCWD, path.buf, O_RDONLY | O_DIRECTORY, 0)) < 0 && os_gone(errno) &&
-	       time_now_usec() - begun < APPEARS * UINT64_C(1000000))
-		os_pause(10000);
-	if (m->b < 0)
-		return err_sys(e, "%s is not the directory that %s is, or does not show what is made there", m->o->other, m->o->dir);
-	if (fstat(m->a, &a) < 0 || fstat(m->b, &b) < 0)
-		return err_sys(e, "cannot look at %s", path.buf);
-	if (a.st_dev == b.st_dev)
-		return err_set(e, ERR_UNKNOWN, "%s and %s are one mount: mount the volume twice (NFS: with nosharecache)", m->o->dir, m->o->other);
+	if (mounts_meet(m, e) < 0)
+		return -1;
+	if (mounts_tell(m, "enter %s", name) < 0 || mounts_hear(m, &said) < 0)
+		return err_sys(e, "%s does not have the directory that %s is, or does not show what is made there", other, m->o->dir);
+	if (fstat(m->a, &sb) < 0)
+		return err_sys(e, "cannot look at %s", m->o->dir);
+	mounts_add_machine(&own, &sb);
+	len = strcspn(said.buf, " ");
+	if (len == own.len && memcmp(said.buf, own.buf, len) == 0)
+		return err_set(e, ERR_UNKNOWN, "%s and %s are one mount: mount the volume twice (NFS: with nosharecache)", m->o->dir, other);
+	if (said.buf[len] == ' ') {
+		const char *type = said.buf + len + 1, *options = strchr(type, ' ');
+
+		if (options)
+			say_options(m, other, type, (size_t)(options - type), options + 1);
+	}
 	return 0;
+}
+
+/* Clocks of machines: rules and tokens speak of real time. */
+static void try_clocks(struct mounts *m)
+{
+	uint64_t theirs, ours;
+
+	if (mounts_ask(m, &theirs, "now") < 0)
+		return mounts_failed(m, "clocks of two machines", "asking");
+	ours = (uint64_t)time(NULL);
+	theirs = theirs > ours ? theirs - ours : ours - theirs;
+	mounts_say(m, "clocks of two machines", theirs > CLOCKS / SECOND ? MOUNTS_STALE : MOUNTS_INFO, (int64_t)theirs * SECOND,
+		   "differ by it, to a second");
 }
 
 static int try_in(struct mounts *m, int dirfd, const char *name, struct err *e)
@@ -181,13 +206,13 @@ static int try_in(struct mounts *m, int dirfd, const char *name, struct err *e)
 	if (m->a < 0)
 		return err_sys(e, "cannot open %s/%s", m->o->dir, name);
 	try_options(m, m->o->dir);
-	if (m->o->other && open_other(m, name, e) < 0)
+	if ((m->o->other || m->o->with) && meet_other(m, name, e) < 0)
 		return -1;
-	if (m->o->other)
-		try_options(m, m->o->other);
 	try_alone(m);
 	if (m->b < 0)
 		return 0;
+	if (m->o->with)
+		try_clocks(m);
 	mounts_locks(m);
 	mounts_handover(m);
 	mounts_winners(m);
@@ -208,11 +233,11 @@ int mounts_try(const struct mounts_options *o, enum mounts_verdict *worst, struc
 
 	*worst = MOUNTS_OK;
 	os_random(&random, sizeof(random));
-	str_addf(&name, "berth-probe-%016" PRIx64, random);
+	str_addf(&name, MOUNTS_PREFIX "%016" PRIx64, random);
 	if (dirfd < 0 || mkdirat(dirfd, name.buf, 0700) < 0)
 		return err_sys(e, "cannot make a directory in %s", o->dir);
 	rc = try_in(&m, dirfd, name.buf, e);
-	os_cleanup_fd(&m.b);
+	mounts_part(&m);
 	os_cleanup_fd(&m.a);
 	if (os_remove_tree(dirfd, name.buf) < 0 && rc == 0)
 		rc = err_sys(e, "cannot remove %s/%s", o->dir, name.buf);

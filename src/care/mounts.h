@@ -7,6 +7,7 @@
  * (doc/MACHINES.md, "berth probe").
  */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/err.h"
@@ -28,7 +29,8 @@ struct mounts_result {
 struct mounts_options {
 	const char *dir;
 	const char *other;      /* the same directory by another mount, or NULL */
-	pid_t client;           /* the process of that mount, to be killed; 0: none */
+	char *const *with;      /* or the command that leads to `berth probe --follow` on another machine; NULL: none */
+	pid_t client;           /* the process of that mount, on that machine, to be killed; 0: none */
 	void (*tell)(void *arg, const struct mounts_result *r);
 	void *arg;
 };
@@ -39,6 +41,13 @@ struct mounts_options {
  * Returns 0, or -1 with *e if the directories cannot be used at all.
  */
 int mounts_try(const struct mounts_options *o, enum mounts_verdict *worst, struct err *e);
+
+/*
+ * mounts_follow - be the other machine: do in dir what the orders from `in` say, and answer to `out`, until `in` ends
+ * Who gives them may do nothing but in directories of the name that mounts_try() gives, and kill the process of a client.
+ * Returns 0, or -1 if the answers cannot be written.
+ */
+int mounts_follow(const char *dir, int in, int out);
 
 /*
  * mounts_advice - the mount options that keep caches of this type of file system (os/fs.h, fs_describe) young enough, or NULL

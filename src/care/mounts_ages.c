@@ -4,6 +4,7 @@
  *
  * Owns no state. The second mount always looks before the change, so that it caches what is old if it caches anything.
  */
+#include "care/mounts_act.h"
 #include "care/mounts_own.h"
 
 #include <errno.h>
@@ -15,53 +16,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/time.h"
-#include "os/dir.h"
 #include "os/file.h"
-#include "os/process.h"
 
 #define ROUNDS 4
 #define ENOUGH 2                /* rounds with an old answer */
-#define WAIT UINT64_C(30000000) /* microseconds until a change counts as never seen */
-
-enum look { BY_OPEN, BY_STAT, BY_LIST, LOOKS };
-
-/* What a look finds: absent, or how long the file is, or -1 for a directory. */
-struct found {
-	bool there;
-	int64_t size;
-};
-
-static struct found of_stat(int rc, const struct stat *sb)
-{
-	return rc < 0 ? (struct found){ false, 0 } : (struct found){ true, S_ISDIR(sb->st_mode) ? -1 : (int64_t)sb->st_size };
-}
-
-static struct found in_list(int dirfd, const char *name)
-{
-	cleanup_names struct names names = NAMES_INIT;
-	size_t i;
-
-	if (os_dir_list(dirfd, ".", DIR_ALL, &names) < 0)
-		return (struct found){ false, 0 };
-	for (i = 0; i < names.count; i++)
-		if (strcmp(names.v[i], name) == 0)
-			return (struct found){ true, 0 };
-	return (struct found){ false, 0 };
-}
-
-static struct found look(int dirfd, const char *name, enum look how)
-{
-	cleanup_fd int fd = -1;
-	struct stat sb;
-
-	if (how == BY_LIST)
-		return in_list(dirfd, name);
-	if (how == BY_STAT)
-		return of_stat(fstatat(dirfd, name, &sb, AT_SYMLINK_NOFOLLOW), &sb);
-	fd = os_open(dirfd, name, O_RDONLY, 0);
-	return of_stat(fd < 0 ? -1 : fstat(fd, &sb), &sb);
-}
 
 /* One kind of change, on names that end in a number. */
 static int make(int d, const char *name, size_t len)
@@ -108,52 +66,42 @@ static const struct change {
 	const char *name;
 	int (*before)(int dirfd, const char *name), (*change)(int dirfd, const char *name);
 	bool there;             /* whether the name is there afterwards */
-	int64_t size;
+	uint64_t size;          /* or ACT_DIR */
 } changes[] = {
 	{ "a new file", nothing, make_short, true, 3 },
-	{ "a new directory", nothing, make_dir, true, -1 },
+	{ "a new directory", nothing, make_dir, true, ACT_DIR },
 	{ "a removed file", make_short, removal, false, 0 },
 	{ "a replaced file", make_short, replacement, true, 7 },
 	{ "a renamed directory", make_dir, rename_away, false, 0 },
 	{ "a longer file", make_short, append, true, 7 },
 };
 
-/* How long until the second mount answers rightly: 0 at once, -1 with errno; WAIT: not in that time. */
-static int64_t age_of(struct mounts *m, const struct change *c, enum look how, const char *name)
+/*
+ * How long until the other mount answers rightly: 0 at once, -1 with errno; MOUNTS_NEVER: not in that time. It measures that itself from
+ * when it hears of the change: what an order takes to reach it is not seen.
+ */
+static int64_t age_of(struct mounts *m, const struct change *c, enum act_look how, const char *name)
 {
-	uint64_t changed, waited = 0;
-	struct found f;
+	uint64_t waited;
 
 	if (c->before(m->a, name) < 0)
 		return -1;
 	/* It has to know the state before the change; a look that comes too early would not be one. */
-	changed = time_now_usec();
-	do {
-		f = look(m->b, name, how);
-	} while (f.there != (c->before != nothing) && time_now_usec() - changed < WAIT);
-	if (c->change(m->a, name) < 0)
+	if (mounts_ask(m, &waited, "await %s %d %d 0", name, (int)how, c->before != nothing) < 0 || c->change(m->a, name) < 0 ||
+	    mounts_ask(m, &waited, "await %s %d %d %" PRIu64, name, (int)how, c->there, c->size) < 0)
 		return -1;
-	changed = time_now_usec();
-	for (;;) {
-		f = look(m->b, name, how);
-		if (f.there == c->there && (how == BY_LIST || f.size == c->size))
-			return (int64_t)waited;
-		waited = time_now_usec() - changed;
-		if (waited >= WAIT)
-			return (int64_t)WAIT;
-		os_pause(500);
-	}
+	return waited > MOUNTS_NEVER ? (int64_t)MOUNTS_NEVER : (int64_t)waited;
 }
 
 static void try_change(struct mounts *m, const struct change *c, unsigned number)
 {
-	static const char *const by[LOOKS] = { "open", "stat", "a list of names" };
+	static const char *const by[ACT_LOOKS] = { "open", "stat", "a list of names" };
 	cleanup_str struct str text = STR_INIT;
 	int64_t worst = 0;
-	enum look how;
+	enum act_look how;
 	unsigned i;
 
-	for (how = BY_OPEN; how < LOOKS; how++) {
+	for (how = BY_OPEN; how < ACT_LOOKS; how++) {
 		int64_t oldest = 0;
 		unsigned stale = 0;
 
@@ -192,24 +140,22 @@ void mounts_ages(struct mounts *m)
 void mounts_open_files(struct mounts *m)
 {
 	static const char name[] = "an open file that is removed";
-	static char bytes[256 * 1024];
-	cleanup_fd int fd = -1;
-	struct stat sb;
-	ssize_t n;
+	static char bytes[MOUNTS_OPEN_FILE];
+	uint64_t links, n;
 
 	if (os_write_file(m->a, "open", bytes, sizeof(bytes), true) < 0)
 		return mounts_failed(m, name, "writing");
-	fd = os_open(m->b, "open", O_RDONLY, 0);
-	if (fd < 0)
+	if (mounts_ask(m, NULL, "open open") < 0)
 		return mounts_failed(m, name, "open");
-	if (linkat(m->a, "open", m->a, "open-too", 0) < 0 || fstatat(m->b, "open-too", &sb, 0) < 0)
+	if (linkat(m->a, "open", m->a, "open-too", 0) < 0 || mounts_ask(m, &links, "links open-too") < 0)
 		return mounts_failed(m, "link counts", "link(2)");
-	mounts_say(m, "link counts", sb.st_nlink == 2 ? MOUNTS_OK : MOUNTS_STALE, -1, "the other machine sees %u of 2", (unsigned)sb.st_nlink);
+	mounts_say(m, "link counts", links == 2 ? MOUNTS_OK : MOUNTS_STALE, -1, "the other machine sees %u of 2", (unsigned)links);
 	if (unlinkat(m->a, "open", 0) < 0 || unlinkat(m->a, "open-too", 0) < 0)
 		return mounts_failed(m, name, "unlink");
-	n = os_read_full(fd, bytes, sizeof(bytes));
-	if (n == (ssize_t)sizeof(bytes))
+	if (mounts_ask(m, &n, "read") < 0)
+		mounts_say(m, name, MOUNTS_INFO, -1, "cannot be read any more: %s", strerror(errno));
+	else if (n == sizeof(bytes))
 		mounts_say(m, name, MOUNTS_INFO, -1, "can be read to its end");
 	else
-		mounts_say(m, name, MOUNTS_INFO, -1, "cannot be read any more: %s", n < 0 ? strerror(errno) : "it has become shorter");
+		mounts_say(m, name, MOUNTS_INFO, -1, "cannot be read any more: it has become shorter");
 }

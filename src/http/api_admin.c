@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
 #include "care/gc_last.h"
@@ -13,6 +14,7 @@
 #include "os/process.h"
 #include "registry/reg_hook.h"
 #include "store/alone.h"
+#include "store/beat.h"
 #include "store/collector.h"
 
 #define WAITING_MAX 1000                /* events of an endpoint that are counted, */
@@ -99,6 +101,30 @@ static void add_endpoints(struct registry *r, struct str *out)
 	str_puts(out, "]");
 }
 
+/* None where the store is on a file system of this machine alone. */
+static void add_machines(struct registry *r, struct str *out)
+{
+	cleanup_free struct beat_seen *v = NULL;
+	cleanup_err struct err ignored = ERR_INIT;
+	size_t count;
+
+	str_puts(out, "\"machines\":[");
+	if (beat_seen_all(r->st, &v, &count, &ignored) < 0)
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		str_puts(out, i ? ",{" : "{");
+		add_text(out, "name", v[i].host);
+		str_puts(out, ",");
+		add_text(out, "version", v[i].version);
+		str_puts(out, ",");
+		add_time(out, "since", v[i].since);
+		str_puts(out, ",");
+		add_time(out, "seen", v[i].beat);
+		str_addf(out, ",\"serves\":%s}", v[i].serves ? "true" : "false");
+	}
+	str_puts(out, "]");
+}
+
 int api_status_get(struct exchange *x, struct err *e)
 {
 	struct str *out = &x->rs.body;
@@ -111,6 +137,8 @@ int api_status_get(struct exchange *x, struct err *e)
 	add_mirrors(x->reg, out);
 	str_puts(out, ",");
 	add_endpoints(x->reg, out);
+	str_puts(out, ",");
+	add_machines(x->reg, out);
 	str_puts(out, "}\n");
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "http/route.h"
 #include "registry/ready.h"
 #include "store/alone.h"
+#include "store/beat.h"
 #include "store/lock.h"
 #include "store/quota.h"
 
@@ -222,6 +223,22 @@ static void add_rules(struct str *out, struct registry *r)
 	       (uint64_t)last.when);
 }
 
+/* Missing where the store is on a file system of this machine alone. */
+static void add_machines(struct str *out, struct registry *r)
+{
+	cleanup_free struct beat_seen *v = NULL;
+	cleanup_err struct err e = ERR_INIT;
+	uint64_t serve = 0;
+	size_t count;
+
+	if (r->st->local || beat_seen_all(r->st, &v, &count, &e) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		serve += v[i].serves;
+	simple(out, "berth_machines", PROM_GAUGE, "Machines that serve the store.", serve);
+	simple(out, "berth_machines_silent", PROM_GAUGE, "Machines that were killed, or stand still, or have lost the store.", count - serve);
+}
+
 /* Missing where no rule has a quota. */
 static void add_quotas(struct str *out, struct registry *r)
 {
@@ -304,6 +321,7 @@ static void metrics(struct exchange *x)
 	       metrics_get(METRIC_STARTED));
 	simple(out, "berth_ready", PROM_GAUGE, "1 where /readyz answers 200, else 0.", ready_check(x->reg, &reason));
 	add_workers(out);
+	add_machines(out, x->reg);
 	add_requests(out);
 	add_refused(out);
 	add_locks(out);

@@ -16,6 +16,7 @@
 #include "os/file.h"
 #include "registry/reg_sizes.h"
 #include "registry/reg_summary.h"
+#include "store/believed.h"
 #include "store/lock.h"
 #include "store/repo.h"
 #include "store/store_path.h"
@@ -359,11 +360,15 @@ static int read_list(struct registry *r, struct summary *s, int64_t *as_of, stru
 int reg_repo_list_open(struct registry *r, struct summary *s, int64_t *as_of, struct err *e)
 {
 	cleanup_fd int lock = -1;
+	char mark[BELIEVED_LEN + 1];
 	int rc = read_list(r, s, as_of, e);
 
-	if (rc || r->st->readonly || !*r->st->epoch)
+	if (rc)
 		return rc;
 	summary_close(s);
+	rc = believed_begin(r->st, mark, e);
+	if (rc <= 0)
+		return rc;
 	rc = lock_file_now(r->st, STORE_CATALOG_LOCK_FILE, LOCK_CATALOG, &lock, e);
 	if (rc <= 0 || write_all(r, e) < 0)
 		return rc < 0 ? rc : rc == 0 ? 0 : -1;

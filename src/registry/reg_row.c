@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "store/index.h"
 #include "store/revision.h"
+#include "store/summary_write.h"
 #include "store/tag.h"
 
 _Static_assert(KIND_COUNT == SUMMARY_COUNTS, "a summary counts each kind");

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "store/index.h"
+#include "store/believed.h"
 #include "store/revision.h"
 #include "store/store_path.h"
 #include "store/tag.h"
@@ -303,9 +304,13 @@ static int do_without(struct registry *r, const struct name *n, const struct err
 int reg_summary_build(struct registry *r, const struct name *n, struct err *e)
 {
 	cleanup_err struct err why = ERR_INIT;
+	char mark[BELIEVED_LEN + 1];
 	struct touched t;
 	int rc;
 
+	rc = believed_begin(r->st, mark, &why);
+	if (rc <= 0)
+		return rc < 0 ? do_without(r, n, &why, e) : 0;
 	if (touched_begin(r->st, n, &t, e) < 0)
 		return -1;
 	rc = build(r, n, &why);

@@ -380,15 +380,26 @@ int collector_hear(struct collector *c, struct err *e)
 	return more;
 }
 
+/* Whether nobody holds a lock that masters share: 1, 0, -1 with *e. */
+static int nobody_holds(const struct collector *c, const char *file, struct err *e)
+{
+	cleanup_fd int fd = os_open_file(c->st->dirfd, file, O_RDWR, 0);
+
+	if (fd < 0)
+		return os_gone(errno) ? 1 : err_sys(e, "cannot open %s", file);
+	if (os_lock(fd, true, 0, NULL) == 0)
+		return 1;
+	return errno == EWOULDBLOCK ? 0 : err_sys(e, "cannot lock %s", file);
+}
+
 int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e)
 {
-	cleanup_fd int fd = os_open_file(c->st->dirfd, STORE_ONLINE_FILE, O_RDWR, 0);
+	int rc = nobody_holds(c, STORE_ONLINE_FILE, e);
 
-	*nobody = fd < 0 && os_gone(errno);
-	if (fd < 0)
-		return *nobody ? 0 : err_sys(e, "cannot open %s", STORE_ONLINE_FILE);
-	*nobody = os_lock(fd, true, 0, NULL) == 0;
-	return *nobody || errno == EWOULDBLOCK ? 0 : err_sys(e, "cannot lock %s", STORE_ONLINE_FILE);
+	if (rc == 1)
+		rc = nobody_holds(c, STORE_ONLINE_1_0_FILE, e);
+	*nobody = rc == 1;
+	return rc < 0 ? -1 : 0;
 }
 
 bool collector_noted(const struct collector *c, const struct digest *d)

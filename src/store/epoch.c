@@ -2,7 +2,7 @@
 /*
  * epoch: joining and beginning epochs.
  *
- * Owns berth/locks/serving, berth/locks/online and berth/index/_epoch. A process that only wants to know whether any master
+ * Owns berth/locks/serving, berth/locks/online-2 and berth/index/_epoch. A process that only wants to know whether any master
  * serves tries the lock of `online`: if it tried `serving`, a master that starts at that moment would believe that others serve.
  */
 #include "store/epoch.h"

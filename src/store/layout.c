@@ -55,41 +55,58 @@ static const char *const vital[] = {
 	STORE_JOURNAL_DIR,
 };
 
+static bool is_version(const char *s)
+{
+	return *s && strspn(s, "0123456789.") == strlen(s);
+}
+
+/*
+ * The number, and behind a blank the first version that knows it: "2 2.0.0". Version 1.0.0 refuses what is more than a number, or greater than
+ * its own.
+ */
 static int check_format(struct store *st, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT;
-	uint64_t version;
+	uint64_t number;
+	size_t len;
 
 	if (store_read(st, STORE_FORMAT_FILE, FORMAT_MAX, &text) < 0)
 		return err_sys(e, "cannot read %s", STORE_FORMAT_FILE);
 	while (text.len && text.buf[text.len - 1] == '\n')
-		text.len--;
+		str_cut(&text, text.len - 1);
 	if (!text.len) {
 		str_addf(&text, "%d\n", STORE_FORMAT);
 		if (!st->readonly && store_replace(st, STORE_FORMAT_FILE, text.buf, text.len, true) < 0)
 			return err_sys(e, "cannot write %s", STORE_FORMAT_FILE);
 		return 0;
 	}
-	if (str_parse_u64(text.buf, text.len, &version) < 0 || version > STORE_FORMAT) {
-		errno = EPROTO;
-		return err_sys(e, "%s is of a newer berth (this one knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
-	}
-	return 0;
+	len = strcspn(text.buf, " ");
+	if (str_parse_u64(text.buf, len, &number) == 0 && number <= STORE_FORMAT)
+		return 0;
+	errno = EPROTO;
+	if (text.buf[len] == ' ' && is_version(text.buf + len + 1))
+		return err_sys(e, "this store needs berth %s or newer: its format (%s) is %.*s, and berth " PACKAGE_VERSION " knows %d",
+			       text.buf + len + 1, STORE_FORMAT_FILE, (int)len, text.buf, STORE_FORMAT);
+	return err_sys(e, "%s is of a newer berth (berth " PACKAGE_VERSION " knows format %d)", STORE_FORMAT_FILE, STORE_FORMAT);
 }
 
 /*
- * Versions before 1.0 kept links there, which nginx served while no worker lived. Nothing updates them any more, and an nginx
- * with the configuration of such a version would still serve them. So they are removed, durably.
+ * Versions before 1.0 kept links in a directory there, which nginx served while no worker lived. Nothing updates them any more, and an
+ * nginx with the configuration of such a version would still serve them. So they are removed, durably. A symbolic link is store/believed.h's.
  */
 static int remove_fallback(struct store *st, struct err *e)
 {
 	cleanup_str struct str trashed = STR_INIT;
-	int found = store_trash(st, STORE_FALLBACK_DIR, &trashed, e);
+	struct stat sb;
+	int found;
 
+	if (os_fstatat(st->dirfd, STORE_BELIEVED_LINK, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(sb.st_mode))
+		return 0;
+	found = store_trash(st, STORE_BELIEVED_LINK, &trashed, e);
 	if (found <= 0)
 		return found;
-	if (store_flush_above(st, STORE_FALLBACK_DIR, 1) < 0)
-		return err_sys(e, "cannot flush the directory of %s", STORE_FALLBACK_DIR);
+	if (store_flush_above(st, STORE_BELIEVED_LINK, 1) < 0)
+		return err_sys(e, "cannot flush the directory of %s", STORE_BELIEVED_LINK);
 	store_purge(st, trashed.buf);
 	return 0;
 }

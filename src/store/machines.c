@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -21,32 +22,21 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
+#include "store/beat.h"
 #include "store/store_path.h"
 
 #define BEAT UINT64_C(2000000)          /* microseconds */
 #define WATCH (3 * BEAT)
 #define LOOK 100000                     /* pause between two looks at a file */
 #define OLD 60                          /* seconds after which a file that nobody has locked is not watched */
-#define TEXT_MAX 128
-#define HOST_MAX 64
 
-/* "COUNT HOST\n", always as long: a reader never sees the end of an older text. */
-static int write_beat(int fd, uint64_t count)
+static int write_beat(int fd, uint64_t count, int64_t since)
 {
-	char host[HOST_MAX + 1] = "", text[TEXT_MAX];
-	int len;
+	char text[BEAT_MAX];
 
-	if (gethostname(host, HOST_MAX) < 0)
-		snprintf(host, sizeof(host), "unknown");
-	len = snprintf(text, sizeof(text), "%016" PRIx64 " %-*s\n", count, HOST_MAX, host);
-	if (len < 0 || os_overwrite(fd, text, (size_t)len) < 0)
+	if (os_overwrite(fd, text, beat_text(text, count, since)) < 0)
 		return -1;
 	return os_fsync(fd);
-}
-
-static bool is_name(const char *s)
-{
-	return strlen(s) == MACHINES_NAME && strspn(s, "0123456789abcdef") == MACHINES_NAME;
 }
 
 static int make_own(struct store *st, struct machine *m, struct err *e)
@@ -54,13 +44,14 @@ static int make_own(struct store *st, struct machine *m, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 	uint64_t random;
 
+	m->since = (int64_t)time(NULL);
 	if (os_mkdirat(st->dirfd, STORE_MACHINES_DIR, 0777) < 0 && errno != EEXIST)
 		return err_sys(e, "cannot make %s", STORE_MACHINES_DIR);
 	os_random(&random, sizeof(random));
 	snprintf(m->name, sizeof(m->name), "%016" PRIx64, random);
 	path_in(&path, STORE_MACHINES_DIR, m->name);
 	m->fd = os_lock_open(st->dirfd, path.buf);
-	if (m->fd < 0 || os_lock(m->fd, true, 0, NULL) < 0 || write_beat(m->fd, 0) < 0)
+	if (m->fd < 0 || os_lock(m->fd, true, 0, NULL) < 0 || write_beat(m->fd, 0, m->since) < 0)
 		return err_sys(e, "cannot make and lock %s", path.buf);
 	return 0;
 }
@@ -73,10 +64,10 @@ static bool is_locked(struct store *st, const char *path)
 	return fd >= 0 && os_lock(fd, false, 0, NULL) < 0 && errno == EWOULDBLOCK;
 }
 
-static ssize_t read_beat(struct store *st, const char *path, char text[TEXT_MAX])
+static ssize_t read_beat(struct store *st, const char *path, char text[BEAT_MAX])
 {
-	memset(text, 0, TEXT_MAX);
-	return os_read_file(st->dirfd, path, text, TEXT_MAX);
+	memset(text, 0, BEAT_MAX);
+	return os_read_file(st->dirfd, path, text, BEAT_MAX);
 }
 
 static bool is_old(struct store *st, const char *path, const char *own)
@@ -90,7 +81,7 @@ static bool is_old(struct store *st, const char *path, const char *own)
 /* Whether a file that nobody seems to have locked is written to. */
 static bool beats(struct store *st, const char *path)
 {
-	char before[TEXT_MAX], now[TEXT_MAX];
+	char before[BEAT_MAX], now[BEAT_MAX];
 	uint64_t begun = time_now_usec();
 
 	if (read_beat(st, path, before) <= 0)
@@ -99,7 +90,7 @@ static bool beats(struct store *st, const char *path)
 		os_pause(LOOK);
 		if (read_beat(st, path, now) <= 0)
 			return false;
-		if (memcmp(before, now, TEXT_MAX) != 0)
+		if (memcmp(before, now, BEAT_MAX) != 0)
 			return !is_locked(st, path);
 	}
 	return false;
@@ -125,7 +116,7 @@ int machines_join(struct store *st, const char *root, struct machine *m, struct 
 		cleanup_str struct str path = STR_INIT;
 
 		path_in(&path, STORE_MACHINES_DIR, names.v[i]);
-		if (!is_name(names.v[i]) || strcmp(names.v[i], m->name) == 0 || is_locked(st, path.buf))
+		if (!beat_is_name(names.v[i]) || strcmp(names.v[i], m->name) == 0 || is_locked(st, path.buf))
 			continue;
 		if (!is_old(st, path.buf, own.buf) && beats(st, path.buf)) {
 			machines_leave(st->dirfd, m);
@@ -154,7 +145,7 @@ int machines_beat(const struct machine *m, struct err *e)
 	uint64_t count;
 
 	for (count = 1;; count++) {
-		if (write_beat(m->fd, count) < 0)
+		if (write_beat(m->fd, count, m->since) < 0)
 			return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
 		os_pause(BEAT);
 	}

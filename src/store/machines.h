@@ -20,9 +20,10 @@
 struct machine {
 	int fd;                         /* of its own file, locked; -1: none */
 	char name[MACHINES_NAME + 1];
+	int64_t since;                  /* when it was started, in seconds since the epoch */
 };
 
-#define MACHINE_INIT { -1, "" }
+#define MACHINE_INIT { -1, "", 0 }
 
 /*
  * machines_join - compare with the others, and make this master's own file; remove files of masters that were killed

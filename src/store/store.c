@@ -135,12 +135,19 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 
 #define GLANCE 5        /* milliseconds: another process that looks holds the lock for a moment */
 
-/* Whether a master holds the lock that all of them share. If that can't be found out, one may. */
+/* Whether a master holds the lock that all of its kind share. If that can't be found out, one may. */
 static bool is_served(struct store *st)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, STORE_ONLINE_FILE, O_RDWR, 0);
+	static const char *const files[] = { STORE_ONLINE_FILE, STORE_ONLINE_1_0_FILE };
+	size_t i;
 
-	return fd < 0 ? errno != ENOENT : os_lock(fd, true, GLANCE, NULL) < 0;
+	for (i = 0; i < ARRAY_LEN(files); i++) {
+		cleanup_fd int fd = os_open_file(st->dirfd, files[i], O_RDWR, 0);
+
+		if (fd < 0 ? errno != ENOENT : os_lock(fd, true, GLANCE, NULL) < 0)
+			return true;
+	}
+	return false;
 }
 
 /* A caller whose configuration says nothing of a journal: that of the masters counts. */

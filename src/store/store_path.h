@@ -40,7 +40,8 @@
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
 #define STORE_RUN_LOCK_FILE "berth/locks/run"
 #define STORE_SERVING_FILE "berth/locks/serving"
-#define STORE_ONLINE_FILE "berth/locks/online"          /* every master holds it shared: a collection tries whether it is free */
+#define STORE_ONLINE_FILE "berth/locks/online-2"        /* every master holds it shared: a collection tries whether it is free */
+#define STORE_ONLINE_1_0_FILE "berth/locks/online"      /* a master of version 1.0.0 holds this one instead: store/believed.h */
 #define STORE_SETTINGS_FILE "berth/locks/settings"
 #define STORE_MACHINES_DIR "berth/locks/machines"      /* a file of each master, where there may be several machines: store/machines.h */
 #define STORE_CATALOG_LOCK_FILE "berth/locks/catalog"
@@ -57,7 +58,7 @@
 #define STORE_REPOS_FILE "berth/index/_repos"            /* what lists say of each repository: registry/reg_repo_list.h */
 #define STORE_TOUCHED_FILE "berth/index/_touched"        /* which of them have changed since: store/touched.h */
 #define STORE_SIZES_FILE "berth/index/_sizes"            /* what repositories had at the last collection: registry/reg_sizes.h */
-#define STORE_FALLBACK_DIR "berth/index/_fallback"      /* of versions before 1.0: removed at the start */
+#define STORE_BELIEVED_LINK "berth/index/_fallback"         /* version 1.0.0 removes it when it starts: see store/believed.h */
 #define STORE_PULLED_DIR "berth/pulled"                 /* when tags and manifests were last pulled: store/pulled.h */
 #define STORE_PULLED_SINCE "berth/pulled/_since"
 #define STORE_RULES_DIR "berth/rules"                   /* which rules have been seen, and when rules ran: care/retain_state.h */

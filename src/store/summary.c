@@ -15,9 +15,10 @@
 
 #include "base/mem.h"
 #include "os/file.h"
+#include "store/believed.h"
 
 #define HEAD_WORD "berth-summary 1 "
-#define HEAD_LEN (sizeof(HEAD_WORD) - 1 + STORE_EPOCH_LEN + 4 * 17 + 1)
+#define HEAD_LEN (sizeof(HEAD_WORD) - 1 + BELIEVED_LEN + 4 * 17 + 1)
 #define FIRST (64 * 1024)               /* bytes that are read at first: of a small file all */
 #define FILE_MAX (UINT64_C(1) << 40)
 #define INDEX_MAX (8u << 20)            /* bytes of an index that can be right */
@@ -54,18 +55,6 @@ int summary_cmp(enum summary_order by, const struct summary_row *a, const struct
 	if (by == SUMMARY_BY_PUSH && a->pushed != b->pushed)
 		return a->pushed < b->pushed ? -1 : 1;
 	return cmp_text(a->key, a->key_len, b->key, b->key_len);
-}
-
-void summary_add_row(struct str *out, const struct summary_row *row)
-{
-	str_addf(out, "%016" PRIx64 " ", row->pushed);
-	str_add(out, row->key, row->key_len);
-	str_addc(out, ' ');
-	str_add(out, row->digest, row->digest_len);
-	for (size_t i = 0; i < SUMMARY_COUNTS; i++)
-		str_addf(out, " %u", row->counts[i]);
-	str_addc(out, ' ');
-	str_add(out, row->text, row->text_len);
 }
 
 /* The next word of a line, up to a blank; whether there is one. */
@@ -127,16 +116,16 @@ static bool number(const char *at, uint64_t *out)
 	return str_parse_hex(at, HEX, out) == 0 && *out < FILE_MAX;
 }
 
-/* The first line, of this epoch, unless it may be an old one. */
-static bool parse_head(const struct store *st, bool old, struct summary *s)
+/* The first line, with this mark, unless it may be an old one. */
+static bool parse_head(const char *mark, bool old, struct summary *s)
 {
 	const char *p = s->head.buf;
 	size_t word_len = sizeof(HEAD_WORD) - 1;
 
 	if (s->head.len < HEAD_LEN || memcmp(p, HEAD_WORD, word_len) != 0 ||
-	    (!old && (!*st->epoch || memcmp(p + word_len, st->epoch, STORE_EPOCH_LEN) != 0)))
+	    (!old && memcmp(p + word_len, mark, BELIEVED_LEN) != 0))
 		return false;
-	p += word_len + STORE_EPOCH_LEN;
+	p += word_len + BELIEVED_LEN;
 	return p[0] == ' ' && number(p + 1, &s->count) && p[17] == ' ' && number(p + 18, &s->index_len[0]) && p[34] == ' ' &&
 	       number(p + 35, &s->index_len[1]) && p[51] == ' ' && number(p + 52, &s->run_len) && p[68] == '\n' &&
 	       s->index_len[0] <= INDEX_MAX && s->index_len[1] <= INDEX_MAX;
@@ -284,12 +273,17 @@ static void parse_tail(struct summary *s)
 
 static int open_any(struct store *st, const char *path, bool old, struct summary *s, struct err *e)
 {
+	char mark[BELIEVED_LEN + 1] = "";
+	int rc = old ? 1 : believed_read(st, mark, e);
+
+	if (rc <= 0)
+		return rc;
 	s->fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
 	if (s->fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path);
 	if (read_at(s, 0, FIRST, &s->head) < 0)
 		return errno == EISDIR || errno == ESPIPE ? 0 : err_sys(e, "cannot read %s", path);
-	if (!parse_head(st, old, s))
+	if (!parse_head(mark, old, s))
 		return 0;
 	if (read_indexes(s) < 0 || read_tail(s) < 0)
 		return errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path);

@@ -7,7 +7,7 @@
  *
  * The file has a base, which is written whole, and a tail, to which a line is appended before and after each change:
  *
- *   head         "berth-summary 1 EPOCH COUNT INDEX INDEX RUN\n": numbers are 16 hex digits; the lengths of what follows
+ *   head         "berth-summary 1 MARK COUNT INDEX INDEX RUN\n": numbers are 16 hex digits; the lengths of what follows
  *   two indexes  of the runs: "OFFSET PUSHED KEY\n" for the first row of each block
  *   two runs     the same rows by KEY, and by PUSHED and KEY: "PUSHED KEY DIGEST COUNT COUNT COUNT COUNT TEXT\n"
  *   tail         "?n KEY ;" the row may be about to come (o: to change or go); "=ROW ;" it is this one; "-KEY ;" it has gone;
@@ -15,7 +15,8 @@
  *
  * So a row is believed unless its last line is one with a question mark: then somebody is at work, or has died there, and what the row is about is
  * looked at. A piece of the tail begins with a newline, and a line counts if it ends with ";": what a kill has cut counts for nothing.
- * A file of another epoch is none. Writers hold the repository's lock; readers take none, and hold on to the file that they have opened.
+ * A file with another mark than that in force (store/believed.h) is none. Writers hold the repository's lock; readers take none, and hold on
+ * to the file that they have opened.
  */
 
 #include <stdbool.h>
@@ -67,10 +68,10 @@ struct summary {
 void summary_close(struct summary *s);
 #define cleanup_summary __attribute__((cleanup(summary_close)))
 
-/* summary_open - open it and read its tail; s is SUMMARY_INIT. 1, 0 there is none of this epoch, or it is corrupt, -1 with *e */
+/* summary_open - open it and read its tail; s is SUMMARY_INIT. 1, 0 there is none with the mark in force, or it is corrupt, -1 with *e */
 int summary_open(struct store *st, const char *path, struct summary *s, struct err *e);
 
-/* summary_open_old - the same of any epoch: what follows from content alone can still be known from it */
+/* summary_open_old - the same with any mark: what follows from content alone can still be known from it */
 int summary_open_old(struct store *st, const char *path, struct summary *s, struct err *e);
 
 /*
@@ -100,8 +101,7 @@ enum summary_order { SUMMARY_BY_KEY, SUMMARY_BY_PUSH };
 int summary_walk(struct summary *s, enum summary_order by, bool desc, const struct summary_row *after,
 		 int (*visit)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e);
 
-/* summary_add_row - add a row as a line, without a newline; summary_parse_row - read one: 0, or -1 */
-void summary_add_row(struct str *out, const struct summary_row *row);
+/* summary_parse_row - read a row from a line, as summary_add_row() writes it (store/summary_write.h): 0, or -1 */
 int summary_parse_row(const char *line, size_t len, struct summary_row *row);
 
 /* summary_cmp - the order of a walk */

@@ -17,9 +17,22 @@
 #include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/believed.h"
 
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
+
+void summary_add_row(struct str *out, const struct summary_row *row)
+{
+	str_addf(out, "%016" PRIx64 " ", row->pushed);
+	str_add(out, row->key, row->key_len);
+	str_addc(out, ' ');
+	str_add(out, row->digest, row->digest_len);
+	for (size_t i = 0; i < SUMMARY_COUNTS; i++)
+		str_addf(out, " %u", row->counts[i]);
+	str_addc(out, ' ');
+	str_add(out, row->text, row->text_len);
+}
 
 void summary_doubt(struct str *lines, const char *key, bool existed)
 {
@@ -116,10 +129,12 @@ int summary_build_noted(struct store *st, const char *path, const struct summary
 	cleanup_str struct str text = STR_INIT;
 	uint64_t block = BLOCK_LEAST, sum = 0;
 	size_t i;
-	int rc = 0;
+	char mark[BELIEVED_LEN + 1];
+	int rc = believed_begin(st, mark, e);
 
-	if (!*st->epoch)
-		return 0;
+	if (rc <= 0)
+		return rc;
+	rc = 0;
 	for (i = 0; i < count; i++) {
 		sum += rows[i].key_len + rows[i].digest_len + rows[i].text_len + 30;
 		pushed[i] = rows[i];
@@ -130,7 +145,7 @@ int summary_build_noted(struct store *st, const char *path, const struct summary
 		qsort(pushed, count, sizeof(*pushed), by_push);
 	add_run(rows, count, block, &index[0], &run[0]);
 	add_run(pushed, count, block, &index[1], &run[1]);
-	str_addf(&text, "berth-summary 1 %s %016zx %016zx %016zx %016zx\n", st->epoch, count, index[0].len, index[1].len, run[0].len);
+	str_addf(&text, "berth-summary 1 %s %016zx %016zx %016zx %016zx\n", mark, count, index[0].len, index[1].len, run[0].len);
 	for (i = 0; i < 2; i++)
 		str_add(&text, index[i].buf, index[i].len);
 	for (i = 0; i < 2; i++)

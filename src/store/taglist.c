@@ -22,7 +22,7 @@
 #include "store/store_path.h"
 
 #define NSEC INT64_C(1000000000)
-#define TICK (20 * 1000 * 1000)         /* nanoseconds: the clock of a file system may lag by 10 ms */
+#define TICK (20 * 1000 * 1000)         /* nanoseconds: the clock of a local file system may lag by 10 ms; others may count whole seconds (FIRM) */
 #define SUM_LEN 16
 #define HEAD_LEN (STORE_EPOCH_LEN + 1 + sizeof(((struct taglist_stamp *)0)->text) - 1 + SUM_LEN + 1)
 #define SUMMED_LEN (HEAD_LEN - SUM_LEN - 1)     /* the first line up to its checksum */
@@ -84,7 +84,7 @@ int taglist_look(struct store *st, const struct name *n, struct taglist_stamp *n
 	now->text[16] = now->text[33] = now->text[50] = ' ';
 	now->text[51] = '\0';
 	clock_gettime(CLOCK_REALTIME, &ts);
-	now->settled = ts.tv_sec * NSEC + ts.tv_nsec - changed > TICK;
+	now->settled = ts.tv_sec * NSEC + ts.tv_nsec - changed > (st->local ? TICK : FIRM);
 	return 1;
 }
 

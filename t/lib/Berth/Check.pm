@@ -242,7 +242,7 @@ sub serves
 {
 	my ($root) = @_;
 
-	open my $lock, '+<', "$root/berth/locks/online" or die "$root/berth/locks/online: $!";
+	open my $lock, '+<', "$root/berth/locks/online-2" or die "$root/berth/locks/online-2: $!";
 	flock $lock, LOCK_SH or die "flock: $!";
 	return $lock;
 }

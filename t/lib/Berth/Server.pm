@@ -49,13 +49,14 @@ for my $sig (qw(TERM INT HUP)) {
 #   root            directory of the store, to go on with another server's or one on another file system
 #   held            1: the test holds the sockets, as systemd does, and hands them to each master
 #   args            more options of berth-fcgi, [ '--listen-relay', $path ]
+#   older           an older version, of Berth::Older: its berth-fcgi, and nginx with its templates
 #   wrap            words before berth-fcgi's own: ['strace', '-f', '-o', $file]
 sub start
 {
 	my ($class, %o) = @_;
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => Cwd::realpath($dir), pid => $$, workers => $o{workers} // 4, env => $o{env} // {},
-		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], args => $o{args} // [], wrap => $o{wrap} // [], program => $o{program},
+		nginx_extra => $o{nginx_extra} // '', nginx_args => $o{nginx_args} // [], args => $o{args} // [], wrap => $o{wrap} // [], program => $o{program}, older => $o{older},
 		remote_user => $o{remote_user} // '', held => $o{held}, want_port => $o{port} }, $class;
 
 	chmod 0755, $dir;
@@ -162,7 +163,7 @@ sub guard
 sub launch_workers
 {
 	my ($self) = @_;
-	my @cmd = (guard(), @{ $self->{wrap} }, $self->{program} // Berth::Test::program('berth-fcgi'),
+	my @cmd = (guard(), @{ $self->{wrap} }, $self->{older} ? $self->{older}->program('berth-fcgi') : $self->{program} // Berth::Test::program('berth-fcgi'),
 		'--config', $self->config_file, '--root', $self->{root}, '--workers', $self->{workers});
 
 	push @cmd, @{ $self->{args} };
@@ -221,12 +222,13 @@ sub start_nginx
 	my ($self) = @_;
 	Berth::Test::have_program('nginx') or die "nginx is not installed\n";
 	my $run = "$self->{dir}/nginx";
-	my @settings = $self->settings;
+	my @settings = $self->{older} ? () : $self->settings;
+	my $source = $self->{older} ? $self->{older}->source : Berth::Test::source_dir();
 	my $args = $self->{nginx_args};
 
 	for my $try (1 .. 20) {
 		$self->{port} = $self->{want_port} // free_port();
-		my $r = Berth::Test::run(Berth::Test::source_dir() . '/nginx/render', $run, "listen=127.0.0.1:$self->{port}",
+		my $r = Berth::Test::run("$source/nginx/render", $run, "listen=127.0.0.1:$self->{port}",
 			"root=$self->{root}", 'workers=unix:' . $self->worker_socket, 'writes=unix:' . $self->write_socket,
 			'uploads=unix:' . $self->upload_socket,
 			"monitor=unix:$self->{dir}/monitor.sock", @settings, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
