@@ -3,7 +3,7 @@
  * inject: lets a chosen system call of a worker fail, or kills the worker there.
  *
  * Owns a traced process. Knows nothing of what the worker does: a request is what happens between a successful accept
- * and the next epoll_wait. Of a process with a loop of its own, "loop" in front of the last three commands means all
+ * and the next epoll_wait. Of a process with a loop of its own, "loop" in front of the last commands means all
  * that it does from now on until it is sent SIGURG, which it does not see. Commands come on stdin, one a line; each is
  * answered by one line on stdout, and those of a request by a second one when it is over:
  *
@@ -13,6 +13,7 @@
  *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
  *                   so, as far as NAME goes                   ready, then the same
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
+ *   stop N [NAME]   it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
@@ -72,7 +73,7 @@ static const struct known table[] = {
 };
 #define TABLE_LEN (sizeof(table) / sizeof(*table))
 
-enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_KILL };
+enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_KILL, PLAN_STOP };
 
 struct tracer {
 	pid_t pid;              /* 0: none is traced */
@@ -245,6 +246,16 @@ static bool is_called(const char *call, const char *name)
 	return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || call[len] == ':'));
 }
 
+static void stand_still(const char *call)
+{
+	char line[16];
+
+	printf("stopped %s\n", call);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		exit(0);
+}
+
 /* Before a call; true where the request is over. */
 static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 {
@@ -264,6 +275,11 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		return false;
 	if (t->plan == PLAN_KILL) {
 		kill(t->pid, SIGKILL);
+		return false;
+	}
+	if (t->plan == PLAN_STOP) {
+		t->plan = PLAN_COUNT;
+		stand_still(t->calls[t->count - 1]);
 		return false;
 	}
 	t->plan = PLAN_COUNT;           /* one is enough */
@@ -408,6 +424,8 @@ int main(void)
 			plan(&t, PLAN_FAIL, n, err, name);
 		} else if (sscanf(line, "kill %ld %255s", &n, name) >= 1) {
 			plan(&t, PLAN_KILL, n, 0, name);
+		} else if (sscanf(line, "stop %ld %255s", &n, name) >= 1) {
+			plan(&t, PLAN_STOP, n, 0, name);
 		} else {
 			errno = EINVAL;
 			die("command");
