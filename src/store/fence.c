@@ -99,7 +99,7 @@ static int make_steps(struct store *st, const char *above, const char *dir, int 
 	return 0;
 }
 
-int fence_repository(struct store *st, const struct name *n, unsigned stripe, int fd, bool steps, struct err *e)
+int fence_repository(struct store *st, const struct name *n, unsigned stripe, int fd, struct err *e)
 {
 	struct fence_state *f = &st->fence;
 	cleanup_str struct str above = STR_INIT;
@@ -111,8 +111,6 @@ int fence_repository(struct store *st, const struct name *n, unsigned stripe, in
 	path_steps(&above, stripe);
 	if (close_others(st, above.buf, f->steps.buf, &found, e) < 0)
 		return -1;
-	if (!steps)
-		return 1;
 	str_reset(&f->repository);
 	str_puts(&f->repository, n->s);
 	if (found)
@@ -165,6 +163,47 @@ int fence_mkdirs(struct store *st, const char *from, const char *path)
 		end = *end ? strchrnul(end + 1, '/') : NULL;
 	}
 	return 0;
+}
+
+/* Whether a path is of the index of the repository whose lock this process has. */
+static bool is_of_index(const struct store *st, const char *path)
+{
+	const struct str *name = &st->fence.repository;
+	size_t above = strlen(STORE_INDEX_DIR "/");
+
+	return st->fence.steps.len && strncmp(path, STORE_INDEX_DIR "/", above) == 0 && strncmp(path + above, name->buf, name->len) == 0 &&
+	       strncmp(path + above + name->len, "/_", 2) == 0;
+}
+
+int fence_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush)
+{
+	cleanup_str struct str tmp = STR_INIT;
+
+	if (!is_of_index(st, path))
+		return store_replace(st, path, buf, len, flush);
+	step_in(st, st->fence.steps.buf, &tmp);
+	if (store_write(st, tmp.buf, buf, len, flush) == 0 && os_renameat(st->dirfd, tmp.buf, st->dirfd, path) == 0)
+		return 0;
+	fence_errno(st);
+	/* Something odd may lie there, which store_replace() removes. */
+	if (errno == EISDIR)
+		return store_replace(st, path, buf, len, flush);
+	return -1;
+}
+
+int fence_unlink(struct store *st, const char *path)
+{
+	cleanup_str struct str tmp = STR_INIT;
+
+	if (!is_of_index(st, path))
+		return os_unlinkat(st->dirfd, path, 0);
+	step_in(st, st->fence.steps.buf, &tmp);
+	return os_renameat(st->dirfd, path, st->dirfd, tmp.buf) < 0 ? -1 : os_unlinkat(st->dirfd, tmp.buf, 0);
+}
+
+bool fence_holds(struct store *st, const char *path)
+{
+	return !is_of_index(st, path) || is_there(st, st->fence.steps.buf);
 }
 
 void fence_errno(struct store *st)

@@ -14,6 +14,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "base/err.h"
 #include "base/ref.h"
 #include "base/str.h"
@@ -24,10 +25,9 @@
 /*
  * fence_repository - call it when `fd` has acquired the lock of this repository, which is that of a stripe: removes the step directories of
  *                    those who had it before
- * steps  make one for this process, too: it will change something
  * 1, 0 another process has the lock by now, -1 with *e. Without space for it there is no step directory, and steps are as on a local file system.
  */
-int fence_repository(struct store *st, const struct name *n, unsigned stripe, int fd, bool steps, struct err *e);
+int fence_repository(struct store *st, const struct name *n, unsigned stripe, int fd, struct err *e);
 
 /*
  * fence_tmp     - as store_tmp(), for what a rename will bring to its place under the lock of this repository
@@ -35,12 +35,17 @@ int fence_repository(struct store *st, const struct name *n, unsigned stripe, in
  *                 again
  * fence_trash   - as store_trash(), under the lock of a repository or in a batch of the collector; 503 if the lock has been lost
  * fence_discard - as store_discard(), in a batch of the collector
+ * fence_replace - as store_replace(), of a file of an index of this repository; fence_unlink - remove such a file
+ * fence_holds   - whether the lock of this index's repository is still held, before something is written that no rename brings to its place
  * fence_errno   - call it before err_sys(), at a failure of what fence_tmp() has named: if the lock has been lost, ENOENT becomes ESTALE, which is 503
  */
 void fence_tmp(struct store *st, const struct name *n, struct str *path);
 int fence_mkdirs(struct store *st, const char *from, const char *path);
 int fence_trash(struct store *st, const char *path, struct str *out, struct err *e);
 int fence_discard(struct store *st, const char *path, struct str *out, struct err *e);
+int fence_replace(struct store *st, const char *path, const void *buf, size_t len, bool flush);
+int fence_unlink(struct store *st, const char *path);
+bool fence_holds(struct store *st, const char *path);
 void fence_errno(struct store *st);
 
 /*

@@ -152,9 +152,9 @@ int lock_file_now(struct store *st, const char *path, enum lock_kind kind, int *
 }
 
 /* Under a lock that has just been acquired: 1, 0 another process has it by now, -1 with *e. *fd stays open only where it is 1. */
-static int fence(struct store *st, const struct name *n, unsigned stripe, int *fd, bool steps, struct err *e)
+static int fence(struct store *st, const struct name *n, unsigned stripe, int *fd, struct err *e)
 {
-	int rc = fence_repository(st, n, stripe, *fd, steps, e);
+	int rc = fence_repository(st, n, stripe, *fd, e);
 
 	if (rc <= 0)
 		os_cleanup_fd(fd);
@@ -169,7 +169,7 @@ static int lock_stripe(struct store *st, const struct name *n, unsigned stripe, 
 	path_repository_lock(&path, stripe);
 	if (lock_file(st, path.buf, LOCK_REPOSITORY, fd, e) < 0)
 		return -1;
-	rc = fence(st, n, stripe, fd, true, e);
+	rc = fence(st, n, stripe, fd, e);
 	return rc == 0 ? busy(LOCK_REPOSITORY, e) : rc < 0 ? -1 : 0;
 }
 
@@ -186,7 +186,7 @@ int lock_repository_now(struct store *st, const struct name *n, int *fd, struct 
 
 	path_repository_lock(&path, stripe);
 	rc = lock_file_now(st, path.buf, LOCK_REPOSITORY, fd, e);
-	return rc == 1 ? fence(st, n, stripe, fd, false, e) : rc;
+	return rc == 1 ? fence(st, n, stripe, fd, e) : rc;
 }
 
 int lock_repository_look(struct store *st, const struct name *n, int *fd, struct err *e)

@@ -111,6 +111,20 @@ static int set_new(struct store *st, const struct name *n, const char *dir, cons
 	return rc;
 }
 
+static int put(struct store *st, const struct str *tmp, const char *dir, const char *link, uint64_t *pushed)
+{
+	if (pushed && set_time(st, tmp->buf, dir, pushed) < 0)
+		return -1;
+	return os_renameat(st->dirfd, tmp->buf, st->dirfd, link);
+}
+
+/* Whether it is the directory that lacks, not the lock: who has lost that must not make directories where others have removed them. */
+static bool is_missing(struct store *st)
+{
+	fence_errno(st);
+	return errno == ENOENT;
+}
+
 /* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `pushed`: NULL unless this is a push of the tag. */
 static int replace(struct store *st, const struct name *n, const char *dir, const struct digest *d, bool flush, uint64_t *pushed, struct err *e)
 {
@@ -119,8 +133,8 @@ static int replace(struct store *st, const struct name *n, const char *dir, cons
 	fence_tmp(st, n, &tmp);
 	path_in(&path, dir, STORE_LINK);
 	if (store_write(st, tmp.buf, d->text, strlen(d->text), flush) == 0 &&
-	    os_mkdirs(st->dirfd, dir) == 0 && (!pushed || set_time(st, tmp.buf, dir, pushed) == 0) &&
-	    os_renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+	    ((!st->local && put(st, &tmp, dir, path.buf, pushed) == 0) ||
+	     ((st->local || is_missing(st)) && os_mkdirs(st->dirfd, dir) == 0 && put(st, &tmp, dir, path.buf, pushed) == 0)))
 		return 0;
 	fence_errno(st);
 	err_sys(e, "cannot write %s", path.buf);
@@ -141,6 +155,14 @@ static int write_index(struct store *st, const struct name *n, const char *tag_d
 	return found && digest_eq(&old, d) ? 0 : replace(st, n, dir.buf, d, st->image, NULL, e);
 }
 
+static int flush_new(struct store *st, const char *dir, struct err *e)
+{
+	if (durable_dir(st, dir) == 0)
+		return 0;
+	fence_errno(st);                /* the tag may have been removed since */
+	return err_sys(e, "cannot flush %s", dir);
+}
+
 /* The tag's directory exists, perhaps without a link: writes the index link, then replaces the tag's own link. */
 static int set_old(struct store *st, const struct name *n, const char *tag_dir, const struct digest *d, uint64_t *pushed, struct err *e)
 {
@@ -149,7 +171,7 @@ static int set_old(struct store *st, const struct name *n, const char *tag_dir, 
 	path_in(&dir, tag_dir, STORE_CURRENT);
 	if (write_index(st, n, tag_dir, d, e) < 0 || replace(st, n, dir.buf, d, true, pushed, e) < 0)
 		return -1;
-	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
+	return flush_new(st, dir.buf, e);
 }
 
 int tag_set_known(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool exists, uint64_t *pushed,
@@ -166,7 +188,7 @@ int tag_set_known(struct store *st, const struct name *n, const struct tag *t, c
 	if (rc <= 0)
 		return rc < 0 ? -1 : set_old(st, n, dir.buf, d, pushed, e);
 	path_tags(&dir, n);
-	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
+	return flush_new(st, dir.buf, e);
 }
 
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
