@@ -13,7 +13,7 @@
  *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
  *                   so, as far as NAME goes                   ready, then the same
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
- *   stop N [NAME]   it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
+ *   stop N [NAME[:TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
@@ -238,12 +238,23 @@ static void report(struct tracer *t, const char *how)
 	t->plan = PLAN_COUNT;
 }
 
-/* Names are compared up to the path. */
+/* Names are compared up to the path. "NAME:TEXT|TEXT..." is a call of which the path has one of these texts. */
 static bool is_called(const char *call, const char *name)
 {
-	size_t len = strlen(name);
+	size_t len = strcspn(name, ":"), n;
+	const char *text;
 
-	return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || call[len] == ':'));
+	if (!*name || strncmp(call, name, len) != 0 || (call[len] != '\0' && call[len] != ':'))
+		return !*name;
+	for (text = name + len; *text; text += n) {
+		char one[256];
+
+		n = strcspn(++text, "|");
+		snprintf(one, sizeof(one), "%.*s", (int)n, text);
+		if (strstr(call + len, one))
+			return true;
+	}
+	return !name[len];
 }
 
 static void stand_still(const char *call)

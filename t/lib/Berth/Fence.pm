@@ -5,6 +5,8 @@
 #   my $i = fenced_server;                          # a Berth::Inject on a file system that may belong to several machines
 #   my ($status, $at) = stands_still($i, 17, $request, sub { ... });       # at its 17th call; the code is what others do meanwhile
 #   my $bytes = push_by($i, 'team/app', 'v1', 'some text');                # an image by the other worker
+#   my @tools = hold_each('renameat:current/link', @pids);  # each of these processes, before such a call in its next request
+#   my @at = held(3, @tools);                       # wait until so many stand still: the calls; then let_go(@tools)
 package Berth::Fence;
 
 use strict;
@@ -19,9 +21,11 @@ use Berth::Disk;
 use Berth::Inject;
 use Berth::Test;
 
-our @EXPORT = qw(fenced_server stands_still lose_locks manifest_of push_by);
+our @EXPORT = qw(hold_each held let_go fenced_server stands_still lose_locks manifest_of push_by);
 
 my ($PIDFD_OPEN, $PIDFD_GETFD) = (434, 438);    # of every architecture
+my $owner = $$;
+my @started;
 my $type = 'application/vnd.oci.image.manifest.v1+json';
 
 sub fenced_server
@@ -31,7 +35,18 @@ sub fenced_server
 	plain_build_only('it traces system calls');
 	Berth::Inject::cheap_place();
 	my $disk = disk_by_fuse();
-	return Berth::Inject->start(root => "$disk/store", %o);
+	my $i = Berth::Inject->start(root => "$disk/store", %o);
+	push @started, $i->server;
+	return $i;
+}
+
+# Before Berth::Disk waits until nothing of the disk is open any more.
+END {
+	if ($$ == $owner) {
+		my $status = $?;
+		$_->stop for @started;
+		$? = $status;
+	}
 }
 
 # lose_locks - release what a process has locked, as a file system does that takes it for dead: the descriptors are copied from it, and a lock belongs to
@@ -83,6 +98,46 @@ sub stands_still
 	waitpid $pid, 0;
 	die "inject: $said\n" if $said !~ /^done/;
 	return ($status, $at);
+}
+
+sub hold_each
+{
+	my ($call, @pids) = @_;
+	my @tools;
+
+	for my $pid (@pids) {
+		my $tool = bless { server => { pid => $$ } }, 'Berth::Inject';
+		$tool->open_tool;
+		lacking('processes can be traced', 'no process can be traced here') if $tool->tell("attach $pid") ne 'attached';
+		$tool->tell("stop 1 $call") eq 'ready' or die "inject is not ready\n";
+		push @tools, $tool;
+	}
+	return @tools;
+}
+
+sub held
+{
+	my ($count, @tools) = @_;
+
+	wait_for {
+		for my $tool (grep { !$_->{said} } @tools) {
+			my $bits = '';
+			vec($bits, fileno $tool->{out}, 1) = 1;
+			$tool->{said} = $tool->hear if select $bits, undef, undef, 0;
+		}
+		$count <= grep { ($_->{said} // '') =~ /^stopped / } @tools;
+	};
+	return map { ($_->{said} // '') =~ /^stopped (\S+)/ ? $1 : () } @tools;
+}
+
+sub let_go
+{
+	my (@tools) = @_;
+
+	for my $tool (grep { ($_->{said} // '') =~ /^stopped / } @tools) {
+		print { $tool->{in} } "go\n";
+	}
+	return;
 }
 
 sub manifest_of
