@@ -46,6 +46,7 @@ cmp_ok $asked{blob}, '<=', 28, 'nor does a blob';
 cmp_ok $asked{push}, '<=', 1400, 'nor does an image of 3 layers, but for what a beat adds while this takes longer';
 
 crowd_on_both(20);
+beside_a_collector(12);
 
 my @seconds;
 death_of('deaths', 110, sub {

@@ -106,7 +106,7 @@ sub hold_each
 	my @tools;
 
 	for my $pid (@pids) {
-		my $tool = bless { server => { pid => $$ } }, 'Berth::Inject';
+		my $tool = bless {}, 'Berth::Inject';
 		$tool->open_tool;
 		lacking('processes can be traced', 'no process can be traced here') if $tool->tell("attach $pid") ne 'attached';
 		$tool->tell("stop 1 $call") eq 'ready' or die "inject is not ready\n";

@@ -68,7 +68,7 @@ sub open_tool
 		POSIX::_exit(127);
 	}
 	$in->autoflush(1);
-	@$self{qw(tool in out)} = ($pid, $in, $out);
+	@$self{qw(tool in out owner)} = ($pid, $in, $out, $$);
 	return;
 }
 
@@ -265,7 +265,7 @@ sub DESTROY
 	my ($self) = @_;
 	local ($?, $@, $!);
 
-	return if !$self->{tool} || $$ != $self->{server}{pid};
+	return if !$self->{tool} || $$ != $self->{owner};
 	kill CONT => @{ $self->{stopped} // [] };
 	close $self->{in};
 	kill KILL => $self->{tool};

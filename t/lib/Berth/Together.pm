@@ -5,6 +5,7 @@
 #   my $m = together('moosefs', programs => [...]);    # options as for Berth::Machines
 #   pushes_and_pulls;                               # a push to one is seen by the other at once
 #   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
+#   beside_a_collector(60);                         # clients on the first machine alone, and collections on the second, one after the other
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
 #           dies(sub { $m->kill_machine(2) });
 #           diag(went_on);
@@ -24,7 +25,7 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls crowd_on_both death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls crowd_on_both beside_a_collector death_of dies comes_back went_on together_end);
 
 my $CLIENTS = 8;
 my ($m, @servers, $slots, @berth, @history);
@@ -121,6 +122,22 @@ sub crowd_on_both
 	is(join(' ', map { "$_->{status}$_->{err}" } @gc), '0 0', 'collections on one of them end well');
 	diag(scalar(@$history) . ' requests');
 	judge('two machines', $history);
+	return;
+}
+
+sub beside_a_collector
+{
+	my ($seconds) = @_;
+	my $until = crowd_now() + $seconds;
+	my @gc;
+
+	my ($history) = crowd('a collector elsewhere', $seconds, sub {
+		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s', '--json') while crowd_now() < $until;
+	}, servers => [$servers[0]], cut_off => {});
+	my $removed = grep { $_->{out} =~ /"kind":"blob"/ } @gc;
+	is(join(' ', map { $_->{err} } grep { $_->{status} } @gc), '', 'collections on a machine where nobody writes end well');
+	cmp_ok($removed, '>', 0, "$removed of " . @gc . ' collections removed content, beside ' . @$history . ' requests to the other machine');
+	judge('a collector elsewhere', $history);
 	return;
 }
 
