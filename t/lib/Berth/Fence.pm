@@ -119,7 +119,7 @@ sub held
 {
 	my ($count, @tools) = @_;
 
-	wait_for {
+	my $all = wait_for {
 		for my $tool (grep { !$_->{said} } @tools) {
 			my $bits = '';
 			vec($bits, fileno $tool->{out}, 1) = 1;
@@ -127,7 +127,7 @@ sub held
 		}
 		$count <= grep { ($_->{said} // '') =~ /^stopped / } @tools;
 	};
-	return map { ($_->{said} // '') =~ /^stopped (\S+)/ ? $1 : () } @tools;
+	return $all ? map { ($_->{said} // '') =~ /^stopped (\S+)/ ? $1 : () } @tools : ();
 }
 
 sub let_go
