@@ -128,8 +128,12 @@ sub crowd_on_both
 sub beside_a_collector
 {
 	my ($seconds) = @_;
-	my $until = crowd_now() + $seconds;
 	my @gc;
+
+	$servers[0]->push_blob($_, $crowd_layers[0]) for @crowd_repos;
+	$servers[0]->push_blob('to/and/fro', "what nobody names, $_") for 1 .. 20;
+	sleep 2;        # older than the grace period
+	my $until = crowd_now() + $seconds;
 
 	my ($history) = crowd('a collector elsewhere', $seconds, sub {
 		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s', '--json') while crowd_now() < $until;
