@@ -237,10 +237,19 @@ static int take(struct store *st, const struct str *dir, const struct str *then,
 int fence_trash(struct store *st, const char *path, struct str *out, struct err *e)
 {
 	const struct fence_state *f = &st->fence;
+	cleanup_str struct str step = STR_INIT;
+	int found;
 
 	if (f->batch.len)
 		return take(st, &f->batch, &f->then, path, out, e);
-	return f->steps.len ? take(st, &f->steps, &f->steps, path, out, e) : store_trash(st, path, out, e);
+	if (!f->steps.len)
+		return store_trash(st, path, out, e);
+	found = take(st, &f->steps, &f->steps, path, &step, e);
+	/* The caller empties its trash when it has released the lock. If this fails, whoever has the lock next does it. */
+	store_trash_name(st, out);
+	if (found == 1)
+		os_renameat(st->dirfd, step.buf, st->dirfd, out->buf);
+	return found;
 }
 
 int fence_discard(struct store *st, const char *path, struct str *out, struct err *e)
