@@ -32,18 +32,11 @@ sub seconds
 	return timegm(int $s, $min, $h, $d, $mon - 1, $y) + $s - int $s;
 }
 
-# A collection begins by a line, and ends by one.
+# The line at the end of a collection says how long it took. One that gave way has no such line.
 sub collections
 {
-	my @all;
+	my @all = map { { begins => seconds($_) - $_->{ms} / 1000, ends => seconds($_) } } map { events($_, 'collected') } @servers;
 
-	for my $s (@servers) {
-		my @ends = events($s, 'collected');
-		for my $begin (events($s, 'collecting')) {
-			my $end = shift @ends or next;
-			push @all, { begins => seconds($begin), ends => seconds($end), by => $s };
-		}
-	}
 	@all = sort { $a->{begins} <=> $b->{begins} } @all;
 	return @all;
 }
