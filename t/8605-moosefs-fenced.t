@@ -48,7 +48,7 @@ sub ask_second
 }
 
 my @workers = grep { Berth::Server::comm($_) eq 'berth-fcgi' } $m->processes_of(2);
-my @tools = hold_each('renameat:current/link|_manifests/tags/tag|step/', @workers);
+my @tools = hold_each('renameat~current/link|_manifests/tags/tag|step/', @workers);
 ask_second($_) for @kinds;
 my @at = eval { held(scalar(@kinds), @tools) };
 diag(join "\n", map { substr $_->{said} // 'waits', 0, 3000 } @tools) if @at != @kinds;

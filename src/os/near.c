@@ -44,6 +44,18 @@ void near_keep(int dirfd, const char *const *paths, size_t count)
 	}
 }
 
+void near_renew(void)
+{
+	for (size_t i = 0; i < near.count; i++) {
+		int fd = openat(near.dirfd, near.kept[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			continue;
+		dup3(fd, near.kept[i].fd, O_CLOEXEC);
+		close(fd);
+	}
+}
+
 int near_from(int dirfd, const char **path)
 {
 	if (near.dirfd != dirfd || dirfd < 0)

@@ -20,6 +20,12 @@
  */
 void near_keep(int dirfd, const char *const *paths, size_t count);
 
+/*
+ * near_renew - open those that are kept again, by their paths: one of them may be what is stale
+ * The numbers of their descriptors stay the same. One that cannot be opened stays as it is.
+ */
+void near_renew(void);
+
 /* near_drop - close those of dirfd, before dirfd is closed */
 void near_drop(int dirfd);
 

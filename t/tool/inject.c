@@ -12,8 +12,9 @@
  *   count           only watch the next request               ready, then "done CALLS CALL..."
  *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
  *                   so, as far as NAME goes                   ready, then the same
+ *   lasting N ERRNO [NAME]  the same, and so do all later ones that are described as the first that has failed
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
- *   stop N [NAME[:TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
+ *   stop N [NAME[~TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
@@ -73,7 +74,7 @@ static const struct known table[] = {
 };
 #define TABLE_LEN (sizeof(table) / sizeof(*table))
 
-enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_KILL, PLAN_STOP };
+enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_LASTING, PLAN_KILL, PLAN_STOP };
 
 struct tracer {
 	pid_t pid;              /* 0: none is traced */
@@ -238,15 +239,15 @@ static void report(struct tracer *t, const char *how)
 	t->plan = PLAN_COUNT;
 }
 
-/* Names are compared up to the path. "NAME:TEXT|TEXT..." is a call of which the path has one of these texts. */
+/* Names are compared up to the path, if that is not given. "NAME~TEXT|TEXT..." is a call of which the path has one of these texts. */
 static bool is_called(const char *call, const char *name)
 {
-	size_t len = strcspn(name, ":"), n;
-	const char *text;
+	const char *mark = strchr(name, '~'), *text;
+	size_t len = mark ? (size_t)(mark - name) : strlen(name), n;
 
-	if (!*name || strncmp(call, name, len) != 0 || (call[len] != '\0' && call[len] != ':'))
-		return !*name;
-	for (text = name + len; *text; text += n) {
+	if (!mark)
+		return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || (call[len] == ':' && !strchr(name, ':'))));
+	for (text = mark; *text && strncmp(call, name, len) == 0 && call[len] == ':'; text += n) {
 		char one[256];
 
 		n = strcspn(++text, "|");
@@ -254,7 +255,7 @@ static bool is_called(const char *call, const char *name)
 		if (strstr(call + len, one))
 			return true;
 	}
-	return !name[len];
+	return false;
 }
 
 static void stand_still(const char *call)
@@ -293,7 +294,10 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		stand_still(t->calls[t->count - 1]);
 		return false;
 	}
-	t->plan = PLAN_COUNT;           /* one is enough */
+	if (t->plan == PLAN_FAIL)
+		t->plan = PLAN_COUNT;           /* one is enough */
+	else
+		snprintf(t->name, sizeof(t->name), "%s", t->calls[t->count - 1]);
 	t->failing = true;
 	strcat(t->calls[t->count - 1], "!");
 	if (t->nr != SYS_close)
@@ -433,6 +437,8 @@ int main(void)
 			plan(&t, PLAN_COUNT, 0, 0, "");
 		} else if (sscanf(line, "fail %ld %d %255s", &n, &err, name) >= 2) {
 			plan(&t, PLAN_FAIL, n, err, name);
+		} else if (sscanf(line, "lasting %ld %d %255s", &n, &err, name) >= 2) {
+			plan(&t, PLAN_LASTING, n, err, name);
 		} else if (sscanf(line, "kill %ld %255s", &n, name) >= 1) {
 			plan(&t, PLAN_KILL, n, 0, name);
 		} else if (sscanf(line, "stop %ld %255s", &n, name) >= 1) {

@@ -5,7 +5,7 @@
 #   my $i = fenced_server;                          # a Berth::Inject on a file system that may belong to several machines
 #   my ($status, $at) = stands_still($i, 17, $request, sub { ... });       # at its 17th call; the code is what others do meanwhile
 #   my $bytes = push_by($i, 'team/app', 'v1', 'some text');                # an image by the other worker
-#   my @tools = hold_each('renameat:current/link', @pids);  # each of these processes, before the next such call
+#   my @tools = hold_each('renameat~current/link', @pids);  # each of these processes, before the next such call
 #   my @at = held(3, @tools);                       # wait until so many stand still: the calls; then let_go(@tools)
 package Berth::Fence;
 
