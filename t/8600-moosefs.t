@@ -75,6 +75,7 @@ cmp_ok $asked{$_}[1], '<=', $asked{$_}[0], "requests to the file system for $_" 
 diag(join ', ', map { "$_: $asked{$_}[1]" } sort keys %asked);
 
 crowd_on_both(20);
+beside_a_collector(12);
 
 my @seconds;
 death_of('deaths', 110, sub {

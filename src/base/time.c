@@ -91,10 +91,20 @@ int time_parse_duration(const char *s, uint64_t *seconds)
 	return -1;
 }
 
-uint64_t time_now_usec(void)
+static uint64_t usec_of(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)(ts.tv_nsec / NSEC_PER_USEC);
+}
+
+uint64_t time_now_usec(void)
+{
+	return usec_of(CLOCK_MONOTONIC);
+}
+
+uint64_t time_boot_usec(void)
+{
+	return usec_of(CLOCK_BOOTTIME);
 }

@@ -22,5 +22,6 @@ int time_parse_rfc3339(const char *s, int64_t *seconds);
 int time_parse_duration(const char *s, uint64_t *seconds);
 
 uint64_t time_now_usec(void);   /* of the monotonic clock: for durations only */
+uint64_t time_boot_usec(void);  /* the same, with the time for which the machine was suspended */
 
 #endif

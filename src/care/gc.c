@@ -200,6 +200,17 @@ static int evict_first(struct gc_work *w, struct err *e)
 	return 0;
 }
 
+/* Only who has the lock of runs knows that nobody else collects and that none has ended since it was found to be due. */
+static int give_way(struct gc_work *w, struct err *e)
+{
+	uint64_t since;
+	int found = collector_last(w->r->st, &since, e);
+
+	if (found == 0 || (found == 1 && since + 1 >= w->o->every))
+		return 1;
+	return collector_end(&w->c, found < 0 ? NULL : e) < 0 || found < 0 ? -1 : 0;
+}
+
 /* An eviction ends soon, and is no reason not to collect. */
 static int begin(struct gc_work *w, struct err *e)
 {
@@ -207,7 +218,7 @@ static int begin(struct gc_work *w, struct err *e)
 
 	for (int i = 0; begun == 0 && w->r->cfg->nupstreams && i < COLLECTOR_TRIES; i++)
 		begun = gc_goes_on(e) < 0 ? -1 : collector_begin(&w->c, w->r->st, e);
-	return begun;
+	return begun == 1 && w->o->every ? give_way(w, e) : begun;
 }
 
 int gc_run(struct registry *r, const struct gc_options *o, struct gc_result *out, struct err *e)

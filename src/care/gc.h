@@ -24,6 +24,7 @@ struct gc_options {
 	bool dry_run;                   /* report, and change nothing */
 	bool untagged;
 	bool only_uploads;              /* look for abandoned uploads and leftovers alone; this is no collection: its end is not noted */
+	uint64_t every;                 /* seconds: give way where one has ended within them, on any machine; 0: in no case */
 	uint64_t grace;                 /* seconds */
 	uint64_t uploads;               /* seconds without a change after which an upload is removed */
 	uint64_t rate;                  /* manifests, links and blobs checked or removed a second; 0: no limit */

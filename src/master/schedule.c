@@ -154,6 +154,7 @@ static int collect(const struct config *cfg, bool asked, struct err *e)
 		log_say(LOG_INFO, "collecting", "as every %llu s", (unsigned long long)cfg->gc_every);
 	reg.st = st;
 	gc_presets(cfg, &o);
+	o.every = asked ? 0 : cfg->gc_every;
 	rc = run_whole(&reg, &o, asked, &result, e);
 	if (rc < 1 && os_asked_to_end())
 		os_end();               /* schedule_reap looks for the signal */

@@ -12,6 +12,7 @@
 #include "os/again.h"
 #include "store/alone.h"
 #include "store/blob.h"
+#include "store/fence.h"
 #include "store/link.h"
 #include "store/quota.h"
 #include "store/store_path.h"
@@ -124,7 +125,7 @@ int blob_collect(struct store *st, const struct digest *d, struct str *trashed, 
 	cleanup_str struct str dir = STR_INIT;
 
 	path_blob_dir(&dir, d);
-	return store_discard(st, dir.buf, trashed, e);
+	return fence_discard(st, dir.buf, trashed, e);
 }
 
 static int remove_dir(struct store *st, const char *dir, const char *file, struct err *e)
@@ -164,7 +165,7 @@ void blob_tidy_link(struct store *st, const struct name *n, const struct digest 
 int blob_collect_link(struct store *st, const struct name *n, const struct digest *d, struct str *trashed,
 		      struct err *e)
 {
-	return quota_unlink(st, n, QUOTA_LAYER, d, store_discard, trashed, e);
+	return quota_unlink(st, n, QUOTA_LAYER, d, fence_discard, trashed, e);
 }
 
 void blob_purge(struct store *st, const char *trashed)

@@ -27,6 +27,7 @@
 #include "os/lock.h"
 #include "os/process.h"
 #include "os/tree.h"
+#include "store/fence.h"
 #include "store/lock.h"
 #include "store/moves.h"
 #include "store/spool.h"
@@ -92,10 +93,8 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	int on = read_run(st, run, e), rc;
 	size_t i;
 
-	if (on <= 0)
-		return on;
-	if (st->noted >= UNASKED_BYTES && end_dead_run(st))
-		return 0;
+	if (on <= 0 || (st->noted >= UNASKED_BYTES && end_dead_run(st)))
+		return on < 0 ? -1 : fence_sure(st, e);
 	str_addf(&path, STORE_GC_DIR "/%s/%016" PRIx64, run, st->id);
 	/* An earlier note may have been cut off for lack of space; it must not merge with this one. */
 	str_addc(&text, '\n');
@@ -109,7 +108,7 @@ int collector_note(struct store *st, const struct name *n, const struct digest *
 	/* A network file system may report a full disk only now. After EINTR the descriptor is closed all the same. */
 	rc = close(fd);
 	fd = -1;
-	return rc < 0 && errno != EINTR ? err_sys(e, "cannot note for the collector in %s", path.buf) : 0;
+	return rc < 0 && errno != EINTR ? err_sys(e, "cannot note for the collector in %s", path.buf) : fence_sure(st, e);
 }
 
 /* The caller holds locks/run. When this returns, no writer that saw the mark is still in its step. */
@@ -335,6 +334,20 @@ static int read_all_notes(struct collector *c, struct err *e)
 	return rc;
 }
 
+/*
+ * Where this collection stood still for long, a writer may have found its lock of runs free and removed the mark: then writers have
+ * noted nothing since.
+ */
+static int still_marked(const struct collector *c, struct err *e)
+{
+	char run[RUN_LEN + 1];
+	int on = c->st->local ? 1 : read_run(c->st, run, e);
+
+	if (c->st->local || (on == 1 && strcmp(run, c->run) == 0))
+		return 0;
+	return on < 0 ? -1 : err_set(e, ERR_UNAVAILABLE, "this collection stood still, and others have taken it for dead");
+}
+
 int collector_enter(struct collector *c, struct err *e)
 {
 	int more;
@@ -345,7 +358,7 @@ int collector_enter(struct collector *c, struct err *e)
 		if (lock_collector_alone(c->st, e) < 0)
 			return -1;
 		c->room = READ_AT_ONCE;
-		more = read_all_notes(c, e);
+		more = fence_begin_batch(c->st, c->run, e) < 0 || still_marked(c, e) < 0 ? -1 : read_all_notes(c, e);
 		if (more == 0)
 			return 0;
 		collector_leave(c);
@@ -357,6 +370,7 @@ int collector_enter(struct collector *c, struct err *e)
 
 void collector_leave(struct collector *c)
 {
+	fence_end_batch(c->st);
 	unlock_collector(c->st);
 	c->left = time_now_usec();
 }
@@ -394,8 +408,13 @@ static int nobody_holds(const struct collector *c, const char *file, struct err 
 
 int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e)
 {
-	int rc = nobody_holds(c, STORE_ONLINE_FILE, e);
+	int rc;
 
+	/* A collection that stands still would lose this lock, too, and remove in place what others have begun to serve. */
+	*nobody = false;
+	if (!c->st->local)
+		return 0;
+	rc = nobody_holds(c, STORE_ONLINE_FILE, e);
 	if (rc == 1)
 		rc = nobody_holds(c, STORE_ONLINE_1_0_FILE, e);
 	*nobody = rc == 1;

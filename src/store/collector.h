@@ -54,7 +54,7 @@ void collector_stay_away(const struct collector *c);
 int collector_hear(struct collector *c, struct err *e);
 
 /*
- * collector_nobody_serves - whether no master serves this store now, on any machine. 0, or -1 with *e
+ * collector_nobody_serves - whether no master serves this store now; never, where there may be several machines. 0, or -1 with *e
  * One that begins later waits for the lock like any writer.
  */
 int collector_nobody_serves(const struct collector *c, bool *nobody, struct err *e);

@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/epoch.h"
+#include "store/fence.h"
 #include "store/sorted.h"
 #include "store/store_path.h"
 #include "store/summary_write.h"
@@ -255,7 +256,7 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 	cleanup_str struct str path = STR_INIT;
 
 	path_index_referrer(&path, n, subject, d);
-	os_unlinkat(st->dirfd, path.buf, 0);
+	fence_unlink(st, path.buf);
 }
 
 int index_referrers(struct store *st, const struct name *n, const struct digest *subject, const char *after, size_t max,

@@ -12,10 +12,12 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/time.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
 #include "os/seats.h"
+#include "store/fence.h"
 #include "store/store_path.h"
 
 _Static_assert(LOCK_KINDS <= METRICS_LOCKS, "more kinds of locks than are counted");
@@ -149,25 +151,42 @@ int lock_file_now(struct store *st, const char *path, enum lock_kind kind, int *
 	return acquire_file(st, path, kind, 0, fd, e);
 }
 
-static int lock_stripe(struct store *st, unsigned stripe, int *fd, struct err *e)
+/* Under a lock that has just been acquired: 1, 0 another process has it by now, -1 with *e. *fd stays open only where it is 1. */
+static int fence(struct store *st, const struct name *n, unsigned stripe, int *fd, struct err *e)
+{
+	int rc = fence_repository(st, n, stripe, *fd, e);
+
+	if (rc <= 0)
+		os_cleanup_fd(fd);
+	return rc;
+}
+
+static int lock_stripe(struct store *st, const struct name *n, unsigned stripe, int *fd, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
+	int rc;
 
 	path_repository_lock(&path, stripe);
-	return lock_file(st, path.buf, LOCK_REPOSITORY, fd, e);
+	if (lock_file(st, path.buf, LOCK_REPOSITORY, fd, e) < 0)
+		return -1;
+	rc = fence(st, n, stripe, fd, e);
+	return rc == 0 ? busy(LOCK_REPOSITORY, e) : rc < 0 ? -1 : 0;
 }
 
 int lock_repository(struct store *st, const struct name *n, int *fd, struct err *e)
 {
-	return lock_stripe(st, lock_stripe_of(n->s, n->len), fd, e);
+	return lock_stripe(st, n, lock_stripe_of(n->s, n->len), fd, e);
 }
 
 int lock_repository_now(struct store *st, const struct name *n, int *fd, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
+	unsigned stripe = lock_stripe_of(n->s, n->len);
+	int rc;
 
-	path_repository_lock(&path, lock_stripe_of(n->s, n->len));
-	return lock_file_now(st, path.buf, LOCK_REPOSITORY, fd, e);
+	path_repository_lock(&path, stripe);
+	rc = lock_file_now(st, path.buf, LOCK_REPOSITORY, fd, e);
+	return rc == 1 ? fence(st, n, stripe, fd, e) : rc;
 }
 
 int lock_repository_look(struct store *st, const struct name *n, int *fd, struct err *e)
@@ -193,9 +212,9 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
 	unsigned one = lock_stripe_of(a->s, a->len), other = lock_stripe_of(b->s, b->len);
 
 	fds[0] = fds[1] = -1;
-	if (lock_stripe(st, one < other ? one : other, &fds[0], e) < 0)
+	if (lock_stripe(st, one < other ? a : b, one < other ? one : other, &fds[0], e) < 0)
 		return -1;
-	if (one == other || lock_stripe(st, one < other ? other : one, &fds[1], e) == 0)
+	if (one == other || lock_stripe(st, one < other ? b : a, one < other ? other : one, &fds[1], e) == 0)
 		return 0;
 	os_cleanup_fd(&fds[0]);
 	return -1;
@@ -208,6 +227,7 @@ int lock_repositories(struct store *st, const struct name *a, const struct name 
 static int enter(struct store *st, bool alone, unsigned ms, struct err *e)
 {
 	int rc = acquire(st, st->turnstile_fd, true, LOCK_TURNSTILE, LOCK_LONG_MS);
+	uint64_t since = time_boot_usec();
 
 	if (rc <= 0)
 		return rc < 0 ? err_sys(e, "cannot lock %s", STORE_TURNSTILE_FILE) : busy(LOCK_TURNSTILE, e);
@@ -215,6 +235,10 @@ static int enter(struct store *st, bool alone, unsigned ms, struct err *e)
 	if (rc < 0)
 		err_sys(e, "cannot lock %s", STORE_COLLECTOR_FILE);
 	os_unlock(st->turnstile_fd);
+	if (rc == 1 && fence_entered(st, since, e) < 0) {
+		unlock_collector(st);
+		return -1;
+	}
 	return rc;
 }
 

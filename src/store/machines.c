@@ -145,6 +145,11 @@ int machines_beat(const struct machine *m, struct err *e)
 	uint64_t count;
 
 	for (count = 1;; count++) {
+		/*
+		 * A machine that stood still for long may have lost the lock: who starts would believe that locks do not reach it.
+		 * That somebody who looks has it shared at this moment does not matter.
+		 */
+		os_lock(m->fd, true, 0, NULL);
 		if (write_beat(m->fd, count, m->since) < 0)
 			return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
 		os_pause(BEAT);

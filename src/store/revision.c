@@ -16,6 +16,7 @@
 #include "store/blob.h"
 #include "store/catalog.h"
 #include "store/durable.h"
+#include "store/fence.h"
 #include "store/link.h"
 #include "store/quota.h"
 #include "store/store_path.h"
@@ -109,7 +110,7 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 	int found;
 
 	path_revision(&dir, n, d);
-	found = quota_unlink(st, n, QUOTA_REVISION, d, store_trash, &trashed, e);
+	found = quota_unlink(st, n, QUOTA_REVISION, d, fence_trash, &trashed, e);
 	if (found <= 0)
 		return found;
 	if (store_flush_above(st, dir.buf, 1) < 0)
@@ -120,7 +121,7 @@ int revision_remove(struct store *st, const struct name *n, const struct digest 
 
 int revision_collect(struct store *st, const struct name *n, const struct digest *d, struct str *trashed, struct err *e)
 {
-	return quota_unlink(st, n, QUOTA_REVISION, d, store_discard, trashed, e);
+	return quota_unlink(st, n, QUOTA_REVISION, d, fence_discard, trashed, e);
 }
 
 int revision_flush_gone(struct store *st, const struct name *n, struct err *e)

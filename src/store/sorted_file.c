@@ -17,6 +17,7 @@
 #include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
+#include "store/fence.h"
 
 #define FILE_MAX (64 * 1024 * 1024)     /* a root of so many bytes has a hundred million names below it */
 
@@ -45,7 +46,7 @@ static int load(struct store *st, const char *path, struct str *out, struct err 
 /* Flushed even if a name was only removed: if the rename survives a crash and the data does not, the whole file is lost. */
 static int save(struct store *st, const char *path, const struct str *text, struct err *e)
 {
-	return store_replace(st, path, text->buf, text->len, store_flushes_index(st)) < 0 ? err_sys(e, "cannot write %s", path) : 0;
+	return fence_replace(st, path, text->buf, text->len, store_flushes_index(st)) < 0 ? err_sys(e, "cannot write %s", path) : 0;
 }
 
 int sorted_corrupt(const char *dir, struct err *e)

@@ -89,6 +89,11 @@ static void init_quota(struct quota_state *q, const struct store_options *o)
 		q->tables[i].fd = -1;
 }
 
+static void init_fence(struct fence_state *f)
+{
+	f->steps = f->repository = f->batch = f->then = (struct str)STR_INIT;
+}
+
 static void close_quota(struct quota_state *q)
 {
 	size_t i;
@@ -111,6 +116,7 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 	st->journal = o->journal;
 	st->segments = (struct segments)SEGMENTS_INIT;
 	init_quota(&st->quota, o);
+	init_fence(&st->fence);
 	st->mirrors = o->mirrors;
 	st->file_mode = 0666 & ~umask_now();
 	st->turnstile_fd = st->collector_fd = -1;
@@ -171,7 +177,7 @@ static void read_journal_rules(struct store *st)
 static void keep_near(const struct store *st)
 {
 	static const char *const paths[] = { STORE_REPOSITORIES_DIR, STORE_SHA256_DIR, STORE_BLOBS_DIR, STORE_INDEX_DIR, STORE_REPOSITORY_LOCKS_DIR,
-					     STORE_LOCKS_DIR, STORE_TMP_DIR, STORE_TRASH_DIR, STORE_BODY_DIR };
+					     STORE_LOCKS_DIR, STORE_TMP_DIR, STORE_TRASH_DIR, STORE_BODY_DIR, STORE_GC_DIR };
 
 	if (st->distant)
 		near_keep(st->dirfd, paths, ARRAY_LEN(paths));
@@ -191,6 +197,14 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 	return -1;
 }
 
+static void release_fence(struct fence_state *f)
+{
+	str_release(&f->steps);
+	str_release(&f->repository);
+	str_release(&f->batch);
+	str_release(&f->then);
+}
+
 void store_close(struct store **stp)
 {
 	struct store *st = *stp;
@@ -200,6 +214,7 @@ void store_close(struct store **stp)
 	segments_close(&st->segments);
 	close_quota(&st->quota);
 	str_release(&st->quota.rules);
+	release_fence(&st->fence);
 	if (st->quota.word)
 		munmap(st->quota.word, sizeof(uint64_t));
 	near_drop(st->dirfd);
@@ -356,11 +371,17 @@ void store_forked(struct store *st)
 {
 	os_random(&st->id, sizeof(st->id));
 	close_quota(&st->quota);        /* the parent's locks */
+	str_reset(&st->fence.steps);    /* and its steps */
 }
 
 void store_tmp(struct store *st, struct str *path)
 {
 	unique_name(st, STORE_TMP_DIR, path);
+}
+
+void store_trash_name(struct store *st, struct str *path)
+{
+	unique_name(st, STORE_TRASH_DIR, path);
 }
 
 int store_trash(struct store *st, const char *path, struct str *out, struct err *e)

@@ -62,6 +62,14 @@ struct mirror_state {
 	enum { MIRRORS_UNKNOWN, MIRRORS_NONE, MIRRORS_ANY } any;        /* see mirror_any() */
 };
 
+struct fence_state {            /* see store/fence.h; all are empty on a local file system */
+	struct str steps;       /* the step directory of the lock of a repository that was acquired last */
+	struct str repository;  /* which one that was */
+	struct str batch;       /* the step directory of a collector's batch; empty: none is under way */
+	struct str then;        /* what becomes of it at the end of the batch */
+	uint64_t since;         /* CLOCK_BOOTTIME in microseconds: when this process certainly had the collector's lock */
+};
+
 #define QUOTA_LOCKS 256         /* stripes */
 #define QUOTA_TABLES 64         /* that a process keeps open */
 
@@ -119,6 +127,7 @@ struct store {
 	struct quota_state quota;
 	struct mirror_state mirrors;
 	char epoch[STORE_EPOCH_LEN + 1];        /* see store/epoch.h; "" if there is none */
+	struct fence_state fence;
 };
 
 struct store_options {
@@ -207,6 +216,9 @@ void store_forked(struct store *st);
 
 /* store_tmp - a new name below berth/tmp/; creates nothing */
 void store_tmp(struct store *st, struct str *path);
+
+/* store_trash_name - a new name below berth/trash/; creates nothing */
+void store_trash_name(struct store *st, struct str *path);
 
 /*
  * store_trash - move a file or a directory to berth/trash/ by one rename; its new path goes to *out

@@ -243,6 +243,12 @@ void path_repository_lock(struct str *p, unsigned stripe)
 	str_addf(p, STORE_REPOSITORY_LOCKS_DIR "/%02x", stripe & 0xff);
 }
 
+void path_steps(struct str *p, unsigned stripe)
+{
+	str_reset(p);
+	str_addf(p, STORE_STEP_DIR "/%02x", stripe & 0xff);
+}
+
 void path_quota_table(struct str *p, const struct digest *of_group)
 {
 	str_reset(p);

@@ -34,7 +34,9 @@
 #define STORE_LAST_FILE "berth/gc/last"
 #define STORE_PHASE_FILE "berth/gc/phase"
 #define STORE_RESERVE_DIR "berth/gc/reserve"
+#define STORE_OUT_DIR "berth/gc/out"                    /* what a batch removes, where there may be several machines: store/fence.h */
 #define STORE_LOCKS_DIR "berth/locks"
+#define STORE_STEP_DIR "berth/locks/step"              /* steps of those who hold a repository's lock, there */
 #define STORE_REPOSITORY_LOCKS_DIR "berth/locks/repository"
 #define STORE_TURNSTILE_FILE "berth/locks/turnstile"
 #define STORE_COLLECTOR_FILE "berth/locks/collector"
@@ -154,6 +156,7 @@ void path_pulled_digest(struct str *p, const struct name *n, const struct digest
 void path_undo_marks(struct str *p, const struct name *n);
 
 void path_repository_lock(struct str *p, unsigned stripe);              /* stripe 0..255 */
+void path_steps(struct str *p, unsigned stripe);
 void path_quota_table(struct str *p, const struct digest *of_group);    /* the SHA-256 of the group's text */
 void path_quota_lock(struct str *p, unsigned stripe);
 

@@ -18,6 +18,7 @@
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/believed.h"
+#include "store/fence.h"
 
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
@@ -90,7 +91,7 @@ int summary_begin(struct store *st, const char *path, const struct str *lines, s
 void summary_end(struct summary_writer *w, const struct str *lines)
 {
 	/* If this fails the first lines stay in force: whoever reads them looks at what they are about. */
-	if (w->fd >= 0)
+	if (w->fd >= 0 && fence_holds(w->st, w->path))
 		os_write_full(w->fd, lines->buf, lines->len);
 	summary_leave(w);
 }
@@ -151,7 +152,7 @@ int summary_build_noted(struct store *st, const char *path, const struct summary
 	for (i = 0; i < 2; i++)
 		str_add(&text, run[i].buf, run[i].len);
 	str_puts(&text, note);
-	if (store_replace(st, path, text.buf, text.len, store_flushes_index(st)) < 0 || flush_name(st, path) < 0)
+	if (fence_replace(st, path, text.buf, text.len, store_flushes_index(st)) < 0 || flush_name(st, path) < 0)
 		rc = err_sys(e, "cannot write %s", path);
 	for (i = 0; i < 2; i++) {
 		str_release(&index[i]);

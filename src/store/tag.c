@@ -18,6 +18,7 @@
 #include "os/tree.h"
 #include "store/clock.h"
 #include "store/durable.h"
+#include "store/fence.h"
 #include "store/link.h"
 #include "store/pushed.h"
 #include "store/store_path.h"
@@ -49,11 +50,11 @@ int tag_is_there(struct store *st, const struct name *n, const struct tag *t, st
 }
 
 /* A new directory, and the link file in it. */
-static int write_link(struct store *st, const char *dir, const struct digest *d, bool flush)
+static int write_link(struct store *st, const char *tag_dir, const char *dir, const struct digest *d, bool flush)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	if (os_mkdirs(st->dirfd, dir) < 0)
+	if (fence_mkdirs(st, tag_dir, dir) < 0)
 		return -1;
 	path_in(&path, dir, STORE_LINK);
 	return store_write(st, path.buf, d->text, strlen(d->text), flush);
@@ -78,53 +79,70 @@ static int set_time(struct store *st, const char *link, const char *dir, uint64_
  * that the tag ever pointed to. registry:2 maintains it, but no response of either registry depends on it. So its name is
  * not flushed, and fsck repairs it; with fsync = "image" its bytes are, so that it is not empty.
  */
-static int prepare(struct store *st, const struct digest *d, struct str *tmp, uint64_t *pushed, struct err *e)
+static int prepare(struct store *st, const struct name *n, const struct digest *d, struct str *tmp, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str index = STR_INIT, current = STR_INIT;
 
-	store_tmp(st, tmp);
+	fence_tmp(st, n, tmp);
 	path_tag_index(&index, tmp->buf, d);
 	path_in(&current, tmp->buf, STORE_CURRENT);
-	if (write_link(st, current.buf, d, true) == 0 && begin_time(st, current.buf, pushed) == 0 &&
-	    write_link(st, index.buf, d, st->image) == 0 && store_flush_new(st, current.buf) == 0 && store_flush_new(st, tmp->buf) == 0)
+	if (write_link(st, tmp->buf, current.buf, d, true) == 0 && begin_time(st, current.buf, pushed) == 0 &&
+	    write_link(st, tmp->buf, index.buf, d, st->image) == 0 && store_flush_new(st, current.buf) == 0 && store_flush_new(st, tmp->buf) == 0)
 		return 0;
+	fence_errno(st);
 	err_sys(e, "cannot make %s", tmp->buf);
 	os_remove_tree(st->dirfd, tmp->buf);
 	return -1;
 }
 
 /* 1 if the tag's directory is new and now in place, 0 if there was one already, -1 with *e. */
-static int set_new(struct store *st, const char *dir, const struct digest *d, uint64_t *pushed, struct err *e)
+static int set_new(struct store *st, const struct name *n, const char *dir, const struct digest *d, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT;
 	int rc;
 
-	if (prepare(st, d, &tmp, pushed, e) < 0)
+	if (prepare(st, n, d, &tmp, pushed, e) < 0)
 		return -1;
 	if (os_renameat(st->dirfd, tmp.buf, st->dirfd, dir) == 0)
 		return 1;
+	fence_errno(st);
 	rc = errno == EEXIST || errno == ENOTEMPTY ? 0 : err_sys(e, "cannot publish %s", dir);
 	os_remove_tree(st->dirfd, tmp.buf);
 	return rc;
 }
 
+static int put(struct store *st, const struct str *tmp, const char *dir, const char *link, uint64_t *pushed)
+{
+	if (pushed && set_time(st, tmp->buf, dir, pushed) < 0)
+		return -1;
+	return os_renameat(st->dirfd, tmp->buf, st->dirfd, link);
+}
+
+/* Whether it is the directory that lacks, not the lock: who has lost that must not make directories where others have removed them. */
+static bool is_missing(struct store *st)
+{
+	fence_errno(st);
+	return errno == ENOENT;
+}
+
 /* Writes dir/link by one rename, and creates dir if it is missing; the caller flushes dir. `pushed`: NULL unless this is a push of the tag. */
-static int replace(struct store *st, const char *dir, const struct digest *d, bool flush, uint64_t *pushed, struct err *e)
+static int replace(struct store *st, const struct name *n, const char *dir, const struct digest *d, bool flush, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str tmp = STR_INIT, path = STR_INIT;
 
-	store_tmp(st, &tmp);
+	fence_tmp(st, n, &tmp);
 	path_in(&path, dir, STORE_LINK);
 	if (store_write(st, tmp.buf, d->text, strlen(d->text), flush) == 0 &&
-	    os_mkdirs(st->dirfd, dir) == 0 && (!pushed || set_time(st, tmp.buf, dir, pushed) == 0) &&
-	    os_renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+	    ((!st->local && put(st, &tmp, dir, path.buf, pushed) == 0) ||
+	     ((st->local || is_missing(st)) && os_mkdirs(st->dirfd, dir) == 0 && put(st, &tmp, dir, path.buf, pushed) == 0)))
 		return 0;
+	fence_errno(st);
 	err_sys(e, "cannot write %s", path.buf);
 	os_unlinkat(st->dirfd, tmp.buf, 0);
 	return -1;
 }
 
-static int write_index(struct store *st, const char *tag_dir, const struct digest *d, struct err *e)
+static int write_index(struct store *st, const struct name *n, const char *tag_dir, const struct digest *d, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 	struct digest old;
@@ -134,18 +152,26 @@ static int write_index(struct store *st, const char *tag_dir, const struct diges
 	found = link_read_in(st, dir.buf, &old, e);
 	if (found < 0)
 		return -1;
-	return found && digest_eq(&old, d) ? 0 : replace(st, dir.buf, d, st->image, NULL, e);
+	return found && digest_eq(&old, d) ? 0 : replace(st, n, dir.buf, d, st->image, NULL, e);
+}
+
+static int flush_new(struct store *st, const char *dir, struct err *e)
+{
+	if (durable_dir(st, dir) == 0)
+		return 0;
+	fence_errno(st);                /* the tag may have been removed since */
+	return err_sys(e, "cannot flush %s", dir);
 }
 
 /* The tag's directory exists, perhaps without a link: writes the index link, then replaces the tag's own link. */
-static int set_old(struct store *st, const char *tag_dir, const struct digest *d, uint64_t *pushed, struct err *e)
+static int set_old(struct store *st, const struct name *n, const char *tag_dir, const struct digest *d, uint64_t *pushed, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
 
 	path_in(&dir, tag_dir, STORE_CURRENT);
-	if (write_index(st, tag_dir, d, e) < 0 || replace(st, dir.buf, d, true, pushed, e) < 0)
+	if (write_index(st, n, tag_dir, d, e) < 0 || replace(st, n, dir.buf, d, true, pushed, e) < 0)
 		return -1;
-	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
+	return flush_new(st, dir.buf, e);
 }
 
 int tag_set_known(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool exists, uint64_t *pushed,
@@ -158,11 +184,11 @@ int tag_set_known(struct store *st, const struct name *n, const struct tag *t, c
 	if (!exists && taglist_drop(st, n, e) < 0)
 		return -1;
 	path_tag(&dir, n, t);
-	rc = exists ? 0 : set_new(st, dir.buf, d, pushed, e);
+	rc = exists ? 0 : set_new(st, n, dir.buf, d, pushed, e);
 	if (rc <= 0)
-		return rc < 0 ? -1 : set_old(st, dir.buf, d, pushed, e);
+		return rc < 0 ? -1 : set_old(st, n, dir.buf, d, pushed, e);
 	path_tags(&dir, n);
-	return durable_dir(st, dir.buf) < 0 ? err_sys(e, "cannot flush %s", dir.buf) : 0;
+	return flush_new(st, dir.buf, e);
 }
 
 int tag_set(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, struct err *e)
@@ -190,7 +216,7 @@ int tag_remove(struct store *st, const struct name *n, const struct tag *t, stru
 	if (taglist_drop(st, n, e) < 0)
 		return -1;
 	path_tag(&dir, n, t);
-	return store_trash(st, dir.buf, trashed, e);
+	return fence_trash(st, dir.buf, trashed, e);
 }
 
 int tag_flush(struct store *st, const struct name *n, struct err *e)

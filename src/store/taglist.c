@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "os/again.h"
 #include "os/file.h"
+#include "store/fence.h"
 #include "store/store_path.h"
 
 #define NSEC INT64_C(1000000000)
@@ -205,7 +206,7 @@ void taglist_keep(struct store *st, const struct name *n, const struct taglist_s
 	str_add(&text, lines->buf, lines->len);
 	put_head(st, then, text.buf + HEAD_LEN, text.len - HEAD_LEN, text.buf);
 	path_index_file(&path, n, STORE_INDEX_LIST);
-	store_replace(st, path.buf, text.buf, text.len, false);
+	fence_replace(st, path.buf, text.buf, text.len, false);
 }
 
 int taglist_drop(struct store *st, const struct name *n, struct err *e)

@@ -3,7 +3,7 @@
  * inject: lets a chosen system call of a worker fail, or kills the worker there.
  *
  * Owns a traced process. Knows nothing of what the worker does: a request is what happens between a successful accept
- * and the next epoll_wait. Of a process with a loop of its own, "loop" in front of the last three commands means all
+ * and the next epoll_wait. Of a process with a loop of its own, "loop" in front of the last commands means all
  * that it does from now on until it is sent SIGURG, which it does not see. Commands come on stdin, one a line; each is
  * answered by one line on stdout, and those of a request by a second one when it is over:
  *
@@ -14,6 +14,7 @@
  *                   so, as far as NAME goes                   ready, then the same
  *   lasting N ERRNO [NAME]  the same, and so do all later ones that are described as the first that has failed
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
+ *   stop N [NAME[~TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
@@ -73,7 +74,7 @@ static const struct known table[] = {
 };
 #define TABLE_LEN (sizeof(table) / sizeof(*table))
 
-enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_LASTING, PLAN_KILL };
+enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_LASTING, PLAN_KILL, PLAN_STOP };
 
 struct tracer {
 	pid_t pid;              /* 0: none is traced */
@@ -238,12 +239,33 @@ static void report(struct tracer *t, const char *how)
 	t->plan = PLAN_COUNT;
 }
 
-/* Names are compared up to the path, if that is not given. */
+/* Names are compared up to the path, if that is not given. "NAME~TEXT|TEXT..." is a call of which the path has one of these texts. */
 static bool is_called(const char *call, const char *name)
 {
-	size_t len = strlen(name);
+	const char *mark = strchr(name, '~'), *text;
+	size_t len = mark ? (size_t)(mark - name) : strlen(name), n;
 
-	return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || (call[len] == ':' && !strchr(name, ':'))));
+	if (!mark)
+		return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || (call[len] == ':' && !strchr(name, ':'))));
+	for (text = mark; *text && strncmp(call, name, len) == 0 && call[len] == ':'; text += n) {
+		char one[256];
+
+		n = strcspn(++text, "|");
+		snprintf(one, sizeof(one), "%.*s", (int)n, text);
+		if (strstr(call + len, one))
+			return true;
+	}
+	return false;
+}
+
+static void stand_still(const char *call)
+{
+	char line[16];
+
+	printf("stopped %s\n", call);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		exit(0);
 }
 
 /* Before a call; true where the request is over. */
@@ -265,6 +287,11 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		return false;
 	if (t->plan == PLAN_KILL) {
 		kill(t->pid, SIGKILL);
+		return false;
+	}
+	if (t->plan == PLAN_STOP) {
+		t->plan = PLAN_COUNT;
+		stand_still(t->calls[t->count - 1]);
 		return false;
 	}
 	if (t->plan == PLAN_FAIL)
@@ -414,6 +441,8 @@ int main(void)
 			plan(&t, PLAN_LASTING, n, err, name);
 		} else if (sscanf(line, "kill %ld %255s", &n, name) >= 1) {
 			plan(&t, PLAN_KILL, n, 0, name);
+		} else if (sscanf(line, "stop %ld %255s", &n, name) >= 1) {
+			plan(&t, PLAN_STOP, n, 0, name);
 		} else {
 			errno = EINVAL;
 			die("command");

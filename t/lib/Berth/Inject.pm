@@ -36,7 +36,7 @@ sub start
 	my ($class, %o) = @_;
 
 	cheap_place();
-	my $server = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n" . ($o{config} // ''), workers => 1);
+	my $server = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n" . ($o{config} // ''), workers => 1, defined $o{root} ? (root => $o{root}) : ());
 	my $self = bless { server => $server, serial => 0, injections => 0, deaths => 0, seen => 0 }, $class;
 
 	$server->stop_nginx;            # it has no part in this
@@ -68,7 +68,7 @@ sub open_tool
 		POSIX::_exit(127);
 	}
 	$in->autoflush(1);
-	@$self{qw(tool in out)} = ($pid, $in, $out);
+	@$self{qw(tool in out owner)} = ($pid, $in, $out, $$);
 	return;
 }
 
@@ -265,7 +265,7 @@ sub DESTROY
 	my ($self) = @_;
 	local ($?, $@, $!);
 
-	return if !$self->{tool} || $$ != $self->{server}{pid};
+	return if !$self->{tool} || $$ != $self->{owner};
 	kill CONT => @{ $self->{stopped} // [] };
 	close $self->{in};
 	kill KILL => $self->{tool};

@@ -38,6 +38,7 @@ sub record
 
 	$s = Berth::Server->start(@common, root => $o{root});
 	$dying = Berth::Server->start(@common, root => $s->root);
+	my @beats = map { stop_beat($_) } $s, $dying;
 	$r = Berth::Replay->new(keep => 100, %o, root => $s->root, trace => $trace);
 	my @groups = ([uploads => \&uploads], [manifests => \&manifests], [deletes => \&deletes], [deaths => \&deaths], $o{promise} eq 'image' ? [images => \&images] : (), $o{undo} ? [restores => \&restores] : (),
 		$o{model} ? [together => sub { together(@common) }] : (), [others => \&others]);
@@ -45,8 +46,20 @@ sub record
 		$r->{group} = $g->[0];
 		$g->[1]->();
 	}
+	kill CONT => @beats;
 	$_->stop_workers for $dying, $s;
 	return $r;
+}
+
+# stop_beat - where several machines may serve, what says that a master is alive writes all the time: it stands still while there is a recording
+sub stop_beat
+{
+	my ($server) = @_;
+
+	return if !-d $server->root . '/berth/locks/machines';
+	my $beat = wait_for { my ($pid) = grep { Berth::Server::comm($_) eq 'berth-beat' } Berth::Server::children($server->master_pid); $pid };
+	kill STOP => $beat;
+	return $beat;
 }
 
 # Each scenario begins with a store that is empty but for what is put there next. The directories of two digits below

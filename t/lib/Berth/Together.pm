@@ -6,6 +6,7 @@
 #   pushes_and_pulls;                               # a push to one is seen by the other at once
 #   removes_and_renames;                            # and so is what happens to a repository
 #   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
+#   beside_a_collector(60);                         # clients on the first machine alone, and collections on the second, one after the other
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
 #           dies(sub { $m->kill_machine(2) });
 #           diag(went_on);
@@ -25,7 +26,7 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls removes_and_renames crowd_on_both death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls removes_and_renames crowd_on_both beside_a_collector death_of dies comes_back went_on together_end);
 
 my $CLIENTS = 8;
 my ($m, @servers, $slots, @berth, @history);
@@ -151,6 +152,26 @@ sub crowd_on_both
 	is(join(' ', map { "$_->{status}$_->{err}" } @gc), '0 0', 'collections on one of them end well');
 	diag(scalar(@$history) . ' requests');
 	judge('two machines', $history);
+	return;
+}
+
+sub beside_a_collector
+{
+	my ($seconds) = @_;
+	my @gc;
+
+	$servers[0]->push_blob($_, $crowd_layers[0]) for @crowd_repos;
+	$servers[0]->push_blob('to/and/fro', "what nobody names, $_") for 1 .. 20;
+	sleep 2;        # older than the grace period
+	my $until = crowd_now() + $seconds;
+
+	my ($history) = crowd('a collector elsewhere', $seconds, sub {
+		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s', '--json') while crowd_now() < $until;
+	}, servers => [$servers[0]], cut_off => {});
+	my $removed = grep { $_->{out} =~ /"kind":"blob"/ } @gc;
+	is(join(' ', map { $_->{err} } grep { $_->{status} } @gc), '', 'collections on a machine where nobody writes end well');
+	cmp_ok($removed, '>', 0, "$removed of " . @gc . ' collections removed content, beside ' . @$history . ' requests to the other machine');
+	judge('a collector elsewhere', $history);
 	return;
 }
 

@@ -1,0 +1,15 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+# Two machines on one MooseFS: clients push, tag, delete and read on one of them, and the other one does nothing but collect, again and again, with a grace
+# period of a second. What was acknowledged stays. BERTH_STRESS=N makes it last N seconds.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Berth::Test;
+use Berth::Together;
+
+skip_long('it goes on for minutes');
+together('moosefs', programs => [qw(mfsmaster mfschunkserver mfsmount)]);
+beside_a_collector($ENV{BERTH_STRESS} || 240);
+together_end;
