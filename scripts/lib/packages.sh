@@ -31,6 +31,7 @@ packages_group() {
 	machines) printf '%s\n' iproute2 util-linux procps ;;
 	moosefs) packages_group machines && printf '%s\n' moosefs-master moosefs-chunkserver moosefs-client ;;
 	glusterfs) packages_group machines && printf '%s\n' glusterfs-server glusterfs-client ;;
+	cephfs) packages_group machines && printf '%s\n' ceph-mon ceph-mgr ceph-mds ceph-osd ceph-common ceph-fuse uuid-runtime ;;
 	clang) printf '%s\n' clang libclang-rt-dev llvm ;;
 	ci) packages_group clang && printf '%s\n' valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;

@@ -105,7 +105,7 @@ sub client_of
 {
 	my ($self, $number) = @_;
 
-	return grep { Berth::Server::comm($_) =~ /^(?:mfsmount|glusterfs)/ } $self->processes_of($number);
+	return grep { Berth::Server::comm($_) =~ /^(?:mfsmount|glusterfs|ceph-fuse)/ } $self->processes_of($number);
 }
 
 # The kernel ends all others with the first one, as a machine ends.

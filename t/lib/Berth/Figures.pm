@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Berth::Figures: how many images a second machines take and give, for `scripts/machines FS --figures`. Nothing is asserted of it.
+#
+#   perl -It/lib -MBerth::Figures -e 'figures_print(20, @ARGV)' http://10.150.7.11:5000 http://10.150.7.12:5000
+#
+# prints a line for the first machine alone, one for the first two, and so on. An image is a config and three layers of 4 KiB that nobody has, each
+# by one POST, and a manifest by a new tag, and a pull is the manifest by its tag and these four blobs. Each client has a repository of its own, and
+# asks one machine after the other, as behind a balancer.
+package Berth::Figures;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+
+use Berth::Machines;
+use Berth::Test;
+
+our @EXPORT = qw(figures figures_print);
+
+my $CLIENTS = 8;
+
+sub now { return clock_gettime(CLOCK_MONOTONIC) }
+
+sub median
+{
+	my @v = sort { $a <=> $b } @_;
+
+	return @v ? $v[@v / 2] : 0;
+}
+
+# asker - a function that asks the next machine, and dies where the answer has another status
+sub asker
+{
+	my ($turn, @servers) = @_;
+
+	return sub {
+		my ($status, @request) = @_;
+		my $r = $servers[$turn++ % @servers]->req(@request, timeout => 120);
+		die "@request[0, 1]: " . $r->as_string if $r->status != $status;
+		return $r;
+	};
+}
+
+sub push_one
+{
+	my ($server, $ask, $repo, $tag) = @_;
+	my ($config, @layers) = (qq({"of":"$repo $tag"}), map { random_bytes(4096) } 1 .. 3);
+	my ($json, $type) = $server->image_manifest(config => $config, layers => \@layers, type => 'oci');
+
+	$ask->(201, POST => "/v2/$repo/blobs/uploads/?digest=" . sha256($_), body => $_) for $config, @layers;
+	$ask->(201, PUT => "/v2/$repo/manifests/$tag", body => $json, headers => ['Content-Type' => $type]);
+	return;
+}
+
+sub pull_one
+{
+	my ($ask, $repo, $tag) = @_;
+	my $json = $ask->(200, GET => "/v2/$repo/manifests/$tag")->json;
+
+	$ask->(200, GET => "/v2/$repo/blobs/$_->{digest}") for $json->{config}, @{ $json->{layers} };
+	return;
+}
+
+# each_client - what each one does again and again for so many seconds: how often a second all of them have done it, and the median of how long it
+# took, in milliseconds
+sub each_client
+{
+	my ($seconds, $do) = @_;
+	my $began = now();
+	my @all = run_parallel($CLIENTS, sub {
+		my ($client) = @_;
+		my @took;
+		while (now() < $began + $seconds) {
+			my $from = now();
+			$do->($client, scalar @took);
+			push @took, now() - $from;
+		}
+		return { took => \@took };
+	});
+
+	die join '', map { $_->{died} // () } @all if grep { $_->{died} } @all;
+	my @took = map { @{ $_->{took} } } @all;
+	return (@took / (now() - $began), 1000 * median(@took));
+}
+
+# figures - of so many seconds of pushes and half as many of pulls
+sub figures
+{
+	my ($name, $seconds, @servers) = @_;
+	my @ask = map { asker($_, @servers) } 0 .. $CLIENTS - 1;
+	my $repo = sub { return "figures/$name/c$_[0]" };
+	my %of;
+
+	push_one($servers[0], $ask[$_], $repo->($_), 'v0') for 0 .. $CLIENTS - 1;
+	@of{qw(images push_ms)} = each_client($seconds, sub { my ($c, $i) = @_; push_one($servers[0], $ask[$c], $repo->($c), 'v' . ($i + 1)) });
+	@of{qw(pulls pull_ms)} = each_client($seconds / 2, sub { my ($c) = @_; pull_one($ask[$c], $repo->($c), 'v0') });
+	return \%of;
+}
+
+sub figures_print
+{
+	my ($seconds, @urls) = @_;
+	my @servers = map { m{^http://([\d.]+):(\d+)$} ? Berth::Machines::One->new($1, $2) : die "not an address: $_\n" } @urls;
+	my ($load) = slurp('/proc/loadavg') =~ /^(\S+)/;
+
+	local $| = 1;
+	printf "%d clients, load average before it %s\n", $CLIENTS, $load;
+	printf "%-10s %10s %10s %10s %10s\n", 'machines', 'images/s', 'ms each', 'pulls/s', 'ms each';
+	for my $n (1 .. @servers) {
+		my $of = figures("of$n", $seconds, @servers[0 .. $n - 1]);
+		printf "%-10d %10.1f %10.0f %10.1f %10.1f\n", $n, @$of{qw(images push_ms pulls pull_ms)};
+	}
+	return;
+}
+
+1;
