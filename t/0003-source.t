@@ -58,6 +58,12 @@ none('no function that the house rules ban', \@own, sub {
 	my ($f) = @_;
 	map { my $b = $_; map { "$_ ($banned{$b})" } lines($code{$f}, qr/(?<![\w.>])($b)\s*\(/) } sort keys %banned;
 });
+
+# berth probe looks at the calls themselves.
+none('what looks at a store looks again where the file system says that a name is stale (os/again.h)', [grep { m{^src/(?:store|care|registry)/} && !m{/mounts} } @own], sub {
+	my ($f) = @_;
+	lines($code{$f}, qr/(?<![\w.>])(?:unlinkat|renameat2?|fstatat|linkat|mkdirat|utimensat|faccessat|statx|fstat)\s*\(/);
+});
 none('a file in the store is opened by os_open_file(): what lies there may be a FIFO, or a link', [grep { m{^src/(store|registry)/} } @all], sub {
 	lines($code{$_[0]}, qr/\bos_open\((?!.*\b(O_DIRECTORY|O_PATH|O_CREAT|O_TMPFILE)\b).*/)
 });

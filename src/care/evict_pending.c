@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
 
@@ -61,5 +62,5 @@ int evict_pending_write(struct store *st, const struct digest_list *list, struct
 
 void evict_pending_clear(struct store *st)
 {
-	unlinkat(st->dirfd, STORE_MIRROR_PENDING_FILE, 0);
+	os_unlinkat(st->dirfd, STORE_MIRROR_PENDING_FILE, 0);
 }

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "care/fsck_work.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/blob.h"
 #include "store/store_path.h"
@@ -70,7 +71,7 @@ static int check_place(struct fsck_work *w, void *arg, bool sure, struct err *e)
 	(void)e;
 	if (fd < 0 && errno == ENOENT)
 		return sure ? report_bare(w, p) : 1;
-	if (fd < 0 || fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)) {
+	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)) {
 		f.kind = fd < 0 && errno != EUCLEAN ? FSCK_UNREADABLE : FSCK_FOREIGN;
 		f.repair = NULL;
 		if (sure)

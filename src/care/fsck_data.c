@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "care/fsck_work.h"
 #include "care/share.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "store/blob.h"
@@ -84,7 +85,7 @@ static int check_bad(struct fsck_work *w, void *arg, bool sure, struct err *e)
 
 	if (found <= 0)
 		return found;
-	if (fstat(fd, &sb) < 0)
+	if (os_fstat(fd, &sb) < 0)
 		return err_sys(e, "cannot look at %s", b->path.buf);
 	if (!sure) {
 		b->sb = sb;

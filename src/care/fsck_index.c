@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "care/fsck_work.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "registry/manifest_scan.h"
 #include "registry/reg_index.h"
@@ -217,7 +218,7 @@ static void look_at_summary(struct look *l)
 	fd = os_open_file(l->w->r->st->dirfd, path.buf, O_RDONLY, 0);
 	if (fd < 0 && errno != ENOENT)
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "cannot be read: ", strerror(errno));
-	else if (fd >= 0 && (fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)))
+	else if (fd >= 0 && (os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)))
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "is not a file", "");
 }
 

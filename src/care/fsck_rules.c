@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "care/fsck_work.h"
+#include "os/again.h"
 #include "store/session.h"
 #include "store/store_path.h"
 
@@ -113,7 +114,7 @@ static bool is_key(struct fsck_work *w)
 {
 	struct stat sb;
 
-	return fstatat(w->r->st->dirfd, STORE_SESSION_KEY_FILE, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) &&
+	return os_fstatat(w->r->st->dirfd, STORE_SESSION_KEY_FILE, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) &&
 	       sb.st_size == SESSION_KEY_LEN;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "care/gc_work.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/repo.h"
@@ -32,7 +33,7 @@ static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
 	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_PATH | O_NOFOLLOW, 0);
 	struct stat sb;
 
-	if (fd < 0 || fstat(fd, &sb) < 0 || !is_abandoned(w, (int64_t)sb.st_mtim.tv_sec))
+	if (fd < 0 || os_fstat(fd, &sb) < 0 || !is_abandoned(w, (int64_t)sb.st_mtim.tv_sec))
 		return 0;
 	if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path) < 0)
 		return err_sys(e, "cannot remove %s", path);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -179,7 +180,7 @@ static int accept_records(const struct share *s, struct helper *h, struct err *e
 	char *text;
 	int rc = 0;
 
-	if (fstat(h->report, &sb) < 0)
+	if (os_fstat(h->report, &sb) < 0)
 		return err_sys(e, "cannot read the report of a helper process");
 	size = (size_t)sb.st_size;
 	if (size == h->accepted)

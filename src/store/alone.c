@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/tree.h"
@@ -50,7 +51,7 @@ bool alone_give(int fd, const struct stat *sb)
 {
 	struct stat now;
 
-	return sb->st_nlink == 1 && fchmod(fd, (sb->st_mode & 0777) | S_ISVTX) == 0 && fstat(fd, &now) == 0 && alone_has(&now);
+	return sb->st_nlink == 1 && fchmod(fd, (sb->st_mode & 0777) | S_ISVTX) == 0 && os_fstat(fd, &now) == 0 && alone_has(&now);
 }
 
 /*
@@ -73,7 +74,7 @@ static int take_copy(struct store *st, const struct digest *d, int fd, const str
 
 		return wrong ? err_set(e, ERR_UNKNOWN, "blob %s is corrupt, and is another user's", d->text) : -1;
 	}
-	if (renameat(st->dirfd, tmp.path.buf, st->dirfd, to.buf) < 0 || (!st->ordered && store_flush_dir(st, dir.buf) < 0))
+	if (os_renameat(st->dirfd, tmp.path.buf, st->dirfd, to.buf) < 0 || (!st->ordered && store_flush_dir(st, dir.buf) < 0))
 		return err_sys(e, "cannot publish %s", to.buf);
 	return 0;
 }

@@ -180,7 +180,7 @@ static int forsake_file(struct store *st, const struct digest *d, int fd, struct
 {
 	struct stat sb;
 
-	return fstat(fd, &sb) < 0 ? err_sys(e, "cannot look at a file of %s", d->text) : alone_take(st, NULL, d, fd, &sb, e);
+	return os_fstat(fd, &sb) < 0 ? err_sys(e, "cannot look at a file of %s", d->text) : alone_take(st, NULL, d, fd, &sb, e);
 }
 
 /*

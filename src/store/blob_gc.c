@@ -62,7 +62,7 @@ static int open_file(struct store *st, const struct digest *d, int *fd, struct s
 	*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
 	if (*fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
-	return fstat(*fd, sb) < 0 ? err_sys(e, "cannot look at %s", path.buf) : S_ISREG(sb->st_mode);
+	return os_fstat(*fd, sb) < 0 ? err_sys(e, "cannot look at %s", path.buf) : S_ISREG(sb->st_mode);
 }
 
 int blob_alone(struct store *st, const struct digest *d, uint64_t *size, struct err *e)
@@ -84,7 +84,7 @@ int blob_forsake(struct store *st, const struct digest *d, struct err *e)
 
 	path_blob(&path, d);
 	/* Nearly all content needs no more than this look, which another machine's file system may answer from a cache. */
-	if (st->local && (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0 ? os_gone(errno) : !alone_has(&sb)))
+	if (st->local && (os_fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) < 0 ? os_gone(errno) : !alone_has(&sb)))
 		return 0;
 	found = open_file(st, d, &fd, &sb, e);
 	return found == 1 ? alone_take(st, NULL, d, fd, &sb, e) : found;

@@ -149,7 +149,7 @@ static int remove_leftovers(struct store *st, struct err *e)
 		return 0;
 	if (remove_mark(st, e) < 0)
 		return -1;
-	unlinkat(st->dirfd, STORE_PHASE_FILE, 0);
+	os_unlinkat(st->dirfd, STORE_PHASE_FILE, 0);
 	for (i = 0; i < all.count; i++)
 		if (strspn(all.v[i], "0123456789abcdef") == RUN_LEN)
 			remove_notes(st, all.v[i]);
@@ -255,7 +255,7 @@ int collector_end(struct collector **cp, struct err *e)
 	struct collector *c = *cp;
 	int rc = remove_mark(c->st, e);
 
-	unlinkat(c->st->dirfd, STORE_PHASE_FILE, 0);
+	os_unlinkat(c->st->dirfd, STORE_PHASE_FILE, 0);
 	if (rc == 0)            /* else writers still see the mark, and need the directory for their notes */
 		remove_notes(c->st, c->run);
 	collector_reserve(c->st);

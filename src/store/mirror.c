@@ -120,7 +120,7 @@ void mirror_uncheck(struct store *st, const struct name *n, const struct tag *t)
 	cleanup_str struct str path = STR_INIT;
 
 	path_mirror_checked(&path, n, t);
-	unlinkat(st->dirfd, path.buf, 0);
+	os_unlinkat(st->dirfd, path.buf, 0);
 }
 
 /* Of one directory and algorithm. */
@@ -140,7 +140,7 @@ static int unname(struct store *st, const struct name *n, const char *dir, enum 
 		if (digest_parse(&d, text.buf, text.len) < 0 || digestset_has(named, &d))
 			continue;
 		path_in(&file, path.buf, all.v[i]);
-		unlinkat(st->dirfd, file.buf, 0);
+		os_unlinkat(st->dirfd, file.buf, 0);
 	}
 	return 0;
 }
@@ -175,7 +175,7 @@ int mirror_unpin(struct store *st, const struct name *n, const struct tag *t, st
 	cleanup_str struct str path = STR_INIT;
 
 	path_mirror_pinned(&path, n, t);
-	if (unlinkat(st->dirfd, path.buf, 0) < 0)
+	if (os_unlinkat(st->dirfd, path.buf, 0) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", path.buf);
 	return store_flush_above(st, path.buf, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path.buf) : 1;
 }
@@ -202,7 +202,8 @@ bool mirror_any(struct store *st)
 	struct stat sb;
 
 	if (!st->mirrors.any)
-		st->mirrors.any = fstatat(st->dirfd, STORE_MIRROR_DIR, &sb, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ? MIRRORS_NONE : MIRRORS_ANY;
+		st->mirrors.any =
+			os_fstatat(st->dirfd, STORE_MIRROR_DIR, &sb, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ? MIRRORS_NONE : MIRRORS_ANY;
 	return st->mirrors.any == MIRRORS_ANY;
 }
 
@@ -233,7 +234,7 @@ int mirror_own(struct store *st, const struct name *n, struct err *e)
 	cleanup_str struct str path = STR_INIT;
 
 	path_mirror(&path, n, STORE_COPIED);
-	if (unlinkat(st->dirfd, path.buf, 0) < 0)
+	if (os_unlinkat(st->dirfd, path.buf, 0) < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", path.buf);
 	return store_flush_above(st, path.buf, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path.buf) : 1;
 }

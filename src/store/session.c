@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/again.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/tree.h"
@@ -89,12 +90,12 @@ static int replace_key(struct store *st, const char *tmp)
 	cleanup_fd int fd = os_open_file(st->dirfd, STORE_SESSION_KEY_FILE, O_RDWR, 0);
 	struct stat locked, now;
 
-	if (fd >= 0 && (os_lock(fd, true, KEY_WAIT_MS, NULL) < 0 || fstat(fd, &locked) < 0))
+	if (fd >= 0 && (os_lock(fd, true, KEY_WAIT_MS, NULL) < 0 || os_fstat(fd, &locked) < 0))
 		return -1;
-	if (fd >= 0 && (fstatat(st->dirfd, STORE_SESSION_KEY_FILE, &now, AT_SYMLINK_NOFOLLOW) < 0 || now.st_ino != locked.st_ino ||
+	if (fd >= 0 && (os_fstatat(st->dirfd, STORE_SESSION_KEY_FILE, &now, AT_SYMLINK_NOFOLLOW) < 0 || now.st_ino != locked.st_ino ||
 			now.st_dev != locked.st_dev || locked.st_size == SESSION_KEY_LEN))
 		return 0;
-	return renameat(st->dirfd, tmp, st->dirfd, STORE_SESSION_KEY_FILE);
+	return os_renameat(st->dirfd, tmp, st->dirfd, STORE_SESSION_KEY_FILE);
 }
 
 /* A complete file gets the name, and the first one keeps it. */
@@ -108,11 +109,11 @@ static int make_key(struct store *st, struct err *e)
 	store_tmp(st, &tmp);
 	rc = write_key(st, tmp.buf);
 	/* A network file system may say that the name exists after it has made it: either way the file is read afterwards. */
-	if (rc == 0 && linkat(st->dirfd, tmp.buf, st->dirfd, STORE_SESSION_KEY_FILE, 0) < 0)
+	if (rc == 0 && os_linkat(st->dirfd, tmp.buf, st->dirfd, STORE_SESSION_KEY_FILE, 0) < 0)
 		rc = errno == EEXIST ? replace_key(st, tmp.buf) : -1;
 	if (rc < 0)
 		err_sys(e, "cannot create %s", STORE_SESSION_KEY_FILE);
-	unlinkat(st->dirfd, tmp.buf, 0);
+	os_unlinkat(st->dirfd, tmp.buf, 0);
 	if (rc == 0 && os_fsync_above(st->dirfd, STORE_SESSION_KEY_FILE, 2) < 0)
 		rc = err_sys(e, "cannot flush %s", STORE_SESSIONS_DIR);
 	return rc < 0 ? -1 : 0;
@@ -120,7 +121,7 @@ static int make_key(struct store *st, struct err *e)
 
 bool session_possible(const struct store *st)
 {
-	return faccessat(st->dirfd, STORE_BERTH_DIR, W_OK, AT_EACCESS) == 0;
+	return os_faccessat(st->dirfd, STORE_BERTH_DIR, W_OK, AT_EACCESS) == 0;
 }
 
 int session_key(struct store *st, bool make, unsigned char key[SESSION_KEY_LEN], struct err *e)
@@ -158,7 +159,7 @@ static int tidy_dir(struct store *st, const char *dir, bool (*name_ok)(const cha
 			continue;
 		}
 		path_in(&path, dir, names.v[i]);
-		if (unlinkat(st->dirfd, path.buf, 0) < 0 && !os_gone(errno))
+		if (os_unlinkat(st->dirfd, path.buf, 0) < 0 && !os_gone(errno))
 			return err_sys(e, "cannot remove %s", path.buf);
 	}
 	return 0;
@@ -225,7 +226,7 @@ int session_has_ended(struct store *st, const struct session *s, struct err *e)
 	uint64_t all;
 
 	path_of(s, &path);
-	if (fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) == 0)
+	if (os_fstatat(st->dirfd, path.buf, &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
 	if (!os_gone(errno))
 		return err_sys(e, "cannot look for %s", path.buf);
@@ -251,8 +252,8 @@ int session_tidy(struct store *st, uint64_t now, struct err *e)
 		    tidy_dir(st, times.buf, session_time_ok, forgotten_at(now), &ignored, e) < 0)
 			return -1;
 		/* Only empty ones go, and whoever makes a file makes them again. */
-		if (unlinkat(st->dirfd, times.buf, AT_REMOVEDIR) == 0 || os_gone(errno))
-			unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
+		if (os_unlinkat(st->dirfd, times.buf, AT_REMOVEDIR) == 0 || os_gone(errno))
+			os_unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR);
 	}
 	return 0;
 }

@@ -101,7 +101,7 @@ int spool_verify(struct store *st, int fd, const struct digest *d, struct err *e
 	if (!digest_eq(&is, d))
 		return err_set(e, ERR_DIGEST_INVALID, "%s", d->text);
 	/* With a second name it is content already, whose mode says something (store/alone.h): it was handed over before. */
-	if (fstat(fd, &sb) < 0 || (sb.st_nlink <= 1 && fchmod(fd, st->file_mode) < 0))
+	if (os_fstat(fd, &sb) < 0 || (sb.st_nlink <= 1 && fchmod(fd, st->file_mode) < 0))
 		return err_sys(e, "cannot set the mode of a blob");
 	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 
@@ -56,7 +57,7 @@ static int flush_name(struct store *st, const char *path)
 int summary_drop(struct store *st, const char *path, struct err *e)
 {
 	/* A directory may lie there, which nothing of ours has made. */
-	if (unlinkat(st->dirfd, path, 0) < 0 && (errno != EISDIR || os_remove_tree(st->dirfd, path) < 0))
+	if (os_unlinkat(st->dirfd, path, 0) < 0 && (errno != EISDIR || os_remove_tree(st->dirfd, path) < 0))
 		return os_gone(errno) ? 0 : err_sys(e, "cannot remove %s", path);
 	return flush_name(st, path) < 0 ? err_sys(e, "cannot flush the directory of %s", path) : 0;
 }

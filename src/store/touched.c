@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
 #include "store/summary_write.h"
@@ -74,7 +75,7 @@ int touched_make(struct store *st, uint64_t *size, struct err *e)
 	struct stat sb;
 
 	*size = 0;
-	if (fd < 0 || fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
+	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
 		return err_sys(e, "cannot make %s", STORE_TOUCHED_FILE);
 	*size = (uint64_t)sb.st_size;
 	return 0;
@@ -125,7 +126,7 @@ int touched_read(struct store *st, uint64_t from, struct names *all, struct name
 	*size = from;
 	if (fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_TOUCHED_FILE);
-	if (fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < from || (uint64_t)sb.st_size - from > READ_MAX)
+	if (os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < from || (uint64_t)sb.st_size - from > READ_MAX)
 		return 0;
 	if ((uint64_t)sb.st_size > from &&
 	    (lseek(fd, (off_t)from, SEEK_SET) < 0 || os_read_str(fd, (uint64_t)sb.st_size - from, &text) < 0))
