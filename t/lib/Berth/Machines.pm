@@ -102,6 +102,15 @@ sub processes_of
 	return grep { (readlink "/proc/$_/ns/pid" // '') eq $space } map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
+# keepers_of - each nsenter by which something on a machine was started: it is not there itself, and stops where what it started is stopped
+sub keepers_of
+{
+	my ($self, $number) = @_;
+	my %there = map { $_ => 1 } $self->processes_of($number);
+
+	return grep { grep { $there{$_} } Berth::Server::children($_) } grep { Berth::Server::comm($_) eq 'nsenter' } map { m{(\d+)$} } glob '/proc/[0-9]*';
+}
+
 # workers_of - the workers of a machine
 sub workers_of
 {
@@ -124,8 +133,10 @@ sub kill_machine
 {
 	my ($self, $number) = @_;
 	my $first = $self->first_of($number);
+	my @keepers = $self->keepers_of($number);
 
 	kill KILL => $first;
+	kill CONT => @keepers;
 	wait_for { !-e "/proc/$first/ns/pid" || !readlink "/proc/$first/ns/pid" };
 	return;
 }
@@ -133,7 +144,7 @@ sub kill_machine
 sub kill_client { my ($self, $number) = @_; my @pids = $self->client_of($number); die "no client\n" if !@pids; return kill KILL => @pids }
 sub kill_worker { my ($self, $number) = @_; my @pids = $self->workers_of($number); die "no worker\n" if !@pids; return kill KILL => $pids[rand @pids] }
 sub pause { my ($self, $number) = @_; return kill STOP => $self->processes_of($number) }
-sub resume { my ($self, $number) = @_; return kill CONT => $self->processes_of($number) }
+sub resume { my ($self, $number) = @_; return kill CONT => $self->keepers_of($number), $self->processes_of($number) }
 
 # What has ended starts again; what has not is ended first.
 sub come_back
