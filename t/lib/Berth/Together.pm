@@ -187,7 +187,7 @@ sub death_of
 	my ($then, $unanswered, $refused) = crowd($what, $seconds, $happens, cut_off => { 1 => 1 }, limit => 60);
 
 	diag("$what: " . @$then . " requests, $unanswered without an answer, $refused refused by the one that lived");
-	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 20, 'there were pushes beside it');
+	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 0, 'there were pushes beside it');
 	judge($what, $then);
 	return;
 }
