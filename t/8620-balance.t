@@ -14,7 +14,10 @@ use Berth::Machines;
 need_program('nginx');
 
 my $CLIENTS = 20;
-my @behind = (config => "delete = true;\n", nginx_args => ['with=proxy', 'proxy=127.0.0.1']);
+my @behind = (config => <<'END', nginx_args => ['with=proxy', 'proxy=127.0.0.1']);
+delete = true;
+auth = { remote_user = true; access = ( { who = [ "@anonymous" ]; repo = "**"; may = [ "pull", "push", "delete" ]; }, { who = [ "admin" ]; repo = "**"; may = [ "admin" ]; } ); };
+END
 my @machine = Berth::Server->start(@behind);
 push @machine, Berth::Server->start(@behind, root => $machine[0]->root);
 my $run = tmp_dir() . '/balance';
@@ -22,7 +25,8 @@ my $port = Berth::Server::free_port();
 my $render = source_dir() . '/nginx/render';
 
 run_ok($render, $run, 'with=balance', "listen=127.0.0.1:$port", (map { 'machine=' . $_->host } @machine), 'the configuration is rendered');
-is run($render, "$run.x", 'with=balance', "listen=127.0.0.1:$port", @$_)->{status}, 1, "refused: @$_" for [], ['machine=x'], ['machine=a:1; x'], ['machine=a:1', 'root=/x'];
+is run($render, "$run.x", 'with=balance', "listen=127.0.0.1:$port", @$_)->{status}, 1, "refused: @$_" for [], ['machine=x'], ['machine=a:1; x'], ['machine=a:1', 'root=/x'],
+	map { ['machine=a:1', $_] } qw(with=limits with=proxy cors=* base=/x remote_user=$x with=page);
 is run($render, "$run.x", "listen=127.0.0.1:$port", 'root=/x', 'workers=unix:/w', 'machine=a:1')->{status}, 1, 'refused: a machine without with=balance';
 my $nginx = fork // die "fork: $!";
 if (!$nginx) {
@@ -31,7 +35,12 @@ if (!$nginx) {
 }
 END { kill TERM => $nginx if $nginx }
 my $front = Berth::Machines::One->new('127.0.0.1', $port);
-ok wait_for { eval { $front->req(GET => '/v2/')->status == 200 } }, 'it serves';
+ok wait_for { eval { $front->req(GET => '/v2/')->status == 401 } }, 'it serves';
+
+is $machine[0]->req(GET => '/berth/v1/whoami', headers => ['X-Berth-User' => 'admin'])->json->{user}, 'admin', 'a machine believes the balancer who the user is';
+is $front->req(GET => '/berth/v1/whoami', headers => ['X-Berth-User' => 'admin'])->json->{user}, undef, 'which does not believe its clients';
+is $front->req(GET => '/v2/in/front/tags/list', headers => ['X-Long' => 'x' x 60_000])->status, 404, 'what a machine takes gets through';
+is error_fault($front->req(GET => '/v2/in/front/tags/list', headers => ['X-Long' => 'x' x 80_000]), 400, 'UNSUPPORTED'), '', 'what is larger is refused in the form of all errors';
 
 # machine_of - which machines have answered requests to a path, from the log
 sub lines { return Berth::Server::decode(split /\n/, slurp("$run/access.log")) }
@@ -103,7 +112,15 @@ for my $who (0 .. $CLIENTS - 1) {
 my $last = run(program('berth'), '--root', $machine[0]->root, 'fsck', '--data');
 is $last->{status}, 0, 'fsck finds the store whole' or diag($last->{out}, $last->{err});
 
+my $json = $front->req(GET => '/v2/client/c1/manifests/v1')->body;
+my $type = ($front->image_manifest(config => 'x', layers => []))[1];
+sub manifest_put { return $front->req(PUT => '/v2/client/c1/manifests/again', body => $json, headers => ['Content-Type' => $type])->status }
+$machine[1]->stop_workers('KILL');
+my @no_worker = map { $front->req(GET => '/v2/client/c1/manifests/v1')->status } 1 .. 10;
+is "@no_worker", join(' ', (200) x 10), 'where a machine says 503 no pull fails: the other one is asked';
 $machine[1]->stop_nginx('KILL');
+my @sent = map { ($front->req(POST => '/v2/client/c1/blobs/uploads/')->status, manifest_put()) } 1 .. 5;
+is "@sent", join(' ', (202, 201) x 5), 'while a machine is away no push fails that has not been sent to it';
 my @read = map { $front->req(GET => '/v2/client/c1/manifests/v1')->status } 1 .. 10;
 is "@read", join(' ', (200) x 10), 'while a machine is away no pull fails: the other one is asked';
 $machine[0]->stop_nginx('KILL');
