@@ -15,7 +15,7 @@ use warnings;
 
 use Exporter qw(import);
 use POSIX ();
-use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 use Berth::Machines;
 use Berth::Test;
@@ -87,10 +87,10 @@ sub used_below
 }
 
 # each_client - what each one does again and again for so many seconds: how often a second all of them have done it, and the median of how long it
-# took, and how much of a processor each was, in milliseconds
+# took, and how much of a processor each was beyond what is used anyway, in milliseconds
 sub each_client
 {
-	my ($seconds, $top, $do) = @_;
+	my ($seconds, $top, $idle, $do) = @_;
 	my $used = used_below($top);
 	my $began = now();
 	my @all = run_parallel($CLIENTS, sub {
@@ -107,20 +107,31 @@ sub each_client
 	die join '', map { $_->{died} // () } @all if grep { $_->{died} } @all;
 	my @took = map { @{ $_->{took} } } @all;
 	my $took = now() - $began;
-	return (@took / $took, 1000 * median(@took), (used_below($top) - $used) / (@took || 1));
+	return (@took / $took, 1000 * median(@took), (used_below($top) - $used - $idle * $took) / (@took || 1));
+}
+
+# idle - what all below a process use in a second in which nobody asks for anything
+sub idle
+{
+	my ($top, $seconds) = @_;
+	my $used = used_below($top);
+	my $began = now();
+
+	sleep $seconds;
+	return (used_below($top) - $used) / (now() - $began);
 }
 
 # figures - of so many seconds of pushes and half as many of pulls
 sub figures
 {
-	my ($name, $seconds, $top, @servers) = @_;
+	my ($name, $seconds, $top, $idle, @servers) = @_;
 	my @ask = map { asker($_, @servers) } 0 .. $CLIENTS - 1;
 	my $repo = sub { return "figures/$name/c$_[0]" };
 	my %of;
 
 	push_one($servers[0], $ask[$_], $repo->($_), 'v0') for 0 .. $CLIENTS - 1;
-	@of{qw(images push_ms push_used)} = each_client($seconds, $top, sub { my ($c, $i) = @_; push_one($servers[0], $ask[$c], $repo->($c), 'v' . ($i + 1)) });
-	@of{qw(pulls pull_ms pull_used)} = each_client($seconds / 2, $top, sub { my ($c) = @_; pull_one($ask[$c], $repo->($c), 'v0') });
+	@of{qw(images push_ms push_used)} = each_client($seconds, $top, $idle, sub { my ($c, $i) = @_; push_one($servers[0], $ask[$c], $repo->($c), 'v' . ($i + 1)) });
+	@of{qw(pulls pull_ms pull_used)} = each_client($seconds / 2, $top, $idle, sub { my ($c) = @_; pull_one($ask[$c], $repo->($c), 'v0') });
 	return \%of;
 }
 
@@ -131,10 +142,11 @@ sub figures_print
 	my ($load) = slurp('/proc/loadavg') =~ /^(\S+)/;
 
 	local $| = 1;
-	printf "%d clients, load average before it %s; ms each: the median; of processors: all but the clients\n", $CLIENTS, $load;
+	my $idle = idle($top, $seconds / 2);
+	printf "%d clients, load average before it %s; ms each: the median; of processors: all but the clients, beyond the %.0f ms/s of machines at rest\n", $CLIENTS, $load, $idle;
 	printf "%-10s %9s %9s %14s %9s %9s %14s\n", 'machines', 'images/s', 'ms each', 'of processors', 'pulls/s', 'ms each', 'of processors';
 	for my $n (1 .. @servers) {
-		my $of = figures("of$n", $seconds, $top, @servers[0 .. $n - 1]);
+		my $of = figures("of$n", $seconds, $top, $idle, @servers[0 .. $n - 1]);
 		printf "%-10d %9.1f %9.0f %14.0f %9.1f %9.0f %14.1f\n", $n, @$of{qw(images push_ms push_used pulls pull_ms pull_used)};
 	}
 	return;
