@@ -5,12 +5,13 @@
 #   $TALLY          at the end of each prove a line "PASSED FAILED SKIPPED". A test program that dies or breaks its plan counts as
 #                   one failure even if each of its tests passed.
 #   $TALLY.times    a line "SECONDS TEST (STEP)" for each test program
-#   $TALLY.failed   a record for each test program that failed: a line that says what failed in it, the end of what it wrote
-#                   on its standard error, and a form feed
+#   $TALLY.failed   a record for each test program that failed: a line that says what failed in it, parts of which a semicolon
+#                   separates, then what it wrote on its standard error, and a form feed
 #
 # $STEP is a word that tells one run of a test program from its other runs.
 #
-#   Tally::report(FILE...)    prints what these files' FILE.failed and FILE.times hold: the slowest programs, and the failures
+#   Tally::report(FILE...)    prints what these files' FILE.times and FILE.failed hold: the slowest programs, and then all that failed,
+#                             in few lines, because of a long output often nothing but the end is read
 package Tally;
 
 use strict;
@@ -19,10 +20,10 @@ use parent 'TAP::Formatter::File';
 
 use TAP::Parser::Iterator::Process;
 
-my $LINES = 30;         # of its standard error that a failed program is reported with
-my $CHARACTERS = 4000;  # of all that is said of failures
-my $HEADS = 1500;       # of these, what the first lines of the records may take
-my $SLOWEST = 10;
+my $KEPT = 20_000;      # characters of its standard error, from its beginning and from its end
+my $LINES = 36;         # of all that is said of failures
+my $WIDTH = 200;        # of one of these lines
+my $SLOWEST = 5;
 
 sub append
 {
@@ -58,42 +59,62 @@ sub summary
 	return;
 }
 
-# The last lines of a text, at most so many characters.
-sub tail
+# Adds to what is kept of a text its next piece; what is in the middle of a long text is given up.
+sub keep
 {
-	my ($text, $characters) = @_;
-	my @lines = split /\n/, $text;
+	my ($kept, $piece) = @_;
+	my $text = ($kept // '') . $piece;
 
-	splice @lines, 0, -$LINES if @lines > $LINES;
-	$text = join '', map { "$_\n" } @lines;
-	return $text if length $text <= $characters;
-	return '' if $characters < 80;
-	return '... ' . substr($text, 4 - $characters);
+	return length $text <= 2 * $KEPT ? $text : substr($text, 0, $KEPT) . substr $text, -$KEPT;
 }
 
-# What is said of failures: first a line for each program, then the ends of their diagnostics, which share what room is left.
+# The lines of a diagnostic that say most: of a sanitizer's report what was found and where; else with what the program has died, and what follows
+# the first failed test, without what the head says already, and without lines of logs. What has none of these, as a build, says it at its end.
+sub essence
+{
+	my ($said, $count) = @_;
+	my @lines = grep { !/^[#\s]*(?:$|\{"|\d{4}\/\d\d\/\d\d [\d:]+ \[|(?:Failed test|at \S+ line \d+\.$|Looks like you|Tests were run but no plan|=+$))/ } split /\n/, $said =~ s/^.*?(?=^#\s+Failed test)//msr;
+	my @found = grep { /Sanitizer: |runtime error: | in \w+ \S*\bsrc\/\S+:\d/ } @lines;
+	my @diag = @found ? @found : ((grep { /^[^#].* at \S+ line \d+\.$/ } @lines), grep { /^#/ } @lines);
+
+	return $count ? @lines[-($count < @lines ? $count : @lines) .. -1] : () if !@diag;
+	splice @diag, $count if @diag > $count;
+	return @diag;
+}
+
+# A head as at most so many lines, divided between its parts.
+sub divided
+{
+	my ($head, $count) = @_;
+	my @lines = ('');
+
+	for my $part (split /(?<=;) /, $head) {
+		push @lines, '  ' if length $lines[-1] > 2 && length("$lines[-1] $part") > $WIDTH;
+		$lines[-1] .= ($lines[-1] =~ /\S\z/ ? ' ' : '') . $part;
+	}
+	if (@lines > $count) {
+		splice @lines, $count;
+		$lines[-1] = substr($lines[-1], 0, $WIDTH - 4) . ' ...';
+	}
+	return @lines;
+}
+
+# What is said of failures: as much of each as there is room for, but the name of each.
 sub failures
 {
 	my @records = @_;
-	my ($said, $left_off) = ('', 0);
 
-	for my $record (@records) {
-		my ($head) = split /\n/, $record, 2;
-		if (length($said) + length($head) < $HEADS) {
-			$said .= "$head\n";
-		} else {
-			$left_off++;
+	for my $room ([3, 3], [2, 3], [2, 2], [1, 2], [1, 1], [1, 0]) {
+		my @said;
+
+		for my $record (@records) {
+			my ($head, $rest) = split /\n/, $record, 2;
+			push @said, divided($head, $room->[0]), map { '    ' . s/^#?\s*//r } essence($rest // '', $room->[1]);
 		}
+		return map { length > $WIDTH ? substr($_, 0, $WIDTH - 4) . ' ...' : $_ } @said if @said <= $LINES;
 	}
-	$said .= "and $left_off more\n" if $left_off;
-	while (my $record = shift @records) {
-		my ($head, $rest) = split /\n/, $record, 2;
-		my $title = '-- ' . $head =~ s/: .*//r . "\n";
-		my $room = int(($CHARACTERS - length $said) / (@records + 1)) - length $title;
-		my $end = tail($rest // '', $room);
-		$said .= "$title$end" if $end ne '';
-	}
-	return $said;
+	my $names = join '; ', map { /^(.*?(?: \(\w+\))?):/ ? $1 : $_ } map { (split /\n/)[0] } @records;
+	return divided($names, $LINES);
 }
 
 sub slurped
@@ -113,11 +134,11 @@ sub report
 
 	splice @slow, $SLOWEST if @slow > $SLOWEST;
 	print "== the slowest tests\n", map { "$_\n" } @slow;
-	print "== failed\n", failures(@records) if @records;
+	print "== failed\n", map { "$_\n" } failures(@records) if @records;
 	return;
 }
 
-# Reads a test program's output. What the program writes on its standard error is shown as usual, and its end is kept.
+# Reads a test program's output. What the program writes on its standard error is shown as usual, and kept.
 package Tally::Iterator;
 
 use parent -norequire, 'TAP::Parser::Iterator::Process';
@@ -135,7 +156,7 @@ sub next_raw
 	}
 	if ($said ne '') {
 		print STDERR $said;
-		$self->{said} = substr(($self->{said} // '') . $said, -2 * $CHARACTERS);
+		$self->{said} = Tally::keep($self->{said}, $said);
 	}
 	return $line;
 }

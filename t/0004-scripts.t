@@ -40,5 +40,23 @@ none('no note of work that is left', [grep { $_ ne 't/0003-source.t' && $_ ne 't
 	sub { text($_[0]) =~ /\b(TODO|FIXME|XXX|TBD)\b/ });
 none('no test sleeps for whole seconds where it could wait for something', [grep { m{^t/.*\.t$} } @files],
 	sub { text($_[0]) =~ /^\s*sleep\b\s*\(?\s*[0-9]{2,}/m });
+# perl warns where both come together, and a warning fails the test: but only where it runs.
+my %exports;
+for my $file (grep { m{^t/lib/.*\.pm$} } @perl) {
+	my ($names) = text($file) =~ /^our \@EXPORT = [^;]*?qw\((.*?)\)/ms or next;
+	my $module = $file =~ s{^t/lib/|\.pm$}{}gr =~ s{/}{::}gr;
+
+	$exports{$module} = [split ' ', $names];
+}
+cmp_ok scalar(keys %exports), '>', 10, 'there are modules that export';
+my @twice;
+for my $file (@perl) {
+	my %defined = map { ($_ => 1) } text($file) =~ /^\s*sub (\w+)/mg;
+
+	for my $module (grep { $file ne 't/lib/' . s|::|/|gr . '.pm' } text($file) =~ /^use ([\w:]+);/mg) {
+		push @twice, map { "$file: $module exports $_" } grep { $defined{$_} } @{ $exports{$module} // [] };
+	}
+}
+is join("\n", @twice), '', 'no file defines what a module that it uses gives it';
 
 done_testing;

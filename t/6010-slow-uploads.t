@@ -13,8 +13,8 @@ my $s = Berth::Server->start(workers => 2);
 my ($d, $m) = $s->push_image('slow/app', 'one', layers => ['layer']);
 my @pids = $s->worker_pids;
 
-# within - how many of a hundred requests are answered, of several kinds
-sub answered {
+# hundred - how many of a hundred requests are answered, of several kinds
+sub hundred {
 	my $n = 0;
 	for my $i (1 .. 100) {
 		my $ok = $i % 10 ? $s->req('GET', $i % 2 ? '/v2/slow/app/manifests/one' : '/v2/slow/app/tags/list')->status == 200
@@ -23,7 +23,7 @@ sub answered {
 	}
 	return $n;
 }
-is answered(), 100, 'without slow clients a hundred requests are answered';
+is hundred(), 100, 'without slow clients a hundred requests are answered';
 
 my (@sock, @loc);
 for my $i (0 .. 199) {
@@ -42,7 +42,7 @@ for my $second (0 .. 3) {
 		my $b = substr $bytes, $second, 1;
 		syswrite $sock[$i], $i % 2 ? $b : "1\r\n$b\r\n";
 	}
-	$all += answered();     # no slow one sends its next byte before that
+	$all += hundred();     # no slow one sends its next byte before that
 }
 is $all, 400, 'beside two hundred clients that send a byte now and then all of four hundred requests are answered';
 is_deeply [$s->worker_pids], \@pids, 'by the same workers, which are no more than before';

@@ -53,7 +53,7 @@ sub ask
 }
 sub put { my ($repo, $tag) = @_; return ask(PUT => "/v2/$repo/manifests/$tag", body => $m, type => OCI_MANIFEST) }
 
-sub answered { my @now = IO::Select->new(@_)->can_read(0); return scalar @now }
+sub with_answer { my @now = IO::Select->new(@_)->can_read(0); return scalar @now }
 sub statuses { return join ' ', map { my $r = read_response($_, timeout => 60); $r ? $r->status : 'nothing' } @_ }
 
 my %pull = (
@@ -73,7 +73,7 @@ sub held_up
 		my @c = map { $_->() } @requests;
 		$fault = wait_for(sub { waiting($h) >= $least }) ? '' : waiting($h) . ' wait';
 		$fault ||= join ' ', grep { $s->req(GET => $_)->status != $pull{$_} } sort keys %pull;
-		$now = answered(@c);
+		$now = with_answer(@c);
 		flock $h, LOCK_UN;
 		statuses(@c);
 		last if $fault || !$now;
@@ -98,7 +98,7 @@ for (1 .. 5) {
 	my @c = map { put('held/app', "three$_") } 1 .. $WORKERS;
 	wait_for { waiting($h) == $WORKERS };
 	my $r = $s->req(PUT => '/v2/free/app/manifests/two', body => $m, headers => ['Content-Type' => OCI_MANIFEST]);
-	$before = answered(@c);
+	$before = with_answer(@c);
 	$status = $r->status . ' ' . (waiting($h) ? 'while others wait' : 'after all others');
 	flock $h, LOCK_UN;
 	statuses(@c);

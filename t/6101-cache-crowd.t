@@ -92,6 +92,7 @@ $u->settled;
 is $u->count('GET blob'), 1, 'by one GET upstream';
 cmp_ok $u->sent('GET blob'), '<', 1.02 * $SIZE, 'of no more bytes than the blob has';
 cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB';
+diag sprintf '%d MiB for %d clients: %.3f of that from upstream; the relay had %.1f MiB', $SIZE >> 20, $CLIENTS, $u->sent('GET blob') / $SIZE, relay_peak($s);
 
 # --- two thousand that wait
 my $WAIT = 2000;
@@ -111,5 +112,6 @@ SKIP: {
 	$how{ get_end($_)->{whole} ? 'whole' : 'cut short' }++, $_ = undef for @waiting;
 	is_deeply \%how, { whole => $WAIT }, 'each of them has it all';
 	is $u->count('GET blob'), 1, 'by one GET upstream';
+	diag sprintf '%d clients that wait: the relay had %.1f MiB', $WAIT, relay_peak($s);
 }
 done_testing;

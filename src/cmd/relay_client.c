@@ -152,6 +152,8 @@ static int talk_begin(struct talk *t, const struct relay_client *c, const char *
 	a->bytes = 0;
 	a->back = 0;
 	t->fd = sock_connect(c->socket, SILENCE, e);
+	if (t->fd < 0 && e->sys == ENOENT)
+		return err_set(e, ERR_UNAVAILABLE, "no berth-relay listens at %s: is it started, and its socket there (--relay)?", c->socket);
 	if (t->fd < 0)
 		return -1;
 	str_addf(&ask, "GET /%s HTTP/1.0\r\nX-Request-Id: %s\r\n\r\n", uri, c->id.s);

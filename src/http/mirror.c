@@ -91,9 +91,11 @@ int mirror_enter(struct exchange *x, struct err *e)
 		return 0;
 	if (cached && *cached)
 		x->cached = strcmp(cached, "fresh") == 0 ? CACHED_FRESH : CACHED_STALE;
-	if (x->op->kind == OP_WRITE)
-		return err_set(e, ERR_DENIED, "%s is a mirror of %s: nobody can push to it", x->name.s,
-			       x->upstream->whole ? x->upstream->urls.v[0] : x->upstream->name);
+	if (x->op->kind == OP_WRITE) {
+		err_set(e, ERR_DENIED, "%s is a mirror of %s: nobody can push to it", x->name.s,
+			x->upstream->whole ? x->upstream->urls.v[0] : x->upstream->name);
+		return err_plain(e);
+	}
 	if (!upstream_allows(x->upstream, x->there))
 		return err_set(e, ERR_NAME_UNKNOWN, "%s is not mirrored here", x->name.s);
 	return 0;

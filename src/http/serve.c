@@ -79,7 +79,7 @@ static int handle_read(struct exchange *x, struct err *e)
 /* What a request that fails has brought close to a quota is its own doing, and not that of the next one. */
 static int call(struct exchange *x, struct err *e)
 {
-	int rc = x->op->kind == OP_READ && x->rq.method != METHOD_POST ? handle_read(x, e) : x->op->handle(x, e);
+	int rc = x->op->kind == OP_READ && (x->rq.method == METHOD_GET || x->rq.method == METHOD_HEAD) ? handle_read(x, e) : x->op->handle(x, e);
 
 	if (rc < 0 && x->op->kind != OP_READ)
 		reg_quota_tell(x->reg, &x->name);

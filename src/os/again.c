@@ -77,16 +77,25 @@ int os_linkat(int olddir, const char *old, int newdir, const char *new, int flag
 
 int os_renameat(int olddir, const char *old, int newdir, const char *new)
 {
-	olddir = near_from(olddir, &old);
-	newdir = near_from(newdir, &new);
-	MAKE(renameat(olddir, old, newdir, new));
+	return os_renameat2(olddir, old, newdir, new, 0);
 }
 
 int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags)
 {
+	unsigned tries = 0;
+	struct stat sb;
+	int rc;
+
 	olddir = near_from(olddir, &old);
 	newdir = near_from(newdir, &new);
-	MAKE(renameat2(olddir, old, newdir, new, flags));
+	do
+		rc = flags ? renameat2(olddir, old, newdir, new, flags) : renameat(olddir, old, newdir, new);
+	while (rc < 0 && !(flags & RENAME_EXCHANGE) && os_again(errno, &tries));
+	if (rc < 0 && errno == ENOENT && tries) {
+		rc = fstatat(newdir, new, &sb, AT_SYMLINK_NOFOLLOW);
+		errno = ENOENT;
+	}
+	return rc;
 }
 
 int os_unlinkat(int dirfd, const char *path, int flags)

@@ -7,7 +7,7 @@
  *
  * A network file system says ESTALE if another machine has replaced or removed a file or directory that this one remembers. It means
  * "look again", and the kernel itself does so once. The code of a store uses these instead of the calls of the same names, and
- * os_open() of os/file.h, which does the same. What still is ESTALE after that counts as gone (os_gone).
+ * os_open() of os/file.h, which does the same. What still is ESTALE after that is an error, and not absent.
  *
  * An open file that stays stale has to be opened again by its name: os_read_file(), os_open_look() and the lists of os/dir.h do.
  */
@@ -29,6 +29,10 @@ int os_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx
 int os_faccessat(int dirfd, const char *path, int mode, int flags);
 int os_mkdirat(int dirfd, const char *path, mode_t mode);
 int os_linkat(int olddir, const char *old, int newdir, const char *new, int flags);
+/*
+ * Of the two names one is nobody else's, such as a file of berth/tmp/ or a place in the trash. So a rename that was stale, and then finds that
+ * the old name is gone and the new one is there, has been done. An exchange (RENAME_EXCHANGE) is not made again: it would be undone.
+ */
 int os_renameat(int olddir, const char *old, int newdir, const char *new);
 int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags);
 int os_unlinkat(int dirfd, const char *path, int flags);

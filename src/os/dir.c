@@ -119,16 +119,14 @@ static int each_once(int dirfd, const char *path, enum dir_filter filter, dir_vi
 	return fd < 0 ? -1 : read_rest(fd, filter, visit, arg, visited);
 }
 
-/* Once names have been visited a stale directory is an error that nobody takes for "there is no such directory". */
+/* Once names have been visited there is no way back: a directory that is stale then is an error. */
 int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *visit, void *arg)
 {
 	unsigned tries = 0;
 	bool visited;
 
 	while (each_once(dirfd, path, filter, visit, arg, &visited) < 0) {
-		if (visited && errno == ESTALE)
-			errno = EIO;
-		if (!os_again(errno, &tries))
+		if (visited || !os_again(errno, &tries))
 			return -1;
 	}
 	return 0;
@@ -137,16 +135,13 @@ int os_dir_each(int dirfd, const char *path, enum dir_filter filter, dir_visit *
 int os_dir_read(int fd, enum dir_filter filter, struct names *out)
 {
 	size_t before = out->count;
-	unsigned tries = 0;
 	bool visited;
 
-	while (lseek(fd, 0, SEEK_SET) < 0 || read_rest(fd, filter, add, out, &visited) < 0) {
-		while (out->count > before)
-			free(out->v[--out->count]);
-		if (!os_again(errno, &tries))
-			return -1;
-	}
-	return 0;
+	if (lseek(fd, 0, SEEK_SET) == 0 && read_rest(fd, filter, add, out, &visited) == 0)
+		return 0;
+	while (out->count > before)
+		free(out->v[--out->count]);
+	return -1;
 }
 
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out)

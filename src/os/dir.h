@@ -28,8 +28,9 @@ enum dir_filter { DIR_ALL, DIR_DIRS };          /* all but "." and ".."; or only
  *               never holds more than twice as many
  * os_dir_each - visit each name, in no order, without a list; a name is borrowed until the visitor returns
  *
- * Each returns 0, or -1 with errno (ENOENT or ENOTDIR if there is no such directory). An entry that is removed meanwhile
- * may be missing.
+ * Each returns 0, or -1 with errno (ENOENT or ENOTDIR if there is no such directory; ESTALE: another machine has removed or replaced the
+ * directory, perhaps in the middle: the names are no list; only os_dir_read has to be told by opening it again). An entry that is
+ * removed meanwhile may be missing.
  */
 int os_dir_read(int fd, enum dir_filter filter, struct names *out);
 int os_dir_list(int dirfd, const char *path, enum dir_filter filter, struct names *out);

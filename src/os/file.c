@@ -68,7 +68,7 @@ int os_open_look(int dirfd, const char *path, int flags, struct stat *sb)
 
 bool os_gone(int err)
 {
-	return err == ENOENT || err == ENOTDIR || err == ESTALE || err == ELOOP;
+	return err == ENOENT || err == ENOTDIR || err == ELOOP;
 }
 
 int os_age(int dirfd, const char *path, int64_t *when, uint64_t *size)

@@ -38,8 +38,8 @@ int os_open_look(int dirfd, const char *path, int flags, struct stat *sb);
 
 /*
  * os_gone - whether this errno means that the file or directory does not exist
- * So do ESTALE, which a network file system returns for a file that was removed between look-up and use, and ELOOP, for
- * links in a circle.
+ * So does ELOOP, for links in a circle. ESTALE does not: a name that is gone is ENOENT when it is looked up again (os/again.h), and what
+ * stays stale says nothing of what is there.
  */
 bool os_gone(int err);
 

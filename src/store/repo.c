@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "os/dir.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
 
@@ -88,26 +89,37 @@ static int walk_key(struct walk *w, const char *prefix, const char *key, const s
 	return exists > 0 ? w->visit(w->arg, &n, e) : exists;
 }
 
+/* 1, 0 for a directory above that a link leads back to, -1 with errno */
+static int read_once(int dirfd, const char *path, struct level *here, struct names *out)
+{
+	cleanup_fd int fd = -1;
+	struct stat sb;
+
+	fd = os_open_look(dirfd, path, O_RDONLY | O_DIRECTORY, &sb);
+	if (fd < 0)
+		return -1;
+	here->dev = sb.st_dev;
+	here->ino = sb.st_ino;
+	for (const struct level *l = here->above; l; l = l->above)
+		if (l->dev == here->dev && l->ino == here->ino)
+			return 0;
+	return os_dir_read(fd, DIR_DIRS, out) < 0 ? -1 : 1;
+}
+
 /* The directories in repositories/<prefix>: 1, 0 if there is nothing to read, -1 with *e. */
 static int read_level(struct walk *w, const char *prefix, struct level *here, struct names *out, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
-	cleanup_fd int fd = -1;
-	const struct level *l;
-	struct stat sb;
+	unsigned tries = 0;
+	int rc;
 
 	str_addf(&path, STORE_REPOSITORIES_DIR "/%s", prefix);
-	fd = os_open_look(w->st->dirfd, path.buf, O_RDONLY | O_DIRECTORY, &sb);
-	if (fd < 0)
-		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", path.buf);
-	here->dev = sb.st_dev;
-	here->ino = sb.st_ino;
-	for (l = here->above; l; l = l->above)
-		if (l->dev == here->dev && l->ino == here->ino)
-			return 0;
-	if (os_dir_read(fd, DIR_DIRS, out) < 0)
+	do
+		rc = read_once(w->st->dirfd, path.buf, here, out);
+	while (rc < 0 && os_again(errno, &tries));
+	if (rc < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", path.buf);
-	return 1;
+	return rc;
 }
 
 /*

@@ -12,6 +12,7 @@
  *   count           only watch the next request               ready, then "done CALLS CALL..."
  *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
  *                   so, as far as NAME goes                   ready, then the same
+ *   lasting N ERRNO [NAME]  the same, and so do all later ones that are described as the first that has failed
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
@@ -72,7 +73,7 @@ static const struct known table[] = {
 };
 #define TABLE_LEN (sizeof(table) / sizeof(*table))
 
-enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_KILL };
+enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_LASTING, PLAN_KILL };
 
 struct tracer {
 	pid_t pid;              /* 0: none is traced */
@@ -237,12 +238,12 @@ static void report(struct tracer *t, const char *how)
 	t->plan = PLAN_COUNT;
 }
 
-/* Names are compared up to the path. */
+/* Names are compared up to the path, if that is not given. */
 static bool is_called(const char *call, const char *name)
 {
 	size_t len = strlen(name);
 
-	return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || call[len] == ':'));
+	return !len || (strncmp(call, name, len) == 0 && (call[len] == '\0' || (call[len] == ':' && !strchr(name, ':'))));
 }
 
 /* Before a call; true where the request is over. */
@@ -266,7 +267,10 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		kill(t->pid, SIGKILL);
 		return false;
 	}
-	t->plan = PLAN_COUNT;           /* one is enough */
+	if (t->plan == PLAN_FAIL)
+		t->plan = PLAN_COUNT;           /* one is enough */
+	else
+		snprintf(t->name, sizeof(t->name), "%s", t->calls[t->count - 1]);
 	t->failing = true;
 	strcat(t->calls[t->count - 1], "!");
 	if (t->nr != SYS_close)
@@ -406,6 +410,8 @@ int main(void)
 			plan(&t, PLAN_COUNT, 0, 0, "");
 		} else if (sscanf(line, "fail %ld %d %255s", &n, &err, name) >= 2) {
 			plan(&t, PLAN_FAIL, n, err, name);
+		} else if (sscanf(line, "lasting %ld %d %255s", &n, &err, name) >= 2) {
+			plan(&t, PLAN_LASTING, n, err, name);
 		} else if (sscanf(line, "kill %ld %255s", &n, name) >= 1) {
 			plan(&t, PLAN_KILL, n, 0, name);
 		} else {

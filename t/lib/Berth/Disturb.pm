@@ -4,6 +4,7 @@
 #
 #   faults_in('uploads');           # all of this group of operations, and the end of the test
 #   stale_in('uploads');            # the same with ESTALE, of which no client may see anything
+#   lasting_in('uploads');          # the same where all looks at that name are stale: a clear answer, and nothing that is wrong
 #   kills_in('uploads');
 #   kills_in({ config => "...", end => sub { my (\$i) = \@_; ... } }, 'uploads');    # with settings, and tests at the end
 #                                   # each => code: what is wrong right after each injection, '' if nothing; at => as of Berth::Inject
@@ -24,7 +25,7 @@ use Berth::Inject;
 use Berth::Operations;
 use Berth::Test;
 
-our @EXPORT = qw(faults_in kills_in stale_in faults_ok kills_ok stale_ok);
+our @EXPORT = qw(faults_in kills_in lasting_in stale_in faults_ok kills_ok stale_ok);
 
 # What a call may fail with. Left out:
 # - accept, epoll_wait, poll, and all calls on the request's own socket (read, write, shutdown, close): that is the
@@ -142,12 +143,12 @@ sub make_case
 
 sub fault_at
 {
-	my ($i, $op, $n, $errno, $call) = @_;
+	my ($i, $op, $n, $errno, $call, $verb) = @_;
 	my $case = make_case($i, $op);
 	no strict 'refs';       ## Errno's constants, by name
 	my $number = &{"Errno::$errno"}();
 	my ($name) = $call =~ /^([^:]+)/;
-	my ($how, $r, @calls) = $i->traced("fail $n $number $name", $case->{req});
+	my ($how, $r, @calls) = $i->traced(($verb // 'fail') . " $n $number $name", $case->{req});
 	use strict 'refs';
 	my ($here) = grep { s/!$// } @calls;
 	my @bad;
@@ -322,6 +323,23 @@ sub stale_ok
 	return report(\@bad, "$op->{name}: $made times something was stale at " . @calls . ' calls: the client sees nothing of it');
 }
 
+sub lasting_ok
+{
+	my ($i, $op) = @_;
+	my $before = $i->{injections};
+	my ($undisturbed, @calls) = undisturbed($i, $op);
+	my @bad = @$undisturbed;
+
+	for my $n (1 .. @calls) {
+		push @bad, fault_at($i, $op, $n, 'ESTALE', $calls[$n - 1], 'lasting') if $calls[$n - 1] =~ $looks;
+	}
+	my $fsck = $i->fsck_fault;
+	push @bad, "$op->{name}: $fsck" if $fsck;
+	my $made = $i->{injections} - $before;
+	return report(\@bad, "$op->{name}: $made names stayed stale at " . @calls . ' calls: nobody takes them for gone');
+}
+
+sub lasting_in { return group_of(\&lasting_ok, 'names stayed stale', @_) }
 sub stale_in { return group_of(\&stale_ok, 'times something was stale', @_) }
 sub faults_in { return group_of(\&faults_ok, 'faults were injected', @_) }
 sub kills_in { return group_of(\&kills_ok, 'times a worker was killed', @_) }

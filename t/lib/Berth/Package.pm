@@ -96,9 +96,10 @@ sub installed
 {
 	ok wait_for(sub { status("$url/") eq '200' }), 'installed and started, it is a registry' or diag(in('systemctl status berth berth-nginx; journalctl -n 30'));
 	works('a', 'systemd');
-	is in('systemctl is-active berth.socket berth.service berth-nginx.service'), "active\n" x 3, 'by three units';
-	is in('systemctl is-enabled berth.socket berth.service berth-nginx.service berth-gc.timer berth-relay.service'), "enabled\n" x 3 . "disabled\n" x 2,
-		'which start with the machine; the operator enables garbage collection and the relay';
+	my $units = 'berth.socket berth.service berth-nginx.service berth-relay.service';
+	ok wait_for(sub { in("systemctl is-active $units") eq "active\n" x 4 }), 'by four units' or diag(in("systemctl status $units; journalctl -n 30"));
+	is in("systemctl is-enabled $units berth-gc.timer"), "enabled\n" x 4 . "disabled\n", 'which start with the machine; the operator enables garbage collection';
+	journal_has('berth-relay.service', qr/0 endpoints, 0 upstreams/, 'the relay has nothing to do');
 	is in('stat -c "%U:%G %a" /var/lib/registry'), "berth:berth 750\n", 'the store is the user\'s';
 	is in('for s in berth berth-nginx; do stat -c %U /proc/$(systemctl show -p MainPID --value $s); done'), "berth\nberth\n", '... who runs workers and nginx';
 	like in('ss -ltn | grep :5000'), qr/127\.0\.0\.1:5000/, 'it listens on the loopback by default';
@@ -143,8 +144,9 @@ sub relay
 	in(q(perl -e 'use IO::Socket::INET; my $l = IO::Socket::INET->new(Listen => 9, LocalPort => 5090) or die;
 		while (my $c = $l->accept) { local $_ = ""; my $n = 0; while (my $h = <$c>) { $n = $1 if $h =~ /^content-length: (\d+)/i; last if $h =~ /^\r/ } read $c, $_, $n;
 		open my $f, ">>", "/tmp/told"; print $f "$_\n"; print $c "HTTP/1.1 204 OK\r\nConnection: close\r\n\r\n" }' >/dev/null 2>&1 &));
-	in('echo \'notifications = ( { name = "here"; url = "http://127.0.0.1:5090/"; } ); upstreams = ( { name = "up"; urls = [ "http://127.0.0.1:5091" ]; } );\' >>/etc/berth/berth.conf; systemctl reload berth.service; systemctl enable --now berth-relay.service 2>/dev/null');
-	ok wait_for(sub { in('systemctl is-active berth-relay.service') eq "active\n" && in('berth hooks list') =~ /here/ }), 'the relay has a unit of its own' or diag(in('journalctl -n 30'));
+	in('echo \'notifications = ( { name = "here"; url = "http://127.0.0.1:5090/"; } ); upstreams = ( { name = "up"; urls = [ "http://127.0.0.1:5091" ]; } );\' >>/etc/berth/berth.conf; systemctl reload berth.service');
+	journal_has('berth-relay.service', qr/1 endpoints, 1 upstreams/, 'the relay, in a unit of its own, has work after a reload of the workers');
+	ok wait_for(sub { in('berth hooks list') =~ /here/ }), '... and endpoints are listed' or diag(in('journalctl -n 30'));
 	is in('stat -c %U /proc/$(systemctl show -p MainPID --value berth-relay.service)'), "berth\n", '... whose user is berth';
 	ok wait_for(sub { in('ls /var/lib/registry/berth/journal/readers') =~ /^here$/m }), '... which writes how far it has come';
 	ok wait_for(sub { in('test -S /run/berth/mirror.sock && echo yes') eq "yes\n" }), '... and has a socket where nginx asks for what upstreams have';

@@ -33,9 +33,9 @@ my %servers;            # those alive, by address, weak
 my $owner = $$;
 my @port_names;         # see free_port()
 
-# A test that is killed by a signal cleans up like one that ends.
+# A test that is killed by a signal cleans up like one that ends, and says why it failed.
 for my $sig (qw(TERM INT HUP)) {
-	$SIG{$sig} //= sub { exit 1 };
+	$SIG{$sig} //= sub { print STDERR "# SIG$sig has ended this test\n" if $$ == $owner; exit 1 };
 }
 
 # start: options
@@ -334,6 +334,16 @@ sub processes
 
 sub children { my ($parent) = @_; return processes(sub { $_[0] == $parent }) }
 
+# findings - of the lines of a log what a sanitizer has reported, at most a hundred lines: those that are no event, since a report has many
+sub findings
+{
+	my @report = grep { !/^\{/ } @_;
+
+	return if !grep { /(?:Address|Leak|Undefined\w*|Memory)Sanitizer|runtime error:/ } @report;
+	splice @report, 100 if @report > 100;
+	return @report;
+}
+
 sub log_file { return "$_[0]{dir}/berth.log" }
 sub log { my ($self) = @_; return lines($self->log_file) }
 sub error_log { my ($self) = @_; return lines("$self->{dir}/nginx.log") }
@@ -420,16 +430,17 @@ sub stop
 	return if $$ != $self->{pid} || $self->{stopped}++;
 	$self->stop_nginx;
 	$self->stop_workers;
-	# a sanitizer's finding fails the test in which it was made
-	my @bad = grep { /(?:Address|Leak|Undefined\w*|Memory)Sanitizer|runtime error:/ } $self->log;
-	if (@bad) {
+	# A sanitizer's finding fails the test in which it was made. After done_testing there can be no more tests: the status says it then.
+	my @found = findings($self->log);
+	if (@found) {
 		my $tb = Test::Builder->new;
-		$tb->diag($_) for $self->log;
 		if (defined $tb->has_plan) {
+			$tb->diag('A sanitizer has found something:');
 			$Berth::Server::failed = 1;
 		} else {
 			$tb->ok(0, 'the sanitizers have nothing to say');
 		}
+		$tb->diag($_) for @found;
 	}
 	if (!Test::Builder->new->is_passing && $ENV{BERTH_TEST_VERBOSE}) {
 		my $tb = Test::Builder->new;

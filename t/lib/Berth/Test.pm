@@ -26,7 +26,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
 
 # What perl warns of is a fault of the test.
 my ($owner, $warned) = ($$, 0);
-$SIG{__WARN__} = sub { print STDERR @_; $warned++; return };
+$SIG{__WARN__} = sub { print STDERR '# ', @_; $warned++; return };
 END {
 	if ($$ == $owner && $warned) {
 		print STDERR "# $warned warnings\n";
