@@ -16,7 +16,7 @@ my @servers = $m->servers;
 pushes_and_pulls;
 
 # What the client was asked for, of which each change is three requests, one to each server.
-my %asked = asked(sub {
+my %asked = requests_of(sub {
 	my $file = 'berth-t' . ($$ + rand 1);
 	my $r = $m->run_in(1, 'sh', '-c', 'setfattr -n trusted.io-stats-dump -v "$1" "$2" && cat "/run/gluster/$1"* && rm "/run/gluster/$1"*', 'sh', $file, $m->volume);
 	my ($text) = $r->{out} =~ /^=== Cumulative stats ===\n(.*?)^=== /ms or die $r->{out} . $r->{err};

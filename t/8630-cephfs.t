@@ -28,7 +28,7 @@ is join(', ', map { $_->{name} } grep { $_->{result} && $_->{result} !~ /^(?:ok|
 is $said[-1]{verdict}, 'fit', 'and says that several machines can serve a store here';
 
 # Requests to the metadata server, and to the servers of objects.
-my %asked = asked(sub {
+my %asked = requests_of(sub {
 	my $of = JSON::PP->new->decode($m->run_in(1, 'ceph', '--admin-daemon', "$m->{dir}/storage/run/client.machine1.asok", 'perf', 'dump')->{out});
 	return $of->{client}{reply}{avgcount} + $of->{objecter}{op};
 });

@@ -4,7 +4,7 @@
 #
 #   my $m = together('moosefs', programs => [...]);    # options as for Berth::Machines
 #   pushes_and_pulls;                               # a push to one is seen by the other at once
-#   my %of = asked(sub { ... });                    # what a pull, a blob and a push cost, as a function that counts all requests until now says
+#   my %of = requests_of(sub { ... });                    # what a pull, a blob and a push cost, as a function that counts all requests until now says
 #   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
 #           dies(sub { $m->kill_machine(2) });
@@ -26,7 +26,7 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls asked crowd_on_both death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls requests_of crowd_on_both death_of dies comes_back went_on together_end);
 
 my $CLIENTS = 8;
 my ($m, @servers, $slots, @berth, @history);
@@ -80,8 +80,8 @@ sub size_elsewhere
 	return ($last // -1) + 1;
 }
 
-# asked - on the first machine, whose client of the file system knows what it is warm of
-sub asked
+# requests_of - on the first machine, whose client of the file system knows what it is warm of
+sub requests_of
 {
 	my ($count) = @_;
 	my $n = 10;
