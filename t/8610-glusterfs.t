@@ -11,9 +11,21 @@ use Berth::Test;
 use Berth::Together;
 
 skip_long('it waits for the deaths of machines on a slow file system');
-my $m = together('glusterfs', programs => [qw(glusterd gluster glusterfs)]);
+my $m = together('glusterfs', programs => [qw(glusterd gluster glusterfs setfattr)]);
 my @servers = $m->servers;
 pushes_and_pulls;
+
+# What the client was asked for, of which each change is three requests, one to each server.
+my %asked = requests_of(sub {
+	my $file = 'berth-t' . ($$ + rand 1);
+	my $r = $m->run_in(1, 'sh', '-c', 'setfattr -n trusted.io-stats-dump -v "$1" "$2" && cat "/run/gluster/$1"* && rm "/run/gluster/$1"*', 'sh', $file, $m->volume);
+	my ($text) = $r->{out} =~ /^=== Cumulative stats ===\n(.*?)^=== /ms or die $r->{out} . $r->{err};
+	my $sum = 0;
+	$sum += $1 while $text =~ /^(?!FLUSH|RELEASE|STATFS)[A-Z]+ +(\d+) /mg;
+	return $sum;
+});
+diag(join ', ', map { "$_: $asked{$_} requests to the file system" } sort keys %asked);
+
 crowd_on_both(40);
 
 my @seconds;

@@ -30,7 +30,8 @@ packages_group() {
 	# What scripts/machines needs beside serve and the packages of a file system.
 	machines) printf '%s\n' iproute2 util-linux procps ;;
 	moosefs) packages_group machines && printf '%s\n' moosefs-master moosefs-chunkserver moosefs-client ;;
-	glusterfs) packages_group machines && printf '%s\n' glusterfs-server glusterfs-client ;;
+	glusterfs) packages_group machines && printf '%s\n' glusterfs-server glusterfs-client attr ;;
+	cephfs) packages_group machines && printf '%s\n' ceph-mon ceph-mgr ceph-mds ceph-osd ceph-common ceph-fuse uuid-runtime ;;
 	clang) printf '%s\n' clang libclang-rt-dev llvm ;;
 	ci) packages_group clang && printf '%s\n' valgrind xz-utils ;;
 	*) echo "packages.sh: no group @$1" >&2; return 1 ;;

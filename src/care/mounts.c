@@ -89,11 +89,12 @@ static void try_flushes(struct mounts *m)
 	size_t i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		cleanup_str struct str name = STR_INIT;
+		cleanup_str struct str name = STR_INIT, to = STR_INIT;
 		cleanup_fd int fd = -1;
 		uint64_t begun;
 
 		str_addf(&name, "flush-%zu", i);
+		str_addf(&to, "flushed-%zu", i);
 		fd = os_open(m->a, name.buf, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		if (fd < 0 || os_write_full(fd, block, sizeof(block)) < 0)
 			return mounts_failed(m, "flush of a file", "writing");
@@ -101,6 +102,9 @@ static void try_flushes(struct mounts *m)
 		if (os_fsync(fd) < 0)
 			return mounts_failed(m, "flush of a file", "fsync");
 		file[i] = (int64_t)(time_now_usec() - begun);
+		/* The flush of a file may take along the name that it was made with: CephFS. */
+		if (renameat(m->a, name.buf, m->a, to.buf) < 0)
+			return mounts_failed(m, "flush of a directory", "rename");
 		begun = time_now_usec();
 		if (os_fsync(m->a) < 0)
 			return mounts_failed(m, "flush of a directory", "fsync");

@@ -7,6 +7,7 @@
 #   my $r = $m->run_in(1, program('berth'), '--root', $m->root, 'fsck');    # as run(), on that machine
 #   $m->kill_machine(2);                    # all processes of it, its client of the file system too
 #   $m->kill_client(2);                     # that client alone
+#   $m->kill_worker(2);                     # one of its workers
 #   $m->come_back(2);                       # it starts again
 #   $m->cut(2); $m->join(2);                # its network
 #   $m->pause(2); $m->resume(2);            # all of its processes
@@ -101,11 +102,30 @@ sub processes_of
 	return grep { (readlink "/proc/$_/ns/pid" // '') eq $space } map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
+# keepers_of - each nsenter by which something on a machine was started: it is not there itself, and stops where what it started is stopped
+sub keepers_of
+{
+	my ($self, $number) = @_;
+	my %there = map { $_ => 1 } $self->processes_of($number);
+
+	return grep { grep { $there{$_} } Berth::Server::children($_) } grep { Berth::Server::comm($_) eq 'nsenter' } map { m{(\d+)$} } glob '/proc/[0-9]*';
+}
+
+# workers_of - the workers of a machine
+sub workers_of
+{
+	my ($self, $number) = @_;
+	my @all = grep { Berth::Server::comm($_) eq 'berth-fcgi' } $self->processes_of($number);
+	my ($master) = grep { my @of = Berth::Server::children($_); @of } @all;
+
+	return grep { $_ != $master } @all;
+}
+
 sub client_of
 {
 	my ($self, $number) = @_;
 
-	return grep { Berth::Server::comm($_) =~ /^(?:mfsmount|glusterfs)/ } $self->processes_of($number);
+	return grep { Berth::Server::comm($_) =~ /^(?:mfsmount|glusterfs|ceph-fuse)/ } $self->processes_of($number);
 }
 
 # The kernel ends all others with the first one, as a machine ends.
@@ -113,15 +133,18 @@ sub kill_machine
 {
 	my ($self, $number) = @_;
 	my $first = $self->first_of($number);
+	my @keepers = $self->keepers_of($number);
 
 	kill KILL => $first;
+	kill CONT => @keepers;
 	wait_for { !-e "/proc/$first/ns/pid" || !readlink "/proc/$first/ns/pid" };
 	return;
 }
 
 sub kill_client { my ($self, $number) = @_; my @pids = $self->client_of($number); die "no client\n" if !@pids; return kill KILL => @pids }
+sub kill_worker { my ($self, $number) = @_; my @pids = $self->workers_of($number); die "no worker\n" if !@pids; return kill KILL => $pids[rand @pids] }
 sub pause { my ($self, $number) = @_; return kill STOP => $self->processes_of($number) }
-sub resume { my ($self, $number) = @_; return kill CONT => $self->processes_of($number) }
+sub resume { my ($self, $number) = @_; return kill CONT => $self->keepers_of($number), $self->processes_of($number) }
 
 # What has ended starts again; what has not is ended first.
 sub come_back

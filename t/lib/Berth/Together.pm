@@ -5,6 +5,7 @@
 #   my $m = together('moosefs', programs => [...]);    # options as for Berth::Machines
 #   pushes_and_pulls;                               # a push to one is seen by the other at once
 #   removes_and_renames;                            # and so is what happens to a repository
+#   my %of = requests_of(sub { ... });                    # what a pull, a blob and a push cost, as a function that counts all requests until now says
 #   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
 #   beside_a_collector(60);                         # clients on the first machine alone, and collections on the second, one after the other
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
@@ -21,12 +22,13 @@ use warnings;
 use Exporter qw(import);
 use Time::HiRes qw(sleep);
 
+use Berth::Check qw(is_garbage);
 use Berth::Crowd;
 use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls removes_and_renames crowd_on_both beside_a_collector death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_both beside_a_collector death_of dies comes_back went_on together_end);
 
 my $CLIENTS = 8;
 my ($m, @servers, $slots, @berth, @history);
@@ -109,6 +111,27 @@ sub size_elsewhere
 	return ($last // -1) + 1;
 }
 
+# requests_of - on the first machine, whose client of the file system knows what it is warm of
+sub requests_of
+{
+	my ($count) = @_;
+	my $n = 10;
+	my %do = (
+		pull => sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') },
+		blob => sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) },
+		push => sub { my ($i) = @_; $servers[0]->push_image('to/and/fro', "new$i", layers => [map { "layer $_ of $i" } 1 .. 3]) },
+	);
+	my %of;
+
+	for my $what (sort keys %do) {
+		$do{$what}->($_) for -1, 0;
+		my $before = $count->();
+		$do{$what}->($_) for 1 .. $n;
+		$of{$what} = ($count->() - $before) / $n;
+	}
+	return %of;
+}
+
 # crowd - clients on both machines for so long, with something else meanwhile: the history, how many requests had no answer, and how many
 # were refused by a machine to which nothing happened
 sub crowd
@@ -134,8 +157,10 @@ sub judge
 	push @history, @$history, @{ $rest->{history} };
 	my @faults = history_faults(\@history, tags => \@crowd_tags, there => ['to/and/fro', @crowd_repos]);
 	is(join("\n", @faults[0 .. (@faults > 2 ? 1 : $#faults)]), '', '... and every answer could have been given one after the other');
-	my $r = $m->run_in(1, @berth, 'fsck', '--data');
-	is($r->{status}, 0, '... and fsck --data finds the store whole') or diag($r->{out}, $r->{err});
+	my $r = $m->run_in(1, @berth, 'fsck', '--data', '--json');
+	my @found = grep { !/^\{"kind":"([^"]+)"/ || $1 ne 'summary' && !is_garbage($1) } split /\n/, $r->{out};
+	is(join("\n", @found), '', '... and fsck --data finds the store whole, but for what pushes left that were not acknowledged');
+	cmp_ok($r->{status}, '<=', 1, '... and looks at all of it') or diag($r->{err});
 	return;
 }
 
@@ -213,7 +238,7 @@ sub death_of
 	my ($then, $unanswered, $refused) = crowd($what, $seconds, $happens, cut_off => { 1 => 1 }, limit => 60);
 
 	diag("$what: " . @$then . " requests, $unanswered without an answer, $refused refused by the one that lived");
-	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 20, 'there were pushes beside it');
+	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 0, 'there were pushes beside it');
 	judge($what, $then);
 	return;
 }
