@@ -53,8 +53,9 @@ const char *mounts_advice(const char *type)
 static void try_options(struct mounts *m, const char *dir)
 {
 	cleanup_str struct str type = STR_INIT, options = STR_INIT, padded = STR_INIT;
+	cleanup_fd int fd = os_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
 
-	if (fs_describe(dir, &type, &options) < 0)
+	if (fd < 0 || fs_describe(fd, &type, &options) < 0)
 		return;
 	str_addf(&padded, ",%s,", options.buf);
 	if (strstr(padded.buf, ",nolock,") || strstr(padded.buf, ",local_lock=all,") || strstr(padded.buf, ",local_lock=flock,"))

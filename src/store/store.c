@@ -122,7 +122,8 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 		return -1;
 	}
 	st->local = fs_is_local(st->dirfd);
-	st->keeps_names = !st->local && fs_keeps_names(o->root);
+	st->keeps_names = !st->local && fs_keeps_names(st->dirfd);
+	st->by_length = !st->local && fs_flushes_by_length(st->dirfd);
 	st->image = o->flush && o->image && st->local;
 	st->segments.dirfd = st->dirfd;
 	st->segments.dir = STORE_JOURNAL_DIR;
