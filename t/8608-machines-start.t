@@ -20,19 +20,19 @@ my $dir = "$one/store/berth/locks/machines";
 my $refused = qr/^berth-fcgi: other machines serve .* locks .* do not reach them/;
 
 sub files { my @f = map { m{([0-9a-f]{16})\z} } glob "$dir/*"; return @f }
-# The number that a file has: it is there whole at any time.
-sub number { my ($text) = slurp("$dir/$_[0]") =~ /^([0-9a-f]{16}) / or die "$dir/$_[0] has no number"; return hex $1 }
+# The number that a file has, as it is there: all are as long.
+sub number { my ($text) = slurp("$dir/$_[0]") =~ /^([0-9a-f]{16}) / or die "$dir/$_[0] has no number"; return $1 }
 sub events { my ($s, $event) = @_; return grep { ($_->{event} // '') eq $event } $s->log_events }
 
 my $a = Berth::Server->start(root => "$one/store", workers => 1);
 my ($own) = files();
 my @numbers = number($own);
 for (1 .. 2) {
-	wait_for { number($own) != $numbers[-1] } or last;
+	wait_for { number($own) ne $numbers[-1] } or last;
 	push @numbers, number($own);
 }
-cmp_ok $numbers[1], '>', $numbers[0], 'a number grows';
-cmp_ok $numbers[2], '>', $numbers[1], 'and grows';
+cmp_ok $numbers[1], 'gt', $numbers[0], 'a number grows';
+cmp_ok $numbers[2], 'gt', $numbers[1], 'and grows';
 
 # --- a reload -------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ spew("$dir/$dead", '');
 ok $a->replace_workers, 'a reload, with a file there that nobody has locked';
 is join(' ', sort(files())), join(' ', sort($own, $dead)), 'the master keeps its file, and looks at no other one';
 my $before = number($own);
-ok wait_for { number($own) > $before }, 'whose number still grows';
+ok wait_for { number($own) gt $before }, 'whose number still grows';
 
 # --- a lost lock ----------------------------------------------------------------------------
 
@@ -51,8 +51,9 @@ sub file_of
 {
 	my ($pid, $path) = @_;
 	my ($fd) = map { m{(\d+)\z} } grep { (readlink // '') eq $path } glob "/proc/$pid/fd/*";
-	my $p = syscall $PIDFD_OPEN, $pid, 0;
-	my $got = syscall $PIDFD_GETFD, $p, $fd // die("$path is not open"), 0;
+	defined $fd or die "$path is not open";
+	my $p = syscall $PIDFD_OPEN, $pid + 0, 0;
+	my $got = syscall $PIDFD_GETFD, $p, $fd + 0, 0;
 	die "pidfd_getfd: $!" if $got < 0;
 	open my $h, '+<&=', $got or die "open: $!";
 	return $h;
@@ -107,7 +108,7 @@ $a->launch_workers;
 ok wait_for { -s $trace && grep { /syncfs\(/ } split /\n/, slurp($trace) }, 'one flushes the store, for minutes';
 my ($slow) = files();
 $before = number($slow);
-ok wait_for { number($slow) > $before }, 'its number grows meanwhile';
+ok wait_for { number($slow) gt $before }, 'its number grows meanwhile';
 my @calls = traced_calls($trace);
 my ($named) = grep { $calls[$_][2] =~ /^renameat/ && $calls[$_][3] =~ m{locks/machines/$slow"} } 0 .. $#calls;
 my ($locked) = grep { $calls[$_][2] eq 'flock' && $calls[$_][3] =~ m{berth/tmp/[^>]*>, LOCK_EX} } 0 .. $#calls;
@@ -118,8 +119,9 @@ my $r = run(program('berth-fcgi'), '--root', "$other/store", '--listen', $far->d
 is $r->{status}, 1, 'another one that it cannot exclude does not start';
 like $r->{err}, $refused, 'because of it';
 cmp_ok scalar(flushed()), '>', 0, 'for that one the number was flushed';
-my ($master) = Berth::Server::children($a->{master});
-kill KILL => $master;
-ok wait_for { !$a->master_alive }, 'it is killed, and leaves its file';
+is join(' ', files()), $slow, 'and has removed its own file alone';
+# strace would wait as long as it delays the call.
+kill KILL => Berth::Server::children($a->{master}), $a->{master};
+wait_for { !$a->master_alive };
 
 done_testing;

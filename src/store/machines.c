@@ -274,7 +274,8 @@ int machines_watch(const struct machine *m, const char *root, struct err *e)
 	free(v);
 	if (!found)
 		return 0;
-	return err_set(e, ERR_UNAVAILABLE, "other machines serve %s, and locks (flock) do not reach them; see `berth probe` and doc/MACHINES.md", root);
+	return err_set(e, ERR_UNAVAILABLE, "other machines serve %s, and locks (flock) do not reach them; see `berth probe` and doc/MACHINES.md",
+		       root);
 }
 
 bool machines_is_of(const struct machine *m, const struct store_options *o)
