@@ -63,8 +63,9 @@ static void say_options(struct mounts *m, const char *dir, const char *type, siz
 static void try_options(struct mounts *m, const char *dir)
 {
 	cleanup_str struct str type = STR_INIT, options = STR_INIT;
+	cleanup_fd int fd = os_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0);
 
-	if (fs_describe(dir, &type, &options) == 0)
+	if (fd >= 0 && fs_describe(fd, &type, &options) == 0)
 		say_options(m, dir, type.buf, type.len, options.buf);
 }
 

@@ -70,7 +70,7 @@ static int enter(struct follower *f, char **w, struct str *said)
 	if (f->dirfd < 0 || fstat(f->dirfd, &sb) < 0)
 		return -1;
 	mounts_add_machine(said, &sb);
-	if (fs_describe(f->dir, &type, &options) == 0)
+	if (fs_describe(f->dirfd, &type, &options) == 0)
 		str_addf(said, " %s %s", type.buf, options.buf);
 	return 0;
 }

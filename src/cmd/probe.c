@@ -5,6 +5,7 @@
  */
 #include "cmd/commands.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 #include "care/mounts.h"
 #include "care/mounts_line.h"
+#include "os/file.h"
 #include "os/fs.h"
 
 #define WORDS 24        /* of a command */
@@ -50,7 +52,8 @@ static void tell(void *arg, const struct mounts_result *r)
 static void verdict(const struct mounts_options *o, enum mounts_verdict worst, bool json)
 {
 	cleanup_str struct str type = STR_INIT, options = STR_INIT, text = STR_INIT;
-	const char *advice = fs_describe(o->dir, &type, &options) == 0 ? mounts_advice(type.buf) : NULL;
+	cleanup_fd int fd = os_open(AT_FDCWD, o->dir, O_RDONLY | O_DIRECTORY, 0);
+	const char *advice = fd >= 0 && fs_describe(fd, &type, &options) == 0 ? mounts_advice(type.buf) : NULL;
 	bool two = o->other || o->with;
 	const char *word = worst == MOUNTS_OK ? "fit" : verdicts[worst];
 

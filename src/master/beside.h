@@ -9,13 +9,13 @@
  * Neither is there with `readonly`.
  *
  * They are no workers: /metrics does not count them, and each has a name of its own. No request fails without them. One that ends by
- * itself is begun again, after a pause that grows from a second to some minutes.
+ * itself is begun again after a second; AHEAD after a pause that grows to some minutes, while BEAT must not be away for long.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "store/epoch.h"
+#include "store/machines.h"
 #include "store/store.h"
 
 enum beside_kind { BESIDE_AHEAD, BESIDE_BEAT, BESIDE_KINDS };
@@ -23,16 +23,18 @@ enum beside_kind { BESIDE_AHEAD, BESIDE_BEAT, BESIDE_KINDS };
 struct beside {
 	enum beside_kind kind;
 	pid_t pid;              /* the running process; 0: none */
-	unsigned generation;    /* of the configuration that it has */
+	unsigned generation;    /* of what it was begun with */
 	bool told_to_end;
+	bool lost;              /* BEAT has found that this master has lost its locks, and has ended */
 	uint64_t begun, pause, not_before;      /* microseconds; the first and the last by time_now_usec() */
 };
 
 /*
- * beside_tend - begin it where it has to be there, and end it where it must not, or has another generation's configuration
+ * beside_tend - begin it where it has to be there, and end it where it must not, or was begun with what has another generation: AHEAD
+ *               with a configuration, BEAT with a file that shows this machine
  * in_child  gives up, in the new process, what belongs to the master alone; called with arg
  */
-void beside_tend(struct beside *b, const struct store_options *so, const struct serving *serving, unsigned generation,
+void beside_tend(struct beside *b, const struct store_options *so, const struct machine *machine, unsigned generation,
 		 void (*in_child)(void *arg), void *arg);
 
 /* beside_next - when beside_tend() may begin it again, by time_now_usec(); 0: nothing is to be waited for */
@@ -41,7 +43,11 @@ uint64_t beside_next(const struct beside *b);
 /* beside_reap - a process has ended: false if it was another one */
 bool beside_reap(struct beside *b, pid_t pid, int status);
 
-/* beside_stop - end it; beside_reap() says when it has */
+/*
+ * beside_stop - end it; beside_reap() says when it has
+ * beside_end  - end it, and wait for that
+ */
 void beside_stop(struct beside *b);
+void beside_end(struct beside *b);
 
 #endif

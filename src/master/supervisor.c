@@ -58,7 +58,10 @@ struct master {
 	struct keyring *keys;
 	struct throttle *throttle;      /* shared by all workers, of every generation */
 	struct serving serving;         /* holds the epoch: see store/epoch.h */
+	struct machine machine;         /* shows this master to other machines: see store/machines.h */
+	unsigned machines;              /* how often it was made */
 	bool stopping;
+	bool lost;                      /* it stops because it has lost its locks, and takes them up again */
 	struct schedule schedule;
 	struct beside beside[BESIDE_KINDS];
 	struct recount recount;
@@ -192,6 +195,31 @@ static void reap(struct master *m)
 	}
 }
 
+static void tend_beside(struct master *m, enum beside_kind kind)
+{
+	struct store_options so = store_options(m->cfg);
+
+	beside_tend(&m->beside[kind], &so, &m->machine, kind == BESIDE_BEAT ? m->machines : m->generation, leave_master, m);
+}
+
+/* Other machines see this one from the beginning of what may take long: they may start at the same time. */
+static int join(struct master *m, const struct store_options *so, struct err *e)
+{
+	m->machines++;
+	if (machines_begin(so, &m->machine, e) < 0)
+		return -1;
+	tend_beside(m, BESIDE_BEAT);
+	return machines_watch(&m->machine, so->root, e) < 0 ? -1 : startup_join(m->cfg, so, &m->serving, e);
+}
+
+/* What shows this machine to others goes last. */
+static void leave(struct master *m)
+{
+	epoch_end(&m->serving);
+	beside_end(&m->beside[BESIDE_BEAT]);
+	machines_leave(&m->machine);
+}
+
 static void read_ready(struct master *m)
 {
 	int pids[64];
@@ -202,6 +230,15 @@ static void read_ready(struct master *m)
 			pool_ready(&m->pools[j], pids[i]);
 }
 
+/* Another root, or none that others may serve. */
+static void change_machine(struct master *m, const struct machine *machine)
+{
+	beside_end(&m->beside[BESIDE_BEAT]);
+	machines_leave(&m->machine);
+	m->machine = *machine;
+	m->machines++;
+}
+
 static void reload(struct master *m)
 {
 	cleanup_keyring struct keyring *keys = NULL;
@@ -210,16 +247,21 @@ static void reload(struct master *m)
 	struct store_options so;
 	struct config *cfg = supervisor_config(m->o, false);
 	struct serving serving = SERVING_INIT;
+	struct machine machine = MACHINE_INIT;
+	bool same;
 	size_t i;
 
 	if (!cfg)
 		return;
 	so = store_options(cfg);
-	if (layout_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) || epoch_begin(&so, &serving, &e) < 0 ||
-	    (cfg->auth.on && openmark_drop(&m->mark, &e) < 0)) {
+	same = machines_is_of(&m->machine, &so);
+	if (layout_prepare(&so, &e) < 0 || !(keys = keyring_open(cfg, true, NULL, &e)) ||
+	    (!same && (machines_begin(&so, &machine, &e) < 0 || machines_watch(&machine, so.root, &e) < 0)) ||
+	    epoch_begin(&so, &serving, &e) < 0 || (cfg->auth.on && openmark_drop(&m->mark, &e) < 0)) {
 		err_text(&e, &why);
 		log_say(LOG_ERROR, "configuration", "%s; the old one stays", why.buf);
 		epoch_end(&serving);
+		machines_leave(&machine);
 		log_set_level(m->cfg->log_level);
 		config_close(&cfg);
 		err_release(&e);
@@ -227,6 +269,8 @@ static void reload(struct master *m)
 	}
 	epoch_end(&m->serving);
 	m->serving = serving;
+	if (!same)
+		change_machine(m, &machine);
 	config_close(&m->cfg);
 	m->cfg = cfg;
 	keyring_close(&m->keys);
@@ -255,11 +299,19 @@ static void begin_stop(struct master *m)
 	recount_stop(&m->recount);
 	evictor_stop(&m->evictor);
 	relay_child_stop(&m->relay, m->stopping);
-	for (size_t i = 0; i < BESIDE_KINDS; i++)
-		beside_stop(&m->beside[i]);
+	beside_stop(&m->beside[BESIDE_AHEAD]);
 	if (!m->stopping)
 		log_say(LOG_INFO, "stopping", "finishing what is under way");
 	m->stopping = true;
+}
+
+/* The file system has given up the locks of this master, and with them those of its workers (doc/MACHINES.md, "At the start"). */
+static void see_loss(struct master *m)
+{
+	if (!m->beside[BESIDE_BEAT].lost || m->stopping)
+		return;
+	m->lost = true;
+	begin_stop(m);
 }
 
 static void read_signals(struct master *m)
@@ -274,8 +326,12 @@ static void read_signals(struct master *m)
 		else if (si.ssi_signo == SIGUSR2)
 			log_say(LOG_WARN, "signal", "SIGUSR2 does nothing; for a new program restart this one on sockets that somebody "
 						    "else holds open: see berth-fcgi(8)");
-		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
-			begin_stop(m);
+		else if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT) {
+			if (m->lost)    /* what is under way is being finished */
+				m->lost = false;
+			else
+				begin_stop(m);
+		}
 	}
 }
 
@@ -339,6 +395,7 @@ static void wait_and_act(struct master *m)
 		if (fds[2 + i].revents)
 			sock_refuse(m->pools[i].fd);
 	reap(m);
+	see_loss(m);
 }
 
 static int open_master(struct master *m, struct err *e)
@@ -368,9 +425,8 @@ static bool has_processes(const struct master *m)
 	for (size_t i = 0; i < METRICS_POOLS; i++)
 		if (m->pools[i].count)
 			return true;
-	for (size_t i = 0; i < BESIDE_KINDS; i++)
-		if (m->beside[i].pid)
-			return true;
+	if (m->beside[BESIDE_AHEAD].pid)
+		return true;
 	return m->schedule.pid != 0 || m->recount.pid != 0 || m->evictor.pid != 0 || m->relay.pid != 0;
 }
 
@@ -385,8 +441,6 @@ static bool is_open(struct master *m)
 
 static void serve(struct master *m)
 {
-	struct store_options so;
-
 	while (!m->stopping || has_processes(m)) {
 		for (size_t i = 0; i < METRICS_POOLS && !m->stopping; i++)
 			pool_tend(&m->pools[i], m->generation, run_worker, m);
@@ -395,16 +449,42 @@ static void serve(struct master *m)
 			recount_tend(&m->recount, m->cfg, leave_master, m);
 			evictor_tend(&m->evictor, m->cfg, leave_master, m);
 			relay_child_tend(&m->relay, leave_master, m);
-			so = store_options(m->cfg);
-			for (size_t i = 0; i < BESIDE_KINDS; i++)
-				beside_tend(&m->beside[i], &so, &m->serving, m->generation, leave_master, m);
 		}
+		/* As long as a request is under way others have to see this machine. */
+		if (!m->stopping)
+			tend_beside(m, BESIDE_AHEAD);
+		if (!m->beside[BESIDE_BEAT].lost)
+			tend_beside(m, BESIDE_BEAT);
 		set_metrics(m);
 		openmark_tend(&m->mark, is_open(m));
 		wait_and_act(m);
 	}
 	openmark_tend(&m->mark, false);
 	log_say(LOG_INFO, "stopped", "all workers have finished");
+}
+
+static void set_rules(struct master *m)
+{
+	set_counts(m);
+	schedule_set(&m->schedule, m->cfg);
+	recount_set(&m->recount, m->cfg);
+	evictor_set(&m->evictor, m->cfg);
+}
+
+/* Begins again when all processes have ended that relied on the lost locks. */
+static int serve_again(struct master *m, struct err *e)
+{
+	struct store_options so = store_options(m->cfg);
+
+	leave(m);
+	m->lost = m->stopping = false;
+	m->generation++;
+	if (join(m, &so, e) < 0)
+		return -1;
+	set_rules(m);
+	log_say(LOG_INFO, "ready", "locks taken up again, generation %u", m->generation);
+	serve(m);
+	return 0;
 }
 
 int supervisor_run(const struct supervisor_options *o, struct config *cfg, struct err *e)
@@ -416,7 +496,7 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 			[POOL_UPLOADS] = { .label = "uploads", .number = POOL_UPLOADS, .fd = o->uploads_on.fd, .outlives = o->uploads_on.inherited },
 			[POOL_RELAY] = { .label = "relay", .number = POOL_RELAY, .fd = -1, .outlives = o->relay_on.inherited },
 		},
-		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .generation = 1,
+		.o = o, .cfg = cfg, .ready = { -1, -1 }, .signal_fd = -1, .serving = SERVING_INIT, .machine = MACHINE_INIT, .generation = 1,
 		.mark = OPENMARK_INIT, .relay = RELAY_CHILD_INIT,
 		.beside = { { .kind = BESIDE_AHEAD }, { .kind = BESIDE_BEAT } },
 	};
@@ -432,19 +512,18 @@ int supervisor_run(const struct supervisor_options *o, struct config *cfg, struc
 	if (rc == 0)
 		m.keys = keyring_open(cfg, true, NULL, e);
 	if (rc == 0)
-		rc = !m.keys || startup_join(m.cfg, &so, &m.serving, e) < 0 ? -1 : open_master(&m, e);
+		rc = !m.keys || join(&m, &so, e) < 0 ? -1 : open_master(&m, e);
 	if (rc == 0) {
-		set_counts(&m);
 		startup_tidy(&so);
-		schedule_set(&m.schedule, m.cfg);
-		recount_set(&m.recount, m.cfg);
-		evictor_set(&m.evictor, m.cfg);
+		set_rules(&m);
 		log_say(LOG_INFO, "ready", "store %s, %u workers, %u for writes, %u for uploads", m.cfg->root,
 			m.pools[POOL_REQUESTS].want, m.pools[POOL_WRITES].want, m.pools[POOL_UPLOADS].want);
 		os_notify_ready();
 		serve(&m);
 	}
-	epoch_end(&m.serving);
+	while (rc == 0 && m.lost)
+		rc = serve_again(&m, e);
+	leave(&m);
 	os_cleanup_fd(&m.signal_fd);
 	os_cleanup_fd(&m.ready[0]);
 	os_cleanup_fd(&m.ready[1]);

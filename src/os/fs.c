@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,19 @@
 #include "base/str.h"
 #include "os/file.h"
 
+/* What linux/magic.h does not have, or not in each version. */
+#define BCACHEFS_MAGIC 0xca451a4e
+#define JFS_MAGIC 0x3153464a
+#define ZFS_MAGIC 0x2fc12fc1
+#define FUSE_MAGIC 0x65735546
+
 static const struct known {
 	unsigned long magic;
 	bool local;
 } known[] = {   /* syncfs(2) reaches everything on each of these */
 	{ EXT4_SUPER_MAGIC, true }, { XFS_SUPER_MAGIC, true }, { BTRFS_SUPER_MAGIC, true }, { F2FS_SUPER_MAGIC, true }, { TMPFS_MAGIC, true },
-	{ OVERLAYFS_SUPER_MAGIC, true }, { NFS_SUPER_MAGIC, false },
+	{ RAMFS_MAGIC, true }, { BCACHEFS_MAGIC, true }, { JFS_MAGIC, true }, { NILFS_SUPER_MAGIC, true }, { REISERFS_SUPER_MAGIC, true },
+	{ ZFS_MAGIC, true }, { OVERLAYFS_SUPER_MAGIC, true }, { NFS_SUPER_MAGIC, false },
 };
 
 /* overlayfs may have its upper directory on any file system that has what it needs: of those only local ones. */
@@ -58,14 +66,6 @@ bool fs_counts_directories(int fd)
 
 	look_up(fd, &magic);
 	return magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC || magic == F2FS_SUPER_MAGIC || magic == TMPFS_MAGIC;
-}
-
-bool fs_is_local(int fd)
-{
-	unsigned long magic;
-	const struct known *k = look_up(fd, &magic);
-
-	return k && k->local;
 }
 
 static bool has_option(const char *options, const char *name)
@@ -129,18 +129,33 @@ static void add_word(struct str *out, const char *s)
 	str_add(out, s, strcspn(s, " \n"));
 }
 
-/* The mount that a path lies on has the longest mount point above it, and of those it is the last line. */
-static bool is_above(const char *line, const char *path, size_t *best)
-{
-	const char *point = field(line, 4);
-	size_t len = strcspn(point, " ");
+/* What the open file or directory lies on: the number of its mount, 0 if the kernel does not say (before 5.8), and the device. */
+struct place {
+	uint64_t mount;
+	unsigned major, minor;
+};
 
-	if (len == 1)
-		len = 0;        /* the root */
-	if (len < *best || strncmp(path, point, len) != 0 || (path[len] && path[len] != '/'))
+static bool place_of(int fd, struct place *out)
+{
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) < 0)
 		return false;
-	*best = len;
+	*out = (struct place){ sx.stx_mask & STATX_MNT_ID ? sx.stx_mnt_id : 0, sx.stx_dev_major, sx.stx_dev_minor };
 	return true;
+}
+
+/* By numbers, never by names: a mount may be hidden by another one, and a name may have characters that the kernel writes otherwise. */
+static bool is_at(const char *line, const struct place *at)
+{
+	cleanup_str struct str is = STR_INIT;
+
+	if (at->mount) {
+		str_addf(&is, "%" PRIu64 " ", at->mount);
+		return strncmp(line, is.buf, is.len) == 0;
+	}
+	str_addf(&is, "%u:%u ", at->major, at->minor);
+	return strncmp(field(line, 2), is.buf, is.len) == 0;
 }
 
 /* The kernel writes the # of "mfs#HOST:PORT" as \043. */
@@ -158,29 +173,50 @@ static void describe(const char *line, struct str *type, struct str *options)
 	add_word(options, field(is, 2));
 }
 
-int fs_describe(const char *path, struct str *type, struct str *options)
+int fs_describe(int fd, struct str *type, struct str *options)
 {
-	char *line = NULL, *real = realpath(path, NULL);
-	FILE *f = real ? fopen("/proc/self/mountinfo", "re") : NULL;
-	size_t cap = 0, best = 0;
+	char *line = NULL;
+	struct place at;
+	FILE *f = place_of(fd, &at) ? fopen("/proc/self/mountinfo", "re") : NULL;
+	size_t cap = 0;
 
 	str_reset(type);
 	str_reset(options);
-	while (f && getline(&line, &cap, f) > 0)
-		if (strstr(line, " - ") && is_above(line, real, &best))
+	while (f && !type->len && getline(&line, &cap, f) > 0)
+		if (strstr(line, " - ") && is_at(line, &at))
 			describe(line, type, options);
 	if (f)
 		fclose(f);
 	free(line);
-	free(real);
 	return type->len ? 0 : -1;
 }
 
-bool fs_keeps_names(const char *path)
+/* The kinds of FUSE have one magic number. */
+static bool is_fuse(int fd, const char *kind)
 {
 	cleanup_str struct str type = STR_INIT, options = STR_INIT;
+	unsigned long magic;
 
-	return fs_describe(path, &type, &options) == 0 && strcmp(type.buf, "fuse.mfs") == 0;
+	look_up(fd, &magic);
+	return magic == FUSE_MAGIC && fs_describe(fd, &type, &options) == 0 && strcmp(type.buf, kind) == 0;
+}
+
+bool fs_is_local(int fd)
+{
+	unsigned long magic;
+	const struct known *k = look_up(fd, &magic);
+
+	return k ? k->local : is_fuse(fd, "fuseblk");
+}
+
+bool fs_keeps_names(int fd)
+{
+	return is_fuse(fd, "fuse.mfs");
+}
+
+bool fs_flushes_by_length(int fd)
+{
+	return is_fuse(fd, "fuse.mfs");
 }
 
 /* The kernel's journal threads have an entry each: DEVICE-INODE for a journal inside a file system, else the journal's device. */

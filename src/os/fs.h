@@ -21,9 +21,19 @@ bool fs_syncfs_reaches(int fd);
  * fs_keeps_names - whether fsync(2) of a directory does nothing there, because a change of a name is on the server when the call returns
  * MooseFS: its client does not pass such an fsync on at all. What a name survives is up to the server's settings.
  */
-bool fs_keeps_names(const char *path);
+bool fs_keeps_names(int fd);
 
-/* fs_is_local - whether a power cut that loses changes on it ends every process that has seen them: it belongs to one machine */
+/*
+ * fs_flushes_by_length - whether fsync(2) flushes only what was written through the same descriptor, but setting the length, to what it is,
+ * flushes all. MooseFS's client
+ */
+bool fs_flushes_by_length(int fd);
+
+/*
+ * fs_is_local - whether a power cut that loses changes on it ends every process that has seen them: it belongs to one machine
+ * True for file systems on a disk or in memory of this machine, and for FUSE on a block device. Not for virtiofs and 9p, which several
+ * guests may share, nor for FUSE otherwise: what is behind it may be shared.
+ */
 bool fs_is_local(int fd);
 
 /*
@@ -46,10 +56,10 @@ bool fs_counts_directories(int fd);
 bool fs_lacks_journal(int fd);
 
 /*
- * fs_describe - the type of the file system that a path lies on, and its mount options, as /proc/self/mountinfo has them
+ * fs_describe - the type of the file system that an open file or directory lies on, and its mount options, as /proc/self/mountinfo has them
  * Where it is FUSE and the source says which, the type says so: "fuse.mfs". Returns 0, or -1 if the mount cannot be found.
  */
-int fs_describe(const char *path, struct str *type, struct str *options);
+int fs_describe(int fd, struct str *type, struct str *options);
 
 /*
  * fs_line_has - the part of fs_is_ordered() that reads a line of /proc/self/mountinfo: whether it is about this device, an ext4

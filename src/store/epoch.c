@@ -8,7 +8,6 @@
 #include "store/epoch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,10 +101,6 @@ int epoch_begin(const struct store_options *o, struct serving *s, struct err *e)
 		return 0;
 	if (store_open_root(&st, o, e) < 0)
 		return -1;
-	if (machines_join(st, o->root, &s->machine, e) < 0)
-		return -1;
-	if (s->machine.fd >= 0)
-		s->dirfd = fcntl(st->dirfd, F_DUPFD_CLOEXEC, 0);
 	if (join_epoch(st, o->root, s, e) == 0 && share(st->dirfd, STORE_ONLINE_FILE, &s->online_fd, e) == 0)
 		return 0;
 	epoch_end(s);
@@ -116,8 +111,6 @@ void epoch_end(struct serving *s)
 {
 	os_cleanup_fd(&s->epoch_fd);
 	os_cleanup_fd(&s->online_fd);
-	machines_leave(s->dirfd, &s->machine);
-	os_cleanup_fd(&s->dirfd);
 }
 
 int epoch_stamped(struct store *st, const char *path, struct err *e)

@@ -11,25 +11,22 @@
 
 #include <stdbool.h>
 #include "base/err.h"
-#include "store/machines.h"
 #include "store/store.h"
 
 struct serving {
 	int epoch_fd, online_fd;        /* -1: not held */
 	bool began;                     /* no other process served */
-	int dirfd;                      /* the root, while there is a machine; or -1 */
-	struct machine machine;         /* what shows this master to other machines */
 };
 
-#define SERVING_INIT { -1, -1, false, -1, MACHINE_INIT }
+#define SERVING_INIT { -1, -1, false }
 
 /*
  * epoch_begin - begin to serve a root: join the epoch of the processes that serve it, or begin a new one; from now on
  *               collections give way to requests. When it returns the layout is durable; if the epoch is new, so is all of
  *               the store's content.
  * s  the caller and its children keep it open as long as they serve; epoch_end releases it
- * layout_prepare has been called. With a read-only store this does nothing, and s holds nothing. It fails where other machines serve the root
- * and locks do not reach them (store/machines.h).
+ * layout_prepare has been called, and machines_watch() where there may be other machines. With a read-only store this does nothing, and s
+ * holds nothing.
  */
 int epoch_begin(const struct store_options *o, struct serving *s, struct err *e);
 void epoch_end(struct serving *s);

@@ -2,7 +2,9 @@
 /*
  * machines: the files by which masters on several machines find each other.
  *
- * Owns berth/locks/machines/. Reads clocks only to wait: what happens on another machine is known by what it writes.
+ * Owns berth/locks/machines/. Reads clocks only to wait and to write a number that grows: what happens on another machine is known by what
+ * it writes.
+ * Invariant: a file there is locked and has its number when it gets its name, and is removed by its owner, or by who has its exclusive lock.
  */
 #include "store/machines.h"
 
@@ -10,12 +12,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "os/again.h"
 #include "os/dir.h"
@@ -28,20 +32,88 @@
 #define BEAT UINT64_C(2000000)          /* microseconds */
 #define WATCH (3 * BEAT)
 #define LOOK 100000                     /* pause between two looks at a file */
-#define OLD 60                          /* seconds after which a file that nobody has locked is not watched */
 
-static int write_beat(int fd, uint64_t count, int64_t since)
+static void path_of(struct str *path, const char *name)
+{
+	str_reset(path);
+	path_in(path, STORE_MACHINES_DIR, name);
+}
+
+static int write_beat(const struct machine *m, bool flush)
 {
 	char text[BEAT_MAX];
 
-	if (os_overwrite(fd, text, beat_text(text, count, since)) < 0)
+	if (os_overwrite(m->fd, text, beat_text(text, time_now_usec(), m->since)) < 0)
 		return -1;
-	return os_fsync(fd);
+	return flush ? os_fsync(m->fd) : 0;
 }
 
-static int make_own(struct store *st, struct machine *m, struct err *e)
+static ssize_t read_beat(int dirfd, const char *path, char text[BEAT_MAX])
+{
+	memset(text, 0, BEAT_MAX);
+	return os_read_file(dirfd, path, text, BEAT_MAX);
+}
+
+/*
+ * Whether there is another file: only then somebody reads the number, and the client of a network file system must not keep it back.
+ * The age is asked for so that this client's list is not an old one.
+ */
+static bool has_others(const struct machine *m)
+{
+	cleanup_names struct names names = NAMES_INIT;
+	int64_t when;
+	uint64_t size;
+	size_t i;
+
+	if (os_age(m->dirfd, STORE_MACHINES_DIR, &when, &size) < 0 || os_dir_list(m->dirfd, STORE_MACHINES_DIR, DIR_ALL, &names) < 0)
+		return true;
+	for (i = 0; i < names.count; i++)
+		if (beat_is_name(names.v[i]) && strcmp(names.v[i], m->name) != 0)
+			return true;
+	return false;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* A lock for reading is enough to find out whether somebody has the one for writing, and two that look do not meet: 1, 0, or -1 with errno. */
+static int is_locked(int fd)
+{
+	if (os_lock(fd, false, 0, NULL) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? 1 : -1;
+}
+
+/* Whether this master has its lock still: 1, 0 with *e, or -1 with *e if nobody can say. The file system may have given it up. */
+static int keeps_lock(const struct machine *m, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	struct stat named, own;
+	int locked;
+
+	path_of(&path, m->name);
+	fd = os_open_look(m->dirfd, path.buf, O_RDWR, &named);
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(e, "cannot open %s", path.buf);
+	if (fd < 0 || (os_fstat(m->fd, &own) == 0 && !is_same(&named, &own))) {
+		err_set(e, ERR_UNAVAILABLE, "%s was removed", path.buf);
+		return 0;
+	}
+	locked = is_locked(fd);
+	if (locked < 0)
+		return err_sys(e, "cannot try the lock of %s", path.buf);
+	if (locked == 0)
+		err_set(e, ERR_UNAVAILABLE, "nobody has the lock of %s", path.buf);
+	return locked;
+}
+
+/* It gets its name when it is locked and has a number: nobody can take it for one that a killed master has left. */
+static int make_own(struct store *st, struct machine *m, struct err *e)
+{
+	cleanup_str struct str path = STR_INIT, tmp = STR_INIT;
 	uint64_t random;
 
 	m->since = (int64_t)time(NULL);
@@ -49,109 +121,200 @@ static int make_own(struct store *st, struct machine *m, struct err *e)
 		return err_sys(e, "cannot make %s", STORE_MACHINES_DIR);
 	os_random(&random, sizeof(random));
 	snprintf(m->name, sizeof(m->name), "%016" PRIx64, random);
-	path_in(&path, STORE_MACHINES_DIR, m->name);
-	m->fd = os_lock_open(st->dirfd, path.buf);
-	if (m->fd < 0 || os_lock(m->fd, true, 0, NULL) < 0 || write_beat(m->fd, 0, m->since) < 0)
-		return err_sys(e, "cannot make and lock %s", path.buf);
-	return 0;
+	path_of(&path, m->name);
+	store_tmp(st, &tmp);
+	m->fd = os_open(st->dirfd, tmp.buf, O_RDWR | O_CREAT | O_EXCL, 0666);
+	if (m->fd < 0)
+		return err_sys(e, "cannot make %s", tmp.buf);
+	if (os_lock(m->fd, true, 0, NULL) == 0 && write_beat(m, false) == 0 && os_renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)
+		return 0;
+	err_sys(e, "cannot make and lock %s", path.buf);
+	os_unlinkat(st->dirfd, tmp.buf, 0);
+	return -1;
 }
 
-/* A lock for reading is enough to find out whether somebody has the one for writing, and two that look do not meet. */
-static bool is_locked(struct store *st, const char *path)
+int machines_begin(const struct store_options *o, struct machine *m, struct err *e)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, path, O_RDWR, 0);
+	cleanup_store struct store *st = NULL;
 
-	return fd >= 0 && os_lock(fd, false, 0, NULL) < 0 && errno == EWOULDBLOCK;
+	*m = (struct machine)MACHINE_INIT;
+	if (o->readonly)
+		return 0;
+	if (store_open_root(&st, o, e) < 0)
+		return -1;
+	if (st->local)
+		return 0;
+	m->dirfd = fcntl(st->dirfd, F_DUPFD_CLOEXEC, 0);
+	if (m->dirfd < 0)
+		return err_sys(e, "cannot keep %s open", o->root);
+	/* Where a lock keeps nobody out this master would believe for ever that it has lost its own. */
+	if (make_own(st, m, e) == 0 && keeps_lock(m, e) == 1)
+		return 0;
+	machines_leave(m);
+	return -1;
 }
 
-static ssize_t read_beat(struct store *st, const char *path, char text[BEAT_MAX])
+/* A file that nobody seems to have locked, and what was in it. */
+struct suspect {
+	const char *name;       /* borrowed; NULL: it is none any more */
+	char before[BEAT_MAX];
+};
+
+/* Who cannot say whether somebody has the lock must not believe that nobody has. */
+static bool seems_free(const struct machine *m, const char *path)
 {
-	memset(text, 0, BEAT_MAX);
-	return os_read_file(st->dirfd, path, text, BEAT_MAX);
-}
+	cleanup_fd int fd = os_open_file(m->dirfd, path, O_RDWR, 0);
+	int locked;
 
-static bool is_old(struct store *st, const char *path, const char *own)
-{
-	int64_t its, mine;
-	uint64_t size;
-
-	return os_age(st->dirfd, path, &its, &size) == 0 && os_age(st->dirfd, own, &mine, &size) == 0 && mine - its > OLD;
-}
-
-/* Whether a file that nobody seems to have locked is written to. */
-static bool beats(struct store *st, const char *path)
-{
-	char before[BEAT_MAX], now[BEAT_MAX];
-	uint64_t begun = time_now_usec();
-
-	if (read_beat(st, path, before) <= 0)
+	if (fd < 0 && errno == ENOENT)
 		return false;
-	while (time_now_usec() - begun < WATCH) {
+	locked = fd < 0 ? -1 : is_locked(fd);
+	if (locked < 0)
+		log_say(LOG_WARN, "machines", "cannot tell whether another master has the lock of %s: %s", path, strerror(errno));
+	return locked == 0;
+}
+
+static size_t find_suspects(const struct machine *m, const struct names *names, struct suspect *out)
+{
+	cleanup_str struct str path = STR_INIT;
+	size_t i, count = 0;
+
+	for (i = 0; i < names->count; i++) {
+		struct suspect *s = &out[count];
+
+		if (!beat_is_name(names->v[i]) || strcmp(names->v[i], m->name) == 0)
+			continue;
+		path_of(&path, names->v[i]);
+		if (!seems_free(m, path.buf) || read_beat(m->dirfd, path.buf, s->before) < 0)
+			continue;
+		s->name = names->v[i];
+		count++;
+	}
+	return count;
+}
+
+/* Whether it is written to although nobody seems to have locked it. One that was locked meanwhile is no suspect any more. */
+static bool beats(const struct machine *m, struct suspect *s)
+{
+	cleanup_str struct str path = STR_INIT;
+	char now[BEAT_MAX];
+
+	if (!s->name)
+		return false;
+	path_of(&path, s->name);
+	if (read_beat(m->dirfd, path.buf, now) < 0 || memcmp(s->before, now, BEAT_MAX) == 0)
+		return false;
+	if (seems_free(m, path.buf))
+		return true;
+	s->name = NULL;
+	return false;
+}
+
+/* What another one sees of this master while it watches, and so also before a process does it and where none could be started. */
+static bool any_beats(const struct machine *m, struct suspect *v, size_t count)
+{
+	uint64_t begun = time_now_usec(), last = 0, now;
+	size_t i;
+
+	for (now = begun; count && now - begun < WATCH; now = time_now_usec()) {
+		if (now - last >= BEAT) {
+			write_beat(m, true);
+			last = now;
+		}
 		os_pause(LOOK);
-		if (read_beat(st, path, now) <= 0)
-			return false;
-		if (memcmp(before, now, BEAT_MAX) != 0)
-			return !is_locked(st, path);
+		for (i = 0; i < count; i++)
+			if (beats(m, &v[i]))
+				return true;
 	}
 	return false;
 }
 
-int machines_join(struct store *st, const char *root, struct machine *m, struct err *e)
+static void remove_left(const struct machine *m, const struct suspect *s)
 {
-	cleanup_names struct names names = NAMES_INIT;
-	cleanup_str struct str own = STR_INIT;
-	size_t i;
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int fd = -1;
+	char now[BEAT_MAX];
+	struct stat locked, named;
 
-	*m = (struct machine)MACHINE_INIT;
-	if (st->local || st->readonly)
-		return 0;
-	if (make_own(st, m, e) < 0 || os_dir_list(st->dirfd, STORE_MACHINES_DIR, DIR_ALL, &names) < 0) {
-		if (!e->sys)
-			err_sys(e, "cannot read %s", STORE_MACHINES_DIR);
-		machines_leave(st->dirfd, m);
-		return -1;
-	}
-	path_in(&own, STORE_MACHINES_DIR, m->name);
-	for (i = 0; i < names.count; i++) {
-		cleanup_str struct str path = STR_INIT;
-
-		path_in(&path, STORE_MACHINES_DIR, names.v[i]);
-		if (!beat_is_name(names.v[i]) || strcmp(names.v[i], m->name) == 0 || is_locked(st, path.buf))
-			continue;
-		if (!is_old(st, path.buf, own.buf) && beats(st, path.buf)) {
-			machines_leave(st->dirfd, m);
-			return err_set(e, ERR_UNAVAILABLE,
-				       "other machines serve %s, and locks (flock) do not reach them; see `berth probe` and doc/MACHINES.md", root);
-		}
-		os_unlinkat(st->dirfd, path.buf, 0);
-	}
-	return 0;
+	path_of(&path, s->name);
+	fd = os_open_look(m->dirfd, path.buf, O_RDWR, &locked);
+	if (fd < 0 || os_lock(fd, true, 0, NULL) < 0)
+		return;
+	if (os_fstatat(m->dirfd, path.buf, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&named, &locked) &&
+	    read_beat(m->dirfd, path.buf, now) >= 0 && memcmp(s->before, now, BEAT_MAX) == 0)
+		os_unlinkat(m->dirfd, path.buf, 0);
 }
 
-void machines_leave(int dirfd, struct machine *m)
+int machines_watch(const struct machine *m, const char *root, struct err *e)
+{
+	cleanup_names struct names names = NAMES_INIT;
+	struct suspect *v;
+	size_t i, count;
+	bool found;
+
+	if (m->fd < 0)
+		return 0;
+	if (os_dir_list(m->dirfd, STORE_MACHINES_DIR, DIR_ALL, &names) < 0)
+		return err_sys(e, "cannot read %s", STORE_MACHINES_DIR);
+	v = xcalloc(names.count + 1, sizeof(*v));
+	count = find_suspects(m, &names, v);
+	found = any_beats(m, v, count);
+	for (i = 0; i < count && !found; i++)
+		if (v[i].name)
+			remove_left(m, &v[i]);
+	free(v);
+	if (!found)
+		return 0;
+	return err_set(e, ERR_UNAVAILABLE, "other machines serve %s, and locks (flock) do not reach them; see `berth probe` and doc/MACHINES.md",
+		       root);
+}
+
+bool machines_is_of(const struct machine *m, const struct store_options *o)
+{
+	cleanup_fd int fd = m->fd < 0 || o->readonly ? -1 : os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
+	struct stat its, ours;
+
+	return fd >= 0 && os_fstat(fd, &its) == 0 && os_fstat(m->dirfd, &ours) == 0 && is_same(&its, &ours);
+}
+
+void machines_leave(struct machine *m)
 {
 	cleanup_str struct str path = STR_INIT;
 
-	if (m->fd < 0)
-		return;
-	path_in(&path, STORE_MACHINES_DIR, m->name);
-	if (dirfd >= 0)
-		os_unlinkat(dirfd, path.buf, 0);
+	if (m->fd >= 0) {
+		path_of(&path, m->name);
+		os_unlinkat(m->dirfd, path.buf, 0);
+	}
 	os_cleanup_fd(&m->fd);
+	os_cleanup_fd(&m->dirfd);
 }
 
-int machines_beat(const struct machine *m, struct err *e)
+/* The lock comes first: who has lost it must not make a master that starts believe that locks do not work. */
+static int beat(const struct machine *m, struct err *e)
 {
-	uint64_t count;
+	int keeps = keeps_lock(m, e);
 
-	for (count = 1;; count++) {
-		/*
-		 * A machine that stood still for long may have lost the lock: who starts would believe that locks do not reach it.
-		 * That somebody who looks has it shared at this moment does not matter.
-		 */
-		os_lock(m->fd, true, 0, NULL);
-		if (write_beat(m->fd, count, m->since) < 0)
-			return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
+	if (keeps == 1 && write_beat(m, has_others(m)) < 0)
+		return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
+	return keeps;
+}
+
+void machines_beat(const struct machine *m, struct err *e)
+{
+	bool troubled = false;
+	int keeps;
+
+	while ((keeps = beat(m, e)) != 0) {
+		if (keeps < 0 && !troubled) {
+			cleanup_str struct str why = STR_INIT;
+
+			err_text(e, &why);
+			log_say(LOG_WARN, "machines", "%s; other machines cannot see that this one serves", why.buf);
+		}
+		if (keeps > 0 && troubled)
+			log_say(LOG_INFO, "machines", "other machines can see again that this one serves");
+		troubled = keeps < 0;
+		err_release(e);
 		os_pause(BEAT);
 	}
 }

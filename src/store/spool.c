@@ -38,8 +38,8 @@ int spool_open(struct spool *sp, struct store *st, const char *file, struct err 
 	if (!S_ISREG(sb.st_mode))
 		return err_set(e, ERR_UNKNOWN, "the spooled body is not a file");
 	sp->size = (uint64_t)sb.st_size;
-	/* What the web server has written has to be on the file system's server before anything is said of it: see show() in upload.c. */
-	if (!st->local && ftruncate(sp->fd, sb.st_size) < 0)
+	/* What the web server has written is not in reach of a flush there: see show() in upload.c. */
+	if (st->by_length && ftruncate(sp->fd, sb.st_size) < 0)
 		return err_sys(e, "cannot show the spooled body %s to other machines", sp->path.buf);
 	return 0;
 }
@@ -103,5 +103,8 @@ int spool_verify(struct store *st, int fd, const struct digest *d, struct err *e
 	/* With a second name it is content already, whose mode says something (store/alone.h): it was handed over before. */
 	if (os_fstat(fd, &sb) < 0 || (sb.st_nlink <= 1 && fchmod(fd, st->file_mode) < 0))
 		return err_sys(e, "cannot set the mode of a blob");
-	return store_flush_fd(st, fd) < 0 ? err_sys(e, "cannot flush a blob") : 0;
+	/* Another machine has to see what was acknowledged, also where nothing is flushed for the sake of power cuts. */
+	if (store_flush_fd(st, fd) < 0 || (!st->local && !st->flush && os_fsync(fd) < 0))
+		return err_sys(e, "cannot flush a blob");
+	return 0;
 }

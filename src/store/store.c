@@ -130,7 +130,8 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 	st->local = fs_is_local(st->dirfd);
 	/* Tests have it on a local disk as well. */
 	st->distant = !st->local || getenv("BERTH_TEST_DISTANT");
-	st->keeps_names = !st->local && fs_keeps_names(o->root);
+	st->keeps_names = !st->local && fs_keeps_names(st->dirfd);
+	st->by_length = !st->local && fs_flushes_by_length(st->dirfd);
 	st->image = o->flush && o->image && st->local;
 	st->segments.dirfd = st->dirfd;
 	st->segments.dir = STORE_JOURNAL_DIR;

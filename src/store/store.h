@@ -105,6 +105,7 @@ struct store {
 	bool distant;           /* it may belong to others, too: each component of a path may be a question to a server */
 	bool image;             /* fsync = "image", on a local file system: names of blobs become durable with a manifest */
 	bool keeps_names;       /* the file system of several machines keeps names without a flush: os/fs.h */
+	bool by_length;         /* it flushes what another process has written when the length is set: os/fs.h */
 	bool ordered;           /* and the file system is ordered: os/fs.h, store/durable.h */
 	bool readonly;
 	mode_t file_mode;       /* 0666 less the umask, for files that nginx made with 0600 */

@@ -262,12 +262,15 @@ static int adopt(struct upload *u, const struct spool *body, struct err *e)
 
 /*
  * The web server has the body open until it has its answer, and the client of a network file system may keep what was written until
- * then: another machine would see an upload without these bytes, although they were acknowledged. MooseFS's client flushes what
- * another descriptor has written only where the length is set, to what it is.
+ * then: another machine would see an upload without these bytes, although they were acknowledged.
  */
 static int show(const struct upload *u, int fd, uint64_t size, struct err *e)
 {
-	return u->st->local || (ftruncate(fd, (off_t)size) == 0 && os_fsync(fd) == 0) ? 0 : err_sys(e, "cannot show the upload to other machines");
+	if (u->st->local)
+		return 0;
+	if ((u->st->by_length && ftruncate(fd, (off_t)size) < 0) || os_fsync(fd) < 0)
+		return err_sys(e, "cannot show the upload to other machines");
+	return 0;
 }
 
 int upload_append(struct upload *u, const struct spool *body, struct err *e)

@@ -4,6 +4,10 @@
 #include "os/fs.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -51,9 +55,41 @@ static void here(void)
 	close(shm);
 }
 
+/* In namespaces of its own: a mount on a name with a blank, and one that is hidden by another. Where there are none nothing is said of them. */
+static void mounts(void)
+{
+	cleanup_str struct str type = STR_INIT, options = STR_INIT, dir = STR_INIT;
+	char top[] = "/tmp/test_fs.XXXXXX";
+	int below, above, proc = open("/proc", O_RDONLY);
+
+	ok(fs_describe(proc, &type, &options) == 0 && strcmp(type.buf, "proc") == 0, "the type of proc");
+	ok(fs_describe(-1, &type, &options) < 0 && !type.len && !options.len, "none of a descriptor that is closed");
+	close(proc);
+	if (!mkdtemp(top))
+		return;
+	str_addf(&dir, "%s/with a blank", top);
+	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mkdir(dir.buf, 0700) == 0 &&
+	    mount("none", dir.buf, "tmpfs", 0, "size=64k") == 0) {
+		below = open(dir.buf, O_RDONLY);
+		ok(fs_describe(below, &type, &options) == 0 && strcmp(type.buf, "tmpfs") == 0 && strstr(options.buf, "size=64k"), "a mount on a name with a blank");
+		if (mount("none", dir.buf, "ramfs", 0, NULL) == 0) {
+			above = open(dir.buf, O_RDONLY);
+			ok(fs_describe(above, &type, &options) == 0 && strcmp(type.buf, "ramfs") == 0 && fs_is_local(above), "one above it");
+			ok(fs_describe(below, &type, &options) == 0 && strcmp(type.buf, "tmpfs") == 0, "which hides it, and not what is open there");
+			close(above);
+			umount(dir.buf);
+		}
+		close(below);
+		umount(dir.buf);
+	}
+	rmdir(dir.buf);
+	rmdir(top);
+}
+
 int main(void)
 {
 	lines();
 	here();
+	mounts();
 	return done_testing();
 }
