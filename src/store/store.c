@@ -103,6 +103,7 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 
 	st->flush = o->flush;
 	st->barrier_fd = -1;
+	st->touched_fd = -1;
 	st->readonly = o->readonly;
 	st->seats = o->seats;
 	st->nseats = o->nseats;
@@ -182,6 +183,7 @@ void store_close(struct store **stp)
 	os_cleanup_fd(&st->turnstile_fd);
 	os_cleanup_fd(&st->collector_fd);
 	os_cleanup_fd(&st->barrier_fd);
+	os_cleanup_fd(&st->touched_fd);
 	free(st->pulls);
 	free(st);
 	*stp = NULL;

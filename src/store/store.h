@@ -100,6 +100,7 @@ struct store {
 	int turnstile_fd;       /* -1 where the file system is read-only */
 	int collector_fd;
 	int barrier_fd;         /* -1 unless ordered */
+	int touched_fd;         /* store/touched.h; -1: not open */
 	uint64_t id;            /* random: no other process or machine makes the same temporary names */
 	uint64_t serial;
 	uint64_t waited;        /* longest wait for a lock since lock_longest_wait(), in microseconds */
