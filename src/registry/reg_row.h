@@ -42,7 +42,8 @@ void reg_row_facts_release(struct row_facts *slots);
 /* What a row may be read from besides the links. */
 struct row_source {
 	bool indexed;                   /* the index is current: referrers are counted */
-	const struct summary_row *old;  /* a row of this tag that was right once: what follows from the digest is taken from it if that is the same; or NULL */
+	/* a row of this tag that was right once: what follows from the digest is taken from it if that is the same; or NULL */
+	const struct summary_row *old;
 	struct row_facts *facts;        /* ROW_FACTS slots; or NULL */
 };
 

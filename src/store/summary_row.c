@@ -57,8 +57,8 @@ int summary_parse_row(const char *line, size_t len, struct summary_row *row)
 	*row = (struct summary_row){ 0 };
 	if (memchr(line, '\0', len))
 		return -1;
-	if (!word(&p, end, &w, &i) || i != SUMMARY_HEX || str_parse_hex(w, SUMMARY_HEX, &row->pushed) < 0 || !word(&p, end, &row->key, &row->key_len) ||
-	    row->key_len > SUMMARY_KEY_MAX || !word(&p, end, &row->digest, &row->digest_len))
+	if (!word(&p, end, &w, &i) || i != SUMMARY_HEX || str_parse_hex(w, SUMMARY_HEX, &row->pushed) < 0 ||
+	    !word(&p, end, &row->key, &row->key_len) || row->key_len > SUMMARY_KEY_MAX || !word(&p, end, &row->digest, &row->digest_len))
 		return -1;
 	for (i = 0; i < SUMMARY_COUNTS; i++) {
 		size_t digits;

@@ -63,8 +63,8 @@ static void find_set(struct walk *w)
 static void find_blocks(struct walk *w)
 {
 	const struct summary *s = w->s;
-	size_t at = SUMMARY_HEAD_LEN + (w->by == SUMMARY_BY_KEY ? 0 : (size_t)s->index_len[0]), end = at + (size_t)s->index_len[w->by == SUMMARY_BY_PUSH];
-	size_t cap = 0;
+	size_t at = SUMMARY_HEAD_LEN + (w->by == SUMMARY_BY_KEY ? 0 : (size_t)s->index_len[0]), cap = 0;
+	size_t end = at + (size_t)s->index_len[w->by == SUMMARY_BY_PUSH];
 
 	while (at < end) {
 		const char *eol = memchr(s->head.buf + at, '\n', end - at);

@@ -6,8 +6,9 @@
  * undo: marks for what a repository has lost: tags that were moved or deleted, manifests that were deleted by their digest
  * (doc/RULES.md, "Undo").
  *
- * A mark is a file whose name says all: time, what happened, digest and tag. In it is who did it, if that is known: "USER\n", percent-encoded; that is
- * not flushed, and may be lost. A mark is written before the change, so it may say too much, never too little. How long marks count is the caller's business.
+ * A mark is a file whose name says all: time, what happened, digest and tag. In it is who did it, if that is known: "USER\n", percent-encoded;
+ * that is not flushed, and may be lost. A mark is written before the change, so it may say too much, never too little. How long marks
+ * count is the caller's business.
  */
 
 #include <stdbool.h>

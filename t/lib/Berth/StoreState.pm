@@ -194,15 +194,16 @@ sub repositories_of
 	return \%r;
 }
 
-# listing_of - what a registry has to list: { catalog => [...], tags => { repository => [...] }, referrers => { repository => { subject => [...] } } }
+# listing_of - what a registry has to list: { catalog => [...], tags => { repository => [...] }, rows => { repository => { tag => digest } }, referrers => { repository => { subject => [...] } } }
 sub listing_of
 {
 	my ($state) = @_;
 	my $r = repositories_of($state);
-	my %out = (catalog => [sort keys %$r], tags => {}, referrers => {});
+	my %out = (catalog => [sort keys %$r], tags => {}, rows => {}, referrers => {});
 
 	for my $repo (keys %$r) {
 		$out{tags}{$repo} = [sort keys %{ $r->{$repo}{tags} }];
+		$out{rows}{$repo} = { %{ $r->{$repo}{tags} } };
 		for my $d (sort keys %{ $r->{$repo}{manifests} }) {
 			my $subject = parsed($state->{ blob($d) } // next)->{subject} // next;
 			push @{ $out{referrers}{$repo}{$subject} }, $d;
