@@ -31,18 +31,23 @@ static bool same(const struct str *a, const struct str *b)
 	return a->len == b->len && memcmp(a->buf, b->buf, a->len) == 0;
 }
 
-/* What follows from the manifest, as far as the row says it. */
+/*
+ * What follows from the manifest, as far as the row says it. The configuration of an image, which has its platform, may have come later than the
+ * manifest, or have been deleted since: then nothing of it is compared.
+ */
 static const char *facts_differ(const struct facts *is, const struct facts *says)
 {
+	bool alike = !is->platforms.len == !says->platforms.len;
+
 	if (!is->media_type.len || !says->media_type.len)
 		return NULL;
 	if (!same(&is->media_type, &says->media_type))
 		return "media type";
 	if (!same(&is->artifact_type, &says->artifact_type))
 		return "artifact type";
-	if (says->platforms.len && !same(&is->platforms, &says->platforms))
+	if (alike && !same(&is->platforms, &says->platforms))
 		return "platforms";
-	if (says->dated && (!is->dated || is->created != says->created))
+	if (alike && is->dated && says->dated && is->created != says->created)
 		return "time of creation";
 	if (says->sized && is->bytes != says->bytes && !mediatype_is_index(mediatype_parse(is->media_type.buf, is->media_type.len)))
 		return "bytes";

@@ -319,7 +319,7 @@ static int build(struct registry *r, const struct name *n, struct err *e)
 	int rc;
 
 	path_index_file(&path, n, STORE_INDEX_SUMMARY);
-	summary_carry_begin(r->st, path.buf, true, &carry);
+	summary_carry_begin(r->st, path.buf, *r->st->epoch != '\0', &carry);
 	b.facts = xcalloc(ROW_FACTS, sizeof(*b.facts));
 	read_old(r, n, &b.old);
 	rc = tag_walk(r->st, n, add_tag, &b, e);
