@@ -159,20 +159,19 @@ bool reg_row_unsummed(const struct tag_row *row)
 	return !row->facts.sized && is_index(&row->facts);
 }
 
-int reg_row_sum(struct registry *r, const struct name *n, struct tag_row *row, struct facts_budget *budget, struct err *e)
+bool reg_row_sum(struct registry *r, const struct name *n, struct tag_row *row, struct facts_budget *budget)
 {
 	const struct facts_budget whole = FACTS_BUDGET;
 	struct facts_budget own = whole;
 	cleanup_facts struct facts f = FACTS_INIT;
-	int found;
+	cleanup_err struct err ignored = ERR_INIT;      /* as in read_facts() */
 
 	if (budget->manifests <= own.manifests || budget->bytes < own.bytes)
-		return 0;
-	found = facts_read(r, n, &row->digest, &own, &f, e);
+		return false;
+	if (facts_read(r, n, &row->digest, &own, &f, &ignored) != 1)
+		f.sized = false;
 	budget->manifests -= whole.manifests - own.manifests + 1;
 	budget->bytes -= whole.bytes - own.bytes;
-	if (found <= 0)
-		return found;
 	row->facts.sized = f.sized;
 	row->facts.bytes = f.bytes;
 	return f.sized;

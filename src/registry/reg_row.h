@@ -59,12 +59,12 @@ int reg_row_pulled(struct registry *r, const struct name *n, struct tag_row *row
 /*
  * Of a push of an index the bytes are not summed up, since that costs some calls for each manifest that it names: the first list that shows it does.
  * ROW_PUSH_BUDGET, reg_row_put_off - what may be read of a manifest that is pushed; then its bytes count as unknown, if it is an index
- * reg_row_unsummed - whether a row lacks them; reg_row_sum - sum them up, within a budget: 1, 0 they stay unknown, -1 with *e
+ * reg_row_unsummed - whether a row lacks them; reg_row_sum - sum them up, within a budget; false: they stay unknown
  */
 #define ROW_PUSH_BUDGET { 0, 16u << 20 }
 void reg_row_put_off(struct facts *f);
 bool reg_row_unsummed(const struct tag_row *row);
-int reg_row_sum(struct registry *r, const struct name *n, struct tag_row *row, struct facts_budget *budget, struct err *e);
+bool reg_row_sum(struct registry *r, const struct name *n, struct tag_row *row, struct facts_budget *budget);
 
 /* reg_row_line - add it as a row of a summary; reg_row_parse - read one, and what notes say of it; row is TAG_ROW_INIT: 0, or -1 */
 void reg_row_line(const struct tag_row *row, struct str *line);

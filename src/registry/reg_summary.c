@@ -122,9 +122,10 @@ static int change_row(struct rows *rows, const struct summary_row *from, struct 
 
 	if (reg_row_parse(&row, from) < 0)
 		return 0;               /* no tag */
-	if ((rows->pulls && reg_row_pulled(rows->r, rows->n, &row, e) < 0) ||
-	    (reg_row_unsummed(&row) && reg_row_sum(rows->r, rows->n, &row, &rows->sums, e) < 0))
+	if (rows->pulls && reg_row_pulled(rows->r, rows->n, &row, e) < 0)
 		return -1;
+	if (reg_row_unsummed(&row))
+		reg_row_sum(rows->r, rows->n, &row, &rows->sums);
 	reg_row_line(&row, &rows->text);
 	str_addc(&rows->text, '\n');
 	rows->count++;

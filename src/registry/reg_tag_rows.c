@@ -95,20 +95,14 @@ static bool is_summed(struct rows *w, struct tag_row *tag)
 }
 
 /* The bytes of a row that has none yet. Those of several tags are summed up once. */
-static int sum_up(struct rows *w, struct tag_row *tag, struct err *e)
+static void sum_up(struct rows *w, struct tag_row *tag)
 {
-	int found;
-
-	if (!reg_row_unsummed(tag) || is_summed(w, tag))
-		return 0;
-	found = reg_row_sum(w->r, w->n, tag, &w->sums, e);
-	if (found != 1)
-		return found;
+	if (!reg_row_unsummed(tag) || is_summed(w, tag) || !reg_row_sum(w->r, w->n, tag, &w->sums))
+		return;
 	summary_add_note(&w->notes, SUMMARY_BYTES, tag->facts.bytes, tag->digest.text);
 	w->summed = xreallocarray(w->summed, w->nsummed + 1, sizeof(*w->summed));
 	w->summed[w->nsummed].digest = tag->digest;
 	w->summed[w->nsummed++].bytes = tag->facts.bytes;
-	return 0;
 }
 
 /* What a row of the page does not say. */
@@ -116,7 +110,8 @@ static int complete(struct rows *w, const struct summary_row *row, struct tag_ro
 {
 	if (row->recount && reg_row_count(w->r, w->n, &tag->digest, tag->referrers, e) < 0)
 		return -1;
-	return (w->unpulled && reg_row_pulled(w->r, w->n, tag, e) < 0) || sum_up(w, tag, e) < 0 ? -1 : 0;
+	sum_up(w, tag);
+	return w->unpulled ? reg_row_pulled(w->r, w->n, tag, e) : 0;
 }
 
 static int page_row(void *arg, const struct summary_row *row, struct err *e)
@@ -143,11 +138,11 @@ static int gather_row(void *arg, const struct summary_row *row, struct err *e)
 	struct rows *w = arg;
 	uint64_t key = row->pushed;
 
+	(void)e;
 	if (!matches(w, row) || reg_row_parse(&tag, row) < 0)
 		return 0;
 	if (w->q->order.by == ORDER_SIZE) {
-		if (sum_up(w, &tag, e) < 0)
-			return -1;
+		sum_up(w, &tag);
 		key = tag.facts.sized ? tag.facts.bytes : 0;
 	} else if (w->q->order.by != ORDER_PUSHED) {
 		key = 0;
