@@ -64,6 +64,17 @@ for my $order (qw(name pushed)) {
 		}
 	}
 }
+# pulls are noted beside the rows
+for my $i (1 .. 60) {
+	$s->req(GET => sprintf '/v2/big/manifests/release-2025.%06d', $i)->status == 200 or die;
+}
+{
+	my $r;
+	my $c = costs_of($s, sub { $r = $s->req(GET => "$url?sort=name")->json });
+	is scalar(grep { $_->{pulled} } @{ $r->{tags} }), 50, 'a page of tags that were pulled';
+	cmp_ok $c->{calls}, '<=', $CALLS, "... costs $c->{calls} system calls";
+	cmp_ok $c->{bytes}, '<=', $BYTES, "... and $c->{bytes} bytes read";
+}
 my $found = $s->req(GET => "$url?q=000123&n=100")->json->{tags};
 is_deeply [map { $_->{tag} } @$found], ['release-2025.000123'], 'a text is looked for in all of them';
 if ($tags + 5 > 10_000) {

@@ -60,6 +60,7 @@ function Pane({ repo, tag }) {
 			<dt>Size</dt><dd><${Size} bytes=${tag.bytes} />${isIndex(tag) ? html` <span class="quiet">of all platforms here</span>` : null}</dd>
 			${tag.platforms?.length ? html`<dt>Platforms</dt><dd>${tag.platforms.map((one) => html`<${Badge} key=${one}><${Name}>${one}<//><//>`)}</dd>` : null}
 			<dt>Pushed</dt><dd><${Time} at=${tag.pushed} />${tag.by ? html` by <${Name}>${tag.by}<//>` : null}</dd>
+			${tag.pulled ? html`<dt>Last pull</dt><dd><${Time} at=${tag.pulled} /></dd>` : null}
 			${tag.created ? html`<dt>Built</dt><dd><${Time} at=${tag.created} /></dd>` : null}
 		</dl>
 		<a class="button" href=${toImage(repo, tag.tag)}>Layers, history, referrers</a>
