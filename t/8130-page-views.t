@@ -143,35 +143,4 @@ visit($w, $m, 'activity');
 ok $w->has('.events .body .row.push', 'team/app:1'), 'with an endpoint there is a journal, and so activity';
 is complaints($w), '', '... without a complaint of the browser';
 
-# a hundred thousand tags: drawn where they are seen, each page asked for once. The answers are made in the browser.
-$w->cdp('Page.addScriptToEvaluateOnNewDocument', source => <<'END');
-const real = window.fetch;
-window.cursors = [];
-window.fetch = (url, options) => {
-	const at = new URL(url);
-	if (!at.pathname.endsWith('/tags'))
-		return real(url, options);
-	const from = Number(at.searchParams.get('after') ?? 0);
-	window.cursors.push(from);
-	const tags = Array.from({ length: 10000 }, (_, i) => ({ tag: `t${from + i + 1}`, digest: `sha256:${String(from + i).padStart(64, '0')}`, bytes: 1000 * i, pushed: '2026-01-01T00:00:00Z' }));
-	return Promise.resolve(new Response(JSON.stringify({ tags, total: 100000, may: ['pull'], ...(from < 90000 ? { next: String(from + 10000) } : {}) }), { headers: { 'Content-Type': 'application/json' } }));
-};
-END
-visit($w, $p, 'repo/many', '/below/it');
-ok $w->has('.tag-list .body .row', 't1'), 'a repository of 100,000 tags opens';
-my $rows = 0;
-for (1 .. 12) {
-	$w->js('scrollTo(0, document.documentElement.scrollHeight)');
-	$w->until('return document.querySelector("[role=table]").getAttribute("aria-busy") === "false"');
-	my $now = $w->count('.tag-list .body .row');
-	$rows = $now if $now > $rows;
-}
-ok $w->has('.tag-list .body .row', 't100000'), '... and scrolls to its end';
-cmp_ok $rows, '<', 120, "... with $rows rows at most in the document";
-is join(' ', @{ $w->js('return window.cursors') }), join(' ', map { 10000 * $_ } 0 .. 9), '... and each page was asked for once';
-$w->js('scrollTo(0, document.documentElement.scrollHeight / 2)');
-ok $w->until('const e = document.querySelectorAll(".tag-list .body .row .strong"); const n = Number(e[Math.floor(e.length / 2)]?.textContent.slice(1)); return n > 49000 && n < 51000'),
-	'... and halfway down is the middle';
-is complaints($w), '', '... without a complaint of the browser';
-
 done_testing;

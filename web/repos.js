@@ -4,7 +4,8 @@
 import { html, useState, useMemo } from './preact.js';
 import { usePages, useTyped, toRepo, refine, go } from './state.js';
 import { count, size, walk } from './format.js';
-import { Table, Filter, SortSelect, Name, Size, Time, Badge, Icon, Failed, Copy, Code } from './parts.js';
+import { Filter, Name, Size, Time, Badge, Icon, Failed, Copy, Code } from './parts.js';
+import { Table, SortSelect } from './table.js';
 
 const SORTS = [['name asc', 'Name'], ['pushed desc', 'Last push'], ['size desc', 'Largest'], ['tags desc', 'Most tags']];
 const COLUMNS = [

@@ -111,6 +111,7 @@ sub has
 
 	return $self->until('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].some((e) => t === null || e.textContent.includes(t))', $css, $text);
 }
+sub has_now { my ($self, $css, $text) = @_; return $self->js('return [...document.querySelectorAll(arguments[0])].some((e) => e.textContent.includes(arguments[1]))', $css, $text) }
 sub text { my ($self, $css) = @_; return $self->js('return document.querySelector(arguments[0])?.innerText ?? null', $css) }
 sub count { my ($self, $css) = @_; return $self->js('return document.querySelectorAll(arguments[0]).length', $css) }
 
