@@ -49,7 +49,7 @@ sub rest
 const table = document.querySelector('[role=table]');
 const body = table.querySelector('.body').getBoundingClientRect();
 const row = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--row'));
-const wanted = Math.min(innerHeight, body.bottom) - Math.max(body.top, table.querySelector('.head').getBoundingClientRect().bottom);
+const wanted = Math.min(innerHeight, body.bottom) - Math.max(body.top, table.querySelector('.head').getBoundingClientRect().bottom, 0);
 const got = [...table.querySelectorAll('.body .row')].filter((e) => e.getBoundingClientRect().bottom > 0 && e.getBoundingClientRect().top < innerHeight).length * row;
 return table.getAttribute('aria-busy') === 'false' && got >= wanted - row;
 END

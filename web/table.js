@@ -15,22 +15,24 @@ const TALLEST = 15e6;           // pixels: browsers cannot lay out much more
 const rowHeight = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--row')) || 38;
 const headOf = (e) => e.parentElement.querySelector('.head')?.getBoundingClientRect().bottom ?? 0;
 
-// useWindow - which rows of a list can be seen: first and end of those to draw, top and bottom of those in sight, the height of a row
+// look - which rows of a list can be seen: first and end of those to draw, top and bottom of those in sight, the height of a row
+function look(body, total) {
+	const height = rowHeight();
+	const from = body.getBoundingClientRect().top;
+	const within = (n) => Math.max(0, Math.min(total, n));
+	const bottom = within(Math.ceil((innerHeight - from) / height));
+	return { first: within(Math.floor(-from / height) - AROUND), end: within(bottom + AROUND), top: within(Math.floor((Math.max(0, headOf(body)) - from) / height)), bottom, height };
+}
+
 function useWindow(ref, total) {
 	const [seen, set] = useState({ first: 0, end: Math.min(total, 40), top: 0, bottom: 0, height: rowHeight() });
 	useLayoutEffect(() => {
 		let frame = 0;
 		const measure = () => {
 			frame = 0;
-			if (!ref.current)
-				return;
-			const height = rowHeight();
-			const from = ref.current.getBoundingClientRect().top;
-			const within = (n) => Math.max(0, Math.min(total, n));
-			const top = within(Math.floor((Math.max(0, headOf(ref.current)) - from) / height));
-			const bottom = within(Math.ceil((innerHeight - from) / height));
-			const now = { first: within(Math.floor(-from / height) - AROUND), end: within(bottom + AROUND), top, bottom, height };
-			set((old) => (Object.keys(now).every((key) => old[key] === now[key]) ? old : now));
+			const now = ref.current ? look(ref.current, total) : null;
+			if (now)
+				set((old) => (Object.keys(now).every((key) => old[key] === now[key]) ? old : now));
 		};
 		const later = () => {
 			frame ||= requestAnimationFrame(measure);
@@ -48,8 +50,9 @@ function useWindow(ref, total) {
 }
 
 // useLoading - ask for what is about to be seen, once it is: what follows, what is before, or a page from there
-function useLoading({ first, end }, lo, hi, { next, back, loading, more, before, jump }) {
-	const far = jump && (first > hi + FAR || end < lo - FAR);
+function useLoading(body, all, { first, end }, lo, hi, { next, back, loading, more, before, jump }) {
+	const isFar = (view) => Boolean(jump) && (view.first > hi + FAR || view.end < lo - FAR);
+	const far = isFar({ first, end });
 	useEffect(() => {
 		if (!far && !loading && next && end + SOON >= hi)
 			more();
@@ -59,7 +62,11 @@ function useLoading({ first, end }, lo, hi, { next, back, loading, more, before,
 	useEffect(() => {
 		if (!far)
 			return undefined;
-		const timer = setTimeout(() => jump(Math.max(0, Math.floor((first + end) / 2) - 50)), REST);
+		const timer = setTimeout(() => {
+			const now = look(body.current, all);
+			if (isFar(now))
+				jump(Math.max(0, Math.floor((now.first + now.end) / 2) - 50));
+		}, REST);
 		return () => clearTimeout(timer);
 	}, [first, end, far]);
 }
@@ -84,7 +91,7 @@ export function Table({ label, columns, rows, row, keyOf, classOf, sort, order, 
 	const hi = lo + rows.length;
 	const all = whole && next ? Math.max(total, hi + 1) : hi;
 	const view = useWindow(body, all);
-	useLoading(view, lo, hi, { next, back, loading: loading || stale, more, before, jump: whole && !stale && all > rows.length ? jump : null });
+	useLoading(body, all, view, lo, hi, { next, back, loading: loading || stale, more, before, jump: whole && !stale && all > rows.length ? jump : null });
 	useShift(shift, view.height);
 	const move = (event) => {
 		const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
