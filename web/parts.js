@@ -75,7 +75,7 @@ export function Copy({ text, what }) {
 		set(true);
 		setTimeout(() => set(false), 1500);
 	};
-	return html`<button ref=${at} class="icon-button copy" onClick=${copy} title=${done ? 'copied' : `copy ${what}`} aria-label=${`copy ${what}`}>
+	return html`<button ref=${at} class="icon-button copy" onClick=${copy} title=${done ? 'copied' : `copy ${what}`} aria-label=${done ? `${what} copied` : `copy ${what}`}>
 		<${Icon} name=${done ? 'done' : 'copy'} /></button>`;
 }
 

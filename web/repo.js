@@ -28,11 +28,14 @@ export function Supplements({ tag }) {
 		${tag.attestations ? html`<${Badge} title=${plural(tag.attestations, 'attestation')}>attested<//>` : null}`;
 }
 
+// platformText - what fits into the column: the system is said once if it is the same one
 const platformText = (tag) => {
 	const list = tag.platforms ?? [];
 	if (!list.length)
 		return kind(tag);
-	return list.length > 2 ? `${list[0]} +${list.length - 1}` : list.join(', ');
+	const [system] = list[0].split('/');
+	const same = list.every((one) => one.startsWith(`${system}/`));
+	return list.length > 2 ? `${list[0]} +${list.length - 1}` : list.map((one, i) => (same && i ? one.slice(system.length + 1) : one)).join(', ');
 };
 
 function tagCells(repo, tag, chosen, choose) {

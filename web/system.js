@@ -84,7 +84,7 @@ function Disk({ disk }) {
 	return html`<section class="card" aria-labelledby="disk"><h2 id="disk">Disk</h2>
 		<p><b><${Size} bytes=${disk.free} /></b> free${used ? html` of <${Size} bytes=${disk.size} />` : null}</p>
 		${typeof disk.bytes === 'number' ? html`<p class="quiet"><${Size} bytes=${disk.bytes} /> are content of this registry</p>` : null}
-		${used ? html`<span class="meter large" aria-hidden="true"><span style=${{ width: `${(100 * used) / disk.size}%` }}></span></span>` : null}</section>`;
+		${used ? html`<span class=${`meter large ${disk.free < disk.size / 10 ? 'full' : ''}`} aria-hidden="true"><span style=${{ width: `${(100 * used) / disk.size}%` }}></span></span>` : null}</section>`;
 }
 
 export function Status({ who }) {
