@@ -105,7 +105,7 @@ function before(list, head, member) {
 	const base = back ? Math.max(guess, guess > 0 ? 0 : SPARE) : 0;
 	return { ...list, rows: rows.concat(list.rows), base, back, shift: list.shift + base - guess, loading: false };
 }
-const middle = (key, head, member) => ({ ...first(key, head, member), base: head.at ?? 0, back: head.back ?? null });
+const middle = (key, head, member) => ({ ...first(key, head, member), base: head[member].length ? head.at ?? 0 : 0, back: head.back ?? null });
 
 // usePages - a list by its pages: { rows, base, head, next, back, loading, error, more(), before(), jump(position), again() }. head is the newest
 // answer without the rows. While another query is under way the old rows stay, with stale set.

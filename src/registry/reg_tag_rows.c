@@ -200,24 +200,69 @@ static int pick(struct rows *w, struct summary *s, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+struct counting {
+	struct order_entry last;
+	char name[TAG_MAX_LEN + 1];
+	size_t given, max;
+};
+
+static int count_row(void *arg, const struct summary_row *row, struct err *e)
+{
+	cleanup_tag_row struct tag_row tag = TAG_ROW_INIT;
+	struct counting *c = arg;
+
+	(void)e;
+	if (reg_row_parse(&tag, row) < 0)
+		return 0;
+	c->last.key = row->pushed;
+	memcpy(c->name, tag.tag.s, tag.tag.len + 1);
+	return ++c->given > c->max;
+}
+
+/* The last page, exactly: from the end back to the row before it. */
+static int last_page(struct rows *w, struct summary *s, enum summary_order by, struct err *e)
+{
+	struct tag_query *q = w->q;
+	struct counting c = { .max = q->max };
+	struct summary_row after = { .key = c.name };
+
+	q->at = q->total > q->max ? q->total - q->max : 0;
+	if (summary_walk(s, by, !q->order.desc, NULL, count_row, &c, e) < 0)
+		return -1;
+	after.pushed = c.last.key;
+	after.key_len = strlen(c.name);
+	return summary_walk(s, by, q->order.desc, c.given > c.max ? &after : NULL, page_row, w, e) < 0 ? -1 : 0;
+}
+
+/* A page behind about q->at rows. A guess that is behind the last one has given nothing yet. */
+static int placed_page(struct rows *w, struct summary *s, enum summary_order by, struct err *e)
+{
+	struct tag_query *q = w->q;
+	struct summary_place from;
+
+	place(q, q->total);
+	if (q->at + q->max >= q->total)
+		return last_page(w, s, by, e);
+	summary_at(s, by, q->order.desc, q->at, &from);
+	w->skip = from.skip;
+	if (summary_walk(s, by, q->order.desc, from.begins ? &from.after : NULL, page_row, w, e) < 0)
+		return -1;
+	w->skip = 0;
+	return w->given ? 0 : last_page(w, s, by, e);
+}
+
 /* In an order that the summary has. */
 static int by_run(struct rows *w, struct summary *s, struct err *e)
 {
 	struct tag_query *q = w->q;
+	struct summary_row after = { .pushed = q->order.key, .key = q->order.name, .key_len = strlen(q->order.name) };
 	enum summary_order by = q->order.by == ORDER_NAME ? SUMMARY_BY_KEY : SUMMARY_BY_PUSH;
-	struct summary_place from = { .begins = q->order.after };
 
-	from.after = (struct summary_row){ .pushed = q->order.key, .key = q->order.name, .key_len = strlen(q->order.name) };
 	q->counted = !*q->q;
 	q->total = summary_count(s);
-	if (q->placed && !q->counted)
-		return no_place(e);
-	if (q->placed) {
-		place(q, q->total);
-		summary_at(s, by, q->order.desc, q->at, &from);
-	}
-	w->skip = from.skip;
-	return summary_walk(s, by, q->order.desc, from.begins ? &from.after : NULL, page_row, w, e) < 0 ? -1 : 0;
+	if (q->placed)
+		return q->counted ? placed_page(w, s, by, e) : no_place(e);
+	return summary_walk(s, by, q->order.desc, q->order.after ? &after : NULL, page_row, w, e) < 0 ? -1 : 0;
 }
 
 static int by_summary(struct rows *w, struct summary *s, struct err *e)

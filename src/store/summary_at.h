@@ -6,7 +6,7 @@
  * summary_at: where a walk through a summary begins that leaves out so many rows, without a look at these (store/summary.h).
  *
  * Nothing says how many rows a block has, only how many bytes. So it is about there: exact if all rows were of one length, and off by the
- * rows of half a block otherwise, or a little more where long rows stand together.
+ * rows of half a block otherwise, or a little more where long rows stand together: close to the end it may be behind the last one.
  */
 
 #include <stdbool.h>
