@@ -59,8 +59,8 @@ for my $order (qw(name pushed)) {
 			$look->($what);
 		}
 		# a place of which nobody has a cursor: rows of about one length make the guess a good one
-		for my $part (0.02, 0.5, 0.99) {
-			my $at = int $tags * $part;
+		for my $part (0.02, 0.5, 0.99, 1) {
+			my $at = $part == 1 ? $tags + 5 - 50 : int $tags * $part;
 			my $what = "from $at on";
 			my $j;
 			$cost{$what} = costs_of($s, sub { $j = $s->req(GET => "$q&at=$at")->json });
