@@ -75,6 +75,7 @@ for my $sort (qw(name pushed tags size)) {
 	ask(GET => '/berth/v1/repos', {}, 200, query => "sort=$sort&n=1");
 }
 ask(GET => $tags, \%app, 200, query => "sort=$_&n=2") for qw(pushed name version size);
+ask(GET => $tags, \%app, 200, query => "sort=$_&n=2&at=2") for qw(pushed name version);
 ask(GET => $tags, \%app, 200, query => 'q=art');
 ask(GET => $image, { %app, reference => $_ }, 200) for '1.0', 'tag:1.0', 'multi', 'artifact', sha256($m), sha256($r1);
 for my $n (1 .. 120) {
@@ -122,7 +123,7 @@ my $dir = tmp_dir();
 chmod 0755, $dir;
 spew("$dir/htpasswd", htpasswd(root => 'root', anna => 'anna'));
 $s = Berth::Server->start(workers => 2, config => "relay = \"off\";\nnotifications = ( { name = \"deploy\"; url = \"http://127.0.0.1:1/x\"; } );\ngc = { every = \"10h\"; };\n"
-	. "upstreams = ( { name = \"docker.io\"; urls = [ \"http://127.0.0.1:1\" ]; } );\nauth = { htpasswd = \"$dir/htpasswd\"; access = ( " . rule('root', '**', 'pull admin') . " ); };\n");
+	. 'upstreams = ( ' . join(', ', map { qq({ name = "$_"; urls = [ "http://127.0.0.1:1" ]; }) } 'docker.io', 'ghcr.io') . " );\nauth = { htpasswd = \"$dir/htpasswd\"; access = ( " . rule('root', '**', 'pull admin') . " ); };\n");
 my ($whoami, $session, $status, $gc) = map { "/berth/v1/$_" } qw(whoami session status gc);
 my %root = (headers => [basic('root', 'root')]);
 ask(GET => $whoami, {}, 200);

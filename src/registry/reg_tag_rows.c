@@ -19,6 +19,7 @@
 #include "store/index.h"
 #include "store/lock.h"
 #include "store/repo.h"
+#include "store/summary_at.h"
 #include "store/summary_note.h"
 #include "store/tag.h"
 
@@ -39,6 +40,7 @@ struct rows {
 	struct facts_budget budget;     /* to find out sizes without a summary */
 	struct order_entry last;        /* of a page by the summary */
 	char last_name[TAG_MAX_LEN + 1];
+	uint64_t skip;                  /* rows before the page that are left to pass */
 	size_t given;
 	bool unpulled;                  /* when a tag was pulled has to be looked up */
 	struct facts_budget sums;       /* to sum up what pushes have put off */
@@ -64,6 +66,33 @@ static int too_many_links(struct err *e)
 	err_set(e, ERR_UNSUPPORTED, "what is noted of the tags is missing: so many are listed by name only");
 	err_plain(e);
 	return err_status(e, 400);
+}
+
+static int no_place(struct err *e)
+{
+	err_set(e, ERR_UNSUPPORTED, "how many of more than %d tags contain a text is not known: a page of them begins after a cursor only",
+		ORDER_MAX);
+	err_plain(e);
+	return err_status(e, 400);
+}
+
+/* A page that begins somewhere is a whole one if there are as many entries. */
+static void place(struct tag_query *q, uint64_t total)
+{
+	uint64_t last = total > q->max ? total - q->max : 0;
+
+	q->at = q->at < last ? q->at : last;
+}
+
+/* The first entry of such a page, unless it is the first of all: the other way leads from it to those before. */
+static void note_back(struct tag_query *q, uint64_t key, const char *name)
+{
+	struct order other = q->order;
+
+	if (!q->placed || !q->at || q->back.len)
+		return;
+	other.desc = !other.desc;
+	order_cursor(&other, key, name, &q->back);
 }
 
 static int give_row(struct rows *w, struct tag_row *row, struct err *e)
@@ -122,6 +151,10 @@ static int page_row(void *arg, const struct summary_row *row, struct err *e)
 	/* One that is corrupt may be longer than a tag. */
 	if (!matches(w, row) || reg_row_parse(&tag, row) < 0)
 		return 0;
+	if (w->skip) {
+		w->skip--;
+		return 0;
+	}
 	if (w->given == w->q->max) {
 		order_cursor(&w->q->order, w->last.key, w->last_name, &w->q->next);
 		return 1;
@@ -129,6 +162,7 @@ static int page_row(void *arg, const struct summary_row *row, struct err *e)
 	w->given++;
 	w->last.key = w->q->order.by == ORDER_PUSHED ? row->pushed : 0;
 	memcpy(w->last_name, tag.tag.s, tag.tag.len + 1);
+	note_back(w->q, w->last.key, w->last_name);
 	return complete(w, row, &tag, e) < 0 ? -1 : give_row(w, &tag, e);
 }
 
@@ -149,6 +183,19 @@ static int gather_row(void *arg, const struct summary_row *row, struct err *e)
 	}
 	order_list_add(&w->list, key, tag.tag.s);
 	return 0;
+}
+
+/* Where a page of the sorted list begins. */
+static size_t first_of(struct rows *w)
+{
+	struct tag_query *q = w->q;
+
+	if (!q->placed)
+		return order_first(&q->order, &w->list);
+	place(q, w->list.count);
+	if (q->at < w->list.count)
+		note_back(q, w->list.v[q->at].key, w->list.v[q->at].name);
+	return (size_t)q->at;
 }
 
 /* The rows of the names that the page has, which are few. */
@@ -179,7 +226,7 @@ static int pick_row(void *arg, const struct summary_row *row, struct err *e)
 static int pick(struct rows *w, struct summary *s, struct err *e)
 {
 	struct tag_query *q = w->q;
-	struct picked p = { .w = w, .first = order_first(&q->order, &w->list) };
+	struct picked p = { .w = w, .first = first_of(w) };
 	cleanup_free struct tag_row *rows = NULL;
 	int rc;
 
@@ -198,18 +245,78 @@ static int pick(struct rows *w, struct summary *s, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-static int walk_summary(struct rows *w, struct summary *s, struct err *e)
+struct counting {
+	struct order_entry last;
+	char name[TAG_MAX_LEN + 1];
+	size_t given, max;
+};
+
+static int count_row(void *arg, const struct summary_row *row, struct err *e)
+{
+	cleanup_tag_row struct tag_row tag = TAG_ROW_INIT;
+	struct counting *c = arg;
+
+	(void)e;
+	if (reg_row_parse(&tag, row) < 0)
+		return 0;
+	c->last.key = row->pushed;
+	memcpy(c->name, tag.tag.s, tag.tag.len + 1);
+	return ++c->given > c->max;
+}
+
+/* The last page, exactly: from the end back to the row before it. */
+static int last_page(struct rows *w, struct summary *s, enum summary_order by, struct err *e)
+{
+	struct tag_query *q = w->q;
+	struct counting c = { .max = q->max };
+	struct summary_row after = { .key = c.name };
+
+	q->at = q->total > q->max ? q->total - q->max : 0;
+	if (summary_walk(s, by, !q->order.desc, NULL, count_row, &c, e) < 0)
+		return -1;
+	after.pushed = c.last.key;
+	after.key_len = strlen(c.name);
+	return summary_walk(s, by, q->order.desc, c.given > c.max ? &after : NULL, page_row, w, e) < 0 ? -1 : 0;
+}
+
+/* A page behind about q->at rows. A guess that is behind the last one has given nothing yet. */
+static int placed_page(struct rows *w, struct summary *s, enum summary_order by, struct err *e)
+{
+	struct tag_query *q = w->q;
+	struct summary_place from;
+
+	place(q, q->total);
+	if (q->at + q->max >= q->total)
+		return last_page(w, s, by, e);
+	summary_at(s, by, q->order.desc, q->at, &from);
+	w->skip = from.skip;
+	if (summary_walk(s, by, q->order.desc, from.begins ? &from.after : NULL, page_row, w, e) < 0)
+		return -1;
+	w->skip = 0;
+	return w->given ? 0 : last_page(w, s, by, e);
+}
+
+/* In an order that the summary has. */
+static int by_run(struct rows *w, struct summary *s, struct err *e)
 {
 	struct tag_query *q = w->q;
 	struct summary_row after = { .pushed = q->order.key, .key = q->order.name, .key_len = strlen(q->order.name) };
+	enum summary_order by = q->order.by == ORDER_NAME ? SUMMARY_BY_KEY : SUMMARY_BY_PUSH;
+
+	q->counted = !*q->q;
+	q->total = summary_count(s);
+	if (q->placed)
+		return q->counted ? placed_page(w, s, by, e) : no_place(e);
+	return summary_walk(s, by, q->order.desc, q->order.after ? &after : NULL, page_row, w, e) < 0 ? -1 : 0;
+}
+
+static int walk_summary(struct rows *w, struct summary *s, struct err *e)
+{
+	struct tag_query *q = w->q;
 	bool ordered = q->order.by == ORDER_NAME || q->order.by == ORDER_PUSHED, few = summary_count(s) <= ORDER_MAX;
 
-	if (ordered && (!*q->q || !few)) {
-		q->counted = !*q->q;
-		q->total = summary_count(s);
-		return summary_walk(s, q->order.by == ORDER_NAME ? SUMMARY_BY_KEY : SUMMARY_BY_PUSH, q->order.desc, q->order.after ? &after : NULL,
-				    page_row, w, e) < 0 ? -1 : 0;
-	}
+	if (ordered && (!*q->q || !few))
+		return by_run(w, s, e);
 	if (!few)
 		return too_many(e);
 	if (summary_walk(s, SUMMARY_BY_KEY, false, NULL, gather_row, w, e) < 0)
@@ -288,7 +395,7 @@ static int by_links(struct rows *w, struct err *e)
 	order_sort(&q->order, &w->list);
 	q->counted = !w->unread;
 	q->total = w->list.count;
-	first = order_first(&q->order, &w->list);
+	first = first_of(w);
 	for (i = first; rc == 0 && i < w->list.count && i - first < q->max; i++) {
 		cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 		struct tag t;
