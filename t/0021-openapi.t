@@ -75,8 +75,9 @@ for my $sort (qw(name pushed tags size)) {
 	ask(GET => '/berth/v1/repos', {}, 200, query => "sort=$sort&n=1");
 }
 ask(GET => $tags, \%app, 200, query => "sort=$_&n=2") for qw(pushed name version size);
+ask(GET => $tags, \%app, 200, query => "sort=$_&n=2&at=2") for qw(pushed name version);
 ask(GET => $tags, \%app, 200, query => 'q=art');
-ask(GET => $image, { %app, reference => $_ }, 200) for '1.0', 'multi', 'artifact', sha256($m), sha256($r1);
+ask(GET => $image, { %app, reference => $_ }, 200) for '1.0', 'tag:1.0', 'multi', 'artifact', sha256($m), sha256($r1);
 for my $n (1 .. 120) {
 	my $r = $refer->($index, 'application/x', 'sig') =~ s/"s"/"s$n"/r;
 	$s->push_manifest('team/app', sha256($r), $r, OCI_MANIFEST);
@@ -95,6 +96,7 @@ ask(GET => $gone, \%app, 200, query => "after=$next");
 ask(POST => $restore, \%app, 201, body => { tags => [{ tag => '1.0' }, { tag => 'x1', digest => sha256($m) }, { tag => 'none', expect => sha256($m) }] }, schema => $to_restore);
 ask(POST => $restore, \%app, 200, body => { tags => [{ tag => 'none' }] }, schema => $to_restore);
 $s->push_manifest('team/app', "many$_", $m, OCI_MANIFEST) for 1 .. 1001;
+ask(GET => '/berth/v1/search', {}, 200, query => 'q=many');
 ask(POST => $delete, \%app, 200, body => { filter => { pattern => 'many*' }, dry_run => JSON::PP::true }, schema => $to_delete);
 $s->req(DELETE => '/v2/team/app/manifests/' . sha256($r1));
 ask(GET => '/berth/v1/events', {}, 200, query => 'n=1000');
@@ -121,7 +123,7 @@ my $dir = tmp_dir();
 chmod 0755, $dir;
 spew("$dir/htpasswd", htpasswd(root => 'root', anna => 'anna'));
 $s = Berth::Server->start(workers => 2, config => "relay = \"off\";\nnotifications = ( { name = \"deploy\"; url = \"http://127.0.0.1:1/x\"; } );\ngc = { every = \"10h\"; };\n"
-	. "upstreams = ( { name = \"docker.io\"; urls = [ \"http://127.0.0.1:1\" ]; } );\nauth = { htpasswd = \"$dir/htpasswd\"; access = ( " . rule('root', '**', 'pull admin') . " ); };\n");
+	. 'upstreams = ( ' . join(', ', map { qq({ name = "$_"; urls = [ "http://127.0.0.1:1" ]; }) } 'docker.io', 'ghcr.io') . " );\nauth = { htpasswd = \"$dir/htpasswd\"; access = ( " . rule('root', '**', 'pull admin') . " ); };\n");
 my ($whoami, $session, $status, $gc) = map { "/berth/v1/$_" } qw(whoami session status gc);
 my %root = (headers => [basic('root', 'root')]);
 ask(GET => $whoami, {}, 200);
@@ -152,6 +154,6 @@ $s->stop;
 sub ask_quietly { my ($path, %o) = @_; return $s->req(GET => $path, headers => $o{headers})->json }
 
 # Machines are those of a store that several may have: t/8621-machines-seen.t.
-is join("\n", grep { !/^(?:Event|MachineEntry) / && $_ ne 'Tag by' } $api->unseen), '', 'each member that the file names is in some answer';
+is join("\n", grep { !/^(?:Event|MachineEntry) / && !/^(?:Tag|GoneEntry) by$/ } $api->unseen), '', 'each member that the file names is in some answer';
 cmp_ok $asked, '>=', 45, 'enough was asked';
 done_testing;

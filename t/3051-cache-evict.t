@@ -18,6 +18,7 @@ my $KIB = 1024;
 my $s = mirror(upstreams => [['up', $u, 'fresh = "1h";'], ['other', $u]], more => qq(delete = true;\ncache = { max_size = "1000 KiB"; idle = "10h"; };\n));
 
 sub size { return -e $s->root . '/berth/mirror/_size' ? slurp($s->root . '/berth/mirror/_size') + 0 : undef }
+sub each_size { my %of = map { /^(\d+) (\S+)$/ ? ($2, $1) : () } split /\n/, slurp($s->root . '/berth/mirror/_sizes'); return join ' ', map { "$_=$of{$_}" } sort keys %of }
 sub evict { return berth_ok($s, 'gc', '--cache', '--json', $_[0] // 'an eviction') }
 sub sum { my ($r) = @_; return (objects_of($r))[-1] }
 sub here { my ($i) = @_; return join '', map { -e blob_file($s, $_) ? 1 : 0 } $i->{digest}, $i->{config}, @{ $i->{layers} } }
@@ -68,6 +69,7 @@ cmp_ok time - (stat $layer)[9], '<', 3600, 'notes the pull of a layer';
 my $r = sum(evict());
 is "$r->{manifests} $r->{links} $r->{blobs} $r->{bytes}", '1 2 0 0', 'what nobody pulled for "idle" goes from a repository; what another one has stays';
 is here($a), '111', 'the bytes are still there';
+is each_size(), 'other=0 up=' . size(), 'what is left of it is noted for the upstream that has it';
 ok !-e tag_link($s, 'other/a', '1') && !-e revision_link($s, 'other/a', $a->{digest}), 'the tag and the manifest are gone';
 is join(' ', grep { /other/ } files_below($s->root . '/berth/mirror')), 'other/a/_copied', 'and what was known of them, but that it is a copy';
 make_older('up/a', $a, 11);
@@ -75,6 +77,7 @@ $r = sum(evict());
 is "$r->{manifests} $r->{links} $r->{blobs} $r->{bytes}", "1 2 3 $all", 'with the last link go the bytes';
 is here($a), '000', 'all of them';
 is size(), $r->{kept_bytes}, 'and the count';
+is each_size(), "other=0 up=$r->{kept_bytes}", '... which is noted for each upstream';
 $u->forget;
 # the relay feeds latecomers from a download that has just ended
 ok wait_for { pull($s, 'up/a', '1')->{fault} eq '' && here($a) eq '111' }, 'it is fetched again when it is asked for';
@@ -87,6 +90,11 @@ for my $d ($shared->{config}, @{ $shared->{layers} }) {
 	is $s->req(POST => "/v2/own/app/blobs/uploads/?mount=$d&from=up/shared", headers => ['Content-Length' => 0])->status, 201, 'a blob is mounted from the mirror';
 }
 is $s->req(PUT => '/v2/own/app/manifests/1', body => $shared->{json}, headers => ['Content-Type' => $shared->{type}])->status, 201, 'and the image pushed';
+my $twice = fetch({ %{ image('twice', 30) } });
+fetch($twice, 0, 'other');
+evict('an eviction that removes nothing');
+like each_size(), qr/^other=(3\d{4}) up=(?!0)/, 'what mirrors of two upstreams have counts for both';
+is each_size() =~ /up=(\d+)/ ? $1 : '', size(), '... and what is shared with a pushed image for none';
 is join('', map { alone($_) } $shared->{digest}, $shared->{config}, @{ $shared->{layers} }), '000', "it is no mirror's alone";
 make_older('up/shared', $shared, 11);
 $r = sum(evict());

@@ -17,7 +17,7 @@ sub tags { my ($query, @o) = @_; return $s->req(GET => '/berth/v1/repos/team/app
 sub all
 {
 	my ($query) = @_;
-	my ($after, $pages, @names) = ('', 0);
+	my ($after, $pages, @names) = ($query =~ s/&after=(.*)// ? $1 : '', 0);
 
 	do {
 		my $r = tags("$query&after=$after");
@@ -80,6 +80,21 @@ is all('q=nothing'), '', 'there may be none';
 is all('q=%25'), '', 'and a text is no pattern';
 is all('q=1.1&n=1&sort=name'), '1.10 1.10-rc1 v1.10', 'page by page';
 
+# from the middle: what is read as a whole, and what fits into one block, is exact
+for my $order (qw(sort=name sort=name&order=desc sort=pushed sort=pushed&order=asc sort=version sort=size sort=size&order=asc), 'q=1&sort=name', 'q=1') {
+	my @whole = split / /, all("$order&n=100");
+	my $other = $order =~ /order=/ ? $order =~ s/order=(\w+)/$1 eq 'asc' ? 'order=desc' : 'order=asc'/er : "$order&order=" . ($order =~ /name/ ? 'desc' : 'asc');
+	for my $at (0, 1, 3, 5, 8, 100) {
+		my $from = $at + 3 < @whole ? $at : @whole - 3;
+		my $j = tags("$order&n=3&at=$at")->json;
+		is join(' ', map { $_->{tag} } @{ $j->{tags} }), join(' ', @whole[$from .. $from + 2]), "$order: a page from $at";
+		is join('|', $j->{at}, $j->{total}), "$from|" . @whole, '... says where it is, and how long the list is';
+		is all("$order&n=2&after=$j->{next}"), join(' ', @whole[$from + 3 .. $#whole]), '... goes on to the end' if $j->{next};
+		is !$j->{next}, $from + 3 == @whole, '... unless it is there';
+		is $j->{back} ? all("$other&n=2&after=$j->{back}") : '', join(' ', reverse @whole[0 .. $from - 1]), '... and back to the beginning, the other way';
+	}
+}
+
 # between two pages
 my $page = tags('sort=pushed&n=3')->json;
 is join(' ', map { $_->{tag} } @{ $page->{tags} }), 'pr-7 1.10 edge', 'a page';
@@ -130,7 +145,7 @@ is "$row->{signatures} $row->{attestations}", '1 1', 'has the same referrers';
 error_is(tags('sort=tags'), 400, 'UNSUPPORTED', 'an order that this list does not have');
 error_is(tags('sort=x'), 400, 'UNSUPPORTED', 'or that does not exist');
 error_is(tags('order=up'), 400, 'UNSUPPORTED', 'a direction that does not exist');
-error_is(tags($_), 400, 'PAGINATION_NUMBER_INVALID', $_) for 'n=0', 'n=x', 'n=-1', 'after=x', 'after=na0000000000000000.x', "sort=name&after=$page->{next}", 'after=pdx000000000000000.x';
+error_is(tags($_), 400, 'PAGINATION_NUMBER_INVALID', $_) for 'n=0', 'n=x', 'n=-1', 'after=x', 'at=x', 'at=-1', 'at=1&after=' . $page->{next}, 'at=99999999999999999999', 'after=na0000000000000000.x', "sort=name&after=$page->{next}", 'after=pdx000000000000000.x';
 error_is(tags('q=%'), 400, 'UNSUPPORTED', 'a query that is not encoded');
 is scalar(@{ tags('n=1000')->json->{tags} }), 12, 'a large n is a smaller one';
 

@@ -57,6 +57,16 @@ $s->req(GET => '/v2/team/app/manifests/1.0');
 like image('1.0')->json->{pulled}, qr/^20/, 'a pull shows';
 is image('latest')->json->{pulled}, undef, 'of this tag alone';
 like image($d)->json->{pushed}, qr/^20/, 'by its digest it has the time of the newest push of its tags';
+# tags that are called as lists are
+put($_, $m) for qw(tags deleted);
+is image("tag:$_")->json->{digest}, $d, "the image tagged $_ has a path of its own" for qw(tags deleted 1.0);
+is image('tag%3atags')->json->{digest}, $d, '... in any encoding';
+error_is(image($_), 404, 'NAME_UNKNOWN', "$_ alone is a list of another repository") for qw(tags deleted);
+error_is(image("tag:$_"), 404, 'MANIFEST_UNKNOWN', "what is no tag is not found: tag:$_") for '', '-x', $d, 'tag:1.0';
+$s->push_blob('team/app/manifests', '{}');
+is_deeply image('tags')->json->{tags}, [], '... which may exist';
+is image('tag:tags')->json->{digest}, $d, '... and takes nothing from the image';
+$s->req(DELETE => "/v2/team/app/manifests/$_") for qw(tags deleted);
 my $etag = image('1.0')->header('Etag');
 is image('1.0', headers => ['If-None-Match' => $etag])->status, 304, 'who has it does not get it again';
 

@@ -10,6 +10,7 @@ use POSIX ();
 use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
+use Berth::Undo;
 use Berth::GC;
 
 my $s = Berth::Server->start(config => "delete = true;\nundo = \"1d\";\nrules = ( { repo = \"team/**\"; immutable = [ \"rel-*\" ]; } );\n", workers => 2);
@@ -221,4 +222,38 @@ is del({ tags => ['1.0'] })->status, 405, 'nor in a registry that is read-only';
 is post('restore', { tags => [{ tag => '1.0' }] })->status, 405, 'where nothing comes back';
 is $s->req(GET => '/v2/team/app/manifests/1.0')->status, 200, 'all is there';
 $s->stop;
+
+# who deleted and moved
+{
+	my $dir = tmp_dir();
+	my $long = 'l' x 70;
+	spew("$dir/htpasswd", htpasswd(map { $_ => 'pw' } 'anna', 'o;w%', $long));
+	my $rules = join ', ', map { rule($_, '**', 'pull push delete') } 'anna', 'o;w%', $long;
+	my $a = Berth::Server->start(config => "delete = true;\nundo = \"1d\";\nauth = { htpasswd = \"$dir/htpasswd\"; access = ( $rules ); };\n", workers => 1);
+	my $as = sub { my ($user, $method, $path, %o) = @_; return $a->req($method, $path, %o, headers => [basic($user, 'pw'), @{ $o{headers} // [] }]) };
+	my @m = map { image_of(OCI_MANIFEST, "{\"n\":$_}", 'layer') } 0 .. 1;
+
+	$as->('anna', POST => '/v2/r/blobs/uploads/?digest=' . sha256($_), body => $_) for 'layer', '{"n":0}', '{"n":1}';
+	my $push = sub { my ($user, $tag, $i) = @_; is $as->($user, PUT => "/v2/r/manifests/$tag", body => $m[$i], headers => ['Content-Type' => OCI_MANIFEST])->status, 201, "a push of $tag" };
+	$push->('anna', $_, 0) for qw(a b c);
+	$push->('o;w%', 'a', 1);
+	is $as->('anna', DELETE => '/v2/r/manifests/b')->status, 202, 'one is deleted';
+	is $as->($long, DELETE => '/v2/r/manifests/c')->status, 202, 'and another one';
+	run_ok(program('berth'), '--config', $a->config_file, '--root', $a->root, 'tag', 'rm', 'r', 'a', 'and one by a command');
+	my $gone = sub { my ($repo) = @_; return join ' | ', map { "$_->{tag} $_->{was} " . ($_->{by} // '-') } @{ $as->('anna', GET => "/berth/v1/repos/$repo/deleted")->json->{deleted} } };
+	my $want = 'a moved o;w% | b deleted anna | c deleted ' . 'l' x 64;
+	like $gone->('r'), qr/\A\Q$want\E \| a deleted [^|]+\z/, 'who did it is remembered';
+	my $was = $gone->('r');
+	my $marks = sub { return map { $a->root . "/berth/undo/$_[0]/_marks/$_" } marks_of($a, $_[0]) };
+	run_ok(program('berth'), '--config', $a->config_file, '--root', $a->root, 'repo', 'mv', 'r', 'other', 'it gets another name');
+	is $gone->('other'), $was, '... and keeps that';
+	like run(program('berth'), '--config', $a->config_file, '--root', $a->root, 'tag', 'deleted', 'other', '--json')->{out}, qr/"tag":"b".*"by":"anna"/, 'a command says it as well';
+	# what a power cut may leave of bytes that are not flushed
+	for my $torn ("an\0\0\0", "\0" x 5, 'ann', '', "%\n", "\n") {
+		spew($_, $torn) for $marks->('other');
+		unlike $gone->('other'), qr/anna|o;w|llll/, 'what is torn says nothing: ' . unpack 'H*', $torn;
+		is scalar(() = $gone->('other') =~ / -/g), 4, '... of anybody';
+	}
+	$a->stop;
+}
 done_testing;

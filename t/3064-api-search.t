@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
+use JSON::PP ();
 
 my $dir = tmp_dir();
 spew("$dir/htpasswd", htpasswd(map { $_ => "$_-pw" } qw(all team)));
@@ -46,6 +47,8 @@ is digests(substr $digest{app}, 0, 20), "app\@$digest{app}", 'with its algorithm
 is digests(sha256('layer of app')), 'app@' . sha256('layer of app'), 'a blob by all of it';
 is digests(substr $digest{app}, 7, 5), '', 'five digits are too few';
 is digests('0' x 64), '', 'one that is not there';
+is_deeply [map { search($_)->{more} } 'nothing', 'team/app:1.4.', '1.4.1'], [undef, undef, undef], 'nothing is left out';
+is_deeply search('1.4')->{more}, { tags => JSON::PP::true }, 'where there are more it says of what';
 # what nobody has used since the start is not read for a search through all, but if it is named; and what is damaged hides nothing else
 $s->restart;
 is tags('1.4.'), '', 'after a start nothing is compared for it';

@@ -58,11 +58,34 @@ for my $order (qw(name pushed)) {
 			$after = sprintf '%s%s%016x.%s', substr($order, 0, 1), substr($direction, 0, 1), $key, $n;
 			$look->($what);
 		}
+		# a place of which nobody has a cursor: rows of about one length make the guess a good one
+		for my $part (0.02, 0.5, 0.99, 1) {
+			my $at = $part == 1 ? $tags + 5 - 50 : int $tags * $part;
+			my $what = "from $at on";
+			my $j;
+			$cost{$what} = costs_of($s, sub { $j = $s->req(GET => "$q&at=$at")->json });
+			is scalar(@{ $j->{tags} }) . " $j->{at}", "50 $at", "$order, $direction: a page $what";
+			my ($i) = $j->{tags}[0]{tag} =~ /^release-2025\.(\d+)$/;
+			my $place = $order eq 'name' ? $i - 1 : ($i * 7919) % $tags;
+			$place = $direction eq 'asc' ? $place : $tags + 4 - $place;
+			cmp_ok abs($place - $at), '<', $tags / 100, "... is about there ($place)";
+		}
 		for my $what (sort keys %cost) {
 			cmp_ok $cost{$what}{calls}, '<=', $CALLS, "$order, $direction, $what: $cost{$what}{calls} system calls";
 			cmp_ok $cost{$what}{bytes}, '<=', $BYTES, "$order, $direction, $what: $cost{$what}{bytes} bytes read";
 		}
 	}
+}
+# pulls are noted beside the rows
+for my $i (1 .. 60) {
+	$s->req(GET => sprintf '/v2/big/manifests/release-2025.%06d', $i)->status == 200 or die;
+}
+{
+	my $r;
+	my $c = costs_of($s, sub { $r = $s->req(GET => "$url?sort=name")->json });
+	is scalar(grep { $_->{pulled} } @{ $r->{tags} }), 50, 'a page of tags that were pulled';
+	cmp_ok $c->{calls}, '<=', $CALLS, "... costs $c->{calls} system calls";
+	cmp_ok $c->{bytes}, '<=', $BYTES, "... and $c->{bytes} bytes read";
 }
 my $found = $s->req(GET => "$url?q=000123&n=100")->json->{tags};
 is_deeply [map { $_->{tag} } @$found], ['release-2025.000123'], 'a text is looked for in all of them';

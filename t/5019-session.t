@@ -45,7 +45,8 @@ is user($b, $joerg), "j\x{f6}rg", '... in a cookie, too';
 is whoami($b, basic('bert', 'b'))->{login}, 'password', 'a password is no session';
 is whoami($b, basic('bert', 'b'), Cookie => (page_of($b, $anna))[5])->{user}, 'bert', '... and counts where both are sent';
 is $b->req(GET => '/berth/v1/whoami', headers => [basic('bert', 'wrong')], from())->status, 401, 'a wrong password is refused, although nobody is needed';
-for my $answer ($b->req(GET => '/berth/v1/whoami'), $anna, $b->req(GET => '/berth/v1/events', headers => [basic('bert', 'b')]), $b->req(GET => '/berth/v1/none')) {
+for my $answer ($b->req(GET => '/berth/v1/whoami'), $anna, $b->req(GET => '/berth/v1/events', headers => [basic('bert', 'b')]), $b->req(GET => '/berth/v1/none'),
+	$b->req(POST => '/berth/v1/session', body => '{}', headers => [Origin => 'https://evil.example', 'Content-Type' => 'application/json'])) {
 	is join('|', map { $answer->header($_) } 'Cache-Control', 'Vary', 'Cross-Origin-Resource-Policy'), 'no-store|Cookie, Authorization|same-origin', 'no cache keeps an answer of ' . $answer->status . ', and it is for nobody else';
 }
 

@@ -104,8 +104,10 @@ for (['flushed one by one', $bare], ['flushed in order', $disk, model => 'Berth:
 		my $s = mirror(upstreams => [['up', $u]], more => "delete = true;\n", root => $root, workers => 2);
 		is join(', ', map { pull($s, 'up/app', $_, all => 1)->{fault} } qw(1 moves all)), ', , ', "after power cut $n all can be pulled";
 		is cached_fault($s), '', '... and is right';
+		my %tags = map { ($_ => slurp(tag_link($s, 'up/app', $_))) } qw(1 moves all);
+		is_deeply { map { ($_->{tag} => $_->{digest}) } @{ $s->req(GET => '/berth/v1/repos/up/app/tags')->json->{tags} } }, \%tags, '... in the list of tags, too';
 		my $fsck = run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'fsck', '--data');
-		unlike $fsck->{out}, qr/^(?:corrupt|wrong)/m, '... to berth fsck, too';
+		unlike $fsck->{out}, qr/^(?:corrupt|wrong|index-summary)/m, '... to berth fsck, too';
 		$s->stop;
 	}
 }

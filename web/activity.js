@@ -4,7 +4,8 @@
 import { html, useMemo } from './preact.js';
 import { usePages, useTyped, refine, toRepo, toImage } from './state.js';
 import { dayOf, exact, clockOf } from './format.js';
-import { Table, Filter, Name, Code, Digest, Size, Failed } from './parts.js';
+import { Filter, Name, Code, Digest, Size, Failed, Line } from './parts.js';
+import { Table } from './table.js';
 
 const COLUMNS = [
 	{ key: 'time', label: 'Time', class: 'clock' },
@@ -50,7 +51,7 @@ export function Activity({ query, who }) {
 	if (!(who ?? OFF).journal)
 		return html`<div class="bar"><h1 tabindex="-1">Activity</h1></div><div class="empty teach"><h2>The journal is off</h2>
 			<p>With it on, this is where each push, move and deletion is listed, and who did it. In berth.conf:</p>
-			<div class="command"><code dir="ltr">journal = { enabled = true; };</code></div></div>`;
+			<${Line} text="journal = { enabled = true; };" label="setting" what="setting" /></div>`;
 	return html`<${Events} query=${query} who=${who} />`;
 }
 

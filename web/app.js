@@ -2,7 +2,7 @@
 //
 // app: the frame of the page: the head with the search, which view an address leads to, the login, what is told below.
 // A view is a row of VIEWS: see "The files of the page" in doc/PAGE.md.
-import { html, render, useState, useEffect, useRef, useErrorBoundary } from './preact.js';
+import { html, render, useState, useEffect, useLayoutEffect, useRef, useErrorBoundary } from './preact.js';
 import { get, send, link, watchLink, tryNow } from './api.js';
 import { useRoute, useTold, untell, tell, me, setMe, go, to } from './state.js';
 import { registryName } from './format.js';
@@ -121,7 +121,8 @@ function App() {
 		};
 	}, []);
 	const key = `${at.view} ${at.name}`;
-	useEffect(() => {
+	// At once: what the browser says of scrolling while the next view takes the place of this one is not of this one.
+	useLayoutEffect(() => {
 		document.title = [viewOf(at)?.title(at.name) ?? 'Not found', registryName()].join(' – ');
 		scrollTo(0, places.get(key) ?? 0);
 		const wanted = main.current.querySelector('[data-focus]');

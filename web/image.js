@@ -87,7 +87,7 @@ function Elsewhere({ image, repo, shown }) {
 
 export function Image({ name, who }) {
 	const [repo, ref] = split(name);
-	const { value: image, error, loading, again } = useAnswer(repoPath(repo, `manifests/${encodeURIComponent(ref)}`));
+	const { value: image, error, loading, again } = useAnswer(repoPath(repo, `manifests/${encodeURIComponent(isDigest(ref) ? ref : `tag:${ref}`)}`));
 	const byDigest = isDigest(ref);
 	const head = html`<${Crumbs} path=${[...repoCrumbs(repo), { text: repo.split('/').at(-1), href: toRepo(repo) }, { text: byDigest ? `${ref.slice(0, 19)}…` : ref }]} />`;
 	const title = html`<h1 tabindex="-1"><${Name} class="quiet">${repo}<//><span class="quiet">${byDigest ? '@' : ':'}</span><${Name}>${byDigest ? `${ref.slice(0, 19)}…` : ref}<//></h1>`;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// parts: what the views are made of: times, sizes, names, buttons, tables whose rows are drawn only where they are seen.
+// parts: what the views are made of: times, sizes, names, buttons, notices, dialogs. Tables are in table.js.
 // All text is text: nothing here sets markup, and a name from the registry stands in an element that isolates its direction.
-import { html, useState, useEffect, useLayoutEffect, useRef } from './preact.js';
+import { html, useState, useEffect, useRef } from './preact.js';
 import { size, count, when, exact, short } from './format.js';
-import { go, refine, to, me, setMe } from './state.js';
+import { go, to, me, setMe } from './state.js';
 import { Refusal, get } from './api.js';
 
 // --- words
@@ -75,7 +75,7 @@ export function Copy({ text, what }) {
 		set(true);
 		setTimeout(() => set(false), 1500);
 	};
-	return html`<button ref=${at} class="icon-button copy" onClick=${copy} title=${done ? 'copied' : `copy ${what}`} aria-label=${`copy ${what}`}>
+	return html`<button ref=${at} class="icon-button copy" onClick=${copy} title=${done ? 'copied' : `copy ${what}`} aria-label=${done ? `${what} copied` : `copy ${what}`}>
 		<${Icon} name=${done ? 'done' : 'copy'} /></button>`;
 }
 
@@ -108,101 +108,12 @@ export function Failed({ error, again, who }) {
 	</div>`;
 }
 
-// --- tables
-
-const rowHeight = () => parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--row')) || 38;
-
-// useWindow - which rows of a list can be seen: [first, end, height of a row]
-function useWindow(ref, total) {
-	const [seen, set] = useState({ first: 0, end: Math.min(total, 40), height: rowHeight() });
-	useLayoutEffect(() => {
-		let frame = 0;
-		const measure = () => {
-			frame = 0;
-			if (!ref.current)
-				return;
-			const height = rowHeight();
-			const top = ref.current.getBoundingClientRect().top;
-			const first = Math.max(0, Math.min(total, Math.floor(-top / height)) - 12);
-			const end = Math.min(total, Math.max(0, Math.ceil((innerHeight - top) / height)) + 12);
-			set((old) => (old.first === first && old.end === end && old.height === height ? old : { first, end, height }));
-		};
-		const later = () => {
-			frame ||= requestAnimationFrame(measure);
-		};
-		measure();
-		addEventListener('scroll', later, { passive: true });
-		addEventListener('resize', later);
-		return () => {
-			cancelAnimationFrame(frame);
-			removeEventListener('scroll', later);
-			removeEventListener('resize', later);
-		};
-	}, [total]);
-	return seen;
-}
-
-// Table - columns: [{ key, label, sort, class }]; row(item, index) gives the cells, one for each column.
-// more() is called when the end of what is loaded comes near; loaded: how many things that is, where not each has a row.
-export function Table({ label, columns, rows, row, keyOf, classOf, sort, order, loaded = rows.length, total, next, more, loading, stale, kind, onRow }) {
-	const body = useRef(null);
-	const { first, end, height } = useWindow(body, rows.length);
-	useEffect(() => {
-		if (next && !loading && end + 20 >= rows.length)
-			more();
-	}, [end, rows.length, next, loading]);
-	const move = (event) => {
-		const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
-		const at = event.target.closest?.('[data-index]');
-		if (!step || !at || event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input[type=text], input[type=search], select'))
-			return;
-		const index = Number(at.dataset.index) + step;
-		const beside = body.current.querySelector(`[data-index="${index}"]`);
-		if (!beside)
-			return;
-		event.preventDefault();
-		beside.querySelector('a, button')?.focus({ preventScroll: true });
-		beside.scrollIntoView({ block: 'nearest' });
-	};
-	const shown = rows.slice(first, end);
-	return html`<div class=${`table ${kind} ${stale ? 'stale' : ''}`} role="table" aria-label=${label} aria-rowcount=${next ? -1 : rows.length + 1} aria-busy=${Boolean(loading)}>
-		<div class="head" role="rowgroup"><div class="row" role="row" aria-rowindex="1">
-			${columns.map((column) => html`<div key=${column.key} class=${`cell ${column.class ?? ''}`} role="columnheader"
-				aria-sort=${column.sort && column.sort === sort ? (order === 'asc' ? 'ascending' : 'descending') : undefined}>
-				${column.sort ? html`<${SortButton} column=${column} sort=${sort} order=${order} />` : column.content ?? column.label}
-			</div>`)}
-		</div></div>
-		<div class="body" role="rowgroup" ref=${body} onKeyDown=${move}>
-			<div class="space" role="presentation" style=${{ height: `${first * height}px` }}></div>
-			${shown.map((item, offset) => html`<div key=${keyOf(item)} class=${`row ${classOf?.(item) ?? ''}`} role="row" data-index=${first + offset}
-				aria-rowindex=${first + offset + 2} onClick=${onRow ? (event) => !event.target.closest('a, button, input, label') && onRow(item) : undefined}>
-				${row(item, first + offset).map((cell, i) => html`<div key=${columns[i].key} class=${`cell ${columns[i].class ?? ''}`} role="cell">${cell}</div>`)}
-			</div>`)}
-			<div class="space" role="presentation" style=${{ height: `${(rows.length - end) * height}px` }}></div>
-		</div>
-		${loading && !rows.length ? html`<p class="busy loading">Loading…</p>` : null}
-		<div class="foot" aria-live="polite">${rows.length ? html`<span>
-			${next ? `${count(loaded)}${total ? ` of ${count(total)}` : ''} loaded${loading ? ', loading more…' : ''}` : `${count(loaded)} in all`}</span>` : null}</div>
-	</div>`;
-}
-
-function SortButton({ column, sort, order }) {
-	const now = column.sort === sort;
-	const next = now ? (order === 'asc' ? 'desc' : 'asc') : column.first ?? 'desc';
-	return html`<button class=${`sort ${now ? 'now' : ''}`} onClick=${() => refine({ sort: column.sort, order: next })}>
-		${column.label}<${Icon} name=${(now ? order : next) === 'asc' ? 'up' : 'fall'} /></button>`;
-}
-
-// SortSelect - the same for a narrow screen, where the head of the table has no room
-export const SortSelect = ({ options, sort, order }) => html`<label class="sort-select"><span class="hidden">Sort by</span>
-	<select value=${`${sort} ${order}`} onChange=${(event) => {
-		const [key, way] = event.target.value.split(' ');
-		refine({ sort: key, order: way });
-	}}>${options.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}</select></label>`;
-
 export const Filter = ({ label, value, onInput, placeholder }) => html`<label class="filter"><span class="hidden">${label}</span><${Icon} name="search" />
 	<input type="search" value=${value} placeholder=${placeholder} spellcheck=${false} autocomplete="off" autocapitalize="off" maxlength="256"
 		onInput=${(event) => onInput(event.target.value)} /></label>`;
+
+// Line - one command, or lines of several, to copy
+export const Line = ({ text, label, what }) => html`<div class="command"><code data-copy dir="ltr" tabindex="0" aria-label=${label}>${text}</code><${Copy} text=${text} what=${what} /></div>`;
 
 // Commands - lines to copy, the first tool's shown first
 export function Commands({ list, note }) {
@@ -211,7 +122,7 @@ export function Commands({ list, note }) {
 	return html`<div class="commands">
 		${list.length > 1 ? html`<div class="tabs" role="group" aria-label="pull with">
 			${list.map((entry) => html`<button key=${entry.tool} aria-pressed=${entry === one} onClick=${() => set(entry.tool)}>${entry.tool}</button>`)}</div>` : null}
-		<div class="command"><code data-copy dir="ltr" tabindex="0" aria-label=${`command for ${one.tool}`}>${one.line}</code><${Copy} text=${one.line} what="command" /></div>
+		<${Line} text=${one.line} label=${`command for ${one.tool}`} what="command" />
 		${note ? html`<p class="hint">${note}</p>` : null}
 	</div>`;
 }

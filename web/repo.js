@@ -6,7 +6,8 @@ import { repoPath } from './api.js';
 import { usePages, useTyped, toRepo, toImage, to, go } from './state.js';
 import { inFilter } from './names.js';
 import { count, plural, commands, dockerNeeds, kind, isIndex } from './format.js';
-import { Table, Filter, SortSelect, Name, Code, Size, Time, Digest, Badge, Icon, Failed, Crumbs, repoCrumbs, Commands, Copy } from './parts.js';
+import { Filter, Name, Code, Size, Time, Digest, Badge, Icon, Failed, Crumbs, repoCrumbs, Commands, Copy } from './parts.js';
+import { Table, SortSelect } from './table.js';
 import { DeleteDialog, restore } from './delete.js';
 
 const SORTS = [['pushed desc', 'Last push'], ['name asc', 'Name'], ['version desc', 'Version'], ['size desc', 'Largest']];
@@ -27,11 +28,14 @@ export function Supplements({ tag }) {
 		${tag.attestations ? html`<${Badge} title=${plural(tag.attestations, 'attestation')}>attested<//>` : null}`;
 }
 
+// platformText - what fits into the column: the system is said once if it is the same one
 const platformText = (tag) => {
 	const list = tag.platforms ?? [];
 	if (!list.length)
 		return kind(tag);
-	return list.length > 2 ? `${list[0]} +${list.length - 1}` : list.join(', ');
+	const [system] = list[0].split('/');
+	const same = list.every((one) => one.startsWith(`${system}/`));
+	return list.length > 2 ? `${list[0]} +${list.length - 1}` : list.map((one, i) => (same && i ? one.slice(system.length + 1) : one)).join(', ');
 };
 
 function tagCells(repo, tag, chosen, choose) {
@@ -60,6 +64,7 @@ function Pane({ repo, tag }) {
 			<dt>Size</dt><dd><${Size} bytes=${tag.bytes} />${isIndex(tag) ? html` <span class="quiet">of all platforms here</span>` : null}</dd>
 			${tag.platforms?.length ? html`<dt>Platforms</dt><dd>${tag.platforms.map((one) => html`<${Badge} key=${one}><${Name}>${one}<//><//>`)}</dd>` : null}
 			<dt>Pushed</dt><dd><${Time} at=${tag.pushed} />${tag.by ? html` by <${Name}>${tag.by}<//>` : null}</dd>
+			${tag.pulled ? html`<dt>Last pull</dt><dd><${Time} at=${tag.pulled} /></dd>` : null}
 			${tag.created ? html`<dt>Built</dt><dd><${Time} at=${tag.created} /></dd>` : null}
 		</dl>
 		<a class="button" href=${toImage(repo, tag.tag)}>Layers, history, referrers</a>
@@ -109,7 +114,11 @@ export function Repo({ name, query, who }) {
 	};
 	const total = list.head?.total;
 	const like = inFilter(query.q ?? '') ? `*${query.q}*` : '';
-	const pane = list.rows.find((tag) => tag.tag === shown) ?? list.rows[0];
+	// What stands beside the list stays there when the list goes on without it.
+	const beside = useRef(null);
+	const within = list.base > 0 ? beside.current : null;
+	const pane = list.rows.find((tag) => tag.tag === (shown ?? within?.tag)) ?? within ?? list.rows[0];
+	beside.current = pane;
 	const head = html`<${Crumbs} path=${[...repoCrumbs(name), { text: name.split('/').at(-1) }]} />
 		<div class="bar">
 			<h1 tabindex="-1"><${Name}>${name}<//></h1><${Copy} text=${`${location.host}/${name}`} what="name" /><span class="total">${total === undefined ? '' : plural(total, 'tag')}</span>
@@ -129,8 +138,8 @@ export function Repo({ name, query, who }) {
 			<button class="button danger" onClick=${() => setDeleting({ tags: [...chosen.keys()] })}><${Icon} name="bin" />Delete…</button></div>` : null}
 		${list.rows.length || list.loading ? html`<div class="beside">
 			<${Table} label=${`tags of ${name}`} kind=${mayDelete ? 'tag-list may-choose' : 'tag-list'} columns=${columnsOf(mayDelete ? chooseAll : null)} rows=${list.rows} sort=${sort} order=${order}
-				total=${total} next=${list.next} more=${list.more} loading=${list.loading} stale=${list.stale} keyOf=${(tag) => tag.tag}
-				classOf=${(tag) => (tag === pane ? 'here' : '') + (chosen.has(tag.tag) ? ' picked' : '')}
+				total=${total} base=${list.base} next=${list.next} back=${list.back} more=${list.more} before=${list.before} jump=${list.jump} shift=${list.shift} loading=${list.loading} stale=${list.stale} keyOf=${(tag) => tag.tag}
+				classOf=${(tag) => (tag.tag === pane?.tag ? 'here' : '') + (chosen.has(tag.tag) ? ' picked' : '')}
 				onRow=${(tag) => (wide() ? setShown(tag.tag) : go(toImage(name, tag.tag)))} row=${(tag) => tagCells(name, tag, chosen, mayDelete ? choose : null)} />
 			<${Pane} repo=${name} tag=${pane} /></div>` :
 		html`<div class="empty"><h2>${query.q ? 'No tag matches' : 'No tags'}</h2>

@@ -4,7 +4,8 @@
 import { html, useState, useMemo } from './preact.js';
 import { usePages, useTyped, toRepo, refine, go } from './state.js';
 import { count, size, walk } from './format.js';
-import { Table, Filter, SortSelect, Name, Size, Time, Badge, Icon, Failed, Copy, Code } from './parts.js';
+import { Filter, Name, Size, Time, Badge, Icon, Failed, Copy, Code } from './parts.js';
+import { Table, SortSelect } from './table.js';
 
 const SORTS = [['name asc', 'Name'], ['pushed desc', 'Last push'], ['size desc', 'Largest'], ['tags desc', 'Most tags']];
 const COLUMNS = [
@@ -48,7 +49,7 @@ const RULES = { __proto__: null, keep: 'a rule says which tags stay', immutable:
 
 function spaceCells(space, toggle, more) {
 	return [
-		html`<button class="space-name" style=${{ paddingLeft: `${space.depth * 20}px` }} aria-expanded=${!space.shut} onClick=${() => toggle(space.space)}>
+		html`<button class="space-name" style=${{ '--depth': space.depth }} aria-expanded=${!space.shut} onClick=${() => toggle(space.space)}>
 			<${Icon} name=${space.shut ? 'right' : 'down'} /><${Icon} name="folder" /><${Name}>${space.part}<//><span class="quiet">/</span></button>`,
 		'', html`<span class="quiet">${count(space.repos)}${more ? '+' : ''} ${space.repos === 1 && !more ? 'repository' : 'repositories'}</span>`, '', '',
 	];
@@ -57,7 +58,7 @@ function spaceCells(space, toggle, more) {
 function repoCells(repo, flat) {
 	const parts = repo.name.split('/');
 	return [
-		html`<a class="repo-name" href=${toRepo(repo.name)} style=${{ paddingLeft: flat ? '' : `${repo.depth * 20 + 20}px` }} title=${repo.name}>
+		html`<a class="repo-name" href=${toRepo(repo.name)} style=${{ '--depth': flat ? 0 : repo.depth + 1 }} title=${repo.name}>
 			<${Icon} name="box" />${flat && parts.length > 1 ? html`<span class="quiet"><${Name}>${parts.slice(0, -1).join('/')}<//>/</span>` : null}<${Name} class="strong">${parts.at(-1)}<//></a>
 			<span class="marks"><${Marks} repo=${repo} /></span>`,
 		repo.newest ? html`<${Code} class="cut">${repo.newest}<//>` : '',
@@ -110,5 +111,5 @@ export function Repos({ query, who }) {
 			row=${(row) => (row.space ? spaceCells(row, toggle, Boolean(list.next) && last.startsWith(row.space)) : repoCells(row, flat))} />` :
 		html`<div class="empty"><h2>No repository matches</h2><p>Nothing that you may see has <${Code}>${query.q}<//> in its name.</p>
 			<p><button class="button" onClick=${() => type('')}>Show all</button></p></div>`}
-		${list.head?.as_of && list.rows.length ? html`<p class="hint">Sizes were counted by the last collection, <${Time} at=${list.head.as_of} />.</p>` : null}`;
+		${list.head && list.rows.length ? html`<p class="hint">${list.head.as_of ? html`Sizes were counted by the last collection, <${Time} at=${list.head.as_of} />.` : 'Sizes are counted by collections; none has ended here yet.'}</p>` : null}`;
 }

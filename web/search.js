@@ -82,6 +82,7 @@ export function Search() {
 				setText(event.target.value);
 				setOpen(true);
 			}} onKeyDown=${keys} /><kbd aria-hidden="true">/</kbd></label>
+		<span class="hidden" role="status">${shown && !list.error && rows.length ? `${rows.length} found` : ''}</span>
 		<ul id="found" class="found" role="listbox" aria-label="found" hidden=${!shown}>
 			${shown ? rows.map((row, i) => html`<li key=${row.href} id=${`found-${i}`} role="option" aria-selected=${i === at} onMouseDown=${(event) => event.preventDefault()} onClick=${() => leave(row.href)}>
 				<span class="found-kind">${row.kind}</span><${Name} class="cut">${row.text}<//><span class="quiet">${row.note}</span></li>`) : null}

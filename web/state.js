@@ -32,9 +32,10 @@ export function go(address) {
 }
 
 const movers = new Set();
-// refine - change the query of the address without a step in the history
+// refine - change the query of the address without a step in the history; what is listed then is seen from its beginning
 export function refine(change) {
 	const { view, name, query } = route();
+	scrollTo(0, 0);
 	history.replaceState(history.state, '', to(view, name, { ...query, ...change }));
 	for (const moved of movers)
 		moved();
@@ -83,58 +84,79 @@ function remember(key, value) {
 		kept.delete(kept.keys().next().value);
 }
 
-const EMPTY = { key: null, rows: [], head: null, next: null, loading: true, error: null };
+// A list as far as it is loaded: rows that stand together, the first of them at position `base` of the whole list. `next` and `back` are the
+// cursors behind and before them. `shift`: by how many rows positions have moved, where a position turned out to have been a guess.
+const EMPTY = { key: null, rows: [], base: 0, head: null, next: null, back: null, shift: 0, loading: true, error: null };
+const SPARE = 60;       // rows of room for what is before the first one, where there is more than was thought
 
-// usePages - a list by its pages: { rows, head, next, loading, error, more(), again() }. head is the newest answer without the rows.
-// While another query is under way the old rows stay, with stale set.
+const opposite = (query) => ({ ...query, order: query.order === 'asc' ? 'desc' : 'asc' });
+
+// first, more, before, middle - what an answer makes of a list
+function first(key, head, member) {
+	return { ...EMPTY, key, rows: head[member], head: { ...head, [member]: undefined }, next: head[member].length ? head.next ?? null : null, loading: false };
+}
+function more(list, head, member) {
+	return { ...list, rows: list.rows.concat(head[member]), head: { ...head, [member]: undefined }, next: head[member].length && head.next !== list.next ? head.next ?? null : null, loading: false };
+}
+function before(list, head, member) {
+	const rows = head[member].slice().reverse();
+	const back = rows.length && head.next !== list.back ? head.next ?? null : null;
+	const guess = list.base - rows.length;
+	const base = back ? Math.max(guess, guess > 0 ? 0 : SPARE) : 0;
+	return { ...list, rows: rows.concat(list.rows), base, back, shift: list.shift + base - guess, loading: false };
+}
+const middle = (key, head, member) => ({ ...first(key, head, member), base: head[member].length ? head.at ?? 0 : 0, back: head.back ?? null });
+
+// usePages - a list by its pages: { rows, base, head, next, back, loading, error, more(), before(), jump(position), again() }. head is the newest
+// answer without the rows. While another query is under way the old rows stay, with stale set.
 export function usePages(path, query, member) {
 	const key = `${path} ${JSON.stringify(query)}`;
 	const [list, setList] = useState(() => kept.get(key)?.list ?? EMPTY);
-	const state = useRef({ list, key: null, control: null });
+	const state = useRef({ list, control: null });
 	const put = (next) => {
 		state.current.list = next;
 		setList(next);
 		if (!next.loading && !next.error)
 			remember(key, { list: next, at: kept.get(key)?.at ?? Date.now() });
 	};
-	const load = useCallback((before) => {
+	const load = useCallback((asked, made) => {
 		state.current.control?.abort();
 		const control = new AbortController();
 		state.current.control = control;
 		put({ ...state.current.list, loading: true, error: null });
-		const after = before ? before.next : undefined;
-		const cursor = member === 'events' ? { before: after ?? 'now' } : { after };
-		get(path, { ...query, ...cursor }, control.signal).then((head) => {
-			if (control.signal.aborted)
-				return;
-			const rows = before ? before.rows.concat(head[member]) : head[member];
-			const next = head[member].length && head.next !== after ? head.next ?? null : null;
-			put({ key, rows, head: { ...head, [member]: undefined }, next, loading: false, error: null });
-		}, (error) => {
+		get(path, asked, control.signal).then((head) => !control.signal.aborted && put(made(head)), (error) => {
 			if (!control.signal.aborted)
-				put({ ...(before ?? EMPTY), key, loading: false, error });
+				put({ ...EMPTY, key, loading: false, error });
 		});
 	}, [key]);
+	const start = () => load({ ...query, ...(member === 'events' ? { before: 'now' } : {}) }, (head) => first(key, head, member));
 	useEffect(() => {
 		const old = kept.get(key);
 		if (old && Date.now() - old.at < KEPT_FOR)
 			put(old.list);
 		else {
 			kept.delete(key);
-			load(null);
+			start();
 		}
 		return () => state.current.control?.abort();
 	}, [key]);
-	const more = () => {
+	// Only what is loaded of this very query goes on.
+	const from = (cursor, asked, made) => {
 		const now = state.current.list;
-		if (now.next && !now.loading && now.key === key)
-			load(now);
+		if (now[cursor] && !now.loading && now.key === key)
+			load(asked(now[cursor]), (head) => made(now, head, member));
 	};
-	const again = () => {
-		kept.delete(key);
-		load(null);
+	return {
+		...list,
+		stale: list.key !== null && list.key !== key,
+		more: () => from('next', (at) => ({ ...query, ...(member === 'events' ? { before: at } : { after: at }) }), more),
+		before: () => from('back', (at) => ({ ...opposite(query), after: at }), before),
+		jump: (position) => state.current.list.key === key && load({ ...query, at: position }, (head) => middle(key, head, member)),
+		again: () => {
+			kept.delete(key);
+			start();
+		},
 	};
-	return { ...list, stale: list.key !== null && list.key !== key, more, again };
 }
 
 // useAnswer - one answer: { value, error, loading, again() }; a path of null asks for nothing

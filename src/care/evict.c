@@ -12,6 +12,7 @@
 #include "care/evict_plan.h"
 #include "care/evict_remove.h"
 #include "care/evict_manifests.h"
+#include "care/evict_sizes.h"
 #include "care/repos.h"
 #include "store/alone.h"
 #include "store/mirror.h"
@@ -56,6 +57,18 @@ static int size_before(struct gc_work *w, uint64_t *before, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+/* For people alone: that it fails is no failure of the eviction. */
+static void note_sizes(const struct evict_plan *p, struct gc_work *w)
+{
+	cleanup_err struct err e = ERR_INIT;
+	cleanup_str struct str text = STR_INIT;
+
+	if (evict_sizes_write(p, w, &e) == 0)
+		return;
+	err_text(&e, &text);
+	log_say(LOG_WARN, "sizes", "the sizes of mirrors are not written down: %s", text.buf);
+}
+
 /* 1, 0 a repository has ceased to be a copy meanwhile, so that not all links may have been read, -1 with *e */
 static int evict(struct gc_work *w, struct wish *wish, const struct str *word, struct evict_result *out, struct err *e)
 {
@@ -73,6 +86,7 @@ static int evict(struct gc_work *w, struct wish *wish, const struct str *word, s
 		return -1;
 	if (wish->found == 1 && wish->ref && wish->ref->kind == REF_TAG && evict_untag(w, wish->n, &wish->ref->tag, e) < 0)
 		return -1;
+	note_sizes(&p, w);
 	return alone_size(st, &out->kept, e) < 0 ? -1 : 1;
 }
 

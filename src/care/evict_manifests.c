@@ -136,7 +136,7 @@ static int find_tags_of(struct targets *ts, const struct digest *d, struct err *
 	struct digest now;
 	struct tag t;
 
-	if (index_tags_of(st, b->of->n, d, &tags, e) < 0)
+	if (index_tags_of(st, b->of->n, d, SIZE_MAX, &tags, e) < 0)
 		return -1;
 	for (size_t i = 0; i < tags.count; i++) {
 		int found = tag_parse(&t, tags.v[i], strlen(tags.v[i])) < 0 ? 0 : tag_read(st, b->of->n, &t, &now, e);

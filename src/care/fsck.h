@@ -35,6 +35,7 @@ enum fsck_kind {
 	FSCK_REFERENCE, FSCK_SIZE,
 	FSCK_BLOB_BARE, FSCK_BLOB_EMPTY, FSCK_BLOB_MISPLACED, FSCK_BLOB_BYTES,
 	FSCK_INDEX_NAMES, FSCK_INDEX_TAGS, FSCK_INDEX_REFERRERS, FSCK_INDEX_DESCRIPTOR, FSCK_INDEX_CATALOG,
+	FSCK_INDEX_SUMMARY,             /* what lists say of a tag is wrong */
 	FSCK_INDEX_DAMAGED,
 	FSCK_QUOTA,                     /* the table of a quota says something else than the links */
 	FSCK_KINDS

@@ -222,6 +222,15 @@ static void look_at_summary(struct look *l)
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "is not a file", "");
 }
 
+static void add_summary(void *arg, const char *what, const char *text)
+{
+	cleanup_str struct str path = STR_INIT;
+	struct look *l = arg;
+
+	path_index_file(&path, l->n, STORE_INDEX_SUMMARY);
+	add(l, FSCK_INDEX_SUMMARY, path.buf, what, text);
+}
+
 static int look_at_index(struct look *l, struct err *e)
 {
 	cleanup_str struct str path = STR_INIT;
@@ -241,7 +250,7 @@ static int look_at_index(struct look *l, struct err *e)
 	look_at_summary(l);
 	if (current == 0)
 		return 0;               /* it is compared before its next use */
-	if (look_at_tags(l, e) < 0)
+	if (look_at_tags(l, e) < 0 || fsck_summary(l->w, l->n, add_summary, l, e) < 0)
 		return -1;
 	return revision_walk(l->w->r->st, l->n, look_at_revision, l, e);
 }

@@ -62,6 +62,7 @@ static const struct {
 	[FSCK_INDEX_REFERRERS] = { "index-referrers", "run berth index rebuild" },
 	[FSCK_INDEX_DESCRIPTOR] = { "index-descriptor", "run berth index rebuild" },
 	[FSCK_INDEX_CATALOG] = { "index-catalog", "run berth index rebuild" },
+	[FSCK_INDEX_SUMMARY] = { "index-summary", "run berth index rebuild" },
 	[FSCK_INDEX_DAMAGED] = { "index-damaged", "run berth index rebuild" },
 	[FSCK_QUOTA] = { "quota-count", "run berth fsck --repair" },
 };

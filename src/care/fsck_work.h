@@ -121,6 +121,8 @@ int fsck_tags(struct fsck_work *w, const struct name *n, struct err *e);
 int fsck_manifest(struct fsck_work *w, const struct name *n, const struct digest *d, struct err *e);
 int fsck_uploads(struct fsck_work *w, const struct name *n, struct err *e);
 int fsck_index(struct fsck_work *w, const struct name *n, struct err *e);       /* n NULL: the catalog, at the end */
+/* fsck_summary - of an index that is current: tell() is given each fault in two parts */
+int fsck_summary(struct fsck_work *w, const struct name *n, void (*tell)(void *arg, const char *what, const char *text), void *arg, struct err *e);
 int fsck_quota(struct fsck_work *w, struct err *e);
 
 #endif

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_put.h"
 #include "base/time.h"
 #include "registry/reg_undo.h"
 
 #define USEC UINT64_C(1000000)
 
 struct call {
+	struct registry *r;
 	bool json, force;
 	struct name n;
 	struct tag t;                   /* of length 0: none */
@@ -26,25 +28,30 @@ static int print(void *arg, const struct undo_mark *m, struct err *e)
 {
 	const struct timespec ts = { .tv_sec = (time_t)(m->usec / USEC), .tv_nsec = (long)(m->usec % USEC * 1000) };
 	const struct call *c = arg;
+	cleanup_str struct str by = STR_INIT, text = STR_INIT;
 	char when[TIME_RFC3339_MAX];
 
-	(void)e;
 	time_rfc3339(when, &ts, 0);
 	if (!c->json) {
 		printf("%s %s %s %s\n", when, m->tag.len ? m->tag.s : "-", m->digest.text, kinds[m->kind]);
 		return 0;
 	}
+	if (undo_by(c->r->st, &c->n, m, &by, e) < 0)
+		return -1;
+	if (by.len)
+		json_put_word(&text, "by", by.buf);
 	printf("{\"kind\":\"%s\",\"repository\":\"%s\"", kinds[m->kind], c->n.s);
 	if (m->tag.len)
 		printf(",\"tag\":\"%s\"", m->tag.s);
-	printf(",\"digest\":\"%s\",\"time\":\"%s\"}\n", m->digest.text, when);
+	printf(",\"digest\":\"%s\",\"time\":\"%s\"%s%s}\n", m->digest.text, when, text.len ? "," : "", text.buf);
 	return 0;
 }
 
 static int list(struct registry *r, void *arg, struct err *e)
 {
-	const struct call *c = arg;
+	struct call *c = arg;
 
+	c->r = r;
 	return reg_undo_list(r, &c->n, print, arg, e);
 }
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/time.h"
+#include "care/evict_sizes.h"
 #include "care/gc_last.h"
 #include "http/guard.h"
 #include "http/handlers.h"
@@ -61,18 +62,23 @@ static const char *mirror_name(const struct config_upstream *u)
 	return host ? host + 3 : u->name;
 }
 
-/* What only mirrors have is counted, but not for each of several. */
+/* What only mirrors have is counted all the time, and for each of several by evictions. */
 static void add_mirrors(struct registry *r, struct str *out)
 {
 	const struct config *cfg = r->cfg;
+	cleanup_evict_sizes struct evict_sizes sizes = EVICT_SIZES_INIT;
 	cleanup_err struct err ignored = ERR_INIT;
+	bool noted = cfg->nupstreams > 1 && evict_sizes_read(r->st, &sizes, &ignored) == 1;
 	uint64_t bytes;
 
 	str_puts(out, "\"mirrors\":[");
 	for (size_t i = 0; i < cfg->nupstreams; i++) {
 		str_puts(out, i ? ",{" : "{");
 		add_text(out, "name", mirror_name(&cfg->upstreams[i]));
-		if (cfg->nupstreams == 1 && alone_size(r->st, &bytes, &ignored) == 1)
+		if (noted && evict_sizes_find(&sizes, cfg->upstreams[i].name, &bytes)) {
+			str_addf(out, ",\"bytes\":%" PRIu64 ",", bytes);
+			add_time(out, "as_of", sizes.when);
+		} else if (cfg->nupstreams == 1 && alone_size(r->st, &bytes, &ignored) == 1)
 			str_addf(out, ",\"bytes\":%" PRIu64, bytes);
 		str_puts(out, "}");
 	}
@@ -152,6 +158,25 @@ static uint64_t removed(const struct gc_result *r)
 	return sum;
 }
 
+/* What went, and what was left, as far as it was counted. */
+static void add_counts(const struct gc_last *last, struct str *out)
+{
+	static const struct {
+		enum gc_kind kind;
+		const char *name;
+	} kinds[] = {
+		{ GC_MANIFEST, "manifests" }, { GC_LINK, "links" }, { GC_BLOB, "blobs" }, { GC_UPLOAD, "uploads" }, { GC_LEFTOVER, "leftovers" },
+	};
+
+	str_puts(out, ",\"kinds\":{");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		str_addf(out, "%s\"%s\":%" PRIu64, i ? "," : "", kinds[i].name, last->result.count[kinds[i].kind]);
+	str_addf(out, "},\"stays\":{\"blobs\":%" PRIu64, last->result.kept);
+	if (last->result.sized)
+		str_addf(out, ",\"bytes\":%" PRIu64, last->result.kept_bytes);
+	str_puts(out, "}");
+}
+
 /* The last collection, on whatever machine; or one that this master has begun since, and that failed. */
 static int add_last(struct exchange *x, struct str *out, struct err *e)
 {
@@ -172,7 +197,9 @@ static int add_last(struct exchange *x, struct str *out, struct err *e)
 	add_time(out, "began", last.ended - (int64_t)(last.usec / 1000000));
 	str_puts(out, ",");
 	add_time(out, "ended", last.ended);
-	str_addf(out, ",\"removed\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"failed\":false}", removed(&last.result), last.result.bytes);
+	str_addf(out, ",\"removed\":%" PRIu64 ",\"bytes\":%" PRIu64, removed(&last.result), last.result.bytes);
+	add_counts(&last, out);
+	str_puts(out, ",\"failed\":false}");
 	return 1;
 }
 

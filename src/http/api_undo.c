@@ -18,6 +18,7 @@
 #define USEC 1000000
 
 struct page {
+	struct exchange *x;
 	struct str *out;
 	const char *after;              /* the name of the mark behind which it begins, or "" */
 	size_t max, count;
@@ -26,15 +27,18 @@ struct page {
 
 static int add(void *arg, const struct undo_mark *m, struct err *e)
 {
-	cleanup_str struct str name = STR_INIT;
+	cleanup_str struct str name = STR_INIT, by = STR_INIT;
 	struct page *p = arg;
+	int known;
 
-	(void)e;
 	undo_name(m, &name);
 	if (strcmp(name.buf, p->after) <= 0)
 		return 0;
 	if (p->count++ == p->max)
 		return 1;
+	known = undo_by(p->x->reg->st, &p->x->name, m, &by, e);
+	if (known < 0)
+		return -1;
 	json_put_key(p->out, NULL);
 	str_addc(p->out, '{');
 	if (m->tag.len)
@@ -42,6 +46,8 @@ static int add(void *arg, const struct undo_mark *m, struct err *e)
 	json_put_word(p->out, "digest", m->digest.text);
 	json_put_time(p->out, "at", (int64_t)(m->usec / USEC));
 	json_put_word(p->out, "was", m->kind == UNDO_MOVED ? "moved" : "deleted");
+	if (known)
+		json_put_word(p->out, "by", by.buf);
 	str_addc(p->out, '}');
 	str_reset(&p->next);
 	str_add(&p->next, name.buf, name.len);
@@ -51,7 +57,7 @@ static int add(void *arg, const struct undo_mark *m, struct err *e)
 int api_deleted_get(struct exchange *x, struct err *e)
 {
 	cleanup_str struct str after = STR_INIT, next = STR_INIT;
-	struct page p = { .out = &x->rs.body, .next = STR_INIT };
+	struct page p = { .x = x, .out = &x->rs.body, .next = STR_INIT };
 	struct undo_mark m;
 	int rc;
 

@@ -228,6 +228,9 @@ static void render_precheck(const struct response *rs, struct str *out)
 		{ "Docker-Upload-UUID", "X-Berth-Uuid" },
 		{ "Retry-After", "X-Berth-Retry-After" },
 		{ "WWW-Authenticate", "X-Berth-Challenge" },
+		{ "Cache-Control", "X-Berth-Cache" },
+		{ "Vary", "X-Berth-Vary" },
+		{ "Cross-Origin-Resource-Policy", "X-Berth-Resource-Policy" },
 	};
 	size_t i, j;
 

@@ -81,6 +81,11 @@ const struct route route_table[] = {
 		"api_tags", PATH("/berth/v1/repos/", "<name>", "/tags", ""),
 		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_tags_get } },
 	},
+	/* Before images, as tags: an image that is tagged tags or deleted is manifests/tag:tags (api_image.c). */
+	{
+		"api_deleted", PATH("/berth/v1/repos/", "<name>", "/deleted", ""),
+		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_deleted_get } },
+	},
 	{
 		"api_image", PATH("/berth/v1/repos/", "<name>", "/manifests/", "<reference>"),
 		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_image_get } },
@@ -92,10 +97,6 @@ const struct route route_table[] = {
 	{
 		"api_restore", PATH("/berth/v1/repos/", "<name>", "/tags:restore", ""),
 		{ { METHOD_POST, OP_WRITE, NEED_PUSH, IN_WRITES, NULL, api_tags_restore } },
-	},
-	{
-		"api_deleted", PATH("/berth/v1/repos/", "<name>", "/deleted", ""),
-		{ { METHOD_GET, OP_READ, NEED_PULL, IN_REQUESTS, NULL, api_deleted_get } },
 	},
 	{
 		"whoami", PATH("", "", "/berth/v1/whoami", ""),

@@ -46,7 +46,7 @@ static int find_tags_of(struct registry *r, const struct name *n, const struct d
 	cleanup_names struct names tags = NAMES_INIT;
 	size_t i;
 
-	if (reg_index_ensure(r, n, e) < 0 || index_tags_of(r->st, n, d, &tags, e) < 0)
+	if (reg_index_ensure(r, n, e) < 0 || index_tags_of(r->st, n, d, SIZE_MAX, &tags, e) < 0)
 		return -1;
 	for (i = 0; i < tags.count; i++) {
 		struct digest now;

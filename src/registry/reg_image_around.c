@@ -24,6 +24,7 @@
 #define SUMMARIES 20                    /* referrers whose content is read */
 #define SUMMARIES_BYTES (4u << 20)      /* and how much of it, all together */
 #define SMALL (256u * 1024)             /* of a referrer's manifest that is read for it */
+#define OWN_READ (IMAGE_TAGS + 100)     /* names of the index that are read for the tags of the manifest; some may have gone */
 #define LOOKED_AT 1000                  /* tags that are looked at, to find those of the manifest, and indexes */
 
 struct referrers {
@@ -252,7 +253,7 @@ static int find_own(struct around *a, struct err *e)
 	struct image *im = a->im;
 	size_t i;
 
-	if (index_tags_of(im->r->st, im->n, im->digest, &all, e) < 0)
+	if (index_tags_of(im->r->st, im->n, im->digest, OWN_READ, &all, e) < 0)
 		return -1;
 	for (i = 0; i < all.count && a->own.count < IMAGE_TAGS; i++) {
 		struct digest now;
@@ -262,7 +263,7 @@ static int find_own(struct around *a, struct err *e)
 		if (found < 0 || (found == 1 && digest_eq(&now, im->digest) && add_own(a, &t, e) < 0))
 			return -1;
 	}
-	if (i < all.count)
+	if (i < all.count || all.count == OWN_READ)
 		image_more(im, "tags");
 	return 0;
 }

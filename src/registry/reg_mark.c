@@ -6,6 +6,7 @@
  */
 #include "registry/reg_mark.h"
 
+#include "base/event.h"
 #include "conf/rules.h"
 #include "conf/upstream.h"
 #include "store/revision.h"
@@ -27,7 +28,7 @@ int reg_mark(struct registry *r, const struct name *n, enum undo_kind kind, cons
 		revision_touch(r->st, n, d);
 	if (!remembers(r, n))
 		return 0;
-	return undo_add(r->st, n, kind, t, d, reg_mark_keep(r, r->cfg->gc_grace), e);
+	return undo_add(r->st, n, kind, t, d, r->by && r->by->user ? r->by->user : "", reg_mark_keep(r, r->cfg->gc_grace), e);
 }
 
 int reg_mark_flush(struct registry *r, const struct name *n, struct err *e)

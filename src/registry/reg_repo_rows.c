@@ -32,10 +32,9 @@ static void add_rules(struct registry *r, struct repo_row *row)
 			row->rules |= 1u << i;
 }
 
-int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e)
+int reg_repo_row(struct registry *r, const struct name *n, size_t *links, struct repo_row *row, struct err *e)
 {
-	size_t links = TAGS_READ;
-	int found = reg_repo_note(r, n, NULL, &links, &row->note, e);
+	int found = reg_repo_note(r, n, NULL, links, &row->note, e);
 
 	if (found == 1)
 		add_rules(r, row);

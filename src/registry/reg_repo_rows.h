@@ -41,8 +41,11 @@ struct repo_query {
 int reg_repo_rows(struct registry *r, struct repo_query *q, int (*visit)(void *arg, const struct repo_row *row, struct err *e), void *arg,
 		  struct err *e);
 
-/* reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e. Nothing is said of its bytes */
-int reg_repo_row(struct registry *r, const struct name *n, struct repo_row *row, struct err *e);
+/*
+ * reg_repo_row - the row of one repository: 1, 0 there is no such repository, -1 with *e. Nothing is said of its bytes
+ * links  as for reg_repo_note()
+ */
+int reg_repo_row(struct registry *r, const struct name *n, size_t *links, struct repo_row *row, struct err *e);
 
 /*
  * reg_repo_row_json - add the object REPO

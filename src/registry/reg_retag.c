@@ -15,14 +15,16 @@
 /* What lists say of the tag from now on. If it can't be found out the tag stays in doubt there. */
 static void tell_summary(struct registry *r, const struct name *n, struct reg_retag_of *of, struct summary_change *c, struct tag_row *row)
 {
+	struct facts_budget budget = ROW_PUSH_BUDGET;
 	cleanup_err struct err ignored = ERR_INIT;
 	bool known = of->facts.media_type.len > 0;
 
 	if (!known && of->bytes)
-		facts_of(r, n, of->bytes->buf, of->bytes->len, of->checked, NULL, &of->facts);
-	else if (!known && facts_read(r, n, &row->digest, NULL, &of->facts, &ignored) != 1)
+		facts_of(r, n, of->bytes->buf, of->bytes->len, of->checked, &budget, &of->facts);
+	else if (!known && facts_read(r, n, &row->digest, &budget, &of->facts, &ignored) != 1)
 		return;
-	if (reg_row_count(r, n, &row->digest, row->referrers, &ignored) < 0)
+	reg_row_put_off(&of->facts);
+	if (reg_row_count(r, n, &row->digest, row->referrers, &ignored) < 0 || reg_row_pulled(r, n, row, &ignored) < 0)
 		return;
 	if (r->by && r->by->user)
 		str_puts(&row->by, r->by->user);

@@ -13,6 +13,7 @@
 #include "base/mediatype.h"
 #include "base/mem.h"
 #include "store/index.h"
+#include "store/pulled.h"
 #include "store/revision.h"
 #include "store/summary_write.h"
 #include "store/tag.h"
@@ -87,8 +88,47 @@ static void read_facts(struct registry *r, const struct name *n, struct tag_row 
 	row->facts = (struct facts)FACTS_INIT;
 }
 
-int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, const struct summary_row *old, struct tag_row *row,
-		 struct err *e)
+static void copy_facts(const struct facts *from, struct facts *to)
+{
+	*to = *from;
+	to->media_type = to->artifact_type = to->platforms = (struct str)STR_INIT;
+	str_add(&to->media_type, from->media_type.buf, from->media_type.len);
+	str_add(&to->artifact_type, from->artifact_type.buf, from->artifact_type.len);
+	str_add(&to->platforms, from->platforms.buf, from->platforms.len);
+}
+
+/* By the slot of the digest, if it has them; else they take its place there. */
+static void find_facts(struct registry *r, const struct name *n, struct row_facts *slots, struct tag_row *row)
+{
+	struct row_facts *slot = NULL;
+	uint64_t v;
+
+	if (slots && str_parse_hex(digest_hex(&row->digest), 8, &v) == 0)
+		slot = &slots[v % ROW_FACTS];
+	if (slot && slot->facts.sized && digest_eq(&slot->digest, &row->digest)) {
+		copy_facts(&slot->facts, &row->facts);
+		return;
+	}
+	read_facts(r, n, row);
+	if (!slot || !row->facts.sized)
+		return;
+	facts_release(&slot->facts);
+	slot->digest = row->digest;
+	copy_facts(&row->facts, &slot->facts);
+}
+
+void reg_row_facts_release(struct row_facts *slots)
+{
+	for (size_t i = 0; i < ROW_FACTS; i++)
+		facts_release(&slots[i].facts);
+}
+
+int reg_row_pulled(struct registry *r, const struct name *n, struct tag_row *row, struct err *e)
+{
+	return pulled_tag(r->st, n, &row->tag, &row->pulled, e) < 0 ? -1 : 0;
+}
+
+int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, const struct row_source *from, struct tag_row *row, struct err *e)
 {
 	int found = tag_read(r->st, n, t, &row->digest, e);
 
@@ -98,9 +138,44 @@ int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, 
 	found = tag_pushed(r->st, n, t, false, &row->pushed, e);
 	if (found <= 0)
 		return found;
-	if (!take_old(old, row))
-		read_facts(r, n, row);
-	return indexed && reg_row_count(r, n, &row->digest, row->referrers, e) < 0 ? -1 : 1;
+	if (!take_old(from->old, row))
+		find_facts(r, n, from->facts, row);
+	if (reg_row_pulled(r, n, row, e) < 0)
+		return -1;
+	return from->indexed && reg_row_count(r, n, &row->digest, row->referrers, e) < 0 ? -1 : 1;
+}
+
+static bool is_index(const struct facts *f)
+{
+	return f->media_type.len && mediatype_is_index(mediatype_parse(f->media_type.buf, f->media_type.len));
+}
+
+void reg_row_put_off(struct facts *f)
+{
+	f->sized = f->sized && !is_index(f);
+}
+
+bool reg_row_unsummed(const struct tag_row *row)
+{
+	return !row->facts.sized && is_index(&row->facts);
+}
+
+bool reg_row_sum(struct registry *r, const struct name *n, struct tag_row *row, struct facts_budget *budget)
+{
+	const struct facts_budget whole = FACTS_BUDGET;
+	struct facts_budget own = whole;
+	cleanup_facts struct facts f = FACTS_INIT;
+	cleanup_err struct err ignored = ERR_INIT;      /* as in read_facts() */
+
+	if (budget->manifests <= own.manifests || budget->bytes < own.bytes)
+		return false;
+	if (facts_read(r, n, &row->digest, &own, &f, &ignored) != 1)
+		f.sized = false;
+	budget->manifests -= whole.manifests - own.manifests + 1;
+	budget->bytes -= whole.bytes - own.bytes;
+	row->facts.sized = f.sized;
+	row->facts.bytes = f.bytes;
+	return f.sized;
 }
 
 static void add_word(struct str *out, char letter, const char *s, size_t len)
@@ -134,6 +209,8 @@ void reg_row_line(const struct tag_row *row, struct str *line)
 		add_number(&text, 'b', (int64_t)f->bytes);
 	if (f->dated)
 		add_number(&text, 'c', f->created);
+	if (row->pulled > 0)
+		add_number(&text, 'l', row->pulled);
 	out.text = text.buf;
 	out.text_len = text.len;
 	memcpy(out.counts, row->referrers, sizeof(out.counts));
@@ -172,6 +249,10 @@ static int take_word(struct tag_row *row, const char *s, size_t len)
 	case 'c':
 		f->dated = parse_number(s + 1, len - 1, &f->created) == 0;
 		return 0;
+	case 'l':
+		if (parse_number(s + 1, len - 1, &v) == 0)
+			row->pulled = v;
+		return 0;
 	default:
 		return 0;
 	}
@@ -191,6 +272,12 @@ int reg_row_parse(struct tag_row *row, const struct summary_row *from)
 		if (stop > p && take_word(row, p, (size_t)(stop - p)) < 0)
 			return -1;
 		p = stop + 1;
+	}
+	if (from->pulled <= INT64_MAX && (int64_t)from->pulled > row->pulled)
+		row->pulled = (int64_t)from->pulled;
+	if (from->summed && reg_row_unsummed(row)) {
+		row->facts.sized = true;
+		row->facts.bytes = from->bytes;
 	}
 	return 0;
 }

@@ -23,22 +23,50 @@ struct tag_row {
 	unsigned referrers[KIND_COUNT];
 	bool immutable;                 /* by the configuration; not in a summary */
 	struct str by;                  /* who pushed it; "": not known */
+	int64_t pulled;                 /* seconds since the epoch, to the hour; 0: never, as far as is known */
 };
 
 #define TAG_ROW_INIT { .facts = FACTS_INIT, .by = STR_INIT }
 void reg_row_release(struct tag_row *row);
 #define cleanup_tag_row __attribute__((cleanup(reg_row_release)))
 
-/*
- * reg_row_read  - a row by the links: 1, 0 there is no such tag, -1 with *e
- *                 old: a row of this tag that was right once: what follows from the digest is taken from it if that is the same; may be NULL
- * reg_row_count - what refers to a manifest, by the index, which has to be current: up to 100 of them
- */
-int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, bool indexed, const struct summary_row *old, struct tag_row *row,
-		 struct err *e);
-int reg_row_count(struct registry *r, const struct name *n, const struct digest *d, unsigned counts[KIND_COUNT], struct err *e);
+/* Facts of manifests that several tags have, as far as there is room; a slot's digest may be that of another manifest. */
+#define ROW_FACTS 1024
+struct row_facts {
+	struct digest digest;
+	struct facts facts;
+};
 
-/* reg_row_line - add it as a row of a summary; reg_row_parse - read one; row is TAG_ROW_INIT: 0, or -1 */
+void reg_row_facts_release(struct row_facts *slots);
+
+/* What a row may be read from besides the links. */
+struct row_source {
+	bool indexed;                   /* the index is current: referrers are counted */
+	/* a row of this tag that was right once: what follows from the digest is taken from it if that is the same; or NULL */
+	const struct summary_row *old;
+	struct row_facts *facts;        /* ROW_FACTS slots; or NULL */
+};
+
+/*
+ * reg_row_read   - a row by the links: 1, 0 there is no such tag, -1 with *e
+ * reg_row_count  - what refers to a manifest, by the index, which has to be current: up to 100 of them
+ * reg_row_pulled - when its tag was pulled last, into the row: 0, or -1 with *e
+ */
+int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, const struct row_source *from, struct tag_row *row, struct err *e);
+int reg_row_count(struct registry *r, const struct name *n, const struct digest *d, unsigned counts[KIND_COUNT], struct err *e);
+int reg_row_pulled(struct registry *r, const struct name *n, struct tag_row *row, struct err *e);
+
+/*
+ * Of a push of an index the bytes are not summed up, since that costs some calls for each manifest that it names: the first list that shows it does.
+ * ROW_PUSH_BUDGET, reg_row_put_off - what may be read of a manifest that is pushed; then its bytes count as unknown, if it is an index
+ * reg_row_unsummed - whether a row lacks them; reg_row_sum - sum them up, within a budget; false: they stay unknown
+ */
+#define ROW_PUSH_BUDGET { 0, 16u << 20 }
+void reg_row_put_off(struct facts *f);
+bool reg_row_unsummed(const struct tag_row *row);
+bool reg_row_sum(struct registry *r, const struct name *n, struct tag_row *row, struct facts_budget *budget);
+
+/* reg_row_line - add it as a row of a summary; reg_row_parse - read one, and what notes say of it; row is TAG_ROW_INIT: 0, or -1 */
 void reg_row_line(const struct tag_row *row, struct str *line);
 int reg_row_parse(struct tag_row *row, const struct summary_row *from);
 

@@ -22,8 +22,9 @@
 #include "store/tag.h"
 
 #define SEARCH_EXAMINED 200000  /* names that are looked at to find ORDER_MAX which the caller may see */
-#define SEARCH_EXACT 1000       /* repositories that are asked for one tag or digest, a call or two each */
+#define SEARCH_EXACT 1000       /* repositories that are asked for one tag, and as many for digests: a few calls and at most 300 bytes each */
 #define SEARCH_BEGINS 100       /* repositories whose tags are looked through for those that begin with the text */
+#define SEARCH_LINKS 1000       /* tags that are counted by their links for the repositories of an answer */
 #define HEX_LEAST 6             /* digits of a digest: fewer are part of too many */
 
 struct search {
@@ -33,6 +34,9 @@ struct search {
 	struct names names;             /* of repositories that the caller may see, in byte order */
 	struct str *out;
 	size_t found;                   /* of the kind that is being looked for */
+	bool cut;                       /* some names were not looked at */
+	bool more;                      /* of this kind there may be more */
+	struct str kinds;               /* of which there may be, as members of an object */
 };
 
 static int gather(void *arg, const struct name *n, struct err *e)
@@ -40,8 +44,10 @@ static int gather(void *arg, const struct name *n, struct err *e)
 	struct search *s = arg;
 
 	(void)e;
+	if (s->names.count == ORDER_MAX)
+		return 1;
 	names_add(&s->names, n->s, n->len);
-	return s->names.count == ORDER_MAX;
+	return 0;
 }
 
 /* How well a name fits, 0 best; 4: not at all. */
@@ -80,37 +86,40 @@ static int find_repos(struct search *s, struct err *e)
 {
 	static const struct order best = { .by = ORDER_SIZE };
 	cleanup_order_list struct order_list l = ORDER_LIST_INIT;
-	size_t i;
+	size_t links = SEARCH_LINKS, i;
 
 	for (i = 0; i < s->names.count; i++)
 		if (rank(s->names.v[i], s->q) < 4)
 			order_list_add(&l, rank(s->names.v[i], s->q), s->names.v[i]);
 	order_sort(&best, &l);
-	json_put_key(s->out, "repos");
-	str_addc(s->out, '[');
+	s->more = s->cut || l.count > SEARCH_FOUND;
 	for (i = 0; i < l.count && i < SEARCH_FOUND; i++) {
 		struct repo_row row;
 		struct name n;
-		int found = name_parse(&n, l.v[i].name, strlen(l.v[i].name)) < 0 ? 0 : reg_repo_row(s->r, &n, &row, e);
+		int found = name_parse(&n, l.v[i].name, strlen(l.v[i].name)) < 0 ? 0 : reg_repo_row(s->r, &n, &links, &row, e);
 
 		if (found < 0)
 			found = skip(&n, e);
 		if (found)
 			reg_repo_row_json(&row, !s->of, s->out);
 	}
-	str_addc(s->out, ']');
 	return 0;
 }
 
-/* Whether there is room for more of this kind after this one. */
+/* Add one; false: there is no room, so that there are more of this kind. */
 static bool put(struct search *s, const char *repo, const char *key, const char *what)
 {
+	if (s->found == SEARCH_FOUND) {
+		s->more = true;
+		return false;
+	}
+	s->found++;
 	json_put_key(s->out, NULL);
 	str_addc(s->out, '{');
 	json_put_word(s->out, "repo", repo);
 	json_put_word(s->out, key, what);
 	str_addc(s->out, '}');
-	return ++s->found < SEARCH_FOUND;
+	return true;
 }
 
 struct begins {
@@ -181,6 +190,7 @@ static int find_tags(struct search *s, struct err *e)
 		return find_there(s, &n, colon + 1, e);
 	if (tag_parse(&t, s->q, strlen(s->q)) < 0)
 		return 0;
+	s->more = s->cut || s->names.count > SEARCH_BEGINS;
 	for (i = 0; i < s->names.count && i < SEARCH_EXACT && s->found < SEARCH_FOUND; i++) {
 		int there = name_parse(&n, s->names.v[i], strlen(s->names.v[i])) < 0 ? 0 : tag_is_there(s->r->st, &n, &t, e);
 
@@ -192,12 +202,14 @@ static int find_tags(struct search *s, struct err *e)
 	for (i = 0; i < s->names.count && i < SEARCH_BEGINS && s->found < SEARCH_FOUND; i++)
 		if (name_parse(&n, s->names.v[i], strlen(s->names.v[i])) == 0 && tags_of(s, &n, s->q, false, e) < 0)
 			skip(&n, e);
+	s->more = s->more || (s->found == SEARCH_FOUND && i < s->names.count);
 	return 0;
 }
 
 struct digests {
 	struct digest v[SEARCH_FOUND];
 	size_t count;
+	bool more;
 	const char *hex;
 };
 
@@ -208,18 +220,24 @@ static int take_digest(void *arg, const struct digest *d, struct err *e)
 	(void)e;
 	if (strncmp(digest_hex(d), all->hex, strlen(all->hex)) != 0)
 		return 0;
-	all->v[all->count++] = *d;
-	return all->count == SEARCH_FOUND;
+	all->more = all->count == SEARCH_FOUND;
+	if (!all->more)
+		all->v[all->count++] = *d;
+	return all->more;
 }
 
 /* The repositories that have content of this digest, as a manifest or a blob. */
 static int repos_of(struct search *s, const struct digest *d, size_t *looked, struct err *e)
 {
-	for (size_t i = 0; i < s->names.count && *looked < SEARCH_EXACT && s->found < SEARCH_FOUND; i++) {
+	for (size_t i = 0; i < s->names.count; i++) {
 		struct digest content;
 		struct name n;
 		int found;
 
+		if (*looked == SEARCH_EXACT || s->found == SEARCH_FOUND) {
+			s->more = true;
+			break;
+		}
 		if (name_parse(&n, s->names.v[i], strlen(s->names.v[i])) < 0)
 			continue;
 		++*looked;
@@ -245,6 +263,7 @@ static int find_digests(struct search *s, struct err *e)
 		return 0;
 	if (blob_walk(s->r->st, (unsigned)part, take_digest, &all, e) < 0)
 		return -1;
+	s->more = all.count && (all.more || s->cut);
 	for (i = 0; i < all.count; i++)
 		if (repos_of(s, &all.v[i], &looked, e) < 0)
 			return -1;
@@ -256,20 +275,27 @@ static int find(struct search *s, const char *key, int (*how)(struct search *s, 
 	json_put_key(s->out, key);
 	str_addc(s->out, '[');
 	s->found = 0;
+	s->more = false;
 	if (how(s, e) < 0)
 		return -1;
 	str_addc(s->out, ']');
+	if (s->more)
+		str_addf(&s->kinds, "%s\"%s\":true", s->kinds.len ? "," : "", key);
 	return 0;
 }
 
 int reg_search(struct registry *r, const struct repo_filter *of, const char *q, struct str *out, struct err *e)
 {
-	struct search s = { .r = r, .of = of, .q = q, .names = NAMES_INIT, .out = out };
+	struct search s = { .r = r, .of = of, .q = q, .names = NAMES_INIT, .out = out, .kinds = STR_INIT };
 	size_t budget = SEARCH_EXAMINED;
 	int rc = reg_walk(r, of, "", &budget, 0, gather, &s, e);
 
+	s.cut = rc > 0;
 	if (rc >= 0)
-		rc = find_repos(&s, e) < 0 || find(&s, "tags", find_tags, e) < 0 || find(&s, "digests", find_digests, e) < 0 ? -1 : 0;
+		rc = find(&s, "repos", find_repos, e) < 0 || find(&s, "tags", find_tags, e) < 0 || find(&s, "digests", find_digests, e) < 0 ? -1 : 0;
+	if (rc == 0 && s.kinds.len)
+		str_addf(out, ",\"more\":{%s}", s.kinds.buf);
 	names_release(&s.names);
+	str_release(&s.kinds);
 	return rc;
 }

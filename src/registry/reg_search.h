@@ -13,7 +13,7 @@
 #define SEARCH_TEXT 512         /* bytes of what is searched for, at most; at least 1 */
 
 /*
- * reg_search - add the members "repos", "tags" and "digests" to a JSON object
+ * reg_search - add the members "repos", "tags" and "digests" to a JSON object, and "more": of which of them there may be more
  * of  the repositories that the caller may see; NULL: all
  * What is looked at is bounded: SEARCH_... in reg_search.c.
  */

@@ -14,12 +14,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "os/file.h"
 #include "store/index.h"
 #include "store/believed.h"
+#include "store/lock.h"
 #include "store/revision.h"
 #include "store/store_path.h"
+#include "store/summary_note.h"
 #include "store/tag.h"
 
+#define SUMS_ANEW { 2000, 64u << 20 }   /* what is read to sum up bytes when a file is written anew */
 #define LOOK_EACH 32            /* changes, about, until it is looked at whether a file is to be written anew: that costs five calls */
 
 void reg_summary_leave(struct summary_change *c)
@@ -57,8 +61,9 @@ static int look(void *arg, const char *key, size_t len, struct str *line, struct
 {
 	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 	const struct summary_change *c = arg;
+	const struct row_source from = { .indexed = true };
 	struct tag t;
-	int found = tag_parse(&t, key, len) < 0 ? 0 : reg_row_read(c->r, c->n, &t, true, NULL, &row, e);
+	int found = tag_parse(&t, key, len) < 0 ? 0 : reg_row_read(c->r, c->n, &t, &from, &row, e);
 
 	if (found == 1)
 		reg_row_line(&row, line);
@@ -71,6 +76,8 @@ struct rows {
 	const struct name *n;
 	struct str text;                /* a line for each row */
 	size_t count;
+	bool pulls;                     /* when a tag was pulled has to be looked up */
+	struct facts_budget sums;
 };
 
 /* The rows of the lines, which do not move any more; owned. */
@@ -104,6 +111,28 @@ static int write_rows(struct rows *rows, struct err *e)
 	return summary_build(rows->r->st, path.buf, v, rows->count, e);
 }
 
+/* Whether what notes say has to go into the row, or what a push has put off. */
+static bool has_to_change(const struct rows *rows, const struct summary_row *row)
+{
+	return rows->pulls || row->pulled || row->summed || !(memmem(row->text, row->text_len, " b", 2) || (row->text_len && *row->text == 'b'));
+}
+
+static int change_row(struct rows *rows, const struct summary_row *from, struct err *e)
+{
+	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
+
+	if (reg_row_parse(&row, from) < 0)
+		return 0;               /* no tag */
+	if (rows->pulls && reg_row_pulled(rows->r, rows->n, &row, e) < 0)
+		return -1;
+	if (reg_row_unsummed(&row))
+		reg_row_sum(rows->r, rows->n, &row, &rows->sums);
+	reg_row_line(&row, &rows->text);
+	str_addc(&rows->text, '\n');
+	rows->count++;
+	return 0;
+}
+
 static int copy_row(void *arg, const struct summary_row *row, struct err *e)
 {
 	struct summary_row copy = *row;
@@ -112,6 +141,8 @@ static int copy_row(void *arg, const struct summary_row *row, struct err *e)
 
 	if (row->recount && digest_parse(&d, row->digest, row->digest_len) == 0 && reg_row_count(rows->r, rows->n, &d, copy.counts, e) < 0)
 		return -1;
+	if (has_to_change(rows, row))
+		return change_row(rows, &copy, e);
 	add_row(rows, &copy);
 	return 0;
 }
@@ -119,13 +150,19 @@ static int copy_row(void *arg, const struct summary_row *row, struct err *e)
 /* The caller holds the lock: nobody is at work, so what is in doubt can be decided for good. A failure leaves the file as it is. */
 static void write_anew(struct registry *r, const struct name *n)
 {
+	cleanup_summary_carry struct summary_carry carry = { .fd = -1 };
 	cleanup_summary struct summary s = SUMMARY_INIT;
 	cleanup_err struct err ignored = ERR_INIT;
-	struct rows rows = { .r = r, .n = n, .text = STR_INIT };
+	cleanup_str struct str path = STR_INIT;
+	struct rows rows = { .r = r, .n = n, .text = STR_INIT, .sums = SUMS_ANEW };
 
-	if (reg_summary_open(r, n, &s, &ignored) == 1 && summary_is_due(&s) &&
-	    summary_walk(&s, SUMMARY_BY_KEY, false, NULL, copy_row, &rows, &ignored) == 0)
-		write_rows(&rows, &ignored);
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	summary_carry_begin(r->st, path.buf, false, &carry);
+	if (reg_summary_open(r, n, &s, &ignored) == 1 && summary_is_due(&s)) {
+		rows.pulls = summary_notes_pulls(r->st) && !summary_knows_pulls(&s);
+		if (summary_walk(&s, SUMMARY_BY_KEY, false, NULL, copy_row, &rows, &ignored) == 0 && write_rows(&rows, &ignored) == 0)
+			summary_carry_end(r->st, path.buf, &carry);
+	}
 	str_release(&rows.text);
 }
 
@@ -253,6 +290,7 @@ static int compare_keys(const void *a, const void *b)
 struct building {
 	struct rows rows;
 	struct old old;
+	struct row_facts *facts;
 };
 
 static int add_tag(void *arg, const struct tag *t, const struct digest *d, struct err *e)
@@ -260,8 +298,11 @@ static int add_tag(void *arg, const struct tag *t, const struct digest *d, struc
 	cleanup_tag_row struct tag_row row = TAG_ROW_INIT;
 	struct building *b = arg;
 	const struct summary_row key = { .key = t->s, .key_len = t->len };
-	const struct summary_row *old = b->old.lines.count ? bsearch(&key, b->old.v, b->old.lines.count, sizeof(key), compare_keys) : NULL;
-	int found = reg_row_read(b->rows.r, b->rows.n, t, true, old, &row, e);
+	const struct row_source from = {
+		.indexed = true, .facts = b->facts,
+		.old = b->old.lines.count ? bsearch(&key, b->old.v, b->old.lines.count, sizeof(key), compare_keys) : NULL,
+	};
+	int found = reg_row_read(b->rows.r, b->rows.n, t, &from, &row, e);
 
 	(void)d;
 	if (found <= 0)
@@ -274,13 +315,22 @@ static int add_tag(void *arg, const struct tag *t, const struct digest *d, struc
 
 static int build(struct registry *r, const struct name *n, struct err *e)
 {
+	cleanup_summary_carry struct summary_carry carry = { .fd = -1 };
+	cleanup_str struct str path = STR_INIT;
 	struct building b = { .rows = { .r = r, .n = n, .text = STR_INIT }, .old = { .lines = { .text = STR_INIT } } };
 	int rc;
 
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	summary_carry_begin(r->st, path.buf, *r->st->epoch != '\0', &carry);
+	b.facts = xcalloc(ROW_FACTS, sizeof(*b.facts));
 	read_old(r, n, &b.old);
 	rc = tag_walk(r->st, n, add_tag, &b, e);
 	if (rc == 0)
 		rc = write_rows(&b.rows, e);
+	if (rc == 0)
+		summary_carry_end(r->st, path.buf, &carry);
+	reg_row_facts_release(b.facts);
+	free(b.facts);
 	str_release(&b.rows.text);
 	str_release(&b.old.lines.text);
 	free(b.old.v);
@@ -329,4 +379,19 @@ int reg_summary_open(struct registry *r, const struct name *n, struct summary *s
 	path_index_file(&path, n, STORE_INDEX_SUMMARY);
 	rc = summary_open(r->st, path.buf, s, e);
 	return rc == 1 && summary_settle(s, look, &c, e) < 0 ? -1 : rc;
+}
+
+void reg_summary_tidy(struct registry *r, const struct name *n, const struct str *notes, bool due)
+{
+	cleanup_err struct err ignored = ERR_INIT;
+	cleanup_str struct str path = STR_INIT;
+	cleanup_fd int lock = -1;
+
+	if ((!notes->len && !due) || r->st->readonly || lock_repository_now(r->st, n, &lock, &ignored) != 1)
+		return;
+	path_index_file(&path, n, STORE_INDEX_SUMMARY);
+	if (notes->len)
+		summary_note_lines(r->st, path.buf, notes);
+	if (due)
+		write_anew(r, n);
 }

@@ -67,4 +67,10 @@ int reg_summary_build(struct registry *r, const struct name *n, struct err *e);
  */
 int reg_summary_open(struct registry *r, const struct name *n, struct summary *s, struct err *e);
 
+/*
+ * reg_summary_tidy - after a list has been read: say these notes (store/summary_note.h), and write the file anew if it is `due`
+ * If somebody else has the repository's lock, neither is done. A failure is ignored.
+ */
+void reg_summary_tidy(struct registry *r, const struct name *n, const struct str *notes, bool due);
+
 #endif

@@ -176,6 +176,7 @@ void index_remove_tag(struct store *st, const struct name *n, const struct tag *
 
 struct tags_of {
 	struct str prefix;
+	size_t max;
 	struct names *out;
 };
 
@@ -184,16 +185,16 @@ static int take_pair(void *arg, const char *pair, struct err *e)
 	struct tags_of *t = arg;
 
 	(void)e;
-	if (strncmp(pair, t->prefix.buf, t->prefix.len) != 0)
+	if (t->out->count == t->max || strncmp(pair, t->prefix.buf, t->prefix.len) != 0)
 		return 1;
 	names_add(t->out, pair + t->prefix.len, strlen(pair) - t->prefix.len);
 	return 0;
 }
 
-int index_tags_of(struct store *st, const struct name *n, const struct digest *d, struct names *out, struct err *e)
+int index_tags_of(struct store *st, const struct name *n, const struct digest *d, size_t max, struct names *out, struct err *e)
 {
 	cleanup_str struct str dir = STR_INIT;
-	struct tags_of t = { .prefix = STR_INIT, .out = out };
+	struct tags_of t = { .prefix = STR_INIT, .max = max, .out = out };
 	int rc;
 
 	path_index_file(&dir, n, STORE_INDEX_TAGS);

@@ -59,12 +59,12 @@ int index_remove(struct store *st, const struct name *n, struct names *trashed, 
  * is_new  the tag does not exist yet, so its name is added too
  * index_remove_tag - the tag no longer points to d; a power cut may bring the entry back
  * gone  the tag no longer exists, so its name is removed too
- * index_tags_of - add the names of the tags that may point to d
+ * index_tags_of - add the names of the tags that may point to d: the first `max`; out is empty before
  */
 int index_add_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool is_new,
 		  struct err *e);
 void index_remove_tag(struct store *st, const struct name *n, const struct tag *t, const struct digest *d, bool gone);
-int index_tags_of(struct store *st, const struct name *n, const struct digest *d, struct names *out, struct err *e);
+int index_tags_of(struct store *st, const struct name *n, const struct digest *d, size_t max, struct names *out, struct err *e);
 
 /*
  * index_set_tags - replace the entries of all tags of a repository at once, durably

@@ -20,6 +20,7 @@
 #include "os/again.h"
 #include "os/file.h"
 #include "store/store_path.h"
+#include "store/summary_note.h"
 
 #define SLOTS 8192              /* 64 KiB */
 
@@ -39,22 +40,37 @@ static uint64_t number_of(const struct store *st, const struct name *n, const st
 	return key[0] ? key[0] : 1;
 }
 
-/* Whether this hour is noted now. What is in the place of a file stays: fsck names it. */
-static bool note(struct store *st, const char *path, int64_t hour)
+/* Note this hour: 1 noted now, 0 it was already, -1 it can't be. What is in the place of a file stays: fsck names it. */
+static int note(struct store *st, const char *path, int64_t hour)
 {
 	struct stat sb;
 
 	if (os_fstatat(st->dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT && store_touch(st, path) == 0;
+		return errno == ENOENT && store_touch(st, path) == 0 ? 1 : -1;
 	if (!S_ISREG(sb.st_mode) || sb.st_mtim.tv_sec / PULLED_HOUR == hour)
-		return true;
-	return os_utimensat(st->dirfd, path, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+		return 0;
+	return os_utimensat(st->dirfd, path, NULL, AT_SYMLINK_NOFOLLOW) == 0 ? 1 : -1;
+}
+
+/* After the file: whoever writes the summary anew meanwhile has seen the one or the other. 0, or -1 */
+static int note_tag(struct store *st, const struct name *n, const struct tag *t, int64_t now)
+{
+	cleanup_str struct str path = STR_INIT;
+	int noted;
+
+	path_pulled_tag(&path, n, t);
+	noted = note(st, path.buf, now / PULLED_HOUR);
+	if (noted == 1) {
+		path_index_file(&path, n, STORE_INDEX_SUMMARY);
+		summary_note_pull(st, path.buf, t->s, now);
+	}
+	return noted < 0 ? -1 : 0;
 }
 
 void pulled_note(struct store *st, const struct name *n, const struct tag *t, const struct digest *d)
 {
 	cleanup_str struct str path = STR_INIT;
-	int64_t hour = (int64_t)time(NULL) / PULLED_HOUR;
+	int64_t now = (int64_t)time(NULL), hour = now / PULLED_HOUR;
 	uint64_t number, *slot;
 
 	if (!st->pulls) {
@@ -66,13 +82,8 @@ void pulled_note(struct store *st, const struct name *n, const struct tag *t, co
 	if (*slot == number)
 		return;
 	path_pulled_digest(&path, n, d);
-	if (!note(st, path.buf, hour))
+	if (note(st, path.buf, hour) < 0 || (t && note_tag(st, n, t, now) < 0))
 		return;
-	if (t) {
-		path_pulled_tag(&path, n, t);
-		if (!note(st, path.buf, hour))
-			return;
-	}
 	*slot = number;
 }
 

@@ -24,6 +24,7 @@
 
 /*
  * pulled_note - a manifest was pulled now, by a tag or (t is NULL) by its digest
+ * A pull of a tag is told to the summary of the repository as well, if there is one (store/summary_note.h).
  * What this process has noted within the hour costs no system call; what another one has, one each. A failure is ignored: the next pull
  * tries again.
  */

@@ -110,6 +110,7 @@ int store_open_root(struct store **out, const struct store_options *o, struct er
 
 	st->flush = o->flush;
 	st->barrier_fd = -1;
+	st->touched_fd = -1;
 	st->readonly = o->readonly;
 	st->seats = o->seats;
 	st->nseats = o->nseats;
@@ -223,6 +224,7 @@ void store_close(struct store **stp)
 	os_cleanup_fd(&st->turnstile_fd);
 	os_cleanup_fd(&st->collector_fd);
 	os_cleanup_fd(&st->barrier_fd);
+	os_cleanup_fd(&st->touched_fd);
 	free(st->pulls);
 	free(st);
 	*stp = NULL;
@@ -249,19 +251,24 @@ int store_write(struct store *st, const char *path, const void *buf, size_t len,
 
 #define TOUCH_TRIES 8           /* a directory may be removed as often while it is made */
 
-int store_touch(struct store *st, const char *path)
+int store_note(struct store *st, const char *path, const char *text, size_t len)
 {
 	cleanup_str struct str dir = STR_INIT;
 	int tries;
 
 	str_add(&dir, path, (size_t)(strrchr(path, '/') - path));
 	for (tries = 0; tries < TOUCH_TRIES; tries++) {
-		if (store_write(st, path, "", 0, false) == 0 || errno == EEXIST)
+		if (store_write(st, path, text, len, false) == 0 || errno == EEXIST)
 			return 0;
 		if (errno != ENOENT || (os_mkdirs(st->dirfd, dir.buf) < 0 && errno != ENOENT))
 			return -1;
 	}
 	return -1;
+}
+
+int store_touch(struct store *st, const char *path)
+{
+	return store_note(st, path, "", 0);
 }
 
 /* A power cut ends the epoch, unless another machine goes on: then each index is compared with the links before it is believed. */

@@ -112,6 +112,7 @@ struct store {
 	int turnstile_fd;       /* -1 where the file system is read-only */
 	int collector_fd;
 	int barrier_fd;         /* -1 unless ordered */
+	int touched_fd;         /* store/touched.h; -1: not open */
 	uint64_t id;            /* random: no other process or machine makes the same temporary names */
 	uint64_t serial;
 	uint64_t waited;        /* longest wait for a lock since lock_longest_wait(), in microseconds */
@@ -168,6 +169,7 @@ int store_read_epoch(struct store *st, struct err *e);
  * store_flush_new - after a new name in this directory, which another name will be given on the way to its place. On an ordered
  *                   file system there is nothing to do.
  * store_write     - create a file, which must not exist, with this content; `flush`: as store_flush_fd
+ * store_note      - create a file with this text, and the directories above it, unless it exists; not flushed
  * store_touch     - create an empty file, and the directories above it, unless it exists; a collection may remove empty directories meanwhile
  */
 int store_flush_dir(struct store *st, const char *path);
@@ -175,6 +177,7 @@ int store_flush_above(struct store *st, const char *path, unsigned count);
 int store_flush_fd(struct store *st, int fd);
 int store_flush_new(struct store *st, const char *path);
 int store_write(struct store *st, const char *path, const void *buf, size_t len, bool flush);
+int store_note(struct store *st, const char *path, const char *text, size_t len);
 int store_touch(struct store *st, const char *path);
 
 /* store_flushes_index - whether names in indexes have to be durable before the links that they lead to: see doc/STORE.md, "Indexes and epochs" */

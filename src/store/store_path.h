@@ -77,6 +77,7 @@
 #define STORE_ENDED_DIR "berth/sessions/ended"          /* a directory for each user, by the SHA-256 of the name */
 #define STORE_ENDED_ALL "all"   /* in that of a user */
 #define STORE_MIRROR_SIZE_FILE "berth/mirror/_size"      /* how many bytes only mirrors have: see store/alone.h */
+#define STORE_MIRROR_SIZES_FILE "berth/mirror/_sizes"    /* the same of each upstream: see care/evict_sizes.h */
 #define STORE_MIRROR_JUDGED_FILE "berth/mirror/_judged"
 #define STORE_MIRROR_DOUBT_FILE "berth/mirror/_doubt"
 #define STORE_MIRROR_PENDING_FILE "berth/mirror/_pending" /* content that an eviction has not removed yet: see care/evict_pending.h */

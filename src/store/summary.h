@@ -12,11 +12,13 @@
  *   two runs     the same rows by KEY, and by PUSHED and KEY: "PUSHED KEY DIGEST COUNT COUNT COUNT COUNT TEXT\n"
  *   tail         "?n KEY ;" the row may be about to come (o: to change or go); "=ROW ;" it is this one; "-KEY ;" it has gone;
  *                "@? DIGEST ;" what refers to it may be about to change; "@+N DIGEST ;" one more of kind N
+ *                "!p NUMBER KEY ;" its tag was pulled then; "!b NUMBER DIGEST ;" so many bytes: see store/summary_note.h
  *
  * So a row is believed unless its last line is one with a question mark: then somebody is at work, or has died there, and what the row is about is
  * looked at. A piece of the tail begins with a newline, and a line counts if it ends with ";": what a kill has cut counts for nothing.
- * A file with another mark than that in force (store/believed.h) is none. Writers hold the repository's lock; readers take none, and hold on
- * to the file that they have opened.
+ * Nor does one with a zero in it, which a power cut has torn: in a file with another mark than that in force (store/believed.h), which is
+ * none but for what summary_open_old() is for. Writers hold the repository's lock, but for those of notes; readers take none, and hold on to the file
+ * that they have opened.
  */
 
 #include <stdbool.h>
@@ -30,6 +32,9 @@
 
 #define SUMMARY_COUNTS 4
 #define SUMMARY_KEY_MAX 255
+#define SUMMARY_PULLED 'p'              /* kinds of notes: seconds since the epoch, of a key */
+#define SUMMARY_BYTES 'b'               /* bytes, of a digest */
+#define SUMMARY_PULLS_MAX (96 * 1024)   /* bytes of a tail from which on pulls are not noted any more */
 #define SUMMARY_REFERS_MAX 100          /* referrers of a digest that are counted, of all kinds together */
 
 struct summary_row {
@@ -38,6 +43,9 @@ struct summary_row {
 	size_t key_len, digest_len, text_len;
 	unsigned counts[SUMMARY_COUNTS];
 	bool recount;                   /* out of a walk: the counts are not certain */
+	uint64_t pulled;                /* out of a walk: by notes, seconds since the epoch; 0: none */
+	bool summed;                    /* out of a walk: by a note, so many bytes: */
+	uint64_t bytes;
 	size_t seq;                     /* the line of the tail that it is from; 0: the base */
 };
 
@@ -60,6 +68,13 @@ struct summary {
 		int kind;               /* -1: a doubt */
 	} *refers;                      /* owned; by digest, then in their order */
 	size_t nrefers;
+	struct summary_note {
+		char kind;
+		const char *of;         /* a key or a digest */
+		size_t len, seq;
+		uint64_t value;
+	} *notes;                       /* owned; by kind, by what they are about, then in their order */
+	size_t nnotes;
 	struct str settled;             /* texts of rows that were looked at */
 	struct names doubted;           /* keys of summary_doubt_keys() */
 };
@@ -87,6 +102,9 @@ void summary_doubt_keys(struct summary *s, const struct names *keys);
 /* summary_count - the number of rows, after summary_settle() */
 uint64_t summary_count(const struct summary *s);
 
+/* summary_knows_pulls - whether all pulls since the rows were written are noted; else the tail is too long for that */
+bool summary_knows_pulls(const struct summary *s);
+
 /* summary_is_due - whether the tail is so long that the file is to be written anew */
 bool summary_is_due(const struct summary *s);
 
@@ -101,7 +119,8 @@ enum summary_order { SUMMARY_BY_KEY, SUMMARY_BY_PUSH };
 int summary_walk(struct summary *s, enum summary_order by, bool desc, const struct summary_row *after,
 		 int (*visit)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e);
 
-/* summary_parse_row - read a row from a line, as summary_add_row() writes it (store/summary_write.h): 0, or -1 */
+/* summary_add_row - add a row as a line, without a newline; summary_parse_row - read one: 0, or -1 */
+void summary_add_row(struct str *out, const struct summary_row *row);
 int summary_parse_row(const char *line, size_t len, struct summary_row *row);
 
 /* summary_cmp - the order of a walk */

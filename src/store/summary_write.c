@@ -23,18 +23,6 @@
 #define BLOCK_LEAST (32 * 1024)         /* bytes of a block of a run: what a page reads */
 #define BLOCKS_MAX 512                  /* of a run, about: an index of so many entries is read for each page */
 
-void summary_add_row(struct str *out, const struct summary_row *row)
-{
-	str_addf(out, "%016" PRIx64 " ", row->pushed);
-	str_add(out, row->key, row->key_len);
-	str_addc(out, ' ');
-	str_add(out, row->digest, row->digest_len);
-	for (size_t i = 0; i < SUMMARY_COUNTS; i++)
-		str_addf(out, " %u", row->counts[i]);
-	str_addc(out, ' ');
-	str_add(out, row->text, row->text_len);
-}
-
 void summary_doubt(struct str *lines, const char *key, bool existed)
 {
 	str_addf(lines, "\n?%c %s ;\n", existed ? 'o' : 'n', key);

@@ -6,9 +6,6 @@
 
 #include "store/summary.h"
 
-/* summary_add_row - add a row as a line, without a newline */
-void summary_add_row(struct str *out, const struct summary_row *row);
-
 /*
  * Lines about a change, added to a text for summary_say().
  * summary_doubt, summary_set, summary_gone    existed: the row was there before

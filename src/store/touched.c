@@ -45,10 +45,22 @@ static int say(struct store *st, int fd, char mark, const struct name *n, bool f
 	return rc;
 }
 
+/* On a file system of this machine alone a process keeps it open: nobody removes it while any process has the store open. */
+static int open_log(struct store *st)
+{
+	int fd = st->touched_fd;
+
+	if (fd < 0)
+		fd = os_open_file(st->dirfd, STORE_TOUCHED_FILE, O_WRONLY | O_APPEND, 0);
+	if (st->local)
+		st->touched_fd = fd;
+	return fd;
+}
+
 int touched_begin(struct store *st, const struct name *n, struct touched *t, struct err *e)
 {
 	*t = (struct touched){ .st = st };
-	t->fd = os_open_file(st->dirfd, STORE_TOUCHED_FILE, O_WRONLY | O_APPEND, 0);
+	t->fd = open_log(st);
 	if ((t->fd < 0 && os_gone(errno)) || (t->fd >= 0 && say(st, t->fd, '?', n, true) == 0))
 		return 0;
 	touched_leave(t);
@@ -64,7 +76,7 @@ void touched_end(struct touched *t, const struct name *n)
 
 void touched_leave(struct touched *t)
 {
-	if (t->fd >= 0)
+	if (t->fd >= 0 && t->fd != t->st->touched_fd)
 		close(t->fd);
 	t->fd = -1;
 }

@@ -84,17 +84,43 @@ bool undo_counts(uint64_t usec, uint64_t now, uint64_t keep)
 	return usec > now || (now - usec) / USEC <= keep;
 }
 
-static int put(struct store *st, const char *dir, const char *name, struct err *e)
+/* `by`: who it was, "" not known: the bytes of the file, which is not flushed for that. */
+static int put(struct store *st, const char *dir, const char *name, const char *by, struct err *e)
 {
-	cleanup_str struct str path = STR_INIT;
+	cleanup_str struct str path = STR_INIT, text = STR_INIT;
 
 	path_in(&path, dir, name);
-	if (store_touch(st, path.buf) == 0)
+	str_add_urlenc(&text, by, strnlen(by, UNDO_BY_MAX));
+	if (text.len)
+		str_addc(&text, '\n');
+	if (store_note(st, path.buf, text.buf, text.len) == 0)
 		return 0;
 	/* What is no directory is nothing that berth has made here. */
-	if (errno == ENOTDIR && store_unblock(st, dir) == 0 && store_touch(st, path.buf) == 0)
+	if (errno == ENOTDIR && store_unblock(st, dir) == 0 && store_note(st, path.buf, text.buf, text.len) == 0)
 		return 0;
 	return err_sys(e, "cannot make %s", path.buf);
+}
+
+/* A power cut may leave a part of the text, or zeros: it counts if it is whole. */
+int undo_by(struct store *st, const struct name *n, const struct undo_mark *m, struct str *by, struct err *e)
+{
+	cleanup_str struct str dir = STR_INIT, name = STR_INIT, path = STR_INIT;
+	char text[3 * UNDO_BY_MAX + 1];
+	ssize_t len;
+
+	str_reset(by);
+	path_undo_marks(&dir, n);
+	undo_name(m, &name);
+	path_in(&path, dir.buf, name.buf);
+	len = os_read_file(st->dirfd, path.buf, text, sizeof(text));
+	if (len < 0)
+		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", path.buf);
+	if (len < 2 || (size_t)len > sizeof(text) || text[len - 1] != '\n' || memchr(text, '\0', (size_t)len))
+		return 0;
+	if (str_add_urldec(by, text, (size_t)len - 1, false) == 0 && by->len)
+		return 1;
+	str_reset(by);
+	return 0;
 }
 
 void undo_marks_release(struct undo_marks *m)
@@ -181,8 +207,8 @@ static void prune_now(struct store *st, const struct name *n, uint64_t now, uint
 		undo_prune(st, n, &all, now, keep);
 }
 
-int undo_add(struct store *st, const struct name *n, enum undo_kind kind, const struct tag *t, const struct digest *d, uint64_t keep,
-	     struct err *e)
+int undo_add(struct store *st, const struct name *n, enum undo_kind kind, const struct tag *t, const struct digest *d, const char *by,
+	     uint64_t keep, struct err *e)
 {
 	struct undo_mark m = { .kind = kind, .digest = *d };
 	cleanup_str struct str dir = STR_INIT, name = STR_INIT;
@@ -193,7 +219,7 @@ int undo_add(struct store *st, const struct name *n, enum undo_kind kind, const 
 		return -1;
 	path_undo_marks(&dir, n);
 	undo_name(&m, &name);
-	if (put(st, dir.buf, name.buf, e) < 0)
+	if (put(st, dir.buf, name.buf, by, e) < 0)
 		return -1;
 	if (st->marked++ % EACH == 0)
 		prune_now(st, n, m.usec, keep);
@@ -211,7 +237,7 @@ int undo_flush(struct store *st, const struct name *n, struct err *e)
 int undo_copy(struct store *st, const struct name *from, const struct name *to, struct err *e)
 {
 	cleanup_undo_marks struct undo_marks all = UNDO_MARKS_INIT;
-	cleanup_str struct str dir = STR_INIT, name = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, name = STR_INIT, by = STR_INIT;
 	size_t i;
 
 	if (undo_read(st, from, &all, e) < 0)
@@ -220,7 +246,7 @@ int undo_copy(struct store *st, const struct name *from, const struct name *to, 
 	for (i = 0; i < all.count; i++) {
 		str_reset(&name);
 		undo_name(&all.v[i], &name);
-		if (put(st, dir.buf, name.buf, e) < 0)
+		if (undo_by(st, from, &all.v[i], &by, e) < 0 || put(st, dir.buf, name.buf, by.buf, e) < 0)
 			return -1;
 	}
 	/* Also on an ordered file system: the rename of the repository is flushed at once. */

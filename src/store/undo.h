@@ -6,8 +6,9 @@
  * undo: marks for what a repository has lost: tags that were moved or deleted, manifests that were deleted by their digest
  * (doc/RULES.md, "Undo").
  *
- * A mark is an empty file whose name says all: time, what happened, digest and tag. It is written before the change, so it may
- * say too much, never too little. How long marks count is the caller's business.
+ * A mark is a file whose name says all: time, what happened, digest and tag. In it is who did it, if that is known: "USER\n", percent-encoded;
+ * that is not flushed, and may be lost. A mark is written before the change, so it may say too much, never too little. How long marks
+ * count is the caller's business.
  */
 
 #include <stdbool.h>
@@ -18,6 +19,8 @@
 #include "base/ref.h"
 #include "os/dir.h"
 #include "store/store.h"
+
+#define UNDO_BY_MAX 64
 
 enum undo_kind {
 	UNDO_MOVED,             /* the tag was set to another manifest */
@@ -39,13 +42,14 @@ int undo_parse(struct undo_mark *m, const char *name, size_t len);
 
 /*
  * undo_add   - write a mark; the caller holds the repository's lock. 0, or -1 with *e
+ * by         the user who makes the change, of whose name UNDO_BY_MAX bytes are kept; "": not known
  * keep       seconds that marks count. The first mark that a process writes, and each 256th, also removes those of the repository
  *            that are older, and all but the last of each tag and digest: so their number is bounded without a collection, too
  * undo_flush - make the marks durable, before what they speak of is changed. On an ordered file system the flush that the change
  *              ends with does that, and this does nothing
  */
-int undo_add(struct store *st, const struct name *n, enum undo_kind kind, const struct tag *t, const struct digest *d, uint64_t keep,
-	     struct err *e);
+int undo_add(struct store *st, const struct name *n, enum undo_kind kind, const struct tag *t, const struct digest *d, const char *by,
+	     uint64_t keep, struct err *e);
 int undo_flush(struct store *st, const struct name *n, struct err *e);
 
 /*
@@ -61,6 +65,9 @@ struct undo_marks {
 void undo_marks_release(struct undo_marks *m);
 #define cleanup_undo_marks __attribute__((cleanup(undo_marks_release)))
 int undo_read(struct store *st, const struct name *n, struct undo_marks *out, struct err *e);
+
+/* undo_by - who made the change of a mark: 1, 0 not known, -1 with *e */
+int undo_by(struct store *st, const struct name *n, const struct undo_mark *m, struct str *by, struct err *e);
 
 /* undo_counts - whether a mark of this time counts now, both in microseconds: for `keep` seconds, and as long as it is in the future */
 bool undo_counts(uint64_t usec, uint64_t now, uint64_t keep);

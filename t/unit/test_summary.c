@@ -2,6 +2,7 @@
 /* summary: rows in two orders, against a plain list; what a kill leaves of a line, and what is corrupt. */
 
 #include "store/summary.h"
+#include "store/summary_note.h"
 #include "store/summary_write.h"
 
 #include <fcntl.h>
@@ -321,6 +322,105 @@ static void test_corrupt(void)
 	is_int(opens(), 1, "one of this epoch is one");
 }
 
+/* What notes say of a row. */
+struct noted {
+	const char *key;
+	uint64_t pulled, bytes;
+	bool summed, found;
+};
+
+static int take_noted(void *arg, const struct summary_row *row, struct err *err)
+{
+	struct noted *n = arg;
+
+	(void)err;
+	if (strlen(n->key) != row->key_len || memcmp(n->key, row->key, row->key_len) != 0)
+		return 0;
+	*n = (struct noted){ n->key, row->pulled, row->bytes, row->summed, true };
+	return 1;
+}
+
+static struct noted noted(const char *key)
+{
+	cleanup_summary struct summary s = SUMMARY_INIT;
+	struct noted n = { .key = key };
+
+	if (summary_open(st, PATH, &s, &e) != 1 || summary_walk(&s, SUMMARY_BY_KEY, false, NULL, take_noted, &n, &e) < 0)
+		abort();
+	return n;
+}
+
+static void append(const char *text, size_t len)
+{
+	cleanup_fd int fd = os_open_file(st->dirfd, PATH, O_WRONLY | O_APPEND, 0);
+
+	if (fd < 0 || os_write_full(fd, text, len) < 0)
+		abort();
+}
+
+static uint64_t tail_size(void)
+{
+	cleanup_summary struct summary s = SUMMARY_INIT;
+
+	return summary_open(st, PATH, &s, &e) == 1 ? s.tail.len : 0;
+}
+
+static void note_bytes(uint64_t bytes)
+{
+	cleanup_str struct str line = STR_INIT;
+
+	summary_add_note(&line, SUMMARY_BYTES, bytes, DIGEST);
+	summary_note_lines(st, PATH, &line);
+}
+
+static void test_notes(void)
+{
+	static const char torn[] = "\n!p 00000000000000\0ff tag-000 ;\n\n=00000000\00000000 tag-000 " DIGEST " 9 9 9 9 b9 ;\n";
+	struct summary_carry carry;
+	size_t i = number_of("tag-000", 7);
+
+	change(i, true, 0);
+	build();
+	is_int((int)noted("tag-000").pulled, 0, "nothing is noted");
+	summary_note_pull(st, PATH, "tag-000", 1000);
+	summary_note_pull(st, PATH, "tag-000", 900);
+	summary_note_pull(st, PATH, "tag-00", 5000);
+	is_int((int)noted("tag-000").pulled, 1000, "the latest pull of a tag counts");
+	is_int((int)noted("tag-001").pulled, 0, "and of no other one");
+	note_bytes(77);
+	ok(noted("tag-000").summed && noted("tag-000").bytes == 77, "bytes are noted of a digest");
+	change(i, true, 0);
+	ok(!noted("tag-000").summed && noted("tag-000").pulled == 1000, "a later row has its own, and keeps its pulls");
+	note_bytes(78);
+	is_int((int)noted("tag-000").bytes, 78, "until they are noted again");
+	append(torn, sizeof(torn) - 1);
+	ok(noted("tag-000").pulled == 1000 && noted("tag-000").found, "a line with a zero counts for nothing");
+	summary_carry_begin(st, PATH, false, &carry);
+	summary_note_pull(st, PATH, "tag-000", 2000);
+	build();
+	is_int((int)noted("tag-000").pulled, 0, "a file that is written anew has no notes");
+	summary_carry_end(st, PATH, &carry);
+	is_int((int)noted("tag-000").pulled, 2000, "but those of pulls that came meanwhile");
+	unlinkat(st->dirfd, PATH, 0);
+	summary_note_pull(st, PATH, "tag-000", 3000);
+	is_int(opens(), 0, "a pull makes no file");
+	summary_carry_begin(st, PATH, true, &carry);
+	is_int(opens(), 0, "one that is being written is none");
+	summary_note_pull(st, PATH, "tag-000", 3000);
+	build();
+	summary_carry_end(st, PATH, &carry);
+	is_int((int)noted("tag-000").pulled, 3000, "but has pulls noted");
+	for (int n = 0; n < 6000; n++)
+		summary_note_pull(st, PATH, "tag-001", 4000 + n);
+	ok(tail_size() >= SUMMARY_PULLS_MAX && tail_size() < SUMMARY_PULLS_MAX + 100, "pulls are noted up to a size");
+	is_int((int)noted("tag-000").pulled, 3000, "and then none is lost of those that are");
+	st->local = false;
+	build();
+	summary_note_pull(st, PATH, "tag-000", 9000);
+	is_int((int)noted("tag-000").pulled, 0, "where several machines share the store none is noted");
+	st->local = true;
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/berth-summary.XXXXXX";
@@ -333,6 +433,7 @@ int main(void)
 	build();
 	test_changes();
 	test_refers();
+	test_notes();
 	test_corrupt();
 	err_release(&e);
 	store_close(&st);

@@ -229,7 +229,7 @@ static bool add(const struct name *n, const char *tag, const char *content)
 	struct digest d = digest_of_text(content, DIGEST_SHA256);
 	struct tag t = tag_of(tag);
 
-	return undo_add(st, n, UNDO_MOVED, &t, &d, 86400, &e) == 0 && undo_flush(st, n, &e) == 0;
+	return undo_add(st, n, UNDO_MOVED, &t, &d, "", 86400, &e) == 0 && undo_flush(st, n, &e) == 0;
 }
 
 static void test_marks(void)

@@ -33,7 +33,7 @@ sub start
 {
 	my ($class, %o) = @_;
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
-	my $self = bless { dir => $dir, pid => $$, http => HTTP::Tiny->new(timeout => 120, keep_alive => 1) }, $class;
+	my $self = bless { dir => $dir, pid => $$, http => HTTP::Tiny->new(timeout => 900, keep_alive => 1) }, $class;
 
 	# Should this test be killed with -9, the kernel ends both.
 	my @guard = Berth::Server::guard();
@@ -56,7 +56,9 @@ sub start
 		last if wait_for(sub { $self->{http}->get("$self->{url}/status")->{success} || waitpid($self->{driver}, POSIX::WNOHANG()) });
 		die "chromedriver: " . slurp("$dir/driver.log") if $try == 5;
 	}
+	# The limits of the driver's own are for machines that do nothing else.
 	my $made = $self->call(POST => '/session', { capabilities => { alwaysMatch => {
+		timeouts => { script => 600_000, pageLoad => 600_000 },
 		'goog:loggingPrefs' => { browser => 'ALL' },
 		'goog:chromeOptions' => { binary => "$dir/chromium", args => ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars',
 			'--no-first-run', '--disable-extensions', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-proxy-server',
@@ -111,6 +113,7 @@ sub has
 
 	return $self->until('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].some((e) => t === null || e.textContent.includes(t))', $css, $text);
 }
+sub has_now { my ($self, $css, $text) = @_; return $self->js('return [...document.querySelectorAll(arguments[0])].some((e) => e.textContent.includes(arguments[1]))', $css, $text) }
 sub text { my ($self, $css) = @_; return $self->js('return document.querySelector(arguments[0])?.innerText ?? null', $css) }
 sub count { my ($self, $css) = @_; return $self->js('return document.querySelectorAll(arguments[0]).length', $css) }
 

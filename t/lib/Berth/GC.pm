@@ -22,14 +22,14 @@ our @EXPORT = qw(
 	collect_with_docker_registry quick_dir
 );
 
-# quick_dir - a directory in memory where there is room in it (so many MiB), else on disk: for tests that make thousands of files
+# quick_dir - a directory in memory where there is room in it (so many MiB, so many files), else on disk: for tests that make thousands of files
 sub quick_dir
 {
-	my ($mib) = @_;
-	my $r = run('df', '-k', '--output=avail', '/dev/shm');
-	my ($free) = $r->{out} =~ /(\d+)\s*\z/;
+	my ($mib, $files) = @_;
+	my $r = run('df', '-k', '--output=avail,iavail', '/dev/shm');
+	my ($free, $names) = $r->{out} =~ /(\d+)\s+(\d+)\s*\z/;
 
-	return tmp_dir() if $r->{status} || ($free // 0) < ($mib // 200) << 10 || !-w '/dev/shm';
+	return tmp_dir() if $r->{status} || ($free // 0) < ($mib // 200) << 10 || ($names // 0) < ($files // 20_000) || !-w '/dev/shm';
 	return File::Temp::tempdir('berth-t.XXXXXX', DIR => '/dev/shm', CLEANUP => 1);
 }
 

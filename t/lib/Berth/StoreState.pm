@@ -139,6 +139,45 @@ sub index_faults
 	return @bad;
 }
 
+# What a summary says (src/store/summary.h): { tag => digest, or '' for one in doubt }; nothing where there is none of this epoch, or a reader sees that it is corrupt.
+sub summary_says
+{
+	my ($state, $repo) = @_;
+	my $t = text($state, "berth/index/$repo/_summary") // return;
+	my ($in, @n) = $t =~ /\Aberth-summary 1 ([0-9a-f]{32}) ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16}) ([0-9a-f]{16})\n/ or return;
+	my ($count, @len) = map { hex } @n;
+	my $at = 17 + 32 + 4 * 17 + $len[0] + $len[1];
+	my %says;
+
+	return if $in ne (text($state, 'berth/index/_epoch') // '') || length $t < $at + 2 * $len[2];
+	for my $line (split /\n/, substr $t, $at, $len[2]) {
+		my ($key, $d) = $line =~ /\A[0-9a-f]{16} (\S+) (\S+) [^\0]*\z/ or return;
+		$says{$key} = $d;
+	}
+	my %said;
+	for my $line (map { /\A([^\0]+) ;\z/ ? $1 : () } split /\n/, substr $t, $at + 2 * $len[2]) {
+		if ($line =~ /\A\?[no] (.+)\z/) { $says{$1} = ''; $said{$1} = 1 }
+		elsif ($line =~ /\A=[0-9a-f]{16} (\S+) (\S+) /) { $says{$1} = $2 if $said{$1} }
+		elsif ($line =~ /\A-(.+)\z/) { delete $says{$1} if $said{$1} }
+	}
+	return \%says;
+}
+
+# A row that a reader believes is right, and none is missing.
+sub summary_faults
+{
+	my ($state, $repo, $r) = @_;
+	my $says = summary_says($state, $repo) // return;
+	my %tags = map { ($_ => 1) } keys %$says, keys %{ $r->{tags} };
+	my @bad;
+
+	for my $t (sort keys %tags) {
+		my ($is, $said) = ($r->{tags}{$t} // 'no tag', $says->{$t} // 'no tag');
+		push @bad, "the summary of $repo says of $t that it is $said, not $is" if $said ne '' && $said ne $is;
+	}
+	return @bad;
+}
+
 # repositories_of - what the links say: { repository => { tags => { tag => digest }, manifests => { digest => 1 } } }
 sub repositories_of
 {
@@ -155,15 +194,16 @@ sub repositories_of
 	return \%r;
 }
 
-# listing_of - what a registry has to list: { catalog => [...], tags => { repository => [...] }, referrers => { repository => { subject => [...] } } }
+# listing_of - what a registry has to list: { catalog => [...], tags => { repository => [...] }, rows => { repository => { tag => digest } }, referrers => { repository => { subject => [...] } } }
 sub listing_of
 {
 	my ($state) = @_;
 	my $r = repositories_of($state);
-	my %out = (catalog => [sort keys %$r], tags => {}, referrers => {});
+	my %out = (catalog => [sort keys %$r], tags => {}, rows => {}, referrers => {});
 
 	for my $repo (keys %$r) {
 		$out{tags}{$repo} = [sort keys %{ $r->{$repo}{tags} }];
+		$out{rows}{$repo} = { %{ $r->{$repo}{tags} } };
 		for my $d (sort keys %{ $r->{$repo}{manifests} }) {
 			my $subject = parsed($state->{ blob($d) } // next)->{subject} // next;
 			push @{ $out{referrers}{$repo}{$subject} }, $d;
@@ -295,7 +335,7 @@ sub faults_of
 			push @bad, "$repo:$t points to '$d', which is no manifest of the repository" if !well_formed($d) || !$r->{$repo}{manifests}{$d};
 		}
 		push @bad, map { manifest_faults($state, $repo, $_) } sort keys %{ $r->{$repo}{manifests} } if !$o{mirror} || $repo !~ $o{mirror};
-		push @bad, index_faults($state, $repo, $r->{$repo}) if $o{indexes};
+		push @bad, index_faults($state, $repo, $r->{$repo}), summary_faults($state, $repo, $r->{$repo}) if $o{indexes};
 	}
 	push @bad, journal_faults($state, $r) if $o{journal};
 	push @bad, quota_faults($state) if $o{quota};

@@ -136,7 +136,7 @@ sub served_ok
 	is($g->{status}, 0, '... a collection beside it has no fault') or diag($g->{err});
 	my $now = snapshot($root);
 	is_deeply([faults_of({ map { ($_ => $now->{$_}{dir} ? 'd' : Berth::PowerCut::intern($now->{$_}{bytes})) } keys %$now })], [], '... and takes nothing that is named');
-	is_deeply([@{ listed($s, $want) }{qw(tags referrers)}], [@$want{qw(tags referrers)}], '... no manifest, and no tag');
+	is_deeply([@{ listed($s, $want) }{qw(tags rows referrers)}], [@$want{qw(tags rows referrers)}], '... no manifest, and no tag');
 	$s->stop;
 	return;
 }
@@ -146,10 +146,11 @@ sub listed
 {
 	my ($s, $want) = @_;
 	my $get = sub { my $r = $s->req(GET => $_[0]); return $r->status == 200 ? JSON::PP->new->utf8->decode($r->body) : { status => $r->status } };
-	my %out = (catalog => $get->('/v2/_catalog')->{repositories}, tags => {}, referrers => {});
+	my %out = (catalog => $get->('/v2/_catalog')->{repositories}, tags => {}, rows => {}, referrers => {});
 
 	for my $repo (keys %{ $want->{tags} }) {
 		$out{tags}{$repo} = $get->("/v2/$repo/tags/list")->{tags} // [];
+		$out{rows}{$repo} = { map { ($_->{tag} => $_->{digest}) } @{ $get->("/berth/v1/repos/$repo/tags?n=100")->{tags} } };
 	}
 	for my $repo (keys %{ $want->{referrers} }) {
 		$out{referrers}{$repo}{$_} = [sort map { $_->{digest} } @{ $get->("/v2/$repo/referrers/$_")->{manifests} }] for keys %{ $want->{referrers}{$repo} };
