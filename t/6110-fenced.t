@@ -77,8 +77,9 @@ cmp_ok $lost, '>', 4, "$lost times one that had lost its lock was refused";
 my @said = grep { ($_->{event} // '') eq 'lock_lost' } $i->server->log_events;
 cmp_ok scalar(@said), '>', 0, 'and the log says why';
 
-# What a death leaves of directories that have no link yet is there after a loss, too: doc/STORE.md calls it garbage.
-is join("\n", grep { !/^(?:tag-without-link|tag-index-link) |^\d+ repositories/ } split /\n/, $i->fsck_fault =~ s/^fsck: status 1: //r), '', 'fsck finds nothing else than garbage';
+# What a death leaves of directories that have no link yet is there after a loss, too: doc/STORE.md calls it garbage. A row of the summary may
+# be late (doc/MACHINES.md, "Locks that are lost").
+is join("\n", grep { !/^(?:tag-without-link|tag-index-link|index-summary) |^\d+ repositories/ } split /\n/, $i->fsck_fault =~ s/^fsck: status 1: //r), '', 'fsck finds nothing else than garbage';
 my %there = map { $_ => 1 } split / /, tags();
 my @wrong = grep { ($there{"t$_"} // 0) != (tag_says("t$_") eq '404' ? 0 : 1) } 0 .. $serial;
 is "@wrong", '', 'the list of tags names those that are there, and no others';

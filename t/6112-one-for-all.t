@@ -14,8 +14,8 @@ use Berth::GC;
 use Berth::Receiver;
 
 my $EVERY = 4;
-my $r = Berth::Receiver->start;
 my $disk = disk_by_fuse();
+my $r = Berth::Receiver->start;
 my $config = <<"CONF";
 delete = true;
 gc = { every = "${EVERY}s"; grace = "1h"; rate = 4; };

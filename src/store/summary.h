@@ -53,6 +53,7 @@ struct summary_row {
 struct summary {
 	int fd;
 	struct str head, tail, block;
+	uint64_t block_at;              /* the place of `block` in the file */
 	uint64_t count, index_len[2], run_len;
 	struct summary_entry {          /* what the tail says of a key */
 		const char *key;

@@ -94,24 +94,36 @@ static bool first_of(const struct walk *w, size_t i, struct summary_row *row, ui
 	return *offset < w->s->run_len;
 }
 
+/* Have these bytes of the file in s->block: a walk that goes back and then forth reads them once. False with errno. */
+static bool hold(struct summary *s, uint64_t from, uint64_t to)
+{
+	if (s->block.len && from >= s->block_at && to <= s->block_at + s->block.len)
+		return true;
+	str_reset(&s->block);
+	s->block_at = from;
+	if (to > s->head.len)
+		return summary_read_at(s, from, (size_t)(to - from), &s->block) == 0;
+	str_add(&s->block, s->head.buf + from, (size_t)(to - from));
+	return true;
+}
+
 /* The blocks from i up to, but without, `end`. */
 static int read_blocks(struct walk *w, size_t i, size_t end_block, struct err *e)
 {
 	struct summary *s = w->s;
 	uint64_t from, to = s->run_len, run = SUMMARY_HEAD_LEN + s->index_len[0] + s->index_len[1] + (w->by == SUMMARY_BY_KEY ? 0 : s->run_len);
 	struct summary_row first;
-	const char *p, *end, *eol;
+	const char *p, *end, *last, *eol;
 
 	if (!first_of(w, i, &first, &from) || (end_block < w->blocks && !first_of(w, end_block, &first, &to)) || to <= from ||
 	    to - from > SUMMARY_INDEX_MAX * 8ull)
 		return corrupt(e);
-	str_reset(&s->block);
-	if (run + to <= s->head.len)
-		str_add(&s->block, s->head.buf + run + from, (size_t)(to - from));
-	else if (summary_read_at(s, run + from, (size_t)(to - from), &s->block) < 0)
+	if (!hold(s, run + from, run + to))
 		return err_sys(e, "cannot read a summary");
 	w->nblock = 0;
-	for (p = s->block.buf, end = p + s->block.len; (eol = memchr(p, '\n', (size_t)(end - p))) != NULL; p = eol + 1) {
+	p = s->block.buf + (run + from - s->block_at);
+	last = s->block.buf + s->block.len;
+	for (end = (uint64_t)(last - p) > to - from ? p + (to - from) : last; (eol = memchr(p, '\n', (size_t)(end - p))) != NULL; p = eol + 1) {
 		if (w->nblock == w->cap) {
 			w->cap = w->cap ? w->cap * 2 : 256;
 			w->block = xreallocarray(w->block, w->cap, sizeof(*w->block));
@@ -119,7 +131,7 @@ static int read_blocks(struct walk *w, size_t i, size_t end_block, struct err *e
 		if (summary_parse_row(p, (size_t)(eol - p), &w->block[w->nblock++]) < 0)
 			return corrupt(e);
 	}
-	return p == end && s->block.len == to - from ? 0 : corrupt(e);
+	return p == end && s->block_at + (uint64_t)(p - s->block.buf) == run + to ? 0 : corrupt(e);
 }
 
 /* The block in which a walk begins. */
