@@ -13,7 +13,7 @@ use Berth::Trace;
 plain_build_only('it counts system calls');
 need_program('strace');
 my ($repos, $tags) = is_long() ? (10_000, 100) : (2000, 2);
-my ($CALLS, $BYTES) = (13, 256 << 10);
+my ($CALLS, $BYTES) = (12, 256 << 10);
 my $s = Berth::Server->start(root => quick_dir(is_long() ? (9000, 4_000_000) : 500) . '/store', config => "delete = true;\nfsync = \"off\";\n", workers => 1);
 my ($d) = $s->push_image('a-first', 't', type => 'oci');
 $s->stop_workers;

@@ -131,11 +131,17 @@ static void sort_out(char *text, size_t len, struct names *all, struct names *be
 
 int touched_read(struct store *st, uint64_t from, struct names *all, struct names *begun, uint64_t *size, struct err *e)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, STORE_TOUCHED_FILE, O_RDONLY, 0);
+	cleanup_fd int fd = -1;
 	cleanup_str struct str text = STR_INIT;
+	struct statx sx;
 	struct stat sb;
 
 	*size = from;
+	/* Mostly there is nothing new, and one look says so; it is no look into a cache. */
+	if (os_statx(st->dirfd, STORE_TOUCHED_FILE, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_SIZE, &sx) == 0 &&
+	    S_ISREG(sx.stx_mode) && sx.stx_size == from)
+		return 1;
+	fd = os_open_file(st->dirfd, STORE_TOUCHED_FILE, O_RDONLY, 0);
 	if (fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_TOUCHED_FILE);
 	if (os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < from || (uint64_t)sb.st_size - from > READ_MAX)
