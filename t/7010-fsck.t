@@ -172,9 +172,9 @@ damage('a descriptor that is not what the manifest says', 'index-descriptor', $d
 damage('a repository that the catalog lacks', 'index-catalog', '_catalog', sub { my ($leaf) = grep { m{/\d+$} } glob("$copy/berth/index/_catalog/*"); s{^team/app\n}{}m, spew($leaf, $_) for slurp($leaf) });
 for my $change (['digest' => qr/(?<=[ ]old[ ]sha256:)\w+/, sub { '0' x 64 }], ['time of a push' => qr/[0-9a-f]{16}(?=[ ]old[ ])/, sub { '0' x 16 }], ['size' => qr/[ ]old[ ][^\n]*[ ]b\K\d/, sub { 9 - $_[0] }]) {
 	my ($what, $pattern, $with) = @$change;
-	damage("a summary with a wrong $what", 'index-summary', 'team/app/_summary', sub { s/($pattern)/$with->($1)/ge or die, spew("$index_dir/_summary", $_) for slurp("$index_dir/_summary") });
+	damage("a summary with a wrong $what", 'index-summary', 'team/app/_summary', sub { (s/($pattern)/$with->($&)/ge or die), spew("$index_dir/_summary", $_) for slurp("$index_dir/_summary") });
 }
-damage('a summary that lacks a tag', 'index-summary', 'lacks the tag old', sub { s/ old (?=sha256:)/ olx / for my $t = slurp("$index_dir/_summary"); spew("$index_dir/_summary", "$t\n?o old ;\n\n-old ;\n") });
+damage('a summary that lacks a tag', 'index-summary', 'team/app/_summary', sub { s/ old (?=sha256:)/ olx / for my $t = slurp("$index_dir/_summary"); spew("$index_dir/_summary", "$t\n?o old ;\n\n-old ;\n") });
 damage('a damaged set of tags', 'index-damaged', '_names', sub { spew("$index_dir/_names/root", "x\n") });
 damage('a set of tags without its leaf', 'index-damaged', '_names', sub { unlink "$index_dir/_names/1" or die $! });
 damage('a damaged catalog', 'index-damaged', '_catalog', sub { spew("$copy/berth/index/_catalog/root", "1 9\n1 \n2 m\n2 b\n") });

@@ -139,7 +139,7 @@ sub index_faults
 	return @bad;
 }
 
-# What a summary says (src/store/summary.h): { tag => digest, or '' for one in doubt }; nothing where there is none of this epoch, or a reader sees that it is corrupt.
+# What a summary says (src/store/summary.h): { tag => digest, or '' for one in doubt }; nothing where there is none with the mark in force (src/store/believed.h), or a reader sees that it is corrupt.
 sub summary_says
 {
 	my ($state, $repo) = @_;
@@ -149,7 +149,7 @@ sub summary_says
 	my $at = 17 + 32 + 4 * 17 + $len[0] + $len[1];
 	my %says;
 
-	return if $in ne (text($state, 'berth/index/_epoch') // '') || length $t < $at + 2 * $len[2];
+	return if "-> $in" ne (text($state, 'berth/index/_fallback') // '') || length $t < $at + 2 * $len[2];
 	for my $line (split /\n/, substr $t, $at, $len[2]) {
 		my ($key, $d) = $line =~ /\A[0-9a-f]{16} (\S+) (\S+) [^\0]*\z/ or return;
 		$says{$key} = $d;
