@@ -185,8 +185,6 @@ for my $i (0 .. $#result) {
 cmp_ok $ruler->{rounds}, '>=', 2, 'there were rounds';
 diag("$ruler->{rounds} rounds; " . join '; ', map { my $d = $_->{did}; ($_->{steps} // 0) . ' steps: ' . join ', ', map { "$_ $d->{$_}" } sort keys %{ $d // {} } } @result[0 .. $CLIENTS - 1]);
 is journal_fault($s), '', 'the journal tells all';
-# The steps of age have changed times behind the back of what is noted of tags.
-run_ok(program('berth'), '--config', $s->config_file, '--root', $s->root, 'index', 'rebuild', 'the indexes are made anew');
 is join(' ', fsck_kinds($s)), '', 'fsck finds nothing';
 $s->stop;
 done_testing;

@@ -21,6 +21,7 @@ use Berth::Verdict;
 plain_build_only('it traces system calls');
 need_program('strace');
 
+my ($bare, $disk) = disks('ext4-bare', 'ext4');
 my $u = Berth::Upstream->start;
 my ($first, $second) = map { $u->image('app', $_, layers => [ random_bytes(3000) ]) } 1, 2;
 my $index = $u->index('app', 'all', $first, $second);
@@ -82,7 +83,6 @@ sub unknown
 	return @bad;
 }
 
-my ($bare, $disk) = disks('ext4-bare', 'ext4');
 for (['flushed one by one', $bare], ['flushed in order', $disk, model => 'Berth::Journal']) {
 	my ($title, $dir, @model) = @$_;
 	my $r = record($dir, @model);

@@ -188,7 +188,7 @@ for my $file (grep { -f } map { glob source_dir() . "/$_" } '*', qw(doc/* nginx/
 	push @shipped, $name if $name !~ /\.md$/;
 	$printed{$name} = [ grep { /\bproxy_pass\b/ } $text =~ /^```\w*\n(.*?)^```$/msg ] if $name =~ /\.md$/;
 }
-is "@shipped", 'nginx/with-prefix-http.conf.in nginx/with-sso-http.conf.in', 'two are shipped';
+is "@shipped", 'nginx/balance.conf.in nginx/with-prefix-http.conf.in nginx/with-sso-http.conf.in', 'three are shipped, one of which t/8620-balance.t tries';
 my ($prefix, $sso) = map { Berth::Server::free_port() } 1, 2;
 $s = Berth::Server->start(workers => 2, nginx_args => sub { ('with=prefix', 'prefix=/r', "prefix_listen=127.0.0.1:$prefix", "prefix_registry=http://127.0.0.1:$_[0]",
 	'with=sso', "sso=http://127.0.0.1:$_[0]/v2/", "sso_listen=127.0.0.1:$sso", "sso_registry=http://127.0.0.1:$_[0]") });

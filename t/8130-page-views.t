@@ -169,7 +169,7 @@ ok $w->has('.teach', 'The journal is off'), 'with the journal off the activity s
 is join(' ', grep { !/whoami|repos/ } asked($p)), '', '... and asks for nothing';
 visit($w, $p, 'image/team/app:1', '/below/it');
 ok $w->has('.empty h2', 'Not found'), 'a link to an image leads there';
-is join(' ', grep { /manifests/ } asked($p)), 'GET repos/team/app/manifests/1', '... and asks below the prefix';
+is join(' ', grep { /manifests/ } asked($p)), 'GET repos/team/app/manifests/tag%3A1', '... and asks below the prefix';
 is complaints($w, 404), '', '... without a complaint of the browser';
 
 # mirrors and endpoints where there are any

@@ -158,10 +158,11 @@ int fsck_summary(struct fsck_work *w, const struct name *n, void (*tell)(void *a
 	c.facts = xcalloc(ROW_FACTS, sizeof(*c.facts));
 	if (rc == 1)
 		rc = check_all(&c, &s, e);
-	if (rc < 0 && e->sys == EUCLEAN) {
+	/* What cannot be read of an index is made anew with it. */
+	if (rc < 0 && (e->sys == EUCLEAN || e->sys == EACCES)) {
+		tell(arg, e->sys == EACCES ? "cannot be compared" : "is corrupt", "");
 		err_release(e);
 		*e = (struct err)ERR_INIT;
-		tell(arg, "is corrupt", "");
 		rc = 0;
 	}
 	reg_row_facts_release(c.facts);

@@ -73,6 +73,7 @@ sub pushed_at
 	my $dir = tag_dir($s, $repo, $tag);
 
 	unlink glob "$dir/pushed-*";
+	unlink $s->root . "/berth/index/$repo/_summary";        # which knows nothing of this
 	return spew(sprintf('%s/pushed-%016x', $dir, int($when * 1e6)), '');
 }
 
