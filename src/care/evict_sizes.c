@@ -6,7 +6,6 @@
  */
 #include "care/evict_sizes.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "store/store_path.h"
 
 #define HEAD "berth-mirrors 1 "
-#define END "end\n"
 #define FILE_MAX (64u << 10)    /* UPSTREAMS_MAX names of at most 255 bytes */
 
 /* The number of the upstream of each repository of the plan; UPSTREAMS_MAX: it has none. */
@@ -64,40 +62,21 @@ int evict_sizes_write(const struct evict_plan *p, struct gc_work *w, struct err 
 	if (clock_now(w->r->st, &now, e) < 0)
 		return -1;
 	count(p, of, sums);
-	str_addf(&text, HEAD "%" PRIu64 "\n", now / 1000000);
+	dated_begin(&text, HEAD, (int64_t)(now / 1000000));
 	for (size_t i = 0; i < cfg->nupstreams; i++)
 		str_addf(&text, "%" PRIu64 " %s\n", sums[i], cfg->upstreams[i].name);
-	str_puts(&text, END);
+	dated_end(&text);
 	if (store_replace(w->r->st, STORE_MIRROR_SIZES_FILE, text.buf, text.len, false) < 0)
 		return err_sys(e, "cannot write %s", STORE_MIRROR_SIZES_FILE);
 	return 0;
 }
 
-void evict_sizes_release(struct evict_sizes *s)
+int evict_sizes_read(struct store *st, struct dated *s, struct err *e)
 {
-	str_release(&s->text);
+	return dated_read(st, STORE_MIRROR_SIZES_FILE, HEAD, FILE_MAX, s, e);
 }
 
-int evict_sizes_read(struct store *st, struct evict_sizes *s, struct err *e)
-{
-	size_t head = sizeof(HEAD) - 1, end = sizeof(END) - 1, digits;
-	uint64_t when;
-	int found = store_read(st, STORE_MIRROR_SIZES_FILE, FILE_MAX, &s->text);
-
-	if (found <= 0)
-		return found == 0 || errno == EUCLEAN ? 0 : err_sys(e, "cannot read %s", STORE_MIRROR_SIZES_FILE);
-	if (s->text.len < head + 2 + end || memcmp(s->text.buf, HEAD, head) != 0 || strcmp(s->text.buf + s->text.len - end, END) != 0)
-		return 0;
-	digits = strcspn(s->text.buf + head, "\n");
-	if (str_parse_u64(s->text.buf + head, digits, &when) < 0 || when > INT64_MAX)
-		return 0;
-	s->when = (int64_t)when;
-	s->first = head + digits + 1;
-	str_cut(&s->text, s->text.len - end);
-	return 1;
-}
-
-bool evict_sizes_find(const struct evict_sizes *s, const char *name, uint64_t *bytes)
+bool evict_sizes_find(const struct dated *s, const char *name, uint64_t *bytes)
 {
 	const char *p = s->text.buf + s->first, *end = s->text.buf + s->text.len, *eol;
 

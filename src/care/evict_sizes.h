@@ -14,26 +14,17 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "care/evict_plan.h"
+#include "store/dated.h"
 #include "store/store.h"
 
 /* evict_sizes_write - write it down, after evict_remove(); 0, or -1 with *e. What mirrors of several upstreams have counts for each of these */
 int evict_sizes_write(const struct evict_plan *p, struct gc_work *w, struct err *e);
 
-struct evict_sizes {
-	struct str text;
-	size_t first;                   /* where the first upstream begins */
-	int64_t when;                   /* seconds since the epoch */
-};
-
-#define EVICT_SIZES_INIT { .text = STR_INIT }
-void evict_sizes_release(struct evict_sizes *s);
-#define cleanup_evict_sizes __attribute__((cleanup(evict_sizes_release)))
-
 /*
  * evict_sizes_read - read the file: 1, 0 there is none, -1 with *e
  * evict_sizes_find - the bytes of the upstream of this name: whether there was one
  */
-int evict_sizes_read(struct store *st, struct evict_sizes *s, struct err *e);
-bool evict_sizes_find(const struct evict_sizes *s, const char *name, uint64_t *bytes);
+int evict_sizes_read(struct store *st, struct dated *s, struct err *e);
+bool evict_sizes_find(const struct dated *s, const char *name, uint64_t *bytes);
 
 #endif

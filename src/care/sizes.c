@@ -32,7 +32,7 @@ int sizes_write(struct registry *r, struct err *e)
 	reg_sizes_begin(&text, (int64_t)(now / 1000000));
 	if (du_count(r, NULL, 0, tell, &text, &total, e) < 0)
 		return -1;
-	reg_sizes_end(&text);
+	dated_end(&text);
 	if (store_replace(r->st, STORE_SIZES_FILE, text.buf, text.len, false) < 0)
 		return err_sys(e, "cannot write %s", STORE_SIZES_FILE);
 	return touched_forget(r->st, e);        /* the list of repositories has older ones */

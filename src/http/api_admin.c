@@ -66,7 +66,7 @@ static const char *mirror_name(const struct config_upstream *u)
 static void add_mirrors(struct registry *r, struct str *out)
 {
 	const struct config *cfg = r->cfg;
-	cleanup_evict_sizes struct evict_sizes sizes = EVICT_SIZES_INIT;
+	cleanup_dated struct dated sizes = DATED_INIT;
 	cleanup_err struct err ignored = ERR_INIT;
 	bool noted = cfg->nupstreams > 1 && evict_sizes_read(r->st, &sizes, &ignored) == 1;
 	uint64_t bytes;

@@ -147,7 +147,7 @@ static int count(struct registry *r, struct repo_note *note, size_t *links, stru
 	return by_links(r, note, links, e);
 }
 
-int reg_repo_note(struct registry *r, const struct name *n, const struct sizes *sizes, size_t *links, struct repo_note *note, struct err *e)
+int reg_repo_note(struct registry *r, const struct name *n, const struct dated *sizes, size_t *links, struct repo_note *note, struct err *e)
 {
 	cleanup_err struct err why = ERR_INIT;
 	struct log_event ev;
@@ -208,7 +208,7 @@ static bool read_place(const struct summary *s, struct place *place)
 /* What is being written, or looked at. */
 struct listing {
 	struct registry *r;
-	struct sizes sizes;
+	struct dated sizes;
 	size_t links;
 	struct str lines;
 	size_t count;
@@ -273,7 +273,7 @@ static int write_list(struct listing *l, const struct place *place, struct err *
 /* The whole list by looking at each repository. The caller holds the catalog's lock. */
 static int write_all(struct registry *r, struct err *e)
 {
-	struct listing l = { .r = r, .sizes = SIZES_INIT, .links = LINKS, .lines = STR_INIT };
+	struct listing l = { .r = r, .sizes = DATED_INIT, .links = LINKS, .lines = STR_INIT };
 	struct place place = { .begun = NAMES_INIT };
 	cleanup_names struct names recent = NAMES_INIT;
 	uint64_t size;
@@ -288,7 +288,7 @@ static int write_all(struct registry *r, struct err *e)
 		rc = repo_walk(r->st, NULL, write_one, &l, e);
 	if (rc == 0)
 		rc = write_list(&l, &place, e);
-	reg_sizes_release(&l.sizes);
+	dated_release(&l.sizes);
 	str_release(&l.lines);
 	names_release(&place.begun);
 	return rc;
@@ -339,7 +339,7 @@ static void write_anew(struct listing *l, struct summary *s, const struct place 
 
 static int read_list(struct registry *r, struct summary *s, int64_t *as_of, struct err *e)
 {
-	struct listing l = { .r = r, .sizes = SIZES_INIT, .links = LINKS, .lines = STR_INIT };
+	struct listing l = { .r = r, .sizes = DATED_INIT, .links = LINKS, .lines = STR_INIT };
 	struct place place = { .begun = NAMES_INIT };
 	cleanup_names struct names changed = NAMES_INIT;
 	int rc = open_list(r, s, &place, &changed, e);
@@ -351,7 +351,7 @@ static int read_list(struct registry *r, struct summary *s, int64_t *as_of, stru
 		rc = -1;
 	if (rc == 1 && changed.count > CHANGED_MANY)
 		write_anew(&l, s, &place);
-	reg_sizes_release(&l.sizes);
+	dated_release(&l.sizes);
 	str_release(&l.lines);
 	names_release(&place.begun);
 	return rc;

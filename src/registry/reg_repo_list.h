@@ -35,8 +35,8 @@ int repo_note_parse(struct repo_note *note, const struct summary_row *row);
  * links  how many tags may be counted by their links where there is no summary of them; decreased by those that were. An older summary is believed
  *        where they do not suffice
  */
-struct sizes;
-int reg_repo_note(struct registry *r, const struct name *n, const struct sizes *sizes, size_t *links, struct repo_note *note, struct err *e);
+struct dated;
+int reg_repo_note(struct registry *r, const struct name *n, const struct dated *sizes, size_t *links, struct repo_note *note, struct err *e);
 
 /*
  * reg_repo_list_open - the list, with what has changed: s is SUMMARY_INIT; *as_of: when sizes were measured, seconds since the epoch, 0: never

@@ -48,7 +48,7 @@ struct rows {
 	struct repo_query *q;
 	visit_row *visit;
 	void *arg;
-	struct sizes sizes;             /* without a list */
+	struct dated sizes;             /* without a list */
 	size_t links;                   /* and how many tags may still be read for all rows */
 	struct order_list list;
 	struct repo_note *notes;        /* owned: of the list's entries, in the order in which they were found */
@@ -175,7 +175,7 @@ static int by_looking(struct rows *w, struct err *e)
 
 int reg_repo_rows(struct registry *r, struct repo_query *q, visit_row *visit, void *arg, struct err *e)
 {
-	struct rows w = { .r = r, .q = q, .visit = visit, .arg = arg, .sizes = SIZES_INIT, .links = TAGS_READ_ALL, .list = ORDER_LIST_INIT };
+	struct rows w = { .r = r, .q = q, .visit = visit, .arg = arg, .sizes = DATED_INIT, .links = TAGS_READ_ALL, .list = ORDER_LIST_INIT };
 	cleanup_summary struct summary s = SUMMARY_INIT;
 	int rc;
 
@@ -183,7 +183,7 @@ int reg_repo_rows(struct registry *r, struct repo_query *q, visit_row *visit, vo
 	rc = reg_repo_list_open(r, &s, &q->as_of, e);
 	if (rc >= 0)
 		rc = rc ? by_list(&w, &s, e) : by_looking(&w, e);
-	reg_sizes_release(&w.sizes);
+	dated_release(&w.sizes);
 	order_list_release(&w.list);
 	free(w.notes);
 	return rc < 0 ? -1 : 0;

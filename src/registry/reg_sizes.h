@@ -14,25 +14,15 @@
 #include "base/err.h"
 #include "base/ref.h"
 #include "base/str.h"
+#include "store/dated.h"
 #include "store/store.h"
 
-/* The text of the file: begin, then each repository in byte order, then end. */
+/* The text of the file: begin, then each repository in byte order, then dated_end(). */
 void reg_sizes_begin(struct str *out, int64_t when);
 void reg_sizes_add(struct str *out, const struct name *n, uint64_t own, uint64_t shared);
-void reg_sizes_end(struct str *out);
-
-struct sizes {
-	struct str text;
-	size_t first;                   /* where the first repository begins; 0: there is no file */
-	int64_t when;                   /* seconds since the epoch */
-};
-
-#define SIZES_INIT { .text = STR_INIT }
-void reg_sizes_release(struct sizes *s);
-#define cleanup_sizes __attribute__((cleanup(reg_sizes_release)))
 
 /* reg_sizes_read - read the file: 1, 0 there is none, -1 with *e; reg_sizes_find - the bytes of a repository: whether it was there then */
-int reg_sizes_read(struct store *st, struct sizes *s, struct err *e);
-bool reg_sizes_find(const struct sizes *s, const struct name *n, uint64_t *own, uint64_t *shared);
+int reg_sizes_read(struct store *st, struct dated *s, struct err *e);
+bool reg_sizes_find(const struct dated *s, const struct name *n, uint64_t *own, uint64_t *shared);
 
 #endif
