@@ -193,27 +193,36 @@ sub undisturbed
 	return (\@bad, @calls);
 }
 
-sub faults_ok
+# each_call - an operation, disturbed at one call after the other: the code is given the number and the calls, and says what is wrong. The title is
+# a text in which %d are the disturbances, then the calls.
+sub each_call
 {
-	my ($i, $op) = @_;
+	my ($i, $op, $title, $disturb) = @_;
 	my $before = $i->{injections};
 	my ($undisturbed, @calls) = undisturbed($i, $op);
 	my @bad = @$undisturbed;
 
-	for my $n (1 .. @calls) {
-		push @bad, fault_at($i, $op, $n, $_, $calls[$n - 1]) for some_of($n, faults_of($calls[$n - 1]));
-	}
+	push @bad, $disturb->($_, @calls) for 1 .. @calls;
 	my $fsck = $i->fsck_fault;
 	push @bad, "$op->{name}: $fsck" if $fsck;
-	my $made = $i->{injections} - $before;
-	return report(\@bad, "$op->{name}: $made faults at " . @calls . ' calls: a clear answer, nothing lost, and then it succeeds');
+	return report(\@bad, sprintf "%s: $title", $op->{name}, $i->{injections} - $before, scalar @calls);
+}
+
+sub faults_ok
+{
+	my ($i, $op) = @_;
+
+	return each_call($i, $op, '%d faults at %d calls: a clear answer, nothing lost, and then it succeeds', sub {
+		my ($n, @calls) = @_;
+		return map { fault_at($i, $op, $n, $_, $calls[$n - 1]) } some_of($n, faults_of($calls[$n - 1]));
+	});
 }
 
 sub report
 {
 	my ($bad, $title) = @_;
 
-	local $Test::Builder::Level = $Test::Builder::Level + 2;
+	local $Test::Builder::Level = $Test::Builder::Level + 3;
 	my $shown = $ENV{BERTH_TEST_VERBOSE} ? $#$bad : 9;
 	return ok(!@$bad, $title) || diag(join "\n", @$bad . ' faults:', @$bad[0 .. ($#$bad < $shown ? $#$bad : $shown)]);
 }
@@ -251,18 +260,13 @@ sub kill_at
 sub kills_ok
 {
 	my ($i, $op) = @_;
-	my $before = $i->{injections};
-	my ($undisturbed, @calls) = undisturbed($i, $op);
-	my @bad = @$undisturbed;
+	my $ok = each_call($i, $op, 'the worker is killed %d times, at %d calls: nothing is lost, and then it succeeds', sub {
+		my ($n, @calls) = @_;
+		return worth_a_death($calls[$n - 1], $n) ? kill_at($i, $op, $n, $calls[$n - 1]) : ();
+	});
 
-	for my $n (1 .. @calls) {
-		push @bad, kill_at($i, $op, $n, $calls[$n - 1]) if worth_a_death($calls[$n - 1], $n);
-	}
-	my $fsck = $i->fsck_fault;
-	push @bad, "$op->{name}: $fsck" if $fsck;
 	$i->clear_leftovers;
-	my $made = $i->{injections} - $before;
-	return report(\@bad, "$op->{name}: the worker is killed $made times, at " . @calls . ' calls: nothing is lost, and then it succeeds');
+	return $ok;
 }
 
 sub group_of
@@ -308,35 +312,23 @@ sub stale_at
 sub stale_ok
 {
 	my ($i, $op) = @_;
-	my $before = $i->{injections};
-	my ($undisturbed, @calls) = undisturbed($i, $op);
-	my @bad = @$undisturbed;
 
-	for my $n (1 .. @calls) {
+	return each_call($i, $op, '%d times something was stale at %d calls: the client sees nothing of it', sub {
+		my ($n, @calls) = @_;
 		# A directory that goes while it is listed is an error, so that nobody takes a part for all of it.
-		next if $calls[$n - 1] !~ $looks || $n > 1 && $calls[$n - 1] =~ /^getdents64/ && $calls[$n - 2] =~ /^getdents64/;
-		push @bad, stale_at($i, $op, $n, $calls[$n - 1]);
-	}
-	my $fsck = $i->fsck_fault;
-	push @bad, "$op->{name}: $fsck" if $fsck;
-	my $made = $i->{injections} - $before;
-	return report(\@bad, "$op->{name}: $made times something was stale at " . @calls . ' calls: the client sees nothing of it');
+		return if $calls[$n - 1] !~ $looks || $n > 1 && $calls[$n - 1] =~ /^getdents64/ && $calls[$n - 2] =~ /^getdents64/;
+		return stale_at($i, $op, $n, $calls[$n - 1]);
+	});
 }
 
 sub lasting_ok
 {
 	my ($i, $op) = @_;
-	my $before = $i->{injections};
-	my ($undisturbed, @calls) = undisturbed($i, $op);
-	my @bad = @$undisturbed;
 
-	for my $n (1 .. @calls) {
-		push @bad, fault_at($i, $op, $n, 'ESTALE', $calls[$n - 1], 'lasting') if $calls[$n - 1] =~ $looks;
-	}
-	my $fsck = $i->fsck_fault;
-	push @bad, "$op->{name}: $fsck" if $fsck;
-	my $made = $i->{injections} - $before;
-	return report(\@bad, "$op->{name}: $made names stayed stale at " . @calls . ' calls: nobody takes them for gone');
+	return each_call($i, $op, '%d names stayed stale at %d calls: nobody takes them for gone', sub {
+		my ($n, @calls) = @_;
+		return $calls[$n - 1] =~ $looks ? fault_at($i, $op, $n, 'ESTALE', $calls[$n - 1], 'lasting') : ();
+	});
 }
 
 sub lasting_in { return group_of(\&lasting_ok, 'names stayed stale', @_) }
