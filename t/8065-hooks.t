@@ -28,7 +28,7 @@ notifications = (
 	{ name = "other"; url = "http://127.0.0.1:9/"; repos = [ "other/**" ]; }
 );
 CONF
-$s->reload;
+$s->replace_workers or die 'not all workers are replaced';
 wait_for { $s->req(GET => '/berth/v1/events')->status == 200 } or die 'an endpoint turns the journal on';
 pass('an endpoint turns the journal on');
 

@@ -68,7 +68,7 @@ static void mounts(void)
 	if (!mkdtemp(top))
 		return;
 	str_addf(&dir, "%s/with a blank", top);
-	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mkdir(dir.buf, 0700) == 0 &&
+	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 && mkdir(dir.buf, 0700) == 0 &&
 	    mount("none", dir.buf, "tmpfs", 0, "size=64k") == 0) {
 		below = open(dir.buf, O_RDONLY);
 		ok(fs_describe(below, &type, &options) == 0 && strcmp(type.buf, "tmpfs") == 0 && strstr(options.buf, "size=64k"), "a mount on a name with a blank");
