@@ -31,24 +31,6 @@
 #define SECOND 1000000
 #define CLOCKS (60 * (int64_t)SECOND)
 
-const char *mounts_advice(const char *type)
-{
-	static const struct {
-		const char *type, *advice;
-	} known[] = {
-		{ "fuse.mfs", "mfsattrcacheto=0,mfsentrycacheto=0,mfsdirentrycacheto=0,mfsnegentrycacheto=0,mfscachemode=NO" },
-		{ "fuse.glusterfs", "attribute-timeout=0,entry-timeout=0,negative-timeout=0, and the volume as doc/MACHINES.md says" },
-		{ "nfs4", "actimeo=0,lookupcache=none" },
-		{ "nfs", "actimeo=0,lookupcache=none" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(known); i++)
-		if (strcmp(type, known[i].type) == 0)
-			return known[i].advice;
-	return NULL;
-}
-
 static void say_options(struct mounts *m, const char *dir, const char *type, size_t type_len, const char *options)
 {
 	cleanup_str struct str padded = STR_INIT;

@@ -49,10 +49,4 @@ int mounts_try(const struct mounts_options *o, enum mounts_verdict *worst, struc
  */
 int mounts_follow(const char *dir, int in, int out);
 
-/*
- * mounts_advice - the mount options that keep caches of this type of file system (os/fs.h, fs_describe) young enough, or NULL
- * Static text.
- */
-const char *mounts_advice(const char *type);
-
 #endif

@@ -53,7 +53,7 @@ static void verdict(const struct mounts_options *o, enum mounts_verdict worst, b
 {
 	cleanup_str struct str type = STR_INIT, options = STR_INIT, text = STR_INIT;
 	cleanup_fd int fd = os_open(AT_FDCWD, o->dir, O_RDONLY | O_DIRECTORY, 0);
-	const char *advice = fd >= 0 && fs_describe(fd, &type, &options) == 0 ? mounts_advice(type.buf) : NULL;
+	const char *advice = fd >= 0 && fs_describe(fd, &type, &options) == 0 ? fs_fresh_options(type.buf) : NULL;
 	bool two = o->other || o->with;
 	const char *word = worst == MOUNTS_OK ? "fit" : verdicts[worst];
 

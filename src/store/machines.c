@@ -27,6 +27,7 @@
 #include "os/lock.h"
 #include "os/process.h"
 #include "store/beat.h"
+#include "store/stale.h"
 #include "store/store_path.h"
 
 #define BEAT UINT64_C(2000000)          /* microseconds */
@@ -301,6 +302,7 @@ static int beat(const struct machine *m, struct err *e)
 
 void machines_beat(const struct machine *m, struct err *e)
 {
+	struct stale stale = STALE_INIT;
 	bool troubled = false;
 	int keeps;
 
@@ -315,6 +317,6 @@ void machines_beat(const struct machine *m, struct err *e)
 			log_say(LOG_INFO, "machines", "other machines can see again that this one serves");
 		troubled = keeps < 0;
 		err_release(e);
-		os_pause(BEAT);
+		stale_pause(&stale, m, BEAT);
 	}
 }

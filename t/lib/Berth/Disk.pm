@@ -78,22 +78,24 @@ sub disk_without_power
 }
 
 # disk_by_fuse - a directory of the disk below, as FUSE shows it: of a file system that may belong to several machines
-# Given another such directory it shows the same one once more. Locks of one do not reach the other.
+# Given another such directory it shows the same one once more. Locks of one do not reach the other, unless both have locks => 1, and it has no
+# caches, unless cached => seconds.
 sub disk_by_fuse
 {
-	my ($same) = @_;
+	my ($same, %o) = @_;
 
 	own_mounts();
 	need_program('bindfs', 'setpriv');
 	my $at = ($top //= tmp_dir()) . '/fuse.' . @fuse;
 
 	my $below = ($same // $at) . '.below';
+	my @how = (($o{locks} ? ('--multithreaded', '--enable-lock-forwarding') : ()), ($o{cached} ? ('-o', "attr_timeout=$o{cached},entry_timeout=$o{cached}") : ()));
 
 	mkdir $_ or die "$_: $!" for $at, $same ? () : $below;
 	my $device = (stat $at)[0];
 	my $pid = fork // die "fork: $!";
 	if (!$pid) {
-		exec(have_program('setpriv'), '--pdeathsig', 'KILL', have_program('bindfs'), '-f', $below, $at) or POSIX::_exit(127);
+		exec(have_program('setpriv'), '--pdeathsig', 'KILL', have_program('bindfs'), '-f', @how, $below, $at) or POSIX::_exit(127);
 	}
 	push @fuse, $pid;
 	my $there = wait_for { my @st = stat $at; waitpid($pid, POSIX::WNOHANG()) == $pid ? 'ended' : @st && $st[0] != $device };
