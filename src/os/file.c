@@ -32,13 +32,16 @@ void os_cleanup_fd(int *fd)
 
 int os_open(int dirfd, const char *path, int flags, mode_t mode)
 {
+	bool makes = (flags & (O_CREAT | O_EXCL)) == O_CREAT;
 	unsigned tries = 0;
 	int fd;
 
 	dirfd = near_from(dirfd, &path);
-	do
+	do {
 		fd = openat(dirfd, path, flags | O_CLOEXEC | O_NOCTTY, mode);
-	while (fd < 0 && (errno == EINTR || os_again(errno, &tries)));
+		if (fd < 0 && makes && errno == EEXIST)
+			errno = ESTALE;
+	} while (fd < 0 && (errno == EINTR || os_again(errno, &tries)));
 	return fd;
 }
 

@@ -20,7 +20,11 @@
 void os_cleanup_fd(int *fd);
 #define cleanup_fd __attribute__((cleanup(os_cleanup_fd)))
 
-/* os_open - openat(2) with O_CLOEXEC and O_NOCTTY; a descriptor that the caller owns */
+/*
+ * os_open - openat(2) with O_CLOEXEC and O_NOCTTY; a descriptor that the caller owns
+ * If two machines make one file at the same moment, MooseFS tells one of them EEXIST, without O_EXCL too. Then the file is there, and is
+ * opened; after as many tries as in os/again.h it is ESTALE.
+ */
 int os_open(int dirfd, const char *path, int flags, mode_t mode);
 
 /*

@@ -291,12 +291,18 @@ sub group_of
 # the bytes of a body (pread64), which belongs to its request alone.
 my $looks = qr/^(?:openat|newfstatat|fstat|statx|faccessat|read|getdents64|linkat|renameat2?|unlinkat|mkdirat|utimensat)(?![\w@])/;
 
+# The files that berth makes unless they are there, without O_EXCL. Of two machines that make one at the same moment MooseFS tells one that it exists.
+my $makes = qr{^openat:berth/locks/(?:(?:repository|quota)/|(?:catalog|journal)$)};
+
 sub stale_at
 {
-	my ($i, $op, $n, $call) = @_;
+	my ($i, $op, $n, $errno, $call) = @_;
 	my $case = make_case($i, $op);
 	my ($name) = $call =~ /^([^:]+)/;
-	my ($how, $r, @calls) = $i->traced("fail $n " . Errno::ESTALE() . " $name", $case->{req});
+	no strict 'refs';       ## Errno's constants, by name
+	my $number = &{"Errno::$errno"}();
+	use strict 'refs';
+	my ($how, $r, @calls) = $i->traced("fail $n $number $name", $case->{req});
 	my ($here) = grep { s/!$// } @calls;
 
 	return if !defined $here;
@@ -306,7 +312,7 @@ sub stale_at
 		eval { after_fault($i, $case, $r) } // "died: $@";
 	return if $fault eq '';
 	my ($line) = grep { ($_->{request_id} // '') eq $i->{id} && ($_->{event} // '') eq 'request' } $i->new_lines;
-	return "$op->{name}: ESTALE at call $n, $here: $fault" . ($line && $line->{cause} ? ", $line->{cause}" : '');
+	return "$op->{name}: $errno at call $n, $here: $fault" . ($line && $line->{cause} ? ", $line->{cause}" : '');
 }
 
 sub stale_ok
@@ -317,7 +323,7 @@ sub stale_ok
 		my ($n, @calls) = @_;
 		# A directory that goes while it is listed is an error, so that nobody takes a part for all of it.
 		return if $calls[$n - 1] !~ $looks || $n > 1 && $calls[$n - 1] =~ /^getdents64/ && $calls[$n - 2] =~ /^getdents64/;
-		return stale_at($i, $op, $n, $calls[$n - 1]);
+		return map { stale_at($i, $op, $n, $_, $calls[$n - 1]) } 'ESTALE', $calls[$n - 1] =~ $makes ? 'EEXIST' : ();
 	});
 }
 
