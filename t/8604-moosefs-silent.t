@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# As t/8600, with three machines, of which one dies or only falls silent: all of it is paused until the others go on, or its network is cut. Then it
-# comes back, and harms nothing.
+# As t/8600, with two machines and with three, of which one dies, loses its client of the file system, or only falls silent: all of it is paused until
+# the others go on, or its network is cut. Then it comes back, and harms nothing. BERTH_MACHINES=3 is for three alone.
 use strict;
 use warnings;
 use FindBin;
@@ -11,33 +11,50 @@ use Berth::Test;
 use Berth::Together;
 
 skip_long('it waits until MooseFS gives up machines');
-my $m = together('moosefs', machines => 3, programs => [qw(mfsmaster mfschunkserver mfsmount)]);
-my (undef, $second) = $m->servers;
-pushes_and_pulls;
-crowd_on_all(5);
+my $m;
+my %of;         # what happens to the second machine
 
-sub is_back { return wait_for { my $r = eval { $second->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 } }
+sub is_back
+{
+	my (undef, $second) = $m->servers;
 
-my @seconds;
-death_of('a death', 130, sub {
-	sleep 6;
-	dies(sub { $m->kill_machine(2) });
-	push @seconds, went_on;
-	comes_back;
-});
-death_of('a pause', 130, sub {
-	sleep 6;
-	$m->pause(2);
-	push @seconds, went_on;
-	$m->resume(2);
-	ok is_back(), 'a machine that was paused goes on';
-});
-death_of('a cut network', 130, sub {
-	sleep 6;
-	$m->cut(2);
-	push @seconds, went_on;
-	$m->join(2);
-	ok is_back(), 'a machine that was cut off goes on';
-});
-diag("the others went on in all repositories after @seconds s");
-together_end;
+	return wait_for { my $r = eval { $second->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 };
+}
+
+my @happens = (
+	['a death', sub {
+		dies(sub { $m->kill_machine(2) });
+		push @{ $of{machine} }, went_on;
+		comes_back;
+	}],
+	['a client that dies', sub {
+		dies(sub { $m->kill_client(2) });
+		push @{ $of{client} }, went_on;
+		comes_back;
+	}],
+	['a pause', sub {
+		$m->pause(2);
+		push @{ $of{pause} }, went_on;
+		$m->resume(2);
+		ok is_back(), 'a machine that was paused goes on';
+	}],
+	['a cut network', sub {
+		$m->cut(2);
+		push @{ $of{cut} }, went_on;
+		$m->join(2);
+		ok is_back(), 'a machine that was cut off goes on';
+	}],
+);
+
+for my $count (split / /, $ENV{BERTH_MACHINES} // '2 3') {
+	$m = together('moosefs', machines => $count, programs => [qw(mfsmaster mfschunkserver mfsmount)]);
+	pushes_and_pulls;
+	crowd_on_all(5);
+	for my $h (@happens) {
+		my ($what, $code) = @$h;
+		death_of("$count machines, $what", 120, sub { sleep 6; $code->() });
+	}
+	together_stop;
+}
+diag("the others went on in all repositories after: " . join ', ', map { "$_ @{ $of{$_} }" } sort keys %of);
+done_testing;

@@ -10,8 +10,9 @@
 # Options: limit    seconds that no request may take (120)
 #          most     requests of a client, at most (5000)
 #          seed     for the dice
+#          even     1: a client makes no more requests than its share of `most` until any moment, so that there are some until the end
 #          cut_off  { number => 1 }: servers that may be killed. No answer of theirs, or a failure, is no fault then; a change may or may
-#                   not have been made, unless the file `dead` was there in `slots` when it was asked for. The others may say 503,
+#                   not have been made, unless the file `dead` with the server's number was there in `slots` when it was asked for. The others may say 503,
 #                   and nothing has been done then. Every second client asks the others alone, if there are any, so that there are requests
 #                   while all the rest wait for one that is silent
 # All is in package variables: there is one crowd in a process.
@@ -83,11 +84,11 @@ sub ask {
 	my ($note, $method, $path, %o) = @_;
 	my $h = { c => $me, %$note, from => crowd_now() - $begin };
 	my $at = any(@mine);
-	my $dead = $crowd->{cut_off} && $crowd->{cut_off}{$at} && -e "$crowd->{slots}/dead";
+	my $dead = $crowd->{cut_off} && $crowd->{cut_off}{$at} && -e "$crowd->{slots}/dead$at";
 	my $r = eval { $crowd->{servers}[$at]->req($method, $path, %o, timeout => $crowd->{limit}) };
 	my $why = $@;
 	$h->{to} = crowd_now() - $begin;
-	if ($crowd->{cut_off} && (!$r || $r->status >= 500)) {
+	if ($crowd->{cut_off} && (!$r || $r->status >= 500) && !internal($r)) {
 		return in_doubt($h, $dead ? 'cannot connect' : $why) if $crowd->{cut_off}{$at};
 		return $crowd->{refused}++ && undef if $r && $r->status == 503;
 	}
@@ -97,6 +98,9 @@ sub ask {
 	push @history, $h;
 	return $r;
 }
+
+# internal - an answer that nothing excuses: berth says it of what it does not know
+sub internal { my ($r) = @_; return $r && $r->status == 500 && $r->body =~ /"code":"UNKNOWN"/ }
 
 # in_doubt - a request of which nobody knows whether it was carried out. Of an upload nothing is known any more.
 sub in_doubt {
@@ -319,7 +323,12 @@ sub client
 	$me = $number;
 	@mine = $self->numbers($me);
 	srand $self->{seed} * 64 + $me;
+	my $first = crowd_now();
 	while (crowd_now() < $self->{until} && @fault < 5 && @history < $self->{most}) {
+		if ($self->{even} && @history > $self->{most} * (crowd_now() - $first) / ($self->{until} - $first)) {
+			sleep 0.02;
+			next;
+		}
 		any(@wheel)->(any(@repos), any(@tags), any(@images)->{digest});
 	}
 	return { history => \@history, fault => \@fault, unanswered => $self->{unanswered} // 0, refused => $self->{refused} // 0 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Together: what several machines on one volume have to keep, whatever file system it is. Deaths and collections are the second one's.
+# Berth::Together: what several machines on one volume have to keep, whatever file system it is. Collections are the second machine's, and deaths
+# are, too, unless others are named.
 #
 #   my $m = together('moosefs', machines => 3, programs => [...]);     # options as for Berth::Machines; two machines unless told otherwise
 #   pushes_and_pulls;                               # a push to one is seen by the others at once
@@ -13,7 +14,9 @@
 #           diag(went_on);
 #           comes_back;
 #   });
-#   together_end;
+#   death_of('two deaths', 100, sub { ... dies(sub { $m->kill_client(3) }, 3); ... comes_back(3) }, 2, 3);    # or to these
+#   together_stop;                                  # then together() may begin anew
+#   together_end;                                   # the same, and the end of the test
 package Berth::Together;
 
 use strict;
@@ -28,10 +31,11 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_all beside_a_collector death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_all beside_a_collector death_of dies comes_back went_on
+	together_stop together_end);
 
 my $CLIENTS = 4;        # of each machine
-my ($m, @servers, @live, $clients, $slots, @berth, @history);
+my ($m, @servers, @victims, $clients, $slots, @berth, @history);
 
 sub together
 {
@@ -40,7 +44,8 @@ sub together
 	plain_build_only('a volume on a network, and what it takes to look at each answer, are slow enough');
 	$m = Berth::Machines->start($fs, machines => 2, config => "delete = true;\n", %o);
 	@servers = $m->servers;
-	@live = @servers[grep { $_ != 1 } 0 .. $#servers];
+	@history = ();
+	@victims = (2);
 	$clients = $CLIENTS * @servers;
 	$slots = tmp_dir();
 	@berth = (program('berth'), '--config', $m->{config}, '--root', $m->root);
@@ -72,6 +77,14 @@ sub pushes_and_pulls
 	my @seen = map { size_elsewhere(@servers[$_ % @servers, ($_ + 1) % @servers]) } 1 .. 20;
 	is("@seen", join(' ', (16384) x 20), 'what one machine has acknowledged of an upload another one has at once');
 	return;
+}
+
+# others - the machines to which nothing happens
+sub others
+{
+	my %victim = map { $_ => 1 } @victims;
+
+	return @servers[grep { !$victim{ $_ + 1 } } 0 .. $#servers];
 }
 
 # points_to - the digest of the manifest that the first machine has under a tag, asked of each of its workers, or the status
@@ -141,14 +154,27 @@ sub requests_of
 sub crowd
 {
 	my ($what, $seconds, $meanwhile, %o) = @_;
-	my $crowd = Berth::Crowd->new(servers => \@servers, slots => $slots, until => crowd_now() + $seconds, most => 1000, %o);
+	my $crowd = Berth::Crowd->new(servers => \@servers, slots => $slots, until => crowd_now() + $seconds, most => 1000, even => 1, %o);
 	my @all = run_parallel($clients, sub { return $crowd->client($_[0]) }, $meanwhile);
 	my ($unanswered, $refused) = (0, 0);
 
 	$unanswered += $_->{unanswered} // 0, $refused += $_->{refused} // 0 for @all;
 	is(join('; ', map { $_->{died} // () } @all), '', "$what: every client came to its end");
-	is(join("\n", map { @{ $_->{fault} // [] } } @all), '', '... with answers that the contract has');
+	my @faults = map { @{ $_->{fault} // [] } } @all;
+	is(join("\n", @faults), '', '... with answers that the contract has') or diag(said_of(@faults));
 	return ([map { @{ $_->{history} // [] } } @all], $unanswered, $refused);
+}
+
+# said_of - what the machines have logged of the requests that these answers name by their ids
+sub said_of
+{
+	my %id = map { $_ => 1 } map { /"detail":"([0-9a-f]{32})"/g } @_;
+	my @lines;
+
+	for my $machine (1 .. @servers) {
+		push @lines, map { "machine $machine: $_" } grep { /"request_id":"([0-9a-f]+)"/ && $id{$1} } split /\n/, $m->log_of("serve$machine");
+	}
+	return join "\n", @lines;
 }
 
 # judge - all that was asked until now: what the crowd before has left is what this one has begun with
@@ -196,7 +222,7 @@ sub beside_a_collector
 
 	my ($history) = crowd('a collector elsewhere', $seconds, sub {
 		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s', '--json') while crowd_now() < $until;
-	}, servers => \@live, cut_off => {});
+	}, servers => [others], cut_off => {});
 	my $removed = grep { $_->{out} =~ /"kind":"blob"/ } @gc;
 	is(join(' ', map { $_->{err} } grep { $_->{status} } @gc), '', 'collections on a machine where nobody writes end well');
 	cmp_ok($removed, '>', 0, "$removed of " . @gc . ' collections removed content, beside ' . @$history . ' requests elsewhere');
@@ -204,32 +230,33 @@ sub beside_a_collector
 	return;
 }
 
-# dies - what ends the second machine, or its client of the file system. What it is asked from then on it does not do.
+# dies - what ends a machine, or its client of the file system. What it is asked from then on it does not do.
 sub dies
 {
-	my ($kill) = @_;
+	my ($kill, $number) = @_;
 
 	$kill->();
-	spew("$slots/dead", '');
+	spew("$slots/dead" . (($number // 2) - 1), '');
 	return;
 }
 
 sub comes_back
 {
-	my $back = $m->come_back(2);
+	my $number = $_[0] // 2;
+	my $back = $m->come_back($number);
 
-	unlink "$slots/dead";
+	unlink "$slots/dead" . ($number - 1);
 	return ok($back, 'it comes back');
 }
 
-# went_on - wait until a push to each of the repositories succeeds on each machine that lives: each has a lock that the dead one may
+# went_on - wait until a push to each of the repositories succeeds on each machine to which nothing happens: each has a lock that a dead one may
 # have had. The seconds, or words that it does not: then something that is only silent keeps its locks.
 sub went_on
 {
 	my $died = crowd_now();
 
 	for my $repo (@crowd_repos) {
-		for my $s (@live) {
+		for my $s (others) {
 			my $there = wait_for { eval { $s->push_image($repo, undef, layers => ['after a death'], config => '{}') } };
 			return 'not in two minutes' if !$there;
 		}
@@ -237,11 +264,13 @@ sub went_on
 	return sprintf '%.1f', crowd_now() - $died;
 }
 
-# death_of - a crowd on all, during which something happens to the second one, which has to serve again in the end
+# death_of - a crowd on all, during which something happens to the second one, or to those that are named, which have to serve again in the end
 sub death_of
 {
-	my ($what, $seconds, $happens) = @_;
-	my ($then, $unanswered, $refused) = crowd($what, $seconds, $happens, cut_off => { 1 => 1 }, limit => 60);
+	my ($what, $seconds, $happens, @numbers) = @_;
+
+	@victims = @numbers ? @numbers : (2);
+	my ($then, $unanswered, $refused) = crowd($what, $seconds, $happens, cut_off => { map { $_ - 1 => 1 } @victims }, limit => 60);
 
 	diag("$what: " . @$then . " requests, $unanswered without an answer, $refused refused by what lived");
 	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 0, 'there were pushes beside it');
@@ -249,10 +278,15 @@ sub death_of
 	return;
 }
 
-sub together_end
+sub together_stop
 {
 	$m->stop;
-	is($m->{status}, 0, 'all of it ends in order');
+	return is($m->{status}, 0, 'all of it ends in order');
+}
+
+sub together_end
+{
+	together_stop();
 	done_testing();
 	return;
 }
