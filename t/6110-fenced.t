@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # On a file system of several machines a worker stands still in the middle of a change, at each of its calls, and loses its locks. Another one is
-# acknowledged meanwhile. When the first goes on it undoes nothing of that: either its own change came before, or it fails.
+# acknowledged meanwhile. When the first goes on it undoes nothing of that: either its own change came before, or it fails. So it is where
+# a rename is told then that a name of it is stale.
 use strict;
 use warnings;
 use FindBin;
@@ -20,30 +21,45 @@ sub tag_says { my ($tag) = @_; my $r = $i->ask('GET', "/v2/$repo/manifests/$tag"
 sub tags { my $r = $i->ask('GET', "/v2/$repo/tags/list?n=10000"); return join ' ', grep { /^t\d+$/ } $r->body =~ /"([^"]+)"/g }
 sub put { my ($tag, $json, %headers) = @_; return ['PUT', "/v2/$repo/manifests/$tag", { body => $json, headers => { CONTENT_TYPE => $type, %headers } }] }
 
-# Each case: the request of the one that stands still, what the other one does, and what is wrong afterwards.
+# others_push - on condition that nothing has been changed yet, or else without one: the manifest, and whether nothing had been
+sub others_push
+{
+	my ($tag, %if) = @_;
+	my $text = text();
+	my $json = push_by($i, $repo, $tag, $text, %if);
+
+	return $json ? ($json, 1) : (push_by($i, $repo, $tag, $text), 0);
+}
+
+# is_others - what is wrong with a tag that the other one has pushed, when the first one has its answer
+sub is_others
+{
+	my ($status, $tag, $mine, $other, $unchanged) = @_;
+	my $is = tag_says($tag);
+
+	return "its change was made before none, and so was the other one's" if $unchanged && $status =~ /^2/;
+	return $is eq sha256($other) ? '' : 'the tag is ' . ($is eq sha256($mine) ? 'that of the one that stood still' : $is);
+}
+
+# Each case: the request of the one that stands still, what the other one does, and what is wrong afterwards, by the status of the first.
 my %cases = (
 	'a new tag' => sub {
 		my ($tag, $mine) = ("t$serial", push_by($i, $repo, 'any', text()));
-		my $other;
-		return (put($tag, $mine, HTTP_IF_NONE_MATCH => '*'), sub { $other = push_by($i, $repo, $tag, text()) }, sub {
-			return tag_says($tag) eq sha256($other) ? '' : 'the tag is ' . (tag_says($tag) eq sha256($mine) ? 'that of the one that stood still' : tag_says($tag));
-		});
+		my @none = (HTTP_IF_NONE_MATCH => '*');
+		my @other;
+		return (put($tag, $mine, @none), sub { @other = others_push($tag, @none) }, sub { return is_others($_[0], $tag, $mine, @other) });
 	},
 	'a tag that moves' => sub {
 		my ($tag, $mine) = ("t$serial", push_by($i, $repo, 'any', text()));
-		my $before = push_by($i, $repo, $tag, text());
-		my $other;
-		return (put($tag, $mine, HTTP_IF_MATCH => '"' . sha256($before) . '"'), sub { $other = push_by($i, $repo, $tag, text()) }, sub {
-			return tag_says($tag) eq sha256($other) ? '' : 'the tag is ' . (tag_says($tag) eq sha256($mine) ? 'that of the one that stood still' : tag_says($tag));
-		});
+		my @same = (HTTP_IF_MATCH => '"' . sha256(push_by($i, $repo, $tag, text())) . '"');
+		my @other;
+		return (put($tag, $mine, @same), sub { @other = others_push($tag, @same) }, sub { return is_others($_[0], $tag, $mine, @other) });
 	},
 	'a tag that is deleted' => sub {
 		my $tag = "t$serial";
-		my $before = push_by($i, $repo, $tag, text());
-		my $other;
-		return (['DELETE', "/v2/$repo/manifests/$tag", { headers => { HTTP_IF_MATCH => '"' . sha256($before) . '"' } }], sub { $other = push_by($i, $repo, $tag, text()) }, sub {
-			return tag_says($tag) eq sha256($other) ? '' : 'the tag is ' . tag_says($tag);
-		});
+		my @same = (HTTP_IF_MATCH => '"' . sha256(push_by($i, $repo, $tag, text())) . '"');
+		my @other;
+		return (['DELETE', "/v2/$repo/manifests/$tag", { headers => { @same } }], sub { @other = others_push($tag, @same) }, sub { return is_others($_[0], $tag, '', @other) });
 	},
 	'a tag that moves, and is deleted meanwhile' => sub {
 		my ($tag, $mine) = ("t$serial", push_by($i, $repo, 'any', text()));
@@ -61,13 +77,15 @@ for my $what (sort keys %cases) {
 	my (@bad, %seen);
 	for my $n (1 .. @calls) {
 		next if $calls[$n - 1] !~ /^(?:renameat|unlinkat|mkdirat|linkat|flock|write(?!\@))/ && !$ENV{BERTH_TEST_ALL} && $n % 5;
-		my ($mine, $meanwhile, $fault) = $cases{$what}->();
-		my ($status, $at) = stands_still($i, $n, $mine, $meanwhile);
-		next if !defined $at;
-		$seen{$status}++;
-		push @bad, "$n, $at: answered with $status" if $status !~ /^(?:20[12]|404|412|503)$/;
-		my $wrong = $fault->();
-		push @bad, "$n, $at: answered with $status, but $wrong" if $wrong ne '';
+		for my $then (undef, $calls[$n - 1] =~ /^renameat/ ? 'stale' : ()) {
+			my ($mine, $meanwhile, $fault) = $cases{$what}->();
+			my ($status, $at) = stands_still($i, $n, $mine, $meanwhile, $then);
+			next if !defined $at;
+			$seen{$status}++;
+			push @bad, "$n, $at: answered with $status" if $status !~ /^(?:20[12]|404|412|503)$/;
+			my $wrong = $fault->($status);
+			push @bad, "$n, $at: answered with $status, but $wrong" if $wrong ne '';
+		}
 	}
 	ok !@bad, "$what: nothing that another one was told is undone, at " . keys(%seen) . ' kinds of answers: ' . join ', ', map { "$_: $seen{$_}" } sort keys %seen
 		or diag join "\n", @bad;

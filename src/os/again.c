@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "os/near.h"
 #include "os/process.h"
 
@@ -81,10 +83,21 @@ int os_renameat(int olddir, const char *old, int newdir, const char *new)
 	return os_renameat2(olddir, old, newdir, new, 0);
 }
 
+/* Whether a rename of which the old name is gone has been done, and nobody has removed the directory in which that was. */
+static bool was_renamed(int olddir, const char *old, int newdir, const char *new)
+{
+	cleanup_str struct str dir = STR_INIT;
+	const char *slash = strrchr(old, '/');
+	struct stat sb;
+
+	if (slash)
+		str_add(&dir, old, (size_t)(slash - old));
+	return fstatat(newdir, new, &sb, AT_SYMLINK_NOFOLLOW) == 0 && (!slash || fstatat(olddir, dir.buf, &sb, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
 int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags)
 {
 	unsigned tries = 0;
-	struct stat sb;
 	int rc;
 
 	olddir = near_from(olddir, &old);
@@ -93,7 +106,7 @@ int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsig
 		rc = flags ? renameat2(olddir, old, newdir, new, flags) : renameat(olddir, old, newdir, new);
 	while (rc < 0 && !(flags & RENAME_EXCHANGE) && os_again(errno, &tries));
 	if (rc < 0 && errno == ENOENT && tries) {
-		rc = fstatat(newdir, new, &sb, AT_SYMLINK_NOFOLLOW);
+		rc = was_renamed(olddir, old, newdir, new) ? 0 : -1;
 		errno = ENOENT;
 	}
 	return rc;

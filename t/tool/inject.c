@@ -14,7 +14,8 @@
  *                   so, as far as NAME goes                   ready, then the same
  *   lasting N ERRNO [NAME]  the same, and so do all later ones that are described as the first that has failed
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
- *   stop N [NAME[~TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count
+ *   stop N [NAME[~TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count;
+ *                   after "stale" that call fails with ESTALE and is not made
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
  * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
@@ -258,7 +259,8 @@ static bool is_called(const char *call, const char *name)
 	return false;
 }
 
-static void stand_still(const char *call)
+/* Whether the call is to fail then. */
+static bool stand_still(const char *call)
 {
 	char line[16];
 
@@ -266,6 +268,7 @@ static void stand_still(const char *call)
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
 		exit(0);
+	return strcmp(line, "stale\n") == 0;
 }
 
 /* Before a call; true where the request is over. */
@@ -291,10 +294,10 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 	}
 	if (t->plan == PLAN_STOP) {
 		t->plan = PLAN_COUNT;
-		stand_still(t->calls[t->count - 1]);
-		return false;
-	}
-	if (t->plan == PLAN_FAIL)
+		if (!stand_still(t->calls[t->count - 1]))
+			return false;
+		t->fail_with = ESTALE;
+	} else if (t->plan == PLAN_FAIL)
 		t->plan = PLAN_COUNT;           /* one is enough */
 	else
 		snprintf(t->name, sizeof(t->name), "%s", t->calls[t->count - 1]);

@@ -4,7 +4,8 @@
 #
 #   my $i = fenced_server;                          # a Berth::Inject on a file system that may belong to several machines
 #   my ($status, $at) = stands_still($i, 17, $request, sub { ... });       # at its 17th call; the code is what others do meanwhile
-#   my $bytes = push_by($i, 'team/app', 'v1', 'some text');                # an image by the other worker
+#   ... sub { ... }, 'stale');                      # at the first rename from there on, which then says that a name is stale
+#   my $bytes = push_by($i, 'team/app', 'v1', 'some text');                # an image by the other worker; undef if headers that follow refuse it
 #   my @tools = hold_each('renameat~current/link', @pids);  # each of these processes, before the next such call
 #   my @at = held(3, @tools);                       # wait until so many stand still: the calls; then let_go(@tools)
 package Berth::Fence;
@@ -73,10 +74,10 @@ sub lose_locks
 # The status of the answer, and the call at which it stood still; undef if it made fewer calls.
 sub stands_still
 {
-	my ($i, $n, $request, $meanwhile) = @_;
+	my ($i, $n, $request, $meanwhile, $then) = @_;
 	my $at;
 
-	$i->tell("stop $n") eq 'ready' or die "inject is not ready\n";
+	$i->tell("stop $n" . ($then ? ' renameat' : '')) eq 'ready' or die "inject is not ready\n";
 	pipe my $out, my $in or die "pipe: $!";
 	my $pid = fork // die "fork: $!";
 	if (!$pid) {
@@ -91,7 +92,7 @@ sub stands_still
 		lose_locks($i->{pid});
 		my $ok = eval { $meanwhile->(); 1 };
 		my $fault = $@;
-		$said = $i->tell('go');
+		$said = $i->tell($then // 'go');
 		die $fault if !$ok;
 	}
 	my $status = <$out>;
@@ -151,14 +152,15 @@ sub manifest_of
 
 sub push_by
 {
-	my ($i, $repo, $tag, $text) = @_;
+	my ($i, $repo, $tag, $text, %headers) = @_;
 	my $json = manifest_of($text);
 
 	for my $bytes ('{}', $text) {
 		my $r = $i->ask('POST', "/v2/$repo/blobs/uploads/?digest=" . sha256($bytes), { body => $bytes, spooled => 1 });
 		die 'POST: ' . ($r ? $r->status . ' ' . $r->body : 'no answer') . "\n" if !$r || $r->status ne '201';
 	}
-	my $r = $i->ask('PUT', "/v2/$repo/manifests/$tag", { body => $json, headers => { CONTENT_TYPE => $type } });
+	my $r = $i->ask('PUT', "/v2/$repo/manifests/$tag", { body => $json, headers => { CONTENT_TYPE => $type, %headers } });
+	return if %headers && $r && $r->status eq '412';
 	die 'PUT: ' . ($r ? $r->status . ' ' . $r->body : 'no answer') . "\n" if !$r || $r->status ne '201';
 	return $json;
 }
