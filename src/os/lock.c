@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "os/file.h"
@@ -92,26 +94,52 @@ static int lock_once(int fd, int op)
 	return rc;
 }
 
-int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited)
+static int try_then_wait(int fd, int op, unsigned ms, uint64_t *waited)
 {
-	int op = exclusive ? LOCK_EX : LOCK_SH;
-
-	if (waited)
-		*waited = 0;
 	if (lock_once(fd, op | LOCK_NB) == 0)
 		return 0;
 	return errno == EWOULDBLOCK && ms ? wait_for(fd, op, ms, waited) : -1;
 }
 
+/* Opens the file of a descriptor once more, for a moment. */
+static bool open_again(int fd)
+{
+	char path[32];
+	int other;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	other = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return other >= 0 && close(other) == 0;
+}
+
+/*
+ * MooseFS's master forgets what a client has open whose session it has ended, and says EBADF until that one has told it, which it does once a minute,
+ * or opens the file.
+ */
+int os_lock(int fd, bool exclusive, unsigned ms, uint64_t *waited)
+{
+	int op = exclusive ? LOCK_EX : LOCK_SH, rc;
+
+	if (waited)
+		*waited = 0;
+	rc = try_then_wait(fd, op, ms, waited);
+	if (rc < 0 && errno == EBADF && open_again(fd))
+		rc = try_then_wait(fd, op, ms, waited);
+	if (rc < 0 && errno == EBADF)
+		errno = ESTALE;
+	return rc;
+}
+
 /*
  * Older kernels allocate memory even to release a lock, and that can fail. A lock that is never released would block all
- * other processes, so it tries again, and finally ends the process, which releases its locks.
+ * other processes, so it tries again, and finally ends the process, which releases its locks. Of a file that is not open any more
+ * (EBADF, as above) nothing is locked.
  */
 void os_unlock(int fd)
 {
 	int tries;
 
-	for (tries = 0; lock_once(fd, LOCK_UN) < 0; tries++) {
+	for (tries = 0; lock_once(fd, LOCK_UN) < 0 && errno != EBADF; tries++) {
 		if (tries == 1000)
 			abort();
 		os_pause(1000);

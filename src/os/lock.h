@@ -16,7 +16,8 @@
 int os_lock_open(int dirfd, const char *path);
 
 /*
- * os_lock - wait for the lock, at most ms milliseconds; 0, or -1 with errno: EWOULDBLOCK if the time is over
+ * os_lock - wait for the lock, at most ms milliseconds; 0, or -1 with errno: EWOULDBLOCK if the time is over, ESTALE if the server of a network
+ *           file system does not know that the file is open
  * ms      0: try once. There is no wait without a limit.
  * waited  gets the time of the wait in microseconds, on failure too; 0 if the lock was free, which costs one system call and
  *         does not read the clock. May be NULL.

@@ -18,8 +18,8 @@
  *                   after "stale" that call fails with ESTALE and is not made
  *
  * A process that ends in another way is reported as "exited STATUS CALLS CALL...". A CALL is its name; those of the
- * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two); in
- * a loop those of an open file have its path, and waits do not count.
+ * request's socket have "@socket" behind it, those of stderr "@log", those with a path ":PATH" (the last one of two), and an flock(2)
+ * that releases ":unlock"; in a loop those of an open file have its path, and waits do not count.
  * The one that failed has "!" at its end. A close is made even where it is said to fail: that is how Linux does it.
  */
 #include <elf.h>
@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -207,6 +208,8 @@ static char *describe(const struct tracer *t, const struct __ptrace_syscall_info
 
 	if (k && k->path > 0)
 		add_path(t->pid, si->entry.args[k->path - 1], path);
+	else if (si->entry.nr == SYS_flock && !t->loop && si->entry.args[1] & LOCK_UN)
+		strcpy(path, "unlock");
 	else if (by_fd && t->loop)
 		add_file(t->pid, (int)si->entry.args[0], path);
 	if (k)

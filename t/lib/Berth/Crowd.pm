@@ -320,7 +320,7 @@ sub client
 {
 	my ($self, $number) = @_;
 
-	$me = $number;
+	($me, @history, @fault) = ($number);    # the process may have begun as one that has looked at_rest
 	@mine = $self->numbers($me);
 	srand $self->{seed} * 64 + $me;
 	my $first = crowd_now();

@@ -291,8 +291,11 @@ sub group_of
 # the bytes of a body (pread64), which belongs to its request alone.
 my $looks = qr/^(?:openat|newfstatat|fstat|statx|faccessat|read|getdents64|linkat|renameat2?|unlinkat|mkdirat|utimensat)(?![\w@])/;
 
-# The files that berth makes unless they are there, without O_EXCL. Of two machines that make one at the same moment MooseFS tells one that it exists.
+# What MooseFS says where another machine, or the end of a session, came in between, and berth makes again.
+# Of two that open a file to be made unless it is there one may be told that it exists; and a file that is kept open is not known as open.
 my $makes = qr{^openat:berth/locks/(?:(?:repository|quota)/|(?:catalog|journal)$)};
+
+sub also_stale { my ($call) = @_; return $call =~ $makes ? 'EEXIST' : $call =~ /^flock(?!:unlock)/ ? 'EBADF' : () }
 
 sub stale_at
 {
@@ -322,8 +325,8 @@ sub stale_ok
 	return each_call($i, $op, '%d times something was stale at %d calls: the client sees nothing of it', sub {
 		my ($n, @calls) = @_;
 		# A directory that goes while it is listed is an error, so that nobody takes a part for all of it.
-		return if $calls[$n - 1] !~ $looks || $n > 1 && $calls[$n - 1] =~ /^getdents64/ && $calls[$n - 2] =~ /^getdents64/;
-		return map { stale_at($i, $op, $n, $_, $calls[$n - 1]) } 'ESTALE', $calls[$n - 1] =~ $makes ? 'EEXIST' : ();
+		return if $n > 1 && $calls[$n - 1] =~ /^getdents64/ && $calls[$n - 2] =~ /^getdents64/;
+		return map { stale_at($i, $op, $n, $_, $calls[$n - 1]) } $calls[$n - 1] =~ $looks ? 'ESTALE' : (), also_stale($calls[$n - 1]);
 	});
 }
 
