@@ -7,5 +7,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Disturb;
+use Berth::Test;
 
-stale_in(@ARGV ? @ARGV : ('reads', 'deletes', 'uploads', 'pushes'));
+subtest stale => sub { stale_in(@ARGV ? @ARGV : ('reads', 'deletes', 'uploads', 'pushes')) };
+# Its client sends a request again where the connection has ended before the answer came. What has been done is not done again, and is told so.
+subtest twice => sub { twice_in(@ARGV ? @ARGV : ('deletes', 'uploads', 'pushes')) };
+done_testing;

@@ -97,6 +97,7 @@ static bool was_renamed(int olddir, const char *old, int newdir, const char *new
 
 int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags)
 {
+	bool distant = near_is_for(olddir) && !(flags & RENAME_EXCHANGE);
 	unsigned tries = 0;
 	int rc;
 
@@ -105,7 +106,7 @@ int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsig
 	do
 		rc = flags ? renameat2(olddir, old, newdir, new, flags) : renameat(olddir, old, newdir, new);
 	while (rc < 0 && !(flags & RENAME_EXCHANGE) && os_again(errno, &tries));
-	if (rc < 0 && errno == ENOENT && tries) {
+	if (rc < 0 && errno == ENOENT && (tries || distant)) {
 		rc = was_renamed(olddir, old, newdir, new) ? 0 : -1;
 		errno = ENOENT;
 	}

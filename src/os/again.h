@@ -31,8 +31,9 @@ int os_mkdirat(int dirfd, const char *path, mode_t mode);
 int os_linkat(int olddir, const char *old, int newdir, const char *new, int flags);
 /*
  * Of the two names one is nobody else's, such as a file of berth/tmp/ or a place in the trash. So a rename that was stale, and then finds that
- * the old name is gone and the new one is there, has been done; but not where the directory of the old name is gone too, since then somebody
- * else has removed it (store/fence.h). An exchange (RENAME_EXCHANGE) is not made again: it would be undone.
+ * the old name is gone and the new one is there, has been done. So it is below a root of near_keep() in any case: the client of a network file
+ * system sends a request again if its connection has ended before the answer came. But not where the directory of the old name is gone, too:
+ * then somebody else has removed it (store/fence.h). An exchange (RENAME_EXCHANGE) is not made again: it would be undone.
  */
 int os_renameat(int olddir, const char *old, int newdir, const char *new);
 int os_renameat2(int olddir, const char *old, int newdir, const char *new, unsigned flags);

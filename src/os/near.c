@@ -81,6 +81,11 @@ static bool is_below(const char **path, const char *dir, size_t len)
 	return true;
 }
 
+bool near_is_for(int dirfd)
+{
+	return near.dirfd >= 0 && near.dirfd == dirfd;
+}
+
 int near_from(int dirfd, const char **path)
 {
 	if (near.dirfd != dirfd || dirfd < 0)

@@ -44,6 +44,9 @@ bool near_return(void);
 /* near_drop - close those of dirfd, before dirfd is closed */
 void near_drop(int dirfd);
 
+/* near_is_for - whether directories below this one are kept */
+bool near_is_for(int dirfd);
+
 /* near_from - the descriptor from which a path relative to dirfd is to be looked up; *path becomes the rest of it */
 int near_from(int dirfd, const char **path);
 

@@ -206,7 +206,7 @@ static int announce(struct collector *c, struct err *e)
 	os_random(&random, sizeof(random));
 	str_addf(&dir, STORE_GC_DIR "/%016" PRIx64, random);
 	memcpy(c->run, dir.buf + strlen(STORE_GC_DIR "/"), RUN_LEN);
-	if (os_mkdirat(c->st->dirfd, dir.buf, 0777) < 0)
+	if (os_mkdirat(c->st->dirfd, dir.buf, 0777) < 0 && errno != EEXIST)     /* as in store_make() */
 		return err_sys(e, "cannot make %s", dir.buf);
 	if (lock_collector_alone(c->st, e) < 0)
 		return -1;

@@ -91,7 +91,9 @@ static int close_others(struct store *st, const char *dir, const char *own, bool
 /* The lock is tried again afterwards: whoever gets it from now on sees the directory. 1, 0 lost, -1 with *e */
 static int make_steps(struct store *st, const char *above, const char *dir, int fd, struct err *e)
 {
-	if (os_mkdirat(st->dirfd, dir, 0777) < 0 && (errno != ENOENT || os_mkdirs(st->dirfd, above) < 0 || os_mkdirat(st->dirfd, dir, 0777) < 0))
+	/* EEXIST as in store_make(): nobody else gives this name. */
+	if (os_mkdirat(st->dirfd, dir, 0777) < 0 && errno != EEXIST &&
+	    (errno != ENOENT || os_mkdirs(st->dirfd, above) < 0 || (os_mkdirat(st->dirfd, dir, 0777) < 0 && errno != EEXIST)))
 		return err_sys(e, "cannot make %s", dir);
 	if (os_lock(fd, true, 0, NULL) == 0)
 		return 1;
@@ -302,7 +304,8 @@ int fence_begin_batch(struct store *st, const char *run, struct err *e)
 	str_reset(&f->batch);
 	str_addf(&f->batch, STORE_OUT_DIR "/%s-%" PRIu64, run, st->serial++);
 	store_trash_name(st, &f->then);
-	if (os_mkdirat(st->dirfd, STORE_OUT_DIR, 0777) == 0 && os_mkdirat(st->dirfd, f->batch.buf, 0777) == 0) {
+	if ((os_mkdirat(st->dirfd, STORE_OUT_DIR, 0777) == 0 || errno == EEXIST) &&
+	    (os_mkdirat(st->dirfd, f->batch.buf, 0777) == 0 || errno == EEXIST)) {
 		if (os_lock(st->collector_fd, true, 0, NULL) == 0)
 			return 0;
 		fence_end_batch(st);

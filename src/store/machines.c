@@ -124,7 +124,7 @@ static int make_own(struct store *st, struct machine *m, struct err *e)
 	snprintf(m->name, sizeof(m->name), "%016" PRIx64, random);
 	path_of(&path, m->name);
 	store_tmp(st, &tmp);
-	m->fd = os_open(st->dirfd, tmp.buf, O_RDWR | O_CREAT | O_EXCL, 0666);
+	m->fd = store_make(st, tmp.buf, O_RDWR);
 	if (m->fd < 0)
 		return err_sys(e, "cannot make %s", tmp.buf);
 	if (os_lock(m->fd, true, 0, NULL) == 0 && write_beat(m, false) == 0 && os_renameat(st->dirfd, tmp.buf, st->dirfd, path.buf) == 0)

@@ -48,7 +48,7 @@ int spool_make(struct spool *sp, struct store *st, struct err *e)
 {
 	sp->st = st;
 	store_tmp(st, &sp->path);
-	sp->fd = os_open(st->dirfd, sp->path.buf, O_RDWR | O_CREAT | O_EXCL, 0666);
+	sp->fd = store_make(st, sp->path.buf, O_RDWR);
 	if (sp->fd < 0)
 		return err_sys(e, "cannot make %s", sp->path.buf);
 	sp->own = true;

@@ -240,9 +240,23 @@ int store_flush_new(struct store *st, const char *path)
 	return st->ordered ? 0 : store_flush_dir(st, path);
 }
 
+/* Names of store_tmp() and of steps. Nobody else gives them. */
+static bool is_own(const char *path)
+{
+	return strncmp(path, STORE_TMP_DIR "/", strlen(STORE_TMP_DIR "/")) == 0 || strncmp(path, STORE_STEP_DIR "/", strlen(STORE_STEP_DIR "/")) == 0;
+}
+
+/* Where such a name is taken, the client of a network file system has sent its request twice, since its connection had ended. */
+int store_make(struct store *st, const char *path, int flags)
+{
+	int fd = os_open(st->dirfd, path, flags | O_CREAT | O_EXCL, 0666);
+
+	return fd < 0 && errno == EEXIST && is_own(path) ? os_open_file(st->dirfd, path, flags | O_TRUNC, 0666) : fd;
+}
+
 int store_write(struct store *st, const char *path, const void *buf, size_t len, bool flush)
 {
-	cleanup_fd int fd = os_open(st->dirfd, path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	cleanup_fd int fd = store_make(st, path, O_WRONLY);
 
 	if (fd < 0 || os_write_full(fd, buf, len) < 0)
 		return -1;

@@ -168,6 +168,7 @@ int store_read_epoch(struct store *st, struct err *e);
  *                   are only written out: they are durable when the name is.
  * store_flush_new - after a new name in this directory, which another name will be given on the way to its place. On an ordered
  *                   file system there is nothing to do.
+ * store_make      - open a new file with these flags; one that has the name is replaced if that is of store_tmp() or a step, else EEXIST
  * store_write     - create a file, which must not exist, with this content; `flush`: as store_flush_fd
  * store_note      - create a file with this text, and the directories above it, unless it exists; not flushed
  * store_touch     - create an empty file, and the directories above it, unless it exists; a collection may remove empty directories meanwhile
@@ -176,6 +177,7 @@ int store_flush_dir(struct store *st, const char *path);
 int store_flush_above(struct store *st, const char *path, unsigned count);
 int store_flush_fd(struct store *st, int fd);
 int store_flush_new(struct store *st, const char *path);
+int store_make(struct store *st, const char *path, int flags);
 int store_write(struct store *st, const char *path, const void *buf, size_t len, bool flush);
 int store_note(struct store *st, const char *path, const char *text, size_t len);
 int store_touch(struct store *st, const char *path);

@@ -13,6 +13,8 @@
  *   fail N ERRNO [NAME]  its N-th call fails and is not made, or with a NAME the first from there on that is described
  *                   so, as far as NAME goes                   ready, then the same
  *   lasting N ERRNO [NAME]  the same, and so do all later ones that are described as the first that has failed
+ *   late N ERRNO NAME  as fail, but the call is made, and only one that succeeds fails, as where a client of a network file system sends a
+ *                   request twice; of openat(2) those with O_EXCL
  *   kill N [NAME]   SIGKILL before that call                  ready, then "killed CALLS CALL..."
  *   stop N [NAME[~TEXT|TEXT...]]  it stands still before that call until a line "go" comes: "ready", "stopped CALL" if it gets there, and then as for count;
  *                   after "stale" that call fails with ESTALE and is not made
@@ -76,7 +78,7 @@ static const struct known table[] = {
 };
 #define TABLE_LEN (sizeof(table) / sizeof(*table))
 
-enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_LASTING, PLAN_KILL, PLAN_STOP };
+enum plan { PLAN_COUNT, PLAN_FAIL, PLAN_LASTING, PLAN_LATE, PLAN_KILL, PLAN_STOP };
 
 struct tracer {
 	pid_t pid;              /* 0: none is traced */
@@ -88,6 +90,7 @@ struct tracer {
 	bool inside;            /* a request is being served, or it is a loop */
 	int socket;             /* its connection */
 	long count;
+	bool made;              /* the call that is to fail is made */
 	bool failing;           /* the call that is being made has to return fail_with */
 	long nr;                /* the call that is being made */
 	char *calls[CALLS_MAX];
@@ -291,6 +294,9 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		die("memory");
 	if (t->plan == PLAN_COUNT || t->count < t->at || !is_called(t->calls[t->count - 1], t->name))
 		return false;
+	t->made = t->plan == PLAN_LATE || t->nr == SYS_close;
+	if (t->plan == PLAN_LATE && t->nr == SYS_openat && !(si->entry.args[2] & O_EXCL))
+		return false;
 	if (t->plan == PLAN_KILL) {
 		kill(t->pid, SIGKILL);
 		return false;
@@ -300,20 +306,20 @@ static bool entering(struct tracer *t, const struct __ptrace_syscall_info *si)
 		if (!stand_still(t->calls[t->count - 1]))
 			return false;
 		t->fail_with = ESTALE;
-	} else if (t->plan == PLAN_FAIL)
+	} else if (t->plan == PLAN_FAIL || t->plan == PLAN_LATE)
 		t->plan = PLAN_COUNT;           /* one is enough */
 	else
 		snprintf(t->name, sizeof(t->name), "%s", t->calls[t->count - 1]);
 	t->failing = true;
 	strcat(t->calls[t->count - 1], "!");
-	if (t->nr != SYS_close)
+	if (!t->made)
 		change_regs(t->pid, true, 0);
 	return false;
 }
 
 static void leaving(struct tracer *t, const struct __ptrace_syscall_info *si)
 {
-	if (t->failing)
+	if (t->failing && (!t->made || si->exit.rval >= 0 || t->nr == SYS_close))
 		change_regs(t->pid, false, -t->fail_with);
 	t->failing = false;
 	if (!t->inside && is_accept(t->nr) && si->exit.rval >= 0) {
@@ -443,6 +449,8 @@ int main(void)
 			plan(&t, PLAN_COUNT, 0, 0, "");
 		} else if (sscanf(line, "fail %ld %d %255s", &n, &err, name) >= 2) {
 			plan(&t, PLAN_FAIL, n, err, name);
+		} else if (sscanf(line, "late %ld %d %255s", &n, &err, name) == 3) {
+			plan(&t, PLAN_LATE, n, err, name);
 		} else if (sscanf(line, "lasting %ld %d %255s", &n, &err, name) >= 2) {
 			plan(&t, PLAN_LASTING, n, err, name);
 		} else if (sscanf(line, "kill %ld %255s", &n, name) >= 1) {

@@ -5,6 +5,7 @@
 #   faults_in('uploads');           # all of this group of operations, and the end of the test
 #   stale_in('uploads');            # the same with ESTALE, of which no client may see anything
 #   lasting_in('uploads');          # the same where all looks at that name are stale: a clear answer, and nothing that is wrong
+#   twice_in('uploads');            # the same where each change of a name was sent twice to a server, and what the second one was told
 #   kills_in('uploads');
 #   kills_in({ config => "...", end => sub { my (\$i) = \@_; ... } }, 'uploads');    # with settings, and tests at the end
 #                                   # each => code: what is wrong right after each injection, '' if nothing; at => as of Berth::Inject
@@ -25,7 +26,7 @@ use Berth::Inject;
 use Berth::Operations;
 use Berth::Test;
 
-our @EXPORT = qw(faults_in kills_in lasting_in stale_in faults_ok kills_ok stale_ok);
+our @EXPORT = qw(faults_in kills_in lasting_in stale_in twice_in faults_ok kills_ok stale_ok);
 
 # What a call may fail with. Left out:
 # - accept, epoll_wait, poll, and all calls on the request's own socket (read, write, shutdown, close): that is the
@@ -275,7 +276,7 @@ sub group_of
 	my %o = ref $groups[0] ? %{ shift @groups } : ();
 
 	plain_build_only('it traces system calls');
-	my $i = Berth::Inject->start(config => $o{config}, at => $o{at});
+	my $i = Berth::Inject->start(config => $o{config}, at => $o{at}, env => $o{env});
 	$i->{each} = $o{each};
 	for my $group (@groups) {
 		$each->($i, $_) for operations($i, $group);
@@ -299,13 +300,13 @@ sub also_stale { my ($call) = @_; return $call =~ $makes ? 'EEXIST' : $call =~ /
 
 sub stale_at
 {
-	my ($i, $op, $n, $errno, $call) = @_;
+	my ($i, $op, $n, $errno, $call, $verb) = @_;
 	my $case = make_case($i, $op);
 	my ($name) = $call =~ /^([^:]+)/;
 	no strict 'refs';       ## Errno's constants, by name
 	my $number = &{"Errno::$errno"}();
 	use strict 'refs';
-	my ($how, $r, @calls) = $i->traced("fail $n $number $name", $case->{req});
+	my ($how, $r, @calls) = $i->traced(($verb // 'fail') . " $n $number $name", $case->{req});
 	my ($here) = grep { s/!$// } @calls;
 
 	return if !defined $here;
@@ -329,6 +330,22 @@ sub stale_ok
 		return map { stale_at($i, $op, $n, $_, $calls[$n - 1]) } $calls[$n - 1] =~ $looks ? 'ESTALE' : (), also_stale($calls[$n - 1]);
 	});
 }
+
+# What the second of two requests is told that make the same change of a name.
+my %second = (renameat => 'ENOENT', unlinkat => 'ENOENT', mkdirat => 'EEXIST', openat => 'EEXIST');
+
+sub twice_ok
+{
+	my ($i, $op) = @_;
+
+	return each_call($i, $op, '%d times a request was sent twice at %d calls: the client sees nothing of it', sub {
+		my ($n, @calls) = @_;
+		my $errno = $second{ $calls[$n - 1] =~ s/:.*//r } or return;
+		return stale_at($i, $op, $n, $errno, $calls[$n - 1], 'late');
+	});
+}
+
+sub twice_in { return group_of(\&twice_ok, 'times a request was sent twice', { env => { BERTH_TEST_DISTANT => 1 } }, @_) }
 
 sub lasting_ok
 {

@@ -36,7 +36,7 @@ sub start
 	my ($class, %o) = @_;
 
 	cheap_place();
-	my $server = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n" . ($o{config} // ''), workers => 1, defined $o{root} ? (root => $o{root}) : ());
+	my $server = Berth::Server->start(config => "delete = true;\nfsync = \"full\";\n" . ($o{config} // ''), workers => 1, env => $o{env} // {}, defined $o{root} ? (root => $o{root}) : ());
 	my $self = bless { server => $server, serial => 0, injections => 0, deaths => 0, seen => 0 }, $class;
 
 	$server->stop_nginx;            # it has no part in this
