@@ -69,7 +69,7 @@ my %asked = (
 	'a manifest by its tag' => [8, asked(12, sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') })],
 	'a manifest by its digest' => [3, asked(12, sub { $servers[0]->req(GET => "/v2/to/and/fro/manifests/$digest") })],
 	'a blob' => [6, asked(12, sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) })],
-	'an image of 3 layers' => [775, asked(2, sub { my ($i) = @_; by_post("new$i") })],
+	'an image of 3 layers' => [720, asked(2, sub { my ($i) = @_; by_post("new$i") })],
 );
 cmp_ok $asked{$_}[1], '<=', $asked{$_}[0], "requests to the file system for $_" for sort keys %asked;
 diag(join ', ', map { "$_: $asked{$_}[1]" } sort keys %asked);
