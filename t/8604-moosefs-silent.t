@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 # As t/8600, with two machines and with three, of which one dies, loses its client of the file system, or only falls silent: all of it is paused until
-# the others go on, or its network is cut. Then it comes back, and harms nothing. BERTH_MACHINES=3 is for three alone.
+# the others go on, or its network is cut. Then it comes back, and harms nothing. Its network is also cut for a little longer than the client of the
+# file system waits for an answer. It then sends again what may have been carried out. BERTH_MACHINES=3 is for three alone.
 use strict;
 use warnings;
 use FindBin;
@@ -20,6 +21,9 @@ sub is_back
 
 	return wait_for { my $r = eval { $second->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 };
 }
+
+# lost - how often the second machine's client has given up its connection
+sub lost { my @all = $m->log_of('client2') =~ /tcp recv error/g; return scalar @all }
 
 my @happens = (
 	['a death', sub {
@@ -43,6 +47,16 @@ my @happens = (
 		push @{ $of{cut} }, went_on;
 		$m->join(2);
 		ok is_back(), 'a machine that was cut off goes on';
+	}],
+	['short cuts', sub {
+		for (1 .. 4) {
+			my $before = lost();
+			$m->cut(2);
+			ok +(wait_for { lost() > $before }), 'the client of the file system gives up its connection';
+			$m->join(2);
+			ok is_back(), 'a machine that was cut off for a moment goes on';
+			sleep 5;
+		}
 	}],
 );
 
