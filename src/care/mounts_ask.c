@@ -42,6 +42,7 @@ int mounts_meet(struct mounts *m, struct err *e)
 	if (m->peer == 0) {
 		close(pair[0]);
 		mounts_unwatched();
+		os_end_by_asking();     /* alone: its end is not that of the probe */
 		if (m->o->with)
 			run_command(m->o->with, pair[1]);
 		_exit(mounts_follow(m->o->other, pair[1], pair[1]) < 0);
