@@ -81,7 +81,8 @@ static int meet_other(struct mounts *m, const char *name, struct err *e)
 	mounts_add_machine(&own, &sb);
 	len = strcspn(said.buf, " ");
 	if (len == own.len && memcmp(said.buf, own.buf, len) == 0)
-		return err_set(e, ERR_UNKNOWN, "%s and %s are one mount: mount the volume twice (NFS: with nosharecache)", m->o->dir, other->name.buf);
+		return err_set(e, ERR_UNKNOWN, "%s and %s are one mount: mount the volume twice (NFS: with nosharecache)", m->o->dir,
+			       other->name.buf);
 	if (said.buf[len] == ' ')
 		take_options(other, said.buf + len + 1);
 	return m->o->client ? mounts_client_known(m, e) : 0;

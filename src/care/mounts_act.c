@@ -2,13 +2,14 @@
 /*
  * mounts_act: what either machine does in the directory in which a file system is tried.
  *
- * Owns no state but the processes that hold locks, and how many looks were stale. A process that is forked has no lock of its parent's that it could release: each
- * opens the lock file itself.
+ * Owns no state but the processes that hold locks, and how many looks were stale. A process that is forked has no lock of its parent's
+ * that it could release: each opens the lock file itself.
  */
 #include "care/mounts_act.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "os/process.h"
 
 #define TURN_MS 500
+#define LINKS 20                /* to one file */
 
 /* In turns, since a signal that asks this process to end does not end the wait. */
 int act_lock(int dirfd, const char *name, bool exclusive, unsigned ms)
@@ -115,18 +117,33 @@ int act_links(int dirfd, const char *name)
 	return os_fstatat(dirfd, name, &sb, 0) < 0 ? unless_gone() : sb.st_nlink < 1000 ? (int)sb.st_nlink : 1000;
 }
 
+/* A file to be linked, of this process alone. One has few names: GlusterFS on ext4 says ENOSPC to the 48th. */
+static int make_source(int dirfd, unsigned how, struct str *from)
+{
+	static unsigned links;
+	static uint64_t random;
+
+	if (!random)
+		os_random(&random, sizeof(random));
+	str_addf(from, "from-%016" PRIx64 "-%u", random, links / LINKS);
+	return how == 1 && links++ % LINKS == 0 ? os_write_file(dirfd, from->buf, "x", 1, false) : 0;
+}
+
 int act_race(int dirfd, const char *name, unsigned how, uint64_t usec)
 {
 	uint64_t begun = time_now_usec();
+	cleanup_str struct str from = STR_INIT;
 	cleanup_fd int fd = -1;
 	int rc;
 
+	if (make_source(dirfd, how, &from) < 0)
+		return -1;
 	while (time_now_usec() - begun < usec)
 		;               /* a pause is not as exact */
 	if (how == 0)
 		rc = fd = os_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	else if (how == 1)
-		rc = os_linkat(dirfd, "first", dirfd, name, 0);
+		rc = os_linkat(dirfd, from.buf, dirfd, name, 0);
 	else
 		rc = os_mkdirat(dirfd, name, 0700);
 	return rc >= 0 ? 1 : errno == EEXIST ? 0 : -1;

@@ -27,7 +27,8 @@ static bool is_kind(const char *type, const char *kinds)
 
 const char *mounts_fault(const char *type, const char *options, const char **why)
 {
-	static const char local[] = "locks stay on this machine; mount it without", late[] = "a machine whose locks have ended goes on; mount it without";
+	static const char local[] = "locks stay on this machine; mount it without";
+	static const char late[] = "a machine whose locks have ended goes on; mount it without";
 	static const struct {
 		const char *types, *option, *why;
 	} faults[] = {

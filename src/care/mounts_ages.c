@@ -159,7 +159,7 @@ static void link_counts(struct mounts *m)
 	uint64_t links;
 
 	if (os_linkat(m->a, "open", m->a, "open-too", 0) < 0)
-		return mounts_failed(m, name, "link");
+		return mounts_failed(m, name, "link(2)");
 	if (mounts_ask(m, &links, "links open-too") < 0)
 		return mounts_failed(m, name, "stat");
 	m->caches |= links != 2;
@@ -183,7 +183,8 @@ void mounts_open_files(struct mounts *m)
 	if (os_unlinkat(m->a, "open", 0) < 0 || os_unlinkat(m->a, "open-too", 0) < 0)
 		return mounts_failed(m, name, "unlink");
 	if (mounts_ask(m, &n, "read") == 0)
-		mounts_say(m, name, MOUNTS_INFO, -1, "%s", n == sizeof(bytes) ? "can be read to its end" : "cannot be read any more: it has become shorter");
+		mounts_say(m, name, MOUNTS_INFO, -1, "%s",
+			   n == sizeof(bytes) ? "can be read to its end" : "cannot be read any more: it has become shorter");
 	else if (m->b < 0)
 		mounts_failed(m, name, "reading");
 	else

@@ -112,11 +112,11 @@ static void try_links(struct mounts *m)
 	struct stat sb;
 
 	if (os_linkat(m->a, "first", m->a, "second", 0) < 0)
-		mounts_failed(m, name, "link");
+		mounts_failed(m, name, "link(2)");
 	else if (os_linkat(m->a, "first", m->a, "second", 0) == 0)
 		mounts_say(m, name, MOUNTS_UNFIT, -1, "link does not say that a name is taken");
 	else if (errno != EEXIST)
-		mounts_failed(m, name, "link to a name that is taken");
+		mounts_failed(m, name, "link(2) to a name that is taken");
 	else if (os_fstatat(m->a, "first", &sb, 0) < 0)
 		mounts_failed(m, name, "stat");
 	else

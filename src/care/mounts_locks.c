@@ -120,7 +120,8 @@ static int turn_to_this(struct mounts *m, const char *file, const char *text)
 	cleanup_fd int fd = -1;
 	int has, links;
 
-	if (act_contains(m->a, "handed", text) < 0 || act_links(m->a, file) < 0 || mounts_ask(m, NULL, "lock " ACT_LOCK " alone %d", ACT_PASSED_MS) < 0 || mounts_ask(m, NULL, "replace handed %s", text) < 0 ||
+	if (act_contains(m->a, "handed", text) < 0 || act_links(m->a, file) < 0 ||
+	    mounts_ask(m, NULL, "lock " ACT_LOCK " alone %d", ACT_PASSED_MS) < 0 || mounts_ask(m, NULL, "replace handed %s", text) < 0 ||
 	    mounts_ask(m, NULL, "make %s", file) < 0 || mounts_ask(m, NULL, "unlock") < 0)
 		return -1;
 	fd = act_lock(m->a, ACT_LOCK, true, ACT_PASSED_MS);

@@ -75,7 +75,7 @@ static void try_winner(struct mounts *m, const char *what, unsigned how)
 	}
 	if (mounts_over(m))
 		return;
-	/* GlusterFS tells both that a link is there. berth makes a link under a lock, or with a name that nobody else uses. */
+	/* berth makes a link under a lock, or with a name that nobody else uses: that nobody gets one harms nothing. */
 	if (both || none)
 		mounts_say(m, what, both || how != 1 ? MOUNTS_UNFIT : MOUNTS_INFO, -1,
 			   "of %d names %u were made by both machines, %u by none", ACT_RACES, both, none);
