@@ -268,9 +268,10 @@ static const struct order {
 	int (*follow)(struct follower *f, char **w, struct str *said);
 } orders[] = {
 	{ "enter", 2, true, enter }, { "leave", 1, false, leave }, { "now", 1, false, now }, { "lock", 4, true, lock },
-	{ "unlock", 1, false, unlock }, { "hold", 1, false, hold }, { "let-go", 1, false, let_go }, { "client", 2, false, client }, { "end-client", 2, false, end_client },
-	{ "replace", 3, true, replace }, { "contains", 3, true, contains }, { "make", 2, true, make }, { "links", 2, true, links },
-	{ "race", 4, true, race }, { "await", 5, true, await }, { "stale", 1, false, stale }, { "open", 2, true, open_file }, { "read", 1, false, read_file },
+	{ "unlock", 1, false, unlock }, { "hold", 1, false, hold }, { "let-go", 1, false, let_go }, { "client", 2, false, client },
+	{ "end-client", 2, false, end_client }, { "replace", 3, true, replace }, { "contains", 3, true, contains },
+	{ "make", 2, true, make }, { "links", 2, true, links }, { "race", 4, true, race }, { "await", 5, true, await },
+	{ "stale", 1, false, stale }, { "open", 2, true, open_file }, { "read", 1, false, read_file },
 };
 
 /* 0 or -1 with errno, as the order's function. */
