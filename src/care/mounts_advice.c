@@ -2,7 +2,7 @@
 /*
  * mounts_advice: mount options that are wrong, those that help, and the line at the end.
  *
- * Owns the table of file systems.
+ * Owns the table of options that are wrong.
  */
 #include "care/mounts_own.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "os/fs.h"
 
 static bool has(const char *options, const char *option)
 {
@@ -59,21 +60,14 @@ static void advise_nfs(const char *options, struct str *out)
 
 void mounts_advise(const char *type, const char *options, struct str *out)
 {
-	static const struct {
-		const char *type, *advice;
-	} known[] = {
-		{ "fuse.mfs", "mfsattrcacheto=0,mfsentrycacheto=0,mfsdirentrycacheto=0,mfsnegentrycacheto=0,mfscachemode=NO" },
-		{ "fuse.glusterfs", "attribute-timeout=0,entry-timeout=0,negative-timeout=0, and the volume as doc/MACHINES.md says" },
-	};
 	cleanup_str struct str nfs = STR_INIT;
-	size_t i;
+	const char *fresh = fs_fresh_options(type);
 
 	if (is_kind(type, "nfs,nfs4"))
 		advise_nfs(options, &nfs);
+	else if (fresh)
+		str_puts(out, fresh);
 	str_puts(out, nfs.buf);
-	for (i = 0; i < ARRAY_LEN(known); i++)
-		if (strcmp(type, known[i].type) == 0)
-			str_puts(out, known[i].advice);
 }
 
 /* Each of the two mounts may be one of its own kind. */
