@@ -1,10 +1,12 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
-# Who asks one machine learns which others serve: by its metrics and by its status; also of one that was killed, until a master has been started again.
+# Who asks one machine learns which others serve: by its metrics and by its status; also of one that was killed, until a master has been started
+# again, or for an hour.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use POSIX ();
 use Sys::Hostname qw(hostname);
 use Berth::Test;
 use Berth::Auth;
@@ -66,6 +68,42 @@ is figures($one), '1 1', 'other files are none';
 is scalar(@{ status_of($one) }), 2, '... in the status, too';
 $two->start_workers;
 is figures($one), '2 0', 'a master that starts removes what the dead one has left';
+
+# --- none is started for an hour
+$two->stop_workers('KILL');
+($dead) = grep { open my $f, '+<', "$root/berth/locks/machines/$_" or die; flock $f, 6 } grep { length == 16 && !/^(?:e|f){16}$/ } files($root);
+my $text = slurp("$root/berth/locks/machines/$dead");
+unlink "$root/berth/locks/machines/" . $_ x 16 for 'e', 'f';
+my %other = map { $_ => "$root/berth/locks/machines/" . $_ x 16 } 0, 1, 2, 3, 'f';
+sub old { my ($file) = @_; utime time - 7200, time - 7200, $file or die "utime: $!"; return }
+spew($_, $text) for values %other;
+old($_) for @other{ 0, 1, 2, 'f' }, "$root/berth/locks/machines/$dead";
+# Who lives: one that has its lock, one whose number changes, one that was written to a minute ago. They are between two that are dead, in the order of names.
+open my $held, '+<', $other{1} or die "open: $!";
+flock $held, 2 or die "flock: $!";
+utime time - 60, time - 60, $other{3};
+my $beats = fork // die "fork: $!";
+if (!$beats) {
+	open my $fh, '+<', $other{2} or POSIX::_exit(1);
+	for (my $n = 0; getppid != 1; $n++) {
+		sysseek $fh, 0, 0;
+		syswrite $fh, sprintf '%016x', $n;
+		old($other{2});
+		select undef, undef, undef, 0.1;
+	}
+	POSIX::_exit(0);
+}
+ok wait_for(sub { !-e $_ }), 'who serves removes the file of one that was killed and that nobody has started for an hour' for $other{0}, $other{f}, "$root/berth/locks/machines/$dead";
+ok -e $other{$_}, "... and not that of one that may be alive: $_" for 1, 2, 3;
+kill KILL => $beats;
+waitpid $beats, 0;
+close $held;
+ok wait_for(sub { !-e $_ }), '... until that one has ended as well' for @other{ 1, 2 };
+ok -e $other{3}, 'for an hour metrics and status say of one that it is silent';
+is figures($one), '1 1', '... and say so';
+unlink $other{3};
+$two->start_workers;
+is figures($one), '2 0', 'and one that is started serves';
 $two->stop;
 is figures($one), '1 0', 'one that ends in order takes its file along';
 done_testing;

@@ -39,7 +39,7 @@ is $m->run_in(1, 'sh', '-c', 'ls ' . $m->volume)->{out}, "registry\n", 'it leave
 $m->kill_machine(2);
 ok wait_for(sub { figures(0) eq '1 1' }), 'one that is killed is silent then';
 ok $m->come_back(2), 'it comes back';
-# The file of the one that was killed is locked as long as MooseFS keeps its session: it stays silent then until a master is started later.
+# The file of the one that was killed is locked as long as MooseFS keeps its session: it stays silent then until a master is started later, or an hour is over.
 ok wait_for(sub { figures(0) =~ /^2 [01]$/ }), 'and serves again';
 $m->stop;
 is $m->{status}, 0, 'all of it ends in order';

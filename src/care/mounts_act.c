@@ -2,13 +2,14 @@
 /*
  * mounts_act: what either machine does in the directory in which a file system is tried.
  *
- * Owns no state but the processes that hold locks. A process that is forked has no lock of its parent's that it could release: each
- * opens the lock file itself.
+ * Owns no state but the processes that hold locks, and how many looks were stale. A process that is forked has no lock of its parent's
+ * that it could release: each opens the lock file itself.
  */
 #include "care/mounts_act.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,20 +18,35 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/time.h"
+#include "care/mounts_own.h"
+#include "os/again.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
 
-#define LOCK "lock"
+#define TURN_MS 500
+#define LINKS 20                /* to one file */
 
-int act_lock(int dirfd, bool exclusive, unsigned ms)
+/* In turns, since a signal that asks this process to end does not end the wait. */
+int act_lock(int dirfd, const char *name, bool exclusive, unsigned ms)
 {
-	int fd = os_lock_open(dirfd, LOCK), failed;
+	int fd = os_lock_open(dirfd, name), failed;
+	unsigned turn;
 
-	if (fd < 0 || os_lock(fd, exclusive, ms, NULL) == 0)
-		return fd;
-	failed = errno;
+	if (fd < 0)
+		return -1;
+	for (;;) {
+		turn = ms < TURN_MS ? ms : TURN_MS;
+		if (os_lock(fd, exclusive, turn, NULL) == 0)
+			return fd;
+		failed = errno;
+		ms -= turn;
+		mounts_alive();
+		if (failed != EWOULDBLOCK || !ms || os_asked_to_end())
+			break;
+	}
 	os_cleanup_fd(&fd);
 	errno = failed;
 	return -1;
@@ -39,26 +55,29 @@ int act_lock(int dirfd, bool exclusive, unsigned ms)
 pid_t act_hold(int dirfd)
 {
 	int ready[2];
+	int failed = ECHILD;    /* if it says nothing */
 	pid_t pid;
-	char byte;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return -1;
 	pid = os_fork(SIGKILL);
 	if (pid == 0) {
-		if (act_lock(dirfd, true, ACT_PASSED_MS) < 0 || os_write_full(ready[1], "x", 1) < 0)
+		int fd = act_lock(dirfd, ACT_LOCK, true, ACT_PASSED_MS);
+
+		failed = fd < 0 ? errno : 0;
+		if (os_write_full(ready[1], &failed, sizeof(failed)) < 0 || fd < 0)
 			_exit(1);
 		for (;;)
 			pause();
 	}
 	close(ready[1]);
-	if (pid > 0 && os_read_full(ready[0], &byte, 1) != 1) {
-		waitpid(pid, NULL, 0);
-		errno = EWOULDBLOCK;
-		pid = -1;
-	}
+	if (pid < 0)
+		failed = errno;
+	else if (os_read_full(ready[0], &failed, sizeof(failed)) != sizeof(failed) || failed)
+		act_end(pid);
 	close(ready[0]);
-	return pid;
+	errno = failed;
+	return failed ? -1 : pid;
 }
 
 void act_end(pid_t pid)
@@ -74,70 +93,109 @@ int act_replace(int dirfd, const char *name, const char *text)
 	str_addf(&tmp, "%s.new", name);
 	if (os_write_file(dirfd, tmp.buf, text, strlen(text), true) < 0)
 		return -1;
-	return renameat(dirfd, tmp.buf, dirfd, name);
+	return os_renameat(dirfd, tmp.buf, dirfd, name);
 }
 
-bool act_contains(int dirfd, const char *name, const char *text)
+/* What stays stale is not seen as it is; any other failure says nothing of what is there. */
+static int unless_gone(void)
+{
+	return os_gone(errno) || errno == ESTALE ? 0 : -1;
+}
+
+int act_contains(int dirfd, const char *name, const char *text)
 {
 	char buf[64];
 	ssize_t n = os_read_file(dirfd, name, buf, sizeof(buf));
 
-	return n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
+	return n < 0 ? unless_gone() : n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
 }
 
-static bool wins(int dirfd, const char *name, unsigned how)
+int act_links(int dirfd, const char *name)
+{
+	struct stat sb;
+
+	return os_fstatat(dirfd, name, &sb, 0) < 0 ? unless_gone() : sb.st_nlink < 1000 ? (int)sb.st_nlink : 1000;
+}
+
+/* A file to be linked, of this process alone. One has few names: GlusterFS on ext4 says ENOSPC to the 48th. */
+static int make_source(int dirfd, unsigned how, struct str *from)
+{
+	static unsigned links;
+	static uint64_t random;
+
+	if (!random)
+		os_random(&random, sizeof(random));
+	str_addf(from, "from-%016" PRIx64 "-%u", random, links / LINKS);
+	return how == 1 && links++ % LINKS == 0 ? os_write_file(dirfd, from->buf, "x", 1, false) : 0;
+}
+
+int act_race(int dirfd, const char *name, unsigned how, uint64_t usec)
+{
+	uint64_t begun = time_now_usec();
+	cleanup_str struct str from = STR_INIT;
+	cleanup_fd int fd = -1;
+	int rc;
+
+	if (make_source(dirfd, how, &from) < 0)
+		return -1;
+	while (time_now_usec() - begun < usec)
+		;               /* a pause is not as exact */
+	if (how == 0)
+		rc = fd = os_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	else if (how == 1)
+		rc = os_linkat(dirfd, from.buf, dirfd, name, 0);
+	else
+		rc = os_mkdirat(dirfd, name, 0700);
+	return rc >= 0 ? 1 : errno == EEXIST ? 0 : -1;
+}
+
+static unsigned stale;
+
+unsigned act_stale(void)
+{
+	return stale;
+}
+
+/* As os_fstatat() and os_open() do, but it counts. */
+static int look_once(int dirfd, const char *name, enum act_look how, struct stat *sb)
 {
 	cleanup_fd int fd = -1;
 
-	if (how == 0)
-		fd = os_open(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	if (how == 1)
-		return linkat(dirfd, "first", dirfd, name, 0) == 0;
-	if (how == 2)
-		return mkdirat(dirfd, name, 0700) == 0;
-	return fd >= 0;
+	if (how == BY_STAT)
+		return fstatat(dirfd, name, sb, AT_SYMLINK_NOFOLLOW);
+	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -1 : fstat(fd, sb);
 }
 
-void act_race(int dirfd, unsigned how, char won[ACT_RACES + 1])
+static int look(int dirfd, const char *name, enum act_look how, struct act_found *out)
 {
-	unsigned i;
+	unsigned tries = 0;
+	struct stat sb;
+	int rc;
 
-	for (i = 0; i < ACT_RACES; i++) {
-		cleanup_str struct str name = STR_INIT;
-
-		str_addf(&name, "race-%u-%u", how, i);
-		won[i] = wins(dirfd, name.buf, how) ? '1' : '0';
-	}
-	won[ACT_RACES] = '\0';
+	do
+		rc = look_once(dirfd, name, how, &sb);
+	while (rc < 0 && os_again(errno, &tries));
+	stale += tries > 0;
+	if (rc == 0)
+		*out = (struct act_found){ true, S_ISDIR(sb.st_mode) ? ACT_DIR : (uint64_t)sb.st_size };
+	return rc == 0 || os_gone(errno) ? 0 : -1;
 }
 
-static struct act_found of_stat(int rc, const struct stat *sb)
-{
-	return rc < 0 ? (struct act_found){ false, 0 } : (struct act_found){ true, S_ISDIR(sb->st_mode) ? ACT_DIR : (uint64_t)sb->st_size };
-}
-
-static struct act_found in_list(int dirfd, const char *name)
+static int in_list(int dirfd, const char *name, struct act_found *out)
 {
 	cleanup_names struct names names = NAMES_INIT;
 	size_t i;
 
 	if (os_dir_list(dirfd, ".", DIR_ALL, &names) < 0)
-		return (struct act_found){ false, 0 };
+		return -1;
 	for (i = 0; i < names.count; i++)
-		if (strcmp(names.v[i], name) == 0)
-			return (struct act_found){ true, 0 };
-	return (struct act_found){ false, 0 };
+		out->there |= strcmp(names.v[i], name) == 0;
+	return 0;
 }
 
-struct act_found act_look(int dirfd, const char *name, enum act_look how)
+int act_look(int dirfd, const char *name, enum act_look how, struct act_found *out)
 {
-	cleanup_fd int fd = -1;
-	struct stat sb;
-
-	if (how == BY_LIST)
-		return in_list(dirfd, name);
-	if (how == BY_STAT)
-		return of_stat(fstatat(dirfd, name, &sb, AT_SYMLINK_NOFOLLOW), &sb);
-	fd = os_open(dirfd, name, O_RDONLY, 0);
-	return of_stat(fd < 0 ? -1 : fstat(fd, &sb), &sb);
+	*out = (struct act_found){ false, 0 };
+	return how == BY_LIST ? in_list(dirfd, name, out) : look(dirfd, name, how, out);
 }

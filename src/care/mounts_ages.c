@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "os/again.h"
 #include "os/file.h"
 
 #define ROUNDS 4
@@ -38,22 +39,22 @@ static int make_short(int d, const char *name)
 }
 static int make_dir(int d, const char *name)
 {
-	return mkdirat(d, name, 0700);
+	return os_mkdirat(d, name, 0700);
 }
 static int removal(int d, const char *name)
 {
-	return unlinkat(d, name, 0);
+	return os_unlinkat(d, name, 0);
 }
 static int replacement(int d, const char *name)
 {
-	return make(d, "longer", 7) < 0 ? -1 : renameat(d, "longer", d, name);
+	return make(d, "longer", 7) < 0 ? -1 : os_renameat(d, "longer", d, name);
 }
 static int rename_away(int d, const char *name)
 {
 	cleanup_str struct str to = STR_INIT;
 
 	str_addf(&to, "%s-renamed", name);
-	return renameat(d, name, d, to.buf);
+	return os_renameat(d, name, d, to.buf);
 }
 static int append(int d, const char *name)
 {
@@ -107,7 +108,7 @@ static void try_change(struct mounts *m, const struct change *c, unsigned number
 
 		if (how == BY_LIST && c->there && c->before != nothing)
 			continue;       /* a list has only names */
-		for (i = 0; i < ROUNDS && stale < ENOUGH; i++) {
+		for (i = 0; i < ROUNDS && stale < ENOUGH && !mounts_over(m); i++) {
 			cleanup_str struct str name = STR_INIT;
 			int64_t age;
 
@@ -125,15 +126,44 @@ static void try_change(struct mounts *m, const struct change *c, unsigned number
 			str_puts(&text, "at once");
 		worst = oldest > worst ? oldest : worst;
 	}
+	if (mounts_over(m))
+		return;
+	m->caches |= worst > 0;
 	mounts_say(m, c->name, worst ? MOUNTS_STALE : MOUNTS_OK, worst, "seen by the other machine: %s", text.buf);
+}
+
+static void say_stale(struct mounts *m)
+{
+	static const char name[] = "stale handles (ESTALE)";
+	uint64_t n;
+
+	if (mounts_ask(m, &n, "stale") < 0)
+		return mounts_failed(m, name, "asking");
+	mounts_say(m, name, MOUNTS_INFO, -1, n ? "the other machine had to look again %u times" : "no look of the other machine was one",
+		   (unsigned)(n < 1000000 ? n : 1000000));
 }
 
 void mounts_ages(struct mounts *m)
 {
 	unsigned i;
 
-	for (i = 0; i < ARRAY_LEN(changes); i++)
+	for (i = 0; i < ARRAY_LEN(changes) && !mounts_over(m); i++)
 		try_change(m, &changes[i], i);
+	if (!mounts_over(m))
+		say_stale(m);
+}
+
+static void link_counts(struct mounts *m)
+{
+	static const char name[] = "link counts";
+	uint64_t links;
+
+	if (os_linkat(m->a, "open", m->a, "open-too", 0) < 0)
+		return mounts_failed(m, name, "link(2)");
+	if (mounts_ask(m, &links, "links open-too") < 0)
+		return mounts_failed(m, name, "stat");
+	m->caches |= links != 2;
+	mounts_say(m, name, links == 2 ? MOUNTS_OK : MOUNTS_STALE, -1, "the other machine sees %u of 2", (unsigned)links);
 }
 
 /* A worker may have a file open that another machine removes or replaces; nginx may be sending it. */
@@ -141,21 +171,22 @@ void mounts_open_files(struct mounts *m)
 {
 	static const char name[] = "an open file that is removed";
 	static char bytes[MOUNTS_OPEN_FILE];
-	uint64_t links, n;
+	uint64_t n;
 
 	if (os_write_file(m->a, "open", bytes, sizeof(bytes), true) < 0)
 		return mounts_failed(m, name, "writing");
 	if (mounts_ask(m, NULL, "open open") < 0)
 		return mounts_failed(m, name, "open");
-	if (linkat(m->a, "open", m->a, "open-too", 0) < 0 || mounts_ask(m, &links, "links open-too") < 0)
-		return mounts_failed(m, "link counts", "link(2)");
-	mounts_say(m, "link counts", links == 2 ? MOUNTS_OK : MOUNTS_STALE, -1, "the other machine sees %u of 2", (unsigned)links);
-	if (unlinkat(m->a, "open", 0) < 0 || unlinkat(m->a, "open-too", 0) < 0)
+	link_counts(m);
+	if (mounts_over(m))
+		return;
+	if (os_unlinkat(m->a, "open", 0) < 0 || os_unlinkat(m->a, "open-too", 0) < 0)
 		return mounts_failed(m, name, "unlink");
-	if (mounts_ask(m, &n, "read") < 0)
-		mounts_say(m, name, MOUNTS_INFO, -1, "cannot be read any more: %s", strerror(errno));
-	else if (n == sizeof(bytes))
-		mounts_say(m, name, MOUNTS_INFO, -1, "can be read to its end");
+	if (mounts_ask(m, &n, "read") == 0)
+		mounts_say(m, name, MOUNTS_INFO, -1, "%s",
+			   n == sizeof(bytes) ? "can be read to its end" : "cannot be read any more: it has become shorter");
+	else if (m->b < 0)
+		mounts_failed(m, name, "reading");
 	else
-		mounts_say(m, name, MOUNTS_INFO, -1, "cannot be read any more: it has become shorter");
+		mounts_say(m, name, MOUNTS_INFO, -1, "cannot be read any more: %s", strerror(errno));
 }

@@ -22,19 +22,22 @@
 #include "care/mounts_act.h"
 #include "care/mounts_line.h"
 #include "care/mounts_own.h"
+#include "os/again.h"
 #include "os/file.h"
 #include "os/fs.h"
 #include "os/process.h"
+#include "os/tree.h"
 
 #define WORDS 5
-#define LOCKS 2
 #define NAME_LONGEST 64
 #define APPEARS UINT64_C(20000000)      /* microseconds within which the directory has to be seen at all */
 
 struct follower {
 	const char *dir;
-	int dirfd, locks[LOCKS], file;  /* -1: none */
+	struct str name;                /* of the directory below it, once it is entered */
+	int dirfd, lock, file;          /* -1: none */
 	pid_t holder;                   /* 0: none */
+	bool left;                      /* it was told to leave */
 };
 
 static bool is_plain(const char *name)
@@ -52,26 +55,41 @@ static int number(const char *word, uint64_t *out)
 	return -1;
 }
 
-/* Text: what tells two mounts of one machine apart: the machine's start, the device. Then the type and options of the mount. */
+/*
+ * Text: what tells two mounts of one machine apart: the machine's start, the device. Then the type and options of the mount.
+ * If the directory itself can't be opened, a word says that it is this one.
+ */
 static int enter(struct follower *f, char **w, struct str *said)
 {
-	cleanup_str struct str path = STR_INIT, type = STR_INIT, options = STR_INIT;
+	cleanup_str struct str type = STR_INIT, options = STR_INIT;
+	cleanup_fd int dir = os_open(AT_FDCWD, f->dir, O_RDONLY | O_DIRECTORY, 0);
 	uint64_t begun = time_now_usec();
 	struct stat sb;
 
+	if (dir < 0) {
+		str_puts(said, "dir");
+		return -1;
+	}
 	if (strncmp(w[1], MOUNTS_PREFIX, strlen(MOUNTS_PREFIX)) != 0 || f->dirfd >= 0) {
 		errno = EINVAL;
 		return -1;
 	}
-	str_addf(&path, "%s/%s", f->dir, w[1]);
-	while ((f->dirfd = os_open(AT_FDCWD, path.buf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)) < 0 && os_gone(errno) &&
+	while ((f->dirfd = os_open(dir, w[1], O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)) < 0 && errno == ENOENT && !os_asked_to_end() &&
 	       time_now_usec() - begun < APPEARS)
 		os_pause(10000);
-	if (f->dirfd < 0 || fstat(f->dirfd, &sb) < 0)
+	if (f->dirfd < 0 || os_fstat(f->dirfd, &sb) < 0)
 		return -1;
+	str_puts(&f->name, w[1]);
 	mounts_add_machine(said, &sb);
 	if (fs_describe(f->dirfd, &type, &options) == 0)
 		str_addf(said, " %s %s", type.buf, options.buf);
+	return 0;
+}
+
+static int leave(struct follower *f, char **w, struct str *said)
+{
+	(void)w, (void)said;
+	f->left = true;
 	return 0;
 }
 
@@ -87,25 +105,21 @@ static int now(struct follower *f, char **w, struct str *said)
 
 static int lock(struct follower *f, char **w, struct str *said)
 {
-	uint64_t slot, ms;
+	uint64_t ms;
 
 	(void)said;
-	if (number(w[1], &slot) < 0 || number(w[3], &ms) < 0 || slot >= LOCKS || ms > ACT_PASSED_MS)
+	if (number(w[3], &ms) < 0 || ms > ACT_PASSED_MS)
 		return -1;
-	os_cleanup_fd(&f->locks[slot]);
-	f->locks[slot] = act_lock(f->dirfd, strcmp(w[2], "alone") == 0, (unsigned)ms);
-	return f->locks[slot] < 0 ? -1 : 0;
+	os_cleanup_fd(&f->lock);
+	f->lock = act_lock(f->dirfd, w[1], strcmp(w[2], "alone") == 0, (unsigned)ms);
+	return f->lock < 0 ? -1 : 0;
 }
 
 static int unlock(struct follower *f, char **w, struct str *said)
 {
-	uint64_t slot;
-
-	(void)said;
-	if (number(w[1], &slot) < 0 || slot >= LOCKS)
-		return -1;
-	os_cleanup_fd(&f->locks[slot]);
-	f->locks[slot] = -1;
+	(void)w, (void)said;
+	os_cleanup_fd(&f->lock);
+	f->lock = -1;
 	return 0;
 }
 
@@ -130,13 +144,26 @@ static int let_go(struct follower *f, char **w, struct str *said)
 	return 0;
 }
 
+static int client(struct follower *f, char **w, struct str *said)
+{
+	uint64_t pid;
+
+	(void)said;
+	if (number(w[1], &pid) < 0)
+		return -1;
+	if (pid < 2 || pid > INT32_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	return mounts_serves((pid_t)pid, f->dirfd);
+}
+
 /* The client of the file system, of which the operator has given the process. */
 static int end_client(struct follower *f, char **w, struct str *said)
 {
 	uint64_t pid;
 
-	(void)f, (void)said;
-	if (number(w[1], &pid) < 0 || pid < 2 || pid > INT32_MAX)
+	if (client(f, w, said) < 0 || number(w[1], &pid) < 0)
 		return -1;
 	return kill((pid_t)pid, SIGKILL);
 }
@@ -147,10 +174,17 @@ static int replace(struct follower *f, char **w, struct str *said)
 	return act_replace(f->dirfd, w[1], w[2]);
 }
 
+static int say(int n, struct str *said)
+{
+	if (n < 0)
+		return -1;
+	str_addf(said, "%d", n);
+	return 0;
+}
+
 static int contains(struct follower *f, char **w, struct str *said)
 {
-	str_addf(said, "%d", act_contains(f->dirfd, w[1], w[2]));
-	return 0;
+	return say(act_contains(f->dirfd, w[1], w[2]), said);
 }
 
 static int make(struct follower *f, char **w, struct str *said)
@@ -161,43 +195,49 @@ static int make(struct follower *f, char **w, struct str *said)
 
 static int links(struct follower *f, char **w, struct str *said)
 {
-	struct stat sb;
-	bool there = fstatat(f->dirfd, w[1], &sb, 0) == 0;
-
-	str_addf(said, "%u", there ? (unsigned)sb.st_nlink : 0);
-	return 0;
+	return say(act_links(f->dirfd, w[1]), said);
 }
 
 static int race(struct follower *f, char **w, struct str *said)
 {
-	char won[ACT_RACES + 1];
-	uint64_t how;
+	uint64_t how, later;
 
-	if (number(w[1], &how) < 0)
+	if (number(w[2], &how) < 0 || number(w[3], &later) < 0)
 		return -1;
-	act_race(f->dirfd, (unsigned)how, won);
-	str_puts(said, won);
-	return 0;
+	return say(act_race(f->dirfd, w[1], (unsigned)(how < 3 ? how : 2), later < ACT_LATER ? later : ACT_LATER), said);
 }
 
-/* Looks until it finds what it has to: how long that took. 0: the first look did. */
+/*
+ * Looks until it finds what it has to: how long that took. 0: the first look did. A look that stays stale is one that does not find it; any
+ * other failure ends it.
+ */
 static int await(struct follower *f, char **w, struct str *said)
 {
 	uint64_t begun = time_now_usec(), waited = 0, how, there, size;
+	struct act_found found;
 
 	if (number(w[2], &how) < 0 || number(w[3], &there) < 0 || number(w[4], &size) < 0)
 		return -1;
 	for (;;) {
-		struct act_found found = act_look(f->dirfd, w[1], how < ACT_LOOKS ? (enum act_look)how : BY_OPEN);
+		int rc = act_look(f->dirfd, w[1], how < ACT_LOOKS ? (enum act_look)how : BY_OPEN, &found);
 
-		if (found.there == (there != 0) && (how == BY_LIST || !size || found.size == size))
+		if (rc < 0 && errno != ESTALE)
+			return -1;
+		if (rc == 0 && found.there == (there != 0) && (how == BY_LIST || !size || found.size == size))
 			break;
 		waited = time_now_usec() - begun;
-		if (waited >= MOUNTS_NEVER)
+		if (waited >= MOUNTS_NEVER || os_asked_to_end())
 			break;
 		os_pause(500);
 	}
 	str_addf(said, "%" PRIu64, waited);
+	return 0;
+}
+
+static int stale(struct follower *f, char **w, struct str *said)
+{
+	(void)f, (void)w;
+	str_addf(said, "%u", act_stale());
 	return 0;
 }
 
@@ -227,10 +267,11 @@ static const struct order {
 	bool named;             /* the second one is a name */
 	int (*follow)(struct follower *f, char **w, struct str *said);
 } orders[] = {
-	{ "enter", 2, true, enter }, { "now", 1, false, now }, { "lock", 4, false, lock }, { "unlock", 2, false, unlock }, { "hold", 1, false, hold },
-	{ "let-go", 1, false, let_go }, { "end-client", 2, false, end_client }, { "replace", 3, true, replace }, { "contains", 3, true, contains },
-	{ "make", 2, true, make }, { "links", 2, true, links }, { "race", 2, false, race }, { "await", 5, true, await },
-	{ "open", 2, true, open_file }, { "read", 1, false, read_file },
+	{ "enter", 2, true, enter }, { "leave", 1, false, leave }, { "now", 1, false, now }, { "lock", 4, true, lock },
+	{ "unlock", 1, false, unlock }, { "hold", 1, false, hold }, { "let-go", 1, false, let_go }, { "client", 2, false, client },
+	{ "end-client", 2, false, end_client }, { "replace", 3, true, replace }, { "contains", 3, true, contains },
+	{ "make", 2, true, make }, { "links", 2, true, links }, { "race", 4, true, race }, { "await", 5, true, await },
+	{ "stale", 1, false, stale }, { "open", 2, true, open_file }, { "read", 1, false, read_file },
 };
 
 /* 0 or -1 with errno, as the order's function. */
@@ -241,7 +282,7 @@ static int follow(struct follower *f, char *line, struct str *said)
 
 	for (i = 0; n && i < ARRAY_LEN(orders); i++) {
 		const struct order *o = &orders[i];
-		bool can = f->dirfd >= 0 || o->follow == enter || o->follow == now;
+		bool can = f->dirfd >= 0 || o->follow == enter || o->follow == leave || o->follow == now;
 
 		if (can && strcmp(w[0], o->name) == 0 && n == o->words && (!o->named || is_plain(w[1])))
 			return o->follow(f, w, said);
@@ -250,26 +291,40 @@ static int follow(struct follower *f, char *line, struct str *said)
 	return -1;
 }
 
+/* Who has made it may be gone. Its directory is opened anew: the file system may have ended this session. */
+static void remove_own(const struct follower *f)
+{
+	cleanup_fd int dir = os_open(AT_FDCWD, f->dir, O_RDONLY | O_DIRECTORY, 0);
+
+	if (dir >= 0)
+		os_remove_tree(dir, f->name.buf);
+}
+
 int mounts_follow(const char *dir, int in, int out)
 {
-	struct follower f = { .dir = dir, .dirfd = -1, .locks = { -1, -1 }, .file = -1 };
-	size_t i;
-	int rc = dprintf(out, "%s\n", MOUNTS_HELLO);
+	struct follower f = { .dir = dir, .name = STR_INIT, .dirfd = -1, .lock = -1, .file = -1 };
+	int rc;
 
+	os_signal(SIGPIPE, SIG_IGN);    /* it is told by the call */
+	rc = dprintf(out, "%s\n", MOUNTS_HELLO);
 	while (rc > 0) {
 		cleanup_str struct str line = STR_INIT, said = STR_INIT;
 
-		if (mounts_read_line(in, -1, &line) < 0)
+		if (mounts_read_line(in, MOUNTS_ORDER_MS, &line) < 0)
 			break;
 		errno = 0;
 		rc = follow(&f, line.buf, &said);
+		if (f.left)
+			break;          /* nobody waits for an answer */
 		rc = dprintf(out, "%d %d %s\n", rc, rc < 0 ? errno : 0, said.buf);
 	}
 	if (f.holder)
 		act_end(f.holder);
-	for (i = 0; i < LOCKS; i++)
-		os_cleanup_fd(&f.locks[i]);
+	os_cleanup_fd(&f.lock);
 	os_cleanup_fd(&f.file);
 	os_cleanup_fd(&f.dirfd);
-	return rc > 0 ? 0 : -1;
+	if (f.name.len && !f.left)
+		remove_own(&f);
+	str_release(&f.name);
+	return f.left ? 0 : -1;
 }

@@ -13,33 +13,57 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "os/file.h"
+#include "os/process.h"
 
 #define LINE_MAX_LEN 8192
 
-int mounts_read_line(int fd, int ms, struct str *line)
+/* Until there is something to read: 0, or -1 with errno. */
+static int wait_for(int fd, uint64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char c;
+	int rc;
+
+	do {
+		uint64_t now = time_now_usec();
+
+		if (os_asked_to_end()) {
+			errno = EINTR;
+			return -1;
+		}
+		rc = now < until ? poll(&p, 1, (int)((until - now) / 1000 + 1)) : 0;
+	} while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		errno = ETIMEDOUT;
+	return rc > 0 ? 0 : -1;
+}
+
+/* It is from another machine, and parts of it are shown to people. */
+int mounts_read_line(int fd, unsigned ms, struct str *line)
+{
+	uint64_t until = time_now_usec() + (uint64_t)ms * 1000;
+	unsigned char c;
 
 	str_reset(line);
 	while (line->len < LINE_MAX_LEN) {
-		ssize_t n;
+		ssize_t n = wait_for(fd, until) < 0 ? -1 : read(fd, &c, 1);
 
-		if (poll(&p, 1, ms) <= 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		n = read(fd, &c, 1);
+		if (n < 0 && errno == EINTR && !os_asked_to_end())
+			continue;
 		if (n == 0)
 			errno = EPIPE;
 		if (n <= 0)
 			return -1;
 		if (c == '\n')
 			return 0;
-		str_addc(line, c);
+		if (c < ' ' || c == 0x7f) {
+			errno = EPROTO;
+			return -1;
+		}
+		str_addc(line, c < 0x80 ? (char)c : '?');
 	}
-	errno = EMSGSIZE;
+	errno = EPROTO;
 	return -1;
 }
 

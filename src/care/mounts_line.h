@@ -8,10 +8,14 @@
 #include <sys/stat.h>
 #include "base/str.h"
 
-#define MOUNTS_HELLO "berth-probe 1"    /* the first line of who follows */
+#define MOUNTS_HELLO "berth-probe 2"    /* the first line of who follows */
 
-/* mounts_read_line - without its newline; ms: -1 waits as long as it takes. 0, or -1 with errno */
-int mounts_read_line(int fd, int ms, struct str *line);
+/*
+ * mounts_read_line - a whole line within ms, without its newline; a byte that is not ASCII is a question mark
+ * 0, or -1 with errno: EPIPE at the end, ETIMEDOUT, EINTR if this process was asked to end, EPROTO if it is longer than a line may be or has
+ * control characters.
+ */
+int mounts_read_line(int fd, unsigned ms, struct str *line);
 
 /* mounts_words - the words of a line, which is changed: how many, 0 if there are more than `most` */
 size_t mounts_words(char *line, char *words[], size_t most);

@@ -5,7 +5,6 @@
  */
 #include "cmd/commands.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -17,8 +16,7 @@
 #include "base/mem.h"
 #include "care/mounts.h"
 #include "care/mounts_line.h"
-#include "os/file.h"
-#include "os/fs.h"
+#include "os/process.h"
 
 #define WORDS 24        /* of a command */
 
@@ -48,28 +46,46 @@ static void tell(void *arg, const struct mounts_result *r)
 	printf(",\"text\":\"%s\"}\n", text.buf);
 }
 
-/* The line at the end, about mounts that have been tried. */
-static void verdict(const struct mounts_options *o, enum mounts_verdict worst, bool json)
-{
-	cleanup_str struct str type = STR_INIT, options = STR_INIT, text = STR_INIT;
-	cleanup_fd int fd = os_open(AT_FDCWD, o->dir, O_RDONLY | O_DIRECTORY, 0);
-	const char *advice = fd >= 0 && fs_describe(fd, &type, &options) == 0 ? fs_fresh_options(type.buf) : NULL;
-	bool two = o->other || o->with;
-	const char *word = worst == MOUNTS_OK ? "fit" : verdicts[worst];
+struct args {
+	struct mounts_options o;
+	bool json;
+};
 
-	if (worst == MOUNTS_UNFIT)
-		str_puts(&text, two ? "several machines must not serve a store here" : "no store can be here");
-	else if (worst == MOUNTS_STALE)
-		str_puts(&text, "what one machine has acknowledged others may see late");
+/* The line at the end. */
+static void verdict(const struct args *a, enum mounts_verdict worst, const struct str *text)
+{
+	const char *word = worst == MOUNTS_OK ? "fit" : verdicts[worst];
+	cleanup_str struct str escaped = STR_INIT;
+
+	str_add_json(&escaped, text->buf, text->len);
+	if (a->json)
+		printf("{\"kind\":\"verdict\",\"verdict\":\"%s\",\"text\":\"%s\"}\n", word, escaped.buf);
 	else
-		str_puts(&text, two ? "several machines can serve a store here" :
-			 "a store can be here; what two machines see of each other takes a second mount");
-	if (worst == MOUNTS_STALE && advice)
-		str_addf(&text, "; mount it with %s", advice);
-	if (json)
-		printf("{\"kind\":\"verdict\",\"verdict\":\"%s\",\"text\":\"%s\"}\n", word, text.buf);
-	else
-		printf("%s: %s\n", word, text.buf);
+		printf("%s: %s\n", word, text->buf);
+}
+
+static int try(void *arg)
+{
+	const struct args *a = arg;
+	cleanup_str struct str text = STR_INIT;
+	cleanup_err struct err e = ERR_INIT;
+	enum mounts_verdict worst;
+
+	if (mounts_try(&a->o, &worst, &text, &e) < 0) {
+		cmd_complain(&e);
+		return CMD_FOUND;
+	}
+	verdict(a, worst, &text);
+	return worst == MOUNTS_UNFIT ? CMD_FOUND : CMD_DONE;
+}
+
+static int follow(const char *dir)
+{
+	int rc = mounts_follow(dir, STDIN_FILENO, STDOUT_FILENO);
+
+	if (os_asked_to_end())
+		os_end();
+	return rc < 0 ? CMD_FOUND : CMD_DONE;
 }
 
 static bool is_word(const char *s)
@@ -113,22 +129,22 @@ static int run(const struct cmd_options *unused, int argc, char **argv)
 	};
 	cleanup_str struct str host = STR_INIT, shell = STR_INIT;
 	char *words[WORDS + 1];
-	bool json = false, follow = false;
-	struct mounts_options o = { .tell = tell, .arg = &json };
+	bool follows = false;
+	struct args a = { .o = { .tell = tell, .arg = &a.json } };
+	struct mounts_options *o = &a.o;
 	cleanup_err struct err e = ERR_INIT;
-	enum mounts_verdict worst;
 	uint64_t pid;
-	int opt, dirs;
+	int opt, dirs, rc;
 
 	(void)unused;
 	optind = 0;             /* getopt_long starts over */
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 'j') {
-			json = true;
+			a.json = true;
 		} else if (opt == 'c') {
 			if (str_parse_u64(optarg, strlen(optarg), &pid) < 0 || pid < 2 || pid > INT_MAX)
 				return cmd_invalid(optarg, "process");
-			o.client = (pid_t)pid;
+			o->client = (pid_t)pid;
 		} else if (opt == 'w') {
 			str_reset(&host);
 			str_puts(&host, optarg);
@@ -136,31 +152,30 @@ static int run(const struct cmd_options *unused, int argc, char **argv)
 			str_reset(&shell);
 			str_puts(&shell, optarg);
 		} else if (opt == 'f') {
-			follow = true;
+			follows = true;
 		} else {
 			return cmd_usage(&cmd_probe_command);   /* getopt has printed the error */
 		}
 	}
 	dirs = argc - optind;
-	if (dirs < 1 || dirs > (follow || host.len ? 1 : 2) || (o.client && dirs != 2 && !host.len) || (shell.len && !host.len) ||
-	    (follow && (host.len || o.client || json)))
+	if (dirs < 1 || dirs > (follows || host.len ? 1 : 2) || (o->client && dirs != 2 && !host.len) || (shell.len && !host.len) ||
+	    (follows && (host.len || o->client || a.json)))
 		return cmd_usage(&cmd_probe_command);
-	o.dir = argv[optind];
-	if (follow)
-		return mounts_follow(o.dir, STDIN_FILENO, STDOUT_FILENO) < 0 ? CMD_FOUND : CMD_DONE;
+	o->dir = argv[optind];
+	os_end_by_asking();
+	if (follows)
+		return follow(o->dir);
 	if (host.len) {
 		if (command(&shell, &host, argv[optind], words) < 0)
 			return cmd_invalid(host.buf, "machine");
-		o.with = words;
+		o->with = words;
 	} else {
-		o.other = argv[optind + 1];
+		o->other = argv[optind + 1];
 	}
-	if (mounts_try(&o, &worst, &e) < 0) {
+	rc = mounts_watch(try, &a, &e);
+	if (rc < 0)
 		cmd_complain(&e);
-		return CMD_FOUND;
-	}
-	verdict(&o, worst, json);
-	return worst == MOUNTS_UNFIT ? CMD_FOUND : CMD_DONE;
+	return rc < 0 ? CMD_FOUND : rc;
 }
 
 const struct cmd cmd_probe_command = {

@@ -27,6 +27,7 @@
 #include "os/lock.h"
 #include "os/process.h"
 #include "store/beat.h"
+#include "store/machines_own.h"
 #include "store/stale.h"
 #include "store/store_path.h"
 
@@ -49,34 +50,22 @@ static int write_beat(const struct machine *m, bool flush)
 	return flush ? os_fsync(m->fd) : 0;
 }
 
-static ssize_t read_beat(int dirfd, const char *path, char text[BEAT_MAX])
-{
-	memset(text, 0, BEAT_MAX);
-	return os_read_file(dirfd, path, text, BEAT_MAX);
-}
-
 /*
- * Whether there is another file: only then somebody reads the number, and the client of a network file system must not keep it back.
- * The age is asked for so that this client's list is not an old one.
+ * The names there: the age is asked for so that this client's list is not an old one. others: whether there is another file. Only then somebody
+ * reads the number, and the client of a network file system must not keep it back.
  */
-static bool has_others(const struct machine *m)
+static void list_all(const struct machine *m, struct names *names, bool *others)
 {
-	cleanup_names struct names names = NAMES_INIT;
 	int64_t when;
 	uint64_t size;
 	size_t i;
 
-	if (os_age(m->dirfd, STORE_MACHINES_DIR, &when, &size) < 0 || os_dir_list(m->dirfd, STORE_MACHINES_DIR, DIR_ALL, &names) < 0)
-		return true;
-	for (i = 0; i < names.count; i++)
-		if (beat_is_name(names.v[i]) && strcmp(names.v[i], m->name) != 0)
-			return true;
-	return false;
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+	*others = true;
+	if (os_age(m->dirfd, STORE_MACHINES_DIR, &when, &size) < 0 || os_dir_list(m->dirfd, STORE_MACHINES_DIR, DIR_ALL, names) < 0)
+		return names_drop(names, names->count);
+	*others = false;
+	for (i = 0; i < names->count; i++)
+		*others |= beat_is_name(names->v[i]) && strcmp(names->v[i], m->name) != 0;
 }
 
 /* A lock for reading is enough to find out whether somebody has the one for writing, and two that look do not meet: 1, 0, or -1 with errno. */
@@ -99,7 +88,7 @@ static int keeps_lock(const struct machine *m, struct err *e)
 	fd = os_open_look(m->dirfd, path.buf, O_RDWR, &named);
 	if (fd < 0 && errno != ENOENT)
 		return err_sys(e, "cannot open %s", path.buf);
-	if (fd < 0 || (os_fstat(m->fd, &own) == 0 && !is_same(&named, &own))) {
+	if (fd < 0 || (os_fstat(m->fd, &own) == 0 && !machines_same(&named, &own))) {
 		err_set(e, ERR_UNAVAILABLE, "%s was removed", path.buf);
 		return 0;
 	}
@@ -186,7 +175,7 @@ static size_t find_suspects(const struct machine *m, const struct names *names, 
 		if (!beat_is_name(names->v[i]) || strcmp(names->v[i], m->name) == 0)
 			continue;
 		path_of(&path, names->v[i]);
-		if (!seems_free(m, path.buf) || read_beat(m->dirfd, path.buf, s->before) < 0)
+		if (!seems_free(m, path.buf) || machines_read(m->dirfd, path.buf, s->before) < 0)
 			continue;
 		s->name = names->v[i];
 		count++;
@@ -203,7 +192,7 @@ static bool beats(const struct machine *m, struct suspect *s)
 	if (!s->name)
 		return false;
 	path_of(&path, s->name);
-	if (read_beat(m->dirfd, path.buf, now) < 0 || memcmp(s->before, now, BEAT_MAX) == 0)
+	if (machines_read(m->dirfd, path.buf, now) < 0 || memcmp(s->before, now, BEAT_MAX) == 0)
 		return false;
 	if (seems_free(m, path.buf))
 		return true;
@@ -230,22 +219,6 @@ static bool any_beats(const struct machine *m, struct suspect *v, size_t count)
 	return false;
 }
 
-static void remove_left(const struct machine *m, const struct suspect *s)
-{
-	cleanup_str struct str path = STR_INIT;
-	cleanup_fd int fd = -1;
-	char now[BEAT_MAX];
-	struct stat locked, named;
-
-	path_of(&path, s->name);
-	fd = os_open_look(m->dirfd, path.buf, O_RDWR, &locked);
-	if (fd < 0 || os_lock(fd, true, 0, NULL) < 0)
-		return;
-	if (os_fstatat(m->dirfd, path.buf, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&named, &locked) &&
-	    read_beat(m->dirfd, path.buf, now) >= 0 && memcmp(s->before, now, BEAT_MAX) == 0)
-		os_unlinkat(m->dirfd, path.buf, 0);
-}
-
 int machines_watch(const struct machine *m, const char *root, struct err *e)
 {
 	cleanup_names struct names names = NAMES_INIT;
@@ -262,7 +235,7 @@ int machines_watch(const struct machine *m, const char *root, struct err *e)
 	found = any_beats(m, v, count);
 	for (i = 0; i < count && !found; i++)
 		if (v[i].name)
-			remove_left(m, &v[i]);
+			machines_remove(m, v[i].name, v[i].before);
 	free(v);
 	if (!found)
 		return 0;
@@ -275,7 +248,7 @@ bool machines_is_of(const struct machine *m, const struct store_options *o)
 	cleanup_fd int fd = m->fd < 0 || o->readonly ? -1 : os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
 	struct stat its, ours;
 
-	return fd >= 0 && os_fstat(fd, &its) == 0 && os_fstat(m->dirfd, &ours) == 0 && is_same(&its, &ours);
+	return fd >= 0 && os_fstat(fd, &its) == 0 && os_fstat(m->dirfd, &ours) == 0 && machines_same(&its, &ours);
 }
 
 void machines_leave(struct machine *m)
@@ -291,22 +264,29 @@ void machines_leave(struct machine *m)
 }
 
 /* The lock comes first: who has lost it must not make a master that starts believe that locks do not work. */
-static int beat(const struct machine *m, struct err *e)
+static int beat(const struct machine *m, struct machine_left *left, struct err *e)
 {
+	cleanup_names struct names names = NAMES_INIT;
+	bool others;
 	int keeps = keeps_lock(m, e);
 
-	if (keeps == 1 && write_beat(m, has_others(m)) < 0)
+	if (keeps != 1)
+		return keeps;
+	list_all(m, &names, &others);
+	if (write_beat(m, others) < 0)
 		return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
-	return keeps;
+	machines_look(m, &names, left);
+	return 1;
 }
 
 void machines_beat(const struct machine *m, struct err *e)
 {
 	struct stale stale = STALE_INIT;
+	struct machine_left left = { .looks = 0 };
 	bool troubled = false;
 	int keeps;
 
-	while ((keeps = beat(m, e)) != 0) {
+	while ((keeps = beat(m, &left, e)) != 0) {
 		if (keeps < 0 && !troubled) {
 			cleanup_str struct str why = STR_INIT;
 

@@ -17,7 +17,7 @@ use POSIX ();
 
 use Berth::Test;
 
-our @EXPORT = qw(disks disk_without_power disk_by_fuse);
+our @EXPORT = qw(disks disk_without_power disk_by_fuse fuse_client);
 
 # By type: the smallest image in MiB, the command that makes the file system, and the type that mount knows.
 my %types = (
@@ -28,7 +28,7 @@ my %types = (
 );
 
 my $owner = $$;
-my (%mounted, $top, @fuse);
+my (%mounted, %client, $top, @fuse);
 
 # disks - a new file system of each type, in order: the directories where they are mounted. A type is a name above, or
 #   { type => name, mib => at least so many, options => 'for mount' }
@@ -78,8 +78,8 @@ sub disk_without_power
 }
 
 # disk_by_fuse - a directory of the disk below, as FUSE shows it: of a file system that may belong to several machines
-# Given another such directory it shows the same one once more. Locks of one do not reach the other, unless both have locks => 1, and it has no
-# caches, unless cached => seconds.
+# Given another such directory it shows the same one once more. Locks of one do not reach the other, unless both have locks => 1. What is
+# looked at is kept for a second, for as long as cached => seconds says, or not at all with shared => 1, which has locks as well.
 sub disk_by_fuse
 {
 	my ($same, %o) = @_;
@@ -89,7 +89,8 @@ sub disk_by_fuse
 	my $at = ($top //= tmp_dir()) . '/fuse.' . @fuse;
 
 	my $below = ($same // $at) . '.below';
-	my @how = (($o{locks} ? ('--multithreaded', '--enable-lock-forwarding') : ()), ($o{cached} ? ('-o', "attr_timeout=$o{cached},entry_timeout=$o{cached}") : ()));
+	my $kept = $o{cached} // ($o{shared} ? 0 : undef);
+	my @how = (($o{locks} || $o{shared} ? ('--multithreaded', '--enable-lock-forwarding') : ()), (defined $kept ? ('-o', "attr_timeout=$kept,entry_timeout=$kept") : ()));
 
 	mkdir $_ or die "$_: $!" for $at, $same ? () : $below;
 	my $device = (stat $at)[0];
@@ -98,11 +99,15 @@ sub disk_by_fuse
 		exec(have_program('setpriv'), '--pdeathsig', 'KILL', have_program('bindfs'), '-f', @how, $below, $at) or POSIX::_exit(127);
 	}
 	push @fuse, $pid;
+	$client{$at} = $pid;
 	my $there = wait_for { my @st = stat $at; waitpid($pid, POSIX::WNOHANG()) == $pid ? 'ended' : @st && $st[0] != $device };
 	lacking('FUSE can be mounted', 'no FUSE can be mounted here') if $there ne '1';
 	$mounted{$at} = 1;
 	return $at;
 }
+
+# fuse_client - the process behind such a directory
+sub fuse_client { my ($at) = @_; return $client{$at} }
 
 sub succeeds
 {
