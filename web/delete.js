@@ -23,7 +23,7 @@ function pieces(what) {
 
 // plan - what a deletion would do: all answers of the dry runs together, and in parts those that have a token
 async function plan(path, what, stopped) {
-	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, parts: [], more: false };
+	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, stay: false, parts: [], more: false };
 	for (const body of pieces(what)) {
 		let after;
 		for (let page = 0; page < PAGES; page++) {
@@ -35,6 +35,7 @@ async function plan(path, what, stopped) {
 			sum.kept.push(...(one.kept_content ?? []));
 			sum.frees += one.frees ?? 0;
 			sum.unknown ||= one.frees === undefined;
+			sum.stay ||= one.untagged === false;
 			if (one.token && one.tags?.length)
 				sum.parts.push(one);
 			after = one.next;
@@ -91,7 +92,10 @@ function FilterForm({ filter, onChange }) {
 function Frees({ made }) {
 	if (!made.tags.length || (made.unknown && !made.frees))
 		return null;
-	return made.frees ? html`, and ${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content is not needed any more: collections free it` :
+	const bytes = html`${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content`;
+	if (made.frees && made.stay)
+		return html`; ${bytes} that nothing needs then stays: collections here remove no manifest without a tag (their setting is <code>gc.untagged</code>)`;
+	return made.frees ? html`, and ${bytes} with ${made.tags.length === 1 ? 'it' : 'them'}, once collections free it` :
 		', and that frees nothing: other tags or repositories need the content';
 }
 
@@ -171,7 +175,7 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 		<div class="plan" aria-live="polite" aria-busy=${Boolean(state.looking)}>
 		${state.error ? html`<p class="bad" role="alert">${state.error.unknown && !begun.current ? 'The registry does not answer; nothing was changed.' : said(state.error)}</p>` : !made ? html`<p class="busy">${filter && empty(filter) ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
 			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}<${Frees} made=${made} />.</p>
-			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
+			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <span class="quiet"><${Digest} digest=${one.digest} /></span>`} />
 			<${Listed} title=${`${count(made.stays.length)} ${made.stays.length === 1 ? 'stays' : 'stay'}`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
 			<${Listed} title=${`${plural(made.kept.length, 'image')} ${made.kept.length === 1 ? 'stays' : 'stay'} by another tag`} list=${made.kept} item=${(one) => html`<${Digest} digest=${one.digest} />, by <${Name} class="code">${one.by}<//>`} />
 			<p class="hint">${undo ? 'It can be undone until the content is collected.' : 'It cannot be undone from here: this registry does not remember deleted tags (its setting is “undo”).'}</p>`}
