@@ -23,6 +23,9 @@ is $s->push_manifest('team/app', sha256($ref), $ref, OCI_MANIFEST)->status, 201,
 $s->req('PATCH', upload_start($s, 'team/app'), body => 'half');
 is $s->req('GET', '/v2/_catalog')->status, 200, 'the catalog is read';
 $s->stop_workers;
+# The directories in which blobs will lie one day are alike: of some 250 that are empty three will do.
+my @empty = grep { !(() = glob "$_/*") } glob data_dir($s) . '/blobs/sha256/*';
+rmdir or die "$_: $!" for is_long() ? () : @empty[3 .. $#empty];
 my $work = quick_dir();
 my $root = "$work/store";
 run_ok('cp', '-a', $s->root, $root, 'a copy to work on');
@@ -79,7 +82,8 @@ for my $entry (@entries) {
 		}
 		run('chmod', '-R', 'u+rwX', $root);
 		remove_tree($root);
-		run('cp', '-a', $s->root, $root);
+		my $copied = run('cp', '-a', $s->root, $root);
+		die "cp: $copied->{err}" if $copied->{status};
 		$served = serves($root);
 	}
 }
