@@ -160,6 +160,7 @@ sub cut
 	my ($self, $r, $s, $at) = @_;
 	my $start = { map { ($_ => $s->{start}{$_}{dir} ? 'd' : Berth::PowerCut::intern($s->{start}{$_}{bytes})) } keys %{ $s->{start} } };
 	my $fs = Berth::Beneath->new($s->{start}, root => $self->{root}, judged => 1);
+	Berth::GC::make_old($self->server, 0);          # what the cut before made old, for its collection
 
 	$self->look($start);
 	return $r->walk($s, $fs, sub {
