@@ -9,7 +9,9 @@ use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Check;
 use Berth::GC ();
+use Berth::Trace ();
 
+need_program('strace');
 local $ENV{BERTH_TEST_DISTANT} = 1;     # for berth's commands; a server has it in its own environment
 my %o = (config => "delete = true;\n", workers => 1, env => { BERTH_TEST_DISTANT => 1 }, nginx_args => ['with=machines']);
 my $here = Berth::Server->start(%o);
@@ -134,6 +136,29 @@ is blob('team/bad', $bytes), $damaged, 'nginx sends a damaged blob' for 1 .. 2;
 ok scalar(grep { (readlink($_) // '') =~ /data$/ } map { glob "/proc/$_/fd/*" } Berth::Server::children($here->nginx_pid)), '... which it keeps open';
 $there->push_blob('team/bad', $bytes);
 is blob('team/bad', $bytes), $bytes, 'the same pushed again is another file, and nginx sends that';
+
+# nginx opens a blob by the path that the worker has given, and that is stale: the worker is asked once more, and once only.
+my @of_nginx = Berth::Server::children($here->nginx_pid);
+sub failing
+{
+	my ($errno, $when, $repo, $content) = @_;
+	my $r;
+
+	Berth::Trace::trace_of_pids(\@of_nginx, ['-e', 'trace=openat', '-e', "inject=openat:error=$errno$when"], $here->dir . '/openat', sub { $r = $here->req(GET => "/v2/$repo/blobs/" . sha256($content)) });
+	return $r;
+}
+for my $errno (qw(ESTALE EIO ENOENT)) {
+	for my $content ("a small one: $errno", random_bytes(50_000)) {
+		$there->push_blob('team/stale', $content);
+		my $r = failing($errno, '', 'team/stale', $content);
+		error_is $r, $errno eq 'ENOENT' ? (404, 'BLOB_UNKNOWN') : (503, 'UNAVAILABLE'), "nginx gets $errno for a blob of " . length($content) . ' bytes: an answer that tells a client what to do';
+		is join(' ', grep { defined } $r->header('Retry-After'), ($r->headers('Cache-Control'))[-1]), $errno eq 'ENOENT' ? 'no-store' : '5 no-store', '... and when to come again';
+		$r = failing($errno, ':when=1', 'team/stale', $content);
+		is $r->status . ' ' . ($r->body eq $content), '200 1', '... once: nobody sees it' or diag substr $r->as_string, 0, 1000;
+		is $r->header('Etag'), '"' . sha256($content) . '"', '... and all its headers are there';
+		is blob('team/stale', $content), $content, '... nor later';
+	}
+}
 
 # More repositories than are kept.
 my %many = map { ("many/r$_" => image("many/r$_", 'v1')) } 1 .. 70;

@@ -42,7 +42,7 @@ my @paths = (
 	"/_berth/blobs%2f..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
 	"/docker/registry/v2/blobs/$data",
 	(map { "/_berth/$_" } qw(request precheck refused body/blob body/manifest error/400 error/500 error/503
-		blob-error/412 blob-error/416 missing/ missing/again), '', 'x'),
+		blob-error/412 blob-error/416 blob-error/503 missing/ missing/again), '', 'x'),
 	'/_berth',
 	'/v2/../_berth/request', '/v2/%2e%2e/_berth/precheck', '/%5fberth/refused', '//_berth/error/503',
 );
