@@ -134,4 +134,51 @@ for my $what ('no link, manifest or tag is left that names nothing', 'nothing th
 }
 cmp_ok $killed, '>', 20, 'it was killed at many of them';
 diag("$killed kills of " . scalar(@plan) . ' planned');
+
+# --- beside a registry that goes on: the list of tags counts the referrers that are left
+
+my $b = Berth::Server->start(config => $conf, args => ['--no-relay'], workers => 1);
+my $n = 0;
+# signed - a repository with an image that is used, and two signatures of it that nobody has pulled for long
+sub signed
+{
+	my $repo = 'up/signed' . ++$n;
+	my $image = hand_image($b, $repo, '1', "{\"n\":$n}", 'a layer');
+	for my $i (1, 2) {
+		my $json = image_of(OCI_MANIFEST, '{}', "signature $i") =~ s/\}\z/',"artifactType":"application\/vnd.cncf.notary.signature","subject":' . desc(OCI_MANIFEST, $image->{json}) . '}'/er;
+		my $status = hand_over($b, PUT => "manifest?repo=$repo&ref=" . sha256($json), body => $json, type => OCI_MANIFEST);
+		die "a signature: $status" if $status != 201;
+		pulled_before($b, $repo, { digest => sha256($json), config => sha256('{}'), layers => [] }, 11 * $HOUR);
+	}
+	signatures($repo);
+	return $repo;
+}
+# signatures - how many the list says, and how many there are
+sub signatures
+{
+	my ($repo) = @_;
+	my $links = grep { m{/link\z} } files_below(data_dir($b) . "/repositories/$repo/_manifests/revisions");
+
+	return ($b->req(GET => "/berth/v1/repos/$repo/tags")->json->{tags}[0]{signatures}, $links - 1);
+}
+sub evict { return run(@_, program('berth'), '--config', $b->config_file, '--root', $b->root, @evict) }
+my $first = signed();
+is join(' ', signatures($first)), '2 2', 'an image of a mirror has two signatures';
+is evict('strace', '-f', '-o', "$dir/trace")->{status}, 0, 'which an eviction removes';
+is join(' ', signatures($first)), '0 0', '... and the list of tags says so';
+my (%calls, @wrong, $deaths);
+$calls{ /^\d+\s+(\w+)\(/ ? $1 : '' }++ for split /\n/, slurp("$dir/trace");
+for my $call (qw(renameat write unlinkat)) {
+	for my $at (1 .. $calls{$call} // 0) {
+		my $repo = signed();
+		$deaths += evict('strace', '-f', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:signal=KILL:when=$at")->{status} == 128 + 9;
+		my ($says, $are) = signatures($repo);
+		push @wrong, "killed at $call $at: $says are listed, $are are there" if $says != $are;
+		my $then = evict();
+		push @wrong, "killed at $call $at: the next one says $then->{status} $then->{err}" if $then->{status};
+	}
+}
+is join("\n", @wrong), '', 'killed at a system call beside a registry it leaves no wrong number';
+cmp_ok $deaths, '>=', 10, "... $deaths times";
+$b->stop;
 done_testing;

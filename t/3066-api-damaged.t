@@ -56,6 +56,22 @@ $s->restart;
 is $count->(), 1, 'an entry of the index alone is not';
 is $s->push_manifest('team/app', sha256($sig[0]), $sig[0], OCI_MANIFEST)->status, 201, 'until it is pushed again';
 is $count->(), 2, 'and then it is';
+# what fsck finds of the summary now: that it is wrong
+my $wrong = sub { return join ' ', grep { /index-summary/ } fsck_kinds($s) };
+unlink blob_file($s, sha256($sig[1])) or die $!;
+is $s->req(DELETE => '/v2/team/app/manifests/' . sha256($sig[1]))->status, 202, 'one goes whose bytes are gone, so that nobody can say what it referred to';
+is $count->(), 1, 'and is counted no more';
+is $wrong->(), '', '... nor by fsck';
+is $s->push_manifest('team/app', sha256($sig[1]), $sig[1], OCI_MANIFEST)->status, 201, 'it comes back';
+is $count->(), 2, 'and counts';
+# a link of the right length that is none: it counts until fsck looks at it
+unlink blob_file($s, sha256($sig[1])) or die $!;
+spew(revision_link($s, 'team/app', sha256($sig[1])), 'x' x 71);
+unlink $summary;
+is $count->(), 2, 'one whose link is damaged counts';
+berth($s, 'fsck', '--repair');
+is $count->(), 1, '... until fsck removes it';
+is $wrong->(), '', '... and nothing is wrong';
 
 # a tag that fsck removes has no row
 is tags('sort=name')->json->{total}, 4, 'four tags';

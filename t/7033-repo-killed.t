@@ -175,4 +175,45 @@ my $kills = 0;
 $kills += $_ for values %killed;
 diag(sprintf '%d kills of %d planned, %.0f s', $kills, scalar @plan, time - $began);
 
+# --- beside a registry that goes on: who pushes to the name after a kill finds nothing of what was there -----------------------------------
+
+my $b = Berth::Server->start(config => "delete = true;\n", workers => 1);
+my $n = 0;
+my $image = image_of(OCI_MANIFEST, '{}', 'layer');
+sub push_tags {
+	my ($repo, @tags) = @_;
+	$b->push_blob($repo, $_) for '{}', 'layer';
+	$b->push_manifest($repo, $_, $image, OCI_MANIFEST)->status == 201 or die "$repo:$_" for @tags;
+	return;
+}
+# listed - what the lists of tags say, and what the links do
+sub listed { my ($repo) = @_; return map { join ' ', sort @$_ } [map { $_->{tag} } @{ $b->req(GET => "/berth/v1/repos/$repo/tags?n=100")->json->{tags} // [] }],
+	[map { m{([^/]+)/current/link$} } glob data_dir($b) . "/repositories/$repo/_manifests/tags/*/current/link"] }
+for my $words (['rm'], ['mv', 'new']) {
+	my ($killed, @bad) = 0;
+	my $command = sub {
+		my @strace = @_;
+		my @repos = ('old' . ++$n, map { "$_$n" } @$words[1 .. $#$words]);
+		push_tags($repos[0], 'a', 'b');
+		listed($repos[0]);
+		return (run(@strace, program('berth'), '--config', $b->config_file, '--root', $b->root, 'repo', $words->[0], @repos), @repos);
+	};
+	is(($command->('strace', '-f', '-o', "$dir/trace"))[0]{status}, 0, "$words->[0] beside a registry, untouched");
+	my %count;
+	$count{ /^\d+\s+(\w+)\(/ ? $1 : '' }++ for split /\n/, slurp("$dir/trace");
+	for my $p (map { my $call = $_; map { [$call, $_] } 1 .. $count{$call} // 0 } qw(renameat unlinkat)) {
+		my ($call, $at) = @$p;
+		my ($r, @repos) = $command->('strace', '-f', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:signal=KILL:when=$at");
+		$killed++ if $r->{status} == 128 + 9;
+		for my $repo (@repos) {
+			push_tags($repo, 'c');
+			my ($says, $is) = listed($repo);
+			push @bad, "killed at $call $at: $repo has $is, and is said to have $says" if $says ne $is;
+		}
+	}
+	is join("\n", @bad), '', "$words->[0] beside a registry: killed at a system call, lists are right";
+	cmp_ok $killed, '>=', 5, "... $killed times";
+}
+$b->stop;
+
 done_testing;

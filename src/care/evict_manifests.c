@@ -27,8 +27,9 @@
 /* A manifest that is to go. */
 struct leaving {
 	struct evict_link *l;
-	bool goes, refers;
-	struct digest subject;          /* if it refers to one */
+	bool goes;
+	int refers;                     /* to `subject`: reg_stored_subject() */
+	struct digest subject;
 };
 
 /* The removals from one repository. */
@@ -63,12 +64,9 @@ static void read_batch(struct batch *b, struct evict_link **v, size_t count)
 {
 	for (b->count = 0; b->count < count && b->count < BATCH; b->count++) {
 		struct leaving *m = &b->v[b->count];
-		cleanup_str struct str descriptor = STR_INIT;
-		cleanup_err struct err ignored = ERR_INIT;
-		size_t read = 0;
 
 		m->l = v[b->count];
-		m->refers = reg_stored_referrer(b->of->w->r, b->of->n, &m->l->d, &m->subject, &descriptor, &read, &ignored) == 1;
+		m->refers = reg_stored_subject(b->of->w->r, b->of->n, &m->l->d, &m->subject);
 	}
 }
 
@@ -176,14 +174,17 @@ static int collect(struct batch *b, const struct leaving *m, struct err *e)
 {
 	cleanup_str struct str trashed = STR_INIT;
 	struct store *st = b->of->w->r->st;
-	int found = revision_collect(st, b->of->n, &m->l->d, &trashed, e);
+	int found;
 
+	if (m->refers && reg_summary_will_unrefer(b->of->w->r, b->of->n, m->refers == 1 ? &m->subject : NULL, e) < 0)
+		return -1;
+	found = revision_collect(st, b->of->n, &m->l->d, &trashed, e);
 	if (found < 0)
 		return -1;
 	if (trashed.len)
 		names_add(&b->revisions, trashed.buf, trashed.len);
-	if (m->refers)
-		reg_summary_remove_referrer(b->of->w->r, b->of->n, &m->subject, &m->l->d);
+	if (m->refers == 1)
+		reg_summary_unreferred(b->of->w->r, b->of->n, &m->subject, &m->l->d);
 	b->of->out->manifests += found == 1;
 	return 0;
 }

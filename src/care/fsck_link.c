@@ -140,7 +140,10 @@ static int repair_remove(struct fsck_work *w, const void *arg, struct err *e)
 	cleanup_quota_hold struct quota_hold counted = QUOTA_HOLD_INIT;
 	const struct look *l = arg;
 
-	return quota_repair(&counted, w->r->st, l->n, e) < 0 ? -1 : fsck_remove(w, l->dir, e);
+	/* A link of the right length that holds no digest has been counted among the referrers. */
+	if (quota_repair(&counted, w->r->st, l->n, e) < 0 || (l->link == FSCK_REVISION_LINK && index_drop(w->r->st, l->n, e) < 0))
+		return -1;
+	return fsck_remove(w, l->dir, e);
 }
 
 /* The link holds no digest, or another one of the same algorithm. */

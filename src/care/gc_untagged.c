@@ -79,15 +79,17 @@ static int collect(struct sweep *s, const struct gc_node *node, struct err *e)
 {
 	cleanup_str struct str trashed = STR_INIT;
 	struct store *st = s->w->r->st;
-	int found = revision_collect(st, s->n, &node->d, &trashed, e);
+	int found = node->subject ? reg_summary_will_unrefer(s->w->r, s->n, node->subject, e) : 0;
 
+	if (found == 0)
+		found = revision_collect(st, s->n, &node->d, &trashed, e);
 	if (found <= 0)
 		return found;
 	s->touched = true;
 	if (trashed.len)
 		names_add(&s->trashed, trashed.buf, trashed.len);
 	if (node->subject)
-		reg_summary_remove_referrer(s->w->r, s->n, node->subject, &node->d);
+		reg_summary_unreferred(s->w->r, s->n, node->subject, &node->d);
 	return 1;
 }
 

@@ -3,7 +3,8 @@
  * repos: removing and renaming repositories.
  *
  * Owns no state. Invariant: a name is in the catalog from before its repository appears until after it is removed. An old index is
- * dropped before the repository appears; its index is removed after it. Knows no users.
+ * dropped before the repository appears; its index is dropped before it goes, so that whoever pushes there after a kill finds nothing that is
+ * believed of what was there, and removed after it. Knows no users.
  */
 #include "care/repos.h"
 
@@ -51,7 +52,8 @@ static int take(struct store *st, const struct name *n, struct names *trashed, s
 	cleanup_quota_move struct quota_move counted = QUOTA_MOVE_INIT;
 	cleanup_moves int moving = -1;
 
-	if (quota_move_begin(&counted, st, n, NULL, false, e) < 0 || moves_begin(st, &moving, e) < 0 || repo_take(st, n, trashed, e) < 0)
+	if (quota_move_begin(&counted, st, n, NULL, false, e) < 0 || index_drop(st, n, e) < 0 || moves_begin(st, &moving, e) < 0 ||
+	    repo_take(st, n, trashed, e) < 0)
 		return -1;
 	quota_move_done(&counted);
 	return 0;
@@ -221,7 +223,7 @@ static enum step move_locked(struct move *m, struct err *e)
 	 */
 	m->named = true;
 	if (movable < 0 || reg_copied_becomes_own(m->r, m->from, e) < 0 || reg_copied_becomes_own(m->r, m->to, e) < 0 ||
-	    index_drop(m->st, m->to, e) < 0 || undo_copy(m->st, m->from, m->to, e) < 0 ||
+	    index_drop(m->st, m->from, e) < 0 || index_drop(m->st, m->to, e) < 0 || undo_copy(m->st, m->from, m->to, e) < 0 ||
 	    pulled_copy(m->st, m->from, m->to, e) < 0 || catalog_lock(m->st, &catalog, e) < 0 ||
 	    catalog_add(m->st, m->to, e) < 0)
 		return STEP_FAILED;

@@ -134,7 +134,7 @@ static void remove_entries(struct registry *r, const struct name *n, const struc
 		if (tag_parse(&t, removed->v[i], strlen(removed->v[i])) == 0)
 			index_remove_tag(r->st, n, &t, d, true);
 	if (subject)
-		reg_summary_remove_referrer(r, n, subject, d);
+		reg_summary_unreferred(r, n, subject, d);
 }
 
 /* Delete a manifest, its tags and their entries of the index. The caller holds the repository's lock. */
@@ -143,11 +143,8 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 {
 	cleanup_journal struct journal_entry j = JOURNAL_ENTRY_INIT;
 	cleanup_names struct names tags = NAMES_INIT;
-	cleanup_str struct str descriptor = STR_INIT;
-	cleanup_err struct err ignored = ERR_INIT;
 	struct digest content, subject;
-	size_t read = 0;
-	bool refers;
+	int refers = 0;
 	int found = revision_read(r->st, n, &ref->digest, &content, e);
 
 	if (found == 1 && (reg_rules_remove(r, n, &ref->digest, known, e) < 0 || find_tags_of(r, n, &ref->digest, &tags, e) < 0 ||
@@ -155,11 +152,14 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 			   remove_tags(r, n, &tags, trashed, e) < 0))
 		return -1;
 	/* A manifest that cannot be read is deleted nevertheless: readers of the index skip an entry without a manifest. */
-	refers = found == 1 && reg_stored_referrer(r, n, &ref->digest, &subject, &descriptor, &read, &ignored) == 1;
+	if (found == 1)
+		refers = reg_stored_subject(r, n, &ref->digest, &subject);
+	if (refers && reg_summary_will_unrefer(r, n, refers == 1 ? &subject : NULL, e) < 0)
+		return -1;
 	if (found == 1)
 		found = revision_remove(r->st, n, &ref->digest, e);
 	if (found == 1) {
-		remove_entries(r, n, &ref->digest, &tags, refers ? &subject : NULL);
+		remove_entries(r, n, &ref->digest, &tags, refers == 1 ? &subject : NULL);
 		journal_done(r->st, &j);
 	}
 	return found == 0 ? unknown(ref, e) : found < 0 ? -1 : 0;

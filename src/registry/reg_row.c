@@ -26,6 +26,16 @@ void reg_row_release(struct tag_row *row)
 	str_release(&row->by);
 }
 
+/* The index has entries of what has gone, or never came. */
+int reg_row_refers(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d, struct str *descriptor,
+		   struct err *e)
+{
+	struct digest content;
+	int found = index_read_referrer(r->st, n, subject, d, descriptor, e);
+
+	return found == 1 ? revision_find(r->st, n, d, &content, e) : found;
+}
+
 int reg_row_count(struct registry *r, const struct name *n, const struct digest *d, unsigned counts[KIND_COUNT], struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
@@ -37,16 +47,13 @@ int reg_row_count(struct registry *r, const struct name *n, const struct digest 
 		return -1;
 	for (i = 0; i < all.count && i < SUMMARY_REFERS_MAX; i++) {
 		struct json_fault f;
-		struct digest one, content;
+		struct digest one;
 		int found;
 
 		str_reset(&descriptor);
 		if (digest_parse(&one, all.v[i], strlen(all.v[i])) < 0)
 			continue;
-		/* The index has entries of what has gone, or never came. */
-		found = index_read_referrer(r->st, n, d, &one, &descriptor, e);
-		if (found == 1)
-			found = revision_find(r->st, n, &one, &content, e);
+		found = reg_row_refers(r, n, d, &one, &descriptor, e);
 		if (found < 0)
 			return -1;
 		if (found && json_check(descriptor.buf, descriptor.len, &f) == 0)

@@ -49,10 +49,13 @@ struct row_source {
 
 /*
  * reg_row_read   - a row by the links: 1, 0 there is no such tag, -1 with *e
+ * reg_row_refers - whether manifest d is one of those that refer to another, by the index: its descriptor, with 1; 0, -1 with *e
  * reg_row_count  - what refers to a manifest, by the index, which has to be current: up to 100 of them
  * reg_row_pulled - when its tag was pulled last, into the row: 0, or -1 with *e
  */
 int reg_row_read(struct registry *r, const struct name *n, const struct tag *t, const struct row_source *from, struct tag_row *row, struct err *e);
+int reg_row_refers(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d, struct str *descriptor,
+		   struct err *e);
 int reg_row_count(struct registry *r, const struct name *n, const struct digest *d, unsigned counts[KIND_COUNT], struct err *e);
 int reg_row_pulled(struct registry *r, const struct name *n, struct tag_row *row, struct err *e);
 

@@ -148,3 +148,14 @@ int reg_stored_referrer(struct registry *r, const struct name *n, const struct d
 	*read += bytes.len;
 	return manifest_scan_referrer(bytes.buf, bytes.len, d, subject, descriptor);
 }
+
+int reg_stored_subject(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject)
+{
+	cleanup_str struct str bytes = STR_INIT, descriptor = STR_INIT;
+	cleanup_err struct err ignored = ERR_INIT;
+
+	*subject = (struct digest){ 0 };
+	if (reg_stored_bytes(r, n, d, &bytes, &ignored) != 1)
+		return -1;
+	return manifest_scan_referrer(bytes.buf, bytes.len, d, subject, &descriptor);
+}

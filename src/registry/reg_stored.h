@@ -61,4 +61,9 @@ int reg_stored_content(struct registry *r, const struct digest *content, struct 
 int reg_stored_referrer(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject,
 			struct str *descriptor, size_t *read, struct err *e);
 
+/*
+ * reg_stored_subject - of a manifest that is about to go: 1, and the subject that it names; 0 it names none; -1 it cannot be read
+ */
+int reg_stored_subject(struct registry *r, const struct name *n, const struct digest *d, struct digest *subject);
+
 #endif

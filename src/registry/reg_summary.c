@@ -215,18 +215,36 @@ void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size
 	end(c);
 }
 
+/* The doubt stays: nothing says that it is over. */
+int reg_summary_will_unrefer(struct registry *r, const struct name *n, const struct digest *subject, struct err *e)
+{
+	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
+
+	summary_doubt_refer(&c.lines, subject);
+	return begin(r, n, &c, e);
+}
+
+void reg_summary_unreferred(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d)
+{
+	index_remove_referrer(r->st, n, subject, d);
+}
+
 /* One whose entry and link were there already is counted already. An entry alone is one of a push that failed, or of a manifest that has gone. */
 int reg_summary_add_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d,
 			     const struct str *descriptor, struct summary_change *c, struct err *e)
 {
-	int had = index_has_referrer(r->st, n, subject, d) ? revision_linked(r->st, n, d, e) : 0;
+	cleanup_str struct str was = STR_INIT;
+	int had = reg_row_refers(r, n, subject, d, &was, e);
 
 	if (had < 0)
 		return -1;
-	if (had)
-		return index_add_referrer(r->st, n, subject, d, descriptor, true, e);
-	summary_doubt_refer(&c->lines, subject);
-	return begin(r, n, c, e) < 0 ? -1 : index_add_referrer(r->st, n, subject, d, descriptor, true, e);
+	if (!had) {
+		summary_doubt_refer(&c->lines, subject);
+		had = begin(r, n, c, e);
+	} else if (was.len != descriptor->len || memcmp(was.buf, descriptor->buf, was.len) != 0) {
+		had = reg_summary_will_unrefer(r, n, subject, e);       /* it may have been counted as of another kind */
+	}
+	return had < 0 ? -1 : index_add_referrer(r->st, n, subject, d, descriptor, true, e);
 }
 
 void reg_summary_referred(struct summary_change *c, const struct digest *subject, const struct str *descriptor)
@@ -237,16 +255,6 @@ void reg_summary_referred(struct summary_change *c, const struct digest *subject
 		return;
 	summary_refer(&c->lines, subject, kind_of(json_view_of(descriptor->buf, descriptor->len)));
 	end(c);
-}
-
-void reg_summary_remove_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d)
-{
-	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
-	cleanup_err struct err ignored = ERR_INIT;      /* then one too many is counted */
-
-	summary_doubt_refer(&c.lines, subject);
-	begin(r, n, &c, &ignored);
-	index_remove_referrer(r->st, n, subject, d);
 }
 
 /* A summary of an older epoch, as rows in byte order of their keys. */

@@ -166,13 +166,16 @@ static int unlink_again(struct registry *r, const struct name *n, const struct u
 
 	while (rc == 0 && count-- > 0) {
 		cleanup_str struct str bytes = STR_INIT, descriptor = STR_INIT;
+		cleanup_err struct err ignored = ERR_INIT;
 		const struct digest *d = &p->missing.v[count];
 		struct digest subject;
+		bool known = reg_stored_content(r, d, &bytes, &ignored) == 1;
+		bool refers = known && manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor);
 
-		if (revision_remove(r->st, n, d, &e) < 0)
+		if (((refers || !known) && reg_summary_will_unrefer(r, n, refers ? &subject : NULL, &e) < 0) || revision_remove(r->st, n, d, &e) < 0)
 			rc = -1;
-		else if (reg_stored_content(r, d, &bytes, &e) == 1 && manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor))
-			reg_summary_remove_referrer(r, n, &subject, d);
+		else if (refers)
+			reg_summary_unreferred(r, n, &subject, d);
 	}
 	if (rc < 0)
 		log_say(LOG_WARN, "restore", "%s has manifests of a restore that failed, without a tag: %s", n->s, e.cause);

@@ -271,16 +271,6 @@ int index_referrers(struct store *st, const struct name *n, const struct digest 
 	return err_sys(e, "cannot list %s", path.buf);
 }
 
-bool index_has_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d)
-{
-	cleanup_str struct str path = STR_INIT;
-	uint64_t size;
-	int64_t when;
-
-	path_index_referrer(&path, n, subject, d);
-	return os_age(st->dirfd, path.buf, &when, &size) == 0;
-}
-
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 			struct str *descriptor, struct err *e)
 {

@@ -82,7 +82,6 @@ int index_walk_tags(struct store *st, const struct name *n, const char *after,
  * index_remove_referrer - manifest d was removed; a power cut may bring the entry back
  * index_referrers - the digests, as text and in byte order, of the manifests that may have this subject: the first `max` after
  *                   `after` ("": of all); out is empty before
- * index_has_referrer - whether there is an entry, whatever it says
  * index_read_referrer - the descriptor; 1, 0 if there is no valid entry, -1 with *e
  */
 int index_add_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
@@ -91,7 +90,6 @@ void index_remove_referrer(struct store *st, const struct name *n, const struct 
 			   const struct digest *d);
 int index_referrers(struct store *st, const struct name *n, const struct digest *subject, const char *after, size_t max,
 		    struct names *out, struct err *e);
-bool index_has_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d);
 int index_read_referrer(struct store *st, const struct name *n, const struct digest *subject, const struct digest *d,
 			struct str *descriptor, struct err *e);
 

@@ -11,7 +11,7 @@
  *   two indexes  of the runs: "OFFSET PUSHED KEY\n" for the first row of each block
  *   two runs     the same rows by KEY, and by PUSHED and KEY: "PUSHED KEY DIGEST COUNT COUNT COUNT COUNT TEXT\n"
  *   tail         "?n KEY ;" the row may be about to come (o: to change or go); "=ROW ;" it is this one; "-KEY ;" it has gone;
- *                "@? DIGEST ;" what refers to it may be about to change; "@+N DIGEST ;" one more of kind N
+ *                "@? DIGEST ;" what refers to it may be about to change, or "@? * ;" to any; "@+N DIGEST ;" one more of kind N
  *                "!p NUMBER KEY ;" its tag was pulled then; "!b NUMBER DIGEST ;" so many bytes: see store/summary_note.h
  *
  * So a row is believed unless its last line is one with a question mark: then somebody is at work, or has died there, and what the row is about is
@@ -69,6 +69,7 @@ struct summary {
 		int kind;               /* -1: a doubt */
 	} *refers;                      /* owned; by digest, then in their order */
 	size_t nrefers;
+	size_t all_refers;              /* the last line that puts those of all digests in doubt; 0: there is none */
 	struct summary_note {
 		char kind;
 		const char *of;         /* a key or a digest */

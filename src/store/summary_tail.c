@@ -29,6 +29,10 @@ static struct summary_entry *entry_of(struct summary *s, size_t *cap, const char
 
 static void add_refer(struct summary *s, size_t *cap, const char *digest, size_t len, size_t seq, int kind)
 {
+	if (kind < 0 && len == 1 && *digest == '*') {
+		s->all_refers = seq;
+		return;
+	}
 	if (s->nrefers == *cap) {
 		*cap = *cap ? *cap * 2 : 64;
 		s->refers = xreallocarray(s->refers, *cap, sizeof(*s->refers));
@@ -87,7 +91,7 @@ static void take_line(struct summary *s, struct caps *caps, const char *line, si
 		en = entry_of(s, &caps->v, line + 1, len - 1);
 	else if (line[0] == '=' && summary_parse_row(line + 1, len - 1, &row) == 0)
 		en = entry_of(s, &caps->v, row.key, row.key_len);
-	else if (line[0] == '@' && len > 4 && line[2] == ' ' && line[1] == '?')
+	else if (line[0] == '@' && len > 3 && line[2] == ' ' && line[1] == '?')
 		add_refer(s, &caps->refers, line + 3, len - 3, seq, -1);
 	else if (line[0] == '@' && len > 5 && line[1] == '+' && line[3] == ' ' && line[2] >= '0' && line[2] < '0' + SUMMARY_COUNTS)
 		add_refer(s, &caps->refers, line + 4, len - 4, seq, line[2] - '0');
@@ -240,7 +244,7 @@ static void count_refers(const struct summary *s, struct summary_row *row)
 		if (rf->kind >= 0 && sum++ < SUMMARY_REFERS_MAX)
 			row->counts[rf->kind]++;
 	}
-	row->recount = doubts > 0;
+	row->recount = doubts > 0 || s->all_refers > row->seq;
 }
 
 /* The first note of this kind about a key or a digest. */

@@ -42,7 +42,7 @@ void summary_gone(struct str *lines, const char *key)
 
 void summary_doubt_refer(struct str *lines, const struct digest *d)
 {
-	str_addf(lines, "\n@? %s ;\n", d->text);
+	str_addf(lines, "\n@? %s ;\n", d ? d->text : "*");
 }
 
 void summary_refer(struct str *lines, const struct digest *d, unsigned kind)

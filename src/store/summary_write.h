@@ -9,7 +9,7 @@
 /*
  * Lines about a change, added to a text for summary_say().
  * summary_doubt, summary_set, summary_gone    existed: the row was there before
- * summary_doubt_refer, summary_refer          of what refers to a digest; kind below SUMMARY_COUNTS
+ * summary_doubt_refer, summary_refer          of what refers to a digest (doubt, NULL: to any); kind below SUMMARY_COUNTS
  */
 void summary_doubt(struct str *lines, const char *key, bool existed);
 void summary_set(struct str *lines, const struct summary_row *row);

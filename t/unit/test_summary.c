@@ -241,6 +241,11 @@ static void doubt(struct str *lines)
 	summary_doubt_refer(lines, &digest);
 }
 
+static void doubt_all(struct str *lines)
+{
+	summary_doubt_refer(lines, NULL);
+}
+
 static void refer(struct str *lines)
 {
 	summary_refer(lines, &digest, 1);
@@ -267,6 +272,16 @@ static void test_refers(void)
 			change(i, true, 0);
 	is_int(counts_of(&recount), 0, "a row that was written since has those that were there then");
 	ok(!recount, "for certain");
+	say(doubt_all);
+	say(doubt);
+	say(refer);
+	counts_of(&recount);
+	ok(recount, "those of all digests may have changed");
+	for (size_t i = 0; i < KEYS; i++)
+		if (model[i].there)
+			change(i, true, 0);
+	counts_of(&recount);
+	ok(!recount, "but of no row that was written since");
 }
 
 static int opens(void)

@@ -236,6 +236,9 @@ sub text
 		. desc(OCI_LAYER, 'a layer') . ']' . ($more // '') . ',"annotations":{"n":"' . fresh('m') . '"}}';
 }
 
+# what manifests of these operations refer to: they are signatures of it
+my $subject = text();
+
 # tag_repository - where manifests are pushed and deleted; another one from time to time, since a long list of tags takes long
 sub tag_repository
 {
@@ -244,19 +247,42 @@ sub tag_repository
 	if ($i->{tag_repository_used}++ % 40 == 0) {
 		$i->{tag_repository} = repository_for_manifests($i, fresh('kept/tags'));
 		push_text($i, $i->{tag_repository}, text(), 'kept');
+		push_text($i, $i->{tag_repository}, $subject, 'subject');
 	}
 	return $i->{tag_repository};
 }
 
-sub subject { return ',"subject":' . desc(OCI_MANIFEST, 'subject') }
+sub subject { return ',"artifactType":"application/vnd.cncf.notary.signature","subject":' . desc(OCI_MANIFEST, $subject) }
 
 sub referrers
 {
 	my ($i, $repo) = @_;
-	my $r = $i->ask('GET', "/v2/$repo/referrers/" . sha256('subject'));
+	my $r = $i->ask('GET', "/v2/$repo/referrers/" . sha256($subject));
 
 	want($r, 200, 'referrers');
 	return map { $_->{digest} } @{ $r->json->{manifests} };
+}
+
+# count_anew - nothing is in doubt that an earlier kill has put there, and that would hide what the next one leaves
+sub count_anew
+{
+	my ($i, $repo) = @_;
+
+	unlink $i->root . "/berth/index/$repo/_summary";
+	die "no summary\n" if counted_fault($i, $repo) ne '' || !-f $i->root . "/berth/index/$repo/_summary";
+	return;
+}
+
+# counted_fault - the list of tags counts as many signatures of the subject as there are
+sub counted_fault
+{
+	my ($i, $repo) = @_;
+	my $r = $i->ask('GET', "/berth/v1/repos/$repo/tags?sort=name&q=subject");
+
+	want($r, 200, 'the list of tags');
+	my ($row) = grep { $_->{tag} eq 'subject' } @{ $r->json->{tags} };
+	my $is = () = referrers($i, $repo);
+	return ($row->{signatures} // -1) == $is ? '' : 'the list of tags counts ' . ($row->{signatures} // 'nothing') . " signatures, $is are there";
 }
 
 sub push_text
@@ -337,10 +363,11 @@ sub push_operations
 			my $repo = tag_repository($i);
 			my $t = text(subject());
 			my $d = sha256($t);
+			count_anew($i, $repo);
 			return { req => manifest_put($repo, $d, $t), ok => 201, done => sub {
 				return 'it is not among the referrers' if !grep { $_ eq $d } referrers($i, $repo);
-				return manifest_fault($i, $repo, $d, $t);
-			} };
+				return first_of(manifest_fault($i, $repo, $d, $t), counted_fault($i, $repo));
+			}, kept => sub { return counted_fault($i, $repo) } };
 		},
 		'PUT of a manifest that is there' => sub {
 			my ($i) = @_;
@@ -372,10 +399,11 @@ sub deleted
 	};
 
 	push_text($i, $repo, $t, @tags);
+	count_anew($i, $repo);
 	return { req => ['DELETE', "/v2/$repo/manifests/$d"], ok => 202, gone => [404],
 		done => sub {
 			my @there = grep { $i->ask('GET', "/v2/$repo/manifests/$_")->status ne '404' } @tags, $d;
-			return @there ? "@there: still there" : $left->();
+			return @there ? "@there: still there" : first_of($left->(), counted_fault($i, $repo));
 		},
 		kept => sub {
 			my $whole = $i->ask('GET', "/v2/$repo/manifests/$d")->status;
@@ -383,7 +411,7 @@ sub deleted
 				my $st = $i->ask('GET', "/v2/$repo/manifests/$tag")->status;
 				return "$tag is $st, the manifest $whole" if $st eq '200' && $whole ne '200' || $st !~ /^(200|404)$/;
 			}
-			return $whole eq '404' ? $left->() : '';
+			return first_of($whole eq '404' ? $left->() : '', counted_fault($i, $repo));
 		} };
 }
 
@@ -436,7 +464,7 @@ sub read_operations
 	my @list = (
 		['GET of the catalog', '/v2/_catalog?n=1000', $catalog],
 		['GET of the tags', '/v2/kept/read/tags/list', $tags],
-		['GET of the referrers', '/v2/kept/read/referrers/' . sha256('subject'), $refs],
+		['GET of the referrers', '/v2/kept/read/referrers/' . sha256($subject), $refs],
 	);
 	my @get = (
 		@list, ['GET of /v2/', '/v2/', undef],
