@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What an operation costs: system calls of the workers, flushes, and bytes read from files. The table says how much it may
 # be; who needs more, or makes do with less, changes it here, where everybody sees it. (That pages, deletes and referrers do
-# not cost more where there is more: t/4009-listing-cost.t, t/4010-referrers-cost.t. The order of flushes: t/6009-syscalls.t.)
+# not cost more where there is more: t/4009-listing-cost.t, t/4010-referrers-cost.t, and of the lists of the page t/4041-summary-cost.t, t/4043-repo-list-cost.t;
+# what these cost a push: t/4045-index-bytes.t. The order of flushes: t/6009-syscalls.t.)
 use strict;
 use warnings;
 use FindBin;
@@ -44,7 +45,11 @@ my %MAY = (
 	'PUT upload with all bytes'        => [70, 2, 7],
 	'a page of 10 tags'                => [9, 0, 1779],
 	'an image'                         => [179, 0, 2944],
+	'a page of 10 tags by push'        => [9, 0, 1779],
+	'those of 10 tags with a text'     => [9, 0, 1779],
 	'repositories, 1'                  => [10, 0, 303],
+	'repositories, 1, by push'         => [10, 0, 303],
+	'a search'                         => [40, 0, 166],
 	'catalog, 1 repository'            => [21, 0, 73],
 	'mount'                            => [52, 1, 108],
 	'referrers, none'                  => [10, 0, 32],
@@ -140,7 +145,11 @@ my $remembered = sub {
 cost('tags/list, 10 tags', get('/v2/cost/app/tags/list'), undef, $remembered);
 cost('tags/list, 10 tags, none kept', get('/v2/cost/app/tags/list'), undef, sub { unlink $s->root . '/berth/index/cost/app/_list' });
 cost('a page of 10 tags', get('/berth/v1/repos/cost/app/tags?sort=name'));
+cost('a page of 10 tags by push', get('/berth/v1/repos/cost/app/tags'));
+cost('those of 10 tags with a text', get('/berth/v1/repos/cost/app/tags?q=v1'));
 cost('repositories, 1', get('/berth/v1/repos'));
+cost('repositories, 1, by push', get('/berth/v1/repos?sort=pushed'));
+cost('a search', get('/berth/v1/search?q=v1'));
 cost('an image', get('/berth/v1/repos/cost/app/manifests/v1'));
 cost('catalog, 1 repository', get('/v2/_catalog'));
 cost('referrers, none', get("/v2/cost/app/referrers/$digest"));

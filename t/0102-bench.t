@@ -60,6 +60,10 @@ $r = bench(@short, '--only', 'delete', '--rounds', 1);
 my @line = grep { /^\| DELETE of a manifest among 100 tags \|/ } split /\n/, $r->{out};
 is scalar(@line), 1, 'a table has a line of a row, with the size that it had' or diag("$r->{out}$r->{err}");
 like $line[0] // '', qr/^\|[^|]*\| ms \| [\d.]+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \| ≥ 30 × \| (?:yes|\*\*no\*\*) \|/, 'figures of both sides, the ratio, the target and whether it is met';
+$r = bench(@short, '--only', 'repos-name,repos-pushed,shown-name,shown-pushed,shown-q', '--rounds', 1, '--scale', 0.012);
+@line = grep { /\bthe (?:page's list|same by push)\b/ } split /\n/, $r->{out};
+is scalar(@line), 5, "the lists of the page are measured, where they are what they have to be" or diag("$r->{out}$r->{err}");
+is scalar(grep { /\| by name: [\d.]+ \| [\d.]+× \(≤ 3: (?:yes|within 10 %|\*\*no\*\*)\) \|/ } @line), 2, '... by push beside those by name';
 
 # the programs that make the load
 my $server = Berth::Server->start(workers => 2);

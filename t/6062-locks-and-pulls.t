@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Fcntl qw(:flock);
 use IO::Select;
+use JSON::PP ();
 use Berth::Test;
 use Berth::Check;
 
@@ -160,18 +161,34 @@ sub ask_all { return map { my ($n, $file, $title, @request) = @$_; local $s = $s
 	is $?, 0, '... and then it goes on';
 }
 
-# --- the first to need an index in an epoch waits for nobody
+# --- the first to need an index in an epoch waits for nobody, nor do the lists of the page, which make their own of it
 my @lists = ('/v2/held/app/tags/list', '/v2/held/app/tags/list?n=2&last=one', '/v2/held/app/tags/list?last=zzz', "/v2/held/app/referrers/$d",
 	'/v2/_catalog', '/v2/_catalog?n=1', '/v2/_catalog?n=1&last=free/app');
+my @page = ('repos?sort=name', 'repos?sort=pushed', 'repos?sort=size', 'repos?q=app', (map { "repos/held/app/$_" } 'tags?sort=name', 'tags?sort=pushed', 'tags?sort=size', 'tags?q=one',
+	'tags?n=1&at=1', 'manifests/one', "manifests/$d", 'deleted'), 'search?q=held/app:', 'search?q=app', 'whoami');
 sub listed { my ($r) = @_; return join ' ', $r->status, $r->header('Link') // '', $r->body }
-my @right = map { listed($s->req(GET => $_)) } @lists;
+# shown - what the page is told without what only an index says: how many, and what refers to it
+sub shown { my ($r) = @_; my $j = $r->json; delete @$j{qw(total next back at)}; return $r->status . ' ' . JSON::PP->new->canonical->encode($j) }
+my @asked = ((map { [$_, \&listed] } @lists), map { ["/berth/v1/$_", \&shown] } @page);
+sub answers { return map { my ($path, $how) = @$_; $how->($s->req(GET => $path)) } @asked }
+answers() for 1 .. 2;
+my @right = answers();
+{
+	my @held = map { hold($_) } $stripe{'held/app'}, "$locks/catalog";
+	my @now = answers();
+	is $now[$_], $right[$_], "while a lock is held: $asked[$_][0]" for 0 .. $#asked;
+	is +(grep { waiting($_) } @held), 0, '... nobody waits';
+}
 $s->restart;
 {
 	my @held = map { hold($_) } $stripe{'held/app'}, "$locks/catalog";
-	is listed($s->req(GET => $lists[$_])), $right[$_], "before there is an index, and while its lock is held: $lists[$_]" for 0 .. $#lists;
+	my @now = answers();
+	is $now[$_], $right[$_], "before there is an index, and while its lock is held: $asked[$_][0]" for 0 .. $#asked;
 	is +(grep { waiting($_) } @held), 0, '... and nobody waits';
 }
-is listed($s->req(GET => $lists[$_])), $right[$_], "... and after: $lists[$_]" for 0 .. $#lists;
-ok -e $s->root . '/berth/index/held/app/_epoch', '... by an index';
+answers();
+my @after = answers();
+is $after[$_], $right[$_], "... and after: $asked[$_][0]" for 0 .. $#asked;
+ok -e $s->root . "/berth/index/$_", "... by an index: $_" for 'held/app/_epoch', 'held/app/_summary', '_repos';
 
 done_testing;

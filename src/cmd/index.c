@@ -15,6 +15,7 @@
 #include "store/catalog.h"
 #include "store/mirror.h"
 #include "store/repo.h"
+#include "store/touched.h"
 
 struct rebuild {
 	struct registry *reg;
@@ -36,7 +37,7 @@ static int rebuild_all(struct registry *reg, struct err *e)
 	/* Whoever wrote what indexes lack may also have linked what mirrors brought. */
 	if (mirror_any(reg->st) && alone_doubt(reg->st, e) < 0)
 		return -1;
-	if (catalog_rebuild(reg->st, e) < 0 || repo_walk(reg->st, NULL, rebuild_one, &rb, e) < 0)
+	if (catalog_rebuild(reg->st, e) < 0 || repo_walk(reg->st, NULL, rebuild_one, &rb, e) < 0 || touched_forget(reg->st, e) < 0)
 		return -1;
 	printf("rebuilt the catalog and the indexes of %zu repositories\n", rb.done);
 	return 0;

@@ -25,7 +25,7 @@
 #include "store/touched.h"
 
 #define CHANGED_MANY 32         /* repositories that have changed, from which on the list is written anew */
-#define LINKS 20000             /* tags that are counted by their links when the list is written */
+#define LINKS 10000             /* tags that are counted by their links when the list is written: seven system calls each */
 #define RECENT (64 * 1024)      /* bytes of the log that are read for changes that are under way */
 #define DIGEST "-"              /* a repository has none */
 

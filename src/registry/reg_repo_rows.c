@@ -14,7 +14,7 @@
 #include "registry/reg_sizes.h"
 
 #define TAGS_READ 1000          /* tags of a repository that are read for its row */
-#define TAGS_READ_ALL 20000     /* tags that are read for all rows of an answer */
+#define TAGS_READ_ALL 10000     /* tags that are read for all rows of an answer */
 
 static int too_many(struct err *e)
 {

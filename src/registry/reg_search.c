@@ -142,9 +142,20 @@ static int visit_tag(void *arg, const char *tag, struct err *e)
 	return there <= 0 ? there : !put(b->s, b->n->s, "tag", t.s);
 }
 
+/* The same by the links: where somebody else has the lock, or the registry is read-only. */
+static int walk_links(struct begins *b, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	int rc = tag_names(b->s->r->st, b->n, &all, e);
+
+	for (size_t i = 0; rc == 0 && i < all.count; i++)
+		rc = strcmp(all.v[i], b->head) > 0 ? visit_tag(b, all.v[i], e) : 0;
+	return rc;
+}
+
 /*
  * The tags of a repository that begin with a text, and the tag that is the text only if `exact`; without a current index there are none. Only of the
- * one repository that is asked for by its name is it made current.
+ * one repository that is asked for by its name is it made current, or else its links are read.
  */
 static int tags_of(struct search *s, const struct name *n, const char *head, bool exact, struct err *e)
 {
@@ -160,6 +171,8 @@ static int tags_of(struct search *s, const struct name *n, const char *head, boo
 	}
 	if (rc == 1)
 		rc = index_walk_tags(s->r->st, n, head, visit_tag, &b, e);      /* what is greater than the text */
+	else if (rc == 0 && exact)
+		rc = walk_links(&b, e);
 	return rc < 0 ? -1 : 0;
 }
 

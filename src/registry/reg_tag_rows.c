@@ -319,7 +319,8 @@ static int walk_summary(struct rows *w, struct summary *s, struct err *e)
 		return by_run(w, s, e);
 	if (!few)
 		return too_many(e);
-	if (summary_walk(s, SUMMARY_BY_KEY, false, NULL, gather_row, w, e) < 0)
+	/* They are walked through for the order, and again for the rows of the page. */
+	if (summary_hold(s, SUMMARY_BY_KEY, e) < 0 || summary_walk(s, SUMMARY_BY_KEY, false, NULL, gather_row, w, e) < 0)
 		return -1;
 	order_sort(&q->order, &w->list);
 	q->counted = true;

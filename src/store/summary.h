@@ -120,6 +120,9 @@ enum summary_order { SUMMARY_BY_KEY, SUMMARY_BY_PUSH };
 int summary_walk(struct summary *s, enum summary_order by, bool desc, const struct summary_row *after,
 		 int (*visit)(void *arg, const struct summary_row *row, struct err *e), void *arg, struct err *e);
 
+/* summary_hold - read all rows of an order at once, unless they are very long: several walks in it then read nothing. 0, or -1 with *e */
+int summary_hold(struct summary *s, enum summary_order by, struct err *e);
+
 /* summary_add_row - add a row as a line, without a newline; summary_parse_row - read one: 0, or -1 */
 void summary_add_row(struct str *out, const struct summary_row *row);
 int summary_parse_row(const char *line, size_t len, struct summary_row *row);

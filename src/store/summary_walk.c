@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "store/summary_own.h"
 
+#define HOLD_MAX (32u << 20)            /* bytes that are held at once */
 #define AT_ONCE 2                       /* blocks that are read: a page may begin close to the end of one */
 
 /* A walk: the base block by block, and beside it what the tail has set. */
@@ -107,11 +108,24 @@ static bool hold(struct summary *s, uint64_t from, uint64_t to)
 	return true;
 }
 
+/* Where the rows of an order begin in the file. */
+static uint64_t run_of(const struct summary *s, enum summary_order by)
+{
+	return SUMMARY_HEAD_LEN + s->index_len[0] + s->index_len[1] + (by == SUMMARY_BY_KEY ? 0 : s->run_len);
+}
+
+int summary_hold(struct summary *s, enum summary_order by, struct err *e)
+{
+	uint64_t run = run_of(s, by);
+
+	return s->run_len > HOLD_MAX || hold(s, run, run + s->run_len) ? 0 : err_sys(e, "cannot read a summary");
+}
+
 /* The blocks from i up to, but without, `end`. */
 static int read_blocks(struct walk *w, size_t i, size_t end_block, struct err *e)
 {
 	struct summary *s = w->s;
-	uint64_t from, to = s->run_len, run = SUMMARY_HEAD_LEN + s->index_len[0] + s->index_len[1] + (w->by == SUMMARY_BY_KEY ? 0 : s->run_len);
+	uint64_t from, to = s->run_len, run = run_of(s, w->by);
 	struct summary_row first;
 	const char *p, *end, *last, *eol;
 

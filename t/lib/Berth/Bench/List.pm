@@ -57,6 +57,30 @@ sub tags_end
 	return sprintf '/v2/zz-big/tags/list?n=100&last=v%06d', $b->scaled(100_000) - 100;
 }
 
+# shown - milliseconds of a list of the page, which has to have so many rows; of another path as page() does.
+# What a list knows of each is compared with the links before: of 100,000 tags nginx would not wait for it on a busy machine.
+sub shown
+{
+	my ($list, $count, %path) = @_;
+
+	return sub {
+		my ($b, $side) = @_;
+		my $s = side_of($b, $side eq 'limit' ? 'berth' : $side, store => 'many', shared => 1);
+		my $path = ref $path{$side} ? $path{$side}->($b) : $path{$side};
+
+		return page($b, $s, $path) if $path !~ m{^/berth/};
+		$b->once('what lists know of many' => sub {
+			my $r = run({ timeout => 3600 }, program('berth'), '--config', $s->config_file, '--root', $s->root, qw(index rebuild zz-big));
+			die "the index cannot be made: $r->{err}" if $r->{status};
+			return 1;
+		});
+		my $r = $s->req(GET => $path, timeout => 600);
+		my $got = $r->status == 200 ? @{ $r->json->{$list} } : 'status ' . $r->status;
+		die "$path: $got, not $count rows\n" if $got ne $count;
+		return page($b, $s, $path);
+	};
+}
+
 # delete_time - milliseconds of one, the median of some: each manifest has a tag of its own
 sub delete_time
 {
@@ -118,6 +142,10 @@ sub rows
 	my ($repos, $tags, $among) = map { Berth::Bench::commas($b->scaled($_)) } 10_000, 100_000, 10_000;
 	my $first = { what => "berth's first page", times => 3 };
 	my $all = [qw(berth other limit)];
+	my $by_name = { what => 'by name', times => 3 };
+	my %time = (group => 'many', as => 'time', unit => 'ms');
+	my $of_repos = sub { return "/berth/v1/repos?sort=$_[0]&order=desc&n=100" };
+	my $of_tags = sub { my ($by) = @_; return sub { return "/berth/v1/repos/zz-big/tags?sort=$by&n=100&at=" . int $_[0]->scaled(100_000) / 2 } };
 
 	return (
 		{ name => 'catalog-end', group => 'many', title => "last catalog page of $repos repositories", as => 'time', unit => 'ms', target => 50, sides => $all,
@@ -125,6 +153,16 @@ sub rows
 		{ name => 'tags-end', group => 'many', title => "tags page n=100 at the end of $tags tags", as => 'time', unit => 'ms', target => 50, sides => $all,
 			limit => $first, measure => last_page(berth => \&tags_end, other => sub { '/v2/zz-big/tags/list' },
 				limit => sub { '/v2/zz-big/tags/list?n=100' }) },
+		{ %time, name => 'repos-name', title => "the page's list of $repos repositories by name, the last 100", target => 1,
+			measure => shown('repos', 100, berth => $of_repos->('name'), other => \&catalog_end) },
+		{ %time, name => 'repos-pushed', title => 'the same by push', sides => [qw(berth limit)], limit => $by_name,
+			measure => shown('repos', 100, berth => $of_repos->('pushed'), limit => $of_repos->('name')) },
+		{ %time, name => 'shown-name', title => "the page's list of $tags tags by name, 100 in the middle", target => 1,
+			measure => shown('tags', 100, berth => $of_tags->('name'), other => '/v2/zz-big/tags/list') },
+		{ %time, name => 'shown-pushed', title => 'the same by push', sides => [qw(berth limit)], limit => $by_name,
+			measure => shown('tags', 100, berth => $of_tags->('pushed'), limit => $of_tags->('name')) },
+		{ %time, name => 'shown-q', title => "the page's list of those of $tags tags that contain a text, one", sides => [qw(berth)],
+			measure => shown('tags', 1, berth => sub { return sprintf '/berth/v1/repos/zz-big/tags?sort=name&q=v%06d', $_[0]->scaled(100_000) }) },
 		{ name => 'delete', group => 'among', title => "DELETE of a manifest among $among tags", as => 'time', unit => 'ms', target => 30,
 			measure => sub { my ($bench, $side) = @_; return delete_time($bench, side_of($bench, $side, store => 'among'), 10) } },
 		{ name => 'start', group => 'start', title => "start until the first answer, $repos repositories", as => 'time', unit => 'ms', target => 1,
