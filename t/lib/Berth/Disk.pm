@@ -113,12 +113,13 @@ sub succeeds
 	return;
 }
 
-# The servers end after this, and keep what they have open until then.
+# What FUSE shows goes when nothing of it is open any more.
 END {
 	if ($$ == $owner) {
 		my $status = $?;
+		Berth::Server::stop_all() if @fuse;
 		run('umount', '--lazy', $_) for keys %mounted;
-		waitpid $_, 0 for @fuse;        # it ends when nothing of it is open any more
+		waitpid $_, 0 for @fuse;
 		$? = $status;
 	}
 }

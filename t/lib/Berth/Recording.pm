@@ -20,13 +20,23 @@ use File::Find ();
 use Berth::Test ();
 use Berth::Trace qw(traced_calls);
 
-our @EXPORT = qw(strace_to recorded play snapshot settled);
+our @EXPORT = qw(strace_to unknown_file_system recorded play snapshot settled);
 
 my $CALLS = join ',', qw(openat open creat write writev pwrite64 pwritev copy_file_range sendfile ftruncate truncate fallocate
 	mkdir mkdirat link linkat symlink symlinkat rename renameat renameat2 unlink unlinkat rmdir
 	fsync fdatasync sync syncfs sync_file_range utimensat sendto sendmsg inotify_add_watch);
 
-sub strace_to { return ('strace', '-A', '-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', 1 << 20, '-e', "trace=$CALLS", '-e', 'signal=none', '-qq', '-o', $_[0]) }
+# unknown_file_system - words before a command for which nobody knows the file system of the store: so it may belong to several machines
+my @UNKNOWN = ('-e', 'inject=fstatfs:error=EIO');
+sub unknown_file_system { return ('strace', '-f', '--seccomp-bpf', '-qq', '-e', 'trace=fstatfs', @UNKNOWN, '-o', '/dev/null') }
+
+# strace_to - words before a berth-fcgi that is recorded in this file; with unknown => 1 its file system is unknown, too
+sub strace_to
+{
+	my ($file, %o) = @_;
+
+	return ('strace', '-A', '-f', '--seccomp-bpf', '-ttt', '-xx', '-y', '-s', 1 << 20, '-e', "trace=$CALLS" . ($o{unknown} ? ',fstatfs' : ''), $o{unknown} ? @UNKNOWN : (), '-e', 'signal=none', '-qq', '-o', $file);
+}
 
 # settled - wait until nothing more comes into the file
 sub settled

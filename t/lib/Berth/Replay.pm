@@ -14,7 +14,7 @@
 # promise => 'image' a blob stays as before or as claimed until a manifest that names it was answered; and indexes are not
 # looked at, since a power cut ends their epoch. With also => code, each state is given to it together with the time of the last call
 # before the power cut: it returns what else is wrong; what lies below berth/ is lost one by one then, too. With mirror => a pattern of
-# repositories their manifests may name what is not there.
+# repositories their manifests may name what is not there. With first => code that is done before each scenario.
 package Berth::Replay;
 
 use strict;
@@ -50,6 +50,7 @@ sub scenario
 	my ($self, $name, $before, $steps, $others) = @_;
 	my $s = { name => $name, before => $before, steps => $steps, group => $self->{group} // '' };
 
+	$self->{first}->() if $self->{first};
 	settled($self->{trace});
 	$s->{trace_from} = -s $self->{trace};
 	$s->{start} = snapshot($self->{root});
@@ -326,19 +327,16 @@ sub what_others_wrote
 	return;
 }
 
-# replay - all prefixes of a scenario, up to the first fault; what is wrong then, or nothing
+# walk - play a scenario; after each call that may have changed something the visitor is given its number, the call, and what is allowed then. It ends
+# it by returning true, which is returned
 # drop  index of a call that is left out
-sub replay
+sub walk
 {
-	my ($self, $s, %o) = @_;
-	my $fs = $self->{model}->new($s->{start}, judged => $self->{indexes} || $self->{quota} || $self->{undo} || $self->{also});
-	my $sample = defined $o{drop} ? $self->{sample} / 8 : $self->{sample};
+	my ($self, $s, $fs, $visit, $drop) = @_;
 	my %m = (allowed => { map { ($_ => [$s->{before}{$_}]) } keys %{ $s->{before} } }, gone => {}, had => { had_by($s->{before}) });
 	my %play;
 	my $step = -1;
 
-	what_others_wrote($fs, @$s{qw(start written)}) if $s->{written};
-	my %known = map { ($_ => 1) } $self->faults($fs->now);  # that the scenario begins with: an operation mends it, or leaves it
 	for my $n (0 .. $#{ $s->{calls} }) {
 		my $c = $s->{calls}[$n];
 		my $now = $s->{steps}[ $c->{step} ];
@@ -348,20 +346,38 @@ sub replay
 			$play{body} = $now->{body};
 			begin_step(\%m, $now);
 		}
-		next if defined $o{drop} && $n == $o{drop};
+		next if defined $drop && $n == $drop;
 		next if !play($fs, $c, \%play);
 		$self->after_answer($fs, \%m, $now, $c) if $c->{name} eq 'answer';
-		next if defined $o{drop} && $n < $o{drop} || $s->{written} && $step == 0;
+		next if $s->{written} && $step == 0;
+		my $said = $visit->($n, $c, \%m);
+		return $said if $said;
+	}
+	$fs->unlink($_) for grep { defined $fs->find($_) } @{ $play{spooled} // [] };
+	return;
+}
+
+# replay - all prefixes of a scenario, up to the first fault; what is wrong then, or nothing
+# drop  index of a call that is left out
+sub replay
+{
+	my ($self, $s, %o) = @_;
+	my $fs = $self->{model}->new($s->{start}, judged => $self->{indexes} || $self->{quota} || $self->{undo} || $self->{also});
+	my $sample = defined $o{drop} ? $self->{sample} / 8 : $self->{sample};
+
+	what_others_wrote($fs, @$s{qw(start written)}) if $s->{written};
+	my %known = map { ($_ => 1) } $self->faults($fs->now);  # that the scenario begins with: an operation mends it, or leaves it
+	my $fault = $self->walk($s, $fs, sub {
+		my ($n, $c, $m) = @_;
+		return if defined $o{drop} && $n < $o{drop};
 		$self->{prefixes}++;
-		my $fault = $fs->after_power_cut($self->{seed} + $n, $sample, sub {
+		return $fs->after_power_cut($self->{seed} + $n, $sample, sub {
 			my ($state, $choice) = @_;
-			my @bad = grep { !$known{$_} && !is_excused(\%m, $_) } $self->visit($state, \%m, $c->{t}) or return;
+			my @bad = grep { !$known{$_} && !is_excused($m, $_) } $self->visit($state, $m, $c->{t}) or return;
 			return "$s->{name}, after call $n, " . described($c) . ":\n" . join("\n", @bad) . "\n" . $fs->told($choice);
 		}, $c->{name} eq 'answer');
-		return $fault if $fault;
-	}
-	return if defined $o{drop};
-	$fs->unlink($_) for grep { defined $fs->find($_) } @{ $play{spooled} // [] };
+	}, $o{drop});
+	return $fault if $fault || defined $o{drop};
 	return differs($fs, $s);
 }
 

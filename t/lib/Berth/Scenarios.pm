@@ -17,6 +17,7 @@ use File::Path qw(remove_tree);
 use Berth::Check;
 use Berth::Recording;
 use Berth::Replay;
+use Berth::Survivor;
 use Berth::Test;
 
 our ($s, $dying, $r);
@@ -25,6 +26,7 @@ our ($s, $dying, $r);
 # model => that of Berth::Replay;
 # rules => 1 if a quota counts all repositories; quota => 1 if its table is judged as well;
 # undo => 1 if what goes has to be remembered;
+# survivor => 1 for another machine on the same store, which is not traced and goes on when the recording is over: $r->{survivor}. All of them believe that several machines have the store;
 # keep => how many states to show to berth; groups => which scenarios, where not all; indexes => 1 if they are judged
 sub record
 {
@@ -34,12 +36,13 @@ sub record
 	my $journal = $o{journal} ? "journal = { enabled = true; };\n" : '';
 	my $rules = $o{rules} || $o{quota} ? "rules = ( { repo = \"**\"; quota = \"1 GiB\"; } );\n" : '';
 	my $undo = $o{undo} ? "undo = \"1d\";\n" : '';
-	my @common = (config => "delete = true;\nfsync = \"$fsync\";\n$journal$rules$undo", workers => 1, wrap => [strace_to($trace)]);
+	my @common = (config => "delete = true;\nfsync = \"$fsync\";\n$journal$rules$undo", workers => 1, wrap => [strace_to($trace, unknown => $o{survivor})]);
 
 	$s = Berth::Server->start(@common, root => $o{root});
 	$dying = Berth::Server->start(@common, root => $s->root);
-	my @beats = map { stop_beat($_) } $s, $dying;
-	$r = Berth::Replay->new(keep => 100, %o, root => $s->root, trace => $trace);
+	my $survivor = $o{survivor} ? Berth::Survivor->start($s->root, @common) : undef;
+	my @beats = map { stop_beat($_) } $s, $dying, $survivor ? $survivor->server : ();
+	$r = Berth::Replay->new(keep => 100, %o, root => $s->root, trace => $trace, survivor => $survivor, first => $survivor ? sub { $survivor->look } : undef);
 	my @groups = ([uploads => \&uploads], [manifests => \&manifests], [deletes => \&deletes], [deaths => \&deaths], $o{promise} eq 'image' ? [images => \&images] : (), $o{undo} ? [restores => \&restores] : (),
 		$o{model} ? [together => sub { together(@common) }] : (), [others => \&others]);
 	for my $g (grep { my $name = $_->[0]; !$o{groups} || grep { $_ eq $name } @{ $o{groups} } } @groups) {
@@ -60,6 +63,19 @@ sub stop_beat
 	my $beat = wait_for { my ($pid) = grep { Berth::Server::comm($_) eq 'berth-beat' } Berth::Server::children($server->master_pid); $pid };
 	kill STOP => $beat;
 	return $beat;
+}
+
+# again_on - the steps of a scenario once more, by this server: what is wrong, '' if nothing. What is gone may be gone already.
+sub again_on
+{
+	my ($server, $scenario) = @_;
+	local ($s, $dying) = ($server, $server);
+
+	for my $step (@{ $scenario->{steps} }) {
+		my $said = eval { $step->{do}->(); 1 } ? '' : $@;
+		return $said if $said ne '' && $said !~ m{\ADELETE: HTTP/1\.1 404 };
+	}
+	return '';
 }
 
 # Each scenario begins with a store that is empty but for what is put there next. The directories of two digits below

@@ -462,13 +462,19 @@ sub DESTROY
 	return;
 }
 
+sub stop_all
+{
+	for my $s (values %servers) {
+		eval { $s->stop } if $s;
+	}
+	return;
+}
+
 our $failed;
 END {
 	if ($$ == $owner) {
 		my $status = $?;
-		for my $s (values %servers) {
-			eval { $s->stop } if $s;
-		}
+		stop_all();
 		$? = $status || ($failed ? 1 : 0);
 	}
 }
