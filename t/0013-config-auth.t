@@ -6,23 +6,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
-use Berth::Conf;
+use Berth::Conf qw(conf_file verb fault);
 
 delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
 
 my $berth = program('berth');
-my $file = tmp_dir() . '/berth.conf';
-
-sub verb { my ($verb, $text) = @_; return config_verb($file, $text, split ' ', $verb) }
-
-# fault(title, text, line, what) - one fault, on that line
-sub fault
-{
-	my ($title, $text, $line, $re) = @_;
-
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return fault_ok(verb('show', $text), "$file:$line", $title, $re);
-}
+my $file = conf_file();
 
 # in auth = { }, which begins on line 1, with a way to log in; the text begins on line 2
 sub auth_fault

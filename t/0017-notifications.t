@@ -6,23 +6,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
-use Berth::Conf;
+use Berth::Conf qw(conf_file verb fault);
 
 delete $ENV{$_} for grep { /^REGISTRY_/ } keys %ENV;
 
-my $dir = tmp_dir();
-my $file = "$dir/berth.conf";
-
-sub verb { my ($verb, $text) = @_; return config_verb($file, $text, split ' ', $verb) }
-
-# fault(title, text, line, what) - one fault, on that line
-sub fault
-{
-	my ($title, $text, $line, $re) = @_;
-
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return fault_ok(verb('show', $text), "$file:$line", $title, $re);
-}
+my $file = conf_file();
+my $dir = $file =~ s{/[^/]*\z}{}r;
 
 # in an endpoint that is good without this; on line 3
 sub member

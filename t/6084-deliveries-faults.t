@@ -56,17 +56,9 @@ sub faults
 		}
 	}
 	push @bad, $d->fault || ();
-	return { made => $made, calls => scalar @calls, bad => \@bad };
+	return { n => $made, calls => scalar @calls, bad => \@bad };
 }
 
-my @done = run_parallel(scalar @served, sub { my ($n) = @_; return faults($served[$n], ($served[$n]->work)[$n]) });
-my $sum = 0;
-for my $n (0 .. $#done) {
-	my ($name, $r) = (($served[$n]->work)[$n]{name}, $done[$n]);
-
-	is $r->{died}, undef, "$name: it comes to its end" or next;
-	is join("\n", @{ $r->{bad} }), '', "$name: $r->{made} faults at $r->{calls} calls: the relay stays, and all arrives, in its order, with the ids that it had";
-	$sum += $r->{made};
-}
+my $sum = Berth::Deliveries::disturbed_ok('%d faults at %d calls: the relay stays, and all arrives, in its order, with the ids that it had', \&faults, @served);
 cmp_ok $sum, '>', 40, "$sum faults were injected";
 done_testing;

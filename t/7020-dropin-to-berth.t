@@ -55,14 +55,7 @@ my %upload = map { ($_ => $c->begin($other, 'team/app', 'half of it')) } qw(fini
 my $alone = $c->begin($other, 'uploads/alone', 'begun');
 my $none = $c->begin($other, 'uploads/alone', '');
 
-my $skopeo = Berth::Client::oci_layout("$dir/layout", 'v1', { files => { x => "amd64\n" } }, { arch => 'arm64', files => { x => "arm64\n" } });
-run_ok(Berth::Client::skopeo('copy', '-q', '--all', '--preserve-digests', '--dest-tls-verify=false', "oci:$dir/layout:v1",
-	'docker://' . $other->host . '/from/skopeo:v1'), 'skopeo pushes an image of two platforms to registry:2');
-for my $image (@{ $skopeo->{images} }) {
-	$c->note_manifest('from/skopeo', $image->{digest}, OCI_MANIFEST, $image->{bytes});
-	$c->note_blob('from/skopeo', $image->{$_}, slurp("$dir/layout/blobs/sha256/" . substr $image->{$_}, 7)) for 'layer', 'config';
-}
-$c->note_manifest('from/skopeo', $skopeo->{digest}, OCI_INDEX, $skopeo->{bytes}, 'v1');
+$c->skopeo_image($other, "$dir/layout");
 is $c->faults($other), '', 'registry:2 serves what it was given';
 $other->stop;
 

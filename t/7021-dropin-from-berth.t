@@ -65,14 +65,7 @@ my %upload = map { ($_ => $c->begin($b, 'team/app', 'half of it')) } qw(finish c
 my $alone = $c->begin($b, 'uploads/alone', 'begun');
 my $none = $c->begin($b, 'uploads/alone', '');
 
-my $layout = Berth::Client::oci_layout("$dir/layout", 'v1', { files => { x => "amd64\n" } }, { arch => 'arm64', files => { x => "arm64\n" } });
-run_ok(Berth::Client::skopeo('copy', '-q', '--all', '--preserve-digests', '--dest-tls-verify=false', "oci:$dir/layout:v1",
-	'docker://' . $b->host . '/from/skopeo:v1'), 'skopeo pushes an image of two platforms to berth');
-for my $image (@{ $layout->{images} }) {
-	$c->note_manifest('from/skopeo', $image->{digest}, OCI_MANIFEST, $image->{bytes});
-	$c->note_blob('from/skopeo', $image->{$_}, slurp("$dir/layout/blobs/sha256/" . substr $image->{$_}, 7)) for 'layer', 'config';
-}
-$c->note_manifest('from/skopeo', $layout->{digest}, OCI_INDEX, $layout->{bytes}, 'v1');
+$c->skopeo_image($b, "$dir/layout");
 is $c->faults($b), '', 'berth serves what it was given';
 $b->stop;
 

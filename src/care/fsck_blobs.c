@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "care/fsck_work.h"
-#include "os/again.h"
 #include "os/file.h"
 #include "store/blob.h"
 #include "store/store_path.h"
@@ -65,13 +64,13 @@ static int check_place(struct fsck_work *w, void *arg, bool sure, struct err *e)
 {
 	struct place *p = arg;
 	struct fsck_fault f = { .where = p->data.buf, .arg = p, .repair = repair_content, .moves = true };
-	cleanup_fd int fd = os_open_file(w->r->st->dirfd, p->data.buf, O_RDONLY, 0);
 	struct stat sb;
+	cleanup_fd int fd = os_open_look(w->r->st->dirfd, p->data.buf, O_RDONLY, &sb);
 
 	(void)e;
 	if (fd < 0 && errno == ENOENT)
 		return sure ? report_bare(w, p) : 1;
-	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)) {
+	if (fd < 0 || !S_ISREG(sb.st_mode)) {
 		f.kind = fd < 0 && errno != EUCLEAN ? FSCK_UNREADABLE : FSCK_FOREIGN;
 		f.repair = NULL;
 		if (sure)

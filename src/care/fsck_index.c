@@ -13,7 +13,6 @@
 
 #include "base/mem.h"
 #include "care/fsck_work.h"
-#include "os/again.h"
 #include "os/file.h"
 #include "registry/manifest_scan.h"
 #include "registry/reg_index.h"
@@ -215,10 +214,10 @@ static void look_at_summary(struct look *l)
 	struct stat sb;
 
 	path_index_file(&path, l->n, STORE_INDEX_SUMMARY);
-	fd = os_open_file(l->w->r->st->dirfd, path.buf, O_RDONLY, 0);
+	fd = os_open_look(l->w->r->st->dirfd, path.buf, O_RDONLY, &sb);
 	if (fd < 0 && errno != ENOENT)
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "cannot be read: ", strerror(errno));
-	else if (fd >= 0 && (os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode)))
+	else if (fd >= 0 && !S_ISREG(sb.st_mode))
 		add(l, FSCK_INDEX_DAMAGED, path.buf, "is not a file", "");
 }
 

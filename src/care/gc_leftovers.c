@@ -30,10 +30,9 @@ static bool is_abandoned(const struct gc_work *w, int64_t when)
 /* Something that is no upload, removed at the age at which an upload would be. */
 static int collect_leftover(struct gc_work *w, const char *path, struct err *e)
 {
-	cleanup_fd int fd = os_open(w->r->st->dirfd, path, O_PATH | O_NOFOLLOW, 0);
 	struct stat sb;
 
-	if (fd < 0 || os_fstat(fd, &sb) < 0 || !is_abandoned(w, (int64_t)sb.st_mtim.tv_sec))
+	if (os_fstatat(w->r->st->dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !is_abandoned(w, (int64_t)sb.st_mtim.tv_sec))
 		return 0;
 	if (!w->o->dry_run && os_remove_tree(w->r->st->dirfd, path) < 0)
 		return err_sys(e, "cannot remove %s", path);

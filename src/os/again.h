@@ -9,7 +9,8 @@
  * "look again", and the kernel itself does so once. The code of a store uses these instead of the calls of the same names, and
  * os_open() of os/file.h, which does the same. What still is ESTALE after that is an error, and not absent.
  *
- * An open file that stays stale has to be opened again by its name: os_read_file(), os_open_look() and the lists of os/dir.h do.
+ * An open file that is stale has to be opened again by its name: os_read_file(), os_open_look() and the lists of os/dir.h do. os_fstat() only asks
+ * once more: it is for a file that has no name, or whose name would lead to another one, such as a body, a lock, an upload.
  */
 
 #include <stdbool.h>

@@ -58,7 +58,7 @@ int os_open_look(int dirfd, const char *path, int flags, struct stat *sb)
 	int fd;
 
 	do {
-		fd = flags & O_DIRECTORY ? os_open(dirfd, path, flags, 0) : os_open_file(dirfd, path, flags, 0);
+		fd = flags & O_DIRECTORY ? os_open(dirfd, path, flags, 0) : os_open_file(dirfd, path, flags, 0666);
 		if (fd < 0 || fstat(fd, sb) == 0)
 			return fd;
 		os_cleanup_fd(&fd);

@@ -31,7 +31,7 @@ int os_open(int dirfd, const char *path, int flags, mode_t mode);
 int os_open_file(int dirfd, const char *path, int flags, mode_t mode);
 
 /*
- * os_open_look - open a file as os_open_file does, or with O_DIRECTORY as os_open does, and look at it with fstat(2)
+ * os_open_look - open a file as os_open_file does, or with O_DIRECTORY as os_open does, and look at it with fstat(2). One that it makes has mode 0666
  * Both again if it has become stale in between (os/again.h). A descriptor that the caller owns, or -1 with errno.
  */
 int os_open_look(int dirfd, const char *path, int flags, struct stat *sb);

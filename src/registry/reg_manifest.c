@@ -260,6 +260,18 @@ static int check_tags(struct registry *r, const struct name *n, const struct man
 	return reg_rules_push(r, n, tags, count, &p->digest, e);
 }
 
+int reg_manifest_done(struct registry *r, const struct name *n, struct store **held, int *lock, const struct journal_entry *j, struct err *e)
+{
+	/* Who sees the manifest now and builds on it is answered after a barrier of its own, which covers this push too. */
+	lock_cleanup_collector(held);
+	os_cleanup_fd(lock);
+	if (durable_barrier(r->st) < 0)
+		return err_sys(e, "cannot flush the store");
+	journal_done(r->st, j);
+	reg_quota_tell(r, n);
+	return 0;
+}
+
 int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_push *p, struct err *e)
 {
 	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
@@ -291,12 +303,5 @@ int reg_manifest_put(struct registry *r, const struct name *n, struct manifest_p
 	reg_summary_referred(&c, &m.subject, &descriptor);
 	if (set_tags(r, n, p, e) < 0)
 		return -1;
-	/* Who sees the manifest now and builds on it is answered after a barrier of its own, which covers this push too. */
-	lock_cleanup_collector(&held);
-	os_cleanup_fd(&lock);
-	if (durable_barrier(r->st) < 0)
-		return err_sys(e, "cannot flush the store");
-	journal_done(r->st, &j);
-	reg_quota_tell(r, n);
-	return 0;
+	return reg_manifest_done(r, n, &held, &lock, &j, e);
 }

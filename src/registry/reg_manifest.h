@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "registry/manifest.h"
 #include "registry/registry.h"
+#include "store/journal.h"
+#include "store/store.h"
 
 /*
  * reg_manifest_may_lack - whether a manifest is accepted although its repository lacks the content
@@ -25,6 +27,12 @@ bool reg_manifest_may_lack(int sparse, const struct descriptor *d);
  */
 int reg_manifest_flush_links(struct registry *r, const struct name *n, const bool layers[DIGEST_ALG_COUNT],
 			     const bool revisions[DIGEST_ALG_COUNT], struct err *e);
+
+/*
+ * reg_manifest_done - all of a push is written: give up both locks, make it durable, and mark its lines of the journal
+ * held, lock  the store whose collector's lock is held, and the repository's lock: both given up in any case
+ */
+int reg_manifest_done(struct registry *r, const struct name *n, struct store **held, int *lock, const struct journal_entry *j, struct err *e);
 
 #define MANIFEST_TAGS_MAX 64
 

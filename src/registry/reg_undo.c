@@ -23,7 +23,6 @@
 #include "registry/reg_summary.h"
 #include "registry/reg_undo_plan.h"
 #include "store/collector.h"
-#include "store/durable.h"
 #include "store/index.h"
 #include "store/journal.h"
 #include "store/lock.h"
@@ -241,11 +240,5 @@ int reg_undo_restore(struct registry *r, const struct name *n, const struct tag 
 	    write_journal(r, n, &p, t, d, &j, e) < 0 || reg_manifest_flush_links(r, n, p.layers, p.revisions, e) < 0 ||
 	    write_all(r, n, &p, t, d, &j, e) < 0)
 		return -1;
-	lock_cleanup_collector(&held);
-	os_cleanup_fd(&lock);
-	if (durable_barrier(r->st) < 0)
-		return err_sys(e, "cannot flush the store");
-	journal_done(r->st, &j);
-	reg_quota_tell(r, n);
-	return 0;
+	return reg_manifest_done(r, n, &held, &lock, &j, e);
 }

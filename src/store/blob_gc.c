@@ -60,10 +60,10 @@ static int open_file(struct store *st, const struct digest *d, int *fd, struct s
 	cleanup_str struct str path = STR_INIT;
 
 	path_blob(&path, d);
-	*fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
+	*fd = os_open_look(st->dirfd, path.buf, O_RDONLY, sb);
 	if (*fd < 0)
 		return os_gone(errno) || errno == EUCLEAN ? 0 : err_sys(e, "cannot open %s", path.buf);
-	return os_fstat(*fd, sb) < 0 ? err_sys(e, "cannot look at %s", path.buf) : S_ISREG(sb->st_mode);
+	return S_ISREG(sb->st_mode);
 }
 
 int blob_alone(struct store *st, const struct digest *d, uint64_t *size, struct err *e)

@@ -272,10 +272,10 @@ int machines_watch(const struct machine *m, const char *root, struct err *e)
 
 bool machines_is_of(const struct machine *m, const struct store_options *o)
 {
-	cleanup_fd int fd = m->fd < 0 || o->readonly ? -1 : os_open(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, 0);
 	struct stat its, ours;
+	cleanup_fd int fd = m->fd < 0 || o->readonly ? -1 : os_open_look(AT_FDCWD, o->root, O_RDONLY | O_DIRECTORY, &its);
 
-	return fd >= 0 && os_fstat(fd, &its) == 0 && os_fstat(m->dirfd, &ours) == 0 && is_same(&its, &ours);
+	return fd >= 0 && os_fstat(m->dirfd, &ours) == 0 && is_same(&its, &ours);
 }
 
 void machines_leave(struct machine *m)

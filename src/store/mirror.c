@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/store_path.h"
+#include "store/walk.h"
 
 static int age_of(struct store *st, const char *path, int64_t *when, struct err *e)
 {
@@ -239,37 +240,26 @@ int mirror_own(struct store *st, const struct name *n, struct err *e)
 	return store_flush_above(st, path.buf, 1) < 0 ? err_sys(e, "cannot flush the directory of %s", path.buf) : 1;
 }
 
-/* The directory `path`, whose name as a repository is `prefix`; a name is bounded, and so is the depth. */
-static int each_below(struct store *st, const char *path, const char *prefix, int (*visit)(void *arg, const struct name *n, struct err *e),
-		      void *arg, struct err *e)
-{
-	cleanup_names struct names all = NAMES_INIT;
-	cleanup_str struct str below = STR_INIT, name = STR_INIT;
-	struct name n;
-	int rc = 0;
+struct each {
+	struct store *st;
+	int (*visit)(void *arg, const struct name *n, struct err *e);
+	void *arg;
+};
 
-	if (os_dir_list(st->dirfd, path, DIR_DIRS, &all) < 0)
-		return os_gone(errno) || errno == ENOTDIR ? 0 : err_sys(e, "cannot list %s", path);
-	for (size_t i = 0; rc == 0 && i < all.count; i++) {
-		if (!name_component_ok(all.v[i], strlen(all.v[i])))
-			continue;
-		str_reset(&name);
-		str_addf(&name, "%s%s%s", prefix, *prefix ? "/" : "", all.v[i]);
-		if (name_parse(&n, name.buf, name.len) < 0)
-			continue;
-		path_in(&below, path, all.v[i]);
-		rc = mirror_copied(st, &n, e);
-		if (rc == 1)
-			rc = visit(arg, &n, e);
-		if (rc == 0)
-			rc = each_below(st, below.buf, name.buf, visit, arg, e);
-	}
-	return rc;
+static int visit_copied(void *arg, const struct name *n, const char *dir, struct err *e)
+{
+	struct each *each = arg;
+	int rc = mirror_copied(each->st, n, e);
+
+	(void)dir;
+	return rc == 1 ? each->visit(each->arg, n, e) : rc;
 }
 
 int mirror_each(struct store *st, int (*visit)(void *arg, const struct name *n, struct err *e), void *arg, struct err *e)
 {
-	return each_below(st, STORE_MIRROR_DIR, "", visit, arg, e);
+	struct each each = { st, visit, arg };
+
+	return walk_names(st, STORE_MIRROR_DIR, visit_copied, &each, e);
 }
 
 int mirror_name(struct store *st, const struct name *n, const struct digest *d, size_t count, struct err *e)

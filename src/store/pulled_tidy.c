@@ -17,6 +17,7 @@
 #include "store/pulled.h"
 #include "store/revision.h"
 #include "store/store_path.h"
+#include "store/walk.h"
 
 #define RELIED_ON (2 * PULLED_HOUR)     /* a memo counts for an hour, by a clock that may not be that of the file system */
 #define BATCH 256
@@ -131,32 +132,24 @@ static int tidy_repository(struct store *st, const struct name *n, int64_t now, 
 	return tidy_notes(&t, dir.buf, e);
 }
 
-/* The directory `path`, whose name as a repository is `prefix`; a name is bounded, and so is the depth. */
-static int tidy_below(struct store *st, const char *path, const char *prefix, int64_t now, struct err *e)
-{
-	cleanup_names struct names all = NAMES_INIT;
-	cleanup_str struct str below = STR_INIT, name = STR_INIT;
-	struct name n;
-	size_t i;
+struct tidying {
+	struct store *st;
+	int64_t now;
+};
 
-	if (os_dir_list(st->dirfd, path, DIR_DIRS, &all) < 0)
-		return os_gone(errno) || errno == ENOTDIR ? 0 : err_sys(e, "cannot list %s", path);
-	for (i = 0; i < all.count; i++) {
-		if (!name_component_ok(all.v[i], strlen(all.v[i])))
-			continue;
-		str_reset(&name);
-		str_addf(&name, "%s%s%s", prefix, *prefix ? "/" : "", all.v[i]);
-		if (name_parse(&n, name.buf, name.len) < 0)
-			continue;
-		path_in(&below, path, all.v[i]);
-		if (tidy_below(st, below.buf, name.buf, now, e) < 0 || tidy_repository(st, &n, now, e) < 0)
-			return -1;
-		os_unlinkat(st->dirfd, below.buf, AT_REMOVEDIR);
-	}
+static int tidy_name(void *arg, const struct name *n, const char *dir, struct err *e)
+{
+	struct tidying *t = arg;
+
+	if (tidy_repository(t->st, n, t->now, e) < 0)
+		return -1;
+	os_unlinkat(t->st->dirfd, dir, AT_REMOVEDIR);
 	return 0;
 }
 
 int pulled_tidy(struct store *st, int64_t now, struct err *e)
 {
-	return tidy_below(st, STORE_PULLED_DIR, "", now, e);
+	struct tidying t = { st, now };
+
+	return walk_names(st, STORE_PULLED_DIR, tidy_name, &t, e);
 }

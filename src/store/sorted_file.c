@@ -11,10 +11,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "os/again.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "store/fence.h"
@@ -196,9 +196,9 @@ int sorted_leaf_load_to_add(struct store *st, const char *dir, const struct sort
 	struct stat sb;
 
 	sorted_leaf_path(&path, dir, r->ids[i]);
-	*fd = os_open_file(st->dirfd, path.buf, O_RDWR | O_APPEND, 0);
+	*fd = os_open_look(st->dirfd, path.buf, O_RDWR | O_APPEND, &sb);
 	/* One that can't be written, or is no file, is read, or refused, as by a reader. */
-	if (*fd < 0 || os_fstat(*fd, &sb) < 0 || !S_ISREG(sb.st_mode) || sb.st_size > FILE_MAX) {
+	if (*fd < 0 || !S_ISREG(sb.st_mode) || sb.st_size > FILE_MAX) {
 		os_cleanup_fd(fd);
 		*fd = -1;
 		return sorted_leaf_load(st, dir, r, i, out, whole, e);

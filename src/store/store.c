@@ -55,9 +55,9 @@ static void map_quota(struct store *st)
 
 	if (!st->quota.by || !st->local)
 		return;
-	fd = os_open_file(st->dirfd, STORE_QUOTA_WORD_FILE, O_RDWR | O_CREAT, 0666);
+	fd = os_open_look(st->dirfd, STORE_QUOTA_WORD_FILE, O_RDWR | O_CREAT, &sb);
 	/* The file is never made shorter. */
-	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) ||
+	if (fd < 0 || !S_ISREG(sb.st_mode) ||
 	    (sb.st_size < (off_t)sizeof(uint64_t) && ftruncate(fd, sizeof(uint64_t)) < 0))
 		return;
 	map = mmap(NULL, sizeof(uint64_t), PROT_READ, MAP_SHARED, fd, 0);

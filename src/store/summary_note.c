@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "os/again.h"
 #include "os/file.h"
 #include "store/summary_own.h"
 
@@ -28,31 +27,31 @@ void summary_add_note(struct str *lines, char kind, uint64_t value, const char *
 	str_addf(lines, "\n!%c %016" PRIx64 " %s ;\n", kind, value, of);
 }
 
-/* Whether the tail of an open file has room for pulls. */
-static bool has_room(int fd)
+/* Whether the tail of an open file has room for pulls; sb: what fstat says of it. */
+static bool has_room(int fd, const struct stat *sb)
 {
 	char head[SUMMARY_HEAD_LEN];
 	struct summary s = SUMMARY_INIT;
-	struct stat sb;
 	ssize_t n = pread(fd, head, sizeof(head), 0);
 
 	/* An empty one is being written. */
-	if (n < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
+	if (n < 0 || !S_ISREG(sb->st_mode))
 		return false;
 	if (!summary_head(head, (size_t)n, &s))
-		return sb.st_size < SUMMARY_PULLS_MAX;
-	return (uint64_t)sb.st_size < summary_tail_at(&s) + SUMMARY_PULLS_MAX;
+		return sb->st_size < SUMMARY_PULLS_MAX;
+	return (uint64_t)sb->st_size < summary_tail_at(&s) + SUMMARY_PULLS_MAX;
 }
 
 void summary_note_pull(struct store *st, const char *path, const char *key, int64_t when)
 {
 	cleanup_str struct str line = STR_INIT;
 	cleanup_fd int fd = -1;
+	struct stat sb;
 
 	if (!summary_notes_pulls(st) || when < 0)
 		return;
-	fd = os_open_file(st->dirfd, path, O_RDWR | O_APPEND, 0);
-	if (fd < 0 || !has_room(fd))
+	fd = os_open_look(st->dirfd, path, O_RDWR | O_APPEND, &sb);
+	if (fd < 0 || !has_room(fd, &sb))
 		return;
 	summary_add_note(&line, SUMMARY_PULLED, (uint64_t)when, key);
 	os_write_full(fd, line.buf, line.len);
@@ -73,10 +72,10 @@ void summary_carry_begin(struct store *st, const char *path, bool make, struct s
 	*c = (struct summary_carry){ .fd = -1 };
 	if (!summary_notes_pulls(st))
 		return;
-	c->fd = os_open_file(st->dirfd, path, O_RDONLY, 0);
+	c->fd = os_open_look(st->dirfd, path, O_RDONLY, &sb);
 	if (c->fd < 0 && make)
-		c->fd = os_open_file(st->dirfd, path, O_RDWR | O_CREAT, 0666);
-	if (c->fd >= 0 && os_fstat(c->fd, &sb) == 0 && S_ISREG(sb.st_mode))
+		c->fd = os_open_look(st->dirfd, path, O_RDWR | O_CREAT, &sb);
+	if (c->fd >= 0 && S_ISREG(sb.st_mode))
 		c->from = (uint64_t)sb.st_size;
 	else
 		summary_carry_leave(c);

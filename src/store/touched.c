@@ -83,11 +83,11 @@ void touched_leave(struct touched *t)
 
 int touched_make(struct store *st, uint64_t *size, struct err *e)
 {
-	cleanup_fd int fd = os_open_file(st->dirfd, STORE_TOUCHED_FILE, O_WRONLY | O_APPEND | O_CREAT, 0666);
 	struct stat sb;
+	cleanup_fd int fd = os_open_look(st->dirfd, STORE_TOUCHED_FILE, O_WRONLY | O_APPEND | O_CREAT, &sb);
 
 	*size = 0;
-	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
+	if (fd < 0 || !S_ISREG(sb.st_mode))
 		return err_sys(e, "cannot make %s", STORE_TOUCHED_FILE);
 	*size = (uint64_t)sb.st_size;
 	return 0;
@@ -141,10 +141,10 @@ int touched_read(struct store *st, uint64_t from, struct names *all, struct name
 	if (os_statx(st->dirfd, STORE_TOUCHED_FILE, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_SIZE, &sx) == 0 &&
 	    S_ISREG(sx.stx_mode) && sx.stx_size == from)
 		return 1;
-	fd = os_open_file(st->dirfd, STORE_TOUCHED_FILE, O_RDONLY, 0);
+	fd = os_open_look(st->dirfd, STORE_TOUCHED_FILE, O_RDONLY, &sb);
 	if (fd < 0)
 		return os_gone(errno) ? 0 : err_sys(e, "cannot open %s", STORE_TOUCHED_FILE);
-	if (os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < from || (uint64_t)sb.st_size - from > READ_MAX)
+	if (!S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < from || (uint64_t)sb.st_size - from > READ_MAX)
 		return 0;
 	if ((uint64_t)sb.st_size > from &&
 	    (lseek(fd, (off_t)from, SEEK_SET) < 0 || os_read_str(fd, (uint64_t)sb.st_size - from, &text) < 0))

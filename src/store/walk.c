@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * walk: listing digests.
+ * walk: listing digests, and names of repositories.
  *
  * Owns no state.
  */
@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "store/store_path.h"
 
 struct hexes {                          /* names of one length, concatenated without separators */
 	struct str all;
@@ -64,6 +65,36 @@ int walk_all(struct store *st, const struct name *n,
 		rc = walk_digests(st, dir.buf, (enum digest_alg)alg, visit, arg, e);
 	}
 	return rc;
+}
+
+/* A name is bounded, and so is the depth. */
+static int names_below(struct store *st, const char *dir, const char *prefix, name_visit *visit, void *arg, struct err *e)
+{
+	cleanup_names struct names all = NAMES_INIT;
+	cleanup_str struct str below = STR_INIT, name = STR_INIT;
+	struct name n;
+	int rc = 0;
+
+	if (os_dir_list(st->dirfd, dir, DIR_DIRS, &all) < 0)
+		return os_gone(errno) ? 0 : err_sys(e, "cannot list %s", dir);
+	for (size_t i = 0; rc == 0 && i < all.count; i++) {
+		if (!name_component_ok(all.v[i], strlen(all.v[i])))
+			continue;
+		str_reset(&name);
+		str_addf(&name, "%s%s%s", prefix, *prefix ? "/" : "", all.v[i]);
+		if (name_parse(&n, name.buf, name.len) < 0)
+			continue;
+		path_in(&below, dir, all.v[i]);
+		rc = names_below(st, below.buf, name.buf, visit, arg, e);
+		if (rc == 0)
+			rc = visit(arg, &n, below.buf, e);
+	}
+	return rc;
+}
+
+int walk_names(struct store *st, const char *top, name_visit *visit, void *arg, struct err *e)
+{
+	return names_below(st, top, "", visit, arg, e);
 }
 
 int walk_flush(struct store *st, const struct name *n, void (*path)(struct str *p, const struct name *n, enum digest_alg alg),

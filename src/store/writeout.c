@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "os/again.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "store/store_path.h"
@@ -42,8 +41,8 @@ uint64_t writeout_file(const struct store *st, const char *name)
 	/* Most bodies are small, or gone by now: one call instead of three. */
 	if (os_age(st->dirfd, path.buf, &when, &whole) < 0 || whole < WRITEOUT_PIECE)
 		return 0;
-	fd = os_open_file(st->dirfd, path.buf, O_RDONLY, 0);
-	if (fd < 0 || os_fstat(fd, &sb) < 0 || !S_ISREG(sb.st_mode))
+	fd = os_open_look(st->dirfd, path.buf, O_RDONLY, &sb);
+	if (fd < 0 || !S_ISREG(sb.st_mode))
 		return 0;
 	/* Whole pieces alone: a slow body shall not lie on the disk in small parts, nor its last page be written again and again. */
 	whole = (uint64_t)sb.st_size / WRITEOUT_PIECE * WRITEOUT_PIECE;

@@ -4,6 +4,7 @@
 #
 #   my $r = config_verb($file, $text, 'show');      status, out and err, as of run()
 #   fault_ok($r, "$file:3", 'a title', qr/"http.listen" must be/);
+#   fault('a title', $text, 3, '"http.listen" must be');            # both, of one file: conf_file()
 package Berth::Conf;
 
 use strict;
@@ -14,6 +15,7 @@ use Exporter 'import';
 use Berth::Test;
 
 our @EXPORT = qw(config_verb fault_ok);
+our @EXPORT_OK = qw(conf_file verb fault);
 
 # config_verb(file, text, words...) - `berth --config FILE config WORDS` of a file with this text; a hash first is for run()
 sub config_verb
@@ -36,6 +38,21 @@ sub fault_ok
 	Test::More::unlike($r->{err}, qr/geheim/, "$title: no value is repeated");
 	Test::More::is($r->{out}, '', "$title shows nothing");
 	return;
+}
+
+my $file;
+sub conf_file { return $file //= tmp_dir() . '/berth.conf' }
+
+# verb(words, text) - as config_verb(), of conf_file()
+sub verb { my ($verb, $text) = @_; return config_verb(conf_file(), $text, split ' ', $verb) }
+
+# fault(title, text, line, what) - one fault, on that line
+sub fault
+{
+	my ($title, $text, $line, $re) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return fault_ok(verb('show', $text), conf_file() . ":$line", $title, $re);
 }
 
 1;

@@ -15,6 +15,7 @@ use JSON::PP ();
 
 use Berth::Test;
 use Berth::Check;
+use Berth::Client ();
 
 my $ACCEPT = join ', ', OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST;
 my $JSON = JSON::PP->new->utf8->canonical;
@@ -400,6 +401,21 @@ sub incomplete
 	push @faults, map { $self->blob_fault($side, $repo, $_) } @$blobs;
 	push @faults, grep { length } map { $self->incomplete($side, $repo, $_) } @$manifests;
 	return join "\n", @faults;
+}
+
+# skopeo_image - skopeo pushes an image of two platforms, with its digests, to from/skopeo:v1 of a side; $layout becomes the directory of an OCI layout with it
+sub skopeo_image
+{
+	my ($self, $side, $layout) = @_;
+	my $made = Berth::Client::oci_layout($layout, 'v1', { files => { x => "amd64\n" } }, { arch => 'arm64', files => { x => "arm64\n" } });
+	my @copy = Berth::Client::skopeo('copy', '-q', '--all', '--preserve-digests', '--dest-tls-verify=false', "oci:$layout:v1", 'docker://' . $side->host . '/from/skopeo:v1');
+
+	for my $image (@{ $made->{images} }) {
+		$self->note_manifest('from/skopeo', $image->{digest}, OCI_MANIFEST, $image->{bytes});
+		$self->note_blob('from/skopeo', $image->{$_}, slurp("$layout/blobs/sha256/" . substr $image->{$_}, 7)) for 'layer', 'config';
+	}
+	$self->note_manifest('from/skopeo', $made->{digest}, OCI_INDEX, $made->{bytes}, 'v1');
+	return run_ok(@copy, 'skopeo pushes an image of two platforms');
 }
 
 1;

@@ -286,4 +286,22 @@ sub fault
 	return '';
 }
 
+# disturbed_ok - each of these does its own piece of work at the same time as the others: the code is given it and the work, and returns how often it
+# disturbed that (n), at how many calls, and what is wrong (bad). The tests, with a title of each in which %d are the two numbers; the sum
+sub disturbed_ok
+{
+	my ($title, $code, @served) = @_;
+	my @done = run_parallel(scalar @served, sub { my ($n) = @_; return $code->($served[$n], ($served[$n]->work)[$n]) });
+	my $sum = 0;
+
+	for my $n (0 .. $#done) {
+		my ($name, $r) = (($served[$n]->work)[$n]{name}, $done[$n]);
+
+		is($r->{died}, undef, "$name: it comes to its end") or next;
+		is(join("\n", @{ $r->{bad} }), '', sprintf "$name: $title", $r->{n}, $r->{calls});
+		$sum += $r->{n};
+	}
+	return $sum;
+}
+
 1;

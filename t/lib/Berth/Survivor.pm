@@ -28,7 +28,7 @@ use Berth::Verdict ();
 
 our @EXPORT = qw(goes_on_ok);
 
-my $CUTS = 60;          # of all that there are, but with --long
+our $CUTS = 60;          # of all that there are, but with --long
 
 sub start
 {
