@@ -68,8 +68,7 @@ int walk_all(struct store *st, const struct name *n,
 }
 
 /* A name is bounded, and so is the depth. */
-static int names_below(struct store *st, const char *dir, const char *prefix, int (*visit)(void *arg, const struct name *n, const char *dir, struct err *e),
-		       void *arg, struct err *e)
+static int names_below(struct store *st, const char *dir, const char *prefix, name_visit *visit, void *arg, struct err *e)
 {
 	cleanup_names struct names all = NAMES_INIT;
 	cleanup_str struct str below = STR_INIT, name = STR_INIT;
@@ -93,7 +92,7 @@ static int names_below(struct store *st, const char *dir, const char *prefix, in
 	return rc;
 }
 
-int walk_names(struct store *st, const char *top, int (*visit)(void *arg, const struct name *n, const char *dir, struct err *e), void *arg, struct err *e)
+int walk_names(struct store *st, const char *top, name_visit *visit, void *arg, struct err *e)
 {
 	return names_below(st, top, "", visit, arg, e);
 }

@@ -28,7 +28,8 @@ int walk_all(struct store *st, const struct name *n,
  * walk_names - visit the names of repositories that have a directory below `top`, each after those below it, in no other order
  * Entries that are no components of a name are skipped, and so is what is gone. If visit returns anything but 0, the walk ends and returns that.
  */
-int walk_names(struct store *st, const char *top, int (*visit)(void *arg, const struct name *n, const char *dir, struct err *e), void *arg, struct err *e);
+typedef int name_visit(void *arg, const struct name *n, const char *dir, struct err *e);
+int walk_names(struct store *st, const char *top, name_visit *visit, void *arg, struct err *e);
 
 /* walk_flush - flush these directories, as far as they exist; 0 or -1 with *e */
 int walk_flush(struct store *st, const struct name *n, void (*path)(struct str *p, const struct name *n, enum digest_alg alg),
