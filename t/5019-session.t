@@ -9,6 +9,7 @@ use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
 use File::Path qw(make_path);
+use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64url);
 use POSIX ();
 
@@ -46,7 +47,8 @@ is whoami($b, basic('bert', 'b'))->{login}, 'password', 'a password is no sessio
 is whoami($b, basic('bert', 'b'), Cookie => (page_of($b, $anna))[5])->{user}, 'bert', '... and counts where both are sent';
 is $b->req(GET => '/berth/v1/whoami', headers => [basic('bert', 'wrong')], from())->status, 401, 'a wrong password is refused, although nobody is needed';
 for my $answer ($b->req(GET => '/berth/v1/whoami'), $anna, $b->req(GET => '/berth/v1/events', headers => [basic('bert', 'b')]), $b->req(GET => '/berth/v1/none'),
-	$b->req(POST => '/berth/v1/session', body => '{}', headers => [Origin => 'https://evil.example', 'Content-Type' => 'application/json'])) {
+	$b->req(POST => '/berth/v1/session', body => '{}', headers => [Origin => 'https://evil.example', 'Content-Type' => 'application/json']),
+	$b->req(POST => '/berth/v1/repos/team/app/tags:delete', body => '{}', headers => [page_of($b), 'Content-Type' => 'application/json'])) {         # before its body is read
 	is join('|', map { $answer->header($_) } 'Cache-Control', 'Vary', 'Cross-Origin-Resource-Policy'), 'no-store|Cookie, Authorization|same-origin', 'no cache keeps an answer of ' . $answer->status . ', and it is for nobody else';
 }
 
@@ -73,6 +75,31 @@ for my $bad ('', 'x', '...', "$id.$expires.$user", "$id.$expires.$user.", "$id.$
 is whoami($b, Cookie => $_->[0])->{user} // '-', $_->[1], "'" . ($_->[0] =~ s/\Q$value\E/VALUE/gr) . "' is $_->[1]" for ["a=b; $name=$value; c=d", 'anna'], ["$name=$value", 'anna'], ["$name=$value; $name=$value", 'anna'],
 	["$name=$value; $name=x", 'anna'], ["$name=x; $name=$value", 'anna'], ["$name=; $name=$value", 'anna'], ["$name=" . 'x' x 1100 . "; $name=$value", 'anna'], ["x$name=$value", '-'], ["${name}2=$value", '-'], ["\u$name=$value", '-'],
 	["berth=$value", '-'], ["__Host-$name=$value", '-'], [';;;', '-'];
+
+# nginx does not even pass it on elsewhere: what stands in for the worker says what it got
+{
+	my $s = Berth::Server->start(workers => 1, config => $auth);
+	$s->stop_workers;
+	unlink $s->worker_socket;
+	my $listen = IO::Socket::UNIX->new(Local => $s->worker_socket, Listen => 20) or die 'listen: ' . $s->worker_socket . ": $!";
+	my $pid = fork // die "fork: $!";
+	if (!$pid) {
+		while (my $c = $listen->accept) {
+			my $asked = '';
+			while ($asked !~ /\x01\x05\x00\x01\x00\x00..\z/s) { sysread $c, $asked, 1 << 16, length $asked or last }
+			syswrite $c, Berth::FCGI::record(Berth::FCGI::FCGI_STDOUT, "Content-Type: text/plain\r\n\r\n" . ($asked =~ /HTTP_COOKIE(?:\Q$cookie[1]\E)/ ? 'a cookie' : 'none')) .
+				Berth::FCGI::record(Berth::FCGI::FCGI_END_REQUEST, pack 'NCx3', 0, 0);
+			close $c;
+		}
+		POSIX::_exit(0);
+	}
+	close $listen;
+	is $s->req(GET => $_->[0], headers => [@cookie])->body, $_->[1], "nginx passes on with $_->[0]: $_->[1]" for ['/berth/v1/whoami', 'a cookie'], map { [$_, 'none'] } '/v2/', '/v2/_catalog', '/v2/token?scope=x',
+		'/v2/team/x/manifests/1', '/v2/berth/v1/tags/list', '/v2/team/x/tags/list?n=/berth/v1/';
+	kill TERM => $pid;
+	waitpid $pid, 0;
+	$s->stop;
+}
 
 # several cookies of one name, as somebody sets one who has another host or path of the domain: the one that verifies counts, and where two do nobody knows whose it is
 {

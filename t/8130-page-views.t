@@ -146,6 +146,16 @@ ok $w->has('.found li', 'team/charts/app'), 'what is typed after / is searched f
 $w->press('Down', 'Enter');
 ok $w->has('h1', 'team/charts/app'), '... and the keyboard alone leads there';
 is complaints($w), '', '... without a complaint of the browser';
+for my $width (1440, 1024, 768, 390) {
+	$w->size($width, 800);
+	visit($w, $s, '');
+	$w->type('.search input', 'app');
+	ok $w->has('.found li', 'team/charts/app') && settled($w), "a search at $width pixels";
+	is $w->js('const { left, right } = document.querySelector(".found").getBoundingClientRect(); return left >= 0 && right <= innerWidth && [...document.querySelectorAll(".found li > :last-child")].every((e) => e.getBoundingClientRect().right <= right)'),
+		JSON::PP::true, '... lists within the screen what it has found';
+	is $w->js('return Math.round(document.querySelector(".user").getBoundingClientRect().right - document.querySelector(".table").getBoundingClientRect().right)'), 0, '... and the head ends where the table does';
+}
+$w->size(1440, 900);
 
 # back to where one was: nothing is asked for again
 visit($w, $s, '');
@@ -172,6 +182,14 @@ ok $w->has('.empty h2', 'Not found'), 'a link to an image leads there';
 is join(' ', grep { /manifests/ } asked($p)), 'GET repos/team/app/manifests/tag%3A1', '... and asks below the prefix';
 is complaints($w, 404), '', '... without a complaint of the browser';
 
+# an empty registry that does not stay so
+my $e = page_server();
+visit($w, $e, '');
+ok $w->has('.teach', 'the list fills by itself'), 'an empty registry says that its list fills by itself';
+put_image($e, undef, 'team/first', '1');
+ok $w->has('.repos .body .row', 'first'), '... which it does';
+is complaints($w), '', '... without a complaint of the browser';
+
 # mirrors and endpoints where there are any
 my $m = page_server(users => {@root}, config => 'relay = "off"; upstreams = ({ name = "docker.io"; urls = [ "http://127.0.0.1:9" ]; }); notifications = ({ name = "deploy"; url = "http://127.0.0.1:9/"; });
 	auth = { htpasswd = "@HTPASSWD@"; };');
@@ -182,6 +200,10 @@ ok $w->has('#mirrors + table', 'docker.io'), 'the status names the mirrors';
 ok $w->has('#endpoints + table', 'deploy'), '... and the endpoints';
 visit($w, $m, 'activity');
 ok $w->has('.events .body .row.push', 'team/app:1'), 'with an endpoint there is a journal, and so activity';
+$w->type('.bar .filter input', 'none/*');
+ok $w->has('.empty h2', 'Nothing for this pattern'), '... of which a pattern may leave nothing';
+$w->click('.empty button', 'Show all');
+ok $w->has('.events .body .row.push', 'team/app:1'), '... and a button all';
 is complaints($w), '', '... without a complaint of the browser';
 
 done_testing;

@@ -7,6 +7,7 @@ use utf8;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
+use Berth::Auth;
 use Berth::Check;
 use Berth::Test;
 use Berth::Page;
@@ -100,8 +101,28 @@ $w->type('.bar .filter input', '<img src=x onerror=window.hit=9>');
 ok $w->has('.empty', 'onerror'), 'a filter says what it looked for';
 clean('of the search');
 
+# a user of such a name, wherever users are told of
+my $evil = '<img src=x onerror=window.hit=11>';
+my $l = page_server(users => { root => 'pass-root', $evil => 'pass-evil' }, config => 'delete = true; undo = "7d"; journal = { enabled = true; }; auth = { htpasswd = "@HTPASSWD@"; };');
+my @evil = ($evil, 'pass-evil');
+put_image($l, \@evil, 'h', $_) for qw(1 2);
+is $l->req(DELETE => '/v2/h/manifests/1', headers => [basic(@evil)])->status, 202, 'a user whose name is markup pushes and deletes';
+$w->open($l->url . '/#/login');
+$w->type('input[name=user]', $evil);
+$w->type('input[name=password]', 'pass-evil');
+$w->click('.login .primary');
+ok $w->has('.user-name', $evil) && $w->has('.toast', "Hello, $evil"), '... logs in, and is greeted';
+clean('greeting');
+for (['repo/h', '.tag-list .by', '.pane .facts'], ['activity', '.events .who'], ['deleted/h', '.gone .was'], ['login', '.empty p']) {
+	my ($view, @css) = @$_;
+	visit($w, $l, $view);
+	ok $w->has($_, $evil), "#/$view names that user in $_" for @css;
+	clean("users in #/$view");
+}
+$w->click('.user button', 'Log out');
+$w->has('.user a', 'Log in');
+
 # a login leads nowhere else
-my $l = page_server(users => { root => 'pass-root' }, config => 'auth = { htpasswd = "@HTPASSWD@"; };');
 for my $to ('javascript:window.hit=10', '//other.example/', 'https://other.example/', '#/login?to=x', '/v2/_catalog') {
 	$w->open('about:blank');
 	$w->open($l->url . '/#/login?to=' . $to =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger);

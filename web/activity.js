@@ -15,7 +15,7 @@ const COLUMNS = [
 ];
 
 const Ref = ({ event }) => (event.tag ? html`<a href=${toImage(event.repository, event.tag)}><${Name} class="code">${event.repository}:${event.tag}<//></a>` :
-	event.digest ? html`<a href=${toRepo(event.repository)}><${Name} class="code">${event.repository}<//></a> <${Digest} digest=${event.digest} />` :
+	event.digest ? html`<a href=${toRepo(event.repository)}><${Name} class="code">${event.repository}<//></a> <a href=${toImage(event.repository, event.digest)}><${Digest} digest=${event.digest} /></a>` :
 		html`<a href=${toRepo(event.repository)}><${Name} class="code">${event.repository}<//></a>`);
 
 const SAID = {
@@ -60,14 +60,15 @@ function Events({ query, who }) {
 	const list = usePages('events', { repo: query.repo, n: 300 }, 'events');
 	const rows = useMemo(() => (query.blobs ? list.rows : list.rows.filter((event) => !BLOBS.has(event.action))), [list.rows, query.blobs]);
 	const head = html`<div class="bar"><h1 tabindex="-1">Activity</h1><span class="stretch"></span>
-		<${Filter} label="repositories, as a pattern" value=${text} onInput=${type} placeholder="team/**" />
+		<${Filter} label="repositories, as a pattern" value=${text} onInput=${type} placeholder="Repositories, as team/**" />
 		<label class="choice"><input type="checkbox" checked=${Boolean(query.blobs)} onChange=${(event) => refine({ blobs: event.target.checked ? '1' : '' })} />Blobs, too</label>
 		<button class="button" onClick=${list.again} disabled=${list.loading}>Refresh</button></div>`;
 	if (list.error)
 		return html`${head}<${Failed} error=${list.error} again=${list.again} who=${who} />`;
 	if (!list.loading && !rows.length && !list.next)
 		return html`${head}<div class="empty"><h2>${query.repo ? 'Nothing for this pattern' : 'Nothing has happened yet'}</h2>
-			<p>${query.repo ? html`A pattern is a name, or has <code>*</code> for one part of it and <code>**</code> for several.` : 'Each push, move and deletion from now on is listed here.'}</p></div>`;
+			<p>${query.repo ? html`A pattern is a name, or has <code>*</code> for one part of it and <code>**</code> for several.` : 'Each push, move and deletion from now on is listed here.'}</p>
+			${query.repo ? html`<p><button class="button" onClick=${() => type('')}>Show all</button></p>` : null}</div>`;
 	return html`${head}<${Table} label="activity" kind="events" columns=${COLUMNS} rows=${rows} next=${list.next} more=${list.more} loading=${list.loading}
 		stale=${list.stale} keyOf=${(event) => event.id} classOf=${(event) => event.action}
 		row=${(event, i) => cells(event, i === 0 || dayOf(event.time) !== dayOf(rows[i - 1].time))} />`;

@@ -54,7 +54,7 @@ function User({ who, view }) {
 		return html`<span class="user"></span>`;
 	if (who.anonymous)
 		return who.form && view !== 'login' ? html`<span class="user"><a class="button" href=${to('login', '', { to: location.hash })}>Log in</a></span>` : html`<span class="user"></span>`;
-	return html`<span class="user"><${Name} class="user-name">${who.user}<//>${who.login === 'session' ? html`<button class="button" onClick=${logout}>Log out</button>` : null}</span>`;
+	return html`<span class="user"><span class="user-name" title=${who.user}><${Name}>${who.user}<//></span>${who.login === 'session' ? html`<button class="button" onClick=${logout}>Log out</button>` : null}</span>`;
 }
 
 // Away - says that nothing answers, and how long until the next try. It lies over the page: nothing moves.

@@ -91,7 +91,7 @@ function FilterForm({ filter, onChange }) {
 function Frees({ made }) {
 	if (!made.tags.length || (made.unknown && !made.frees))
 		return null;
-	return made.frees ? html`, and ${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content is not needed any more: collections free it` :
+	return made.frees ? html`, and ${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content with them, once collections free it` :
 		', and that frees nothing: other tags or repositories need the content';
 }
 
@@ -171,7 +171,7 @@ export function DeleteDialog({ repo, what, may, undo, onClose, again }) {
 		<div class="plan" aria-live="polite" aria-busy=${Boolean(state.looking)}>
 		${state.error ? html`<p class="bad" role="alert">${state.error.unknown && !begun.current ? 'The registry does not answer; nothing was changed.' : said(state.error)}</p>` : !made ? html`<p class="busy">${filter && empty(filter) ? 'Say which tags.' : 'Looking what would go…'}</p>` : html`
 			<p class="outcome"><b>${plural(made.tags.length, 'tag')}${made.more ? ' and more' : ''}</b> ${made.tags.length === 1 ? 'goes' : 'go'}<${Frees} made=${made} />.</p>
-			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <${Digest} digest=${one.digest} />`} />
+			<${Listed} title=${`${count(made.tags.length)} ${made.tags.length === 1 ? 'goes' : 'go'}`} list=${made.tags} open=${made.tags.length <= 12} item=${(one) => html`<${Name} class="code">${one.tag}<//> <span class="quiet"><${Digest} digest=${one.digest} /></span>`} />
 			<${Listed} title=${`${count(made.stays.length)} ${made.stays.length === 1 ? 'stays' : 'stay'}`} list=${made.stays} open=${made.stays.length <= 6} item=${(one) => html`<${Name} class="code">${one.tag}<//>: <${Name}>${one.why}<//>`} />
 			<${Listed} title=${`${plural(made.kept.length, 'image')} ${made.kept.length === 1 ? 'stays' : 'stay'} by another tag`} list=${made.kept} item=${(one) => html`<${Digest} digest=${one.digest} />, by <${Name} class="code">${one.by}<//>`} />
 			<p class="hint">${undo ? 'It can be undone until the content is collected.' : 'It cannot be undone from here: this registry does not remember deleted tags (its setting is “undo”).'}</p>`}

@@ -19,10 +19,10 @@ function Platforms({ image, repo }) {
 	if (!isIndex(image) && !list.length)
 		return null;
 	return html`<${Section} id="platforms" title="Platforms" total=${list.length}>
-		<table class="plain" aria-labelledby="platforms"><thead><tr><th>Platform</th><th>Digest</th><th class="right">Size</th><th><span class="hidden">state</span></th></tr></thead><tbody>
+		<table class="plain" aria-labelledby="platforms"><thead><tr><th>Platform</th><th>Digest</th><th class="right">Size</th></tr></thead><tbody>
 		${list.map((one) => html`<tr key=${one.digest}><td>${one.here === false ? html`<${Name}>${one.platform ?? 'unknown'}<//>` :
-			html`<a href=${toImage(repo, one.digest)}><${Name}>${one.attests ? 'attestation' : one.platform || kind(one)}<//></a>${one.attests ? html` <span class="quiet">of <${Digest} digest=${one.attests} /></span>` : null}`}</td><td><${Digest} digest=${one.digest} /></td>
-			<td class="right"><${Size} bytes=${one.bytes} /></td><td><${Gone} here=${one.here} /></td></tr>`)}</tbody></table><${More} image=${image} list="manifests" /><//>`;
+			html`<a href=${toImage(repo, one.digest)}><${Name}>${one.attests ? 'attestation' : one.platform || kind(one)}<//></a>${one.attests ? html` <span class="quiet">of <${Digest} digest=${one.attests} /></span>` : null}`} <${Gone} here=${one.here} /></td><td><${Digest} digest=${one.digest} /></td>
+			<td class="right"><${Size} bytes=${one.bytes} /></td></tr>`)}</tbody></table><${More} image=${image} list="manifests" /><//>`;
 }
 
 // made - a line of the history without what every line has

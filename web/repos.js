@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // repos: the repositories, by name spaces or as a flat list.
-import { html, useState, useMemo } from './preact.js';
+import { html, useState, useMemo, useEffect } from './preact.js';
 import { usePages, useTyped, toRepo, refine, go } from './state.js';
 import { count, size, walk } from './format.js';
 import { Filter, Name, Size, Time, Badge, Icon, Failed, Copy, Code } from './parts.js';
@@ -61,15 +61,22 @@ function repoCells(repo, flat) {
 		html`<a class="repo-name" href=${toRepo(repo.name)} style=${{ '--depth': flat ? 0 : repo.depth + 1 }} title=${repo.name}>
 			<${Icon} name="box" />${flat && parts.length > 1 ? html`<span class="quiet"><${Name}>${parts.slice(0, -1).join('/')}<//>/</span>` : null}<${Name} class="strong">${parts.at(-1)}<//></a>
 			<span class="marks"><${Marks} repo=${repo} /></span>`,
-		repo.newest ? html`<${Code} class="cut">${repo.newest}<//>` : '',
+		repo.newest ? html`<span title=${repo.newest}><${Code} class="cut">${repo.newest}<//></span>` : '',
 		html`<span class="number">${count(repo.tags)}<span class="unit"> ${repo.tags === 1 ? 'tag' : 'tags'}</span></span>`,
 		html`<${Size} bytes=${repo.bytes} more=${typeof repo.own === 'number' ? `: ${size(repo.own)} its own, ${size(repo.shared)} shared with others` : ''} />`,
 		html`<${Time} at=${repo.pushed} />`,
 	];
 }
 
-export function Walk({ who }) {
+const LOOK = 3000;              // milliseconds after which an empty registry is looked at again, while somebody sees the page
+export function Walk({ who, loading, again }) {
 	const lines = walk();
+	useEffect(() => {
+		if (loading)
+			return undefined;
+		const timer = setInterval(() => document.visibilityState === 'visible' && again(), LOOK);
+		return () => clearInterval(timer);
+	}, [loading]);
 	return html`<div class="empty teach">
 		<h2>Nothing here yet</h2>
 		<p>Push a first image; the list fills by itself.</p>
@@ -93,16 +100,16 @@ export function Repos({ query, who }) {
 		return next;
 	});
 	const last = rows.length ? list.rows.at(-1)?.name ?? '' : '';
-	if (!list.loading && !list.error && !list.rows.length && !query.q)
-		return html`<h1 class="hidden" tabindex="-1">Repositories</h1><${Walk} who=${who} />`;
+	if (list.head && !list.stale && !list.error && !list.rows.length && !query.q)
+		return html`<h1 class="hidden" tabindex="-1">Repositories</h1><${Walk} who=${who} loading=${list.loading} again=${list.again} />`;
 	return html`<div class="bar">
 			<h1 tabindex="-1">Repositories</h1><span class="total">${count(list.head?.total)}</span>
 			<span class="stretch"></span>
-			<${Filter} label="filter repositories" value=${text} onInput=${type} placeholder="Filter by name" />
-			<div class="tabs" role="group" aria-label="show as">
-				<button aria-pressed=${!flat} onClick=${() => refine({ view: '', sort: '', order: '' })}>Tree</button>
-				<button aria-pressed=${flat} onClick=${() => refine({ view: 'list' })}>List</button></div>
-			<${SortSelect} options=${SORTS} sort=${sort} order=${order} />
+			${list.error?.status === 401 ? null : html`<${Filter} label="filter repositories" value=${text} onInput=${type} placeholder="Filter by name" />
+				<div class="tabs" role="group" aria-label="show as">
+					<button aria-pressed=${!flat} onClick=${() => refine({ view: '', sort: '', order: '' })}>Tree</button>
+					<button aria-pressed=${flat} onClick=${() => refine({ view: 'list' })}>List</button></div>
+				<${SortSelect} options=${SORTS} sort=${sort} order=${order} />`}
 		</div>
 		${list.error ? html`<${Failed} error=${list.error} again=${list.again} who=${who} />` : list.rows.length || list.loading ? html`<${Table} label="repositories" kind="repos" columns=${COLUMNS} rows=${rows} sort=${sort} order=${order}
 			loaded=${list.rows.length} total=${list.head?.total} next=${list.next} more=${list.more} loading=${list.loading} stale=${list.stale}
