@@ -29,7 +29,7 @@ $w->click('input[aria-label="select v1"]');
 ok $w->has('.chosen', '2 tags selected'), 'tags can be selected';
 $w->click('.chosen .danger');
 ok $w->has('dialog .outcome', '1 tag goes'), 'the dialog says what goes' or diag $w->text('dialog');
-ok $w->has('dialog .outcome', 'collections free it'), '... and what that frees';
+ok $w->has('dialog .outcome', 'of content that nothing needs then stays: collections here remove no manifest without a tag'), '... and what becomes of the content';
 ok $w->has('dialog .listed', 'immutable'), '... what stays, and why';
 is $w->js('return document.activeElement.textContent'), 'Cancel', 'what deletes does not have the focus';
 $w->press('Escape');
@@ -117,12 +117,13 @@ $w->js('document.querySelector(\'input[aria-label="select t0006"]\').dispatchEve
 ok $w->has('.chosen', '5 tags selected'), 'the shift key selects a range';
 
 # a registry that remembers nothing says so
-my $n = page_server(config => 'delete = true;');
+my $n = page_server(config => 'delete = true; gc = { untagged = true; };');
 put_image($n, undef, 'app', '1');
 visit($w, $n, 'repo/app');
 $w->click('input[aria-label="select 1"]');
 $w->click('.chosen .danger');
 ok $w->has('dialog .hint', 'cannot be undone'), 'where nothing can be undone the dialog says so';
+ok $w->has('dialog .outcome', 'of content with it, once collections free it'), '... and where collections remove what has no tag, that they free it';
 is $w->count('.bar a.button'), 0, '... and there is no list of what was deleted';
 $w->click('dialog .dialog-foot .danger', 'Delete 1 tag');
 ok toast('1 deleted'), 'it deletes';

@@ -23,7 +23,7 @@ function pieces(what) {
 
 // plan - what a deletion would do: all answers of the dry runs together, and in parts those that have a token
 async function plan(path, what, stopped) {
-	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, parts: [], more: false };
+	const sum = { tags: [], stays: [], kept: [], frees: 0, unknown: false, stay: false, parts: [], more: false };
 	for (const body of pieces(what)) {
 		let after;
 		for (let page = 0; page < PAGES; page++) {
@@ -35,6 +35,7 @@ async function plan(path, what, stopped) {
 			sum.kept.push(...(one.kept_content ?? []));
 			sum.frees += one.frees ?? 0;
 			sum.unknown ||= one.frees === undefined;
+			sum.stay ||= one.untagged === false;
 			if (one.token && one.tags?.length)
 				sum.parts.push(one);
 			after = one.next;
@@ -91,7 +92,10 @@ function FilterForm({ filter, onChange }) {
 function Frees({ made }) {
 	if (!made.tags.length || (made.unknown && !made.frees))
 		return null;
-	return made.frees ? html`, and ${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content with them, once collections free it` :
+	const bytes = html`${made.unknown ? 'at least ' : ''}<b title=${`${count(made.frees)} bytes`}>${size(made.frees)}</b> of content`;
+	if (made.frees && made.stay)
+		return html`; ${bytes} that nothing needs then stays: collections here remove no manifest without a tag (their setting is <code>gc.untagged</code>)`;
+	return made.frees ? html`, and ${bytes} with ${made.tags.length === 1 ? 'it' : 'them'}, once collections free it` :
 		', and that frees nothing: other tags or repositories need the content';
 }
 

@@ -143,7 +143,7 @@ export function Repo({ name, query, who }) {
 				onRow=${(tag) => (wide() ? setShown(tag.tag) : go(toImage(name, tag.tag)))} row=${(tag) => tagCells(name, tag, chosen, mayDelete ? choose : null)} />
 			<${Pane} repo=${name} tag=${pane} /></div>` :
 		html`<div class="empty"><h2>${query.q ? 'No tag matches' : 'No tags'}</h2>
-			<p>${query.q ? html`No tag here has <${Code}>${query.q}<//> in its name.` : 'The repository is here; its last tag is gone. The next collection removes what no tag needs.'}</p>
+			<p>${query.q ? html`No tag here has <${Code}>${query.q}<//> in its name.` : html`The repository is here; its last tag is gone. Collections remove manifests without a tag where <code>gc.untagged</code> or a rule says so.`}</p>
 			<p>${query.q ? html`<button class="button" onClick=${() => type('')}>Show all</button>` : who?.undo ? html`<a class="button" href=${to('deleted', name)}>What was deleted</a>` : null}</p></div>`}
 		${deleting ? html`<${DeleteDialog} repo=${name} what=${deleting} may=${may} onClose=${done} undo=${who?.undo} again=${list.again} />` : null}`;
 }

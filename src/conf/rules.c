@@ -72,6 +72,11 @@ bool rules_delete(const struct config *c, const struct name *n)
 	return r ? r->delete_enabled : c->delete_enabled;
 }
 
+bool rules_untagged(const struct config *c, const struct name *n)
+{
+	return rules_find(c, n, RULE_UNTAGGED) || c->gc_untagged;
+}
+
 int rules_sparse(const struct config *c, const struct name *n)
 {
 	const struct rule *r = rules_find(c, n, RULE_SPARSE);

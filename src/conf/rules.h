@@ -79,6 +79,7 @@ bool rules_any(const struct config *c, enum rule_member what);
  */
 bool rules_readonly(const struct config *c, const struct name *n);
 bool rules_delete(const struct config *c, const struct name *n);
+bool rules_untagged(const struct config *c, const struct name *n);      /* whether collections remove manifests without a tag, at whatever age */
 int rules_sparse(const struct config *c, const struct name *n);         /* enum config_sparse */
 uint64_t rules_max_manifest(const struct config *c, const struct name *n);
 uint64_t rules_max_size(const struct config *c, const struct name *n);

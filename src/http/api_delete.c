@@ -6,6 +6,7 @@
 #include "base/json_put.h"
 #include "base/time.h"
 #include "care/untag_frees.h"
+#include "conf/rules.h"
 #include "http/api.h"
 #include "http/api_body.h"
 #include "http/guard.h"
@@ -188,6 +189,7 @@ static int try_it(struct exchange *x, const struct untag_found *f, struct err *e
 		put_list(out, "kept_content", &frees.kept, "by");
 		json_put_u64(out, "frees", frees.bytes);
 	}
+	json_put_bool(out, "untagged", rules_untagged(x->reg->cfg, &x->name));
 	json_put_word(out, "token", token.buf);
 	put_end(x, f);
 	untag_list_release(&frees.kept);
