@@ -37,6 +37,7 @@ is_deeply $look->{tags}, [map { { tag => $_, digest => $image{$_}{digest} } } qw
 is_deeply $look->{stays}, [{ tag => 'nothing', why => 'there is no such tag' }, { tag => 'rel-1', digest => $image{'rel-1'}{digest}, why => 'immutable, by the rule for "team/**"' }], 'and what stays, and why';
 is_deeply $look->{kept_content}, [{ tag => '1.1', digest => $image{'1.1'}{digest}, by => '1.1-again' }], 'what another tag keeps';
 is $look->{frees}, $image{'1.0'}{bytes}, 'and the bytes that nothing else needs';
+is $look->{untagged}, JSON::PP::false, 'which no collection frees here';
 is now(), '1.0 1.1 1.1-again latest rel-1', 'and nothing has gone';
 is $look->{next}, undef, 'there is no more';
 
@@ -221,6 +222,12 @@ need_program('strace');
 	make_old($plain, 10);
 	gc_ok($plain, '--untagged', '--grace', '0s', 'a collection of what has no tag');
 	is $before - $sum->(), $look->{frees}, 'frees what was said';
+	my $said = sub { return $plain->req(POST => "/berth/v1/repos/$_[0]/tags:delete", body => '{"tags":["t3"],"dry_run":true}')->json->{untagged} ? 1 : 0 };
+	$plain->push_image('b', 't3', type => 'oci');
+	for (['', '0 0'], ['gc = { untagged = true; };', '1 1'], ['rules = ({ repo = "a"; untagged = "7d"; });', '1 0']) {
+		reconfigure($plain, "delete = true;\n$_->[0]\n");
+		is join(' ', map { $said->($_) } 'a', 'b'), $_->[1], "whether collections do so is said with '$_->[0]'";
+	}
 	$plain->stop;
 }
 

@@ -19,12 +19,17 @@ use HTTP::Tiny;
 use JSON::PP ();
 use MIME::Base64 ();
 use POSIX ();
+use Scalar::Util ();
 
 use Berth::Server;
 use Berth::Test;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 my %keys = (Tab => "\x{E004}", Enter => "\x{E007}", Escape => "\x{E00C}", Up => "\x{E013}", Down => "\x{E015}", Home => "\x{E011}", End => "\x{E010}", Shift => "\x{E008}", Space => ' ');
+
+# Before perl takes its modules apart: a new connection to the driver needs them.
+my %browsers;
+END { local $?; $_->stop for grep { $_ } values %browsers }
 
 # start: options
 #   width, height   of the page in pixels (1280, 800)
@@ -35,6 +40,8 @@ sub start
 	my $dir = File::Temp::tempdir('berth-t.XXXXXX', TMPDIR => 1);
 	my $self = bless { dir => $dir, pid => $$, http => HTTP::Tiny->new(timeout => 900, keep_alive => 1) }, $class;
 
+	$browsers{ 0 + $self } = $self;
+	Scalar::Util::weaken($browsers{ 0 + $self });
 	# Should this test be killed with -9, the kernel ends both.
 	my @guard = Berth::Server::guard();
 	spew("$dir/chromium", '#!/bin/sh' . "\n" . join(' ', 'exec', map({ "'$_'" } @guard), have_program('chromium'), '"$@"') . "\n");
