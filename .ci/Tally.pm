@@ -68,16 +68,20 @@ sub keep
 	return length $text <= 2 * $KEPT ? $text : substr($text, 0, $KEPT) . substr $text, -$KEPT;
 }
 
-# The lines of a diagnostic that say most: of a sanitizer's report what was found and where; else with what the program has died, and what follows
-# the first failed test, without what the head says already, and without lines of logs. What has none of these, as a build, says it at its end.
+# The lines of a diagnostic that say most: of a sanitizer's report or a compiler's what was found and where; else with what the program has died, and
+# what follows the first failed test, without what the head says already, and without lines of logs. What has none of these says it at its end. Of a
+# step whose tests have no records of their own, the tests that failed come first.
 sub essence
 {
 	my ($said, $count) = @_;
+	my @tests = map { /^(\S+) +\(Wstat: / ? $1 : () } split /\n/, $said;
 	my @lines = grep { !/^[#\s]*(?:$|\{"|\d{4}\/\d\d\/\d\d [\d:]+ \[|(?:Failed test|at \S+ line \d+\.$|Looks like you|Tests were run but no plan|=+$))/ } split /\n/, $said =~ s/^.*?(?=^#\s+Failed test)//msr;
-	my @found = grep { /Sanitizer: |runtime error: | in \w+ \S*\bsrc\/\S+:\d/ } @lines;
+	my @found = grep { /Sanitizer: |runtime error: | in \w+ \S*\bsrc\/\S+:\d|: (?:fatal )?error: / } @lines;
 	my @diag = @found ? @found : ((grep { /^[^#].* at \S+ line \d+\.$/ } @lines), grep { /^#/ } @lines);
 
-	return $count ? @lines[-($count < @lines ? $count : @lines) .. -1] : () if !@diag;
+	return if !$count;
+	return @lines[-($count < @lines ? $count : @lines) .. -1] if !@diag && !@tests;
+	unshift @diag, join ' ', @tests if @tests;
 	splice @diag, $count if @diag > $count;
 	return @diag;
 }

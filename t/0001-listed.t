@@ -7,6 +7,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
 
+plain_build_only('it runs no program that is built with sanitizers');
+
 my $r = run(source_dir() . '/scripts/sources', '--check');
 is $r->{status}, 0, 'sources.am lists every source, test, script and nginx file, and nothing else'
 	or diag("run scripts/sources\n$r->{out}$r->{err}");

@@ -10,6 +10,8 @@ use Berth::Source;
 
 use constant { MAX_LINES => 600, MAX_FUNCTION => 60, MAX_COLUMNS => 150 };
 
+plain_build_only('it runs no program that is built with sanitizers');
+
 my @own = sources(qr/\.[ch]$/, 'src');
 my @all = (@own, sources(qr/\.[ch]$/, 't/unit', 't/fuzz', 't/tool', 't/bench'));
 my %code = map { $_ => code_only(text($_)) } @all;

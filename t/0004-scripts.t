@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Source;
 
+plain_build_only('it runs no program that is built with sanitizers');
 need_program('shellcheck');
 
 my @files = sources(qr/./, qw(t nginx scripts .ci doc docker systemd debian m4), grep { -f source_dir() . "/$_" }

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
 
+plain_build_only('it runs no program that is built with sanitizers');
 need_program('nm');
 my $dir = build_dir() . '/src';
 my %objects = map { $_ => (s|^\Q$dir\E/||r =~ s/\.o$//r) } glob("$dir/*.o $dir/*/*.o");

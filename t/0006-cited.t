@@ -8,6 +8,8 @@ use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Source;
 
+plain_build_only('it runs no program that is built with sanitizers');
+
 my $doc = qr{(?:(?:doc|t)/)?[A-Za-z]+\.md};
 my (%headings, @missing, $cited);
 

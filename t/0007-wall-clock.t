@@ -8,6 +8,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
 
+plain_build_only('it runs no program that is built with sanitizers');
+
 my $assert = qr/\b(?:ok|is|isnt|like|unlike|cmp_ok|is_deeply)\b/;
 my $below = qr/(?:'<=?'|<=?)\s*,?\s*[\d.]+\b/;
 my %kind = (

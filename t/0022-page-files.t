@@ -9,6 +9,8 @@ use File::Path qw(make_path);
 use IO::Socket::INET;
 use Berth::Test;
 
+plain_build_only('it runs no program that is built with sanitizers');
+
 # A source of our own, a directory of the programs that the script needs, and no npm in it.
 my $dir = tmp_dir();
 make_path("$dir/source/scripts", "$dir/source/web", "$dir/bin");

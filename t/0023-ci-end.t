@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib", "$FindBin::Bin/../.ci";
 use Berth::Test;
 use Tally;
 
+plain_build_only('it runs no program that is built with sanitizers');
 need_program('prove');
 my $dir = tmp_dir();
 
@@ -68,5 +69,31 @@ is scalar(() = "@lines" =~ /t\/1\d\d\d-name\.t \(plain\)/g), 200, '... but each 
 # a step that is no test says why at its end
 spew("$dir/tally.failed", "distcheck: distcheck: status 1\n" . join('', map { "cc $_\n" } 1 .. 100) . "make: *** Error 1\n\f");
 like ended(), qr/^distcheck: distcheck: status 1\n    cc 99\n    cc 100\n    make: \*\*\* Error 1\n\z/m, 'of a step that failed the last lines are there';
+spew("$dir/tally.failed", "plain: the plain build (gcc): status 1\nbuilding in /x/build\n  CC src/a.o\n../src/a.c:12:3: error: expected ';'\n" . join('', map { "  CC src/$_.o\n" } 1 .. 30) . "make: *** [all] Error 2\nthe build failed\n\f");
+like ended(), qr/^plain: the plain build \(gcc\): status 1\n    \.\.\/src\/a\.c:12:3: error: expected ';'\n\z/m, 'of a build what the compiler says';
+spew("$dir/tally.failed", "debian: the other release: status 1\n" . join('', map { "t/40$_.t .. ok\n" } 10 .. 99) . "Test Summary Report\n-------------------\nt/4010-x.t (Wstat: 256 (exited 1) Tests: 7 Failed: 1)\n  Failed test:  6\nt/4011-y.t   (Wstat: 9 (Signal: KILL) Tests: 0 Failed: 0)\n\f");
+like ended(), qr/^debian: the other release: status 1\n    t\/4010-x\.t t\/4011-y\.t\n/m, 'of a step whose tests have no records the names of those that failed';
+
+# .ci/run itself, beside steps that are made to fail without a test that does: each is named
+my $tree = tmp_dir();
+mkdir "$tree/$_" for '.ci', 'scripts', 'scripts/lib';
+for (['.ci/run', slurp(source_dir() . '/.ci/run')], ['.ci/Tally.pm', slurp(source_dir() . '/.ci/Tally.pm')], ['scripts/lib/packages.sh', 'need_packages() { :; }'],
+	['scripts/debian', "#!/bin/sh\nkill -KILL \$\$\n"], ['scripts/conformance', "#!/bin/sh\nexit 0\n"], ['configure', "#!/bin/sh\necho no compiler\nexit 77\n"],
+	['bad.t', "use Test::More;\nis 1, 2, 'one is two';\ndone_testing;\n"], ['good.t', "use Test::More;\npass('it');\ndone_testing;\n"], ['scripts/test', <<'SH']) {
+#!/bin/sh
+case $* in
+'') echo 'a.c:1:2: error: no'; exit 1 ;;
+--valgrind) exec prove $PROVE_FLAGS good.t ;;
+*) exec prove $PROVE_FLAGS bad.t good.t ;;
+esac
+SH
+	chmod 0755, spew("$tree/$_->[0]", $_->[1]);
+}
+my $r = run({ env => { CI_WORK => undef, CI_SIGNALS => undef, TALLY => undef, STEP => undef } }, "$tree/.ci/run");
+is $r->{status}, 1, 'a run in which steps fail, fails';
+my $end = $r->{out} =~ s/.*^== failed\n//msr;
+is_deeply [grep { !/^ / } split /\n/, $end], ['debian: unit tests and families 1 to 5 on the other release of Debian: status 137', 'distcheck: distcheck: status 1',
+	'plain: the plain build (gcc): status 1', 'bad.t (sanitizers): 1 one is two; status 1', 'skipped: 0', '4 passed, 4 failed'], 'each step that failed is named' or diag $end;
+like $end, qr/^distcheck: .*\n    no compiler\nplain: .*\n    a\.c:1:2: error: no\n/m, '... with why';
 
 done_testing;

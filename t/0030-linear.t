@@ -9,6 +9,8 @@ use Berth::Test;
 use Berth::Linear;
 use Berth::Registers;
 
+plain_build_only('it judges a module of the tests alone');
+
 my ($A, $B, $C) = map { sha256($_) } 'a' .. 'c';
 
 # op - one operation from, to

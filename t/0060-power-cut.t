@@ -9,6 +9,8 @@ use Berth::Test;
 use Berth::Journal;
 use Berth::PowerCut;
 
+plain_build_only('it judges a module of the tests alone');
+
 # Each state as one line of words: a directory ends in a slash, a file is name=bytes, a zero is 0.
 sub words {
 	my ($state) = @_;

@@ -39,6 +39,10 @@ is $clean->{status}, 0, 'nothing is wrong before' or diag($clean->{out});
 my @entries;
 File::Find::find({ no_chdir => 1, wanted => sub { push @entries, substr $_, 1 + length $root if $_ ne $root } }, "$root/docker/registry/v2", "$root/berth/index");
 @entries = sort grep { !m{^(?:docker/registry/v2|berth/index)$} && !m{^docker/registry/v2/\w+$} && $_ !~ m{^berth/index/(?:_epoch|_fallback)$} } @entries, 'berth/format';
+# The directories in which blobs will lie one day are alike: of some 250 that are empty three will do.
+my @empty = grep { m{^docker/registry/v2/blobs/sha256/[0-9a-f]{2}$} && !(() = glob "$root/$_/*") } @entries;
+my %left_out = map { $_ => 1 } is_long() ? () : @empty[3 .. $#empty];
+@entries = grep { !$left_out{$_} } @entries;
 cmp_ok scalar(@entries), '>', 60, 'there is a lot of it';
 my @kinds = (
 	[directory => sub { make_path("$_[0]/inside") }], [file => sub { spew($_[0], 'x') }],
@@ -79,7 +83,8 @@ for my $entry (@entries) {
 		}
 		run('chmod', '-R', 'u+rwX', $root);
 		remove_tree($root);
-		run('cp', '-a', $s->root, $root);
+		my $copied = run('cp', '-a', $s->root, $root);
+		die "cp: $copied->{err}" if $copied->{status};
 		$served = serves($root);
 	}
 }

@@ -8,6 +8,8 @@ use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Page;
 
+plain_build_only('it looks at what the browser does');
+
 my $s = page_server(config => 'delete = true; undo = "7d";');
 put_image($s, undef, 'team/app', $_) for qw(a b);
 put_image($s, undef, 'busybox', '1.0');

@@ -8,6 +8,8 @@ use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Page;
 
+plain_build_only('it looks at what the browser does');
+
 my @root = ('root', 'pass-root');
 my $s = page_server(users => {@root}, config => 'delete = true; undo = "7d"; journal = { enabled = true; }; rules = ({ repo = "team/**"; immutable = "1.*"; }); auth = { htpasswd = "@HTPASSWD@"; };');
 fill($s, \@root);

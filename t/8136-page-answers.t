@@ -11,6 +11,8 @@ use Berth::Auth;
 use Berth::Test;
 use Berth::Page;
 
+plain_build_only('it looks at what the browser does');
+
 my @root = ('root', 'pass-root');
 my $s = page_server(users => {@root}, config => 'delete = true; undo = "7d"; auth = { htpasswd = "@HTPASSWD@"; access = (
 	{ who = [ "root" ]; repo = "**"; may = [ "push", "delete", "admin" ]; }, { who = [ "@anonymous" ]; repo = "busybox"; may = [ "pull" ]; } ); };');

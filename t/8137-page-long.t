@@ -11,6 +11,8 @@ use Berth::GC;
 use Berth::Test;
 use Berth::Page;
 
+plain_build_only('it looks at what the browser does');
+
 my $tags = is_long() ? 100_000 : 3000;
 my $s = page_server(root => quick_dir(2000) . '/store', config => '');
 my $text = image_json($s, undef, 'many');

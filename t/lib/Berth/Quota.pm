@@ -15,7 +15,8 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
-use File::Find ();
+use Fcntl ();
+use Time::HiRes ();
 
 use Berth::Test;
 
@@ -24,20 +25,43 @@ our @EXPORT = qw(quota_counted quota_table quota_table_file quota_fault quota_pr
 my $V2 = 'docker/registry/v2';
 my ($KEY, $RECORD, $AT) = (20, 32, 4096);
 
-# quota_counted - the bytes of all content that is linked below the group, each once; and how often each is
+# names_in - what a directory holds, if it is one
+sub names_in
+{
+	my ($dir) = @_;
+
+	opendir my $h, $dir or return;
+	return grep { !/^\.\.?\z/ } readdir $h;
+}
+
+# link_files - [file, repository] of each link that counts, of the repository of this name and those below it
+sub link_files
+{
+	my ($dir, $repo) = @_;
+	my @files;
+
+	for my $in (map { ("$dir/_layers/$_", "$dir/_manifests/revisions/$_") } qw(sha256 sha512)) {
+		push @files, map { ["$in/$_/link", $repo] } grep { /^[0-9a-f]+\z/ } names_in($in);
+	}
+	return @files, map { link_files("$dir/$_", $repo eq '' ? $_ : "$repo/$_") } grep { !/^_/ } names_in($dir);
+}
+
+# quota_counted - the bytes of all content that is linked below the group, each once; and how often each is. It is asked after each of some thousand
+# injections, so a link is read again only where it is another file.
+my %said;
+
 sub quota_counted
 {
 	my ($root, $group, $in) = @_;
-	my $top = "$root/$V2/repositories" . ($group eq '' ? '' : "/$group");
 	my (%links, $bytes);
 
-	return (0, {}) if !-d $top;
-	File::Find::find({ no_chdir => 1, wanted => sub {
-		return if !m{^\Q$root/$V2\E/repositories/(.+)/(?:_layers|_manifests/revisions)/(sha(?:256|512))/([0-9a-f]+)/link\z} || !-f;
-		return if $in && !$in->($1);
-		my ($alg, $hex) = slurp($_) =~ /^(sha256|sha512):([0-9a-f]+)\z/ or return;
+	for (link_files("$root/$V2/repositories" . ($group eq '' ? '' : "/$group"), $group)) {
+		my ($file, $repo) = @$_;
+		my ($inode, $mode, $changed) = (Time::HiRes::stat($file))[1, 2, 10];
+		next if !defined $inode || !Fcntl::S_ISREG($mode) || $in && !$in->($repo);
+		my ($alg, $hex) = ($said{"$file $inode $changed"} //= slurp($file)) =~ /^(sha256|sha512):([0-9a-f]+)\z/ or next;
 		$links{"$alg:$hex"}++;
-	} }, $top);
+	}
 	$bytes = 0;
 	for (keys %links) {
 		my ($alg, $hex) = split /:/;

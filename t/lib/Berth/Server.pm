@@ -359,8 +359,16 @@ sub lines
 	return split /\n/, Berth::Test::slurp($file);
 }
 
-# The workers' log, and nginx's access log, decoded; a line that is no JSON comes as { not_json => line }.
-sub decode { return map { my $l = $_; eval { JSON::PP->new->utf8->decode($l) } // { not_json => $l } } @_ }
+# The workers' log, and nginx's access log, decoded; a line that is no JSON comes as { not_json => line }. Who waits for a line reads all of them
+# again and again: each is decoded once.
+my %decoded;
+
+sub decode
+{
+	%decoded = () if keys %decoded > 20_000;
+	return map { my $l = $_; $decoded{$l} //= eval { JSON::PP->new->utf8->decode($l) } // { not_json => $l } } @_;
+}
+
 sub log_events { my ($self) = @_; return decode($self->log) }
 sub access_events { my ($self) = @_; return decode($self->access_log) }
 

@@ -229,20 +229,24 @@ sub run_ok
 
 # Poll until the code returns something true, which is returned; nothing after two minutes, which end a test that fails and
 # say nothing of how long anything takes: another limit can't be given. Dies then where nobody looks at what is returned.
+# A look that takes long is taken less often, so that what is waited for gets the processor.
 sub wait_for(&)
 {
 	my ($code) = @_;
 	my $end = Time::HiRes::time() + 120;
 
 	while (1) {
+		my $began = Time::HiRes::time();
 		my $r = $code->();
 		return $r if $r;
-		if (Time::HiRes::time() > $end) {
+		my $now = Time::HiRes::time();
+		if ($now > $end) {
 			require Carp;
 			Carp::croak('what is waited for does not come') if !defined wantarray;
 			return;
 		}
-		Time::HiRes::sleep(0.01);
+		my $pause = 2 * ($now - $began);
+		Time::HiRes::sleep($pause < 0.01 ? 0.01 : $pause > 0.5 ? 0.5 : $pause);
 	}
 }
 

@@ -95,16 +95,10 @@ sub trace_of_pids
 # is_work - a line of a system call that is begun, and that does not wait for a request
 sub is_work { return $_[0] =~ /^\d+ +(?:[\d.]+ )?(?!ppoll|poll|epoll_wait|restart_syscall|rt_sig)\w+\(/ }
 
-# calls_of(server, code) - the system calls that all workers together make while the code runs, those in which they wait
-# for requests left out
-sub calls_of
-{
-	my ($s, $code) = @_;
+# calls_of(server, code) - the system calls that all workers together make while the code runs, as costs_of() counts them
+sub calls_of { return costs_of(@_)->{calls} }
 
-	return scalar grep { is_work($_) } split /\n/, Berth::Test::slurp(trace_of($s, [], $code));
-}
-
-# costs_of(server, code) - { calls: as calls_of() counts them, but without what libfcgi reads from and says to its peer, which
+# costs_of(server, code) - { calls: without those in which they wait for requests, and without what libfcgi reads from its peer, which
 # comes in as many pieces as it comes; syncs: those that flush; bytes: read from files; shutdowns: ends of a connection after which
 # libfcgi waits for its peer }
 sub costs_of
