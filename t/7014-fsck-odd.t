@@ -23,6 +23,9 @@ is $s->push_manifest('team/app', sha256($ref), $ref, OCI_MANIFEST)->status, 201,
 $s->req('PATCH', upload_start($s, 'team/app'), body => 'half');
 is $s->req('GET', '/v2/_catalog')->status, 200, 'the catalog is read';
 $s->stop_workers;
+# The directories in which blobs will lie one day are alike: of some 250 that are empty three will do.
+my @empty = grep { !(() = glob "$_/*") } glob data_dir($s) . '/blobs/sha256/*';
+rmdir or die "$_: $!" for is_long() ? () : @empty[3 .. $#empty];
 my $work = quick_dir();
 my $root = "$work/store";
 run_ok('cp', '-a', $s->root, $root, 'a copy to work on');
@@ -39,10 +42,6 @@ is $clean->{status}, 0, 'nothing is wrong before' or diag($clean->{out});
 my @entries;
 File::Find::find({ no_chdir => 1, wanted => sub { push @entries, substr $_, 1 + length $root if $_ ne $root } }, "$root/docker/registry/v2", "$root/berth/index");
 @entries = sort grep { !m{^(?:docker/registry/v2|berth/index)$} && !m{^docker/registry/v2/\w+$} && $_ !~ m{^berth/index/(?:_epoch|_fallback)$} } @entries, 'berth/format';
-# The directories in which blobs will lie one day are alike: of some 250 that are empty three will do.
-my @empty = grep { m{^docker/registry/v2/blobs/sha256/[0-9a-f]{2}$} && !(() = glob "$root/$_/*") } @entries;
-my %left_out = map { $_ => 1 } is_long() ? () : @empty[3 .. $#empty];
-@entries = grep { !$left_out{$_} } @entries;
 cmp_ok scalar(@entries), '>', 60, 'there is a lot of it';
 my @kinds = (
 	[directory => sub { make_path("$_[0]/inside") }], [file => sub { spew($_[0], 'x') }],
