@@ -13,7 +13,7 @@ use Berth::Cache;
 use Berth::Inject ();
 use Berth::Upstream;
 
-my $seconds = is_long() ? 600 : 60;
+my $seconds = is_long() ? 600 : 30;
 my ($CLIENTS, $IMAGES, $HOT, $LAYER) = (16, 200, 10, 200_000);
 Berth::Inject::cheap_place();
 my $u = Berth::Upstream->start;
