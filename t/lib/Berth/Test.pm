@@ -101,7 +101,7 @@ sub need_program
 	return 1;
 }
 
-# For tests that trace system calls or measure memory, time or counts: sanitizers change all of these.
+# For tests that trace system calls or measure memory, time or counts: sanitizers change all of these. And for those that run nothing that is built with them.
 sub plain_build_only
 {
 	my ($why) = @_;
