@@ -96,4 +96,11 @@ is_deeply [grep { !/^ / } split /\n/, $end], ['debian: unit tests and families 1
 	'plain: the plain build (gcc): status 1', 'bad.t (sanitizers): 1 one is two; status 1', 'skipped: 0', '4 passed, 4 failed'], 'each step that failed is named' or diag $end;
 like $end, qr/^distcheck: .*\n    no compiler\nplain: .*\n    a\.c:1:2: error: no\n/m, '... with why';
 
+# one that is told to end in the second step
+(my $killed = slurp("$tree/scripts/test")) =~ s/exec prove \$PROVE_FLAGS bad\.t good\.t/kill -TERM 0; sleep 9/;
+spew("$tree/scripts/test", $killed);
+$r = run({ env => { CI_WORK => undef, CI_SIGNALS => undef, TALLY => undef, STEP => undef } }, 'setsid', '--wait', "$tree/.ci/run");
+is $r->{status}, 143, 'a run that is told to end does';
+like $r->{out}, qr/^plain: the plain build \(gcc\): status 1\n.*^== steps that have not ended: sanitizers\b.* clean\nskipped: \d+\n\d+ passed, [2-9] failed\n\z/ms, '... and says what has failed, and what has not ended' or diag $r->{out};
+
 done_testing;
