@@ -75,6 +75,7 @@ cmp_ok $asked{$_}[1], '<=', $asked{$_}[0], "requests to the file system for $_" 
 diag(join ', ', map { "$_: $asked{$_}[1]" } sort keys %asked);
 
 crowd_on_all(20);
+is scalar(grep { ($_->{message} // '') =~ /sees late what other machines change/ } map { $m->log_events($_) } 1 .. @servers), 0, 'no machine answers from a cache';
 beside_a_collector(12);
 
 my $seconds;
