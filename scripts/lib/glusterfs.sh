@@ -46,7 +46,9 @@ fs_begin() {
 		performance.write-behind performance.read-ahead performance.client-io-threads; do
 		gluster_cli volume set store "$option" off >> "$run/log/volume" || return 1
 	done
+	# A client counts what it asks for only if it measures how long that takes as well.
 	gluster_cli volume set store diagnostics.count-fop-hits on >> "$run/log/volume" &&
+		gluster_cli volume set store diagnostics.latency-measurement on >> "$run/log/volume" &&
 		gluster_cli volume set store network.ping-timeout 10 >> "$run/log/volume" &&
 		gluster_cli volume set store cluster.quorum-type auto >> "$run/log/volume" &&
 		gluster_cli volume start store >> "$run/log/volume"
