@@ -74,7 +74,7 @@ my %asked = (
 cmp_ok $asked{$_}[1], '<=', $asked{$_}[0], "requests to the file system for $_" for sort keys %asked;
 diag(join ', ', map { "$_: $asked{$_}[1]" } sort keys %asked);
 
-crowd_on_both(20);
+crowd_on_all(20);
 beside_a_collector(12);
 
 my @seconds;

@@ -26,7 +26,7 @@ my %asked = requests_of(sub {
 });
 diag(join ', ', map { "$_: $asked{$_} requests to the file system" } sort keys %asked);
 
-crowd_on_both(40);
+crowd_on_all(40);
 
 my @seconds;
 death_of('deaths', 50, sub {

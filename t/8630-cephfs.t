@@ -34,7 +34,7 @@ my %asked = requests_of(sub {
 });
 diag(join ', ', map { "$_: $asked{$_} requests to the file system" } sort keys %asked);
 
-crowd_on_both(30);
+crowd_on_all(30);
 
 # --- deaths ----------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@
 #          seed     for the dice
 #          cut_off  { number => 1 }: servers that may be killed. No answer of theirs, or a failure, is no fault then; a change may or may
 #                   not have been made, unless the file `dead` was there in `slots` when it was asked for. The others may say 503,
-#                   and nothing has been done then
+#                   and nothing has been done then. Every second client asks the others alone, if there are any, so that there are requests
+#                   while all the rest wait for one that is silent
 # All is in package variables: there is one crowd in a process.
 package Berth::Crowd;
 
@@ -51,7 +52,7 @@ my %image = map { $_->{digest} => $_ } @images;
 our %crowd_bytes = my %bytes = map { sha256($_) => $_ } map { @{ $_->{parts} } } @images;
 our @crowd_images = @images;
 
-my ($crowd, $me, @history, @fault, %last);
+my ($crowd, $me, @mine, @history, @fault, %last);
 my $doomed = 0;
 my $begin = crowd_now();
 
@@ -66,11 +67,22 @@ sub new
 	return $crowd = bless { limit => 120, most => 5000, seed => time, %o }, $class;
 }
 
+# numbers - which of the servers a client asks
+sub numbers
+{
+	my ($self, $number) = @_;
+	my $cut = $self->{cut_off} // {};
+	my @all = 0 .. $#{ $self->{servers} };
+	my @whole = grep { !$cut->{$_} } @all;
+
+	return $number % 2 && @whole ? @whole : @all;
+}
+
 # ask - a request, noted as one that does this to that; undef where the answer is none
 sub ask {
 	my ($note, $method, $path, %o) = @_;
 	my $h = { c => $me, %$note, from => crowd_now() - $begin };
-	my $at = int rand @{ $crowd->{servers} };
+	my $at = any(@mine);
 	my $dead = $crowd->{cut_off} && $crowd->{cut_off}{$at} && -e "$crowd->{slots}/dead";
 	my $r = eval { $crowd->{servers}[$at]->req($method, $path, %o, timeout => $crowd->{limit}) };
 	my $why = $@;
@@ -305,6 +317,7 @@ sub client
 	my ($self, $number) = @_;
 
 	$me = $number;
+	@mine = $self->numbers($me);
 	srand $self->{seed} * 64 + $me;
 	while (crowd_now() < $self->{until} && @fault < 5 && @history < $self->{most}) {
 		any(@wheel)->(any(@repos), any(@tags), any(@images)->{digest});
@@ -318,6 +331,7 @@ sub at_rest
 	my ($self, $number) = @_;
 
 	($me, @history, @fault) = ($number);
+	@mine = $self->numbers(0);
 	for my $r (@repos) {
 		read_ref($r, $_) for @tags, map { $_->{digest} } @images;
 		page({ do => 'list', repo => $r }, "/v2/$r/tags/list", 'tags');

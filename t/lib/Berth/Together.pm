@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Berth::Together: what two machines on one volume have to keep, whatever file system it is.
+# Berth::Together: what several machines on one volume have to keep, whatever file system it is. Deaths and collections are the second one's.
 #
-#   my $m = together('moosefs', programs => [...]);    # options as for Berth::Machines
-#   pushes_and_pulls;                               # a push to one is seen by the other at once
+#   my $m = together('moosefs', machines => 3, programs => [...]);     # options as for Berth::Machines; two machines unless told otherwise
+#   pushes_and_pulls;                               # a push to one is seen by the others at once
 #   removes_and_renames;                            # and so is what happens to a repository
 #   my %of = requests_of(sub { ... });                    # what a pull, a blob and a push cost, as a function that counts all requests until now says
-#   crowd_on_both(20);                              # clients on both for so many seconds, collections beside them
-#   beside_a_collector(60);                         # clients on the first machine alone, and collections on the second, one after the other
+#   crowd_on_all(20);                               # clients on all for so many seconds, collections beside them
+#   beside_a_collector(60);                         # clients on all but the second machine, and collections on that, one after the other
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
 #           dies(sub { $m->kill_machine(2) });
 #           diag(went_on);
@@ -28,10 +28,10 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_both beside_a_collector death_of dies comes_back went_on together_end);
+our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_all beside_a_collector death_of dies comes_back went_on together_end);
 
-my $CLIENTS = 8;
-my ($m, @servers, $slots, @berth, @history);
+my $CLIENTS = 4;        # of each machine
+my ($m, @servers, @live, $clients, $slots, @berth, @history);
 
 sub together
 {
@@ -40,6 +40,8 @@ sub together
 	plain_build_only('a volume on a network, and what it takes to look at each answer, are slow enough');
 	$m = Berth::Machines->start($fs, machines => 2, config => "delete = true;\n", %o);
 	@servers = $m->servers;
+	@live = @servers[grep { $_ != 1 } 0 .. $#servers];
+	$clients = $CLIENTS * @servers;
 	$slots = tmp_dir();
 	@berth = (program('berth'), '--config', $m->{config}, '--root', $m->root);
 	return $m;
@@ -48,25 +50,27 @@ sub together
 sub pushes_and_pulls
 {
 	for my $i (0 .. 5) {
-		my ($to, $from) = @servers[$i % 2, ($i + 1) % 2];
+		my ($to, @from) = @servers[map { ($i + $_) % @servers } 0 .. $#servers];
 		$to->push_image('to/and/fro', "v$i", layers => ["layer of image $i", 'a common layer']);
-		is($from->req(GET => "/v2/to/and/fro/manifests/v$i")->status, 200, "image $i, pushed to one machine, is at once on the other");
-		my @lists = map { $_->req(GET => '/v2/to/and/fro/tags/list')->json->{tags} } $from, $to;
-		is("@{ $lists[0] }", join(' ', map { "v$_" } 0 .. $i), 'and in its list of tags');
-		is("@{ $lists[1] }", "@{ $lists[0] }", 'which is the same on both');
-		is($from->req(GET => '/v2/to/and/fro/blobs/' . sha256("layer of image $i"))->body, "layer of image $i", 'and so are its bytes');
+		for my $from (@from) {
+			is($from->req(GET => "/v2/to/and/fro/manifests/v$i")->status, 200, "image $i, pushed to one machine, is at once on another");
+			my @lists = map { $_->req(GET => '/v2/to/and/fro/tags/list')->json->{tags} } $from, $to;
+			is("@{ $lists[0] }", join(' ', map { "v$_" } 0 .. $i), 'and in its list of tags');
+			is("@{ $lists[1] }", "@{ $lists[0] }", 'which is the same on both');
+			is($from->req(GET => '/v2/to/and/fro/blobs/' . sha256("layer of image $i"))->body, "layer of image $i", 'and so are its bytes');
+		}
 	}
 	is($servers[0]->req(DELETE => '/v2/to/and/fro/manifests/v3')->status, 202, 'a tag is deleted on one machine');
-	is($servers[1]->req(GET => '/v2/to/and/fro/manifests/v3')->status, 404, 'and is gone on the other');
+	is($_->req(GET => '/v2/to/and/fro/manifests/v3')->status, 404, 'and is gone on another') for @servers[1 .. $#servers];
 	my $upload = $servers[0]->req(POST => '/v2/to/and/fro/blobs/uploads/')->header('Location');
 	for my $i (0 .. 3) {
-		is($servers[$i % 2]->req(PATCH => $upload, body => "piece $i;")->status, 202, "chunk $i of an upload goes to machine " . ($i % 2 + 1));
+		is($servers[$i % @servers]->req(PATCH => $upload, body => "piece $i;")->status, 202, "chunk $i of an upload goes to machine " . ($i % @servers + 1));
 	}
 	my $whole = join '', map { "piece $_;" } 0 .. 3;
 	is($servers[1]->req(PUT => "$upload&digest=" . sha256($whole))->status, 201, 'and all of them together are the blob');
 	# nginx has a body open a little longer than it takes to acknowledge it.
-	my @seen = map { size_elsewhere(@servers[$_ % 2, ($_ + 1) % 2]) } 1 .. 20;
-	is("@seen", join(' ', (16384) x 20), 'what one machine has acknowledged of an upload the other one has at once');
+	my @seen = map { size_elsewhere(@servers[$_ % @servers, ($_ + 1) % @servers]) } 1 .. 20;
+	is("@seen", join(' ', (16384) x 20), 'what one machine has acknowledged of an upload another one has at once');
 	return;
 }
 
@@ -132,13 +136,13 @@ sub requests_of
 	return %of;
 }
 
-# crowd - clients on both machines for so long, with something else meanwhile: the history, how many requests had no answer, and how many
+# crowd - clients on all machines for so long, with something else meanwhile: the history, how many requests had no answer, and how many
 # were refused by a machine to which nothing happened
 sub crowd
 {
 	my ($what, $seconds, $meanwhile, %o) = @_;
 	my $crowd = Berth::Crowd->new(servers => \@servers, slots => $slots, until => crowd_now() + $seconds, most => 1000, %o);
-	my @all = run_parallel($CLIENTS, sub { return $crowd->client($_[0]) }, $meanwhile);
+	my @all = run_parallel($clients, sub { return $crowd->client($_[0]) }, $meanwhile);
 	my ($unanswered, $refused) = (0, 0);
 
 	$unanswered += $_->{unanswered} // 0, $refused += $_->{refused} // 0 for @all;
@@ -151,7 +155,7 @@ sub crowd
 sub judge
 {
 	my ($what, $history) = @_;
-	my $rest = Berth::Crowd->new(servers => \@servers, slots => $slots)->at_rest($CLIENTS);
+	my $rest = Berth::Crowd->new(servers => \@servers, slots => $slots)->at_rest($clients);
 
 	is(join("\n", @{ $rest->{fault} }), '', "$what: all of it can be read when nobody writes any more");
 	push @history, @$history, @{ $rest->{history} };
@@ -164,19 +168,19 @@ sub judge
 	return;
 }
 
-sub crowd_on_both
+sub crowd_on_all
 {
 	my ($seconds) = @_;
 	my @gc;
 
 	$servers[0]->push_blob($_, $crowd_layers[0]) for @crowd_repos;
-	my ($history) = crowd('two machines', $seconds, sub {
+	my ($history) = crowd('a crowd', $seconds, sub {
 		sleep $seconds / 4;
 		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s') for 1 .. 2;
 	}, cut_off => {});
 	is(join(' ', map { "$_->{status}$_->{err}" } @gc), '0 0', 'collections on one of them end well');
 	diag(scalar(@$history) . ' requests');
-	judge('two machines', $history);
+	judge('a crowd', $history);
 	return;
 }
 
@@ -192,10 +196,10 @@ sub beside_a_collector
 
 	my ($history) = crowd('a collector elsewhere', $seconds, sub {
 		push @gc, $m->run_in(2, @berth, 'gc', '--grace', '1s', '--json') while crowd_now() < $until;
-	}, servers => [$servers[0]], cut_off => {});
+	}, servers => \@live, cut_off => {});
 	my $removed = grep { $_->{out} =~ /"kind":"blob"/ } @gc;
 	is(join(' ', map { $_->{err} } grep { $_->{status} } @gc), '', 'collections on a machine where nobody writes end well');
-	cmp_ok($removed, '>', 0, "$removed of " . @gc . ' collections removed content, beside ' . @$history . ' requests to the other machine');
+	cmp_ok($removed, '>', 0, "$removed of " . @gc . ' collections removed content, beside ' . @$history . ' requests elsewhere');
 	judge('a collector elsewhere', $history);
 	return;
 }
@@ -218,26 +222,28 @@ sub comes_back
 	return ok($back, 'it comes back');
 }
 
-# went_on - wait until a push to each of the repositories succeeds on the machine that lives: each has a lock that the dead one may
+# went_on - wait until a push to each of the repositories succeeds on each machine that lives: each has a lock that the dead one may
 # have had. The seconds, or words that it does not: then something that is only silent keeps its locks.
 sub went_on
 {
 	my $died = crowd_now();
 
 	for my $repo (@crowd_repos) {
-		my $there = wait_for { eval { $servers[0]->push_image($repo, undef, layers => ['after a death'], config => '{}') } };
-		return 'not in two minutes' if !$there;
+		for my $s (@live) {
+			my $there = wait_for { eval { $s->push_image($repo, undef, layers => ['after a death'], config => '{}') } };
+			return 'not in two minutes' if !$there;
+		}
 	}
 	return sprintf '%.1f', crowd_now() - $died;
 }
 
-# death_of - a crowd on both, during which something happens to the second one, which has to serve again in the end
+# death_of - a crowd on all, during which something happens to the second one, which has to serve again in the end
 sub death_of
 {
 	my ($what, $seconds, $happens) = @_;
 	my ($then, $unanswered, $refused) = crowd($what, $seconds, $happens, cut_off => { 1 => 1 }, limit => 60);
 
-	diag("$what: " . @$then . " requests, $unanswered without an answer, $refused refused by the one that lived");
+	diag("$what: " . @$then . " requests, $unanswered without an answer, $refused refused by what lived");
 	cmp_ok(scalar(grep { $_->{do} eq 'put' && $_->{status} eq '201' } @$then), '>', 0, 'there were pushes beside it');
 	judge($what, $then);
 	return;
