@@ -210,16 +210,15 @@ sub dies
 	my ($kill) = @_;
 
 	$kill->();
-	spew("$slots/dead", '');
+	spew("$slots/dead", crowd_now());
 	return;
 }
 
+# comes_back - it may do what it is asked from the moment at which it is started, long before this is known to be so
 sub comes_back
 {
-	my $back = $m->come_back(2);
-
 	unlink "$slots/dead";
-	return ok($back, 'it comes back');
+	return ok($m->come_back(2), 'it comes back');
 }
 
 # went_on - wait until a push to each of the repositories succeeds on each machine that lives: each has a lock that the dead one may
