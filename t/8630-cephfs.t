@@ -32,7 +32,7 @@ is $said[-1]{verdict}, 'fit', 'and says that several machines can serve a store 
 my %asked = requests_of(sub {
 	my $of = JSON::PP->new->decode($m->run_in(1, 'ceph', '--admin-daemon', "$m->{dir}/storage/run/client.machine1.asok", 'perf', 'dump')->{out});
 	return $of->{client}{reply}{avgcount} + $of->{objecter}{op};
-});
+}, free => 1);
 cmp_ok $asked{$_}, '==', 0, "no request to the file system for $_ that was read before" for grep { !/image/ } sort keys %asked;
 cmp_ok $asked{'an image of 3 layers'}, '>', 0, 'requests to the file system are counted';
 

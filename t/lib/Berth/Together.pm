@@ -117,10 +117,10 @@ sub size_elsewhere
 }
 
 # asked - how many requests one call of the code makes when everything is warm: of some calls the one that made the fewest, since what a
-# master does every two seconds adds to some of them. Looking costs some, too: as many as it mostly does.
+# master does every two seconds adds to some of them. Looking costs some, too: as many as it mostly does, unless it is free.
 sub asked
 {
-	my ($count, $calls, $code) = @_;
+	my ($count, $free, $calls, $code) = @_;
 	my ($least, $n, @looking) = (undef, 0);
 
 	$code->($n++) for 1 .. $calls;
@@ -133,7 +133,7 @@ sub asked
 		$least = $is if !defined $least || $is < $least;
 	}
 	@looking = sort { $a <=> $b } @looking;
-	return $least - $looking[@looking / 2];
+	return $free ? $least : $least - $looking[@looking / 2];
 }
 
 # by_post - an image of three layers, as it is pushed with a request for each blob
@@ -152,16 +152,16 @@ sub by_post
 	return;
 }
 
-# requests_of - on the first machine
+# requests_of - on the first machine; free: that nothing is counted when $count is called
 sub requests_of
 {
-	my ($count) = @_;
+	my ($count, %o) = @_;
 	my $digest = $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1')->header('Docker-Content-Digest');
 	my %of = (
-		'a manifest by its tag' => asked($count, 12, sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') }),
-		'a manifest by its digest' => asked($count, 12, sub { $servers[0]->req(GET => "/v2/to/and/fro/manifests/$digest") }),
-		'a blob' => asked($count, 12, sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) }),
-		'an image of 3 layers' => asked($count, 2, sub { my ($i) = @_; by_post("new$i") }),
+		'a manifest by its tag' => asked($count, $o{free}, 12, sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') }),
+		'a manifest by its digest' => asked($count, $o{free}, 12, sub { $servers[0]->req(GET => "/v2/to/and/fro/manifests/$digest") }),
+		'a blob' => asked($count, $o{free}, 12, sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) }),
+		'an image of 3 layers' => asked($count, $o{free}, 2, sub { my ($i) = @_; by_post("new$i") }),
 	);
 
 	diag('requests to the file system: ' . join ', ', map { "$_: $of{$_}" } sort keys %of);
