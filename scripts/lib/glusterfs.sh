@@ -10,8 +10,9 @@
 
 # shellcheck disable=SC2034
 fs_packages=@glusterfs
-# What doc/MACHINES.md recommends: names and attributes are asked of the servers each time.
-fs_options='attribute-timeout=0,entry-timeout=0,negative-timeout=0'
+# What doc/MACHINES.md recommends: names and attributes are asked of the servers each time. acl: the client looks at permissions, and not the
+# kernel, which would ask for the attributes of each component of a path once more.
+fs_options='acl,attribute-timeout=0,entry-timeout=0,negative-timeout=0'
 
 gluster_server() {
 	local dir=$run/storage/server$1 one
