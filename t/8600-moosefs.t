@@ -28,54 +28,11 @@ sub counted
 	return $sum;
 }
 
-# asked - how many of them one call of the code makes when everything is warm: of some calls the one that made the fewest, since what a
-# master does every two seconds adds to some of them. Looking costs some, too: as many as it mostly does.
-sub asked
-{
-	my ($calls, $code) = @_;
-	my ($least, $n, @looking) = (undef, 0);
-
-	$code->($n++) for 1 .. $calls;
-	for (1 .. $calls) {
-		my $begin = counted();
-		my $looked = counted();
-		$code->($n++);
-		my $is = counted() - $looked;
-		push @looking, $looked - $begin;
-		$least = $is if !defined $least || $is < $least;
-	}
-	@looking = sort { $a <=> $b } @looking;
-	return $least - $looking[@looking / 2];
-}
-
-# by_post - an image of three layers, as it is pushed with a request for each blob
-sub by_post
-{
-	my ($tag) = @_;
-	my @parts = map { "part $_ of $tag" } 1 .. 4;
-
-	for my $bytes (@parts) {
-		my $r = $servers[0]->req(POST => '/v2/to/and/fro/blobs/uploads/?digest=' . sha256($bytes), body => $bytes);
-		die $r->as_string if $r->status != 201;
-	}
-	my ($json, $type) = $servers[0]->image_manifest(config => shift @parts, layers => \@parts);
-	my $r = $servers[0]->push_manifest('to/and/fro', $tag, $json, $type);
-	die $r->as_string if $r->status != 201;
-	return;
-}
-
-my $digest = $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1')->header('Docker-Content-Digest');
-my %asked = (
-	'a manifest by its tag' => [8, asked(12, sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') })],
-	'a manifest by its digest' => [3, asked(12, sub { $servers[0]->req(GET => "/v2/to/and/fro/manifests/$digest") })],
-	'a blob' => [6, asked(12, sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) })],
-	'an image of 3 layers' => [720, asked(2, sub { my ($i) = @_; by_post("new$i") })],
-);
-cmp_ok $asked{$_}[1], '<=', $asked{$_}[0], "requests to the file system for $_" for sort keys %asked;
-diag(join ', ', map { "$_: $asked{$_}[1]" } sort keys %asked);
+my %asked = requests_of(\&counted);
+my %most = ('a manifest by its tag' => 8, 'a manifest by its digest' => 3, 'a blob' => 6, 'an image of 3 layers' => 720);
+cmp_ok $asked{$_}, '<=', $most{$_}, "requests to the file system for $_" for sort keys %most;
 
 crowd_on_all(20);
-is scalar(grep { ($_->{message} // '') =~ /sees late what other machines change/ } map { $m->log_events($_) } 1 .. @servers), 0, 'no machine answers from a cache';
 beside_a_collector(12);
 
 my $seconds;

@@ -10,8 +10,9 @@
 
 # shellcheck disable=SC2034
 fs_packages=@glusterfs
-# What doc/MACHINES.md recommends: names and attributes are asked of the servers each time.
-fs_options='attribute-timeout=0,entry-timeout=0,negative-timeout=0'
+# What doc/MACHINES.md recommends: names and attributes are asked of the servers each time. acl: the client looks at permissions, and not the
+# kernel, which would ask for the attributes of each component of a path once more.
+fs_options='acl,attribute-timeout=0,entry-timeout=0,negative-timeout=0'
 
 gluster_server() {
 	local dir=$run/storage/server$1 one
@@ -46,7 +47,9 @@ fs_begin() {
 		performance.write-behind performance.read-ahead performance.client-io-threads; do
 		gluster_cli volume set store "$option" off >> "$run/log/volume" || return 1
 	done
+	# A client counts what it asks for only if it measures how long that takes as well.
 	gluster_cli volume set store diagnostics.count-fop-hits on >> "$run/log/volume" &&
+		gluster_cli volume set store diagnostics.latency-measurement on >> "$run/log/volume" &&
 		gluster_cli volume set store network.ping-timeout 10 >> "$run/log/volume" &&
 		gluster_cli volume set store cluster.quorum-type auto >> "$run/log/volume" &&
 		gluster_cli volume start store >> "$run/log/volume"

@@ -12,9 +12,9 @@
 #          seed     for the dice
 #          even     1: a client makes no more requests than its share of `most` until any moment, so that there are some until the end
 #          cut_off  { number => 1 }: servers that may be killed. No answer of theirs, or a failure, is no fault then; a change may or may
-#                   not have been made, unless the file `dead` with the server's number was there in `slots` when it was asked for. The others may say 503,
-#                   and nothing has been done then. Every second client asks the others alone, if there are any, so that there are requests
-#                   while all the rest wait for one that is silent
+#                   not have been made, unless the same file `dead` with the server's number was there in `slots` from when it was asked for until it
+#                   failed. The others may say 503, and nothing has been done then. Every second client asks the others alone, if there are any, so
+#                   that there are requests while all the rest wait for one that is silent
 # All is in package variables: there is one crowd in a process.
 package Berth::Crowd;
 
@@ -84,11 +84,12 @@ sub ask {
 	my ($note, $method, $path, %o) = @_;
 	my $h = { c => $me, %$note, from => crowd_now() - $begin };
 	my $at = any(@mine);
-	my $dead = $crowd->{cut_off} && $crowd->{cut_off}{$at} && -e "$crowd->{slots}/dead$at";
+	my $dead = $crowd->{cut_off} && $crowd->{cut_off}{$at} && content_of("$crowd->{slots}/dead$at");
 	my $r = eval { $crowd->{servers}[$at]->req($method, $path, %o, timeout => $crowd->{limit}) };
 	my $why = $@;
 	$h->{to} = crowd_now() - $begin;
 	if ($crowd->{cut_off} && (!$r || $r->status >= 500) && !internal($r)) {
+		$dead &&= $dead eq (content_of("$crowd->{slots}/dead$at") // '');
 		return in_doubt($h, $dead ? 'cannot connect' : $why) if $crowd->{cut_off}{$at};
 		return $crowd->{refused}++ && undef if $r && $r->status == 503;
 	}

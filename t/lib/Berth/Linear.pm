@@ -106,7 +106,7 @@ sub describe
 sub explain
 {
 	my ($op, $ops, $states) = @_;
-	my @near = grep { $_ != $op && $_->{from} <= $op->{to} && $_->{to} >= $op->{from} - 5 } @$ops;
+	my @near = grep { $_ != $op && $_->{from} <= $op->{to} } @$ops;
 
 	@near = sort { $a->{from} <=> $b->{from} } @near;
 	splice @near, 0, @near - 30 if @near > 30;

@@ -3,10 +3,11 @@
 # Berth::Together: what several machines on one volume have to keep, whatever file system it is. Collections are the second machine's, and deaths
 # are, too, unless others are named.
 #
-#   my $m = together('moosefs', machines => 3, programs => [...]);     # options as for Berth::Machines; two machines unless told otherwise
+#   my $m = together('moosefs', machines => 3, programs => [...]);     # options as for Berth::Machines; two machines unless told otherwise.
+#                                                   # clients: of each machine (4)
 #   pushes_and_pulls;                               # a push to one is seen by the others at once
 #   removes_and_renames;                            # and so is what happens to a repository
-#   my %of = requests_of(sub { ... });                    # what a pull, a blob and a push cost, as a function that counts all requests until now says
+#   my %of = requests_of(sub { ... });              # what pulls, a blob and pushes cost, as a function that counts all requests until now says
 #   crowd_on_all(20);                               # clients on all for so many seconds, collections beside them
 #   beside_a_collector(60);                         # clients on all but the second machine, and collections on that, one after the other
 #   death_of('a death', 100, sub {                  # the same, and something happens to the second machine in the middle
@@ -34,19 +35,19 @@ use Berth::Test;
 our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_all beside_a_collector death_of dies comes_back went_on
 	together_stop together_end);
 
-my $CLIENTS = 4;        # of each machine
 my ($m, @servers, @victims, $clients, $slots, @berth, @history);
 
 sub together
 {
 	my ($fs, %o) = @_;
 
+	my $each = delete $o{clients} // 4;
 	plain_build_only('a volume on a network, and what it takes to look at each answer, are slow enough');
 	$m = Berth::Machines->start($fs, machines => 2, config => "delete = true;\n", %o);
 	@servers = $m->servers;
 	@history = ();
 	@victims = (2);
-	$clients = $CLIENTS * @servers;
+	$clients = $each * @servers;
 	$slots = tmp_dir();
 	@berth = (program('berth'), '--config', $m->{config}, '--root', $m->root);
 	return $m;
@@ -128,24 +129,55 @@ sub size_elsewhere
 	return ($last // -1) + 1;
 }
 
-# requests_of - on the first machine, whose client of the file system knows what it is warm of
+# asked - how many requests one call of the code makes when everything is warm: of some calls the one that made the fewest, since what a
+# master does every two seconds adds to some of them. Looking costs some, too: as many as it mostly does, unless it is free.
+sub asked
+{
+	my ($count, $free, $calls, $code) = @_;
+	my ($least, $n, @looking) = (undef, 0);
+
+	$code->($n++) for 1 .. $calls;
+	for (1 .. $calls) {
+		my $begin = $count->();
+		my $looked = $count->();
+		$code->($n++);
+		my $is = $count->() - $looked;
+		push @looking, $looked - $begin;
+		$least = $is if !defined $least || $is < $least;
+	}
+	@looking = sort { $a <=> $b } @looking;
+	return $free ? $least : $least - $looking[@looking / 2];
+}
+
+# by_post - an image of three layers, as it is pushed with a request for each blob
+sub by_post
+{
+	my ($tag) = @_;
+	my @parts = map { "part $_ of $tag" } 1 .. 4;
+
+	for my $bytes (@parts) {
+		my $r = $servers[0]->req(POST => '/v2/to/and/fro/blobs/uploads/?digest=' . sha256($bytes), body => $bytes);
+		die $r->as_string if $r->status != 201;
+	}
+	my ($json, $type) = $servers[0]->image_manifest(config => shift @parts, layers => \@parts);
+	my $r = $servers[0]->push_manifest('to/and/fro', $tag, $json, $type);
+	die $r->as_string if $r->status != 201;
+	return;
+}
+
+# requests_of - on the first machine; free: that nothing is counted when $count is called
 sub requests_of
 {
-	my ($count) = @_;
-	my $n = 10;
-	my %do = (
-		pull => sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') },
-		blob => sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) },
-		push => sub { my ($i) = @_; $servers[0]->push_image('to/and/fro', "new$i", layers => [map { "layer $_ of $i" } 1 .. 3]) },
+	my ($count, %o) = @_;
+	my $digest = $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1')->header('Docker-Content-Digest');
+	my %of = (
+		'a manifest by its tag' => asked($count, $o{free}, 12, sub { $servers[0]->req(GET => '/v2/to/and/fro/manifests/v1') }),
+		'a manifest by its digest' => asked($count, $o{free}, 12, sub { $servers[0]->req(GET => "/v2/to/and/fro/manifests/$digest") }),
+		'a blob' => asked($count, $o{free}, 12, sub { $servers[0]->req(GET => '/v2/to/and/fro/blobs/' . sha256('a common layer')) }),
+		'an image of 3 layers' => asked($count, $o{free}, 2, sub { my ($i) = @_; by_post("new$i") }),
 	);
-	my %of;
 
-	for my $what (sort keys %do) {
-		$do{$what}->($_) for -1, 0;
-		my $before = $count->();
-		$do{$what}->($_) for 1 .. $n;
-		$of{$what} = ($count->() - $before) / $n;
-	}
+	diag('requests to the file system: ' . join ', ', map { "$_: $of{$_}" } sort keys %of);
 	return %of;
 }
 
@@ -236,17 +268,17 @@ sub dies
 	my ($kill, $number) = @_;
 
 	$kill->();
-	spew("$slots/dead" . (($number // 2) - 1), '');
+	spew("$slots/dead" . (($number // 2) - 1), crowd_now());
 	return;
 }
 
+# comes_back - it may do what it is asked from the moment at which it is started, long before this is known to be so
 sub comes_back
 {
 	my $number = $_[0] // 2;
-	my $back = $m->come_back($number);
 
 	unlink "$slots/dead" . ($number - 1);
-	return ok($back, 'it comes back');
+	return ok($m->come_back($number), 'it comes back');
 }
 
 # went_on - wait until a push to each of the repositories succeeds on each machine to which nothing happens: each has a lock that a dead one may
