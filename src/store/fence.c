@@ -42,31 +42,48 @@ static int lost(struct err *e)
 	return err_set(e, ERR_UNAVAILABLE, "another machine has taken over");
 }
 
+/* A name that was never given */
+static void steps_name(struct store *st, const char *above, struct str *out)
+{
+	str_reset(out);
+	str_addf(out, "%s/%016" PRIx64 "-%" PRIu64, above, st->id, st->serial++);
+}
+
 /*
  * Empties a step directory and removes it. What lies there goes to the trash and is not removed at once: that it has left its place may not be
- * on disk yet. Removing the directory itself is what counts: a file system may know it by its number, wherever it is.
+ * on disk yet. Removing the directory itself is what counts: a file system may know it by its number, wherever it is. But it loses its name
+ * before the first file leaves it: who finds that his file is gone, and the directory is there, has renamed that file himself (os/again.h).
  */
-static int close_steps(struct store *st, const char *dir, struct err *e)
+static int close_steps(struct store *st, const char *above, const char *name, struct err *e)
 {
-	cleanup_str struct str from = STR_INIT, to = STR_INIT;
+	cleanup_str struct str dir = STR_INIT, away = STR_INIT, from = STR_INIT, to = STR_INIT;
 	int tries;
 
+	path_in(&dir, above, name);
 	for (tries = 0; tries < TRIES; tries++) {
 		cleanup_names struct names names = NAMES_INIT;
 		size_t i;
 
-		if (os_unlinkat(st->dirfd, dir, AT_REMOVEDIR) == 0 || os_gone(errno))
+		if (os_unlinkat(st->dirfd, dir.buf, AT_REMOVEDIR) == 0 || os_gone(errno))
 			return 0;
-		if ((errno != ENOTEMPTY && errno != EEXIST) || (os_dir_list(st->dirfd, dir, DIR_ALL, &names) < 0 && !os_gone(errno)))
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			break;
+		if (!away.len) {
+			steps_name(st, above, &away);
+			if (os_renameat(st->dirfd, dir.buf, st->dirfd, away.buf) < 0)
+				return os_gone(errno) ? 0 : err_sys(e, "cannot rename %s", dir.buf);
+			path_in(&dir, above, away.buf + strlen(above) + 1);
+		}
+		if (os_dir_list(st->dirfd, dir.buf, DIR_ALL, &names) < 0 && !os_gone(errno))
 			break;
 		for (i = 0; i < names.count; i++) {
-			path_in(&from, dir, names.v[i]);
+			path_in(&from, dir.buf, names.v[i]);
 			store_trash_name(st, &to);
 			if (os_renameat(st->dirfd, from.buf, st->dirfd, to.buf) < 0 && !os_gone(errno))
 				return err_sys(e, "cannot move %s to the trash", from.buf);
 		}
 	}
-	return err_sys(e, "cannot remove %s", dir);
+	return err_sys(e, "cannot remove %s", dir.buf);
 }
 
 static int close_others(struct store *st, const char *dir, const char *own, bool *found, struct err *e)
@@ -82,7 +99,7 @@ static int close_others(struct store *st, const char *dir, const char *own, bool
 		path_in(&path, dir, names.v[i]);
 		if (strcmp(path.buf, own) == 0)
 			*found = true;
-		else if (close_steps(st, path.buf, e) < 0)
+		else if (close_steps(st, dir, names.v[i], e) < 0)
 			return -1;
 	}
 	return 0;
@@ -117,8 +134,7 @@ int fence_repository(struct store *st, const struct name *n, unsigned stripe, in
 	str_puts(&f->repository, n->s);
 	if (found)
 		return 1;
-	str_reset(&f->steps);
-	str_addf(&f->steps, "%s/%016" PRIx64 "-%" PRIu64, above.buf, st->id, st->serial++);
+	steps_name(st, above.buf, &f->steps);
 	rc = make_steps(st, above.buf, f->steps.buf, fd, e);
 	if (rc == 1)
 		return 1;
@@ -273,21 +289,22 @@ int fence_discard(struct store *st, const char *path, struct str *out, struct er
 
 int fence_entered(struct store *st, uint64_t since, struct err *e)
 {
-	cleanup_names struct names names = NAMES_INIT;
-	cleanup_str struct str path = STR_INIT;
-	size_t i;
+	int tries;
 
 	st->fence.since = since;
-	if (st->local || st->readonly || os_unlinkat(st->dirfd, STORE_OUT_DIR, AT_REMOVEDIR) == 0 || os_gone(errno))
-		return 0;
-	if (os_dir_list(st->dirfd, STORE_OUT_DIR, DIR_ALL, &names) < 0 && !os_gone(errno))
-		return err_sys(e, "cannot list %s", STORE_OUT_DIR);
-	for (i = 0; i < names.count; i++) {
-		path_in(&path, STORE_OUT_DIR, names.v[i]);
-		if (close_steps(st, path.buf, e) < 0)
-			return -1;
+	for (tries = 0; tries < TRIES; tries++) {
+		cleanup_names struct names names = NAMES_INIT;
+		size_t i;
+
+		if (st->local || st->readonly || os_unlinkat(st->dirfd, STORE_OUT_DIR, AT_REMOVEDIR) == 0 || os_gone(errno))
+			return 0;
+		if (os_dir_list(st->dirfd, STORE_OUT_DIR, DIR_ALL, &names) < 0 && !os_gone(errno))
+			return err_sys(e, "cannot list %s", STORE_OUT_DIR);
+		for (i = 0; i < names.count; i++)
+			if (close_steps(st, STORE_OUT_DIR, names.v[i], e) < 0)
+				return -1;
 	}
-	return close_steps(st, STORE_OUT_DIR, e);
+	return err_sys(e, "cannot remove %s", STORE_OUT_DIR);
 }
 
 int fence_sure(const struct store *st, struct err *e)
