@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "os/again.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "os/process.h"
 #include "store/blob.h"
 #include "store/lock.h"
@@ -349,7 +350,7 @@ int fsck_quarantine(struct fsck_work *w, const char *path, const struct digest *
 
 	if (quota_repair_all(st, e) < 0 || moves_begin(st, &moving, e) < 0)
 		return -1;
-	if (os_mkdirat(st->dirfd, STORE_QUARANTINE_DIR, 0777) < 0 && errno != EEXIST)
+	if (os_mkdir_once(st->dirfd, STORE_QUARANTINE_DIR) < 0)
 		return err_sys(e, "cannot make %s", STORE_QUARANTINE_DIR);
 	str_addf(&to, STORE_QUARANTINE_DIR "/%s-%s", digest_alg_name(d->alg), digest_hex(d));
 	/* Never replace a file of an earlier repair. The lock keeps other processes from using the name meanwhile. */

@@ -19,13 +19,18 @@
 
 #define TRIES 3
 
+int os_mkdir_once(int dirfd, const char *path)
+{
+	return os_mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 /* Tries the directory itself first: usually its parent exists, and one call is enough. */
 static int make_dirs(int dirfd, char *path)
 {
 	char *slash = strrchr(path, '/');
 	int rc;
 
-	if (os_mkdirat(dirfd, path, 0777) == 0 || errno == EEXIST)
+	if (os_mkdir_once(dirfd, path) == 0)
 		return 0;
 	if (errno != ENOENT || !slash || slash == path)
 		return -1;
@@ -34,7 +39,7 @@ static int make_dirs(int dirfd, char *path)
 	*slash = '/';
 	if (rc < 0)
 		return -1;
-	return os_mkdirat(dirfd, path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+	return os_mkdir_once(dirfd, path);
 }
 
 int os_mkdirs(int dirfd, const char *path)

@@ -14,6 +14,9 @@
  */
 int os_mkdirs(int dirfd, const char *path);
 
+/* os_mkdir_once - make a directory, unless the name is taken: 0 in both cases, or -1 */
+int os_mkdir_once(int dirfd, const char *path);
+
 /* os_remove_tree - remove a file, or a directory with all that is in it; it may be missing already; follows no links */
 int os_remove_tree(int dirfd, const char *path);
 

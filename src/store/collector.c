@@ -184,7 +184,7 @@ void collector_reserve(struct store *st)
 	unsigned i;
 
 	/* Without space for all of it there is less; the next collection tries again. */
-	if (os_mkdirat(st->dirfd, STORE_RESERVE_DIR, 0777) < 0 && errno != EEXIST)
+	if (os_mkdir_once(st->dirfd, STORE_RESERVE_DIR) < 0)
 		return;
 	for (i = 0; i < RESERVE_FILES; i++) {
 		cleanup_fd int fd = -1;
@@ -206,7 +206,7 @@ static int announce(struct collector *c, struct err *e)
 	os_random(&random, sizeof(random));
 	str_addf(&dir, STORE_GC_DIR "/%016" PRIx64, random);
 	memcpy(c->run, dir.buf + strlen(STORE_GC_DIR "/"), RUN_LEN);
-	if (os_mkdirat(c->st->dirfd, dir.buf, 0777) < 0 && errno != EEXIST)     /* as in store_make() */
+	if (os_mkdir_once(c->st->dirfd, dir.buf) < 0)  /* as in store_make() */
 		return err_sys(e, "cannot make %s", dir.buf);
 	if (lock_collector_alone(c->st, e) < 0)
 		return -1;

@@ -106,11 +106,10 @@ static int close_others(struct store *st, const char *dir, const char *own, bool
 }
 
 /* The lock is tried again afterwards: whoever gets it from now on sees the directory. 1, 0 lost, -1 with *e */
-static int make_steps(struct store *st, const char *above, const char *dir, int fd, struct err *e)
+static int make_steps(struct store *st, const char *dir, int fd, struct err *e)
 {
-	/* EEXIST as in store_make(): nobody else gives this name. */
-	if (os_mkdirat(st->dirfd, dir, 0777) < 0 && errno != EEXIST &&
-	    (errno != ENOENT || os_mkdirs(st->dirfd, above) < 0 || (os_mkdirat(st->dirfd, dir, 0777) < 0 && errno != EEXIST)))
+	/* If it is there, it is as in store_make(): nobody else gives this name. */
+	if (os_mkdirs(st->dirfd, dir) < 0)
 		return err_sys(e, "cannot make %s", dir);
 	if (os_lock(fd, true, 0, NULL) == 0)
 		return 1;
@@ -135,7 +134,7 @@ int fence_repository(struct store *st, const struct name *n, unsigned stripe, in
 	if (found)
 		return 1;
 	steps_name(st, above.buf, &f->steps);
-	rc = make_steps(st, above.buf, f->steps.buf, fd, e);
+	rc = make_steps(st, f->steps.buf, fd, e);
 	if (rc == 1)
 		return 1;
 	str_reset(&f->steps);
@@ -176,7 +175,7 @@ int fence_mkdirs(struct store *st, const char *from, const char *path)
 		cleanup_str struct str p = STR_INIT;
 
 		str_add(&p, path, *end ? (size_t)(end - path) : strlen(path));
-		if (os_mkdirat(st->dirfd, p.buf, 0777) < 0 && errno != EEXIST)
+		if (os_mkdir_once(st->dirfd, p.buf) < 0)
 			return -1;
 		end = *end ? strchrnul(end + 1, '/') : NULL;
 	}
@@ -321,8 +320,7 @@ int fence_begin_batch(struct store *st, const char *run, struct err *e)
 	str_reset(&f->batch);
 	str_addf(&f->batch, STORE_OUT_DIR "/%s-%" PRIu64, run, st->serial++);
 	store_trash_name(st, &f->then);
-	if ((os_mkdirat(st->dirfd, STORE_OUT_DIR, 0777) == 0 || errno == EEXIST) &&
-	    (os_mkdirat(st->dirfd, f->batch.buf, 0777) == 0 || errno == EEXIST)) {
+	if (os_mkdir_once(st->dirfd, STORE_OUT_DIR) == 0 && os_mkdir_once(st->dirfd, f->batch.buf) == 0) {
 		if (os_lock(st->collector_fd, true, 0, NULL) == 0)
 			return 0;
 		fence_end_batch(st);

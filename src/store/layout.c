@@ -123,7 +123,7 @@ static int make_prefixes(struct store *st)
 	for (i = 0; there.count < PREFIXES && i < PREFIXES; i++) {
 		str_reset(&path);
 		str_addf(&path, STORE_SHA256_DIR "/%02x", i);
-		if (os_mkdirat(st->dirfd, path.buf, 0777) < 0 && errno != EEXIST)
+		if (os_mkdir_once(st->dirfd, path.buf) < 0)
 			return -1;
 	}
 	return 0;

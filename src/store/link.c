@@ -142,7 +142,7 @@ int link_prepare(struct store *st, const struct digest *target, struct str *tmp,
 	cleanup_str struct str file = STR_INIT;
 
 	store_tmp(st, tmp);
-	if (os_mkdirat(st->dirfd, tmp->buf, 0777) < 0 && errno != EEXIST)        /* as in store_make(): nobody else gives this name */
+	if (os_mkdir_once(st->dirfd, tmp->buf) < 0)     /* as in store_make(): nobody else gives this name */
 		return err_sys(e, "cannot make %s", tmp->buf);
 	path_in(&file, tmp->buf, STORE_LINK);
 	if (store_write(st, file.buf, target->text, strlen(target->text), true) < 0) {

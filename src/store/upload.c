@@ -60,7 +60,7 @@ int upload_create(struct store *st, const struct name *n, struct uuid *out, stru
 	clock_gettime(CLOCK_REALTIME, &now);
 	time_rfc3339(started, &now, 0);
 	store_tmp(st, &tmp);
-	if (os_mkdirat(st->dirfd, tmp.buf, 0777) < 0 && errno != EEXIST)         /* as in store_make(): nobody else gives this name */
+	if (os_mkdir_once(st->dirfd, tmp.buf) < 0)      /* as in store_make(): nobody else gives this name */
 		return err_sys(e, "cannot make %s", tmp.buf);
 	path_in(&file, tmp.buf, STORE_STARTED);
 	if (store_write(st, file.buf, started, strlen(started), false) < 0) {
