@@ -176,7 +176,7 @@ static int collect(struct batch *b, const struct leaving *m, struct err *e)
 	struct store *st = b->of->w->r->st;
 	int found;
 
-	if (m->refers && reg_summary_will_unrefer(b->of->w->r, b->of->n, m->refers == 1 ? &m->subject : NULL, e) < 0)
+	if (reg_summary_will_unrefer(b->of->w->r, b->of->n, m->refers, &m->subject, e) < 0)
 		return -1;
 	found = revision_collect(st, b->of->n, &m->l->d, &trashed, e);
 	if (found < 0)

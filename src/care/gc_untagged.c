@@ -79,7 +79,7 @@ static int collect(struct sweep *s, const struct gc_node *node, struct err *e)
 {
 	cleanup_str struct str trashed = STR_INIT;
 	struct store *st = s->w->r->st;
-	int found = node->subject ? reg_summary_will_unrefer(s->w->r, s->n, node->subject, e) : 0;
+	int found = reg_summary_will_unrefer(s->w->r, s->n, node->subject != NULL, node->subject, e);
 
 	if (found == 0)
 		found = revision_collect(st, s->n, &node->d, &trashed, e);

@@ -154,7 +154,7 @@ static int delete_revision(struct registry *r, const struct name *n, const struc
 	/* A manifest that cannot be read is deleted nevertheless: readers of the index skip an entry without a manifest. */
 	if (found == 1)
 		refers = reg_stored_subject(r, n, &ref->digest, &subject);
-	if (refers && reg_summary_will_unrefer(r, n, refers == 1 ? &subject : NULL, e) < 0)
+	if (reg_summary_will_unrefer(r, n, refers, &subject, e) < 0)
 		return -1;
 	if (found == 1)
 		found = revision_remove(r->st, n, &ref->digest, e);

@@ -216,11 +216,13 @@ void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size
 }
 
 /* The doubt stays: nothing says that it is over. */
-int reg_summary_will_unrefer(struct registry *r, const struct name *n, const struct digest *subject, struct err *e)
+int reg_summary_will_unrefer(struct registry *r, const struct name *n, int refers, const struct digest *subject, struct err *e)
 {
 	cleanup_summary_change struct summary_change c = SUMMARY_CHANGE_INIT;
 
-	summary_doubt_refer(&c.lines, subject);
+	if (!refers)
+		return 0;
+	summary_doubt_refer(&c.lines, refers == 1 ? subject : NULL);
 	return begin(r, n, &c, e);
 }
 
@@ -242,7 +244,7 @@ int reg_summary_add_referrer(struct registry *r, const struct name *n, const str
 		summary_doubt_refer(&c->lines, subject);
 		had = begin(r, n, c, e);
 	} else if (was.len != descriptor->len || memcmp(was.buf, descriptor->buf, was.len) != 0) {
-		had = reg_summary_will_unrefer(r, n, subject, e);       /* it may have been counted as of another kind */
+		had = reg_summary_will_unrefer(r, n, 1, subject, e);    /* it may have been counted as of another kind */
 	}
 	return had < 0 ? -1 : index_add_referrer(r->st, n, subject, d, descriptor, true, e);
 }

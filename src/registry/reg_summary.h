@@ -49,13 +49,13 @@ void reg_summary_untagged(struct summary_change *c, const struct tag *tags, size
 /*
  * reg_summary_add_referrer  - index_add_referrer(), before the manifest's link is there; then reg_summary_referred: its subject has one more
  * reg_summary_will_unrefer  - right before the manifest's link goes: from now on those of its subject are counted until the summary is written
- *                             anew. subject NULL: it can't be read what it refers to, so those of all are
+ *                             anew. refers: as reg_stored_subject() says; 0: nothing is done, -1: those of all are counted
  * reg_summary_unreferred    - after that: index_remove_referrer()
  */
 int reg_summary_add_referrer(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d,
 			     const struct str *descriptor, struct summary_change *c, struct err *e);
 void reg_summary_referred(struct summary_change *c, const struct digest *subject, const struct str *descriptor);
-int reg_summary_will_unrefer(struct registry *r, const struct name *n, const struct digest *subject, struct err *e);
+int reg_summary_will_unrefer(struct registry *r, const struct name *n, int refers, const struct digest *subject, struct err *e);
 void reg_summary_unreferred(struct registry *r, const struct name *n, const struct digest *subject, const struct digest *d);
 
 /*

@@ -168,12 +168,12 @@ static int unlink_again(struct registry *r, const struct name *n, const struct u
 		cleanup_err struct err ignored = ERR_INIT;
 		const struct digest *d = &p->missing.v[count];
 		struct digest subject;
-		bool known = reg_stored_content(r, d, &bytes, &ignored) == 1;
-		bool refers = known && manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor);
+		int refers = reg_stored_content(r, d, &bytes, &ignored) != 1 ? -1 :
+			manifest_scan_referrer(bytes.buf, bytes.len, d, &subject, &descriptor);
 
-		if (((refers || !known) && reg_summary_will_unrefer(r, n, refers ? &subject : NULL, &e) < 0) || revision_remove(r->st, n, d, &e) < 0)
+		if (reg_summary_will_unrefer(r, n, refers, &subject, &e) < 0 || revision_remove(r->st, n, d, &e) < 0)
 			rc = -1;
-		else if (refers)
+		else if (refers == 1)
 			reg_summary_unreferred(r, n, &subject, d);
 	}
 	if (rc < 0)
