@@ -20,13 +20,14 @@
 #include "os/again.h"
 #include "os/file.h"
 #include "os/fs.h"
+#include "os/fs_options.h"
 #include "os/process.h"
 #include "os/tree.h"
 
 static void say_options(struct mounts *m, const struct mounts_mount *mount)
 {
 	static const char name[] = "mount options";
-	const char *why, *fault = mounts_fault(mount->type.buf, mount->options.buf, &why);
+	const char *why, *fault = fs_options_fault(mount->type.buf, mount->options.buf, &why);
 	bool two = m->o->other || m->o->with;
 
 	if (mount->type.len)

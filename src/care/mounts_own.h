@@ -64,15 +64,7 @@ void mounts_unwatched(void);
  */
 int mounts_serves(pid_t pid, int dirfd);
 
-/*
- * Mount options (mounts_advice.c); types and options as fs_describe() has them.
- * mounts_fault  - the option, of those that are set, which makes it unfit, and why; NULL: none
- * mounts_advise - add the options to be set that keep caches young enough, as far as they are known and not seen to be set; nothing otherwise
- */
-const char *mounts_fault(const char *type, const char *options, const char **why);
-void mounts_advise(const char *type, const char *options, struct str *out);
-
-/* mounts_judge - add the line at the end: what the results mean, and what helps */
+/* mounts_judge (mounts_advice.c) - add the line at the end: what the results mean, and what helps */
 void mounts_judge(const struct mounts *m, struct str *out);
 
 /*

@@ -191,24 +191,6 @@ int fs_describe(int fd, struct str *type, struct str *options)
 	return type->len ? 0 : -1;
 }
 
-const char *fs_fresh_options(const char *type)
-{
-	static const struct {
-		const char *type, *advice;
-	} types[] = {
-		{ "fuse.mfs", "mfsattrcacheto=0,mfsentrycacheto=0,mfsdirentrycacheto=0,mfsnegentrycacheto=0,mfscachemode=NO" },
-		{ "fuse.glusterfs", "attribute-timeout=0,entry-timeout=0,negative-timeout=0, and the volume as doc/MACHINES.md says" },
-		{ "nfs4", "actimeo=0,lookupcache=none" },
-		{ "nfs", "actimeo=0,lookupcache=none" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(types); i++)
-		if (strcmp(type, types[i].type) == 0)
-			return types[i].advice;
-	return NULL;
-}
-
 /* The kinds of FUSE have one magic number. */
 static bool is_fuse(int fd, const char *kind)
 {

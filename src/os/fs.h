@@ -62,12 +62,6 @@ bool fs_lacks_journal(int fd);
 int fs_describe(int fd, struct str *type, struct str *options);
 
 /*
- * fs_fresh_options - the mount options with which a client of this type of file system (fs_describe) asks its servers and not its caches
- * As doc/MACHINES.md recommends them. Static text, or NULL: none are known, or none are needed.
- */
-const char *fs_fresh_options(const char *type);
-
-/*
  * fs_line_has - the part of fs_is_ordered() that reads a line of /proc/self/mountinfo: whether it is about this device, an ext4
  *               or an XFS, and has no option that breaks the order. Its own function for the sake of tests
  */

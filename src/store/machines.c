@@ -26,6 +26,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/process.h"
+#include "os/tree.h"
 #include "store/beat.h"
 #include "store/machines_own.h"
 #include "store/stale.h"
@@ -107,7 +108,7 @@ static int make_own(struct store *st, struct machine *m, struct err *e)
 	uint64_t random;
 
 	m->since = (int64_t)time(NULL);
-	if (os_mkdirat(st->dirfd, STORE_MACHINES_DIR, 0777) < 0 && errno != EEXIST)
+	if (os_mkdir_once(st->dirfd, STORE_MACHINES_DIR) < 0)
 		return err_sys(e, "cannot make %s", STORE_MACHINES_DIR);
 	os_random(&random, sizeof(random));
 	snprintf(m->name, sizeof(m->name), "%016" PRIx64, random);
@@ -264,29 +265,30 @@ void machines_leave(struct machine *m)
 }
 
 /* The lock comes first: who has lost it must not make a master that starts believe that locks do not work. */
-static int beat(const struct machine *m, struct machine_left *left, struct err *e)
+static int beat(const struct machine *m, struct machine_left *left, struct names *names, struct err *e)
 {
-	cleanup_names struct names names = NAMES_INIT;
 	bool others;
 	int keeps = keeps_lock(m, e);
 
+	names_drop(names, names->count);
 	if (keeps != 1)
 		return keeps;
-	list_all(m, &names, &others);
+	list_all(m, names, &others);
 	if (write_beat(m, others) < 0)
 		return err_sys(e, "cannot write to %s/%s", STORE_MACHINES_DIR, m->name);
-	machines_look(m, &names, left);
+	machines_look(m, names, left);
 	return 1;
 }
 
 void machines_beat(const struct machine *m, struct err *e)
 {
+	cleanup_names struct names names = NAMES_INIT;
 	struct stale stale = STALE_INIT;
 	struct machine_left left = { .looks = 0 };
 	bool troubled = false;
 	int keeps;
 
-	while ((keeps = beat(m, &left, e)) != 0) {
+	while ((keeps = beat(m, &left, &names, e)) != 0) {
 		if (keeps < 0 && !troubled) {
 			cleanup_str struct str why = STR_INIT;
 
@@ -297,6 +299,6 @@ void machines_beat(const struct machine *m, struct err *e)
 			log_say(LOG_INFO, "machines", "other machines can see again that this one serves");
 		troubled = keeps < 0;
 		err_release(e);
-		stale_pause(&stale, m, BEAT);
+		stale_pause(&stale, m, &names, BEAT);
 	}
 }

@@ -12,12 +12,11 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "os/again.h"
-#include "os/dir.h"
 #include "os/fs.h"
+#include "os/fs_options.h"
 #include "os/process.h"
 #include "store/beat.h"
 #include "store/store_path.h"
@@ -66,49 +65,45 @@ static void compare(struct stale *s, const struct machine *m, struct other *of)
 
 static void tell(const struct machine *m)
 {
-	cleanup_str struct str type = STR_INIT, options = STR_INIT;
-	const char *fresh = fs_describe(m->dirfd, &type, &options) == 0 ? fs_fresh_options(type.buf) : NULL;
+	cleanup_str struct str type = STR_INIT, options = STR_INIT, fresh = STR_INIT;
 
+	if (fs_describe(m->dirfd, &type, &options) == 0)
+		fs_options_fresh(type.buf, options.buf, &fresh);
 	log_say(LOG_WARN, "machines", "this machine sees late what other machines change, since its mount answers from a cache; %s%s; "
-		"`berth probe` says how late", fresh ? "mount it with " : "see doc/MACHINES.md for the options of the mount", fresh ? fresh : "");
+		"`berth probe` says how late", fresh.len ? "mount it with " : "see doc/MACHINES.md for the options of the mount",
+		fresh.len ? fresh.buf : "");
 }
 
-/* Those that are there now, as many as are looked at, with what the server says of each. */
-static size_t find(const struct machine *m, struct other v[OTHERS], unsigned *others)
+/* As many as are looked at, with what the server says of each. */
+static size_t find(const struct machine *m, const struct names *names, struct other v[OTHERS])
 {
-	cleanup_names struct names names = NAMES_INIT;
 	size_t i, count = 0;
 
-	*others = 0;
-	if (os_dir_list(m->dirfd, STORE_MACHINES_DIR, DIR_ALL, &names) < 0)
-		return 0;
-	for (i = 0; i < names.count; i++) {
-		if (!beat_is_name(names.v[i]) || strcmp(names.v[i], m->name) == 0)
+	for (i = 0; i < names->count && count < OTHERS; i++) {
+		if (!beat_is_name(names->v[i]) || strcmp(names->v[i], m->name) == 0)
 			continue;
-		++*others;
-		if (count == OTHERS)
-			continue;
-		snprintf(v[count].path, sizeof(v[count].path), "%s/%s", STORE_MACHINES_DIR, names.v[i]);
+		snprintf(v[count].path, sizeof(v[count].path), "%s/%s", STORE_MACHINES_DIR, names->v[i]);
 		if (look(m, v[count].path, AT_STATX_FORCE_SYNC, &v[count].changed))
 			count++;
 	}
 	return count;
 }
 
-void stale_pause(struct stale *s, const struct machine *m, uint64_t usec)
+/* Whether there is something to find out in this pause. */
+static bool wants(struct stale *s, size_t others)
+{
+	if (others > s->others)
+		s->pauses = 0;
+	s->others = others;
+	return !s->known && s->pauses++ < PAUSES;
+}
+
+void stale_pause(struct stale *s, const struct machine *m, const struct names *names, uint64_t usec)
 {
 	uint64_t end = time_now_usec() + usec, now;
 	struct other v[OTHERS];
-	size_t i, count = 0;
-	unsigned others;
+	size_t i, count = wants(s, names->count) ? find(m, names, v) : 0;
 
-	if (!s->known) {
-		count = find(m, v, &others);
-		if (others > s->others)
-			s->pauses = 0;
-		s->others = others;
-		count = s->pauses++ < PAUSES ? count : 0;
-	}
 	while ((now = time_now_usec()) < end) {
 		os_pause(count && !s->known && end - now > LOOK ? LOOK : end - now);
 		for (i = 0; i < count && !s->known; i++)
