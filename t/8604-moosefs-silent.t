@@ -15,13 +15,6 @@ skip_long('it waits until MooseFS gives up machines');
 my $m;
 my %of;         # what happens to the second machine
 
-sub is_back
-{
-	my (undef, $second) = $m->servers;
-
-	return wait_for { my $r = eval { $second->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 };
-}
-
 # lost - how often the second machine's client has given up its connection
 sub lost { my @all = $m->log_of('client2') =~ /tcp recv error/g; return scalar @all }
 
@@ -40,13 +33,13 @@ my @happens = (
 		$m->pause(2);
 		push @{ $of{pause} }, went_on;
 		$m->resume(2);
-		ok is_back(), 'a machine that was paused goes on';
+		ok serves_again(), 'a machine that was paused goes on';
 	}],
 	['a cut network', sub {
 		$m->cut(2);
 		push @{ $of{cut} }, went_on;
 		$m->join(2);
-		ok is_back(), 'a machine that was cut off goes on';
+		ok serves_again(), 'a machine that was cut off goes on';
 	}],
 	['short cuts', sub {
 		for (1 .. 4) {
@@ -54,7 +47,7 @@ my @happens = (
 			$m->cut(2);
 			ok +(wait_for { lost() > $before }), 'the client of the file system gives up its connection';
 			$m->join(2);
-			ok is_back(), 'a machine that was cut off for a moment goes on';
+			ok serves_again(), 'a machine that was cut off for a moment goes on';
 			sleep 5;
 		}
 	}],

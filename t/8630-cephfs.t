@@ -49,7 +49,6 @@ sub is_out
 	ok defined $last->header('Retry-After'), 'and that it is worth another try';
 	return is(Berth::Machines::One->new($servers[1]{address}, 5001)->req(GET => '/readyz')->status, 503, 'so does its /readyz');
 }
-sub is_back { return wait_for { my $r = eval { $servers[1]->req(GET => $PULL) }; $r && $r->status == 200 } }
 
 my @seconds;
 death_of('deaths of workers', 40, sub {
@@ -57,7 +56,7 @@ death_of('deaths of workers', 40, sub {
 		sleep 4;
 		$m->kill_worker(2);
 	}
-	ok is_back(), 'a machine whose workers were killed goes on';
+	ok serves_again(), 'a machine whose workers were killed goes on';
 });
 death_of('deaths', 90, sub {
 	sleep 4;
@@ -77,7 +76,7 @@ death_of('short silences', 40, sub {
 		$m->$from(2);
 		sleep 5;
 		$m->$to(2);
-		ok is_back(), "a machine goes on after a short $from";
+		ok serves_again(), "a machine goes on after a short $from";
 	}
 });
 for my $silence (['pause', 'resume'], ['cut', 'join']) {

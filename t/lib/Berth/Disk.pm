@@ -78,8 +78,8 @@ sub disk_without_power
 }
 
 # disk_by_fuse - a directory of the disk below, as FUSE shows it: of a file system that may belong to several machines
-# Given another such directory it shows the same one once more. Locks of one do not reach the other, unless both have locks => 1. What is
-# looked at is kept for a second, for as long as cached => seconds says, or not at all with shared => 1, which has locks as well.
+# Given another such directory it shows the same one once more. Locks of one do not reach the other, and what is looked at is kept for a
+# second. With shared => 1, for both, they do, and nothing is kept, unless cached => seconds says for how long.
 sub disk_by_fuse
 {
 	my ($same, %o) = @_;
@@ -89,8 +89,8 @@ sub disk_by_fuse
 	my $at = ($top //= tmp_dir()) . '/fuse.' . @fuse;
 
 	my $below = ($same // $at) . '.below';
-	my $kept = $o{cached} // ($o{shared} ? 0 : undef);
-	my @how = (($o{locks} || $o{shared} ? ('--multithreaded', '--enable-lock-forwarding') : ()), (defined $kept ? ('-o', "attr_timeout=$kept,entry_timeout=$kept") : ()));
+	my $kept = $o{cached} // 0;
+	my @how = $o{shared} ? ('--multithreaded', '--enable-lock-forwarding', '-o', "attr_timeout=$kept,entry_timeout=$kept") : ();
 
 	mkdir $_ or die "$_: $!" for $at, $same ? () : $below;
 	my $device = (stat $at)[0];

@@ -32,7 +32,7 @@ use Berth::Machines;
 use Berth::Registers;
 use Berth::Test;
 
-our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_all beside_a_collector death_of dies comes_back went_on
+our @EXPORT = qw(together pushes_and_pulls removes_and_renames requests_of crowd_on_all beside_a_collector death_of dies comes_back serves_again went_on
 	together_stop together_end);
 
 my ($m, @servers, @victims, $clients, $slots, @berth, @history);
@@ -279,6 +279,15 @@ sub comes_back
 
 	unlink "$slots/dead" . ($number - 1);
 	return ok($m->come_back($number), 'it comes back');
+}
+
+# serves_again - wait until a machine, the second one unless another is named, answers as before
+sub serves_again
+{
+	my ($number) = @_;
+	my $server = $servers[($number // 2) - 1];
+
+	return wait_for { my $r = eval { $server->req(GET => '/v2/to/and/fro/manifests/v1') }; $r && $r->status == 200 };
 }
 
 # went_on - wait until a push to each of the repositories succeeds on each machine to which nothing happens: each has a lock that a dead one may
