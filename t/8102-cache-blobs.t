@@ -163,9 +163,12 @@ is_right(get_end(get_begin($s, $b->{path})), $b, 'and all of it, if the first on
 $u->up;
 for my $status (403, 404, 416) {
 	$b = image();
-	$rule = $u->rule('^GET .*/blobs/', { close_at => 1_200_000 }, times => 1);
+	# It breaks off when all three are fed from it: who comes later begins another download, and is told its error.
+	$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000, close_at => 1_200_000 }, times => 1);
 	$rule2 = $u->rule('^GET .*/blobs/', { status => $status }, after => 1);
 	my @clients = map { get_begin($s, $b->{path}) } 1 .. 3;
+	is_deeply [map { get_status($_) } @clients], [200, 200, 200], 'three clients are fed from one download';
+	$u->drop($rule);
 	is_deeply [grep { get_end($_)->{whole} } @clients], [], "it cannot be resumed ($status): the clients are cut short";
 	ok wait_for { !spooled($s) }, 'and nothing is left';
 	is $u->count('GET blob'), 2, 'which was tried once';
