@@ -127,6 +127,13 @@ refused('a tag that is not there is not deleted', @two, del(5, 6, 'one', 202), d
 refused('two that both delete it from the same manifest', @two, del(5, 9, 'one', 202, match => $A), del(6, 8, 'one', 202, match => $A));
 good('a push by digest with two tags', put(1, 2, $C, $C, tags => ['one', 'two']), read_(3, 4, 'two', $C), list(5, 6, ['one', 'two']));
 good('a manifest that was refused changes nothing', @two, put(5, 6, 'one', $B, status => 400), read_(7, 8, 'one', $A));
+my @no = put(5, 99, 'one', $B, status => 0, refused => 1);
+good('a push that is refused leaves the tag', @two, @no, read_(7, 8, 'one', $A));
+refused('then and later', @two, @no, read_(7, 8, 'one', $B));
+good('and perhaps the manifest', @two, @no, read_(7, 8, $B), read_(9, 10, $B, $B));
+my @not = del(5, 99, $A, 0, refused => 1);
+good('a DELETE that is refused may have taken tags', @two, @not, read_(7, 8, 'one', $A), read_(9, 10, 'one'), read_(11, 12, $A, $A));
+refused('and not the manifest', @two, @not, read_(7, 8, $A));
 refused('an answer that is none', @two, read_(5, 6, 'one', $A), put(7, 8, 'one', $B, status => 503));
 refused('a 412 without a condition', @two, put(7, 8, 'one', $B, status => 412));
 refused('another manifest under a digest', @two, asked(5, 6, 'read', ref => $A, digest => $B, status => 200));
@@ -155,6 +162,10 @@ refused('and stays', @store, catalog(4, 5, ['app', 'zoo']), catalog(5.5, 8, ['ap
 refused('once it was acknowledged', @store, catalog(7, 8, ['app']));
 refused('but not before anybody asked for it', catalog(1, 2, ['app', 'zoo']), @store);
 refused('and the others stay as well', catalog(1, 2, []));
+my @refused = asked(3, 99, 'store', repo => 'zoo', status => 0, refused => 1);
+good('a push that is refused may leave its repository', @refused, catalog(4, 5, ['app']), catalog(6, 7, ['app', 'zoo']));
+good('or none', @refused, catalog(4, 5, ['app']), catalog(6, 7, ['app']));
+refused('and not for a moment', @refused, catalog(4, 5, ['app', 'zoo']), catalog(6, 7, ['app']));
 my @hundred = map { sprintf 'zoo%02d', $_ } 0 .. 98;
 my @made = map { asked(1, 2, 'store', repo => $_, status => 201) } @hundred, 'zoo99';
 good('a page without a number has room for a hundred', @made, catalog(3, 4, ['app', @hundred], more => 1));

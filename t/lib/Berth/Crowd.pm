@@ -13,7 +13,7 @@
 #          even     1: a client makes no more requests than its share of `most` until any moment, so that there are some until the end
 #          cut_off  { number => 1 }: servers that may be killed. No answer of theirs, or a failure, is no fault then; a change may or may
 #                   not have been made, unless the same file `dead` with the server's number was there in `slots` from when it was asked for until it
-#                   failed. The others may say 503, and nothing has been done then. Every second client asks the others alone, if there are any, so
+#                   failed. The others may say 503: see Berth::Registers. Every second client asks the others alone, if there are any, so
 #                   that there are requests while all the rest wait for one that is silent
 # All is in package variables: there is one crowd in a process.
 package Berth::Crowd;
@@ -91,7 +91,7 @@ sub ask {
 	if ($crowd->{cut_off} && (!$r || $r->status >= 500) && !internal($r)) {
 		$dead &&= $dead eq (content_of("$crowd->{slots}/dead$at") // '');
 		return in_doubt($h, $dead ? 'cannot connect' : $why) if $crowd->{cut_off}{$at};
-		return $crowd->{refused}++ && undef if $r && $r->status == 503;
+		return refused($h) if $r && $r->status == 503;
 	}
 	return fault($method, $path, $why) if !$r;
 	$h->{status} = $r->status;
@@ -110,6 +110,14 @@ sub in_doubt {
 	sleep 0.05;
 	return if $why && $why =~ /^cannot connect/;
 	push @history, { %$h, status => 0, to => $NEVER };
+	return;
+}
+
+# refused - by a machine to which nothing happens
+sub refused {
+	my ($h) = @_;
+	$crowd->{refused}++;
+	push @history, { %$h, status => 0, to => $NEVER, refused => 1 };
 	return;
 }
 

@@ -5,7 +5,8 @@
 #   my @faults = history_faults(\@history, there => ['team/app'], tags => ['v1', 'v2']);
 #
 # An entry of a history is one request: { from, to, do, status, ... }. The fields of each kind stand at its rule below.
-# A request without an answer has the status 0, and ends later than all others.
+# A request without an answer has the status 0, and ends later than all others. So has one that was refused, with a member
+# `refused`: it has not made its last step, and perhaps those before it (doc/STORE.md, "The steps").
 # The registers:
 #   a tag of a repository      the digest that it points to
 #   a manifest of a repository 'there' or nothing
@@ -161,22 +162,25 @@ sub store_says
 my %says = (read => \&read_says, put => \&put_says, delete => \&delete_says, list => \&list_says, catalog => \&catalog_says,
 	store => \&store_says, begin => sub { }, blob => sub { }, map { $_ => \&upload_op } keys %upload_says);
 
-# in_doubt_says - of a request without an answer, whose status is 0: it may have been carried out at any moment since it was sent
+# in_doubt_says - of a request without an answer, whose status is 0: it may have been carried out at any moment since it was sent; but for its last step,
+# if it was refused
 sub in_doubt_says
 {
 	my ($h, $w, $say) = @_;
+	my $last = $h->{refused} ? sub { } : $say;
+	my $by_digest = defined $h->{ref} && is_digest($h->{ref});
 
-	$say->("catalog $h->{repo}", set => 'there') if $h->{do} =~ /^(?:store|finish)$/;
-	return if $h->{do} !~ /^(?:put|delete)$/;
-	my $put = $h->{do} eq 'put';
-	my $by_digest = is_digest($h->{ref});
-	$say->("$h->{repo}\@" . ($put ? $h->{digest} : $h->{ref}), set => $put ? 'there' : '') if $put || $by_digest;
-	if ($put) {
-		$say->("$h->{repo}:$_", set => $h->{digest}) for $by_digest ? @{ $h->{tags} // [] } : $h->{ref};
-	} elsif ($by_digest) {
+	if ($h->{do} =~ /^(?:store|finish)$/) {
+		$say->("catalog $h->{repo}", set => 'there');
+	} elsif ($h->{do} eq 'put') {
+		$say->("$h->{repo}\@$h->{digest}", set => 'there');
+		$say->("$h->{repo}:$_", set => $h->{digest}) for @{ $h->{tags} // [] };
+		$last->("$h->{repo}:$h->{ref}", set => $h->{digest}) if !$by_digest;
+	} elsif ($h->{do} eq 'delete' && $by_digest) {
 		$say->("$h->{repo}:$_", drop => $h->{ref}) for @{ $w->{tags} };
-	} else {
-		$say->("$h->{repo}:$h->{ref}", set => '');
+		$last->("$h->{repo}\@$h->{ref}", set => '');
+	} elsif ($h->{do} eq 'delete') {
+		$last->("$h->{repo}:$h->{ref}", set => '');
 	}
 	return;
 }
@@ -190,7 +194,7 @@ sub history_registers
 	my %repos = map { $_ => 1 } @{ $o{there} }, map { $_->{repo} } grep { $_->{do} =~ /^(?:store|finish)$/ } @$history;
 	my $world = { tags => [sort @{ $o{tags} }], repos => [sort keys %repos] };
 	my (%registers, @faults);
-	my %lost = map { $_->{upload} => 1 } grep { $_->{status} eq '0' && defined $_->{upload} } @$history;
+	my %lost = map { $_->{upload} => 1 } grep { $_->{status} eq '0' && !$_->{refused} && defined $_->{upload} } @$history;
 
 	for my $h (@$history) {
 		my $what = describe_request($h);
@@ -244,7 +248,7 @@ sub blob_faults
 	my (%deleted, @faults);
 
 	for my $h (@$history) {
-		push @{ $deleted{"$h->{repo} $h->{ref}"} }, $h if $h->{do} eq 'delete' && $h->{status} =~ /^(?:202|0)$/;
+		push @{ $deleted{"$h->{repo} $h->{ref}"} }, $h if $h->{do} eq 'delete' && $h->{status} =~ /^(?:202|0)$/ && !$h->{refused};
 	}
 	for my $h (grep { $_->{do} eq 'blob' && $_->{status} == 404 && defined $_->{of} } @$history) {
 		push @faults, "the manifest $h->{of} was there and lacks $h->{digest}: " . describe_request($h)
