@@ -33,7 +33,7 @@ sub start
 	lacking('FUSE can be mounted', 'there is no /dev/fuse') if !-c '/dev/fuse';
 	need_program(@{ $o{programs} // [] }, qw(ip nsenter unshare setpriv));
 	my $top = tmp_dir();
-	my $self = bless { dir => "$top/machines", pid => $$, count => $o{machines} // 2 }, $class;
+	my $self = bless { dir => "$top/machines", pid => $$, count => $o{machines} // 2, said => "$top/said" }, $class;
 	my @words = ($fs, '--machines', $self->{count}, '--workers', $o{workers} // 4, '--dir', $self->{dir}, '--no-install');
 
 	push @words, '--config', spew("$top/berth.conf", $o{config}) if defined $o{config};
@@ -48,7 +48,7 @@ sub start
 		delete $ENV{$_} for grep { /^(?:REGISTRY|BERTH|NGINX)_/ } keys %ENV;
 		open STDIN, '<', '/dev/null' or POSIX::_exit(127);
 		open STDOUT, '>&', $in or POSIX::_exit(127);
-		open STDERR, '>', "$top/said" or POSIX::_exit(127);
+		open STDERR, '>', $self->{said} or POSIX::_exit(127);
 		{ no warnings; exec 'setpriv', '--pdeathsig', 'TERM', '--', 'nice', source_dir() . '/scripts/machines', @words }
 		POSIX::_exit(127);
 	}
@@ -56,7 +56,7 @@ sub start
 	$self->{script} = $script;
 	$all{ 0 + $self } = $self;
 	Scalar::Util::weaken($all{ 0 + $self });
-	$self->{addresses} = [map { my $l = <$out>; $l // die "scripts/machines did not start:\n" . slurp("$top/said") . $self->logs } 1 .. $self->{count}];
+	$self->{addresses} = [map { my $l = <$out>; $l // die "scripts/machines did not start:\n" . $self->said . $self->logs } 1 .. $self->{count}];
 	$self->{servers} = [map { m{^http://([\d.]+):(\d+)$} ? Berth::Machines::One->new($1, $2) : die "an address: $_" } @{ $self->{addresses} }];
 	return $self;
 }
@@ -65,6 +65,8 @@ sub servers { return @{ $_[0]{servers} } }
 sub volume { return "$_[0]{dir}/volume" }
 sub root { return "$_[0]{dir}/volume/registry" }
 sub log_of { my ($self, $what) = @_; return -e "$self->{dir}/log/$what" ? slurp("$self->{dir}/log/$what") : '' }
+# said - the complaints of scripts/machines
+sub said { my ($self) = @_; return -e "$self->{said}" ? slurp($self->{said}) : '' }
 sub logs { my ($self) = @_; return join '', map { "== $_\n" . substr slurp($_), -2000 } glob "$self->{dir}/log/*" }
 
 # log_events - what the workers and the master of a machine have logged, decoded
