@@ -42,6 +42,14 @@ judged('no', 'and not found any more', [op(1, 2, set => 'a'), op(3, 4, drop => '
 judged('yes', 'a drop of something else changes nothing', [op(1, 2, set => 'b'), op(3, 4, drop => 'a'), op(5, 6, is => 'b')]);
 judged('no', 'and takes nothing', [op(1, 2, set => 'b'), op(3, 4, drop => 'a'), op(5, 6, is => '')]);
 judged('yes', 'a drop before a write beside it', [op(1, 2, set => 'a'), op(3, 6, drop => 'a'), op(4, 7, set => 'a'), op(8, 9, is => 'a')]);
+judged('yes', 'a write that may have no effect has one', [op(1, 4, set => 'a', maybe => 1), op(5, 6, is => 'a')]);
+judged('yes', 'or none', [op(1, 4, set => 'a', maybe => 1), op(5, 6, is => '')]);
+judged('no', 'and none after its end', [op(1, 4, set => 'a', maybe => 1), op(5, 6, is => ''), op(7, 8, is => 'a')]);
+judged('yes', 'one without an end has it at any moment', [op(1, undef, set => 'a', maybe => 1), op(5, 6, is => ''), op(7, 8, is => 'a')]);
+judged('no', 'but not before it was sent', [op(3, undef, set => 'a', maybe => 1), op(1, 2, is => 'a')]);
+judged('no', 'and once', [op(1, undef, set => 'a', maybe => 1), op(5, 6, is => 'a'), op(7, 8, set => 'b'), op(9, 10, is => 'b'), op(11, 12, is => 'a')]);
+judged('yes', 'two of them have it twice', [(map { op($_, undef, set => 'a', maybe => 1) } 1, 2), op(5, 6, is => 'a'), op(7, 8, set => 'b'), op(9, 10, is => 'b'), op(11, 12, is => 'a')]);
+judged('no', 'of sixty none has another effect', [(map { op($_ / 10, undef, set => 'abcdef' =~ s/^.{@{[$_ % 5]}}(.).*/$1/r, maybe => 1) } 1 .. 60), map { op(10 + $_, 11 + $_, is => $_ == 39 ? 'f' : 'abcde' =~ s/^.{@{[$_ % 5]}}(.).*/$1/r) } 1 .. 39]);
 judged('yes', 'a long way round through others under way',
 	[op(1, 20, set => 'c'), op(2, 21, set => 'a'), op(3, 4, is => 'a'), op(5, 6, is => 'c'), op(7, 22, is => 'c', set => 'd'), op(8, 9, is => 'd')]);
 judged('no', 'which does not go twice',
@@ -55,19 +63,25 @@ sub all_orders {
 	my ($state, @ops) = @_;
 	return 1 if !@ops;
 	for my $i (0 .. $#ops) {
-		next if grep { $_->{to} < $ops[$i]{from} } @ops;        # that one must come first
+		my @others = @ops[grep { $_ != $i } 0 .. $#ops];
+		return 1 if $ops[$i]{maybe} && all_orders($state, @others);
+		next if grep { defined $_->{to} && $_->{to} < $ops[$i]{from} } @ops;        # that one must come first
 		my $next = Berth::Linear::step($state, $ops[$i]);
-		return 1 if defined $next && all_orders($next, @ops[grep { $_ != $i } 0 .. $#ops]);
+		return 1 if defined $next && all_orders($next, @others);
 	}
 	return 0;
 }
 
-# random_op - with a moment at which it takes effect, so that a history of them is possible
+# random_op - with a moment at which it takes effect, so that a history of them is possible; of those that change something some may have no effect, or no end
 sub random_op {
 	my ($at) = @_;
 	my $v = ('', 'a', 'b')[rand 3];
 	my $o = op($at - rand 4, $at + rand 4);
 	my $k = int rand 6;
+	if ($k < 3 && rand() < 0.4) {
+		$o->{maybe} = 1;
+		delete $o->{to} if rand() < 0.6;
+	}
 	return { %$o, at => $at, $k == 0 ? (set => $v) : $k == 1 ? (drop => $v) : $k == 2 ? (cas => 1, set => $v) : (look => 1) };
 }
 srand 20170901;
@@ -80,7 +94,7 @@ for my $round (1 .. 1500) {
 		my $o = random_op($i);
 		my $not = $state eq 'a' ? 'b' : 'a';
 		rand() < 0.7 ? ($o->{is} = $state) : ($o->{not} = [$not]) if delete $o->{look} || delete $o->{cas};
-		$state = Berth::Linear::step($state, $o);
+		$state = Berth::Linear::step($state, $o) if !$o->{maybe} || rand() < 0.5;
 		push @ops, $o;
 	}
 	push @bad, "refused what happened, round $round" if linear_fault(\@ops) ne '';

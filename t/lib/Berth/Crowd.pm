@@ -117,7 +117,7 @@ sub in_doubt {
 sub refused {
 	my ($h) = @_;
 	$crowd->{refused}++;
-	push @history, { %$h, status => 0, to => $NEVER, refused => 1 };
+	push @history, { %$h, status => 0, refused => 1 };
 	return;
 }
 

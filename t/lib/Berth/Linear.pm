@@ -8,7 +8,8 @@
 # was sent, and `to`, when its answer was there:
 #   { from, to, is => TEXT, not => [TEXT...], set => TEXT, drop => TEXT, what => words for people }
 # `is` and `not` are what the answer says of the content at that moment, `set` what it becomes, `drop` what is replaced
-# by nothing if it is there. One without set and drop only looks.
+# by nothing if it is there. One without set and drop only looks. With `maybe` it takes effect then, or never; without `to`, which
+# only such a one may lack, at any moment since it was sent, or never.
 #
 # Which registers a registry consists of, and what its answers say of them, is in Berth::Registers.
 package Berth::Linear;
@@ -46,35 +47,48 @@ sub settle
 	return $done;
 }
 
-# Of two possibilities that differ only in which readers are done, the one in which more are is as good as both.
+sub mask { my $mask = 0; $mask |= 1 << $_ for @_; return $mask }
+sub ones { my ($mask) = @_; return unpack '%64b*', pack 'Q', $mask }
+
+# Possibilities without those that another one is as good as: it has the same content, the same operations done that end, all readers done that the
+# other has, and no more done of those that never end.
+sub none_seen { my ($readers, $endless) = @_; return { more => mask(keys %$readers), less => mask(keys %$endless), n => 0 } }
+sub is_new
+{
+	my ($seen, $state, $done) = @_;
+	my ($more, $less) = ($done & $seen->{more}, $done & $seen->{less});
+	my $like = $seen->{like}{ $state . "\0" . ($done & ~($seen->{more} | $seen->{less})) } //= [];
+
+	for my $s (@$like) {
+		return 0 if ($s->[0] & $more) == $more && ($s->[1] & $less) == $s->[1];
+	}
+	push @$like, [$more, $less];
+	return ++$seen->{n};
+}
+
 sub without_dominated
 {
-	my ($configs, $readers) = @_;
-	my ($mask, %group, %out) = (0);
+	my ($configs, $readers, $endless) = @_;
+	my $seen = none_seen($readers, $endless);
+	my %out;
 
-	$mask |= 1 << $_ for keys %$readers;
-	for my $c (values %$configs) {
-		push @{ $group{ $c->[0] . "\0" . ($c->[1] & ~$mask) } }, $c;
-	}
-	for my $g (values %group) {
-		my @kept;
-		for my $c (sort { unpack('%64b*', pack 'Q', $b->[1]) <=> unpack('%64b*', pack 'Q', $a->[1]) } @$g) {
-			push @kept, $c if !grep { ($_->[1] & $c->[1]) == $c->[1] } @kept;
-		}
-		$out{"$_->[0]\0$_->[1]"} = $_ for @kept;
+	for my $c (map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ones($_->[1] & $seen->{less}) - ones($_->[1] & $seen->{more}), $_] } values %$configs) {
+		$out{"$c->[0]\0$c->[1]"} = $c if is_new($seen, @$c);
 	}
 	return \%out;
 }
 
-# All possibilities in which the operation of this slot is done: it is, or it and whatever under way must come before it.
+# All possibilities in which the operation of this slot is done: it is, or it and whatever under way must come before it. Of those that never end
+# and do the same, the one that began first is done first ($endless: what each comes after).
 sub finish
 {
-	my ($configs, $slot, $writers, $readers) = @_;
+	my ($configs, $slot, $writers, $readers, $endless) = @_;
 	my $bit = 1 << $slot;
-	my (%out, %seen);
-	my @todo = values %$configs;
+	my $seen = none_seen($readers, $endless);
+	my %out;
+	my @todo = grep { is_new($seen, @$_) } values %$configs;
 
-	while (my $c = pop @todo) {
+	while (my $c = shift @todo) {
 		my ($state, $done) = @$c;
 		if ($done & $bit) {
 			$done &= ~$bit;
@@ -82,14 +96,13 @@ sub finish
 			next;
 		}
 		for my $w (keys %$writers) {
-			next if $done & 1 << $w;
+			next if $done & 1 << $w || defined $endless->{$w} && !($done & 1 << $endless->{$w});
 			my $next = step($state, $writers->{$w});
 			next if !defined $next;
 			my $d = settle($next, $done | 1 << $w, $readers);
-			next if $seen{"$next\0$d"}++;
-			push @todo, [$next, $d];
+			push @todo, [$next, $d] if is_new($seen, $next, $d);
 		}
-		die "more than $LIMIT possibilities at one moment\n" if keys %seen > $LIMIT;
+		die "more than $LIMIT possibilities at one moment\n" if $seen->{n} > $LIMIT;
 	}
 	return \%out;
 }
@@ -98,7 +111,7 @@ sub describe
 {
 	my ($op) = @_;
 
-	return sprintf '%.6f to %.6f: %s', $op->{from}, $op->{to},
+	return sprintf '%.6f to %s: %s', $op->{from}, defined $op->{to} ? sprintf '%.6f', $op->{to} : '?',
 		$op->{what} // join ' ', map { "$_=" . (ref $op->{$_} ? "@{ $op->{$_} }" : $op->{$_}) } grep { defined $op->{$_} } qw(is not set drop);
 }
 
@@ -124,9 +137,9 @@ sub linear_fault
 {
 	my ($ops, $initial) = @_;
 	my @free = reverse 0 .. 63;
-	my (%writers, %readers, %slot);
+	my (%writers, %readers, %slot, %endless, %last);
 	my $configs = { start => [$initial // '', 0] };
-	my @events = sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } map { ([$_->{from}, 0, $_], [$_->{to}, 1, $_]) } @$ops;
+	my @events = sort { $a->[0] <=> $b->[0] || $a->[1] <=> $b->[1] } map { ([$_->{from}, 0, $_], defined $_->{to} ? [$_->{to}, 1, $_] : ()) } @$ops;
 
 	for my $e (@events) {
 		my (undef, $ends, $op) = @$e;
@@ -135,6 +148,10 @@ sub linear_fault
 			die "more than 64 operations at one moment\n" if !defined $s;
 			if (!looks($op)) {
 				$writers{$s} = $op;
+				next if defined $op->{to};
+				my $does = join "\0", map { ref $_ ? @$_ : $_ // "\1" } @$op{qw(is not set drop)};
+				$endless{$s} = $last{$does};
+				$last{$does} = $s;
 				next;
 			}
 			$readers{$s} = $op;
@@ -144,12 +161,15 @@ sub linear_fault
 			next;
 		}
 		my $s = delete $slot{$op};
-		my $left = finish($configs, $s, \%writers, \%readers);
+		my $left = finish($configs, $s, \%writers, \%readers, \%endless);
+		if ($op->{maybe}) {
+			$left->{"$_->[0]\0$_->[1]"} = $_ for grep { !($_->[1] & 1 << $s) } values %$configs;
+		}
 		return explain($op, $ops, [sort keys %{ { map { $_->[0] => 1 } values %$configs } }]) if !%$left;
 		delete $writers{$s};
 		delete $readers{$s};
 		push @free, $s;
-		$configs = keys %$left > 1 && %readers ? without_dominated($left, \%readers) : $left;
+		$configs = keys %$left > 1 && (%readers || %endless) ? without_dominated($left, \%readers, \%endless) : $left;
 	}
 	return '';
 }

@@ -5,8 +5,8 @@
 #   my @faults = history_faults(\@history, there => ['team/app'], tags => ['v1', 'v2']);
 #
 # An entry of a history is one request: { from, to, do, status, ... }. The fields of each kind stand at its rule below.
-# A request without an answer has the status 0, and ends later than all others. So has one that was refused, with a member
-# `refused`: it has not made its last step, and perhaps those before it (doc/STORE.md, "The steps").
+# A request without an answer has the status 0: what it asks for may come to be at any moment. So has one that was refused, with a
+# member `refused`: it has not made its last step, and perhaps those before it (doc/STORE.md, "The steps"), and does nothing after its end.
 # The registers:
 #   a tag of a repository      the digest that it points to
 #   a manifest of a repository 'there' or nothing
@@ -201,7 +201,8 @@ sub history_registers
 		my $say = sub {
 			my ($register, @says) = @_;
 			return if $register =~ /^upload (.*)/ && $lost{$1};
-			push @{ $registers{$register} }, { from => $h->{from}, to => $h->{to}, @says, what => $what };
+			my @when = $h->{status} ne '0' ? (to => $h->{to}) : $h->{refused} ? (to => $h->{to}, maybe => 1) : (maybe => 1);
+			push @{ $registers{$register} }, { from => $h->{from}, @when, @says, what => $what };
 		};
 		if ($h->{status} eq '0') {
 			in_doubt_says($h, $world, $say);
