@@ -24,6 +24,7 @@ for my $what (['the workers', sub { $s->stop_workers }, sub { $s->start_workers 
 	my ($name, $stop, $start) = @$what;
 	visit($w, $s, 'repo/team/app');
 	ok $w->has('.tag-list .body .row', 'b') && settled($w), "before $name ended";
+	by_hand_alone($w) if $name eq 'nginx';
 	$stop->();
 	$w->js('location.hash = "#/repo/busybox"');
 	ok $w->has('.away', 'does not answer'), "without $name the page says that nothing answers";

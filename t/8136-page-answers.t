@@ -115,6 +115,7 @@ for my $case (['a', '*a*'], ['*', ''], ['[a-c]', ''], ['?', '']) {
 # what the registry says of itself
 visit($w, $s, '');
 ok $w->has('.repos .body .row', 'busybox'), 'all repositories';
+by_hand_alone($w);
 answer('GET repos/busybox/tags', { status => 503, body => refusal('the disk is full') });
 to('repo/busybox');
 ok $w->has('.away', 'The registry says: the disk is full.'), 'a 503 with a reason is told with it';

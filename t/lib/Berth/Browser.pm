@@ -129,21 +129,30 @@ sub find
 {
 	my ($self, $css, $text) = @_;
 
-	$self->has($css, $text) or die "browser: no $css" . (defined $text ? " with '$text'" : '') . "\n";
-	my $e = $self->js('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].find((e) => t === null || e.textContent.includes(t))', $css, $text);
+	my $e = $self->until('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].find((e) => t === null || e.textContent.includes(t))', $css, $text);
+	die "browser: no $css" . (defined $text ? " with '$text'" : '') . "\n" if !$e;
 	return (values %$e)[0];
 }
 
+# at - do something with the element. The page may replace it meanwhile: then nothing was done, and it is done with the one that is there now.
+sub at
+{
+	my ($self, $do, @what) = @_;
+
+	for (1 .. 50) {
+		return if eval { $do->('/element/' . $self->find(@what)); 1 };
+		die $@ if $@ !~ /stale element/;
+	}
+	die $@;
+}
+
 # click, type, press - as a person does it: what is covered or not there cannot be clicked
-sub click { my ($self, $css, $text) = @_; $self->post('/element/' . $self->find($css, $text) . '/click'); return }
+sub click { my ($self, $css, $text) = @_; return $self->at(sub { $self->post("$_[0]/click") }, $css, $text) }
 sub type
 {
 	my ($self, $css, $text) = @_;
-	my $e = $self->find($css);
 
-	$self->post("/element/$e/clear");
-	$self->post("/element/$e/value", { text => $text });
-	return;
+	return $self->at(sub { $self->post("$_[0]/clear"); $self->post("$_[0]/value", { text => $text }) }, $css);
 }
 sub press
 {

@@ -16,7 +16,7 @@ use Berth::Check;
 use Berth::Server;
 use Berth::Test;
 
-our @EXPORT = qw(page_dir page_server put_blob put_manifest put_image image_json fill sign_in asked complaints visit settled);
+our @EXPORT = qw(page_dir page_server put_blob put_manifest put_image image_json fill sign_in asked complaints visit settled by_hand_alone);
 
 my $json = JSON::PP->new->canonical->utf8;
 
@@ -175,6 +175,9 @@ sub visit
 	$w->open($s->url . ($base // '') . "/#/$view");
 	return;
 }
+
+# by_hand_alone - until it is loaded anew the page waits for ever where it would wait for a second or more: only a click goes on
+sub by_hand_alone { my ($w) = @_; $w->js('const real = setTimeout; window.setTimeout = (go, ms, ...more) => ms >= 1000 ? 0 : real(go, ms, ...more)'); return }
 
 # settled - wait until the view has what it asked for
 sub settled { my ($w) = @_; return $w->until('return !!document.querySelector("main h1") && !document.querySelector("main .busy, main [aria-busy=true]")') }
