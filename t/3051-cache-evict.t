@@ -19,7 +19,7 @@ my $s = mirror(upstreams => [['up', $u, 'fresh = "1h";'], ['other', $u]], more =
 
 sub size { return -e $s->root . '/berth/mirror/_size' ? slurp($s->root . '/berth/mirror/_size') + 0 : undef }
 sub each_size { my %of = map { /^(\d+) (\S+)$/ ? ($2, $1) : () } split /\n/, slurp($s->root . '/berth/mirror/_sizes'); return join ' ', map { "$_=$of{$_}" } sort keys %of }
-sub evict { return berth_ok($s, 'gc', '--cache', '--json', $_[0] // 'an eviction') }
+sub evict { return evict_ok($s, @_) }
 sub sum { my ($r) = @_; return (objects_of($r))[-1] }
 sub here { my ($i) = @_; return join '', map { -e blob_file($s, $_) ? 1 : 0 } $i->{digest}, $i->{config}, @{ $i->{layers} } }
 sub alone { my ($d) = @_; return (stat blob_file($s, $d))[2] & 01000 ? 1 : 0 }

@@ -24,7 +24,7 @@ my $s = Berth::Server->start(args => ['--no-relay'], config => conf());
 my @other = ('up', 'other');
 
 sub size { return slurp($s->root . '/berth/mirror/_size') + 0 }
-sub evict { return (objects_of(berth_ok($s, 'gc', '--cache', '--json', $_[0] // 'an eviction')))[-1] }
+sub evict { return (objects_of(evict_ok($s, @_)))[-1] }
 sub alone { my ($d) = @_; return -k blob_file($s, $d) ? 1 : 0 }
 sub here { my ($i) = @_; return join '', map { -e blob_file($s, $_) ? 1 : 0 } $i->{digest}, $i->{config}, @{ $i->{layers} } }
 sub linked { my ($i) = @_; return join '', map { -e $_ ? 1 : 0 } revision_link($s, $i->{repo}, $i->{digest}), map { layer_link($s, $i->{repo}, $_) } $i->{config}, @{ $i->{layers} } }
@@ -90,7 +90,7 @@ is join('', map { alone($_) } $taken->{digest}, @{ $taken->{layers} }), '00', 'a
 is linked($former) . here($former), '000000', 'when the upstream is back its copies go by idle as before, bytes and all';
 reconfigure($s, conf());
 my $kept = alone($fresh->{layers}[0]);
-berth_ok($s, 'gc', '--cache', 'an eviction without upstreams');
+evict_ok($s, 'an eviction without upstreams');
 is $kept . alone($fresh->{layers}[0]), '11', 'changes nothing';
 reconfigure($s, conf(qq(rules = ( { repo = "up/fixed"; readonly = true; } );\n), @other));
 

@@ -13,7 +13,7 @@ use Berth::Test;
 use Berth::Check;
 
 our @EXPORT = qw(
-	berth_cmd berth berth_ok berth_says objects_of fsck_kinds tags_of catalog_of refers_to dangling_tags repo_dir_of
+	berth_cmd berth berth_ok berth_says evict_ok objects_of fsck_kinds tags_of catalog_of refers_to dangling_tags repo_dir_of
 );
 
 # berth_cmd - the words of a command on a store, served or not; berth - run()'s result
@@ -36,6 +36,18 @@ sub berth_ok
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	ok($r->{status} == 0 && $r->{err} eq '', $title) or diag(shown($r));
+	return $r;
+}
+
+# evict_ok - an eviction, as berth_ok; the master's own, as after each reload, is waited for
+sub evict_ok
+{
+	my ($s, $title) = @_;
+	my $r;
+
+	wait_for(sub { $r = berth($s, 'gc', '--cache', '--json'); return $r->{err} !~ /another collection is running/ });
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($r->{status} == 0 && $r->{err} eq '', $title // 'an eviction') or diag(shown($r));
 	return $r;
 }
 
