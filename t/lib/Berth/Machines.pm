@@ -66,7 +66,7 @@ sub volume { return "$_[0]{dir}/volume" }
 sub root { return "$_[0]{dir}/volume/registry" }
 sub log_of { my ($self, $what) = @_; return -e "$self->{dir}/log/$what" ? slurp("$self->{dir}/log/$what") : '' }
 # said - the complaints of scripts/machines
-sub said { my ($self) = @_; return -e "$self->{said}" ? slurp($self->{said}) : '' }
+sub said { my ($self) = @_; return -e $self->{said} ? slurp($self->{said}) : '' }
 sub logs { my ($self) = @_; return join '', map { "== $_\n" . substr slurp($_), -2000 } glob "$self->{dir}/log/*" }
 
 # log_events - what the workers and the master of a machine have logged, decoded
