@@ -55,7 +55,7 @@ for my $c (['catalog', '/v2/_catalog', 'repositories', [sort 'big', @names]], ['
 	cmp_ok $n{one}, '<', $n{first}, "$what: a page of one makes fewer than one of a hundred ($n{one})";
 }
 
-# deletes: three tags among ten others and among ten thousand
+# deletes: three tags among ten others and among two thousand; the least of three, since what else a machine does adds to one of them now and then
 sub delete_among {
 	my ($repo, $n) = @_;
 	my $m = image_of(OCI_MANIFEST, '{}') =~ s/\}\z/,"annotations":{"only":"here"}}/r;
@@ -72,7 +72,7 @@ sub delete_among {
 	is_deeply [map { $s->req('HEAD', "/v2/$repo/manifests/$_")->status } 'x', 'y', 'z', 'other', 't1', "t$n"], [404, 404, 404, 200, 200, 200], "its tags are gone, and no other ($n)";
 	return $calls;
 }
-my ($few, $lots) = (delete_among('few', 10), delete_among('lots', 2000));
+my ($few, $lots) = map { my ($repo, $n) = @$_; (sort { $a <=> $b } map { delete_among("$repo$_", $n) } 1 .. 3)[0] } ['few', 10], ['lots', 2000];
 cmp_ok $lots, '<=', $few + 5, "a delete among two thousand other tags makes no more system calls than among ten, but for a handful ($lots, $few)";
 
 done_testing;
