@@ -157,11 +157,13 @@ sub mode_of {
 	return sprintf '%04o', $st[2] & 07777;
 }
 
-# files_below - the files (not directories) below a directory, relative to it, sorted
+# files_below - the files (not directories) below a directory, relative to it, sorted. Some may go meanwhile, with their directories.
 sub files_below {
 	my ($dir) = @_;
 	my @out;
 	return () unless -d $dir;
+	my $warn = $SIG{__WARN__} // sub { print STDERR @_ };
+	local $SIG{__WARN__} = sub { $warn->(@_) if $_[0] !~ /^Can't opendir.*No such file/ };
 	File::Find::find({ no_chdir => 1, wanted => sub {
 		push @out, substr($_, 1 + length $dir) if !-d $_ || -l $_;
 	} }, $dir);
