@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use List::Util qw(min);
 use Berth::Test;
 use Berth::Check;
 use Berth::Trace;
@@ -72,7 +73,7 @@ sub delete_among {
 	is_deeply [map { $s->req('HEAD', "/v2/$repo/manifests/$_")->status } 'x', 'y', 'z', 'other', 't1', "t$n"], [404, 404, 404, 200, 200, 200], "its tags are gone, and no other ($n)";
 	return $calls;
 }
-my ($few, $lots) = map { my ($repo, $n) = @$_; (sort { $a <=> $b } map { delete_among("$repo$_", $n) } 1 .. 3)[0] } ['few', 10], ['lots', 2000];
+my ($few, $lots) = map { my ($repo, $n) = @$_; min(map { delete_among("$repo$_", $n) } 1 .. 3) } ['few', 10], ['lots', 2000];
 cmp_ok $lots, '<=', $few + 5, "a delete among two thousand other tags makes no more system calls than among ten, but for a handful ($lots, $few)";
 
 done_testing;
