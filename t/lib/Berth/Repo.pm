@@ -32,7 +32,14 @@ sub shown { my ($r) = @_; return "status $r->{status}\n$r->{out}$r->{err}" }
 sub berth_ok
 {
 	my $title = pop;
-	my $r = berth(@_);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_well(berth(@_), $title);
+}
+
+sub is_well
+{
+	my ($r, $title) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	ok($r->{status} == 0 && $r->{err} eq '', $title) or diag(shown($r));
@@ -47,8 +54,7 @@ sub evict_ok
 
 	wait_for(sub { $r = berth($s, 'gc', '--cache', '--json'); return $r->{err} !~ /another collection is running/ });
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	ok($r->{status} == 0 && $r->{err} eq '', $title // 'an eviction') or diag(shown($r));
-	return $r;
+	return is_well($r, $title // 'an eviction');
 }
 
 # berth_says - it ends with that status, and says one line that matches
