@@ -113,24 +113,24 @@ sub until
 	return $came;
 }
 
-# has - wait until there is such an element, with that text in it if one is given
+# has - wait until there is such an element, with that text in it if one is given: the first, as WebDriver names it
 sub has
 {
 	my ($self, $css, $text) = @_;
 
-	return $self->until('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].some((e) => t === null || e.textContent.includes(t))', $css, $text);
+	return $self->until('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].find((e) => t === null || e.textContent.includes(t))', $css, $text);
 }
 sub has_now { my ($self, $css, $text) = @_; return $self->js('return [...document.querySelectorAll(arguments[0])].some((e) => e.textContent.includes(arguments[1]))', $css, $text) }
 sub text { my ($self, $css) = @_; return $self->js('return document.querySelector(arguments[0])?.innerText ?? null', $css) }
 sub count { my ($self, $css) = @_; return $self->js('return document.querySelectorAll(arguments[0]).length', $css) }
 
-# find - the element, waited for; with a text, the first that has it
+# find - the same, which has to be there
 sub find
 {
 	my ($self, $css, $text) = @_;
 
-	my $e = $self->until('const t = arguments[1]; return [...document.querySelectorAll(arguments[0])].find((e) => t === null || e.textContent.includes(t))', $css, $text);
-	die "browser: no $css" . (defined $text ? " with '$text'" : '') . "\n" if !$e;
+	my $e = $self->has($css, $text) or die "browser: no $css" . (defined $text ? " with '$text'" : '') . "\n";
+
 	return (values %$e)[0];
 }
 
