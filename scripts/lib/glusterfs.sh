@@ -17,7 +17,7 @@ fs_options='acl,attribute-timeout=0,entry-timeout=0,negative-timeout=0'
 gluster_server() {
 	local dir=$run/storage/server$1 one
 	mkdir -p "$dir/lib" "$dir/run" "$dir/log" "$dir/brick" || return 1
-	space "server$1" --net --mount --pid --mount-proc --ipc --uts || return
+	space "server$1" --net --mount --pid --mount-proc --ipc --uts || exit 1
 	plug "server$1" "$net.$((20 + $1))" || return 1
 	for one in lib:/var/lib/glusterd run:/run log:/var/log/glusterfs; do
 		mkdir -p "${one#*:}"

@@ -56,7 +56,7 @@ sub start
 	$self->{script} = $script;
 	$all{ 0 + $self } = $self;
 	Scalar::Util::weaken($all{ 0 + $self });
-	$self->{addresses} = [map { my $l = <$out>; $l // die "scripts/machines did not start:\n" . $self->said . $self->logs } 1 .. $self->{count}];
+	$self->{addresses} = [map { my $l = <$out>; $l // die "scripts/machines did not start:\n" . $self->logs } 1 .. $self->{count}];
 	$self->{servers} = [map { m{^http://([\d.]+):(\d+)$} ? Berth::Machines::One->new($1, $2) : die "an address: $_" } @{ $self->{addresses} }];
 	return $self;
 }
@@ -65,9 +65,8 @@ sub servers { return @{ $_[0]{servers} } }
 sub volume { return "$_[0]{dir}/volume" }
 sub root { return "$_[0]{dir}/volume/registry" }
 sub log_of { my ($self, $what) = @_; return -e "$self->{dir}/log/$what" ? slurp("$self->{dir}/log/$what") : '' }
-# said - the complaints of scripts/machines
-sub said { my ($self) = @_; return -e $self->{said} ? slurp($self->{said}) : '' }
-sub logs { my ($self) = @_; return join '', map { "== $_\n" . substr slurp($_), -2000 } glob "$self->{dir}/log/*" }
+# logs - what scripts/machines has complained of, and the end of each log
+sub logs { my ($self) = @_; return join '', map { "== $_\n" . substr slurp($_), -2000 } $self->{said}, glob "$self->{dir}/log/*" }
 
 # log_events - what the workers and the master of a machine have logged, decoded
 sub log_events

@@ -278,7 +278,7 @@ sub comes_back
 	my $number = $_[0] // 2;
 
 	unlink "$slots/dead" . ($number - 1);
-	return ok($m->come_back($number), 'it comes back') || diag($m->said, map { $m->log_of("$_$number") =~ s/.*(?=.{2000})//sr } 'client', 'serve');
+	return ok($m->come_back($number), 'it comes back') || diag($m->logs);
 }
 
 # serves_again - wait until a machine, the second one unless another is named, answers as before
