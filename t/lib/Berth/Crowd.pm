@@ -31,7 +31,6 @@ use Berth::Test;
 our @EXPORT = qw(@crowd_repos @crowd_tags @crowd_images @crowd_layers %crowd_bytes crowd_now);
 
 my $CHUNK = 4096;
-my $NEVER = 9e9;        # when a request ends that has no answer
 
 our @crowd_repos = my @repos = ('line/a', 'line/b', 'other/line/c');
 our @crowd_tags = my @tags = qw(latest stable v1 v2);
@@ -109,7 +108,7 @@ sub in_doubt {
 	$crowd->{unanswered}++;
 	sleep 0.05;
 	return if $why && $why =~ /^cannot connect/;
-	push @history, { %$h, status => 0, to => $NEVER };
+	push @history, { %$h, status => 0, to => undef };
 	return;
 }
 

@@ -66,18 +66,6 @@ sub is_new
 	return ++$seen->{n};
 }
 
-sub without_dominated
-{
-	my ($configs, $readers, $endless) = @_;
-	my $seen = none_seen($readers, $endless);
-	my %out;
-
-	for my $c (map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [ones($_->[1] & $seen->{less}) - ones($_->[1] & $seen->{more}), $_] } values %$configs) {
-		$out{"$c->[0]\0$c->[1]"} = $c if is_new($seen, @$c);
-	}
-	return \%out;
-}
-
 # All possibilities in which the operation of this slot is done: it is, or it and whatever under way must come before it. Of those that never end
 # and do the same, the one that began first is done first ($endless: what each comes after).
 sub finish
@@ -86,7 +74,9 @@ sub finish
 	my $bit = 1 << $slot;
 	my $seen = none_seen($readers, $endless);
 	my %out;
-	my @todo = grep { is_new($seen, @$_) } values %$configs;
+	# Those first that others may be as good as.
+	my @todo = grep { is_new($seen, @$_) } map { $_->[1] } sort { $a->[0] <=> $b->[0] }
+		map { [ones($_->[1] & $seen->{less}) - ones($_->[1] & $seen->{more}), $_] } values %$configs;
 
 	while (my $c = shift @todo) {
 		my ($state, $done) = @$c;
@@ -169,7 +159,7 @@ sub linear_fault
 		delete $writers{$s};
 		delete $readers{$s};
 		push @free, $s;
-		$configs = keys %$left > 1 && (%readers || %endless) ? without_dominated($left, \%readers, \%endless) : $left;
+		$configs = $left;
 	}
 	return '';
 }

@@ -5,7 +5,7 @@
 #   my @faults = history_faults(\@history, there => ['team/app'], tags => ['v1', 'v2']);
 #
 # An entry of a history is one request: { from, to, do, status, ... }. The fields of each kind stand at its rule below.
-# A request without an answer has the status 0: what it asks for may come to be at any moment. So has one that was refused, with a
+# A request without an answer has the status 0, and no `to`: what it asks for may come to be at any moment. One that was refused has the status 0 and a
 # member `refused`: it has not made its last step, and perhaps those before it (doc/STORE.md, "The steps"), and does nothing after its end.
 # The registers:
 #   a tag of a repository      the digest that it points to
@@ -201,8 +201,7 @@ sub history_registers
 		my $say = sub {
 			my ($register, @says) = @_;
 			return if $register =~ /^upload (.*)/ && $lost{$1};
-			my @when = $h->{status} ne '0' ? (to => $h->{to}) : $h->{refused} ? (to => $h->{to}, maybe => 1) : (maybe => 1);
-			push @{ $registers{$register} }, { from => $h->{from}, @when, @says, what => $what };
+			push @{ $registers{$register} }, { from => $h->{from}, to => $h->{to}, maybe => $h->{status} eq '0', @says, what => $what };
 		};
 		if ($h->{status} eq '0') {
 			in_doubt_says($h, $world, $say);
@@ -253,7 +252,7 @@ sub blob_faults
 	}
 	for my $h (grep { $_->{do} eq 'blob' && $_->{status} == 404 && defined $_->{of} } @$history) {
 		push @faults, "the manifest $h->{of} was there and lacks $h->{digest}: " . describe_request($h)
-			if !grep { $_->{from} < $h->{to} && $_->{to} > $h->{since} } @{ $deleted{"$h->{repo} $h->{of}"} // [] };
+			if !grep { $_->{from} < $h->{to} && (!defined $_->{to} || $_->{to} > $h->{since}) } @{ $deleted{"$h->{repo} $h->{of}"} // [] };
 	}
 	return @faults;
 }
