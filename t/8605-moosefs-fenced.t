@@ -47,7 +47,7 @@ sub ask_second
 	return;
 }
 
-my @workers = grep { Berth::Server::comm($_) eq 'berth-fcgi' } $m->processes_of(2);
+my @workers = $m->workers_of(2);
 my @tools = hold_each('renameat~current/link|_manifests/tags/tag|step/', @workers);
 ask_second($_) for @kinds;
 my @at = eval { held(scalar(@kinds), @tools) };

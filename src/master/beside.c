@@ -23,7 +23,7 @@
 #define LOST 3                  /* exit status of BEAT: see struct beside */
 
 static const struct {
-	const char *name;       /* of the process: at most 15 characters (os_name_process) */
+	const char *name;       /* of the process */
 	const char *start, *without;
 } kinds[BESIDE_KINDS] = {
 	[BESIDE_AHEAD] = { "berth-writeout", "start what begins to write large pushes", "large pushes take longer" },
@@ -52,7 +52,6 @@ static _Noreturn void run(const struct beside *b, const struct store_options *so
 	cleanup_str struct str why = STR_INIT;
 	struct store *st;
 
-	os_name_process(kinds[b->kind].name);
 	os_keep_secrets();              /* it has a copy of the master's memory */
 	os_signal(SIGINT, SIG_IGN);     /* a terminal sends it to the whole group; the master decides what it means */
 	if (b->kind == BESIDE_BEAT)
@@ -86,7 +85,7 @@ void beside_tend(struct beside *b, const struct store_options *so, const struct 
 	b->begun = time_now_usec();
 	b->told_to_end = b->lost = false;
 	b->generation = generation;
-	if (child_begin(&b->pid, kinds[b->kind].start, in_child, arg))
+	if (child_begin(&b->pid, kinds[b->kind].name, kinds[b->kind].start, in_child, arg))
 		run(b, so, machine);
 	if (!b->pid)
 		b->not_before = b->begun + SECOND;

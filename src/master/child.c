@@ -13,11 +13,12 @@
 #include "base/log.h"
 #include "os/process.h"
 
-bool child_begin(pid_t *pid, const char *what, void (*in_child)(void *arg), void *arg)
+bool child_begin(pid_t *pid, const char *name, const char *what, void (*in_child)(void *arg), void *arg)
 {
 	pid_t made = os_fork(SIGTERM);
 
 	if (made == 0) {
+		os_name_process(name);
 		in_child(arg);
 		return true;
 	}

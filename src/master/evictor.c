@@ -91,7 +91,7 @@ void evictor_tend(struct evictor *v, const struct config *cfg, void (*in_child)(
 		return;
 	v->not_before = now + GLANCE;
 	v->fresh = false;
-	if (child_begin(&v->pid, "evict what the cache has too much of", in_child, arg))
+	if (child_begin(&v->pid, "berth-evict", "evict what the cache has too much of", in_child, arg))
 		run(cfg, fresh);
 	if (!v->pid)
 		v->not_before = v->due = now + AGAIN;

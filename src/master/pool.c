@@ -47,8 +47,10 @@ static int start(struct pool *p, unsigned generation, void (*run)(void *arg, str
 		p->not_before = time_now_usec() + SECOND;
 		return -1;
 	}
-	if (pid == 0)
+	if (pid == 0) {
+		os_name_process("berth-worker");
 		run(arg, p);
+	}
 	if (p->count == p->cap) {
 		p->cap = p->cap ? p->cap * 2 : 16;
 		p->procs = xreallocarray(p->procs, p->cap, sizeof(*p->procs));

@@ -48,7 +48,7 @@ void recount_tend(struct recount *c, const struct config *cfg, void (*in_child)(
 	if (!c->due || c->pid)
 		return;
 	c->due = false;
-	if (child_begin(&c->pid, "count what quotas count", in_child, arg))
+	if (child_begin(&c->pid, "berth-recount", "count what quotas count", in_child, arg))
 		run(cfg);
 }
 

@@ -156,7 +156,7 @@ void relay_child_tend(struct relay_child *r, void (*in_child)(void *arg), void *
 		return;
 	r->begun = now;
 	r->ending = false;
-	if (child_begin(&r->pid, "start the relay", in_child, arg))
+	if (child_begin(&r->pid, "berth-relay", "start the relay", in_child, arg))
 		run(r);
 	if (!r->pid)
 		r->not_before = now + SECOND;

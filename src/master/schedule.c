@@ -190,7 +190,7 @@ void schedule_tend(struct schedule *s, const struct config *cfg, void (*in_child
 	s->uploads = !s->asked && (!s->due || now < s->due);
 	s->begun = now;
 	s->asked_due = s->asked ? 0 : s->asked_due;
-	if (child_begin(&s->pid, "begin a collection", in_child, arg))
+	if (child_begin(&s->pid, "berth-collect", "begin a collection", in_child, arg))
 		run(cfg, s->uploads, s->asked);
 	if (!s->pid)
 		*(s->asked ? &s->asked_due : s->uploads ? &s->uploads_due : &s->due) = now + AGAIN;

@@ -116,10 +116,8 @@ sub keepers_of
 sub workers_of
 {
 	my ($self, $number) = @_;
-	my @all = grep { Berth::Server::comm($_) eq 'berth-fcgi' } $self->processes_of($number);
-	my ($master) = grep { my @of = Berth::Server::children($_); @of } @all;
 
-	return grep { $_ != $master } @all;
+	return grep { Berth::Server::comm($_) eq 'berth-worker' } $self->processes_of($number);
 }
 
 sub client_of

@@ -289,12 +289,12 @@ sub nginx_alive  { return $_[0]->alive('nginx') }
 sub master_status { return $_[0]{master_status} }
 sub nginx_status  { return $_[0]{nginx_status} }
 
-# Pids of the workers that live, of all kinds: the children of the master, but for a relay and for the one that writes bodies ahead.
+# Pids of the workers that live, of all kinds. The master has other children, too: a relay, one that writes bodies ahead, one that collects.
 sub worker_pids
 {
 	my ($self) = @_;
 
-	return grep { comm($_) !~ /^berth-(?:relay|writeout|beat)$/ } children($self->{real_master});
+	return grep { comm($_) eq 'berth-worker' } children($self->{real_master});
 }
 
 # writeout_pid - of the process that has the disk write large bodies while nginx receives them; none where there is none
@@ -413,10 +413,7 @@ sub reload { my ($self) = @_; return kill HUP => $self->{real_master} }
 sub replace_workers
 {
 	my ($self) = @_;
-	my %before = map { ($_ => 1) } $self->worker_pids;
-	# The master has other children for a moment, which collect or count.
-	Time::HiRes::sleep(0.2);
-	my %old = map { ($_ => 1) } grep { $before{$_} } $self->worker_pids;
+	my %old = map { ($_ => 1) } $self->worker_pids;
 
 	$self->reload;
 	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now >= keys %old && !grep { $old{$_} } @now });
