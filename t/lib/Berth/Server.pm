@@ -198,9 +198,27 @@ sub start_workers
 		die "berth-fcgi did not start:\n" . join("\n", @log) . "\n" if !$self->master_alive;
 		return 0;
 	}) or die "berth-fcgi was not ready in time:\n" . join("\n", $self->log) . "\n";
-	# a wrapper's only child is the master; signals are for it
-	$self->{real_master} = @{ $self->{wrap} } ? (children($self->{master}))[0] : $self->{master};
+	# what wraps the master is its parent, or has become it; signals are for it
+	my @pid = map { /"event":\s*"ready",\s*"pid":\s*(\d+)/ } $self->log;
+	$self->{real_master} = @{ $self->{wrap} } ? $pid[-1] : $self->{master};
+	$self->wait_for_workers(scalar @before) if !$self->{older};
 	return $self->{real_master};
+}
+
+# wait_for_workers - a master says that it is ready before it makes its workers: until there are as many as it says behind so many lines of
+# the log, or some have failed
+sub wait_for_workers
+{
+	my ($self, $from) = @_;
+
+	Berth::Test::wait_for(sub {
+		my @log = $self->log;
+		splice @log, 0, $from;
+		return 1 if !$self->master_alive || grep { /"event":"(?:worker_failed|worker_died|fork)"/ } @log;
+		my ($least) = map { /"event":"ready".*, (\d+) workers, (\d+) for writes, (\d+) for uploads"/ ? $1 + $2 + $3 : () } @log;
+		return $self->worker_pids >= ($least // 0);
+	});
+	return;
 }
 
 # The settings that nginx has to know, as berth itself reports them; the addresses are the test's.
@@ -413,10 +431,11 @@ sub reload { my ($self) = @_; return kill HUP => $self->{real_master} }
 sub replace_workers
 {
 	my ($self) = @_;
-	my %old = map { ($_ => 1) } $self->worker_pids;
+	my $count = $self->worker_pids;
+	my %old = map { ($_ => 1) } children($self->{real_master});     # one that has just been forked has not its name yet
 
 	$self->reload;
-	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now >= keys %old && !grep { $old{$_} } @now });
+	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now >= $count && !grep { $old{$_} } @now });
 }
 
 sub restart

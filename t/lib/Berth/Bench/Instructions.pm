@@ -25,8 +25,6 @@ sub counted
 	my $s = Berth::Server->start(root => store_of($bench, 'hundred', 'berth')->root, workers => 1, config => "delete = true;\nupload_workers = 1;\n",
 		wrap => ['valgrind', '-q', '--tool=callgrind', '--callgrind-out-file=' . $out . '.%p']);
 
-	# valgrind becomes the program: it has no child that is the master
-	$s->{real_master} = $s->{master};
 	$bench->load($s, paths => Berth::Bench::Pull::paths_of($bench, $route), c => 1, n => $n, H => [Berth::Bench::Pull::accept_header()]);
 	$s->stop;
 	return glob "$out.*";
