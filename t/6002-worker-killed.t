@@ -72,7 +72,7 @@ like $st, qr/^(201|50[23])$/, 'a single POST is answered when all workers are ki
 ok all_back(), 'the workers are back';
 is $s->push_blob('kill/new', $bytes), $d, 'a client that begins anew succeeds';
 ok sha256(content_of(blob_file($s, $d))) eq $d, 'the blob has its bytes';
-is join('', grep { -s $s->root . "/berth/$_" } split / /, leftovers($s)), '', 'nothing of size is left in body, tmp and trash';
+ok +(wait_for { !grep { -s } map { my $d = $s->root . "/berth/$_"; map { "$d/$_" } files_below($d) } qw(body tmp trash) }), 'nothing of size is left in body, tmp and trash';
 
 # the log says it
 my @say = grep { /signal|died|killed/i } grep { !/"event":"request"/ } $s->log;

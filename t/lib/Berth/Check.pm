@@ -189,16 +189,15 @@ sub uploads_of {
 	return @names;
 }
 
-# leftovers - what lies in berth/body, berth/tmp and berth/trash; waits a moment for nginx to remove its names
+# leftovers - what lies in berth/body, berth/tmp and berth/trash; waits for nginx to remove its names
 sub leftovers {
 	my ($s) = @_;
 	my @left;
-	for (1 .. 40) {
+	my $gone = Berth::Test::wait_for(sub {
 		@left = map { my $d = $_; map { "$d/$_" } files_below($s->root . "/berth/$d") } qw(body tmp trash);
-		return '' unless @left;
-		select undef, undef, undef, 0.05;
-	}
-	return "@left";
+		return !@left;
+	});
+	return $gone ? '' : "@left";
 }
 
 # lay_*: content put straight into the store, as another registry would leave it
