@@ -13,11 +13,11 @@
 #define TASKS 50
 
 struct work {
-	_Atomic int *done;              /* shared: how often each task was done */
+	_Atomic int *done;              /* shared: how often each task was done, and behind them, how often the caller watched */
 	struct str *out;                /* of a helper */
 	size_t fails, dies;             /* tasks that do so in a helper */
-	int records, seen[TASKS], ticks, finished;
-	bool slow;
+	int records, seen[TASKS], finished;
+	bool watched;                   /* no task ends before the caller has watched */
 };
 
 static void begin(void *arg, struct str *out)
@@ -34,8 +34,8 @@ static int task(void *arg, size_t i, struct err *e)
 		w->seen[i]++;
 		return 0;
 	}
-	if (w->slow)
-		usleep(2000);
+	while (w->watched && !atomic_load(&w->done[TASKS]))
+		usleep(1000);
 	share_record(w->out, 'i', &i, sizeof(i));
 	if (i == w->dies)
 		raise(SIGKILL);
@@ -70,7 +70,7 @@ static void tick(void *arg, size_t begun)
 {
 	struct work *w = arg;
 
-	w->ticks += begun <= TASKS;
+	atomic_fetch_add(&w->done[TASKS], begun <= TASKS);
 }
 
 static int wrong(const struct work *w)
@@ -84,7 +84,7 @@ static int wrong(const struct work *w)
 
 static int run(struct work *w, struct share_job job, unsigned processes, struct err *e)
 {
-	memset(w->done, 0, TASKS * sizeof(*w->done));
+	memset(w->done, 0, (TASKS + 1) * sizeof(*w->done));
 	job.tasks = TASKS;
 	job.task = task;
 	job.begin = begin;
@@ -96,7 +96,7 @@ static int run(struct work *w, struct share_job job, unsigned processes, struct 
 int main(void)
 {
 	cleanup_err struct err e = ERR_INIT;
-	_Atomic int *done = share_memory(TASKS * sizeof(*done), &e);
+	_Atomic int *done = share_memory((TASKS + 1) * sizeof(*done), &e);
 	const struct work fresh = { .done = done, .fails = TASKS, .dies = TASKS };
 	struct work w = fresh;
 	size_t last;
@@ -107,8 +107,8 @@ int main(void)
 	ok(run(&w, (struct share_job){ .finish = finish }, 4, &e) == 0 && wrong(&w) == 0 && w.finished == 1 && w.records >= 3,
 	   "four: each task is done once, and each helper reports");
 	w = fresh;
-	w.slow = true;
-	ok(run(&w, (struct share_job){ .helpers_alone = true, .tick = tick }, 2, &e) == 0 && wrong(&w) == 0 && w.records == TASKS && w.ticks > 0,
+	w.watched = true;
+	ok(run(&w, (struct share_job){ .helpers_alone = true, .tick = tick }, 2, &e) == 0 && wrong(&w) == 0 && w.records == TASKS && done[TASKS] > 0,
 	   "helpers alone, while this process watches");
 	w = fresh;
 	w.fails = 20;
@@ -123,6 +123,6 @@ int main(void)
 	for (last = TASKS; last && w.seen[last - 1] == 0; last--)
 		;
 	ok(last > 0, "what was reported before was accepted");
-	share_memory_free(done, TASKS * sizeof(*done));
+	share_memory_free(done, (TASKS + 1) * sizeof(*done));
 	return done_testing();
 }
