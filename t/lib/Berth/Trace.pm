@@ -16,7 +16,7 @@ use Time::HiRes ();
 
 use Berth::Test ();
 
-our @EXPORT = qw(calls_of costs_of traced_calls);
+our @EXPORT = qw(calls_of costs_of costs_beside new_second traced_calls);
 
 # traced_calls(file, from) - the successful calls in what `strace -f -ttt -o file` wrote, whole: those that were interrupted by
 # another process' are put together, and stand where they ended. The last two words of each are its line, and the one where
@@ -60,7 +60,8 @@ sub sleeps
 	my ($pid) = @_;
 
 	open my $fh, '<', "/proc/$pid/stat" or return 1;
-	return <$fh> =~ /^\d+ \(.*\) [SZX] /s;
+	my $line = <$fh> // return 1;           # it has ended since
+	return $line =~ /^\d+ \(.*\) [SZX] /s;
 }
 
 # trace_of(server, options, code) - the file of what strace writes of all workers while the code runs
@@ -114,6 +115,38 @@ sub costs_of
 		$n{bytes} += $result if $name =~ /^(?:p?read(?:64|v|v2)?|copy_file_range)$/ && $args =~ m{^\d+</};
 	}
 	return \%n;
+}
+
+# new_second - wait for the beginning of a second: what was made young in the last one is made young again, which costs calls
+sub new_second { return Time::HiRes::sleep(1.05 - (Time::HiRes::time() - int Time::HiRes::time())) }
+
+# costs_beside(good, sides...) - what something costs on each side, { at => server, make, do }: `do` is given what `make` gives, and is true
+# if it went well. It is done once without counting, so that what is made once is there; then counted, until the code, which is given the
+# costs, says that they are good: what a busy machine adds or spares, it does not each time. Each side begins in a new second.
+sub costs_beside
+{
+	my ($good, @sides) = @_;
+	my @is;
+
+	for my $try (0 .. 6) {
+		my @with = map { [$_->{make} ? $_->{make}->() : ()] } @sides;
+		my $last;
+
+		for my $i (0 .. $#sides) {
+			my ($at, $ok) = ($sides[$i]{at});
+			my $do = sub {
+				# for a server that has done nothing in this second it is a new one
+				new_second() if $try && (!$last || $last == $at || Time::HiRes::time() - int Time::HiRes::time() > 0.5);
+				$ok = $sides[$i]{do}->(@{ $with[$i] });
+			};
+
+			$try ? ($is[$i] = costs_of($at, $do)) : $do->();
+			die "not what it has to be\n" if !$ok;
+			$last = $at;
+		}
+		last if $try && $good->(@is);
+	}
+	return @is;
 }
 
 1;
