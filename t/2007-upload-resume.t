@@ -18,11 +18,7 @@ sub patched_ok {
 	my $from = $i * 300_000;
 	my $to = $from + 299_999;
 	my $r;
-	for (1 .. 50) {
-		$r = $s->req('PATCH', $loc, body => $piece[$i], headers => ['Content-Range' => "$from-$to"]);
-		last unless $r->status =~ /^50[23]$/;
-		select undef, undef, undef, 0.1;
-	}
+	wait_for { ($r = $s->req('PATCH', $loc, body => $piece[$i], headers => ['Content-Range' => "$from-$to"]))->status !~ /^50[23]$/ };
 	is $r->status, 202, $title or diag $r->body;
 	is $r->header('Range'), "0-$to", "$title: the bytes before are still there";
 	is path_of($r->header('Location')), $loc, "$title: the Location is the same";

@@ -17,11 +17,7 @@ my $at = 0;
 sub goes_on {
 	my ($len, $title) = @_;
 	my $r;
-	for (1 .. 100) {
-		$r = $s->req('GET', $loc);
-		last if $r->status !~ /^50[23]$/;
-		select undef, undef, undef, 0.1;
-	}
+	wait_for { ($r = $s->req('GET', $loc))->status !~ /^50[23]$/ };
 	is $r->status, 204, "$title: GET is 204";
 	my ($end) = ($r->header('Range') // '') =~ /^0-(\d+)$/;
 	my $have = $end ? $end + 1 : 0;
