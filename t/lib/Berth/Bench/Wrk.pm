@@ -72,11 +72,16 @@ sub load
 	my $connections = $o{c} // $CONNECTIONS;
 	my $script = script($b, $paths, @{ $o{H} // [] }, $peer ? $peer->headers : ());
 	my $url = $peer ? $peer->url : ($o{tls} ? 'https' : 'http') . '://127.0.0.1:' . $side->port;
-	my $r = run('wrk', '-t' . ($connections < $THREADS ? $connections : $THREADS), "-c$connections", "-d${seconds}s", '--timeout', '30s', '-s', $script, $url);
-	my ($json) = $r->{out} =~ /^(\{.*\})$/m;
-	my $j = $json ? JSON::PP->new->decode($json) : undef;
+	my ($r, $j, $some);
 
-	die "wrk failed: $r->{err}$r->{out}\n" if !$j || !($j->{units} || $o{part} && $j->{bytes});
+	for (1 .. 5) {          # as there
+		$r = run('wrk', '-t' . ($connections < $THREADS ? $connections : $THREADS), "-c$connections", "-d${seconds}s", '--timeout', '30s', '-s', $script, $url);
+		my ($json) = $r->{out} =~ /^(\{.*\})$/m;
+		$j = $json ? JSON::PP->new->decode($json) : undef;
+		$some = $j && ($j->{units} || $o{part} && $j->{bytes});
+		last if !$j || $some || $j->{errors} || $j->{statuses};
+	}
+	die "wrk failed: $r->{err}$r->{out}\n" if !$some;
 	die "wrk met $j->{errors} errors of connections and $j->{statuses} of statuses\n" if $j->{errors} || $j->{statuses};
 	return { %$j, rate => $j->{units} / $j->{seconds} };
 }
