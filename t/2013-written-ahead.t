@@ -73,7 +73,7 @@ is $s->req('GET', "/v2/large/app/blobs/$digest")->body eq $bytes, 1, 'with all i
 
 # What has a body's name and is none: it grows as a file, and is something else when it is looked at.
 my $body = $s->root . '/berth/body';
-wait_for { !glob "$body/*" } or die 'the body of the push stays';        # nginx removes it after its answer
+wait_for { !(() = glob "$body/*") } or die 'the body of the push stays';        # nginx removes it after its answer
 my $outside = spew($s->dir . '/outside', 'x' x (9 << 20));
 for (
 	['a symbolic link', sub { symlink $outside, $_[0] or die $! }, sub { unlink $_[0] }],

@@ -62,7 +62,7 @@ sub stop
 sub relay_pid { return $_[0]{relay} }
 sub log_file { return "$_[0]{dir}/log" }
 sub store { return "$_[0]{dir}/store" }
-sub spooled { my ($self) = @_; return glob "$self->{dir}/store/berth/body/relay-*" }
+sub spooled { my ($self) = @_; my @all = glob "$self->{dir}/store/berth/body/relay-*"; return @all }
 sub handed { my ($self) = @_; return -e "$self->{dir}/handed" ? map { $json->decode($_) } split /\n/, slurp("$self->{dir}/handed") : () }
 sub forget { my ($self) = @_; unlink "$self->{dir}/handed"; return }
 sub worker_says { my ($self, $status) = @_; spew("$self->{dir}/says.new", $status); rename "$self->{dir}/says.new", "$self->{dir}/says" or die $!; return }

@@ -153,7 +153,7 @@ sub filesystem_of
 	my $name = $device =~ s{.*/}{}r;
 
 	return $type if $type ne 'ext4';
-	return glob("/proc/fs/jbd2/$name-*") ? 'ext4' : 'ext4 without a journal';
+	return (() = glob "/proc/fs/jbd2/$name-*") ? 'ext4' : 'ext4 without a journal';
 }
 
 # machine_of - what the figures depend on
