@@ -101,7 +101,8 @@ sub start
 		$self->{port} = Berth::Server::free_port();
 		$self->configure;
 		my $pid = $self->launch;
-		return $self if wait_for { IO::Socket::INET->new(PeerAddr => $self->host) || waitpid($pid, POSIX::WNOHANG()) };
+		my $is = wait_for { IO::Socket::INET->new(PeerAddr => $self->host) ? 'up' : waitpid($pid, POSIX::WNOHANG()) ? 'ended' : '' };
+		return $self if ($is // '') eq 'up';
 		$self->stop;
 	}
 	die "docker-registry does not start:\n" . slurp("$self->{dir}/log");
