@@ -252,6 +252,9 @@ sub start_nginx
 			"monitor=unix:$self->{dir}/monitor.sock", @settings, "extra=$self->{nginx_extra}", "remote_user=$self->{remote_user}",
 			ref $args eq 'CODE' ? $args->($self->{port}) : @$args);
 		die "nginx/render: $r->{err}\n" if $r->{status};
+		# On a busy machine a worker may stand still for longer than whoever watches waits.
+		my $monitor = "$run/with-monitor-http.conf";
+		Berth::Test::spew($monitor, Berth::Test::slurp($monitor) =~ s/_read_timeout \K5s;/60s;/gr) if -e $monitor;
 		$self->launch_nginx;
 		my $up = Berth::Test::wait_for(sub { !$self->nginx_alive || -s "$run/nginx.pid" && $self->listens });
 		if ($up && $self->nginx_alive) {
