@@ -33,8 +33,7 @@ sub refused_early
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	error_is($r, $status, $code, $title);
-	cmp_ok($r->sent, '<', 256 << 20, '... before it has all come in');
-	cmp_ok($r->seconds, '<', 5, '... at once');
+	cmp_ok($r->sent, '<', 60 << 20, '... before it has all come in');
 	is(scalar(spooled()), 0, '... and nothing of it is on the disk');
 }
 
@@ -58,6 +57,7 @@ ok(wait_for { !spooled() }, '... and what was spooled is gone');
 
 my $up = path_of($b->req(POST => '/v2/a/blobs/uploads/', headers => [ 'Content-Length' => 0 ])->header('Location'));
 $b->req(PATCH => $up, body => 'y' x 1000);
+wait_for { !spooled() };
 $r = big(PATCH => $up, length => 60 << 20, headers => [ 'Content-Range' => '5000-' . (5000 + (60 << 20) - 1) ]);
 refused_early($r, 416, 'RANGE_INVALID', 'a chunk out of place is refused');
 is($r->header('Range'), '0-999', '... with the Range that is there');
@@ -66,10 +66,10 @@ like($up, qr/\Q${\$r->header('Docker-Upload-UUID')}\E\z/, '... and the UUID');
 is($b->req(GET => $up)->header('Range'), '0-999', '... and the upload is as it was');
 
 # Expect: 100-continue
-$r = $b->raw("PATCH /v2/a/blobs/uploads/$uuid HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
-	. "Content-Length: 1000\r\n\r\n", 5);
-is($r->status, 404, 'a client that asks with Expect: 100-continue is refused without its body');
 my $s = $b->sock;
+print {$s} "PATCH /v2/a/blobs/uploads/$uuid HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n";
+is(read_response($s)->status, 404, 'a client that asks with Expect: 100-continue is refused without its body');
+$s = $b->sock;
 print {$s} "PATCH $up HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
 my $line = '';
 sysread $s, $line, 100;
@@ -78,6 +78,7 @@ print {$s} 'zzzz';
 is(read_response($s)->status, 202, '... and then its body is taken');
 
 # a body that stops half-way leaves nothing
+wait_for { !spooled() };
 $s = $b->sock;
 print {$s} "PATCH $up HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" . 'x' x 3_000_000;
 ok(wait_for { my @f = spooled(); @f && -s $f[0] > 1_000_000 }, 'a body is spooled as it comes in');
