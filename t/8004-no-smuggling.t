@@ -84,7 +84,7 @@ for (['the main socket', $f], ['the uploads socket', $u]) {
 			local $SIG{PIPE} = 'IGNORE';
 			syswrite $s, $rec;
 			my $sel = IO::Select->new($s);
-			while (!$closed && $sel->can_read(3)) {
+			while (!$closed && $sel->can_read(60)) {
 				$closed = !sysread $s, $rest, 65536, length $rest;
 			}
 		}

@@ -171,7 +171,7 @@ is(join(' ', map { my $r = read_response($s, rest => \$rest, method => $_); $r ?
 # HTTP/2
 SKIP: {
 	skip('this curl has no HTTP/2', 8) if run('curl', '--version')->{out} !~ /HTTP2/ && !$ENV{CI};
-	my @curl = ('curl', '-sS', '--http2-prior-knowledge', '--max-time', 30);
+	my @curl = ('curl', '-sS', '--http2-prior-knowledge', '--max-time', 100);
 	my $url = "http://127.0.0.1:$h2";
 	my $get = sub { return run(@curl, '-i', @_)->{out} };
 	like($get->("$url/v2/"), qr/\AHTTP\/2 200 .*\{\}\z/s, 'HTTP/2: GET /v2/');
@@ -202,7 +202,7 @@ like($put->{user_agent}, qr/\Aa "quoted"\tagent/, '... the user agent, whatever 
 like($put->{request_id}, qr/\A[0-9a-f]{32}\z/, '... and an id');
 ok((grep { ($_->{request_id} // '') eq $put->{request_id} } $b->log_events), '... that the workers\' log has too');
 ok((grep { !defined $_->{status} } @log) == 0, 'every line has a status');
-is($log[-1]{status}, 400, 'a malformed request is logged');
+is(join(' ', map { $_->{status} } grep { ($_->{uri} // '') eq '' } @log), 400, 'a malformed request is logged');
 
 done_testing;
 
@@ -221,7 +221,7 @@ sub h2_refused
 	print {$s} "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", $frame->(4, 0, 0, ''), $frame->(1, 4, 1, $block),
 		map { $frame->(0, 0, 1, 'x' x 16384) } 1 .. 3;
 	$s->flush;
-	while (IO::Select->new($s)->can_read(5) && sysread $s, $buf, 65536, length $buf) {
+	while (IO::Select->new($s)->can_read(60) && sysread $s, $buf, 65536, length $buf) {
 		while (length $buf >= 9 && length $buf >= 9 + (my $n = unpack 'N', "\0$buf")) {
 			my ($type, $id) = unpack 'x3 C x N', $buf;
 			push @got, $name{$type} . ($type == 3 ? ':' . unpack('x9 N', $buf) : '') if $id == 1 && $name{$type};
