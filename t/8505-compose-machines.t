@@ -22,7 +22,7 @@ sub compose
 	return run({ timeout => 300, env => { %{ $d->env }, COMPOSE_PROJECT_NAME => 'berth' } }, 'docker-compose',
 		'-f', source_dir() . '/deploy/machines.yml', '--project-directory', source_dir() . '/deploy', @_);
 }
-sub curl { return $d->inside('curl', '-sS', '-i', '--max-time', '20', @_)->{out} =~ s/\r\n/\n/gr }
+sub curl { return $d->inside('curl', '-sS', '-i', '--max-time', '100', @_)->{out} =~ s/\r\n/\n/gr }
 sub named { return $d->value('ps', '-q', '-f', "label=com.docker.compose.service=$_[0]") }
 sub log_of { return ($d->docker('logs', $_[0]))[1] }
 sub tags { return curl("$url/v2/busybox/tags/list") =~ /"tags":\[([^\]]*)\]/ ? $1 =~ s/"//gr : '' }

@@ -55,7 +55,7 @@ sub certificate
 sub curl
 {
 	my ($url, %o) = @_;
-	my @cmd = ('curl', '-sS', '-i', '-g', '--path-as-is', '--max-time', 30, '-H', 'Expect:');
+	my @cmd = ('curl', '-sS', '-i', '-g', '--path-as-is', '--max-time', 100, '-H', 'Expect:');
 	my @h = @{ $o{headers} // [] };
 
 	push @cmd, '--cacert', $o{ca} if $o{ca};
