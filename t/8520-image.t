@@ -46,7 +46,7 @@ sub compose
 
 sub curl
 {
-	my $r = $d->inside('curl', '-sS', '-i', '--max-time', '20', @_);
+	my $r = $d->inside('curl', '-sS', '-i', '--max-time', '100', @_);
 
 	return $r->{out} =~ s/\r\n/\n/gr;
 }
@@ -60,6 +60,16 @@ sub ended
 	my $r = $d->run_docker('run', '--rm', @_);
 
 	return [$r->{status}, $r->{out} . $r->{err}];
+}
+
+# What a container's health check says; it is asked again where nginx did not answer within five seconds.
+sub health
+{
+	my ($name) = @_;
+	my $is;
+
+	wait_for { $is = [$d->docker('exec', $name, '/usr/lib/berth/health')]; $is->[1] ne "nginx does not answer\n" };
+	return $is;
 }
 
 # owner and mode of everything below a directory
@@ -86,7 +96,7 @@ my $head = curl('--head', '-H', 'Accept: application/vnd.docker.distribution.man
 like $head, qr{^HTTP/1\.1 200 OK\n}, 'the manifest';
 like $head, qr/^\Q$_\E$/m, "has $_" for "Content-Length: $size", 'Content-Type: application/vnd.docker.distribution.manifest.v2+json',
 	"Docker-Content-Digest: $digest", 'Docker-Distribution-Api-Version: registry/2.0', qq(Etag: "$digest"), 'X-Content-Type-Options: nosniff';
-$d->docker_ok('stop', 'registry-dev', 'docker stop');
+$d->docker_ok('stop', '-t', 100, 'registry-dev', 'docker stop');
 is $d->value('inspect', '-f', '{{.State.ExitCode}}', 'registry-dev'), 0, 'it ends with status 0';
 $from = time;
 $d->docker_ok('start', 'registry-dev', 'docker start');
@@ -105,7 +115,8 @@ is join(' ', grep { !$before->{$_} && $after->{$_} !~ /^0:0:/ } sort keys %$afte
 # --- parts that are killed, and the first process
 
 my $sh = sub { return $d->value('exec', 'registry-dev', 'sh', '-c', $_[0]) };
-my $pid_of = 'for p in /proc/[0-9]*; do c=$(tr "\0" " " <$p/cmdline); case $c in "%s"*) echo ${p#/proc/}; break;; esac; done';
+# of the children of the first process: workers have the words of their master
+my $pid_of = 'for p in /proc/[0-9]*; do c=$(tr "\0" " " <$p/cmdline); case $c in "%s"*) grep -q "^PPid:.1$" $p/status && echo ${p#/proc/};; esac; done';
 $sh->('(sleep 0.1 & sleep 0.2) & exit');
 ok wait_for(sub { $sh->('cat /proc/[0-9]*/status | grep -c "^State:.Z"; true') eq '0' }), 'the first process reaps orphans';
 for my $part ('berth-fcgi --listen', 'nginx: master') {
@@ -139,7 +150,7 @@ $d->docker_ok('run', '-d', '--name', 'own', '--user', '4321:4321', '--read-only'
 	'-p', '5001:5001', '-e', 'REGISTRY_HTTP_ADDR=:5001', '-e', 'REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5002', '-v', "$dir/own:/var/lib/registry", 'berth', 'user: one that can write it');
 ok served('http://127.0.0.1:5001'), 'serves, where REGISTRY_HTTP_ADDR says';
 is $d->value('exec', 'own', 'stat', '-c', '%u:%g', '/var/lib/registry/berth'), '4321:4321', 'as that user';
-is_deeply [$d->docker('exec', 'own', '/usr/lib/berth/health')], [0, "ready\n"], 'the health check asks there, too';
+is_deeply health('own'), [0, "ready\n"], 'the health check asks there, too';
 like +($d->docker('exec', 'own', 'wget', '-q', '-O', '-', 'http://127.0.0.1:5002/metrics'))[1], qr{^berth_ready 1$}m, 'REGISTRY_HTTP_DEBUG_ADDR says where the metrics are';
 like curl("http://127.0.0.1:5001$_"), qr{^HTTP/1\.1 404 }, "... and $_ is nowhere else" for '/metrics', '/readyz';
 
@@ -152,7 +163,7 @@ for ([], ['--read-only'], ['--cap-drop', 'ALL'], ['--user', '1234'], ['--user', 
 	$d->docker_ok('run', '-d', '--name', $name, '-p', "$n:5000", @$_, 'berth', "$title: no volume, no variable");
 	ok served("http://127.0.0.1:$n"), 'serves';
 	is +($d->docker('exec', $name, 'wget', '-q', '--spider', 'http://localhost:5000/v2/'))[0], 0, '... which wget finds';
-	is_deeply [$d->docker('exec', $name, '/usr/lib/berth/health')], [0, "ready\n"], '... and is healthy';
+	is_deeply health($name), [0, "ready\n"], '... and is healthy';
 	$d->docker_ok('tag', 'busybox', "127.0.0.1:$n/busybox:1.0", 'docker tag');
 	$d->docker_ok('push', "127.0.0.1:$n/busybox:1.0", '... a push');
 	$d->docker_ok('rm', '-fv', $name, '... removed');
@@ -188,7 +199,7 @@ for (['serve', $stock], ['registry', 'serve', $stock], ['/bin/registry', 'serve'
 	ok served('http://127.0.0.1:5004'), '... serves';
 	like +($d->docker('logs', 'words'))[1], $told->('/usr/lib/berth/start all'), '... and says what runs';
 	is +($d->docker('exec', 'words', 'bin/registry', 'garbage-collect', $stock))[0], 0, '... bin/registry garbage-collect in it';
-	$d->docker_ok('stop', 'words', '... stopped');
+	$d->docker_ok('stop', '-t', 100, 'words', '... stopped');
 	is $d->value('inspect', '-f', '{{.State.ExitCode}}', 'words'), 0, '... with status 0';
 	$d->docker('rm', '-v', 'words');
 }
@@ -264,7 +275,7 @@ EOT
 	my @trust = ('--cacert', $ca->file);
 	ok wait_for(sub { curl(@trust, $at) =~ m{^HTTP/\S+ 401 } }), 'it speaks TLS, and is closed';
 	like curl(@trust, '-u', 'tester:secret', $at), qr{^HTTP/\S+ 200 }, '... open for the right password';
-	is_deeply [$d->docker('exec', 'moved', '/usr/lib/berth/health')], [0, "ready\n"], '... and healthy';
+	is_deeply health('moved'), [0, "ready\n"], '... and healthy';
 	like +($d->docker('exec', 'moved', 'bin/registry', 'garbage-collect', $stock))[1], $told->('berth gc'), '... and its garbage can be collected';
 	is compose('down', '-v')->{status}, 0, 'docker-compose down';
 	return;
@@ -297,7 +308,7 @@ ok served('http://127.0.0.1:5003'), '... and serves';
 $d->docker_ok('tag', 'busybox', '127.0.0.1:5003/busybox:1.0', 'docker tag');
 $d->docker_ok('push', '127.0.0.1:5003/busybox:1.0', '... a push');
 is body('http://127.0.0.1:5003/v2/busybox/tags/list'), qq({"name":"busybox","tags":["1.0"]}\n), '... and the tags';
-is_deeply [$d->docker('exec', 'bookworm', '/usr/lib/berth/health')], [0, "ready\n"], '... and is healthy';
+is_deeply health('bookworm'), [0, "ready\n"], '... and is healthy';
 
 # --- each error is one line
 
