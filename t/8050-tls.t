@@ -77,7 +77,8 @@ open my $fh, '>', $big or die $!;
 truncate $fh, 1 << 30;
 $r = get('/v2/-/blobs/uploads?digest=' . sha256('x'), '-T', $big, '-X', 'POST');
 ok !$r || $r->status == 400, 'a POST of 1 GiB to a bad name is refused over TLS';
-my @up = grep { $_->{method} eq 'POST' && $_->{status} == 400 } $b->access_events;
+my @up;
+wait_for { @up = grep { $_->{method} eq 'POST' && $_->{status} == 400 } $b->access_events };
 ok @up && $up[-1]{request_bytes} < 1 << 26, 'before its bytes have come';
 is leftovers($b), '', 'and nothing is left of it';
 
