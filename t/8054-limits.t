@@ -60,17 +60,25 @@ is $s->req(GET => '/v2/', from => '127.0.0.3', headers => ['X-Berth-User' => 'al
 $s->stop;
 
 # --- requests under way
-$s = Berth::Server->start(nginx_args => ['with=limits', 'per_address=3', 'client_timeout=4s', 'header_timeout=1s']);
+$s = Berth::Server->start(nginx_args => ['with=limits', 'per_address=3']);
 my $blob = $s->push_blob('x', 'x');
-my @slow = map { my $c = $s->sock('127.0.0.2'); print {$c} "PUT /v2/x/manifests/a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"; $c } 1 .. 3;
+my $put = "PUT /v2/x/manifests/a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+my @slow = map { my $c = $s->sock('127.0.0.2'); print {$c} $put; $c } 1 .. 3;
 wait_for { ($r = $s->req(GET => '/v2/', from => '127.0.0.2'))->status == 429 };
 error_is $r, 429, 'TOOMANYREQUESTS', 'an address with three requests under way gets no fourth';
 is $s->req(GET => "/v2/x/blobs/$blob", from => '127.0.0.3')->status, 200, 'others do';
 
-# --- slow clients
+# --- slow clients; an nginx of its own, since its times are over where a busy machine stands still
+close $_ for @slow;
+is leftovers($s), '', 'nothing is left of bodies that are broken off';
+$s->stop_nginx;
+$s->{nginx_args} = ['with=limits', 'per_address=1', 'client_timeout=4s', 'header_timeout=1s'];
+$s->start_nginx;
+my $slow = $s->sock('127.0.0.2');
+print {$slow} $put;
 like slurp($s->dir . '/nginx/berth-locations.conf'), qr/\bclient_body_timeout 4s;/, 'the time for a body is set';
-ok wait_for(sub { $s->req(GET => '/v2/', from => '127.0.0.2')->status == 200 }), 'a body that does not go on is given up';
-is eval { defined read_response($slow[0]) ? 'an answer' : 'closed' } // $@, 'closed', 'without an answer';
+ok wait_for(sub { (eval { $s->req(GET => '/v2/', from => '127.0.0.2') } // return 0)->status == 200 }), 'a body that does not go on is given up';
+is eval { defined read_response($slow) ? 'an answer' : 'closed' } // $@, 'closed', 'without an answer';
 my $c = $s->sock;
 print {$c} "GET /v2/ HTTP/1.1\r\nHost: x";
 like slurp($s->dir . '/nginx/berth-locations.conf'), qr/\bclient_header_timeout 1s;/, 'and that for a header';
