@@ -18,7 +18,7 @@ log:
 storage:
   delete: {enabled: true}
   maintenance:
-    uploadpurging: {enabled: true, age: 1s, interval: 1s, dryrun: false}
+    uploadpurging: {enabled: true, age: 168h, interval: 1s, dryrun: false}
 catalog: {maxentries: 3}
 http:
   debug:
@@ -51,7 +51,9 @@ is $r->status . $r->body, "200{}\n", '/debug/health of a registry that is well';
 like $r->header('Content-Type'), qr{^application/json}, 'is JSON';
 is $s->watch('/metrics')->status, 404, 'the metrics are where the configuration says';
 is $s->req(GET => $_)->status, 404, "$_ is not where the registry listens" for '/debug/health', '/prometheus';
-my $text = $s->watch('/prometheus')->body;
+# nginx may not have closed the connection before
+my $text;
+wait_for { ($text = $s->watch('/prometheus')->body) =~ /^registry_http_in_flight_requests 1$/m };
 my %m = map { /^([a-z_]+(?:\{.*\})?) (\S+)$/ } split /\n/, $text;
 is $m{'registry_http_requests_total{code="200",handler="catalog",method="get"}'}, 3, 'registry_http_requests_total counts';
 is $m{'registry_http_requests_total{code="201",handler="blob_upload_chunk",method="put"}'} + ($m{'registry_http_requests_total{code="201",handler="blob_upload",method="post"}'} // 0),
@@ -63,7 +65,9 @@ is $m{"registry_http_${_}_size_bytes_sum{handler=\"manifest\"}"}, $m{"berth_http
 # Uploads that nobody goes on with
 my $garbage = blob_file($s, $s->push_blob('repo/1', 'nobody names this'));
 my $loc = upload_start($s, 'repo/1');
-$s->req(PATCH => $loc, body => 'some bytes');
+is $s->req(PATCH => $loc, body => 'some bytes')->status, 202, 'an upload is begun';
+spew($yml, slurp($yml) =~ s/age: 168h/age: 1s/r);
+$s->reload;
 ok +(wait_for { $s->req(GET => $loc)->status == 404 }), 'an upload that nobody goes on with is removed';
 my ($purged) = wait_for { grep { $_->{event} eq 'purged' && $_->{uploads} } $s->log_events };
 ok $purged, 'the log says so';
