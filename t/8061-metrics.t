@@ -160,12 +160,13 @@ my $runs = by_name(metrics($s), 'berth_gc_runs_total');
 ok wait_for(sub { by_name(metrics($s), 'berth_gc_runs_total') > $runs }), '... each time';
 is metrics($s)->{'berth_gc_runs_total{result="failed"}'}, 0, '... and none as failed';
 my $lock = $s->root . '/berth/locks/run';
-rename $lock, "$lock.away" or die "$lock: $!";
-mkdir $lock or die "$lock: $!";
+# at once: a collection that found no file would make one
+link $lock, "$lock.away" or die "$lock: $!";
+symlink '.', "$lock.dir" or die "$lock: $!";
+rename "$lock.dir", $lock or die "$lock: $!";
 ok wait_for(sub { metrics($s)->{'berth_gc_runs_total{result="failed"}'} > 0 }), 'one that fails is counted as that';
 
 # --- logins
-rmdir $lock;
 rename "$lock.away", $lock or die "$lock: $!";
 $s->config("auth = { htpasswd = \"$htpasswd\"; };\n");
 $s->restart;
