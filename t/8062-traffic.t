@@ -81,6 +81,7 @@ get('/v2/');
 rename $log, "$log.1" or die;
 kill USR1 => $s->nginx_pid;
 ok wait_for(sub { -e $log }), 'the log is rotated';
+wait_for { !grep { (readlink // '') eq "$log.1" } map { glob "/proc/$_/fd/*" } Berth::Server::children($s->nginx_pid) };
 $asked = 0;
 get('/v2/') for 1 .. 2;
 run_ok($traffic, $log, $out, 'after that');
