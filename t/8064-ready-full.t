@@ -17,6 +17,7 @@ is run('mount', '-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', $top)->{status
 my $s = Berth::Server->start(workers => 2, root => "$top/store");
 is $s->watch('/readyz')->status, 200, 'with room it is ready';
 my ($d) = $s->push_image('full/app', 'one');
+is leftovers($s), '', 'nothing that is still to be removed makes room';
 open my $h, '>', "$top/filler" or die;
 my $piece = 'x' x 4096;
 1 while syswrite $h, $piece;
