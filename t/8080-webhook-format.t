@@ -17,12 +17,12 @@ my $json = JSON::PP->new->utf8->canonical;
 my %receiver = (berth => Berth::Receiver->start(bodies => 1), other => Berth::Receiver->start(bodies => 1));
 my $s = Berth::Server->start(config => <<"CONF");
 delete = true;
-notifications = ( { name = "r"; url = "@{[ $receiver{berth}->url ]}"; actions = [ "all" ]; } );
+notifications = ( { name = "r"; url = "@{[ $receiver{berth}->url ]}"; actions = [ "all" ]; timeout = "60s"; } );
 CONF
 my $o = Berth::Other->new(root => tmp_dir(), more => <<"YML")->start;
 notifications:
   endpoints:
-    - { name: r, url: "@{[ $receiver{other}->url ]}", timeout: 2s, threshold: 5, backoff: 1s }
+    - { name: r, url: "@{[ $receiver{other}->url ]}", timeout: 60s, threshold: 5, backoff: 1s }
 YML
 my %registry = (berth => $s, other => $o);
 wait_for { -e $s->root . '/berth/journal/readers/r' } or die 'no relay delivers';
