@@ -81,7 +81,8 @@ for my $n (0 .. 9) {
 	undef $status;
 	select undef, undef, undef, 0.05 * $n;
 	my $heard = 0;
-	ok wait_for(sub { $heard++ if !$heard && say_it('TERM') && -e "$dir/run/workers.sock"; ended() }), "SIGTERM, moment $n: it ends" or diag slurp("$dir/log");
+	my $say = sub { my $begun = -e "$dir/run/workers.sock"; $heard ||= say_it('TERM') && $begun; return ended() };
+	ok wait_for(sub { $say->() }), "SIGTERM, moment $n: it ends" or diag slurp("$dir/log");
 	is $status, 0, 'well';
 }
 done_testing;
