@@ -35,9 +35,6 @@ sub new_image
 
 sub archive_of { my ($d) = @_; run('tar', '-C', $d, '-cf', "$d.tar", '.')->{status} == 0 or die 'tar'; return "$d.tar" }
 
-# How berth has answered each PUT of a manifest since the last call.
-sub manifest_answers { return [map { m{^PUT \S+/manifests/\S+ (\d+)$} ? $1 : () } $c->said] }
-
 # What a command said, without the progress that ctr draws.
 sub words { my ($r) = @_; return join "\n", grep { !/\e\[|^elapsed:/ } split /\n/, $r->{out} . $r->{err} }
 
@@ -95,7 +92,7 @@ sub cut_ok
 	my ($r, $cut) = $c->push_cut({ lost => $lost, %o }, sub { run(@push) });
 	my $title = "$name, $lost lost" . ($o{hang_up} ? ', no answer' : '') . ($o{image} ? ', an index' : '');
 	is($cut && scalar @{ $cut->{had} }, $blobs, "$title: $blobs blobs were acknowledged") or diag(words($r));
-	is_deeply(manifest_answers(), $o{answers} // [$o{hang_up} ? () : 400, $o{retries} ? 201 : ()], "$title: the manifest is refused");
+	is_deeply([$c->manifest_answers("$name/app$n")], $o{answers} // [$o{hang_up} ? () : 400, $o{retries} ? 201 : ()], "$title: the manifest is refused");
 	if ($o{retries}) {
 		is($r->{status}, 0, "$title: the same process tries again, and succeeds");
 	} else {

@@ -33,8 +33,6 @@ sub new_image
 	return $d->build($ref, "FROM scratch\nCOPY a /a\nCOPY b /b\n", $ctx);
 }
 
-sub manifest_answers { return [map { m{^PUT \S+/manifests/\S+ (\d+)$} ? $1 : () } $c->said] }
-
 # One push, cut by what is lost, and again. Options are those of push_cut(), and
 #   from      the repository where the daemon has pushed the image already: layers are mounted from there. Without it the image is new.
 #   had       how many blobs were acknowledged when the power was cut (3: two layers, the config)
@@ -53,7 +51,7 @@ sub cut_ok
 	my $said = $r->{out} . $r->{err};
 	is($cut && scalar @{ $cut->{had} }, $blobs, "$title: $blobs blobs were acknowledged") or diag($said);
 	is(() = $said =~ /: Mounted from /g, 2, "$title: two of them by a mount") if $o{from};
-	is_deeply(manifest_answers(), [$silent ? () : 400], "$title: the manifest is refused");
+	is_deeply([$c->manifest_answers($repo)], [$silent ? () : 400], "$title: the manifest is refused");
 	isnt($r->{status}, 0, "$title: docker push fails");
 	like($said, $silent ? qr/EOF|reset|closed/ : qr/manifest blob unknown/, "$title: and says why");
 	is($b->req(GET => "/v2/$repo/manifests/v1")->status, 404, "$title: the tag does not exist");

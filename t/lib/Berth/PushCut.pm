@@ -5,7 +5,7 @@
 #
 #   my $c = Berth::PushCut->start(config => "delete = true;\n");        # berth, and the proxy; ends like Berth::Server
 #   my ($r, $lost) = $c->push_cut({ lost => 'links' }, sub { run(skopeo('copy', $from, 'docker://' . $c->host . '/a/b:1')) });
-#   my @line = $c->said;                # what berth has answered since: "PUT /v2/a/b/manifests/1 404"
+#   my @status = $c->manifest_answers('a/b');           # how berth has answered PUTs of manifests there
 #   $c->store($b);                      # what becomes of the store, alone, while nothing of berth runs
 #
 # What a power cut may leave, as doc/STORE.md has it: the bytes of acknowledged blobs, and of the names that nobody has flushed any.
@@ -37,7 +37,7 @@ my %moment = (
 sub start
 {
 	my ($class, %o) = @_;
-	my $self = bless { b => Berth::Server->start(%o), dir => tmp_dir(), seen => 0 }, $class;
+	my $self = bless { b => Berth::Server->start(%o), dir => tmp_dir() }, $class;
 	my $listen = IO::Socket::INET->new(Listen => 128, LocalAddr => '127.0.0.1') or die "socket: $!";
 
 	$self->{port} = $listen->sockport;
@@ -180,10 +180,10 @@ sub push_cut
 	my $dir = $self->{dir};
 	my $lost;
 
+	Berth::Check::leftovers($self->{b});            # nothing vanishes while it is copied
 	system('cp', '-a', $self->{b}->root, "$dir/before") == 0 or die 'cp';
 	spew("$dir/hang-up", '') if $o->{hang_up};
 	spew(sprintf('%s/at-%s-%d', $dir, $o->{at} // 'manifest', $o->{after} // 0), '');
-	$self->said;
 	my ($r) = run_parallel(1, sub { my $r = $code->(); spew("$dir/ended", ''); return $r }, sub {
 		wait_for { -e "$dir/held" || -e "$dir/ended" };
 		$lost = $self->power_cut($o->{lost}) if -e "$dir/held";
@@ -277,15 +277,13 @@ sub lose
 	return { had => \@had, gone => \@gone };
 }
 
-# said - what berth has answered since the last call: "METHOD PATH STATUS", in the order in which it did
-sub said
+# manifest_answers - the status of each PUT of a manifest in this repository, in their order. A worker logs it before it answers, nginx after that.
+sub manifest_answers
 {
-	my ($self) = @_;
-	my @all = $self->{b}->access_events;
-	my @new = splice @all, $self->{seen};
+	my ($self, $repo) = @_;
+	my @put = grep { ($_->{route} // '') eq 'manifest' && $_->{method} eq 'PUT' && $_->{repository} eq $repo } $self->{b}->log_events;
 
-	$self->{seen} += @new;
-	return map { "$_->{method} " . ($_->{uri} // $_->{path} // '') . " $_->{status}" } @new;
+	return map { $_->{status} } @put;
 }
 
 1;
