@@ -121,7 +121,7 @@ sub takes_uploads
 	my ($inode) = content_of('/proc/net/unix') =~ m{ (\d+) \Q@{[ $s->upload_socket ]}\E$}m or return 0;
 
 	for my $info (glob "/proc/$pid/fdinfo/*") {
-		for my $fd (content_of($info) =~ /^tfd:\s+(\d+)/mg) {
+		for my $fd ((content_of($info) // '') =~ /^tfd:\s+(\d+)/mg) {
 			return 1 if (readlink("/proc/$pid/fd/$fd") // '') eq "socket:[$inode]";
 		}
 	}
