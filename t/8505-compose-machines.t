@@ -41,14 +41,17 @@ like curl('-X', 'POST', "$url/v2/busybox/blobs/uploads/"), qr{^Location: (?:\Q$u
 
 $d->busybox_image('busybox:latest');
 my @away = (undef, $a, $b);
+sub answered { my ($i) = @_; return scalar(() = log_of($balance) =~ /"machine":"172\.30\.250\.1$i:5000"/g) }
 for my $i (0 .. 2) {
 	$d->docker_ok('stop', $away[$i], "machine $i goes") if $away[$i];
 	$d->docker_ok('tag', 'busybox', "127.0.0.1:5000/busybox:v$i", "docker tag v$i");
 	$d->docker_ok('push', "127.0.0.1:5000/busybox:v$i", $i ? "docker push while machine $i is away" : 'docker push');
 	is tags(), join(',', map { "v$_" } 0 .. $i), 'all tags are listed';
 	next if !$away[$i];
+	my $had = answered($i);
 	$d->docker_ok('start', $away[$i], '... and it comes back');
 	ok wait_for(sub { ($d->docker('exec', $away[$i], '/usr/lib/berth/health'))[0] == 0 }), '... and is well';
+	ok wait_for(sub { curl("$url/v2/"); answered($i) > $had }), '... and the nginx in front has seen that';
 }
 $d->docker_ok('rmi', '-f', map({ "127.0.0.1:5000/busybox:v$_" } 0 .. 2), 'the images are removed here');
 $d->docker_ok('pull', "127.0.0.1:5000/busybox:v$_", "docker pull of v$_") for 0 .. 2;
