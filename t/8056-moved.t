@@ -46,7 +46,7 @@ is scalar @{ $s->req(GET => '/v2/_catalog?n=1000')->json->{repositories} }, 3, '
 is scalar @{ $s->req(GET => '/v2/_catalog?n=2')->json->{repositories} }, 2, 'less if less is asked for';
 
 # The debug address
-$r = $s->watch('/debug/health');
+wait_for { ($r = $s->watch('/debug/health'))->status == 200 };         # the master may not have heard of all workers yet
 is $r->status . $r->body, "200{}\n", '/debug/health of a registry that is well';
 like $r->header('Content-Type'), qr{^application/json}, 'is JSON';
 is $s->watch('/metrics')->status, 404, 'the metrics are where the configuration says';

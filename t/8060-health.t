@@ -23,7 +23,9 @@ my $tmp = $s->root . '/berth/tmp';
 my $r = $s->req(GET => '/healthz');
 is $r->status . $r->body, "200ok\n", '/healthz says that nginx is there';
 is $s->req(HEAD => '/healthz')->status, 200, '... to HEAD as well';
-$r = $s->watch('/readyz');
+# the master counts workers of each kind when it has heard of them
+sub is_ready { return wait_for { ($r = $s->watch('/readyz'))->status == 200 } }
+is_ready();
 is $r->status . $r->body, "200ready\n", '/readyz: ready';
 like $r->header('Content-Type'), qr{^text/plain\b}, '... in plain text';
 is $r->header('Cache-Control'), 'no-store', '... that nobody keeps';
@@ -131,7 +133,7 @@ $s->stop;
 
 # --- read-only
 $s = Berth::Server->start(workers => 2, config => "readonly = true;\n", root => do { my $b = Berth::Server->start; my $d = tmp_dir() . '/store'; $b->stop_workers; rename $b->root, $d or die; $b->stop; $d });
-is $s->watch('/readyz')->status, 200, 'with readonly = true ready means that it can be read';
+ok is_ready(), 'with readonly = true ready means that it can be read';
 rename $s->root . '/berth/tmp', $s->root . '/berth/away' or die;
 my $docker = $s->root . '/docker';
 rename $docker, "$docker.away" or die;
@@ -144,6 +146,7 @@ $s->stop;
 # --- nginx is told where
 my @two = map { '127.0.0.1:' . Berth::Server::free_port() } 1, 2;
 $s = Berth::Server->start(workers => 2, nginx_args => [ map { "monitor=$_" } @two ]);
+is_ready();
 for my $at (@two) {
 	is $s->req(GET => $_, sock => IO::Socket::INET->new(PeerAddr => $at))->status, 200, "monitor=$at: $_ is there" for '/healthz', @closed;
 }
@@ -172,6 +175,7 @@ for my $bad ('127.0.0.1', '127.0.0.1,::1', '::1', '10.0.0.0/8', 'fe80::1:5001', 
 my $passwords = spew(tmp_dir() . '/passwords', htpasswd(alice => 'a'));
 $s = Berth::Server->start(workers => 2, config => "auth = { remote_user = true; access = ( " . rule('alice', '**', 'pull') . " ); };\n",
 	nginx_args => ['with=basic', "passwords=$passwords"]);
+is_ready();
 is $s->req(GET => '/v2/')->status, 401, 'where nginx asks for a password';
 is $s->watch($_)->status, 200, "... it does not for $_ where it is watched" for '/healthz', @closed;
 isnt $s->req(GET => $_)->status, 200, "... and $_ is nowhere else" for @closed;

@@ -15,7 +15,7 @@ own_mounts();
 my $top = tmp_dir();
 is run('mount', '-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', $top)->{status}, 0, 'a file system of 8 MB';
 my $s = Berth::Server->start(workers => 2, root => "$top/store");
-is $s->watch('/readyz')->status, 200, 'with room it is ready';
+ok wait_for(sub { $s->watch('/readyz')->status == 200 }), 'with room it is ready';
 my ($d) = $s->push_image('full/app', 'one');
 is leftovers($s), '', 'nothing that is still to be removed makes room';
 open my $h, '>', "$top/filler" or die;

@@ -43,14 +43,14 @@ sub log_of { return ($d->docker('logs', $_[0]))[1] }
 sub logged { my ($id, $re, $title) = @_; return ok(wait_for(sub { log_of($id) =~ $re }), $title) || diag(log_of($id)) }
 sub named { return $d->value('ps', '-q', '-f', "label=com.docker.compose.service=$_[0]") }
 
-# Runs the container's own health check, again where nginx did not answer within its five seconds. -> status and output
+# Runs the container's own health check, again where nginx did not answer within its five seconds, or the master had not heard of all workers. -> status and output
 sub healthy
 {
 	my ($name) = @_;
 	my $test = json($d->value('inspect', '-f', '{{json .Config.Healthcheck.Test}}', $name));
 	my $is;
 
-	wait_for { $is = [$d->docker('exec', $name, @{$test}[1 .. $#$test])]; $is->[1] ne "nginx does not answer\n" };
+	wait_for { $is = [$d->docker('exec', $name, @{$test}[1 .. $#$test])]; $is->[1] !~ /^(?:nginx does not answer|no worker accepts \w+)$/ };
 	return $is;
 }
 

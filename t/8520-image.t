@@ -62,13 +62,13 @@ sub ended
 	return [$r->{status}, $r->{out} . $r->{err}];
 }
 
-# What a container's health check says; it is asked again where nginx did not answer within five seconds.
+# What a container's health check says; it is asked again where nginx did not answer within five seconds, or the master had not heard of all workers.
 sub health
 {
 	my ($name) = @_;
 	my $is;
 
-	wait_for { $is = [$d->docker('exec', $name, '/usr/lib/berth/health')]; $is->[1] ne "nginx does not answer\n" };
+	wait_for { $is = [$d->docker('exec', $name, '/usr/lib/berth/health')]; $is->[1] !~ /^(?:nginx does not answer|no worker accepts \w+)$/ };
 	return $is;
 }
 
