@@ -16,8 +16,7 @@ need_program('promtool');
 my $htpasswd = spew(tmp_dir() . '/htpasswd', htpasswd(alice => 'a'));
 my $open = "delete = true; gc = { grace = \"1s\"; };\n";
 my $s = Berth::Server->start(workers => 2, config => $open);
-my $m = metrics($s);
-my $was;
+my ($m, $was);
 
 # caused(what, name => by how much, ...) - does something; what has grown
 sub caused
@@ -33,7 +32,12 @@ sub requests { my ($route, $method, $status) = @_; return "berth_http_requests_t
 sub in_bytes { return "berth_http_request_bytes_total{route=\"$_[0]\"}" }
 sub out_bytes { return "berth_http_response_bytes_total{route=\"$_[0]\"}" }
 
-# --- at the beginning
+# --- at the beginning, when the master has heard of all workers, and nginx has closed the connection before
+wait_for {
+	$m = metrics($s);
+	my @few = grep { ($m->{"berth_workers{pool=\"$_\"}"} // -1) != ($m->{"berth_workers_wanted{pool=\"$_\"}"} // 0) } qw(requests writes uploads);
+	return !@few && $m->{'berth_nginx_connections{state="writing"}'} == 1;
+};
 is by_name($m, 'berth_http_requests_total'), 0, 'to begin with nothing was asked; who watches is not counted';
 is $m->{'berth_workers{pool="requests"}'}, 2, 'workers';
 is $m->{'berth_workers{pool="writes"}'}, 2, '... as many for writes';
