@@ -43,7 +43,8 @@ sub log_of { return ($d->docker('logs', $_[0]))[1] }
 sub logged { my ($id, $re, $title) = @_; return ok(wait_for(sub { log_of($id) =~ $re }), $title) || diag(log_of($id)) }
 sub named { return $d->value('ps', '-q', '-f', "label=com.docker.compose.service=$_[0]") }
 
-# Runs the container's own health check, again where nginx did not answer within its five seconds, or the master had not heard of all workers. -> status and output
+# Runs the container's own health check, again where nginx did not answer within its five seconds, or the master had not heard of all
+# workers. -> status and output
 sub healthy
 {
 	my ($name) = @_;
@@ -146,8 +147,9 @@ sub metrics
 	is compose('up', '-d')->{status}, 0, 'docker-compose up with metrics';
 	ok served(), 'is a registry';
 	like curl("$url$_"), qr{^HTTP/1\.1 404 }, "$_ is not where the registry is" for '/metrics', '/readyz';
-	my $other = $d->run_docker('run', '--rm', '--network', 'berth_default', '--entrypoint', 'wget', 'berth', '-q', '-O', '-', "http://$service:5001/metrics");
-	like $other->{out}, qr{^berth_ready 1$}m, 'another container of the network scrapes them' or diag($other->{err});
+	my $other;
+	my @scrape = ('run', '--rm', '--network', 'berth_default', '--entrypoint', 'wget', 'berth', '-q', '-O', '-', "http://$service:5001/metrics");
+	ok wait_for(sub { ($other = $d->run_docker(@scrape))->{out} =~ /^berth_ready 1$/m }), 'another container of the network scrapes them' or diag($other->{err});
 	unlike log_of(named($_)), qr/DEBUG_ADDR/, "$_ does not log that it does not honour the variable" for split /\n/, compose('ps', '--services')->{out};
 	is compose('down', '-v')->{status}, 0, 'docker-compose down -v';
 	return;
