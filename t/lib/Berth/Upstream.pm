@@ -254,13 +254,14 @@ sub index
 
 sub lines { my ($self) = @_; return -e "$self->{dir}/log" ? map { $json->decode($_) } slurp("$self->{dir}/log") =~ /(.*)\n/g : () }
 
-# requests - all of them: { n, kind ('GET blob'), at (the address), method, path, headers, status, sent (bytes of the body), held, done, aborted }; of some kinds
+# requests - all of them: { n, by (the process), kind ('GET blob'), at (the address), method, path, headers, status, sent (bytes of the body), held, done, aborted }; of some kinds
 sub requests
 {
 	my ($self, @kinds) = @_;
 	my (%of, @all);
 
 	for my $l ($self->lines) {
+		next if !$of{ $l->{n} } && !defined $l->{kind};         # the end of one that was forgotten
 		push @all, $of{ $l->{n} } = {} if !$of{ $l->{n} };
 		%{ $of{ $l->{n} } } = (%{ $of{ $l->{n} } }, %$l);
 	}
@@ -271,10 +272,12 @@ sub requests
 sub count { my ($self, @kinds) = @_; return scalar(() = $self->requests(@kinds)) }
 sub sent { my ($self, @kinds) = @_; my $n = 0; $n += $_->{sent} // 0 for $self->requests(@kinds); return $n }
 
+# under_way - the requests that are; down() ends those of its process, which says nothing of that any more
+sub under_way { my ($self) = @_; return grep { !$_->{done} && $_->{by} == ($self->{child} // 0) } $self->requests }
 # settled - wait until no request is under way
-sub settled { my ($self) = @_; return wait_for { !grep { !$_->{done} } $self->requests } }
+sub settled { my ($self) = @_; return wait_for { !$self->under_way } }
 # held - wait until so many requests hang where a rule says so
-sub held { my ($self, $n) = @_; return wait_for { $n <= grep { $_->{held} && !$_->{done} } $self->requests } }
+sub held { my ($self, $n) = @_; return wait_for { $n <= grep { $_->{held} } $self->under_way } }
 # forget - count from nothing; requests under way count no more
 sub forget { my ($self) = @_; unlink "$self->{dir}/log"; return }
 

@@ -129,7 +129,7 @@ sub step
 		my $rule = $self->rule_for("$c->{method} $c->{path}");
 		$c->{rule} = $rule->{id};
 		$c->{do} = $rule->{do} // {};
-		$self->note(n => $c->{n}, kind => Berth::Upstream::Answer::kind($c->{method}, $c->{path}), map { ($_ => $c->{$_}) } qw(at method path headers));
+		$self->note(n => $c->{n}, by => $$, kind => Berth::Upstream::Answer::kind($c->{method}, $c->{path}), map { ($_ => $c->{$_}) } qw(at method path headers));
 		$c->{due} = time + $c->{do}{delay} if $c->{do}{delay};
 		$c->{held} = 1 if $c->{do}{silent};
 		$self->note(n => $c->{n}, held => 1) if $c->{held};
