@@ -37,8 +37,8 @@ sub mirror_conf
 	} @upstreams) . "\n);\n";
 }
 
-# mirror - a server; upstreams as mirror_conf() takes them, more: the rest of the configuration, and what a server takes. Its relay answers when this returns,
-# and upstream has forgotten that it was asked.
+# mirror - a server; upstreams as mirror_conf() takes them, more: the rest of the configuration, and what a server takes. When this returns its relay answers, its
+# first eviction is over, and upstream has forgotten that it was asked.
 sub mirror
 {
 	my (%o) = @_;
@@ -51,6 +51,8 @@ sub mirror
 		$u->settled;
 		$u->forget;
 	}
+	# A new process has the master's name until it takes its own.
+	wait_for { !grep { Berth::Server::comm($_) =~ /^berth-(?:evict|fcgi)$/ } Berth::Server::children($s->master_pid) };
 	return $s;
 }
 
