@@ -48,7 +48,7 @@ my $b = image();
 my $rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
 my @early = map { get_begin($s, $b->{path}) } 1 .. 20;
 ok $u->held(1), 'a download is under way';
-is get_some($_, 500_000) >= 500_000, 1, 'a client has what is here' for @early[0, 19];
+is_deeply [grep { get_some($_, 500_000) < 500_000 } @early], [], 'twenty clients have what is here';
 my $late = get_begin($s, $b->{path});
 is get_status($late), 200, 'a later client is answered before the download ends';
 cmp_ok get_some($late, 900_000), '>=', 900_000, 'and gets all that is here';
@@ -58,6 +58,7 @@ is get_some($range, 500_000 - $HELD), 500_000 - $HELD, 'but for its end';
 is get_status(get_begin($s, $b->{path}, Range => 'bytes=1000-500999', 'If-Range' => "\"$b->{digest}\"")), 206, 'so is one of who has the beginning';
 is get_status(get_begin($s, $b->{path}, Range => 'bytes=1000-500999', 'If-Range' => $_)), 200, "who has the beginning of something else ($_) gets it all" for '"x"', $b->{digest};
 my $rest = get_begin($s, $b->{path}, Range => 'bytes=2900000-');
+is get_status($rest), 206, 'so is one of what is to come';
 close $early[3]{sock};
 close $early[0]{sock};
 $u->drop($rule);
@@ -65,7 +66,7 @@ is_right(get_end($_), $b, 'a client has it all') for @early[1, 2, 4 .. 19], $lat
 my $r = get_end($range);
 is $r->{body} eq substr($b->{bytes}, 1000, 500_000), 1, 'a client has the range that it asked for';
 $r = get_end($rest);
-is $r->{status} . ($r->{body} eq substr $b->{bytes}, 2_900_000), '2061', 'a range of what was to come is answered';
+is $r->{body} eq substr($b->{bytes}, 2_900_000), 1, 'and one that was to come';
 is $u->count('GET blob'), 1, 'it was downloaded once, though two clients went away, the first among them';
 ok stored($b), 'and is stored';
 is sha256($s->req(GET => $b->{path})->body), $b->{digest}, 'the next client has it from the store';
@@ -192,8 +193,12 @@ $u->drop($rule);
 
 # --- clients that read slowly keep nobody back, and nothing in memory
 $b = image(size => 20_000_000);
-my @slow = map { get_begin($s, $b->{path}) } 1 .. 10;
-is_right(get_end(get_begin($s, $b->{path})), $b, 'ten clients that read nothing keep nobody back');
+# It goes on when all are fed from it: who comes some seconds after its end may begin another one.
+$rule = $u->rule('^GET .*/blobs/', { hang_at => 1_000_000 });
+my ($quick, @slow) = map { get_begin($s, $b->{path}) } 0 .. 10;
+is scalar(grep { IO::Select->new($_->{sock})->can_read(120) } $quick, @slow), 11, 'eleven clients are answered';
+$u->drop($rule);
+is_right(get_end($quick), $b, 'ten clients that read nothing keep nobody back');
 is_right(get_end($_), $b, 'and have it all when they read') for @slow;
 is $u->count('GET blob'), 1, 'of one download';
 cmp_ok relay_peak($s), '<', 64, 'the relay has never needed 64 MiB' if !$ENV{BERTH_SANITIZERS};
