@@ -133,11 +133,13 @@ is get('/v2/team/secret/manifests/1', token('library/app')), 401, 'is for the re
 is get('/v2/team/secret/manifests/1', token('team/secret')), 401, 'not for a private one';
 is get('/v2/team/secret/manifests/1', token('team/secret', headers => [Authorization => "Basic $pw"])), 200, 'a login is';
 is $u->req(GET => '/token?scope=repository:a:pull', headers => [Authorization => 'Basic ' . encode_base64('joe:no', '')])->status, 401, 'with the right password';
-$u->set(auth => { users => { joe => 'pw' }, methods => 'POST', member => 'access_token', realm => 'relative', service => undef, expires => 1 });
+$u->set(auth => { users => { joe => 'pw' }, methods => 'POST', member => 'access_token', realm => 'relative', service => undef });
 is $u->req(GET => $m)->header('WWW-Authenticate'), 'Bearer realm="/token",scope="repository:library/app:pull"', 'a relative realm, and no service';
 is $u->req(GET => '/token')->status, 405, 'a realm that wants POST';
-my $t = $u->req(POST => '/token', body => 'grant_type=password&username=joe&password=pw&scope=repository:library/app:pull', headers => ['Content-Type' => 'application/x-www-form-urlencoded'])->json->{access_token};
-is get($m, $t), 200, 'and gets it';
+sub posted { return $u->req(POST => '/token', body => 'grant_type=password&username=joe&password=pw&scope=repository:library/app:pull', headers => ['Content-Type' => 'application/x-www-form-urlencoded'])->json->{access_token} }
+is get($m, posted()), 200, 'and gets it';
+$u->set(auth => { users => { joe => 'pw' }, member => 'access_token', expires => 1 });
+my $t = posted();
 ok wait_for { get($m, $t) == 401 }, 'a token that ends';
 
 done_testing;

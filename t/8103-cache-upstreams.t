@@ -82,7 +82,7 @@ sub secrets { my ($u) = @_; return grep { ($_->{headers}{authorization} // '') =
 $u{login}->set(auth => { %login, kind => 'basic' });
 works('login', [], undef, 'Basic');
 for my $how ([{}, 'Bearer'], [{ methods => 'GET' }, 'a realm of GET alone'], [{ methods => 'POST' }, 'a realm of POST alone'], [{ realm => 'relative' }, 'a relative realm'],
-	[{ service => undef }, 'no service'], [{ member => 'access_token' }, 'access_token'], [{ expires => 1 }, 'tokens of a second'], [{ expires => undef }, 'tokens without a time']) {
+	[{ service => undef }, 'no service'], [{ member => 'access_token' }, 'access_token'], [{ expires => 1, valid => 300 }, 'tokens of a second'], [{ expires => undef }, 'tokens without a time']) {
 	$u{login}->set(auth => { %login, %{ $how->[0] } });
 	works('login', [], undef, "a login: $how->[1]");
 }

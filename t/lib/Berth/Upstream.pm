@@ -32,7 +32,7 @@
 #
 # Logins (auth): users { name => password }; kind 'bearer' (usual) or 'basic'; anonymous 1: tokens without login, but for repositories that match
 # private (a pattern); realm 'same', 'relative' or 'other' (another host), or a URL; service: undef for none; methods 'GET', 'POST' or both, at the realm;
-# member 'token' or 'access_token' of its answer; expires, in seconds, undef: it does not say.
+# member 'token' or 'access_token' of its answer; expires, in seconds, undef: it does not say; valid: how long a token is taken, if that is longer.
 #
 # It listens on three addresses of the loopback: host(), other() (where redirects lead) and realm(). It is one process, see Berth::Upstream::Serve, and
 # ends, by pid, when the object goes or the test ends.

@@ -218,7 +218,7 @@ sub token
 	my @scopes = grep { $in || !defined $auth->{private} || !/^repository:(?:$auth->{private}):/ } split / /, $q{scope} // '';
 	my $name = 'token-' . ++$self->{issued} . '-' . int rand 2**31;
 	my $expires = exists $auth->{expires} ? $auth->{expires} : 300;
-	$self->{tokens}{$name} = { scopes => \@scopes, until => time + ($expires // 60) };
+	$self->{tokens}{$name} = { scopes => \@scopes, until => time + ($auth->{valid} // $expires // 60) };
 	return { status => 200, body => $json->encode({ ($auth->{member} // 'token') => $name, defined $expires ? (expires_in => $expires) : () }) };
 }
 
