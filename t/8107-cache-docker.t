@@ -35,10 +35,12 @@ is greeting('app:1'), "hello\n", 'and it runs';
 $d->docker_ok('pull', 'app', 'the tag "latest"');
 $d->docker_ok('pull', 'some/multi:1', 'an index');
 ok -e tag_link($s, 'docker.io/library/app', '1'), 'the repository here has the upstream\'s name in front';
-my $asked = () = slurp("$up->{dir}/log") =~ m{GET /v2/\S+/blobs/}g;
+sub asked { return scalar(() = slurp("$up->{dir}/log") =~ m{GET /v2/\S+/blobs/}g) }
+# The line of a request comes after its answer.
+ok wait_for(sub { asked() == 5 }), 'upstream was asked for each blob';
 $d->remove_images or die 'images are left';
 $d->docker_ok('pull', 'app:1', 'again');
-is scalar(() = slurp("$up->{dir}/log") =~ m{GET /v2/\S+/blobs/}g), $asked, 'without a blob from upstream';
+is asked(), 5, 'without a blob from upstream';
 $d->docker_ok('pull', "app\@$layout->{digest}", 'by its digest');
 
 $d->remove_images;
