@@ -370,7 +370,17 @@ sub findings
 sub log_file { return "$_[0]{dir}/berth.log" }
 sub log { my ($self) = @_; return lines($self->log_file) }
 sub error_log { my ($self) = @_; return lines("$self->{dir}/nginx.log") }
-sub access_log { my ($self) = @_; return lines("$self->{dir}/nginx/access.log") }
+
+# access_log - with the line of each request whose answer is here: nginx writes it after that, before it sleeps again
+sub access_log
+{
+	my ($self) = @_;
+
+	for my $pid ($self->{nginx} && $self->nginx_alive ? children($self->{nginx}) : ()) {
+		Berth::Test::wait_for(sub { open my $h, '<', "/proc/$pid/stat" or return 1; return (<$h> // '') !~ /^\d+ \(.*\) [RDT] /s });
+	}
+	return lines("$self->{dir}/nginx/access.log");
+}
 
 sub lines
 {
