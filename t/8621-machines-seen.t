@@ -77,10 +77,11 @@ unlink "$root/berth/locks/machines/" . $_ x 16 for 'e', 'f';
 my %other = map { $_ => "$root/berth/locks/machines/" . $_ x 16 } 0, 1, 2, 3, 'f';
 sub old { my ($file) = @_; utime time - 7200, time - 7200, $file or die "utime: $!"; return }
 spew($_, $text) for values %other;
-old($_) for @other{ 0, 1, 2, 'f' }, "$root/berth/locks/machines/$dead";
-# Who lives: one that has its lock, one whose number changes, one that was written to a minute ago. They are between two that are dead, in the order of names.
 open my $held, '+<', $other{1} or die "open: $!";
 flock $held, 2 or die "flock: $!";
+old($_) for @other{ 0, 1, 'f' }, "$root/berth/locks/machines/$dead";
+# Who lives: one that has its lock, one whose number changes, and which is old only then, one that was written to a minute ago. They are between
+# two that are dead, in the order of names.
 utime time - 60, time - 60, $other{3};
 my $beats = fork // die "fork: $!";
 if (!$beats) {
