@@ -55,14 +55,14 @@ is scalar keys %met, 2, 'both had a part in it';
 
 # --- a machine goes and comes ------------------------------------------------------------
 
-# patiently - until the answer is none of those that say "try again": no more than a client does
+# patiently - until the answer is whole, and none of those that say "try again": no more than a client does
 sub patiently
 {
 	my ($n, @request) = @_;
 
 	for (1 .. 100) {
 		my $r = eval { $front->req(@request) };
-		return $r if $r && $r->status !~ /^50[0234]$/;
+		return $r if $r && !$r->truncated && $r->status !~ /^50[0234]$/;
 		die 'another 5xx: ' . $r->as_string if $r && $r->status == 500;
 		$$n++;
 		sleep 0.1;
