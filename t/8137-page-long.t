@@ -46,18 +46,7 @@ return [...document.querySelectorAll('.tag-list .body .row')].filter((e) => e.ge
 	.map((e) => Number(/(\d+)$/.exec(e.querySelector('.strong').textContent)?.[1] ?? -1));
 END
 sub seen { return @{ $w->js($seen) } }
-# rest - wait until nothing is loaded any more, and the rows are there that are to be seen
-sub rest
-{
-	return $w->until(<<'END');
-const table = document.querySelector('[role=table]');
-const body = table.querySelector('.body').getBoundingClientRect();
-const row = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--row'));
-const wanted = Math.min(innerHeight, body.bottom) - Math.max(body.top, table.querySelector('.head').getBoundingClientRect().bottom, 0);
-const got = [...table.querySelectorAll('.body .row')].filter((e) => e.getBoundingClientRect().bottom > 0 && e.getBoundingClientRect().top < innerHeight).length * row;
-return table.getAttribute('aria-busy') === 'false' && got >= wanted - row;
-END
-}
+sub rest { return rows_rest($w) }
 sub drag { my ($part) = @_; $w->js('scrollTo(0, arguments[0] * (document.documentElement.scrollHeight - innerHeight))', $part); return rest() }
 sub rows_there { return $w->count('.tag-list .body .row') }
 # gaps - between the numbers of tags that stand beside each other

@@ -16,7 +16,7 @@ use Berth::Check;
 use Berth::Server;
 use Berth::Test;
 
-our @EXPORT = qw(page_dir page_server put_blob put_manifest put_image image_json fill sign_in asked complaints visit settled by_hand_alone);
+our @EXPORT = qw(page_dir page_server put_blob put_manifest put_image image_json fill sign_in asked complaints visit settled rows_rest by_hand_alone);
 
 my $json = JSON::PP->new->canonical->utf8;
 
@@ -181,5 +181,20 @@ sub by_hand_alone { my ($w) = @_; $w->js('const real = setTimeout; window.setTim
 
 # settled - wait until the view has what it asked for
 sub settled { my ($w) = @_; return $w->until('return !!document.querySelector("main h1") && !document.querySelector("main .busy, main [aria-busy=true]")') }
+
+# rows_rest - wait until nothing is loaded any more, and the rows are there that are to be seen
+sub rows_rest
+{
+	my ($w) = @_;
+
+	return $w->until(<<'END');
+const table = document.querySelector('[role=table]');
+const body = table.querySelector('.body').getBoundingClientRect();
+const row = parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--row'));
+const wanted = Math.min(innerHeight, body.bottom) - Math.max(body.top, table.querySelector('.head').getBoundingClientRect().bottom, 0);
+const got = [...table.querySelectorAll('.body .row')].filter((e) => e.getBoundingClientRect().bottom > 0 && e.getBoundingClientRect().top < innerHeight).length * row;
+return table.getAttribute('aria-busy') === 'false' && got >= wanted - row;
+END
+}
 
 1;
