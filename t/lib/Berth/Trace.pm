@@ -19,8 +19,8 @@ use Berth::Test ();
 our @EXPORT = qw(calls_of costs_of costs_beside new_second traced_calls);
 
 # traced_calls(file, from) - the successful calls in what `strace -f -ttt -o file` wrote, whole: those that were interrupted by
-# another process' are put together, and stand where they ended. The last two words of each are its line, and the one where
-# it began. With `from` only what stands there from this byte on.
+# another process' are put together, and stand where they ended. The time is when they began: what a client does on an answer comes
+# after that. The last two words of each are its line, and the one where it began. With `from` only what stands there from this byte on.
 sub traced_calls
 {
 	my ($file, $from) = @_;
@@ -32,12 +32,13 @@ sub traced_calls
 		my ($pid, $t, $rest) = $l =~ /^(\d+)\s+([\d.]+)\s+(.*)$/ or next;
 		my $begun = $.;
 		if ($rest =~ s/\s*<unfinished \.\.\.>$//) {
-			$open{$pid} = [$rest, $begun];
+			$open{$pid} = [$t, $rest, $begun];
 			next;
 		}
 		if ($rest =~ /^<\.\.\. \w+ resumed>(.*)$/ && $open{$pid}) {
-			($rest, $begun) = @{ delete $open{$pid} };
-			$rest .= $1;
+			my $end = $1;
+			($t, $rest, $begun) = @{ delete $open{$pid} };
+			$rest .= $end;
 		}
 		my ($name, $args, $result) = $rest =~ /^(\w+)\((.*)\)\s+=\s+(0x[0-9a-f]+|\d+)/ or next;
 		push @calls, [$pid, $t, $name, $args, $result, $., $begun];
@@ -83,7 +84,8 @@ sub trace_of_pids
 		open STDERR, '>', '/dev/null';
 		exec Berth::Test::have_program('strace'), '-f', '-qq', '-s', '0', @$options, '-o', $file, map { ('-p', $_) } @pids or POSIX::_exit(127);
 	}
-	my $on = Berth::Test::wait_for(sub { @pids == grep { traced($_) } @pids });
+	# Who has all of them waits for their calls: one that it has not stopped yet would make some unseen.
+	my $on = Berth::Test::wait_for(sub { @pids == grep({ traced($_) } @pids) && sleeps($tracer) });
 	my $fault = eval { die "the processes cannot be traced\n" if !$on; $code->($file); 1 } ? '' : $@;
 	# A worker has answered before it closes the connection: on a busy machine another one may have been faster with all that follows.
 	Berth::Test::wait_for(sub { !grep { !sleeps($_) } @pids }) if !$fault;
