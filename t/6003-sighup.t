@@ -19,7 +19,7 @@ my ($said, $failed, $total) = clients_beside($s, space => 'hup', layer => $layer
 	my ($more) = @_;
 	for (1 .. 5) {
 		$more->(40);
-		$s->reload;
+		$s->replace_workers or return 'the old workers stay';
 	}
 	$more->(40);
 	return 'reloaded';
