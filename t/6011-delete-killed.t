@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Berth::Test;
 use Berth::Check;
+use Berth::Trace;
 
 plain_build_only('it kills workers with strace');
 need_program('strace');
@@ -16,24 +17,15 @@ sub text { my ($n) = @_; return '{"schemaVersion":2,"mediaType":"' . OCI_MANIFES
 sub again { my ($code) = @_; my $r; for (1 .. 200) { $r = eval { $code->() }; last if $r && $r->status !~ /^50[23]$/; select undef, undef, undef, 0.05 } return $r }
 sub referrers { return again(sub { $s->req('GET', '/v2/kill/app/referrers/' . sha256('subject')) })->json->{manifests} }
 
-# killed_at - DELETE with all workers killed when they begin the n-th of this call; the status, or what it was
+# killed_at - DELETE with all workers killed when they begin the n-th of this call; the status, or nothing
 sub killed_at {
 	my ($call, $n, $path) = @_;
-	my @pids = $s->worker_pids;
-	my $tracer = fork // die;
-	if (!$tracer) {
-		open STDERR, '>', '/dev/null';
-		exec 'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call", '-e', "inject=$call:signal=KILL:when=$n", map { ('-p', $_) } @pids or POSIX::_exit(127);
-	}
-	my $on = wait_for { @pids == grep { my $p = $_; grep { /^TracerPid:\s*[1-9]/ } split /\n/, slurp("/proc/$p/status") } @pids };
-	my $r = eval { $s->req('DELETE', $path) };
-	kill INT => $tracer;
-	waitpid $tracer, 0;
+	my $r;
+	Berth::Trace::trace_of_pids([$s->worker_pids], ['-e', "trace=$call", '-e', "inject=$call:signal=KILL:when=$n"], '/dev/null', sub { $r = eval { $s->req('DELETE', $path) } });
 	# the master would wait longer after each death; a new one does not
 	$s->stop_workers('KILL');
 	wait_for { !$s->worker_pids };
 	$s->start_workers;
-	return 'not traced' if !$on;
 	return $r ? $r->status : 'nothing';
 }
 
