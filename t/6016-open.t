@@ -113,7 +113,8 @@ $s->start_workers;
 marked();
 
 # workers that die
-$s->kill_workers for 1 .. 3;
+my %dead = map { $_ => 1 } map { $s->kill_workers } 1 .. 3;
+wait_for { my @now = $s->worker_pids; @now == @old && !grep { $dead{$_} } @now };
 ok marked(), 'when workers have died and others serve it is there';
 is $s->req('GET', '/v2/')->status, 200, 'and /v2/ is answered';
 
