@@ -111,8 +111,8 @@ kill KILL => @load;
 waitpid $_, 0 for @load;
 
 # TCP
-my $free = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die $!;
-my $port = $free->sockport;
+my $port = Berth::Server::free_port();
+my $free = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or die $!;
 fails_with(1, qr/cannot listen on 127\.0\.0\.1:$port/, 'a port in use', '--root', "$dir/store", '--listen', "127.0.0.1:$port");
 close $free;
 $pid = start("$dir/tcp.log", '--root', "$dir/store", '--listen', "127.0.0.1:$port");
