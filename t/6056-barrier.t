@@ -113,7 +113,14 @@ for my $type (sort keys %disk) {
 	my $from = time;
 	my @told = run_parallel(8, sub {
 		my ($client) = @_;
-		my @bad = grep { $_ != 201 } map { $s->push_manifest('app', "v$client-$_", image_of(OCI_MANIFEST, 'layer') =~ s/\}\z/,"annotations":{"n":"$client $_"}}/r, OCI_MANIFEST)->status } 1 .. $each;
+		my $put = sub {
+			my ($n) = @_;
+			my $status;
+			# who has waited too long for the lock of the repository comes again
+			wait_for { ($status = $s->push_manifest('app', "v$client-$n", image_of(OCI_MANIFEST, 'layer') =~ s/\}\z/,"annotations":{"n":"$client $n"}}/r, OCI_MANIFEST)->status) != 503 };
+			return $status;
+		};
+		my @bad = grep { $_ != 201 } map { $put->($_) } 1 .. $each;
 		return \@bad;
 	});
 	is_deeply \@told, [map { [] } 1 .. 8], '8 clients push manifests to one repository';
