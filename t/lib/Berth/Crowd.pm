@@ -15,6 +15,7 @@
 #                   not have been made, unless the same file `dead` with the server's number was there in `slots` from when it was asked for until it
 #                   failed. The others may say 503: see Berth::Registers. Every second client asks the others alone, if there are any, so
 #                   that there are requests while all the rest wait for one that is silent
+# A 503 after a wait for a lock is no fault: one that has it may stand still.
 # All is in package variables: there is one crowd in a process.
 package Berth::Crowd;
 
@@ -92,6 +93,7 @@ sub ask {
 		return in_doubt($h, $dead ? 'cannot connect' : $why) if $crowd->{cut_off}{$at};
 		return refused($h) if $r && $r->status == 503;
 	}
+	return refused($h) if $r && $r->status == 503 && waited($h, $method, $r);
 	return fault($method, $path, $why) if !$r;
 	$h->{status} = $r->status;
 	fault($method, $path, $h->{status}, substr $r->body, 0, 300) if $h->{status} >= 500;
@@ -111,6 +113,9 @@ sub in_doubt {
 	push @history, { %$h, status => 0, to => undef };
 	return;
 }
+
+# waited - whether a 503 is the one after a wait for a lock that another one keeps for too long: after 3 s at the least (doc/STORE.md, "Locks")
+sub waited { my ($h, $method, $r) = @_; return $h->{to} - $h->{from} >= 3 && ($method eq 'HEAD' || error_fault($r, 503, 'UNAVAILABLE') eq '') }
 
 # refused - by a machine to which nothing happens
 sub refused {
@@ -157,7 +162,7 @@ sub push_part {
 # push - a manifest, and what it lacks; a collection may take that again before the manifest is there
 sub push_image {
 	my ($repo, $ref, $d, %if) = @_;
-	for my $try (1 .. 8) {
+	for my $try (1 .. 100) {
 		push_part($repo, $_) for $try == 1 && rand() < 0.6 ? () : map { sha256($_) } @{ $image{$d}{parts} };
 		my $r = put_manifest($repo, $ref, $d, %if) or return;
 		return if $r->status != 400;
