@@ -210,6 +210,8 @@ sub power_cut
 	my $b = $self->{b};
 	my @pids = ($b->master_pid, $b->worker_pids, $b->nginx_pid, Berth::Server::children($b->nginx_pid));
 
+	# nginx removes a body after its answer; one that is killed before leaves it
+	wait_for { !Berth::Check::files_below($b->root . '/berth/body') };
 	$b->stop_nginx('KILL');
 	$b->stop_workers('KILL');
 	wait_for { !grep { runs($_) } @pids } or die "berth does not end\n";
