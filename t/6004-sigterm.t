@@ -49,10 +49,9 @@ is $s->req('HEAD', "/v2/term/app/blobs/$d")->status, 200, 'after the start it is
 $s->push_blob('term/app', '{}');
 my $m = image_of(OCI_MANIFEST, '{}');
 my $f = Berth::FCGI->new($s->worker_socket);
-my $sock = $f->connect;
 my %p = (REQUEST_METHOD => 'PUT', REQUEST_URI => '/v2/term/app/manifests/slow', CONTENT_TYPE => OCI_MANIFEST, CONTENT_LENGTH => length $m,
 	SERVER_PROTOCOL => 'HTTP/1.1', REMOTE_ADDR => '127.0.0.1', BERTH_REQUEST_ID => 'slow0001');
-syswrite $sock, Berth::FCGI::begin(0) . Berth::FCGI::stream(Berth::FCGI::FCGI_PARAMS(), Berth::FCGI::pairs(\%p)) . Berth::FCGI::record(Berth::FCGI::FCGI_STDIN(), substr $m, 0, 20);
+my ($sock) = $f->say_first(Berth::FCGI::begin(0) . Berth::FCGI::stream(Berth::FCGI::FCGI_PARAMS(), Berth::FCGI::pairs(\%p)) . Berth::FCGI::record(Berth::FCGI::FCGI_STDIN(), substr $m, 0, 20));
 # a worker has it: the kernel says "connected" of what has been accepted; what has not been is refused from here on
 wait_for { content_of('/proc/net/unix') =~ / 0001 03 +\d+ \Q@{[ $s->worker_socket ]}\E$/m };
 my $stops = said('stopping');

@@ -21,9 +21,7 @@ sub head { return Berth::FCGI::head(1, @_) }
 sub ask
 {
 	my ($bytes) = @_;
-	my $sock = $f->connect;
-
-	syswrite $sock, $bytes;
+	my ($sock) = $f->say_first($bytes);
 	my $r = $f->read_answer($sock, 60);
 	return ($r->status, $sock);
 }

@@ -157,13 +157,10 @@ $pid = start('spawn-fcgi', '-n', '-s', "$dir/held.sock", '--', '/bin/sh', '-c', 
 ok wait_for(sub { answers("$dir/held.sock") eq '{}' }), 'spawn-fcgi and a loop of the shell start it';
 my ($first) = Berth::Server::children($pid);
 my $f = Berth::FCGI->new("$dir/held.sock");
-my $slow = $f->connect;
-syswrite $slow, substr Berth::FCGI::head(0, %get), 0, 50;
+my ($slow) = $f->say_first(substr Berth::FCGI::head(0, %get), 0, 50);
 kill TERM => $first;
 ok wait_for(sub { slurp("$dir/log") =~ /"event":"stopping"/ }), 'the master is told to go while a request comes in';
-my $late = $f->connect;
-local $SIG{PIPE} = 'IGNORE';
-syswrite $late, Berth::FCGI::head(0, %get) . Berth::FCGI::stream(Berth::FCGI::FCGI_STDIN(), '');
+my ($late) = $f->say_first(Berth::FCGI::head(0, %get) . Berth::FCGI::stream(Berth::FCGI::FCGI_STDIN(), ''));
 close $slow;
 my $answer = eval { $f->read_answer($late, 120) };
 is $answer ? $answer->body : $@, '{}', 'what comes meanwhile is answered';

@@ -45,6 +45,7 @@ sub talk {
 		my ($r, $w) = IO::Select->select($sel, $off < length $bytes ? $sel : undef, undef, $left);
 		if ($w && @$w) {
 			my $n = syswrite $sock, $bytes, 1 << 16, $off;
+			return talk(@_) if !defined $n && !$!{EAGAIN} && !$off;        # libfcgi has hung up on one that stood still for two seconds
 			$off = defined $n ? $off + $n : $!{EAGAIN} ? $off : length $bytes;
 			shutdown $sock, SHUT_WR if $off >= length $bytes;
 		}

@@ -40,6 +40,20 @@ sub connect
 	return $sock;
 }
 
+# say_first - a fresh connection, and how many of these bytes went out on it. libfcgi hangs up on who says nothing in the first two seconds, as one
+# that stands still: nobody has seen anything of it then, and it comes again.
+sub say_first
+{
+	my ($self, $bytes) = @_;
+
+	local $SIG{PIPE} = 'IGNORE';
+	while (1) {
+		my $sock = $self->connect;
+		my $n = syswrite $sock, $bytes, 1 << 16;
+		return ($sock, $n) if $n;
+	}
+}
+
 # One record, as bytes.
 sub record
 {
@@ -93,13 +107,13 @@ sub head
 sub request
 {
 	my ($self, %o) = @_;
-	my $sock = $o{sock} // $self->connect;
 	my $params = $o{params} // {};
 	my $head = ref $params eq 'ARRAY' ? begin($o{keep}) . stream(FCGI_PARAMS, pairs($params)) : head($o{keep}, %$params);
 	my $bytes = $head . stream(FCGI_STDIN, $o{stdin} // '');
 
 	local $SIG{PIPE} = 'IGNORE';
-	for (my $off = 0; $off < length $bytes;) {
+	my ($sock, $begun) = $o{sock} ? ($o{sock}, 0) : $self->say_first($bytes);
+	for (my $off = $begun; $off < length $bytes;) {
 		my $n = syswrite $sock, $bytes, 1 << 16, $off;
 		last if !$n;            # the worker may answer and close before it has read it all
 		$off += $n;
