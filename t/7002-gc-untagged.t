@@ -5,9 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use POSIX ();
 use Digest::SHA ();
-use Time::HiRes qw(sleep);
 use Berth::Test;
 use Berth::Check;
 use Berth::GC;
@@ -157,18 +155,10 @@ SKIP: {
 	my $out = index_of(OCI_INDEX, desc(OCI_INDEX, $bytes{"$q $in"}[0]));
 	image('a/first', undef, 'goes first');
 	make_old($s, 2 * $DAY);
-	# it stops each time it is about to take a lock: the graph of u/race has been read, nothing deleted there
-	my $trace = $s->dir . '/trace';
-	my $pid = fork // die "fork: $!";
-	if (!$pid) {
-		open STDOUT, '>', '/dev/null';
-		my @cmd = ('strace', '-f', '-y', '-o', $trace, '-e', 'trace=openat', '-P', sprintf('berth/locks/repository/%02x', stripe($q)),
-			'-e', 'inject=openat:delay_enter=3000000', gc_cmd($s, '--untagged'));
-		exec { $cmd[0] } @cmd or POSIX::_exit(127);
-	}
-	wait_for { -s $trace && slurp($trace) =~ /openat/ };
+	# it is about to take the lock: the graph of u/race has been read, nothing deleted there
+	my $gc = stopped_gc($s, sprintf('berth/locks/repository/%02x', stripe($q)), '--untagged');
 	my $at = put($q, 'now', OCI_INDEX, $out);
-	waitpid $pid, 0;
+	let_go($gc);
 	is is_here($q, $at), 'here', 'an index that gets a tag while a collection is on stays';
 	is is_here($q, $in), 'here', 'so does the index in it';
 	is is_here($q, $deep), 'here', 'and what that one names';

@@ -8,7 +8,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use List::Util qw(min);
-use POSIX ();
 use Time::HiRes qw(time);
 use Berth::Test;
 use Berth::Check;
@@ -145,16 +144,8 @@ is scalar(grep { -e blob_file($b, sha256("garbage of w $_")) } 1 .. 5), 0, 'and 
 	make_old($b, 2 * $DAY);
 	$b->push_blob('w/app', "more garbage $_") for 1 .. 3;
 	make_old($b, 2 * $DAY);
-	my $trace = "$dir/paused";
-	my $pid = fork // die "fork: $!";
-	if (!$pid) {
-		open STDOUT, '>', '/dev/null';
-		open STDERR, '>', "$dir/said";
-		my @cmd = ('strace', '-f', '-o', $trace, '-e', 'trace=openat', '-P', 'docker/registry/v2/blobs/sha256/00', '-e', 'inject=openat:delay_enter=1500000', gc_cmd($b));
-		exec { $cmd[0] } @cmd or POSIX::_exit(127);
-	}
-	$run = wait_for { content_of($b->root . '/berth/gc/run') };
-	wait_for { -s $trace };
+	my $gc = stopped_gc($b, 'docker/registry/v2/blobs/sha256/00');
+	$run = content_of($b->root . '/berth/gc/run');
 	for (1 .. 20) {
 		$b->req('HEAD', '/v2/w/app/blobs/' . sha256('layer of w'));
 	}
@@ -167,8 +158,7 @@ is scalar(grep { -e blob_file($b, sha256("garbage of w $_")) } 1 .. 5), 0, 'and 
 	for (1 .. 20) {
 		$b->req('HEAD', '/v2/w/app/blobs/' . sha256('layer of w'));
 	}
-	waitpid $pid, 0;
-	is $?, 0, 'a note that was cut short does not end the collection' or diag(slurp("$dir/said"));
+	is let_go($gc), 0, 'a note that was cut short does not end the collection' or diag(slurp("$gc->{trace}.said"));
 	cmp_ok scalar(@files), '>', 0, 'there were notes';
 	is scalar(grep { -e blob_file($b, sha256("more garbage $_")) } 1 .. 3), 0, 'which takes the garbage';
 	ok -e blob_file($b, sha256('layer of w')), 'and keeps the rest';

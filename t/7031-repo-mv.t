@@ -220,19 +220,11 @@ SKIP: {
 	skip('it traces system calls', 1) if $ENV{BERTH_SANITIZERS};
 	my $garbage = $s->push_blob('x', 'garbage');
 	make_old($s, 2 * 24 * 3600);
-	my $pid = fork // die "fork: $!";
-	if (!$pid) {
-		open STDOUT, '>', '/dev/null';
-		open STDERR, '>', '/dev/null';
-		my @cmd = ('strace', '-f', '-o', '/dev/null', '-e', 'trace=openat', '-P', 'docker/registry/v2/blobs/sha512/00', '-e', 'inject=openat:delay_enter=2500000', gc_cmd($s));
-		exec { $cmd[0] } @cmd or POSIX::_exit(127);
-	}
-	wait_for { content_of($s->root . '/berth/gc/run') };
+	my $gc = stopped_gc($s, 'docker/registry/v2/blobs/sha512/00');
 	berth_says($s, ['repo', 'mv', 'x', 'y'], 1, qr/^berth: a collection is running; move x when it has ended$/, 'while a collection runs, a move is refused');
 	is fault_of('top', $has), '', 'and nothing is missing';
 	berth_ok($s, 'repo', 'rm', 'up1/app/nested', 'a removal is not refused');
-	waitpid $pid, 0;
-	is $?, 0, 'the collection ends with 0';
+	is let_go($gc), 0, 'the collection ends with 0';
 	berth_ok($s, 'repo', 'mv', 'x', 'y', 'when it has ended, the move is done');
 	delete $inner->{manifests}{ $inner->{referrer} };
 	$inner->{referrer} = '';

@@ -13,13 +13,14 @@ use File::Find ();
 use File::Path qw(make_path);
 use File::Temp ();
 use JSON::PP ();
+use POSIX ();
 
 use Berth::Test;
 use Berth::Check;
 
 our @EXPORT = qw(
 	gc gc_cmd gc_ok gc_told gc_total bare_store make_old blobs_on_disk links_on_disk missing_of lay_image lay_store key_of
-	collect_with_docker_registry quick_dir
+	collect_with_docker_registry quick_dir stopped_gc let_go
 );
 
 # quick_dir - a directory in memory where there is room in it (so many MiB, so many files), else on disk: for tests that make thousands of files
@@ -56,6 +57,40 @@ sub gc_cmd
 }
 
 sub gc { return run(gc_cmd(@_)) }
+
+# stopped_gc - a collection that stands still each time it has opened this path, for the first time when this returns. Nothing happens to it until
+# let_go(it, code): the code runs each time it stands still, then it goes on, to its end. Returns its wait status.
+sub stopped_gc
+{
+	my ($s, $path, @o) = @_;
+	my $it = { trace => tmp_dir() . '/trace', stops => 0 };
+
+	$it->{pid} = fork // die "fork: $!";
+	if (!$it->{pid}) {
+		setpgrp 0, 0;           # what is stopped goes on when this test ends, however
+		open STDOUT, '>', '/dev/null';
+		open STDERR, '>', "$it->{trace}.said";
+		exec 'strace', '-f', '-o', $it->{trace}, '-e', 'trace=openat', '-P', $path, '-e', 'inject=openat:signal=STOP', gc_cmd($s, @o) or POSIX::_exit(127);
+	}
+	wait_for { stops_of($it) } or die "the collection does not open $path\n";
+	return $it;
+}
+
+sub stops_of { my ($it) = @_; return -e $it->{trace} ? scalar(() = slurp($it->{trace}) =~ /stopped by SIGSTOP/g) : 0 }
+
+sub let_go
+{
+	my ($it, $code) = @_;
+	my $n;
+
+	while (1) {
+		wait_for { waitpid($it->{pid}, POSIX::WNOHANG()) == $it->{pid} || ($n = stops_of($it)) > $it->{stops} } or die "the collection does not end\n";
+		return $? if !$n || $n == $it->{stops};
+		$code->() if $code;
+		$it->{stops} = $n;
+		kill CONT => -$it->{pid};
+	}
+}
 
 sub gc_ok
 {
