@@ -24,8 +24,10 @@ sub barrier
 sub begun { my ($s) = @_; return scalar grep { ($_->{event} // '') eq 'collecting' } $s->log_events }
 sub garbage { my ($s, $bytes) = @_; my $d = $s->push_blob('sched/app', $bytes); return blob_file($s, $d) }
 
-my $s = Berth::Server->start(workers => 2, config => qq(gc = { every = "2s"; grace = "1s"; };\n));
-my ($kept) = $s->push_image('sched/app', 'v1', layers => ['a layer that is needed']);
+my $s = Berth::Server->start(workers => 2);
+$s->push_image('sched/app', 'v1', layers => ['a layer that is needed']);       # before the first: a push may take longer than the grace
+$s->config(qq(gc = { every = "2s"; grace = "1s"; };\n));
+$s->reload;
 my $file = garbage($s, 'nobody names this');
 ok +(wait_for { !-e $file }), 'garbage goes without anybody asking';
 my $event = wait_for { (grep { $_->{blobs} } collected($s))[0] };
@@ -45,7 +47,7 @@ wait_for { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @old };
 $file = garbage($s, 'more of it');
 sleep 3;
 barrier($s);
-$runs = collected($s);
+wait_for { begun($s) == collected($s) };        # one by the old configuration may still be under way
 my $begun = begun($s);
 my $gc = run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'gc', '--log');
 is $gc->{status}, 0, '`berth gc` beside it works';
