@@ -7,8 +7,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(sha256_hex);
-use POSIX ();
-use Time::HiRes qw(sleep);
 use Berth::Test;
 use Berth::Check;
 use Berth::GC;
@@ -175,14 +173,7 @@ sub names_of { my ($bytes) = @_; return $bytes =~ /"manifests":/ ? $bytes =~ /"d
 		($subject{$i}, $refers{$i}) = ($of, $d);
 	}
 	# it stops each time that it is about to take the repository's lock
-	my $pid = fork // die "fork: $!";
-	if (!$pid) {
-		open STDOUT, '>', '/dev/null';
-		my @cmd = ('strace', '-f', '-o', "$dir/slow", '-e', 'trace=openat', '-P', 'berth/locks/repository/' . substr(sha256_hex('r'), 0, 2),
-			'-e', 'inject=openat:delay_enter=150000', gc_cmd($s, '--untagged'));
-		exec { $cmd[0] } @cmd or POSIX::_exit(127);
-	}
-	wait_for { -s "$dir/slow" };
+	my $gc = stopped_gc($s, 'berth/locks/repository/' . substr(sha256_hex('r'), 0, 2), '--untagged');
 
 	my (%must, %n);
 	my $here = sub { return $s->req('HEAD', "/v2/r/manifests/$_[0]")->status == 200 };
@@ -197,19 +188,19 @@ sub names_of { my ($bytes) = @_; return $bytes =~ /"manifests":/ ? $bytes =~ /"d
 	};
 	my @images = grep { !names_of($some->{$_}) } sort keys %$some;
 	my @indexes = grep { names_of($some->{$_}) } sort keys %$some;
-	for (my $i = 1; waitpid($pid, POSIX::WNOHANG()) == 0; $i++) {
-		sleep 0.03;             # so that something is left for every batch
+	my $i = 0;
+	my $pushes = sub {
+		$i++;
 		if (my $d = splice @images, rand @images, 1) { $push->('an image that gets a tag', "tag$i", $some->{$d}) }
 		if (my $d = splice @indexes, rand @indexes, 1) { $push->('an index that is pushed again', $d, $some->{$d}, names_of($some->{$d})) }
 		my @two = @images > 1 ? splice @images, 0, 2 : ();
 		$push->('a new index', "index$i", index_of(OCI_INDEX, map { desc(OCI_MANIFEST, $some->{$_}) } @two), @two) if @two;
-		next if !$subject{$i};
+		return if !$subject{$i};
 		$push->('a subject', sha256($subject{$i}), $subject{$i});
 		$must{ $refers{$i} } = 'a referrer of a new subject' if $here->($refers{$i});
-	}
-	is $?, 0, 'a collection beside pushes ends with 0';
-	my @batches = split /\n/, slurp("$dir/slow");
-	cmp_ok scalar(@batches), '>=', 5, 'it let them in several times';
+	};
+	is let_go($gc, sub { $i < 40 and $pushes->() for 1, 2 }), 0, 'a collection beside pushes ends with 0';         # the rest goes
+	cmp_ok $gc->{stops}, '>=', 5, 'it let them in several times';
 	is join(', ', map { "$must{$_}: $_" } grep { !$here->($_) } sort keys %must), '', 'whatever they made reachable stays, and what that names or what refers to it';
 	my %kinds = map { $_ => 1 } values %must;
 	ok $kinds{$_}, "there was $_" for 'an image that gets a tag', 'an index that is pushed again', 'a new index', 'a subject', 'a referrer of a new subject';
