@@ -64,12 +64,15 @@ $s->reload;
 ok +(wait_for { tags_of($s, 'ci/app') eq 't3 v1 y' }), 'collections apply the rules';
 $s->config($CONFIG . "gc = { grace = \"0s\"; };\n");
 $s->reload;
-my @by = grep { $_->{action} eq 'untag' } events($s);
-is join(' ', map { $_->{login} } @by[$before .. $#by]), 'collector collector', '... the journal says so';
 my $logged = wait_for { (grep { ($_->{event} // '') eq 'rules' } $s->log_events)[0] };
 is $logged->{removed}, 2, '... and the log';
 my $sum = wait_for { (grep { ($_->{event} // '') eq 'collected' && $_->{by_rules} } $s->log_events)[0] };
 is $sum->{by_rules}, 2, '... with the rest of the collection';
+my @by = grep { $_->{action} eq 'untag' } events($s);
+is join(' ', map { $_->{login} } @by[$before .. $#by]), 'collector collector', '... and the journal';
+# One that has begun before the reload would take what is pushed from now on: it has no grace.
+wait_for { 2 == grep { ($_->{event} // '') eq 'reload' } $s->log_events };
+wait_for { !$s->collects };
 
 # --- what changes between the reading and the removal
 # meanwhile - the rules are applied to a repository of its own with tags a (oldest) .. e; before they remove anything something is done

@@ -326,6 +326,15 @@ sub writeout_pid
 	return (grep { comm($_) eq 'berth-writeout' } children($self->{real_master}))[0];
 }
 
+# collects - whether the master has a process that collects, or that may become one, since it has no name of its own yet
+sub collects
+{
+	my ($self) = @_;
+	my $own = comm($self->{real_master});
+
+	return scalar grep { $_ eq 'berth-collect' || $_ eq $own } map { comm($_) } children($self->{real_master});
+}
+
 sub is_relay { my ($pid) = @_; return comm($pid) eq 'berth-relay' }
 
 # comm - the name of a process; "" if it is gone
