@@ -142,9 +142,13 @@ sub enough { return -e "$dir/enough" }
 my @load = map { my $i = $_; my $p = fork // die "fork: $!"; if (!$p) { POSIX::_exit(eval { load($i) } ? 0 : 1) } $p } 0 .. 2;
 my $collector = fork // die "fork: $!";
 if (!$collector) {
-	while (!enough()) { berth_gc_status('--grace', '10s'); sleep 0.5 }
+	while (!enough()) { berth_gc_status('--grace', '10m'); sleep 0.5 }
 	POSIX::_exit(0);
 }
+
+# What nothing refers to any more is old, so that it goes, whereas what a client has pushed has all the time to get its manifest.
+sub age { my ($repo, @digests) = @_; utime 1, 1, map { (blob_file($s, $_), layer_link($s, $repo, $_)) } @digests; return }
+sub layer_of { my ($content, $image) = @_; return (grep { $content->bytes($_) =~ /^layer/ } @{ ($content->named($image))[1] })[0] }
 
 # One of the clients: what it has, without end, in repositories of its own and in one of all.
 sub load
@@ -158,7 +162,10 @@ sub load
 		my $a = $mine->image($s, $repo, "c$i-" . $n++ % 7);
 		my $b = $mine->image($s, $repo, undef);
 		my $of = $mine->index($s, $repo, "c$i-multi", OCI_INDEX, $a, $b);
-		$mine->delete_manifest($s, $repo, $_) for rand() < 0.3 ? ($of, $a) : ();
+		if (rand() < 0.3) {
+			$mine->delete_manifest($s, $repo, $_) for $of, $a;
+			age($repo, $of, $a, layer_of($mine, $a));
+		}
 		$mine->image($s, "load$i/new" . int rand 4, 'v1');
 		sleep 0.2;
 	}
