@@ -119,7 +119,7 @@ sub client
 			$mine->note_blob($repo, sha256($bytes), $bytes);
 			my $image = $mine->image($front, $repo, "t$n", layers => [$bytes, "layer $i $n"]);
 			$mine->retag($front, $repo, 'latest', $image);
-			spew("$dir/at$i", ++$n);
+			rename spew("$dir/at$i.new", ++$n), "$dir/at$i" or die "rename: $!\n";
 			# pulls: what was pushed before, whoever pushed it
 			for my $tag ('latest', 't' . ($n - 1)) {
 				$req->(200, GET => "/v2/$repo/manifests/$tag", headers => [Accept => OCI_MANIFEST]);
