@@ -113,7 +113,7 @@ SKIP: {
 	if (!$pid) {
 		open STDOUT, '>', '/dev/null';
 		open STDERR, '>', '/dev/null';
-		my @cmd = ('strace', '-f', '-o', '/dev/null', '-e', 'trace=faccessat,faccessat2', '-e', 'inject=faccessat,faccessat2:delay_enter=200000', gc_cmd($b));
+		my @cmd = ('strace', '-f', '-o', '/dev/null', '-e', 'trace=faccessat,faccessat2', '-e', 'inject=faccessat,faccessat2:delay_enter=1000000', gc_cmd($b));
 		exec { $cmd[0] } @cmd or POSIX::_exit(127);
 	}
 	my ($gc, $helper);
@@ -152,6 +152,7 @@ my $refused = image_of(OCI_MANIFEST, 'no config', map { "missing $_" } 1 .. $nam
 {
 	my $pid = begin('--rate', 1);
 	is join(' ', grep { m{^[0-9a-f]{16}/} } files_below($gc_dir)), '', 'the next one begins without the notes of that one';
+	kill STOP => $pid;              # it does not come to its end meanwhile
 	is heads(400), 200, 'however many HEADs there are';
 	ok -e $mark, 'its mark stays';
 	cmp_ok notes(), '>', 400 * 60, 'and all are noted';
@@ -167,6 +168,7 @@ my $refused = image_of(OCI_MANIFEST, 'no config', map { "missing $_" } 1 .. $nam
 	my $text = join '', map { slurp("$gc_dir/$_") } grep { m{^[0-9a-f]{16}/} } files_below($gc_dir);
 	like $text, qr/^\Q$_\E n\/app$/m, "is noted, with all that it names ($_)" for sha256($m), sha256('a config'), $layer;
 	kill TERM => $pid;
+	kill CONT => $pid;
 	waitpid $pid, 0;
 }
 
