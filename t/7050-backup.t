@@ -117,7 +117,8 @@ $copy->stop;
 $pid = begin('repositories/team/app/_manifests', $s->root, "$dir/two");
 my $pushed = fork // die "fork: $!";
 if (!$pushed) {
-	my $image = eval { $c->image($s, 'team/app', 'new') };
+	my $image;
+	1 until $image = eval { $c->image($s, 'team/app', 'new') } or $@ !~ /^status 503,/;     # which it gets after ten seconds
 	spew("$dir/pushed", $image // '');
 	POSIX::_exit($image ? 0 : 1);
 }
