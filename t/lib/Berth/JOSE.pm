@@ -207,7 +207,7 @@ sub bad_tokens
 		['"iss" is another', $but->(iss => 'other.example')], ['"iss" is missing', $but->(iss => undef)], ['"iss" is empty', $but->(iss => '')],
 		['it expired long ago', $but->(exp => $now - 3600)], ['it expired just too long ago', $but->(exp => $now - 62)],
 		['"exp" is missing', $but->(exp => undef)], ['"exp" is a text', $but->(exp => "$claims->{exp}")], ['"exp" is negative', $but->(exp => -1)],
-		['it is not valid yet', $but->(nbf => $now + 100)], ['it comes from the future', $but->(iat => $now + 100)],
+		['it is not valid yet', $but->(nbf => $now + 1000)], ['it comes from the future', $but->(iat => $now + 1000)],
 	);
 }
 
