@@ -75,8 +75,8 @@ for my $fault (['malformed', sub { spew($file, "alice:geheim\n") }, qr/\Q$file\E
 	['gone', sub { unlink $file }, qr/\Q$file\E: cannot read: No such file/],
 	['cut off in the middle', sub { spew($file, substr $line{two}, 0, 40) }, qr/\Q$file\E:1: the hash is malformed or cut off/]) {
 	my ($what, $do, $re) = @$fault;
-	$s->req(GET => '/v2/', headers => [basic('alice', 'one')]) for 1 .. 12;        # each worker knows the good one
 	my $before = () = $s->log_events;
+	wait_for { by('one', 16); answered_since($s, $before) == 4 };   # each worker knows the good one
 	$do->();
 	my $since = time;
 	my $r = $s->req(GET => '/v2/', headers => [basic('alice', 'one')]);

@@ -11,7 +11,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use Berth::Check;
 use Berth::Test;
 
-our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form log_in page_of token_of claims challenge reconfigure lacks memory_closed in_memory);
+our @EXPORT = qw(basic hash_of htpasswd write_over audit routes_of rule bearer form log_in page_of token_of claims challenge reconfigure answered_since lacks memory_closed in_memory);
 
 # basic - the header of a login, as a list for `headers`
 sub basic
@@ -132,6 +132,16 @@ sub reconfigure
 	wait_for(sub { $reloads->() > $before }) or die "no reload\n";
 	wait_for(sub { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @old }) or die "the old workers stay\n";
 	return;
+}
+
+# answered_since - how many workers of a server have answered requests since its log had so many events
+sub answered_since
+{
+	my ($s, $from) = @_;
+	my @events = $s->log_events;
+	my %pid = map { $_->{pid} => 1 } grep { ($_->{event} // '') eq 'request' } splice @events, $from;
+
+	return scalar keys %pid;
 }
 
 # hash_of - a cheap hash of a password: bcrypt, yescrypt, sha512, sha256
