@@ -78,12 +78,16 @@ is_deeply $req->('GET', '/v2/many/tags/tags/list?n=3&last=t57.nonsense')->json->
 
 # two thirds are deleted and made again in random order, while others page: the rest is always seen, each exactly once
 my %stays = map { $_ => 1 } grep { /[05]/ } @tags;
-my $stop = $s->dir . '/done';
+my ($stop, $paged) = map { $s->dir . "/$_" } 'done', 'paged';
 @r = run_parallel(10, sub {
 	my ($i) = @_;
 	my $req = client();
 	if ($i < 8) {
-		for my $t (shuffle grep { !$stays{$_} } @{ $tag_of{$i} }) {
+		my @work = shuffle grep { !$stays{$_} } @{ $tag_of{$i} };
+		my $half = $work[@work / 2];
+		for my $t (@work) {
+			# the first round of each who pages ends amid the deletes, and the second one begins there
+			wait_for { 2 == (() = glob "$paged*") } if $t eq $half;
 			my $r = $req->('DELETE', "/v2/many/tags/manifests/$t");
 			return "DELETE $t: " . $r->status if $r->status != 202;
 			next if rand() < 0.7;
@@ -109,7 +113,7 @@ my $stop = $s->dir . '/done';
 		my %known = map { $_ => 1 } @tags;
 		my @odd = grep { !$known{$_} } @all;
 		return "never pushed: @odd" if @odd;
-		$rounds++;
+		spew("$paged$i", '') if !$rounds++;
 	} until (glob("$stop*"))[7] || time > $end;
 	return $rounds >= 2 ? '' : "only $rounds rounds";
 });
