@@ -29,7 +29,7 @@ sub agree
 	my ($what) = @_;
 	my %is;
 
-	for my $name (@{ ask('/v2/_catalog')->json->{repositories} }) {
+	for my $name (@{ ask('/v2/_catalog?n=1000')->json->{repositories} }) {
 		my $dir = data_dir($s) . "/repositories/$name/_manifests/tags";
 		my @pushed = sort { $b->[0] cmp $a->[0] || $b->[1] cmp $a->[1] } map { m{/([^/]+)/current/pushed-([0-9a-f]+)$} && -f "$dir/$1/current/link" ? [$2, $1] : () }
 			# of a tag that another registry has set it is the link's time
