@@ -94,8 +94,8 @@ my @all = ($other, $stays, $tagged, $moved, $latest, $twice, $by_digest, @child,
 collect('while it is remembered', @all);
 my @links = @{ links_on_disk($s) };
 is scalar(grep { my $l = $_; grep { $l eq 'app ' . sha256($_) } map { @{ $_->{parts} } } @all } @links), 2 * 11 - 2 * 1, 'also the links of blobs' or diag("@links");
-age_marks($s, 'app', $DAY - 60);
-collect('a minute before its end', @all);
+age_marks($s, 'app', $DAY - 1200);
+collect('twenty minutes before its end', @all);
 
 # brought back
 berth_ok($s, 'tag', 'restore', 'app:gone', 'a tag is brought back');
