@@ -45,7 +45,7 @@ my $old = time - 2 * HOUR;
 ask('GET', 'v1');
 pulled_at($s, 'team/app', $_, $old) for 'v1', $digest;
 ask('GET', 'v1');
-is pulled_of($s, 'team/app', 'v1'), $old, 'a worker that has noted a pull does not look at the file again within the hour';
+is pulled_of($s, 'team/app', 'v1'), $old, 'a worker that has noted a pull does not look at the file again within the hour' if int(time / HOUR) == int($old / HOUR) + 2;
 ask('GET', $digest);
 ok pulled_of($s, 'team/app', $digest) > $old, '... but a pull by digest is another one';
 $s->replace_workers or die;
