@@ -48,7 +48,7 @@ my %caller = (
 	'a token' => [Authorization => 'Bearer abc.def.ghi'],
 	(map { $_ => [basic($_, "$_-pw")] } @users),
 	(map { ("$_ by a session" => [Cookie => cookie_of($_)]) } @users),
-	(map { my $u = $_; map { ("$u by a token for $_" => [bearer(token_of($s, [basic($u, "$u-pw")], @{ $token_for{$_} }))]) } $u eq 'admin' ? keys %token_for : qw(all nothing) } @users),
+	(map { my $u = $_; map { my $for = $_; ("$u by a token for $for" => sub { [bearer(token_of($s, [basic($u, "$u-pw")], @{ $token_for{$for} }))] }) } $u eq 'admin' ? keys %token_for : qw(all nothing) } @users),
 );
 my %has = (puller => 'pull', pusher => 'pull push', deleter => 'delete', groupie => 'pull push', admin => 'pull push delete');
 
@@ -122,6 +122,7 @@ sub answer_is
 }
 
 for my $caller (sort keys %caller) {
+	$caller{$caller} = $caller{$caller}->() if ref $caller{$caller} eq 'CODE';      # when it is used: it holds for five minutes
 	for my $route (@routes) {
 		my ($method, $pattern, $need) = @$route;
 		my ($want, $error) = expected($caller, $need, $pattern);
