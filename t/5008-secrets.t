@@ -85,7 +85,7 @@ is $where->(join "\n", $s->log), '', 'no password, right, wrong or encoded, is i
 is $where->(join "\n", $s->error_log, $s->access_log), '', "nor in nginx's logs";
 is $where->(join '', map { slurp($_) } grep { -r } map { ("/proc/$_/cmdline", "/proc/$_/environ") } $s->master_pid, $s->worker_pids), '',
 	'nor in the list of processes';
-is $where->(join '', map { slurp("$_") } map { $s->root . "/$_" } grep { !m{/data$} && !-l $s->root . "/$_" } files_below($s->root)), '', 'nor in the store';
+is $where->(join '', map { content_of($_) // '' } map { $s->root . "/$_" } grep { !m{/data$} && !-l $s->root . "/$_" } files_below($s->root)), '', 'nor in the store';
 SKIP: {
 	skip memory_closed(), 2 if memory_closed();
 	# Of each also its end: the first bytes of what was given back are overwritten by themselves.
