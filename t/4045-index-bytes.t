@@ -6,7 +6,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Time::HiRes qw(sleep);
 use Berth::Test;
 use Berth::Check;
 use Berth::GC;
@@ -32,13 +31,11 @@ sub pulled_bytes { my ($count, $m) = @_; my %seen; my $sum = length $m;
 	$seen{$_} = length for '{}', 'layer 0', map { "layer $_" } 1 .. $count;
 	$sum += $_ for values %seen; return $sum }
 
-# least - the cost of a push to one of them: the least of some, since now and then a file that has grown is written anew
-sub least
+# side - a push to one of them, as costs_beside() takes it
+sub side
 {
 	my ($at, $make, $type, $tag) = @_;
-	my %least;
-
-	for my $try (1 .. 5) {
+	my $prepare = sub {
 		my $m = $make->();
 		make_old($at, 10);              # what was made young in this second is not made young again: so all of it is, each time
 		if ($at == $s) {                # there are lists
@@ -47,16 +44,15 @@ sub least
 		} else {
 			unlink $at->root . '/berth/index/app/_summary';
 		}
-		sleep 0.02;                     # what is as young as a clock is coarse is flushed again
-		my $c = costs_of($at, sub { put($tag // "t$n", $m, $type, $at) });
-		$least{$_} = !defined $least{$_} || $c->{$_} < $least{$_} ? $c->{$_} : $least{$_} for qw(calls syncs);
-	}
-	return \%least;
+		return ($tag // "t$n", $m);
+	};
+
+	return { at => $at, make => $prepare, do => sub { put(@_, $type, $at); return 1 } };
 }
 put('moves', image(), OCI_MANIFEST, $_) for $s, $silent;
 for (['an image', \&image, OCI_MANIFEST], ['an image whose tag moves', \&image, OCI_MANIFEST, 'moves'], map { my $count = $_; ["an index of $count", sub { index_with($count) }, OCI_INDEX] } 1, 8, 60) {
 	my ($what, @how) = @$_;
-	my ($with, $without) = map { least($_, @how) } $s, $silent;
+	my ($with, $without) = costs_beside(sub { $_[0]{calls} - $_[1]{calls} <= 10 && $_[0]{syncs} == $_[1]{syncs} }, map { side($_, @how) } $s, $silent);
 	my $more = $with->{calls} - $without->{calls};
 	cmp_ok $more, '<=', 10, "$what costs $more system calls more";
 	is $with->{syncs} - $without->{syncs}, 0, '... and no flush';
