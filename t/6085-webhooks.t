@@ -21,16 +21,17 @@ my ($all, $some, $down) = (Berth::Receiver->start(bodies => 1), Berth::Receiver-
 spew("$dir/key", "the key of a test\n");
 spew("$dir/token", "Bearer geheim\n");
 
-# pace - what all endpoints have, so that the test takes seconds
-my $pace = 'timeout = "2s"; backoff = "1s"; backoff_max = "2s";';
+# pace - what all endpoints have, so that the test takes seconds. Where an event is to come once, nobody gives up who stands still for a while
+my $pace = 'backoff = "1s"; backoff_max = "2s";';
+my $patient = "timeout = \"60s\"; $pace";
 my $conf = <<"CONF";
 delete = true;
 notifications = (
-	{ name = "all"; url = "@{[ $all->url ]}"; actions = [ "all" ]; secret_file = "$dir/key"; $pace
+	{ name = "all"; url = "@{[ $all->url ]}"; actions = [ "all" ]; secret_file = "$dir/key"; $patient
 	  headers = ( { name = "Authorization"; file = "$dir/token"; }, { name = "X-Where"; value = "here"; } ); },
 	{ name = "some"; url = "@{[ $some->url ]}"; format = "cloudevents"; repos = [ "team/**" ]; actions = [ "push" ];
-	  ignored_media_types = [ "application/vnd.oci.image.index.v1+json" ]; $pace },
-	{ name = "down"; url = "@{[ $down->url ]}"; $pace }
+	  ignored_media_types = [ "application/vnd.oci.image.index.v1+json" ]; $patient },
+	{ name = "down"; url = "@{[ $down->url ]}"; timeout = "2s"; $pace }
 );
 CONF
 $down->down;
@@ -93,9 +94,14 @@ $down->up;
 ok arrive($down, qr{^delete new/app$}), 'when it is back, all that waited arrives';
 is order_fault($down->accepted), '', 'in its order';
 ok wait_for { logged('hook_recovered', 'down') }, 'and the log says that it works again';
+$down->answers({ silent => 1 });
+$s->push_image('team/app', 'silent');
+ok arrive($down, qr{^push team/app:silent}), 'when it is silent all of it comes again';
+ok scalar(grep { $_->{error} =~ /timed out/i } logged('hook_fails', 'down')), 'after the timeout';
+ok arrive($all, qr{^push team/app:silent}), 'others have it already';
 
 # --- tries
-$all->answers({ status => 500 }, { close => 1 }, { silent => 1 }, { status => 302, headers => { Location => '/elsewhere' } }, { status => 429, headers => { 'Retry-After' => 1 } });
+$all->answers({ status => 500 }, { close => 1 }, { status => 302, headers => { Location => '/elsewhere' } }, { status => 429, headers => { 'Retry-After' => 1 } });
 my $reads = sub { my @x = $all->requests; @x };
 my $was = () = $reads->();
 $s->push_image('team/app', 'tried');
