@@ -158,6 +158,8 @@ $s->reload;
 ok wait_for { grep { $_->{event} eq 'relay' && $_->{message} =~ /configuration read/ } $s->log_events }, 'the relay reads the configuration again';
 $s->push_image('team/app', 'reloaded');
 ok arrive($all, qr{:reloaded}), 'and goes on';
+@told = events($s);
+wait_for { (state_of('all')->{next} // '') ge $told[-1]{id} };          # what is under way when a relay ends comes again
 $s->stop_workers;
 berth_ok($s, 'tag', 'rm', 'team/app', 'reloaded', 'a command while nobody serves');
 $s->start_workers;

@@ -110,6 +110,9 @@ sub drain
 	}
 }
 
+# silent - how many requests have come that get no answer
+sub silent { my ($self) = @_; return scalar(() = $self->lines('silent')) }
+
 # requests - all of them: { status, headers, body }; status 0: there was no answer
 sub requests { my ($self) = @_; return map { $json->decode($_) } $self->lines('requests') }
 
@@ -168,6 +171,7 @@ sub step
 		delete $c->{continued};
 		$c->{answer} = $self->choose($c->{request});
 		$c->{due} = Time::HiRes::time() + ($c->{answer}{silent} ? 1e6 : $c->{answer}{delay} // 0);
+		$self->keep('silent', {}) if $c->{answer}{silent};
 	}
 	return if Time::HiRes::time() < $c->{due};
 	my ($request, $answer) = delete @$c{qw(request answer)};
