@@ -19,13 +19,8 @@ my $stripe = sprintf '%s/repository/%s', $locks, substr sha256('wait/app'), 7, 2
 
 ok -e $stripe, 'the stripe of a repository is named by the first byte of the SHA-256 of its name' or diag(join ' ', files_below($locks));
 
-# waiting - whether a worker waits for this file's lock: the kernel knows, or, where it tries again and again, has it open
-sub waiting {
-	my ($file) = @_;
-	my $inode = (stat $file)[1];
-	return 1 if content_of('/proc/locks') =~ /-> FLOCK .*:$inode /;
-	return $file =~ m{/startedat$} && grep { (readlink $_ // '') eq $file } map { glob "/proc/$_/fd/*" } $s->worker_pids;
-}
+# waiting - whether a worker waits for this file's lock: the kernel knows
+sub waiting { my ($file) = @_; my $inode = (stat $file)[1]; return content_of('/proc/locks') =~ /-> FLOCK .*:$inode / }
 
 # held - locks a file, and lets go so many seconds after somebody waits for it, who does something: (its result, the new events)
 sub held {
