@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use List::Util qw(sum);
 use POSIX ();
 use Berth::Test;
 use Berth::Check;
@@ -22,7 +23,8 @@ sub pushed { my ($s, $tag) = @_; $s->push_image('team/app', $tag); return wait_f
 # --- without endpoints there is none
 
 my $s = Berth::Server->start(workers => 2, config => "delete = true;\n");
-my $workers = () = $s->worker_pids;
+my ($ready) = map { $_->{message} } said($s, 'ready', qr/workers/);
+my $workers = sum($ready =~ /(\d+) (?:workers|for)/g);     # it says so before it starts them
 ok !defined relay_pid($s), 'without endpoints no relay is started';
 ok !-e $s->dir . '/relay.sock', '... and there is no socket for it';
 
@@ -75,6 +77,7 @@ cmp_ok $died[3]{next_in_ms}, '>', $died[2]{next_in_ms}, '... which grows';
 ok pushed($s, 'third'), 'what was pushed meanwhile arrives';
 my ($one) = $s->worker_pids;
 kill KILL => $one;
+wait_for { !lives($one) };      # until then it may take a request along
 ok pushed($s, 'fourth'), 'a worker that dies is of no concern to it';
 
 # --- it ends with the master, in whatever way
