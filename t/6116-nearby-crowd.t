@@ -52,7 +52,11 @@ sub move
 sub collect
 {
 	sleep max(0, $stop - crowd_now() - 0.75 * $SECONDS);
-	my @r = map { run(@berth, 'gc', '--grace', '1s') } 1 .. 2;
+	my @r = map {
+		my $r;
+		do { $r = run(@berth, 'gc', '--grace', '1s') } while $r->{err} =~ /a repository is being moved/;       # it waits for half a second
+		$r;
+	} 1 .. 2;
 	return { fault => [map { $_->{status} ? $_->{err} : () } @r] };
 }
 
