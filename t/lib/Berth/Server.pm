@@ -529,7 +529,7 @@ END {
 sub sock
 {
 	my ($self, $from) = @_;
-	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp', Timeout => 10,
+	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp', Timeout => 60,
 		$from ? (LocalAddr => $from) : ())
 		or die 'cannot connect to ' . $self->host . ": $!\n";
 
