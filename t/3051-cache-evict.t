@@ -16,6 +16,7 @@ use Berth::Upstream;
 my $u = Berth::Upstream->start;
 my $KIB = 1024;
 my $s = mirror(upstreams => [['up', $u, 'fresh = "1h";'], ['other', $u]], more => qq(delete = true;\ncache = { max_size = "1000 KiB"; idle = "10h"; };\n));
+$s->at_rest;
 
 sub size { return -e $s->root . '/berth/mirror/_size' ? slurp($s->root . '/berth/mirror/_size') + 0 : undef }
 sub each_size { my %of = map { /^(\d+) (\S+)$/ ? ($2, $1) : () } split /\n/, slurp($s->root . '/berth/mirror/_sizes'); return join ' ', map { "$_=$of{$_}" } sort keys %of }
@@ -38,7 +39,9 @@ sub fetch
 	# a client has a blob before a worker does
 	wait_for { !grep { !-e layer_link($s, $repo, $_) } $i->{config}, $i->{kib} > 100 ? () : @{ $i->{layers} } } or diag "$repo is not kept";
 	wait_for { !spooled($s) && size() <= 1000 * $KIB } or diag "$repo is too much";
-	make_older($repo, $i, $old) if $old;
+	return $i if !$old;
+	$s->at_rest;            # an eviction that goes on would take it
+	make_older($repo, $i, $old);
 	return $i;
 }
 

@@ -24,6 +24,7 @@ my $dir = quick_dir();
 
 my $conf = "delete = true;\nfsync = \"full\";\nupstreams = ( { name = \"up\"; urls = [ \"http://127.0.0.1:1\" ]; } );\ncache = { idle = \"10h\"; };\n";
 my $s = Berth::Server->start(config => $conf, args => ['--no-relay'], workers => 1, root => "$dir/model");
+$s->at_rest;
 my $base = random_bytes(3000);
 my @gone = map { hand_image($s, "up/gone$_", '1', "{\"n\":$_}", random_bytes(1000), $base) } 1 .. 3;
 push @gone, hand_image($s, 'up/both', '1', '{"old":1}', random_bytes(1000), $base);
@@ -138,6 +139,7 @@ diag("$killed kills of " . scalar(@plan) . ' planned');
 # --- beside a registry that goes on: the list of tags counts the referrers that are left
 
 my $b = Berth::Server->start(config => $conf, args => ['--no-relay'], workers => 1);
+$b->at_rest;
 my $n = 0;
 # signed - a repository with an image that is used, and two signatures of it that nobody has pulled for long
 sub signed

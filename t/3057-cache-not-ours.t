@@ -35,11 +35,12 @@ is sha256($s->req(GET => "/v2/own/app/blobs/$large")->body), $large, 'its bytes 
 # --- an eviction that compares the links of others with the bit
 $s->stop_workers;
 lay_file(layer_link($s, 'own/app', $small), $small);
-$s->start_workers;
 unlink $s->root . '/berth/mirror/_judged';
 my $r = run('strace', '-f', '-o', $s->dir . '/trace', '-e', 'trace=fchmod', '-e', 'inject=fchmod:error=EPERM:when=1', berth_cmd($s, 'gc', '--cache'));
 is $r->{status}, 0, 'an eviction' or diag $r->{err};
 is bit($small), 0, 'finds what is not only a mirror\'s' or diag slurp($s->dir . '/trace');
+$s->start_workers;
+$s->at_rest;
 
 # --- what is not what its name says
 my $odd = hand_image($s, 'up/odd', '1', '{"odd":1}', random_bytes(7000))->{layers}[0];

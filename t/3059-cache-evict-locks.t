@@ -15,6 +15,7 @@ use Berth::Repo;
 plain_build_only('it traces system calls');
 need_program('strace');
 my $s = Berth::Server->start(config => mirror_conf(['up', 'http://127.0.0.1:1']) . qq(cache = { idle = "10h"; };\n), args => ['--no-relay']);
+$s->at_rest;
 my $repo = 'up/app';
 my %image = map { ($_ => hand_image($s, $repo, $_, "{\"tag\":\"$_\"}", random_bytes(100))) } (map { "old$_" } 1 .. 70), (map { "new$_" } 1 .. 5), 'pinned';
 my $subject = $image{old1};

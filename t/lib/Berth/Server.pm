@@ -460,6 +460,17 @@ sub replace_workers
 	return Berth::Test::wait_for(sub { my @now = $self->worker_pids; @now >= $count && !grep { $old{$_} } @now });
 }
 
+# at_rest - wait until what the master has begun at its start, or at a reload after which new workers serve, is over: an eviction, a count for
+# quotas. It has counted its workers when it has begun all that, and what it has just forked has its own name still.
+sub at_rest
+{
+	my ($self) = @_;
+
+	Berth::Test::wait_for(sub { $self->watch('/metrics')->body =~ /^berth_workers\{pool="requests"\} [1-9]/m });
+	Berth::Test::wait_for(sub { !grep { comm($_) =~ /^berth-(?:fcgi|evict|recount|collect)$/ } children($self->{real_master}) });
+	return;
+}
+
 sub restart
 {
 	my ($self) = @_;
