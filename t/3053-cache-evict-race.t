@@ -19,8 +19,10 @@ my $s = Berth::Server->start(args => ['--no-relay'], workers => 4, config => <<'
 delete = true;
 fsync = "off";
 upstreams = ( { name = "up"; urls = [ "http://127.0.0.1:1" ]; } );
-cache = { idle = "1h"; };
+cache = { idle = "24h"; };
 CONF
+# The master's own evictions would be in the way: the next one comes after an hour.
+$s->at_rest;
 my @post = (headers => ['Content-Length' => 0]);
 
 # Each gives the status of what it did to own/NAME, and whether that promises that the blob is there.
@@ -42,7 +44,7 @@ my %way = (
 sub old_links
 {
 	my $dir = data_dir($s) . '/repositories/up';
-	utime time - 7200, time - 7200, map { "$dir/$_" } grep { m{/link\z} && !m{\Afresh/} } files_below($dir);
+	utime time - 48 * 3600, time - 48 * 3600, map { "$dir/$_" } grep { m{/link\z} && !m{\Afresh/} } files_below($dir);
 	utime undef, undef, map { "$dir/$_" } grep { m{\Afresh/.*/link\z} } files_below($dir);
 	return;
 }
@@ -54,7 +56,7 @@ for my $round (1 .. $rounds) {
 	my ($config, $layer) = ("{\"round\":$round}", random_bytes(2000));
 	my $d = sha256($layer);
 	my $i = hand_image($s, 'up/app', 'new', $config, $layer);
-	pulled_before($s, 'up/app', $i, 2 * 3600);
+	pulled_before($s, 'up/app', $i, 48 * 3600);
 	my $how = $ways[$round % @ways];
 	hand_over($s, PUT => "manifest?repo=up/other&ref=$i->{digest}", body => $i->{json}, type => $i->{type}) if $how eq 'adopt';
 	my $pause = $round % 14 / ($round % 2 ? 200 : 1000);
