@@ -183,14 +183,17 @@ SKIP: {
 # --- pinned meanwhile
 
 SKIP: {
-	skip 'it delays system calls', 4 if $ENV{BERTH_SANITIZERS} || !have_program('strace');
+	skip 'it stops at a system call', 4 if $ENV{BERTH_SANITIZERS} || !have_program('strace');
 	my ($first, $pin) = map { image("up/$_") } 'a-first', 'b-pinned';
 	old($_) for $first, $pin;
 	freshen();
+	my ($trace, $path) = ($s->dir . '/stopped', revision_link($s, 'up/a-first', $first->{digest}) =~ s{^\Q@{[$s->root]}\E/|/link$}{}gr);
 	my ($one, $other) = run_parallel(2, sub {
-		return run('strace', '-f', '-o', '/dev/null', '-e', 'trace=renameat', '-e', 'inject=renameat:delay_enter=400000', berth_cmd($s, 'gc', '--cache')) if !$_[0];
-		wait_for { !-e revision_link($s, 'up/a-first', $first->{digest}) };
-		return berth($s, 'cache', 'pin', 'up/b-pinned:1');
+		return run('strace', '-f', '-o', $trace, '-e', 'trace=renameat', '-e', 'inject=renameat:signal=STOP', '-P', $path, berth_cmd($s, 'gc', '--cache')) if !$_[0];
+		my $stopped = wait_for { -e $trace && slurp($trace) =~ /^(\d+) --- stopped by SIGSTOP/m ? $1 : 0 } or die 'it does not stop';
+		my $r = berth($s, 'cache', 'pin', 'up/b-pinned:1');
+		kill CONT => $stopped;
+		return $r;
 	});
 	is "$one->{status} $other->{status}", '0 0', 'a tag is pinned during an eviction' or diag $one->{err} . $other->{err};
 	is linked($pin) . here($pin), '111111', 'its layers stay as well';
