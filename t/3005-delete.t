@@ -16,7 +16,7 @@ for my $repo ('d/app', 'd/twin') {
 	$s->push_blob($repo, $_) for '{"n":1}', '{"n":2}', 'layer';
 }
 
-sub put { my ($repo, $tag, $text) = @_; my ($type) = $text =~ /"mediaType":"([^"]*)"/; return $s->req('PUT', "/v2/$repo/manifests/$tag", headers => ['Content-Type' => $type], body => $text)->status }
+sub put { my ($repo, $tag, $text) = @_; my ($type) = $text =~ /"mediaType":"([^"]*)"/; return patient { $s->req('PUT', "/v2/$repo/manifests/$tag", headers => ['Content-Type' => $type], body => $text) }->status }
 sub tags { my ($repo) = @_; return $s->req('GET', "/v2/$repo/tags/list")->body }
 sub deleted_ok {
 	my ($p, $title) = @_;
@@ -138,7 +138,7 @@ my @r = run_parallel(6, sub {
 	my ($i) = @_;
 	my %seen;
 	for my $n (1 .. 25) {
-		my $st = $i < 3 ? put('d/race', "t$i", $m2) : $s->req('DELETE', "/v2/d/race/manifests/$d2")->status;
+		my $st = $i < 3 ? put('d/race', "t$i", $m2) : patient { $s->req('DELETE', "/v2/d/race/manifests/$d2") }->status;
 		$seen{$st}++;
 		next if $i >= 3;
 		$s->push_blob('d/race', $_) for $n == 1 ? ('{"n":2}', 'layer') : ();

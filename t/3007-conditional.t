@@ -11,7 +11,7 @@ use Berth::Check;
 my $s = Berth::Server->start(config => "delete = true;\n");
 $s->push_blob('if/app', '{}');
 sub text { my ($n) = @_; return '{"schemaVersion":2,"mediaType":"' . OCI_MANIFEST . '","config":' . desc(OCI_CONFIG, '{}') . qq(,"layers":[],"annotations":{"n":"$n"}}) }
-sub put { my ($tag, $n, @h) = @_; return $s->req('PUT', "/v2/if/app/manifests/$tag", headers => ['Content-Type' => OCI_MANIFEST, @h], body => text($n)) }
+sub put { my ($tag, $n, @h) = @_; return patient { $s->req('PUT', "/v2/if/app/manifests/$tag", headers => ['Content-Type' => OCI_MANIFEST, @h], body => text($n)) } }
 sub points_to { my ($tag) = @_; return $s->req('HEAD', "/v2/if/app/manifests/$tag")->header('Docker-Content-Digest') // 'nothing' }
 my @d = map { sha256(text($_)) } 0 .. 9;
 

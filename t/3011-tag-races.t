@@ -12,7 +12,8 @@ use Berth::Check;
 my $s = Berth::Server->start(config => "delete = true;\n", workers => 8);
 $s->push_blob('race/app', '{}');
 sub text { my ($n) = @_; return image_of(OCI_MANIFEST, '{}') =~ s/\}\z/,"annotations":{"n":"$n"}}/r }
-sub put { my ($tag, $n, @h) = @_; return $s->req('PUT', "/v2/race/app/manifests/$tag", headers => ['Content-Type' => OCI_MANIFEST, @h], body => text($n)) }
+sub put_to { my ($path, $n, @h) = @_; return patient { $s->req('PUT', "/v2/race/$path", headers => ['Content-Type' => OCI_MANIFEST, @h], body => text($n)) } }
+sub put { my ($tag, @o) = @_; return put_to("app/manifests/$tag", @o) }
 sub points_to { my ($tag) = @_; return $s->req('HEAD', "/v2/race/app/manifests/$tag")->header('Docker-Content-Digest') // 'nothing' }
 
 # at_once - 32 processes that all begin at one moment
@@ -36,7 +37,7 @@ for my $round (1 .. 2) {
 	is points_to("new$round"), sha256(text(100 + $won)), "and the tag is the winner's (round $round)";
 
 	$is = points_to("new$round");
-	@st = at_once(sub { return $s->req('DELETE', "/v2/race/app/manifests/new$round", headers => ['If-Match' => qq("$is")])->status });
+	@st = at_once(sub { return patient { $s->req('DELETE', "/v2/race/app/manifests/new$round", headers => ['If-Match' => qq("$is")]) }->status });
 	is scalar(grep { $_ == 202 } @st), 1, "of 32 that delete it exactly one has 202 (round $round)";
 	is_deeply [grep { $_ != 202 && $_ != 404 && $_ != 412 } @st], [], "the others find it gone (round $round)";
 	is points_to("new$round"), 'nothing', "and it is gone (round $round)";
@@ -46,7 +47,7 @@ for my $round (1 .. 2) {
 my @st = at_once(sub {
 	my ($i) = @_;
 	my $ok = eval { $s->push_blob('race/fresh', '{}'); 1 } or return 'blob';
-	return $s->req('PUT', '/v2/race/fresh/manifests/first', headers => ['Content-Type' => OCI_MANIFEST, 'If-None-Match' => '*'], body => text($i))->status;
+	return put_to('fresh/manifests/first', $i, 'If-None-Match' => '*')->status;
 });
 is_deeply [sort @st], [201, (412) x 31], 'in a repository that none of them has seen exactly one creates the tag';
 is $s->req('GET', '/v2/race/fresh/tags/list')->body, qq({"name":"race/fresh","tags":["first"]}\n), 'which is listed once';
@@ -60,7 +61,7 @@ my @r = run_parallel(7, sub {
 	if (!$i) {
 		my %st;
 		for my $n (1 .. 200) {
-			$st{ $n % 10 ? put('moving', $n % 5)->status : $s->req('PUT', '/v2/race/app/manifests/' . sha256(text(3)) . '?tag=moving&tag=beside', headers => ['Content-Type' => OCI_MANIFEST], body => text(3))->status }++;
+			$st{ $n % 10 ? put('moving', $n % 5)->status : put(sha256(text(3)) . '?tag=moving&tag=beside', 3)->status }++;
 		}
 		spew($stop, '');
 		return join ' ', map { "$_=$st{$_}" } sort keys %st;

@@ -20,7 +20,7 @@ rules = (
 END
 my %global = (blobs => 'blobs = { max_size = "1000"; };', manifests => 'manifests = { max_size = "4 KiB"; };');
 my $s = Berth::Server->start(config => "$global{blobs}\n$global{manifests}\n");
-sub put { my ($name, $ref, $text, %o) = @_; return $s->req(PUT => "/v2/$name/manifests/$ref", headers => ['Content-Type' => OCI_MANIFEST], body => $text, %o) }
+sub put { my ($name, $ref, $text, %o) = @_; return patient { $s->req(PUT => "/v2/$name/manifests/$ref", headers => ['Content-Type' => OCI_MANIFEST], body => $text, %o) } }
 sub post { my ($name, $blob, %o) = @_; return $s->req(POST => "/v2/$name/blobs/uploads/?digest=" . sha256($blob), body => $blob, %o) }
 sub image { my ($n) = @_; return image_of(OCI_MANIFEST, '{}') =~ s/\}\z/,"annotations":{"n":"$n"}}/r }
 
@@ -115,7 +115,7 @@ is put('small/app', 4, image(4))->status, 201, 'then there is room for another o
 refused_is put('small/app', 5, image(4)), 403, 'DENIED', $full, 'and for one alone';
 is tags_of($s, 'small/app'), '1 3 4', 'these are the tags';
 
-my @refused = run_parallel(6, sub { return $s->req(PUT => "/v2/small/race/manifests/t$_[0]", headers => ['Content-Type' => OCI_MANIFEST], body => image(1))->status })
+my @refused = run_parallel(6, sub { return put('small/race', "t$_[0]", image(1))->status })
 	if $s->push_blob('small/race', '{}');
 is join(' ', sort map { ref ? $_->{died} : $_ } @refused), '201 201 201 403 403 403', 'of six at once three get in';
 is leftovers($s), '', 'nothing is left in body, tmp and trash';

@@ -21,10 +21,10 @@ rules = (
 	{ repo = "all"; immutable = "*"; }
 );
 END
-sub put { my ($name, $ref, $text, %o) = @_; return $s->req(PUT => "/v2/$name/manifests/$ref", headers => ['Content-Type' => $o{type} // OCI_MANIFEST, @{ $o{headers} // [] }], body => $text) }
+sub put { my ($name, $ref, $text, %o) = @_; return patient { $s->req(PUT => "/v2/$name/manifests/$ref", headers => ['Content-Type' => $o{type} // OCI_MANIFEST, @{ $o{headers} // [] }], body => $text) } }
 sub image { my ($n, $layer) = @_; return image_of(OCI_MANIFEST, '{}', $layer // ()) =~ s/\}\z/,"annotations":{"n":"$n"}}/r }
 sub points_to { my ($name, $tag) = @_; return $s->req(HEAD => "/v2/$name/manifests/$tag")->header('Docker-Content-Digest') // 'nothing' }
-sub gone { my ($name, $what) = @_; return $s->req(DELETE => "/v2/$name/$what") }
+sub gone { my ($name, $what) = @_; return patient { $s->req(DELETE => "/v2/$name/$what") } }
 my $moves = qr{^immutable tag \S+: the rule for "rel/\*\*" lets nobody move it$};
 my $deletes = qr{^immutable tag \S+: the rule for "rel/\*\*" lets nobody delete it$};
 my $needs = qr{^immutable tag \S+: the rule for "rel/\*\*" lets nobody delete what it needs$};

@@ -43,13 +43,14 @@ my @result = run_parallel($clients, sub {
 	for my $n (1 .. 14) {
 		my $size = 1 + int rand($n < 8 ? 9000 : 600);
 		my $bytes = "client $i, blob $n;" . random_bytes($size);
-		my $r = push_one(int rand 4, "team/c$i", $bytes);
+		my $how = int rand 4;
+		my $r = patient { push_one($how, "team/c$i", $bytes) };
 
 		if ($r->status == 201) { push @in, length $bytes }
 		elsif ($r->status == 403 && $r->body =~ /the quota does not allow it: (\d+) bytes are used of (\d+), and (\d+) more/) { push @refused, [length $bytes, $1, $2, $3] }
 		else { push @odd, $r->status . ' ' . $r->body }
 		next if $n % 5;
-		$r = push_one($n % 4, "team/c$i", $common);
+		$r = patient { push_one($n % 4, "team/c$i", $common) };
 		# In a PATCH its digest is not known yet.
 		push @odd, 'what the group has: ' . $r->status . ' ' . $r->body if $r->status != 201 && !($n % 4 == 2 && $r->status == 403);
 	}

@@ -17,7 +17,7 @@ my $s = Berth::Server->start(config => "delete = true;\n", workers => 2);
 my $root = $s->root;
 my $bytes = 0;
 
-sub blob { my ($repo, $b, $srv) = @_; return ($srv // $s)->req('POST', "/v2/$repo/blobs/uploads/?digest=" . sha256($b), body => $b)->status }
+sub blob { my ($repo, $b, $srv) = @_; $srv //= $s; return patient { $srv->req('POST', "/v2/$repo/blobs/uploads/?digest=" . sha256($b), body => $b) }->status }
 sub fresh { return sprintf 'some bytes, number %d;', ++$bytes }
 sub counted { my ($what, @groups) = @_; local $Test::Builder::Level = $Test::Builder::Level + 1; is quota_fault($root, $_), '', "$what: '$_'" for @groups; return }
 sub tables { return scalar grep { !m{/rules\z} } glob "$root/berth/quota/*" }

@@ -19,7 +19,7 @@ our @EXPORT = qw(
 	error_is refused_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
 	lay_blob lay_manifest lay_tag serves upload_start upload_range path_of
-	desc image_of index_of bytes_after_head clients_beside lock_fault is_garbage answered all_pages
+	desc image_of index_of bytes_after_head clients_beside lock_fault is_garbage answered patient all_pages
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
 
@@ -304,6 +304,17 @@ sub answered
 
 	Berth::Test::wait_for(sub { ($r = $s->req(GET => $path))->status != 503 });
 	die $r->as_string if $r->status != 200;
+	return $r;
+}
+
+# patient - what the code is answered, which asks again as long as others have a lock for too long: one that stands still with it makes those that
+# wait give up after three seconds (doc/STORE.md, "Locks")
+sub patient(&)
+{
+	my ($ask) = @_;
+	my $r;
+
+	Berth::Test::wait_for(sub { ($r = $ask->())->status != 503 || $r->body !~ /(?:others are|another request is) busy with/ });
 	return $r;
 }
 
