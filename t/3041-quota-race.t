@@ -41,6 +41,11 @@ my @result = run_parallel($clients, sub {
 
 	srand 1000 + $i;
 	for my $n (1 .. 14) {
+		# The small ones come when all large ones have, which nearly fill it: so the most of them are refused, in whatever order clients come.
+		if ($n == 8) {
+			spew($s->dir . "/large.$i", '');
+			wait_for { $clients == (() = glob $s->dir . '/large.*') };
+		}
 		my $size = 1 + int rand($n < 8 ? 9000 : 600);
 		my $bytes = "client $i, blob $n;" . random_bytes($size);
 		my $how = int rand 4;
