@@ -82,6 +82,7 @@ for my $name (qw(turnstile collector)) {
 	open $lock{$name}, '+<', "$root/berth/locks/$name" or die $!;
 }
 flock $lock{collector}, LOCK_EX or die $!;
+my %old = map { ($_ => 1) } $s->worker_pids;
 my @r = run_parallel(3, sub { return blob("team/new$_[0]/app", fresh() . " of $_[0]") }, sub {
 	wait_for { waits("$root/berth/locks/collector") } or die 'nobody waits';
 	$s->config(rules(['team/**', '1 MiB']));
@@ -93,6 +94,7 @@ is_deeply \@r, [(201) x 3], 'pushes that wait while the configuration changes';
 ok wait_for(sub { quota_fault($root, 'team') eq '' }), 'are counted by the new rules';
 is blob("team/new$_/app", fresh()), 201, 'and so is what follows' for 0 .. 2;
 counted('after it', 'team');
+wait_for { !grep { $old{$_} } $s->worker_pids };       # else the next reload would meet workers of three configurations
 
 # --- a second master with other rules
 my $other = Berth::Server->start(config => rules(['*', '1 MiB'], ['team/*', '100']), root => $root, workers => 2);
