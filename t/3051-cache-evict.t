@@ -162,6 +162,7 @@ lay_file(layer_link($s, 'own/foreign', $layer_of), $layer_of);
 mkdir data_dir($s) . '/repositories/own/foreign/_manifests';
 is alone($layer_of), 1, 'which it cannot say';
 $s->start_workers;
+Berth::Cache::answers($s, 'up') or die 'the relay does not answer';
 make_older('up/foreign', $foreign, 11);
 evict();
 ok !-e layer_link($s, 'up/foreign', $layer_of) && !-e tag_link($s, 'up/foreign', '1'), 'the links of the mirror go';
