@@ -10,6 +10,7 @@ use POSIX ();
 use Berth::Test;
 use Berth::Auth;
 use Berth::Check;
+use Berth::Trace ();
 use Berth::Undo;
 use Berth::GC;
 
@@ -170,7 +171,7 @@ sub with_fault
 	if (!$pid) {
 		exec 'strace', '-f', '-qq', '-o', $traced, '-e', 'trace=renameat,renameat2', '-e', "inject=renameat,renameat2:error=EIO:when=$rename+", map { ('-p', $_) } @pids or POSIX::_exit(127);
 	}
-	wait_for { @pids == grep { my $p = $_; grep { /^TracerPid:\s*[1-9]/ } split /\n/, slurp("/proc/$p/status") } @pids } or die 'strace';
+	wait_for { @pids == grep { my $p = $_; grep { /^TracerPid:\s*[1-9]/ } split /\n/, slurp("/proc/$p/status") } @pids and Berth::Trace::sleeps($pid) } or die 'strace';
 	my $answer = $code->();
 	kill TERM => $pid;
 	waitpid $pid, 0;
