@@ -51,8 +51,7 @@ sub mirror
 		$u->settled;
 		$u->forget;
 	}
-	# A new process has the master's name until it takes its own.
-	wait_for { !grep { Berth::Server::comm($_) =~ /^berth-(?:evict|fcgi)$/ } Berth::Server::children($s->master_pid) };
+	$s->at_rest;
 	return $s;
 }
 
