@@ -190,7 +190,7 @@ SKIP: {
 	my ($trace, $path) = ($s->dir . '/stopped', revision_link($s, 'up/a-first', $first->{digest}) =~ s{^\Q@{[$s->root]}\E/|/link$}{}gr);
 	my ($one, $other) = run_parallel(2, sub {
 		return run('strace', '-f', '-o', $trace, '-e', 'trace=renameat', '-e', 'inject=renameat:signal=STOP', '-P', $path, berth_cmd($s, 'gc', '--cache')) if !$_[0];
-		my $stopped = wait_for { -e $trace && slurp($trace) =~ /^(\d+) --- stopped by SIGSTOP/m ? $1 : 0 } or die 'it does not stop';
+		my $stopped = wait_for { -e $trace && slurp($trace) =~ /^(\d+) +--- stopped by SIGSTOP/m ? $1 : 0 } or die 'it does not stop';
 		my $r = berth($s, 'cache', 'pin', 'up/b-pinned:1');
 		kill CONT => $stopped;
 		return $r;
