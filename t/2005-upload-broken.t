@@ -57,13 +57,7 @@ error_is $s->req('GET', '/v2/b/app/manifests/cut'), 404, 'MANIFEST_UNKNOWN', 'a 
 is $s->tree_digest, $before, 'and changes nothing on disk';
 is_deeply [uploads_of($s, 'b/app')], [], 'no upload is left';
 
-# answered_with - a status; a client tries again where another request has the upload for seconds (doc/OPERATING.md, "lock_wait")
-sub answered_with {
-	my @request = @_;
-	my $r;
-	wait_for { ($r = $s->req(@request))->status != 503 || $r->body !~ /another request is busy/ };
-	return $r->status;
-}
+sub answered_with { my @request = @_; return patient { $s->req(@request) }->status }
 
 # Two PATCHes at once
 my $size = 3 << 20;
