@@ -17,7 +17,7 @@ need_program('strace');
 my $one = disk_by_fuse();
 my $other = disk_by_fuse($one);         # the same directory, and no lock of one reaches the other
 my $dir = "$one/store/berth/locks/machines";
-my $refused = qr/^berth-fcgi: other machines serve .* locks .* do not reach them/;
+my $refused = qr/berth-fcgi: other machines serve .* locks .* do not reach them/;
 
 sub files { my @f = map { m{([0-9a-f]{16})\z} } glob "$dir/*"; return @f }
 # The number that a file has, as it is there: all are as long.
@@ -91,12 +91,14 @@ unlink "$dir/$dead" or die "unlink: $!";
 my $far = Berth::Server->start(root => "$other/store", workers => 1);
 $far->stop_workers;
 my %ready = map { ($_ => scalar(() = events($_, 'ready'))) } $a, $far;
+sub refusals { my ($s) = @_; return scalar grep { /^$refused/ } $s->log }
+my %refusals = map { ($_ => refusals($_)) } $a, $far;
 $_->launch_workers for $a, $far;
 sub is_ready { my ($s) = @_; return (() = events($s, 'ready')) > $ready{$s} }
 ok wait_for(sub { !grep { $_->master_alive && !is_ready($_) } $a, $far }), 'two start at once';
 my @serve = grep { is_ready($_) } $a, $far;
 cmp_ok scalar(@serve), '<=', 1, 'not both serve';
-is scalar(grep { my @l = $_->log; $l[-1] =~ $refused } $a, $far), 2 - @serve, 'who does not says why';
+is scalar(grep { refusals($_) > $refusals{$_} } $a, $far), 2 - @serve, 'who does not says why';
 $_->stop_workers for @serve;
 is join(' ', files()), '', 'no file is left';
 
@@ -117,7 +119,7 @@ sub flushed { return grep { $_->[2] eq 'fsync' && $_->[3] =~ m{<[^>]*locks/machi
 is scalar(flushed()), 0, 'nothing is flushed for a machine that is alone';
 my $r = run(program('berth-fcgi'), '--root', "$other/store", '--listen', $far->dir . '/w.sock');
 is $r->{status}, 1, 'another one that it cannot exclude does not start';
-like $r->{err}, $refused, 'because of it';
+like $r->{err}, qr/^$refused/m, 'because of it';        # its beat may have said something before
 cmp_ok scalar(flushed()), '>', 0, 'for that one the number was flushed';
 is join(' ', files()), $slow, 'and has removed its own file alone';
 # strace would wait as long as it delays the call.
