@@ -47,7 +47,7 @@ wait_for { my %now = map { $_ => 1 } $s->worker_pids; !grep { $now{$_} } @old };
 $file = garbage($s, 'more of it');
 sleep 3;
 barrier($s);
-wait_for { !$s->collects };     # one by the old configuration may still be under way
+wait_for { !$s->at_work('collect') };     # one by the old configuration may still be under way
 my $begun = begun($s);
 my $gc = run(program('berth'), '--config', $s->config_file, '--root', $s->root, 'gc', '--log');
 is $gc->{status}, 0, '`berth gc` beside it works';

@@ -72,7 +72,7 @@ my @by = grep { $_->{action} eq 'untag' } events($s);
 is join(' ', map { $_->{login} } @by[$before .. $#by]), 'collector collector', '... and the journal';
 # One that has begun before the reload would take what is pushed from now on: it has no grace.
 wait_for { 2 == grep { ($_->{event} // '') eq 'reload' } $s->log_events };
-wait_for { !$s->collects };
+wait_for { !$s->at_work('collect') };
 
 # --- what changes between the reading and the removal
 # meanwhile - the rules are applied to a repository of its own with tags a (oldest) .. e; before they remove anything something is done

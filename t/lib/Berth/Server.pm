@@ -326,13 +326,13 @@ sub writeout_pid
 	return (grep { comm($_) eq 'berth-writeout' } children($self->{real_master}))[0];
 }
 
-# collects - whether the master has a process that collects, or that may become one, since it has no name of its own yet
-sub collects
+# at_work - how many processes of these kinds the master has, with those that may become one, since they have no name of their own yet
+sub at_work
 {
-	my ($self) = @_;
-	my $own = comm($self->{real_master});
+	my ($self, @kinds) = @_;
+	my %is = map { ($_ => 1) } comm($self->{real_master}), map { "berth-$_" } @kinds;
 
-	return scalar grep { $_ eq 'berth-collect' || $_ eq $own } map { comm($_) } children($self->{real_master});
+	return scalar grep { $is{ comm($_) } } children($self->{real_master});
 }
 
 sub is_relay { my ($pid) = @_; return comm($pid) eq 'berth-relay' }
@@ -461,13 +461,13 @@ sub replace_workers
 }
 
 # at_rest - wait until what the master has begun at its start, or at a reload after which new workers serve, is over: an eviction, a count for
-# quotas. It has counted its workers when it has begun all that, and what it has just forked has its own name still.
+# quotas. It has counted its workers when it has begun all that.
 sub at_rest
 {
 	my ($self) = @_;
 
 	Berth::Test::wait_for(sub { $self->watch('/metrics')->body =~ /^berth_workers\{pool="requests"\} [1-9]/m });
-	Berth::Test::wait_for(sub { !grep { comm($_) =~ /^berth-(?:fcgi|evict|recount|collect)$/ } children($self->{real_master}) });
+	Berth::Test::wait_for(sub { !$self->at_work(qw(evict recount collect)) });
 	return;
 }
 
