@@ -290,16 +290,8 @@ for my $phase (['', 0.6 * $SECONDS], ['--untagged', 0.4 * $SECONDS]) {
 my @events = grep { ($_->{event} // '') eq 'request' } $s->log_events;
 is scalar(grep { $_->{status} >= 500 } @events), 0, 'no request ended with 5xx';
 my $slowest = (sort { $b->{ms} <=> $a->{ms} } @events)[0];
-# As lock_fault() has it, but that the collector's own time is in no event: where the machine holds it up once, in a batch, all wait at that moment.
-my ($own) = sort { $b <=> $a } map { $_->{ms} - ($_->{lock_ms} // 0) } @events;
-my ($until, @long) = 0;
-for my $e (grep { ($_->{lock_ms} // 0) > ($CLIENTS + 1) * $own } @events) {
-	my ($h, $m, $sec) = $e->{time} =~ /T(\d+):(\d+):([\d.]+)Z/ or die "a time: $e->{time}";
-	my $end = ($h * 60 + $m) * 60 + $sec;
-	next if $end - $e->{ms} / 1000 < $until;        # of the same moment
-	$until = $end;
-	push @long, "$e->{time}: a wait of $e->{lock_ms} ms, where the longest request took $own ms by itself";
-}
+# The collector's own time is in no event: where the machine holds it up once, in a batch, all wait at that moment.
+my @long = lock_faults($CLIENTS + 1, @events);
 is join("\n", @long > 1 ? @long : ()), '', 'nobody waited for a lock for longer than all of them need by themselves';
 diag(sprintf '%d requests, the slowest took %.0f ms', scalar @events, $slowest->{ms});
 is join(' ', grep { !/^(?:reserve|last$)/ } files_below($s->root . '/berth/gc')), '', 'no run is left behind';

@@ -19,7 +19,7 @@ our @EXPORT = qw(
 	error_is refused_is error_fault common_fault headers_are allow_of content_of lay_file mode_of files_below
 	blob_file layer_link revision_link tag_link tag_index_link uploads_of data_dir leftovers
 	lay_blob lay_manifest lay_tag serves upload_start upload_range path_of
-	desc image_of index_of bytes_after_head clients_beside lock_fault is_garbage answered patient all_pages
+	desc image_of index_of bytes_after_head clients_beside lock_fault lock_faults is_garbage answered patient all_pages
 	OCI_MANIFEST OCI_INDEX DOCKER_MANIFEST DOCKER_LIST OCI_CONFIG OCI_LAYER EMPTY_DIGEST
 );
 
@@ -337,18 +337,28 @@ sub all_pages
 my %GARBAGE = map { ($_ => 1) } qw(blob-without-data upload-without-start half-repository tag-index-link);
 sub is_garbage { my ($kind) = @_; return $GARBAGE{$kind} }
 
-# lock_fault - '' where nobody waited for locks for longer than so many requests of that run need, the longest of them, without
-# their own waits: then nobody holds a lock that does not need it. Events of the log; a slow machine is slow at both.
-sub lock_fault {
+# lock_faults - where somebody waited for locks for longer than so many requests of that run need, the longest of them, without their own waits:
+# a text for each moment, whoever waited in it. Where there is none nobody holds a lock that does not need it. Events of the log, of less than a
+# day; a slow machine is slow at both. lock_fault - the first; '' if there is none
+sub lock_faults {
 	my ($holders, @events) = @_;
-	my ($wait, $own) = (0, 1);
-	for my $e (grep { ($_->{event} // '') eq 'request' } @events) {
-		my $lock = $e->{lock_ms} // 0;
-		$wait = $lock if $lock > $wait;
-		$own = $e->{ms} - $lock if $e->{ms} - $lock > $own;
+	my ($own, $until, @faults) = (1, 0);
+
+	@events = grep { ($_->{event} // '') eq 'request' } @events;
+	for my $e (@events) {
+		my $is = $e->{ms} - ($e->{lock_ms} // 0);
+		$own = $is if $is > $own;
 	}
-	return $wait <= $holders * $own ? '' : "a wait of $wait ms, where the longest request took $own ms by itself";
+	for my $e (grep { ($_->{lock_ms} // 0) > $holders * $own } @events) {
+		my ($h, $m, $sec) = $e->{time} =~ /T(\d+):(\d+):([\d.]+)Z/ or die "a time: $e->{time}";
+		my $end = ($h * 60 + $m) * 60 + $sec;
+		next if $end - $e->{ms} / 1000 < $until;        # of the same moment
+		$until = $end;
+		push @faults, "$e->{time}: a wait of $e->{lock_ms} ms, where the longest request took $own ms by itself";
+	}
+	return @faults;
 }
+sub lock_fault { return (lock_faults(@_))[0] // '' }
 
 # clients_beside - twenty clients that GET the image "app:one" of a name space, and push into it, from before something else is
 # done in this process until after it: what that returned, what failed (nothing, in a good case), and how many requests it were
